@@ -1,0 +1,1 @@
+"""Segment objects through movies and volumes from a click."""

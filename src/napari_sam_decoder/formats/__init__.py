@@ -1,0 +1,1 @@
+"""Reading movies and prompts from files, writing labels and reports."""

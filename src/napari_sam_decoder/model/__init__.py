@@ -1,0 +1,1 @@
+"""The network: encoders, prompt encoder, mask decoder and their weights."""

@@ -1,0 +1,66 @@
+"""Values that go into and come out of the network; plain numpy, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Embedding", "MaskCandidates", "ModelPrompt"]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What the image encoder says about one frame.
+
+    Attributes
+    ----------
+    features : (256, H, W) array of float16 or float32
+        Output of the encoder's neck; H = W = 64 for an image size of 1024.
+    frame_shape : tuple of int
+        (rows, columns) of the frame in its own pixels, needed to know which part
+        of the square network input is padding.
+    """
+
+    features: np.ndarray
+    frame_shape: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPrompt:
+    """What is asked about one object, in pixels of the resized network input.
+
+    Attributes
+    ----------
+    points : (N, 2) array of float32
+        Positions as (x, y); N may be 0.
+    labels : (N,) array of int
+        1 for a point on the object, 0 for one on the background.
+    box : (4,) array of float32, optional
+        (x0, y0, x1, y1).
+    """
+
+    points: np.ndarray
+    labels: np.ndarray
+    box: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MaskCandidates:
+    """All masks that the decoder offers for a batch of prompts.
+
+    Attributes
+    ----------
+    low_res_logits : (B, 4, h, w) array of float32
+        Unthresholded logits over the padded square input, h = w = 256 for an image
+        size of 1024. Index 0 is the single-mask output, 1 to 3 are the three
+        hypotheses (part, whole, superset as SAM was trained to order them loosely).
+    iou_predictions : (B, 4) array of float32
+        Predicted IoU of each mask with the object; may exceed 1, since SAM's head
+        has no sigmoid.
+    """
+
+    low_res_logits: np.ndarray
+    iou_predictions: np.ndarray
