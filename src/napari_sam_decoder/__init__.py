@@ -1,1 +1,71 @@
-"""Segment objects through movies and volumes from a click."""
+"""Segment objects through movies and volumes from a click.
+
+Names are loaded on first use, so that importing the package costs neither torch nor
+Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.errors import SamDecoderError
+    from napari_sam_decoder.formats import open_movie, read_points
+    from napari_sam_decoder.frames import Movie
+    from napari_sam_decoder.model.registry import load_sam
+    from napari_sam_decoder.prompts import Prompt, PromptSet, prompts_from_points
+    from napari_sam_decoder.propagation import (
+        FrameResult,
+        ObjectResult,
+        Settings,
+        Verdict,
+    )
+    from napari_sam_decoder.samples import load_sample
+    from napari_sam_decoder.session import Hypothesis, Session
+
+_HOMES = {
+    "FrameResult": "propagation",
+    "Hypothesis": "session",
+    "Movie": "frames",
+    "ObjectResult": "propagation",
+    "Prompt": "prompts",
+    "PromptSet": "prompts",
+    "SamDecoderError": "errors",
+    "Session": "session",
+    "Settings": "propagation",
+    "Verdict": "propagation",
+    "load_sam": "model.registry",
+    "load_sample": "samples",
+    "open_movie": "formats",
+    "prompts_from_points": "prompts",
+    "read_points": "formats",
+}
+
+__all__ = [
+    "FrameResult",
+    "Hypothesis",
+    "Movie",
+    "ObjectResult",
+    "Prompt",
+    "PromptSet",
+    "SamDecoderError",
+    "Session",
+    "Settings",
+    "Verdict",
+    "load_sam",
+    "load_sample",
+    "open_movie",
+    "prompts_from_points",
+    "read_points",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,322 @@
+"""A movie as a sequence of RGB frames, and where its pixels lie for the network.
+
+Axes are spelled out once, here: a movie is (T, Y, X) or (Z, Y, X), a single picture
+(Y, X), each with an optional last axis C for colour. Positions are (row, column) with
+integers at pixel centres; the network's (x, y) exists only in `FrameGeometry`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from napari_sam_decoder.errors import MovieError, OptionError
+from napari_sam_decoder.model.geometry import input_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ArrayLike", "Contrast", "FrameGeometry", "Movie", "guess_axes"]
+
+KNOWN_AXES = ("YX", "YXC", "TYX", "TYXC", "ZYX", "ZYXC")
+SAMPLED_FRAMES = 16
+SAMPLED_PIXELS_PER_FRAME = 65_536
+ROBUST_PERCENTILES = (0.1, 99.9)
+
+
+@runtime_checkable
+class ArrayLike(Protocol):
+    """What numpy, dask and zarr arrays share, and all that a movie needs."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of one pixel."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return one frame, lazily or not."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The intensities that become black and white, the same for a whole movie.
+
+    Attributes
+    ----------
+    low, high : float
+        In the movie's own units; ``low`` maps to 0 and ``high`` to 255.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, limits: Sequence[float]) -> Contrast:
+        """Check limits that a person has set.
+
+        Parameters
+        ----------
+        limits : sequence of two floats
+            Low and high, finite, low below high.
+
+        Raises
+        ------
+        OptionError
+            If the limits are anything else.
+        """
+        low, high = (float(value) for value in limits)
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise OptionError(
+                f"contrast limits must be two finite numbers, low < high, not "
+                f"{low:g}, {high:g}"
+            )
+        return cls(low, high)
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Map intensities to uint8; NaN becomes black, infinities the limits."""
+        values = np.nan_to_num(
+            pixels.astype(_working_dtype(pixels.dtype)),
+            nan=self.low,
+            posinf=self.high,
+            neginf=self.low,
+        )
+        if self.high <= self.low:
+            return np.where(values > self.high, 255, 0).astype(np.uint8)
+        # Clipping first keeps huge values from overflowing in the subtraction.
+        values = np.clip(values, self.low, self.high)
+        scaled = (values - self.low) * (255.0 / (self.high - self.low))
+        return np.rint(scaled).astype(np.uint8)
+
+
+class Movie:
+    """A movie, a volume or a picture, read one frame at a time.
+
+    Parameters
+    ----------
+    data : array-like
+        (T, Y, X), (Z, Y, X) or (Y, X), with or without a last axis of 1, 3 or 4
+        channels (grey, RGB, RGBA whose alpha is ignored). Booleans, integers or
+        floats; numpy, dask, zarr or anything else with a shape, a dtype and indexing.
+    axes : {"TYX", "ZYX", "YX", "TYXC", "ZYXC", "YXC"}, optional
+        Guessed from the shape when absent, see `guess_axes`.
+    contrast : (float, float), optional
+        Intensities shown as black and white. By default robust percentiles of up to
+        16 frames spread over the movie: one setting for the whole movie, since
+        stretching each frame on its own makes the embeddings flicker.
+
+    Raises
+    ------
+    MovieError
+        If the array is empty, is no movie, or has too many channels.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        axes: str | None = None,
+        contrast: Sequence[float] | None = None,
+    ) -> None:
+        self._data = _as_array(data)
+        self.axes = _checked_axes(self._data, axes)
+        self._set_contrast = None if contrast is None else Contrast.of(contrast)
+
+    def __len__(self) -> int:
+        return self.shape[0] if self.has_frame_axis else 1
+
+    def __repr__(self) -> str:
+        return f"Movie({self.axes} {self.shape}, {self.dtype})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis, in the order of `axes`."""
+        return tuple(int(length) for length in self._data.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of one pixel as stored."""
+        return np.dtype(self._data.dtype)
+
+    @property
+    def has_frame_axis(self) -> bool:
+        """False for a single picture, which counts as a movie of one frame."""
+        return self.axes[0] != "Y"
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """(rows, columns) of every frame."""
+        row_axis = self.axes.index("Y")
+        return self.shape[row_axis], self.shape[row_axis + 1]
+
+    @cached_property
+    def contrast(self) -> Contrast:
+        """The intensities that become black and white in `rgb`."""
+        return self._set_contrast or self._measure_contrast()
+
+    def raw(self, frame: int) -> np.ndarray:
+        """Return one frame as stored.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < len(movie).
+
+        Returns
+        -------
+        array
+            (Y, X) or (Y, X, C), in the movie's own dtype.
+
+        Raises
+        ------
+        MovieError
+            If there is no such frame.
+        """
+        if not 0 <= frame < len(self):
+            raise MovieError(
+                f"there is no frame {frame}: the movie has frames 0 to {len(self) - 1}"
+            )
+        return np.asarray(self._data[frame] if self.has_frame_axis else self._data[:])
+
+    def rgb(self, frame: int) -> np.ndarray:
+        """Return one frame as the network sees it: (Y, X, 3) uint8."""
+        stretched = self.contrast.apply(_colour_channels(self.raw(frame)))
+        if stretched.ndim == 2:
+            stretched = stretched[..., np.newaxis]
+        return np.ascontiguousarray(
+            np.broadcast_to(stretched, (*stretched.shape[:2], 3))
+        )
+
+    def _measure_contrast(self) -> Contrast:
+        frames = np.unique(
+            np.linspace(0, len(self) - 1, min(len(self), SAMPLED_FRAMES)).astype(int)
+        )
+        sample = np.concatenate([self._sample(int(frame)) for frame in frames])
+        if sample.size == 0:
+            return Contrast(0.0, 0.0)
+        low, high = np.percentile(sample, ROBUST_PERCENTILES)
+        if low == high:
+            # Few bright pixels on nothing: the percentiles miss them all.
+            low, high = sample.min(), sample.max()
+        return Contrast(float(low), float(high))
+
+    def _sample(self, frame: int) -> np.ndarray:
+        pixels = _colour_channels(self.raw(frame)).ravel()
+        step = max(1, pixels.size // SAMPLED_PIXELS_PER_FRAME)
+        values = pixels[::step].astype(np.float64)
+        return values[np.isfinite(values)]
+
+
+@dataclass(frozen=True)
+class FrameGeometry:
+    """Maps positions in a frame to positions in the network's input and back.
+
+    The frame is resized so that its longest side fills the square input and padded
+    at the bottom and right; x' = x * new_width / width, as SAM's reference does.
+
+    Attributes
+    ----------
+    frame_shape : tuple of int
+        (rows, columns) of the frame.
+    model_shape : tuple of int
+        (rows, columns) of the resized frame inside the input, padding excluded.
+    """
+
+    frame_shape: tuple[int, int]
+    model_shape: tuple[int, int]
+
+    @classmethod
+    def fit(cls, frame_shape: tuple[int, int], image_size: int) -> FrameGeometry:
+        """Geometry of a frame inside an input of ``image_size`` pixels a side."""
+        return cls(frame_shape, input_shape(frame_shape, image_size))
+
+    def to_model(self, positions: np.ndarray) -> np.ndarray:
+        """Map (N, 2) positions (row, column) to (N, 2) model pixels (x, y)."""
+        return (np.asarray(positions, dtype=float) * self._scale)[:, ::-1]
+
+    def to_frame(self, positions: np.ndarray) -> np.ndarray:
+        """Map (N, 2) model pixels (x, y) back to (N, 2) positions (row, column)."""
+        return np.asarray(positions, dtype=float)[:, ::-1] / self._scale
+
+    @property
+    def _scale(self) -> np.ndarray:
+        return np.divide(self.model_shape, self.frame_shape)
+
+
+def guess_axes(shape: tuple[int, ...]) -> str:
+    """Name the axes of an array by its shape alone.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Two axes are (Y, X); three are (Y, X, C) if the last has 3 or 4 entries and
+        the others more, else (T, Y, X); four are (T, Y, X, C).
+
+    Returns
+    -------
+    str
+        One of the spellings that `Movie` takes.
+
+    Raises
+    ------
+    MovieError
+        If no reading fits.
+    """
+    if len(shape) == 2:
+        return "YX"
+    if len(shape) == 3:
+        is_colour = shape[-1] in (3, 4) and min(shape[:2]) > 4
+        return "YXC" if is_colour else "TYX"
+    if len(shape) == 4:
+        return "TYXC"
+    raise MovieError(
+        f"an array of shape {shape} is no movie: expected (Y, X), (T, Y, X) or "
+        "(T, Y, X, C); pick one channel or one time point first, as in movie[:, 0]"
+    )
+
+
+def _as_array(data: Any) -> ArrayLike:
+    if isinstance(data, ArrayLike):
+        return data
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise MovieError(f"the frames cannot form one array: {error}") from error
+
+
+def _checked_axes(data: ArrayLike, axes: str | None) -> str:
+    shape = tuple(data.shape)
+    if np.dtype(data.dtype).kind not in "buif":
+        raise MovieError(
+            f"pixels of type {data.dtype} are no intensities; convert the movie to "
+            "integers or floats"
+        )
+    if 0 in shape:
+        raise MovieError(f"the movie is empty: its shape is {shape}")
+    axes = guess_axes(shape) if axes is None else axes.upper()
+    if axes not in KNOWN_AXES or len(axes) != len(shape):
+        raise MovieError(
+            f"axes {axes!r} do not fit an array of shape {shape}; use one of "
+            f"{', '.join(KNOWN_AXES)} with a letter for each axis"
+        )
+    if axes.endswith("C") and shape[-1] not in (1, 3, 4):
+        raise MovieError(
+            f"{shape[-1]} channels on the last axis of shape {shape}: pick one "
+            "(movie[..., 0]) or three to be shown as RGB (movie[..., :3])"
+        )
+    return axes
+
+
+def _colour_channels(frame: np.ndarray) -> np.ndarray:
+    """Drop alpha: transparency is no intensity."""
+    return frame[..., :3] if frame.ndim == 3 else frame
+
+
+def _working_dtype(dtype: np.dtype) -> type[np.floating]:
+    """Float32 where it holds every value exactly, for speed."""
+    return np.float32 if dtype.itemsize <= 2 else np.float64

@@ -1,0 +1,99 @@
+"""Put the masks of several objects into one label image under stated rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.errors import LabelsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["label_dtype", "merge_labels", "resolve_overlaps"]
+
+
+def label_dtype(highest_id: int) -> np.dtype:
+    """Smallest of uint16 and uint32 that holds an object id.
+
+    Raises
+    ------
+    LabelsError
+        If the id does not even fit 32 bits.
+    """
+    for dtype in (np.uint16, np.uint32):
+        if highest_id <= np.iinfo(dtype).max:
+            return np.dtype(dtype)
+    raise LabelsError(
+        f"object id {highest_id} is above {np.iinfo(np.uint32).max}; choose a smaller one"
+    )
+
+
+def resolve_overlaps(
+    logits: Mapping[int, np.ndarray], frame_shape: tuple[int, int]
+) -> np.ndarray:
+    """Give each pixel to the object with the highest logit above zero.
+
+    Parameters
+    ----------
+    logits : mapping of object id to (Y, X) array
+        Full-size logits of each object that is present.
+    frame_shape : tuple of int
+        (Y, X), needed when no object is present.
+
+    Returns
+    -------
+    (Y, X) array of uint16 or uint32
+        0 where no object has a logit above zero. Of equal logits the smaller id wins.
+    """
+    labels = np.zeros(frame_shape, dtype=label_dtype(max(logits, default=0)))
+    best = np.zeros(frame_shape, dtype=np.float32)
+    for object_id in sorted(logits):
+        wins = logits[object_id] > best
+        labels[wins] = object_id
+        best[wins] = logits[object_id][wins]
+    return labels
+
+
+def merge_labels(
+    existing: np.ndarray,
+    new: np.ndarray,
+    object_ids: Collection[int],
+    *,
+    replace: bool = False,
+) -> np.ndarray:
+    """Write new objects into labels that were there before.
+
+    Parameters
+    ----------
+    existing : (Y, X) array of int
+        Labels so far; not changed in place.
+    new : (Y, X) array of int
+        Labels of this run, holding only ``object_ids`` and 0.
+    object_ids : collection of int
+        The objects of this run: what they had in ``existing`` is given up first.
+    replace : bool, default False
+        Whether new pixels overwrite those of other objects.
+
+    Returns
+    -------
+    (Y, X) array
+        In the dtype of ``existing``, or a wider one if an id needs it.
+
+    Raises
+    ------
+    LabelsError
+        If the shapes differ.
+    """
+    if existing.shape != new.shape:
+        raise LabelsError(
+            f"existing labels of shape {existing.shape} do not fit frames of shape "
+            f"{new.shape}; choose labels of the same movie or a new target"
+        )
+    wide_enough = np.promote_types(existing.dtype, label_dtype(int(new.max())))
+    merged = existing.astype(wide_enough if new.max() else existing.dtype)
+    merged[np.isin(merged, list(object_ids))] = 0
+    written = (new > 0) if replace else (new > 0) & (merged == 0)
+    merged[written] = new[written]
+    return merged

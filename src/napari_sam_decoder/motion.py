@@ -1,0 +1,74 @@
+"""Where an object should be by now, from where it was on the frames before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["Motion", "mask_centre", "shift_logits"]
+
+SMOOTHING = 0.5
+"""Weight of the newest displacement; micro-sam's tracker uses the same."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Centre and smoothed velocity of an object, in pixels of any one grid.
+
+    Attributes
+    ----------
+    centre : (row, column)
+        Where the object was last seen.
+    velocity : (rows, columns) per frame
+        Exponentially smoothed displacement; zero until two frames are known.
+    is_moving : bool
+        Whether a displacement has been seen at all.
+    """
+
+    centre: tuple[float, float]
+    velocity: tuple[float, float] = (0.0, 0.0)
+    is_moving: bool = False
+
+    def seen_at(self, centre: tuple[float, float], frames: int = 1) -> Motion:
+        """Return the motion after the object was seen some frames later."""
+        step = np.subtract(centre, self.centre) / frames
+        if self.is_moving:
+            step = SMOOTHING * step + (1 - SMOOTHING) * np.asarray(self.velocity)
+        return Motion(centre, (float(step[0]), float(step[1])), is_moving=True)
+
+
+def mask_centre(mask: np.ndarray) -> tuple[float, float]:
+    """Centre of mass of a non-empty boolean mask, as (row, column)."""
+    rows, columns = np.nonzero(mask)
+    return float(rows.mean()), float(columns.mean())
+
+
+def shift_logits(
+    logits: np.ndarray, displacement: tuple[float, float], content: tuple[int, int]
+) -> np.ndarray:
+    """Move low-res logits along, with subpixel precision.
+
+    Parameters
+    ----------
+    logits : (h, w) array of float32
+    displacement : (rows, columns)
+        In low-res pixels.
+    content : (rows, columns)
+        The part of the grid that shows the frame. Only it is moved, and what comes
+        in at its rim continues the rim, so that neither the padding enters the
+        picture nor an object that is entering gets a hole.
+
+    Returns
+    -------
+    (h, w) array of float32
+    """
+    if displacement == (0.0, 0.0):
+        return logits
+    shifted = logits.copy()
+    visible = (slice(0, content[0]), slice(0, content[1]))
+    ndimage.shift(
+        logits[visible], displacement, shifted[visible], order=1, mode="nearest"
+    )
+    return shifted

@@ -1,0 +1,258 @@
+"""What the user pointed at, per object and frame, in frame pixels (row, column)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.model.values import ModelPrompt
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.frames import FrameGeometry, Movie
+
+__all__ = ["Prompt", "PromptSet", "prompts_from_points"]
+
+Position = tuple[float, float]
+Box = tuple[float, float, float, float]
+HYPOTHESES = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Points, a box, or both, for one object on one frame.
+
+    Attributes
+    ----------
+    object_id : int
+        The object's value in the labels, 1 or more.
+    frame : int
+        Index of the frame, 0 or more.
+    points : sequence of (row, column)
+        In frame pixels, integers at pixel centres.
+    labels : sequence of bool, optional
+        True for a point on the object, False for one beside it; all True by default.
+    box : (row0, column0, row1, column1), optional
+        Two opposite corners, in any order.
+    hypothesis : {1, 2, 3}, optional
+        The mask that the user has picked; by default the best one is chosen.
+
+    Raises
+    ------
+    PromptError
+        If a value makes no sense whatever the movie.
+    """
+
+    object_id: int
+    frame: int
+    points: Sequence[Position] = ()
+    labels: Sequence[bool] | None = None
+    box: Box | None = None
+    hypothesis: int | None = None
+
+    def __post_init__(self) -> None:
+        points = _positions(self.points)
+        labels = (True,) * len(points) if self.labels is None else self.labels
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "labels", tuple(bool(label) for label in labels))
+        object.__setattr__(self, "box", _ordered_box(self.box))
+        self._check_numbers()
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it says where the object is, not only where it is not."""
+        return self.box is not None or any(self.labels or ())
+
+    def merge(self, other: Prompt) -> Prompt:
+        """Join with a later prompt for the same object on the same frame.
+
+        Points add up; the later box and hypothesis win.
+        """
+        return replace(
+            self,
+            points=(*self.points, *other.points),
+            labels=(*(self.labels or ()), *(other.labels or ())),
+            box=other.box or self.box,
+            hypothesis=other.hypothesis or self.hypothesis,
+        )
+
+    def check(self, movie: Movie) -> None:
+        """Refuse what lies outside a movie.
+
+        Raises
+        ------
+        PromptError
+            If the frame, a point or the whole box is outside, or if nothing says
+            where the object is.
+        """
+        if not self.is_positive:
+            raise PromptError(
+                f"object {self.object_id} has only negative points on frame "
+                f"{self.frame}; add a positive point or a box"
+            )
+        if self.frame >= len(movie):
+            raise PromptError(
+                f"object {self.object_id} has a prompt on frame {self.frame}, but the "
+                f"movie has frames 0 to {len(movie) - 1}"
+            )
+        for position in self.points:
+            self._check_inside(position, movie.frame_shape)
+        if self.box is not None:
+            self._check_box(movie.frame_shape)
+
+    def to_model(self, geometry: FrameGeometry) -> ModelPrompt:
+        """Translate to the network's pixels."""
+        points = np.asarray(self.points, dtype=float).reshape(-1, 2)
+        box = None
+        if self.box is not None:
+            corners = np.asarray(self.box).reshape(2, 2)
+            box = geometry.to_model(corners).reshape(4).astype(np.float32)
+        return ModelPrompt(
+            points=geometry.to_model(points).astype(np.float32),
+            labels=np.asarray(self.labels, dtype=np.int64),
+            box=box,
+        )
+
+    def _check_numbers(self) -> None:
+        if self.object_id < 1:
+            raise PromptError(f"object ids start at 1, not {self.object_id}")
+        if self.frame < 0:
+            raise PromptError(f"frames start at 0, not {self.frame}")
+        if len(self.labels or ()) != len(self.points):
+            raise PromptError(
+                f"{len(self.points)} points need as many labels, not "
+                f"{len(self.labels or ())}"
+            )
+        if self.hypothesis not in (None, *HYPOTHESES):
+            raise PromptError(f"a hypothesis is 1, 2 or 3, not {self.hypothesis}")
+        if not self.points and self.box is None:
+            raise PromptError("a prompt needs at least one point or a box")
+
+    def _check_inside(self, position: Position, frame_shape: tuple[int, int]) -> None:
+        inside = all(
+            -0.5 <= value <= length - 0.5
+            for value, length in zip(position, frame_shape, strict=True)
+        )
+        if not inside:
+            raise PromptError(
+                f"the point (row {position[0]:g}, column {position[1]:g}) of object "
+                f"{self.object_id} on frame {self.frame} is outside the picture of "
+                f"{frame_shape[0]} rows and {frame_shape[1]} columns"
+            )
+
+    def _check_box(self, frame_shape: tuple[int, int]) -> None:
+        row0, column0, row1, column1 = self.box or (0, 0, 0, 0)
+        overlaps = row1 > 0 and column1 > 0
+        overlaps &= row0 < frame_shape[0] - 1 and column0 < frame_shape[1] - 1
+        if not overlaps:
+            raise PromptError(
+                f"the box {row0:g},{column0:g},{row1:g},{column1:g} of object "
+                f"{self.object_id} is outside the picture of {frame_shape[0]} rows "
+                f"and {frame_shape[1]} columns"
+            )
+
+
+class PromptSet:
+    """All prompts of a movie: at most one per object and frame. Immutable."""
+
+    def __init__(self, prompts: Iterable[Prompt] = ()) -> None:
+        merged: dict[tuple[int, int], Prompt] = {}
+        for prompt in prompts:
+            key = (prompt.object_id, prompt.frame)
+            merged[key] = merged[key].merge(prompt) if key in merged else prompt
+        self._prompts = dict(sorted(merged.items()))
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self._prompts.values())
+
+    def __len__(self) -> int:
+        return len(self._prompts)
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of all objects, ascending."""
+        return tuple(sorted({prompt.object_id for prompt in self}))
+
+    def of_object(self, object_id: int) -> tuple[Prompt, ...]:
+        """Prompts of one object in the order of their frames."""
+        return tuple(prompt for prompt in self if prompt.object_id == object_id)
+
+    def add(self, prompt: Prompt) -> PromptSet:
+        """Return a set with one more prompt, merged where the object has one."""
+        return PromptSet((*self, prompt))
+
+    def without(self, object_id: int, frame: int | None = None) -> PromptSet:
+        """Return a set without an object's prompts, on one frame or on all."""
+        return PromptSet(
+            prompt
+            for prompt in self
+            if prompt.object_id != object_id or frame not in (None, prompt.frame)
+        )
+
+    def within(self, frames: range) -> PromptSet:
+        """Return the prompts on the given frames."""
+        return PromptSet(prompt for prompt in self if prompt.frame in frames)
+
+
+def prompts_from_points(
+    frames: Sequence[int] | np.ndarray,
+    positions: np.ndarray,
+    labels: Sequence[bool] | np.ndarray,
+    object_ids: Sequence[int] | np.ndarray,
+    hypotheses: Sequence[int] | np.ndarray | None = None,
+) -> PromptSet:
+    """Group a table of points, one row each, into prompts.
+
+    Parameters
+    ----------
+    frames : (N,) ints
+    positions : (N, 2) floats
+        (row, column) in frame pixels.
+    labels : (N,) bools
+        True on the object, False beside it.
+    object_ids : (N,) ints
+    hypotheses : (N,) ints, optional
+        1 to 3, or 0 where none was picked.
+
+    Returns
+    -------
+    PromptSet
+    """
+    picked = np.zeros(len(frames), int) if hypotheses is None else hypotheses
+    rows = zip(object_ids, frames, positions, labels, picked, strict=True)
+    return PromptSet(
+        Prompt(
+            object_id=int(object_id),
+            frame=int(frame),
+            points=[(float(position[0]), float(position[1]))],
+            labels=[bool(label)],
+            hypothesis=int(hypothesis) or None,
+        )
+        for object_id, frame, position, label, hypothesis in rows
+    )
+
+
+def _positions(points: Any) -> tuple[Position, ...]:
+    try:
+        array = np.asarray(points, dtype=float).reshape(-1, 2)
+    except ValueError as error:
+        raise PromptError("points must be pairs (row, column) of numbers") from error
+    if not np.isfinite(array).all():
+        raise PromptError("points must be finite numbers")
+    return tuple((float(row), float(column)) for row, column in array)
+
+
+def _ordered_box(box: Any) -> Box | None:
+    if box is None:
+        return None
+    corners = np.asarray(box, dtype=float)
+    if corners.shape != (4,) or not np.isfinite(corners).all():
+        raise PromptError("a box is row0, column0, row1, column1, all finite")
+    row0, row1 = sorted((float(corners[0]), float(corners[2])))
+    column0, column1 = sorted((float(corners[1]), float(corners[3])))
+    if row0 == row1 or column0 == column1:
+        raise PromptError("a box needs a height and a width above zero")
+    return row0, column0, row1, column1

@@ -1,0 +1,74 @@
+"""What has been said about each object on each frame, and what is still to come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.labels import resolve_overlaps
+from napari_sam_decoder.propagation.fusion import Outcome, fuse
+from napari_sam_decoder.propagation.results import FrameResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.propagation.plan import Leg
+    from napari_sam_decoder.propagation.scene import Scene
+
+__all__ = ["Board"]
+
+
+class Board:
+    """Collects outcomes until a frame has heard from every prompt and leg.
+
+    Parameters
+    ----------
+    scene : Scene
+    prompts : PromptSet
+        The prompts that will be decoded.
+    legs : iterable of Leg
+        The legs that will come past.
+    """
+
+    def __init__(self, scene: Scene, prompts: PromptSet, legs: Iterable[Leg]) -> None:
+        self._scene = scene
+        self._awaited = Counter(prompt.frame for prompt in prompts)
+        for leg in legs:
+            self._awaited.update(leg.frames)
+        self._outcomes: dict[int, dict[int, Outcome]] = {}
+
+    def note(self, frame: int, outcome: Outcome) -> None:
+        """Take down one outcome, joined with an earlier one for the same object."""
+        outcomes = self._outcomes.setdefault(frame, {})
+        object_id = outcome.result.object_id
+        earlier = outcomes.get(object_id)
+        outcomes[object_id] = outcome if earlier is None else fuse(earlier, outcome)
+        self._awaited[frame] -= 1
+
+    def report(self, frame: int) -> FrameResult:
+        """Say what is known of a frame, and forget it once nothing more is to come."""
+        is_final = self._awaited[frame] == 0
+        outcomes = self._outcomes.pop(frame) if is_final else self._outcomes[frame]
+        return FrameResult(
+            frame=frame,
+            labels=self._labels(outcomes),
+            objects={key: outcomes[key].result for key in sorted(outcomes)},
+            is_final=is_final,
+        )
+
+    def _labels(self, outcomes: dict[int, Outcome]) -> np.ndarray:
+        frame_shape = self._scene.geometry.frame_shape
+        present = {
+            object_id: outcome.logits.unpack()
+            for object_id, outcome in outcomes.items()
+            if outcome.logits is not None
+        }
+        if not present:
+            return resolve_overlaps({}, frame_shape)
+        upscaled = self._scene.decoder.upscale(
+            np.stack(list(present.values())), frame_shape
+        )
+        return resolve_overlaps(dict(zip(present, upscaled, strict=True)), frame_shape)

@@ -1,0 +1,92 @@
+"""Which frames each prompt is carried to, before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.errors import OptionError, PromptError
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.prompts import PromptSet
+
+__all__ = ["Leg", "plan_legs"]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One object carried from a prompted frame in one direction.
+
+    Attributes
+    ----------
+    object_id : int
+    seed : int
+        The prompted frame; its own result belongs to the prompt, not to the leg.
+    frames : range
+        The frames it comes past, in order, nearest first; step 1 or -1.
+    """
+
+    object_id: int
+    seed: int
+    frames: range
+
+
+def plan_legs(prompts: PromptSet, frames: range) -> tuple[Leg, ...]:
+    """Carry each prompt in both directions up to the object's next prompt.
+
+    Between two prompts of one object both legs cover the whole gap, since only both
+    together can tell where an object left and when it came back.
+
+    Parameters
+    ----------
+    prompts : PromptSet
+        Prompts outside ``frames`` are not used.
+    frames : range
+        The asked frames, step 1.
+
+    Returns
+    -------
+    tuple of Leg
+        Without the empty ones.
+
+    Raises
+    ------
+    OptionError
+        If no frames are asked for.
+    PromptError
+        If there are no prompts, or an object has none on the asked frames.
+    """
+    if not frames:
+        raise OptionError(f"no frames between {frames.start} and {frames.stop}")
+    if not len(prompts):
+        raise PromptError("there is nothing to propagate: add a point or a box first")
+    legs: list[Leg] = []
+    for object_id in prompts.object_ids:
+        seeds = _seeds_within(prompts, object_id, frames)
+        legs.append(_backward(object_id, seeds[0], frames.start))
+        for earlier, later in pairwise(seeds):
+            legs.append(_forward(object_id, earlier, later))
+            legs.append(_backward(object_id, later, earlier + 1))
+        legs.append(_forward(object_id, seeds[-1], frames.stop))
+    return tuple(leg for leg in legs if leg.frames)
+
+
+def _seeds_within(prompts: PromptSet, object_id: int, frames: range) -> list[int]:
+    asked = [prompt.frame for prompt in prompts.of_object(object_id)]
+    seeds = [frame for frame in asked if frame in frames]
+    if not seeds:
+        raise PromptError(
+            f"object {object_id} has prompts only on frame "
+            f"{', '.join(map(str, asked))}, outside the asked frames {frames.start}:"
+            f"{frames.stop}; widen the frames or add a point inside them"
+        )
+    return seeds
+
+
+def _forward(object_id: int, seed: int, stop: int) -> Leg:
+    return Leg(object_id, seed, range(seed + 1, stop))
+
+
+def _backward(object_id: int, seed: int, first: int) -> Leg:
+    return Leg(object_id, seed, range(seed - 1, first - 1, -1))

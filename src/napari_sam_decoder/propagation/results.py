@@ -1,0 +1,80 @@
+"""What propagation says about a frame and about each object on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["FrameResult", "ObjectResult", "Verdict"]
+
+
+class Verdict(StrEnum):
+    """How far the result for an object on a frame can be trusted."""
+
+    PROMPTED = "prompted"
+    SURE = "sure"
+    DOUBTFUL = "doubtful"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class ObjectResult:
+    """One object on one frame.
+
+    Attributes
+    ----------
+    object_id : int
+    verdict : Verdict
+        An absent object has no pixels.
+    iou_prediction : float
+        0..1, the decoder's estimate for the chosen mask; 0 where nothing was decoded.
+    stability : float
+        0..1, IoU of the mask under a stricter and a laxer threshold.
+    agreement : float
+        0..1, soft IoU with where the object was expected from the frame before; 1 on
+        a prompted frame.
+    hypothesis : int
+        1 to 3 for the chosen hypothesis, 0 for the single-mask output or for none.
+    """
+
+    object_id: int
+    verdict: Verdict
+    iou_prediction: float = 0.0
+    stability: float = 0.0
+    agreement: float = 0.0
+    hypothesis: int = 0
+
+    @property
+    def confidence(self) -> float:
+        """One number in 0..1: the weakest of the three parts."""
+        return min(self.iou_prediction, self.stability, self.agreement)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """Labels of one frame.
+
+    Attributes
+    ----------
+    frame : int
+    labels : (Y, X) array of uint16 or uint32
+        Object ids, 0 where there is none.
+    objects : dict of int to ObjectResult
+        Every object that has been decided on this frame so far.
+    is_final : bool
+        False while a run from a later prompt will still come past this frame. Such a
+        frame is yielded again with that run's say in it.
+    """
+
+    frame: int
+    labels: np.ndarray
+    objects: dict[int, ObjectResult] = field(default_factory=dict)
+    is_final: bool = True
+
+    def with_labels(self, labels: np.ndarray) -> FrameResult:
+        """Return the same result with other labels, for instance merged ones."""
+        return replace(self, labels=labels)

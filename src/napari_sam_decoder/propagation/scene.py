@@ -1,0 +1,112 @@
+"""What stays the same for a whole propagation, built once and handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.propagation.track import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from napari_sam_decoder.model.values import Embedding, MaskCandidates, ModelPrompt
+
+__all__ = ["Decoder", "EmbeddingSource", "Scene", "Settings"]
+
+
+class EmbeddingSource(Protocol):
+    """Where the embedding of a frame comes from; `Embedder` is one."""
+
+    def get(self, frame: int) -> Embedding:
+        """Return the embedding, computing it where it is lacking."""
+
+
+class Decoder(Protocol):
+    """What propagation needs of the network; `Sam` is one."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input in model pixels."""
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the low-res logits."""
+
+    def decode(
+        self,
+        embedding: Embedding,
+        prompts: Sequence[ModelPrompt],
+        previous_logits: Sequence[np.ndarray | None] | None = None,
+    ) -> MaskCandidates:
+        """Offer four masks for each prompt."""
+
+    def upscale(
+        self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Bring (N, h, w) low-res logits to (N, Y, X)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How propagation decides; the same for every kind of data.
+
+    Attributes
+    ----------
+    doubtful_below : float
+        0..1: a mask with less confidence is kept but marked.
+    absent_below : float
+        0..1: a mask with less confidence is dropped.
+    patience : int
+        Frames during which a lost object is looked for where it should have moved.
+    """
+
+    doubtful_below: float = 0.6
+    absent_below: float = 0.35
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.absent_below <= self.doubtful_below <= 1:
+            raise OptionError(
+                "thresholds must satisfy 0 <= absent_below <= doubtful_below <= 1, not "
+                f"{self.absent_below:g} and {self.doubtful_below:g}"
+            )
+        if self.patience < 0:
+            raise OptionError(f"patience must be 0 or more frames, not {self.patience}")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The movie as the network sees it, the network, and how to decide.
+
+    Attributes
+    ----------
+    source : EmbeddingSource
+    decoder : Decoder
+    geometry : FrameGeometry
+    grid : Grid
+    settings : Settings
+    """
+
+    source: EmbeddingSource
+    decoder: Decoder
+    geometry: FrameGeometry
+    grid: Grid
+    settings: Settings
+
+    @classmethod
+    def of(
+        cls,
+        source: EmbeddingSource,
+        decoder: Decoder,
+        frame_shape: tuple[int, int],
+        settings: Settings | None = None,
+    ) -> Scene:
+        """Derive the geometry from the frame's shape and the network's sizes."""
+        geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
+        grid = Grid.of(geometry, decoder.image_size, decoder.mask_size)
+        return cls(source, decoder, geometry, grid, settings or Settings())

@@ -1,0 +1,235 @@
+"""The Python API: one movie being segmented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_decoder.embedding import Embedder, open_store
+from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
+from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.labels import merge_labels
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.propagation import Scene, Settings, propagate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from napari_sam_decoder.embedding import EmbeddedFrame
+    from napari_sam_decoder.frames import ArrayLike
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.propagation import FrameResult
+
+__all__ = ["Hypothesis", "Session"]
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """One of the masks that SAM offers for a prompt.
+
+    Attributes
+    ----------
+    number : {1, 2, 3}
+        What to give as `Prompt.hypothesis` to pick it.
+    mask : (Y, X) array of bool
+    iou_prediction : float
+        0..1, how well the decoder expects it to fit the object.
+    """
+
+    number: int
+    mask: np.ndarray
+    iou_prediction: float
+
+
+class Session:
+    """A movie, a network, a cache of embeddings and the prompts so far.
+
+    Parameters
+    ----------
+    movie : Movie, array-like, str or Path
+        What to segment; see `Movie` for the arrays and `open_movie` for the files.
+    model : Sam, optional
+        By default the bundled MobileSAM, on the fastest device at hand.
+    cache : str, Path, "auto" or None
+        Folder of the embeddings; "auto" is a place per movie under the user's cache
+        folder, None keeps them in memory.
+    settings : Settings, optional
+        How propagation decides.
+
+    Examples
+    --------
+    >>> session = Session(movie, cache="embeddings.zarr")  # doctest: +SKIP
+    >>> session.add_prompt(Prompt(object_id=1, frame=0, points=[(240, 410)]))
+    ... # doctest: +SKIP
+    >>> for result in session.propagate():  # doctest: +SKIP
+    ...     labels[result.frame] = result.labels
+    """
+
+    def __init__(
+        self,
+        movie: Any,
+        *,
+        model: Sam | None = None,
+        cache: str | Path | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.movie = _as_movie(movie)
+        self.model = model or _bundled_model()
+        self.prompts = PromptSet()
+        self._embedder = Embedder(
+            self.movie, self.model, open_store(self.movie, self.model, cache)
+        )
+        self._scene = Scene.of(
+            self._embedder, self.model, self.movie.frame_shape, settings
+        )
+
+    def add_prompt(self, prompt: Prompt) -> None:
+        """Point at an object; joins what the object already has on that frame.
+
+        Raises
+        ------
+        PromptError
+            If the prompt lies outside the movie.
+        """
+        prompt.check(self.movie)
+        self.prompts = self.prompts.add(prompt)
+
+    def remove_prompts(self, object_id: int, frame: int | None = None) -> None:
+        """Forget an object's prompts on one frame, or all of them.
+
+        Raises
+        ------
+        PromptError
+            If there is none to forget.
+        """
+        remaining = self.prompts.without(object_id, frame)
+        if len(remaining) == len(self.prompts):
+            raise PromptError(f"object {object_id} has no such prompt to remove")
+        self.prompts = remaining
+
+    def embed(self, frames: range | None = None) -> Iterator[EmbeddedFrame]:
+        """Embed frames ahead of time; propagation does it by itself where needed.
+
+        Parameters
+        ----------
+        frames : range, optional
+            All by default, in the order given.
+
+        Returns
+        -------
+        iterator of EmbeddedFrame
+            One per frame; stopping early loses nothing that was yielded.
+        """
+        return self._embedder.fill(self._checked(frames))
+
+    def hypotheses(self, object_id: int, frame: int) -> tuple[Hypothesis, ...]:
+        """Show the three masks that the decoder offers for an object's prompt.
+
+        Parameters
+        ----------
+        object_id, frame : int
+            The object and a frame on which it has a prompt.
+
+        Returns
+        -------
+        tuple of Hypothesis
+            Numbers 1, 2 and 3.
+
+        Raises
+        ------
+        PromptError
+            If the object has no prompt on the frame.
+        """
+        asked = [p for p in self.prompts.of_object(object_id) if p.frame == frame]
+        if not asked:
+            raise PromptError(f"object {object_id} has no prompt on frame {frame}")
+        candidates = self.model.decode(
+            self._embedder.get(frame), [asked[0].to_model(self._scene.geometry)]
+        )
+        logits = self.model.upscale(
+            candidates.low_res_logits[0, 1:], self.movie.frame_shape
+        )
+        scores = candidates.iou_predictions[0, 1:].clip(0, 1)
+        return tuple(
+            Hypothesis(number, mask, float(score))
+            for number, mask, score in zip((1, 2, 3), logits > 0, scores, strict=True)
+        )
+
+    def propagate(
+        self,
+        frames: range | None = None,
+        *,
+        labels: ArrayLike | None = None,
+        replace: bool = False,
+    ) -> Iterator[FrameResult]:
+        """Carry every object from its prompts through the movie.
+
+        Parameters
+        ----------
+        frames : range, optional
+            The frames to label, all by default.
+        labels : (T, Y, X) array-like of int, optional
+            Labels that are there already. Each result then holds them too: pixels of
+            objects without prompts stay, unless ``replace``.
+        replace : bool, default False
+            Whether new pixels overwrite those of other objects in ``labels``.
+
+        Returns
+        -------
+        iterator of FrameResult
+            As they come, not in the order of time; see `FrameResult.is_final`.
+
+        Raises
+        ------
+        OptionError, PromptError, LabelsError
+            If the frames, prompts or labels do not fit; before the first result.
+        """
+        results = propagate(self._scene, self.prompts, self._checked(frames))
+        if labels is None:
+            return results
+        if tuple(labels.shape) != (len(self.movie), *self.movie.frame_shape):
+            raise LabelsError(
+                f"labels of shape {tuple(labels.shape)} do not fit a movie of "
+                f"{len(self.movie)} frames of {self.movie.frame_shape}"
+            )
+        return self._merged(results, labels, replace=replace)
+
+    def _merged(
+        self, results: Iterator[FrameResult], labels: ArrayLike, *, replace: bool
+    ) -> Iterator[FrameResult]:
+        object_ids = self.prompts.object_ids
+        for result in results:
+            existing = labels[result.frame]
+            yield result.with_labels(
+                merge_labels(existing, result.labels, object_ids, replace=replace)
+            )
+
+    def _checked(self, frames: range | None) -> range:
+        every = range(len(self.movie))
+        if frames is None:
+            return every
+        if not frames or frames[0] not in every or frames[-1] not in every:
+            raise OptionError(
+                f"frames {frames.start}:{frames.stop} do not lie in the movie, which "
+                f"has {len(every)} frames (0:{len(every)})"
+            )
+        return frames
+
+
+def _as_movie(movie: Any) -> Movie:
+    if isinstance(movie, Movie):
+        return movie
+    if isinstance(movie, str | Path):
+        source = open_movie(Path(movie))
+        return Movie(source.data, axes=source.axes)
+    return Movie(movie)
+
+
+def _bundled_model() -> Sam:
+    from napari_sam_decoder.model.registry import load_sam
+
+    return load_sam()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.propagation.track import Grid, Track, prompt_from_mask
+
+GRID = Grid((48, 64), 4.0)
+
+
+def square(row, column, size=11):
+    logits = np.full((64, 64), -8, np.float32)
+    logits[row : row + size, column : column + size] = 8
+    return logits
+
+
+def test_the_grid_leaves_the_padding_out():
+    grid = Grid.of(FrameGeometry.fit((480, 854), 1024), 1024, 256)
+    assert grid == Grid((144, 256), 4.0)
+    assert grid.cut(np.zeros((2, 256, 256))).shape == (2, 144, 256)
+
+
+def test_a_track_expects_the_object_further_on():
+    track = Track.start(square(10, 10), GRID).accept(square(12, 11), GRID)
+    np.testing.assert_array_equal(track.expected(GRID) > 0, square(14, 12) > 0)
+
+
+def test_a_lost_object_is_expected_to_move_on():
+    track = Track.start(square(10, 10), GRID).accept(square(12, 10), GRID)
+    expected = track.miss().miss().expected(GRID)
+    np.testing.assert_array_equal(expected > 0, square(18, 10) > 0)
+
+
+def test_a_found_object_has_moved_over_all_missed_frames():
+    track = Track.start(square(10, 10), GRID).miss().accept(square(14, 10), GRID)
+    assert (track.motion.velocity, track.missed) == ((2, 0), 0)
+
+
+def test_trust_is_inherited():
+    track = Track.start(square(1, 1), GRID, trust=0.4).miss().accept(square(2, 1), GRID)
+    assert track.trust == 0.4
+
+
+def test_an_empty_mask_starts_nothing():
+    assert Track.start(np.full((64, 64), -1, np.float32), GRID) is None
+
+
+def test_the_object_is_asked_for_by_its_inmost_point_and_its_box():
+    prompt = prompt_from_mask(square(10, 20), GRID)
+    np.testing.assert_allclose(prompt.points, [[25 * 4 + 1.5, 15 * 4 + 1.5]])
+    np.testing.assert_allclose(prompt.box, [80, 40, 31 * 4 - 1, 21 * 4 - 1])
+    assert prompt.labels.tolist() == [1]
+
+
+def test_the_point_keeps_away_from_the_border():
+    prompt = prompt_from_mask(square(0, 0), GRID)
+    np.testing.assert_allclose(prompt.points, [[5 * 4 + 1.5, 5 * 4 + 1.5]])
+
+
+@pytest.mark.parametrize("row", [47, 50])
+def test_what_lies_in_the_padding_is_not_asked_for(row):
+    assert prompt_from_mask(square(row, 10, size=3), GRID) is None
