@@ -1,0 +1,44 @@
+"""Per-frame embeddings, in memory or on disk, that never serve for other pixels.
+
+A store on disk is keyed by model, contrast and shape of the movie, and each frame by
+its pixels; a cache of another job is refused, with the difference named.
+"""
+
+from __future__ import annotations
+
+from napari_sam_decoder.cache.folder import (
+    CacheInfo,
+    FrameCheck,
+    clear,
+    describe,
+    list_caches,
+    verify,
+)
+from napari_sam_decoder.cache.key import CacheKey, array_digest
+from napari_sam_decoder.cache.places import (
+    cache_root,
+    default_place,
+    make_room,
+    size_limit,
+)
+from napari_sam_decoder.cache.store import EmbeddingStore, MemoryStore, as_stored
+from napari_sam_decoder.cache.zarr_store import ZarrStore
+
+__all__ = [
+    "CacheInfo",
+    "CacheKey",
+    "EmbeddingStore",
+    "FrameCheck",
+    "MemoryStore",
+    "ZarrStore",
+    "array_digest",
+    "as_stored",
+    "cache_root",
+    "clear",
+    "default_place",
+    "describe",
+    "list_caches",
+    "make_room",
+    "size_limit",
+    "verify",
+]

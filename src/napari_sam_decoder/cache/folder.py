@@ -1,0 +1,222 @@
+"""Caches as folders: what they hold, whether it is sound, and how they leave."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.cache import layout
+from napari_sam_decoder.cache.lock import FolderLock
+from napari_sam_decoder.cache.zarr_store import FrameState, ZarrStore
+from napari_sam_decoder.errors import (
+    CacheCorruptError,
+    CacheMismatchError,
+    FormatError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_sam_decoder.cache.key import CacheKey
+
+__all__ = [
+    "CacheInfo",
+    "FrameCheck",
+    "clear",
+    "describe",
+    "list_caches",
+    "verify",
+]
+
+_OWN_NAMES = frozenset({"zarr.json", layout.EMBEDDINGS, layout.RECORDS, ".DS_Store"})
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What can be said of a cache without reading its embeddings.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the cache.
+    key : CacheKey
+        The model and the movie that it was made for.
+    present : int
+        Frames that have a record, of ``key.frames``.
+    bytes : int
+        Room taken on the disk.
+    last_used : datetime
+        When it was last opened, in UTC.
+    """
+
+    path: Path
+    key: CacheKey
+    present: int
+    bytes: int
+    last_used: datetime
+
+
+@dataclass(frozen=True)
+class FrameCheck:
+    """What `verify` found out about one frame.
+
+    Attributes
+    ----------
+    frame : int
+        Frame of the movie, from 0.
+    state : {"ok", "corrupt", "absent"}
+        "corrupt" frames are computed again when they are needed next.
+    """
+
+    frame: int
+    state: FrameState
+
+
+def describe(path: str | os.PathLike[str]) -> CacheInfo:
+    """Say what a cache holds.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache.
+    CacheCorruptError
+        If the cache is damaged as a whole.
+    """
+    folder = Path(path).expanduser().resolve()
+    return CacheInfo(
+        path=folder,
+        key=layout.read_key(folder),
+        present=len(layout.recorded_frames(folder)),
+        bytes=_size_of(folder),
+        last_used=_last_used(folder),
+    )
+
+
+def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
+    """Describe the caches in a folder, the least recently used first.
+
+    Parameters
+    ----------
+    root : path
+        Folder whose direct children are looked at. What is no cache, or a damaged
+        one, is left out.
+    """
+    folder = Path(root).expanduser()
+    found = []
+    for child in folder.iterdir() if folder.is_dir() else ():
+        with suppress(CacheMismatchError, CacheCorruptError):
+            found.append(describe(child))
+    return sorted(found, key=lambda info: info.last_used)
+
+
+def verify(path: str | os.PathLike[str]) -> Iterator[FrameCheck]:
+    """Read every frame of a cache through its checksums.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache. It stays in use until the iteration ends.
+
+    Yields
+    ------
+    FrameCheck
+        One for each frame of the movie, in order.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache.
+    CacheCorruptError
+        If the cache is damaged as a whole.
+    FormatError
+        If the folder cannot be read.
+    """
+    with closing(ZarrStore.open_existing(path)) as store:
+        for frame in range(store.key.frames):
+            yield FrameCheck(frame, store.check(frame))
+
+
+def clear(path: str | os.PathLike[str]) -> None:
+    """Remove a cache from the disk.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache. It disappears at once, under this name, even if the
+        removal of its files is interrupted.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache, holds files that are not the cache's, or is in use.
+    FormatError
+        If it cannot be removed.
+    """
+    folder = Path(path).expanduser().resolve()
+    _require_own(folder)
+    trash = layout.hidden_sibling(folder, "trash")
+    try:
+        _set_aside(folder, trash)
+    except OSError as error:
+        raise FormatError(
+            f"cannot remove the embedding cache {folder}: {error}; close the programs "
+            "that use it and check that its folder can be written"
+        ) from error
+    shutil.rmtree(trash, ignore_errors=True)
+    layout.sweep_siblings(folder.parent)
+
+
+def _set_aside(folder: Path, trash: Path) -> None:
+    """Move a cache out of sight while nobody else can open it."""
+    # A damaged cache may lack the folder that its lock file belongs in.
+    (folder / layout.RECORDS).mkdir(exist_ok=True)
+    with closing(FolderLock(layout.lock_path(folder))) as lock:
+        occupancy = lock.try_alone()
+        if occupancy == "shared":
+            raise CacheMismatchError(
+                f"the embedding cache {folder} is in use; close the programs that use "
+                "it first"
+            )
+        if occupancy == "unknown":
+            # Windows does not move a folder with an open file, ours or another's.
+            lock.close()
+        folder.rename(trash)
+
+
+def _require_own(folder: Path) -> None:
+    if layout.stored_key(folder) is None:
+        raise CacheMismatchError(
+            f"{folder} is no embedding cache of napari-sam-decoder; nothing was removed"
+        )
+    foreign = sorted(set(os.listdir(folder)) - _OWN_NAMES)
+    if foreign:
+        raise CacheMismatchError(
+            f"{folder} holds files that are not the cache's: {', '.join(foreign)}; "
+            "move them elsewhere; nothing was removed"
+        )
+
+
+def _size_of(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # Another process may have replaced it.
+                total += (Path(parent) / name).stat().st_size
+    return total
+
+
+def _last_used(folder: Path) -> datetime:
+    for path in (layout.lock_path(folder), folder / "zarr.json"):
+        with suppress(OSError):
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return datetime.fromtimestamp(0, UTC)

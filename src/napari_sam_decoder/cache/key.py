@@ -1,0 +1,134 @@
+"""What an embedding depends on: the settings of a job, and the pixels of a frame."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DIGEST_SIZE", "FORMAT_VERSION", "CacheKey", "array_digest"]
+
+FORMAT_VERSION = 1
+DIGEST_SIZE = 32
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """All that must agree before embeddings of one job may serve another.
+
+    The pixels are not part of it: each frame is checked by its own digest, so that
+    a movie in which some frames changed keeps the embeddings of the others.
+
+    Attributes
+    ----------
+    model : str
+        Identity of the network and its weights.
+    contrast : tuple of float
+        (low, high), the intensities shown as black and white.
+    frames : int
+        Number of frames of the movie.
+    frame_shape : tuple of int
+        (rows, columns) of a frame.
+    dtype : str
+        Type of a pixel as stored, such as ``"uint16"``.
+    axes : str
+        Letters of the movie's axes, such as ``"TYX"``.
+    embedding_shape : tuple of int
+        (channels, rows, columns) of one embedding.
+    version : int
+        Version of the layout on disk.
+    """
+
+    model: str
+    contrast: tuple[float, float]
+    frames: int
+    frame_shape: tuple[int, int]
+    dtype: str
+    axes: str
+    embedding_shape: tuple[int, int, int]
+    version: int = FORMAT_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the key as values that JSON keeps exactly."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> CacheKey:
+        """Read a key back.
+
+        Parameters
+        ----------
+        stored : mapping
+            As `to_json` gives it; unknown fields are left out.
+
+        Raises
+        ------
+        KeyError
+            If a field is missing.
+        """
+        values: dict[str, Any] = {
+            field.name: _as_tuple(stored[field.name]) for field in fields(cls)
+        }
+        return cls(**values)
+
+    def differences(self, stored: Mapping[str, Any]) -> list[str]:
+        """Say in which fields a stored key differs from this one.
+
+        Parameters
+        ----------
+        stored : mapping
+            As `to_json` gives it, possibly by another version of this package.
+
+        Returns
+        -------
+        list of str
+            One line per field that differs; empty if the two agree.
+        """
+        wanted = self.to_json()
+        return [
+            f"{name.replace('_', ' ')}: the cache has {_spelled(stored.get(name))}, "
+            f"this job has {_spelled(wanted.get(name))}"
+            for name in wanted | dict(stored)
+            if stored.get(name) != wanted.get(name)
+        ]
+
+
+def array_digest(array: np.ndarray) -> bytes:
+    """Digest the values, the shape and the dtype of an array.
+
+    Parameters
+    ----------
+    array : array
+        Of any shape and numeric dtype; its memory order does not matter.
+
+    Returns
+    -------
+    bytes
+        32 bytes of BLAKE2b.
+    """
+    array = np.asarray(array)
+    state = hashlib.blake2b(
+        f"{array.shape}{array.dtype.str}".encode(), digest_size=DIGEST_SIZE
+    )
+    state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return state.digest()
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _spelled(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, list):
+        return f"({', '.join(map(str, value))})"
+    return str(value)

@@ -1,0 +1,126 @@
+"""Where embeddings are kept between two questions about a frame, and one such place."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+
+from napari_sam_decoder.errors import OptionError
+
+__all__ = ["DEFAULT_MEMORY_BYTES", "EmbeddingStore", "MemoryStore", "as_stored"]
+
+DEFAULT_MEMORY_BYTES = 4 * 10**9
+
+
+class EmbeddingStore(Protocol):
+    """Embeddings by frame, each valid for the very pixels that it was made from."""
+
+    def read(self, frame: int, digest: bytes) -> np.ndarray | None:
+        """Return what was written for a frame, if it was for these pixels.
+
+        Parameters
+        ----------
+        frame : int
+            Frame of the movie, from 0.
+        digest : bytes
+            Digest of the frame's pixels, see `array_digest`.
+
+        Returns
+        -------
+        (C, H, W) array of float16, or None
+            A copy that the caller may change. None if nothing is stored, if the
+            pixels were others, or if the stored values are damaged.
+        """
+
+    def write(self, frame: int, digest: bytes, features: np.ndarray) -> None:
+        """Keep the features of a frame in place of any earlier ones.
+
+        Parameters
+        ----------
+        frame : int
+            Frame of the movie, from 0.
+        digest : bytes
+            Digest of the frame's pixels, see `array_digest`.
+        features : (C, H, W) array of float
+            Rounded to float16.
+        """
+
+    def recorded_digest(self, frame: int) -> bytes | None:
+        """Digest of the pixels that a frame's embedding was made from, if any."""
+
+    def present(self) -> set[int]:
+        """Frames that have a record, whatever their pixels were then."""
+
+    def close(self) -> None:
+        """Let go of what the store holds open."""
+
+
+class MemoryStore:
+    """Embeddings in memory; the least recently used go first when space runs out.
+
+    Parameters
+    ----------
+    limit_bytes : int, optional
+        Bytes of features to keep at most; one embedding of SAM takes 2 MiB.
+
+    Raises
+    ------
+    OptionError
+        If the limit is negative.
+    """
+
+    def __init__(self, limit_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
+        if limit_bytes < 0:
+            raise OptionError(
+                f"the memory for embeddings must be 0 bytes or more, not {limit_bytes}"
+            )
+        self._limit = limit_bytes
+        self._entries: OrderedDict[int, tuple[bytes, np.ndarray]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, frame: int, digest: bytes) -> np.ndarray | None:
+        """See `EmbeddingStore.read`."""
+        with self._lock:
+            if frame not in self._entries or self._entries[frame][0] != digest:
+                return None
+            self._entries.move_to_end(frame)
+            return self._entries[frame][1].copy()
+
+    def write(self, frame: int, digest: bytes, features: np.ndarray) -> None:
+        """See `EmbeddingStore.write`."""
+        with self._lock:
+            self._entries[frame] = (digest, as_stored(features))
+            self._entries.move_to_end(frame)
+            while self._used_bytes() > self._limit:
+                self._entries.popitem(last=False)
+
+    def recorded_digest(self, frame: int) -> bytes | None:
+        """See `EmbeddingStore.recorded_digest`."""
+        with self._lock:
+            return self._entries[frame][0] if frame in self._entries else None
+
+    def present(self) -> set[int]:
+        """See `EmbeddingStore.present`."""
+        with self._lock:
+            return set(self._entries)
+
+    def close(self) -> None:
+        """Forget all embeddings."""
+        with self._lock:
+            self._entries.clear()
+
+    def _used_bytes(self) -> int:
+        return sum(features.nbytes for _, features in self._entries.values())
+
+
+def as_stored(features: np.ndarray) -> np.ndarray:
+    """Round to the float16 that every store keeps, in memory of its own.
+
+    Fresh embeddings take this path too, so that a result has the same bits whether
+    its embedding was computed or read. What float16 cannot hold becomes infinite.
+    """
+    with np.errstate(over="ignore"):
+        return np.array(features, dtype=np.float16, order="C")

@@ -1,0 +1,226 @@
+"""Weights files: read them without running code, and fit them to a network."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.model.architectures import ARCHITECTURES
+from napari_sam_decoder.model.vit import ViTConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["fill", "infer_architecture", "read_checkpoint"]
+
+_SHOWN = 10
+_READ_FAILURES = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    SafetensorError,
+)
+
+# Never used by SAM, or computed from the configuration.
+_IGNORED_PREFIXES = (
+    "image_encoder.norm_head.",
+    "image_encoder.head.",
+    "pixel_mean",
+    "pixel_std",
+)
+_IGNORED_SUFFIXES = (".attention_bias_idxs", ".attn.ab")
+
+# Counts training steps; files whose BatchNorms were folded have none.
+_OPTIONAL_SUFFIX = ".num_batches_tracked"
+
+_TINY_VIT_ENTRY = "image_encoder.patch_embed.seq.0.c.weight"
+_VIT_ENTRY = "image_encoder.pos_embed"
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read a weights file by what it holds, whatever its suffix.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file, or a file of plain tensors saved by torch. Checkpoints of
+        micro-sam's trainer are unwrapped.
+
+    Returns
+    -------
+    dict of str to tensor
+        Entries by their public names, on the CPU and in the file's number types.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, holds something else than tensors, or would
+        run code when opened.
+    """
+    try:
+        content = load_file(path) if _is_safetensors(path) else _read_pickle(path)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is refused: it is not a weights file, or it would run code when "
+            f"opened ({_first_line(error)}). Use a safetensors file, or one made with "
+            "torch.save(model.state_dict(), path)."
+        ) from error
+    except _READ_FAILURES as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({_first_line(error)}). Check the path; if the "
+            "file is there, it is damaged: fetch it again."
+        ) from error
+    return _checked_tensors(_unwrapped(content), path)
+
+
+def infer_architecture(state: dict[str, Tensor]) -> str:
+    """Tell from its entries which architecture a checkpoint belongs to.
+
+    Parameters
+    ----------
+    state : dict of str to tensor
+        Entries by their public names.
+
+    Returns
+    -------
+    str
+        A key of `ARCHITECTURES`.
+
+    Raises
+    ------
+    CheckpointError
+        If the image encoder is missing or of another width.
+    """
+    if _TINY_VIT_ENTRY in state:
+        return "vit_t"
+    if _VIT_ENTRY not in state:
+        raise CheckpointError(
+            "This file holds no image encoder of SAM's shape; its entries begin with "
+            f"{_listed(state)}. Choose a checkpoint of SAM, MobileSAM, MedSAM or "
+            "micro-sam."
+        )
+    width = state[_VIT_ENTRY].shape[-1]
+    for name, config in ARCHITECTURES.items():
+        if isinstance(config, ViTConfig) and config.width == width:
+            return name
+    raise CheckpointError(
+        f"This file's image encoder is {width} wide, which is none of "
+        f"{', '.join(ARCHITECTURES)}. Choose a checkpoint of one of these."
+    )
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], dtype: torch.dtype) -> None:
+    """Give a network the weights of a checkpoint.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Its weights are replaced; it may have been built on torch's meta device.
+    state : dict of str to tensor
+        Entries by their public names.
+    dtype : torch.dtype
+        Number type that the weights get.
+
+    Raises
+    ------
+    CheckpointError
+        If an entry is missing, unexpected or of another shape; the message lists them.
+    """
+    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    counters = {
+        name: torch.tensor(0) for name in wanted if name.endswith(_OPTIONAL_SUFFIX)
+    }
+    given = counters | {
+        name: tensor if name in counters else tensor.to(dtype)
+        for name, tensor in state.items()
+        if not _is_ignored(name)
+    }
+    complaints = _complaints(wanted, {name: item.shape for name, item in given.items()})
+    if complaints:
+        raise CheckpointError(
+            f"This checkpoint does not fit the network: {'; '.join(complaints)}. "
+            "Choose the architecture that it was made for."
+        )
+    network.load_state_dict(given, assign=True)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Its JSON header follows eight bytes that say how long it is."""
+    with path.open("rb") as stream:
+        return stream.read(9)[8:] == b"{"
+
+
+def _read_pickle(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _unwrapped(content: Any) -> Any:
+    """micro-sam's trainer saves its network, which holds SAM as `sam`, among others."""
+    inner = content.get("model_state") if isinstance(content, dict) else None
+    if not isinstance(inner, dict):
+        return content
+    return {str(name).removeprefix("sam."): item for name, item in inner.items()}
+
+
+def _checked_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"{path} holds a {type(content).__name__} where named tensors are needed; "
+            "save the network with torch.save(model.state_dict(), path)."
+        )
+    others = [
+        name
+        for name, item in content.items()
+        if not (isinstance(name, str) and isinstance(item, Tensor))
+    ]
+    if others:
+        raise CheckpointError(
+            f"{path} holds entries that are not named tensors: {_listed(others)}; save "
+            "the network alone with torch.save(model.state_dict(), path)."
+        )
+    return content
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(_IGNORED_PREFIXES) or name.endswith(_IGNORED_SUFFIXES)
+
+
+def _complaints(
+    wanted: dict[str, torch.Size], given: dict[str, torch.Size]
+) -> list[str]:
+    found = {
+        "missing": sorted(wanted.keys() - given.keys()),
+        "unexpected": sorted(given.keys() - wanted.keys()),
+        "of another shape": [
+            f"{name} {tuple(given[name])} instead of {tuple(shape)}"
+            for name, shape in wanted.items()
+            if name in given and given[name] != shape
+        ],
+    }
+    return [
+        f"{len(names)} {kind}: {_listed(names)}"
+        for kind, names in found.items()
+        if names
+    ]
+
+
+def _listed(names: Iterable[object]) -> str:
+    texts = [str(name) for name in names]
+    rest = len(texts) - _SHOWN
+    more = f" and {rest} more" if rest > 0 else ""
+    return ", ".join(texts[:_SHOWN]) + more
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__

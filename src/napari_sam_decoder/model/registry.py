@@ -1,0 +1,188 @@
+"""Named models and weights files: download them, and load them as a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_sam_decoder.errors import CheckpointError, DownloadError, OptionError
+from napari_sam_decoder.model.architectures import build_sam
+from napari_sam_decoder.model.catalogue import (
+    MODELS,
+    ModelRow,
+    find_row,
+    local_path,
+    tell_by_hand,
+)
+from napari_sam_decoder.model.checkpoints import (
+    fill,
+    infer_architecture,
+    read_checkpoint,
+)
+from napari_sam_decoder.model.hashing import choose_hasher, hash_file
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.model.sam import Sam
+
+__all__ = ["MODELS", "ModelRow", "download", "load_sam"]
+
+# The one place that decides in which number type the network computes.
+_COMPUTE_DTYPE = torch.float32
+
+
+def load_sam(
+    model: str | Path = "mobile_sam",
+    *,
+    device: str = "auto",
+    architecture: str | None = None,
+) -> Sam:
+    """Load a network with its weights, ready for use.
+
+    Parameters
+    ----------
+    model : str or Path
+        A name in `MODELS`, or the path of a weights file: safetensors, or plain
+        tensors saved by torch.
+    device : str
+        "auto" for CUDA, else MPS, else the CPU; or a name that torch knows.
+    architecture : str, optional
+        A key of `ARCHITECTURES`; by default told from the file.
+
+    Returns
+    -------
+    Sam
+        In evaluation mode on the device.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model, or its file is missing, unsafe or does not fit.
+    MissingExtraError
+        If the file's hash needs the package xxhash.
+    OptionError
+        If the device is not there.
+
+    Examples
+    --------
+    >>> load_sam().image_size
+    1024
+    """
+    place = _choose_device(device)
+    path = _find(model)
+    state = read_checkpoint(path)
+    architecture = architecture or infer_architecture(state)
+    dtype = str(_COMPUTE_DTYPE).removeprefix("torch.")
+    with torch.device("meta"):
+        sam = build_sam(
+            architecture, identity=f"{architecture} sha256:{hash_file(path)} {dtype}"
+        )
+    fill(sam, state, _COMPUTE_DTYPE)
+    return _moved(sam, place)
+
+
+def download(name: str, progress: bool = False) -> Path:
+    """Fetch a named model into the user's cache folder and check its hash.
+
+    Parameters
+    ----------
+    name : str
+        A name in `MODELS`.
+    progress : bool
+        Whether to draw a progress bar on stderr.
+
+    Returns
+    -------
+    Path
+        The file; it is not fetched again if it is already there.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model.
+    DownloadError
+        If it cannot be fetched; the message says how to do it by hand.
+    MissingExtraError
+        If its hash needs the package xxhash.
+    """
+    row = find_row(name)
+    path = local_path(row)
+    if row.is_bundled:
+        return path
+    if not row.is_downloadable:
+        raise DownloadError(
+            f"{name} is not downloaded for you: {row.note}. {tell_by_hand(row)}"
+        )
+    _retrieve(row, path, progress)
+    return path
+
+
+def _retrieve(row: ModelRow, path: Path, progress: bool) -> None:
+    import pooch
+
+    algorithm, _ = _split_hash(row)
+    choose_hasher(algorithm)
+    try:
+        pooch.retrieve(
+            row.url, row.hash, fname=path.name, path=path.parent, progressbar=progress
+        )
+    except (OSError, ValueError) as error:
+        raise DownloadError(
+            f"{row.name} could not be downloaded: {error}. {tell_by_hand(row)}"
+        ) from error
+
+
+def _split_hash(row: ModelRow) -> tuple[str, str]:
+    algorithm, _, digest = (row.hash or "").partition(":")
+    return algorithm, digest
+
+
+def _find(model: str | Path) -> Path:
+    """A name wins over a file of the same name, so that it always means the same."""
+    if isinstance(model, str) and model in MODELS:
+        return _find_named(MODELS[model])
+    path = Path(model).expanduser()
+    return path if path.is_file() else _find_named(find_row(str(model)))
+
+
+def _find_named(row: ModelRow) -> Path:
+    path = local_path(row)
+    if not path.is_file():
+        fetch = f"Run `napari-sam-decoder models download {row.name}`. "
+        raise CheckpointError(
+            f"{row.name} is not on this machine yet. "
+            f"{fetch if row.is_downloadable else ''}{tell_by_hand(row)}"
+        )
+    algorithm, expected = _split_hash(row)
+    if expected and hash_file(path, algorithm) != expected:
+        raise CheckpointError(
+            f"{path} is not the file that {row.name} stands for: its {algorithm} is "
+            f"not {expected}. Delete it. {tell_by_hand(row)}"
+        )
+    return path
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise OptionError(
+            f"The device {name!r} cannot be used here ({reason}); choose 'auto' or "
+            "'cpu'."
+        ) from error
+
+
+def _moved(sam: Sam, device: torch.device) -> Sam:
+    try:
+        return sam.to(device)
+    except RuntimeError as error:
+        raise OptionError(
+            f"The network does not fit on {device} ({error}); choose a smaller model "
+            "or the device 'cpu'."
+        ) from error

@@ -1,0 +1,277 @@
+"""TinyViT, the small image encoder of MobileSAM.
+
+A convolutional stage and three stages of windowed attention with a depthwise
+convolution in each block [1]_; MobileSAM leaves the last stage at 64 x 64 and adds
+SAM's neck [2]_.
+
+.. [1] Wu et al., "TinyViT: fast pretraining distillation for small vision
+   transformers", ECCV 2022.
+.. [2] Zhang et al., "Faster Segment Anything: towards lightweight SAM for mobile
+   applications", arXiv:2306.14289, 2023.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sam_decoder.model.layers import from_windows, make_neck, to_windows
+
+__all__ = ["TinyViT", "TinyViTConfig"]
+
+_EXPANSION = 4
+_PIXELS_PER_CELL = 16
+
+
+@dataclass(frozen=True)
+class TinyViTConfig:
+    """The spec sheet of one TinyViT; the defaults are MobileSAM's.
+
+    Attributes
+    ----------
+    widths, depths : tuple of int
+        Channels and number of blocks of the four stages.
+    heads, windows : tuple of int
+        Attention heads and window side of the last three stages.
+    strides : tuple of int
+        By how much the step after each of the first three stages shrinks the grid;
+        their product is 4.
+    image_size : int
+        Side of the square input in pixels, a multiple of 16.
+    channels : int
+        Channels of the embedding that leaves the neck.
+    """
+
+    widths: tuple[int, int, int, int] = (64, 128, 160, 320)
+    depths: tuple[int, int, int, int] = (2, 2, 6, 2)
+    heads: tuple[int, int, int] = (4, 5, 10)
+    windows: tuple[int, int, int] = (7, 14, 7)
+    strides: tuple[int, int, int] = (2, 2, 1)
+    image_size: int = 1024
+    channels: int = 256
+
+
+class TinyViT(nn.Module):
+    """MobileSAM's image encoder.
+
+    Parameters
+    ----------
+    config : TinyViTConfig
+        Widths and depths.
+    """
+
+    def __init__(self, config: TinyViTConfig) -> None:
+        super().__init__()
+        self.image_size = config.image_size
+        self.grid = config.image_size // _PIXELS_PER_CELL
+        self.patch_embed = PatchEmbedding(config.widths[0])
+        stages = zip(_make_blocks(config), _make_steps(config), strict=True)
+        self.layers = nn.ModuleList(Stage(blocks, step) for blocks, step in stages)
+        self.neck = make_neck(config.widths[-1], config.channels)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode a batch of images.
+
+        Parameters
+        ----------
+        image : (B, 3, image_size, image_size) tensor
+            Normalised and padded pixels.
+
+        Returns
+        -------
+        (B, channels, grid, grid) tensor
+            The embedding; grid is ``image_size // 16``.
+        """
+        grid = self.patch_embed(image)
+        for stage in self.layers:
+            grid = stage(grid)
+        embedding: Tensor = self.neck(grid)
+        return embedding
+
+
+def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:
+    first = nn.ModuleList(ConvBlock(config.widths[0]) for _ in range(config.depths[0]))
+    stages = zip(
+        config.widths[1:], config.depths[1:], config.heads, config.windows, strict=True
+    )
+    attending = (
+        nn.ModuleList(AttentionBlock(width, heads, window) for _ in range(depth))
+        for width, depth, heads, window in stages
+    )
+    return [first, *attending]
+
+
+def _make_steps(config: TinyViTConfig) -> list[nn.Module | None]:
+    pairs = zip(pairwise(config.widths), config.strides, strict=True)
+    return [*(Step(before, after, stride) for (before, after), stride in pairs), None]
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, followed by a BatchNorm."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.c = convolution
+        self.bn = nn.BatchNorm2d(convolution.out_channels)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (B, out, H', W') for (B, in, H, W)."""
+        if self.training:
+            trained: Tensor = self.bn(self.c(image))
+            return trained
+        return self._folded(image)
+
+    def _folded(self, image: Tensor) -> Tensor:
+        """Scale the few weights instead of the many pixels; the result is the same."""
+        mean = cast("Tensor", self.bn.running_mean)
+        variance = cast("Tensor", self.bn.running_var)
+        scale = self.bn.weight * torch.rsqrt(variance + self.bn.eps)
+        weight = self.c.weight * scale[:, None, None, None]
+        bias = self.bn.bias - mean * scale
+        return F.conv2d(
+            image, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups
+        )
+
+
+def _pointwise(before: int, after: int) -> ConvNorm:
+    return ConvNorm(nn.Conv2d(before, after, kernel_size=1, bias=False))
+
+
+def _depthwise(width: int, stride: int = 1) -> ConvNorm:
+    return ConvNorm(
+        nn.Conv2d(width, width, 3, stride, padding=1, groups=width, bias=False)
+    )
+
+
+def _halving(before: int, after: int) -> ConvNorm:
+    return ConvNorm(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False))
+
+
+class PatchEmbedding(nn.Module):
+    """Two strided convolutions, to a quarter of the image's side."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.seq = nn.Sequential(
+            _halving(3, width // 2), nn.GELU(), _halving(width // 2, width)
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (B, width, H / 4, W / 4) for (B, 3, H, W)."""
+        grid: Tensor = self.seq(image)
+        return grid
+
+
+class Stage(nn.Module):
+    """Blocks of one width, then the step to the next width where there is one."""
+
+    def __init__(self, blocks: nn.ModuleList, step: nn.Module | None) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.downsample = step
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Return (B, C', H', W') for (B, C, H, W)."""
+        for block in self.blocks:
+            grid = block(grid)
+        return grid if self.downsample is None else self.downsample(grid)
+
+
+class ConvBlock(nn.Module):
+    """Widen, look at the neighbours, narrow again; with a residual around it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = _pointwise(width, _EXPANSION * width)
+        self.conv2 = _depthwise(_EXPANSION * width)
+        self.conv3 = _pointwise(_EXPANSION * width, width)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Return (B, width, H, W) for (B, width, H, W)."""
+        wide = F.gelu(self.conv2(F.gelu(self.conv1(grid))))
+        return F.gelu(grid + self.conv3(wide))
+
+
+class Step(nn.Module):
+    """Change of width and grid between two stages."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _pointwise(before, after)
+        self.conv2 = _depthwise(after, stride)
+        self.conv3 = _pointwise(after, after)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Return (B, after, H / stride, W / stride) for (B, before, H, W)."""
+        out: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(grid)))))
+        return out
+
+
+class AttentionBlock(nn.Module):
+    """Windowed attention, a depthwise convolution across windows, and an MLP."""
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.attn = WindowAttention(width, heads, window)
+        self.local_conv = _depthwise(width)
+        self.mlp = NormedMlp(width)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Return (B, width, H, W) for (B, width, H, W)."""
+        tokens = grid.permute(0, 2, 3, 1)
+        windows = self.attn(to_windows(tokens, self.attn.window))
+        tokens = tokens + from_windows(windows, tokens.shape)
+        tokens = self.local_conv(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        out: Tensor = tokens + self.mlp(tokens)
+        return out.permute(0, 3, 1, 2)
+
+
+class WindowAttention(nn.Module):
+    """Self-attention in a window, with one learned bias per unsigned distance."""
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.attention_biases = nn.Parameter(torch.zeros(heads, window * window))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return (B, window, window, width) for (B, window, window, width)."""
+        tokens = self.norm(windows).flatten(1, 2)
+        qkv = self.qkv(tokens).reshape(*tokens.shape[:2], self.heads, 3, -1)
+        query, key, value = qkv.permute(3, 0, 2, 1, 4)
+        mixed = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=self._distance_bias()
+        )
+        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(windows.shape))
+        return out
+
+    def _distance_bias(self) -> Tensor:
+        """(1, heads, N, N), gathered anew so that it can never be stale."""
+        steps = torch.arange(self.window, device=self.attention_biases.device)
+        apart = (steps[:, None] - steps[None, :]).abs()
+        index = self.window * apart[:, None, :, None] + apart[None, :, None, :]
+        return self.attention_biases[:, index.flatten(2, 3).flatten(0, 1)][None]
+
+
+class NormedMlp(nn.Module):
+    """Norm, widen, narrow; its names differ from those of SAM's own MLP."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, _EXPANSION * width)
+        self.fc2 = nn.Linear(_EXPANSION * width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (..., width) for (..., width)."""
+        out: Tensor = self.fc2(F.gelu(self.fc1(self.norm(tokens))))
+        return out

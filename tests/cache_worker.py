@@ -1,0 +1,108 @@
+"""A movie and an encoder that cost nothing, and processes that use a cache.
+
+Run as a script it is a process to be killed: ``embed PATH`` fills a cache with the
+whole movie, ``hold PATH`` keeps it open until its input ends.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import zarr
+
+from napari_sam_decoder.cache import CacheKey, array_digest
+from napari_sam_decoder.embedding import Embedder, open_store
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.model.values import Embedding
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "FRAMES",
+    "SHAPE",
+    "CheapEncoder",
+    "cheap_movie",
+    "files_of",
+    "key_of",
+    "noise",
+]
+
+FRAMES = 12
+SHAPE = (64, 64, 64)
+
+
+class CheapEncoder:
+    """Noise seeded by the pixels, so that equal frames give equal embeddings."""
+
+    identity = "cheap-1"
+    embedding_shape = SHAPE
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, frame: np.ndarray) -> Embedding:
+        self.encoded += 1
+        return Embedding(noise(array_digest(frame)), frame.shape[:2])
+
+
+def noise(seed: bytes) -> np.ndarray:
+    rng = np.random.default_rng(list(seed))
+    return rng.standard_normal(SHAPE, dtype=np.float32)
+
+
+def cheap_movie(frames: int = FRAMES, seed: int = 0) -> Movie:
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 255, (frames, 12, 10), dtype=np.uint8)
+    return Movie(pixels, contrast=(0, 255))
+
+
+def key_of(frames: int = FRAMES) -> CacheKey:
+    return CacheKey(
+        model=CheapEncoder.identity,
+        contrast=(0.0, 255.0),
+        frames=frames,
+        frame_shape=(12, 10),
+        dtype="uint8",
+        axes="TYX",
+        embedding_shape=SHAPE,
+    )
+
+
+def files_of(path: Path) -> dict[str, bytes]:
+    """Contents of all files of a cache but its lock."""
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and file.name != ".lock"
+    }
+
+
+def say(word: object) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def embed(path: str) -> None:
+    movie, encoder = cheap_movie(), CheapEncoder()
+    say("ready")
+    sys.stdin.readline()
+    embedder = Embedder(movie, encoder, open_store(movie, encoder, path))
+    for step in embedder.fill(range(len(movie))):
+        say(step.frame)
+
+
+def hold(path: str) -> None:
+    movie, encoder = cheap_movie(), CheapEncoder()
+    store = open_store(movie, encoder, path)
+    say("ready")
+    sys.stdin.read()
+    store.close()
+
+
+if __name__ == "__main__":
+    # The arrays of zarr are what takes long to import: have it before "ready".
+    assert zarr.Array
+    {"embed": embed, "hold": hold}[sys.argv[1]](sys.argv[2])

@@ -1,0 +1,96 @@
+"""The bundled weights give what the reference implementation gave with them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import skimage.data
+from safetensors.numpy import load_file
+
+from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.values import Embedding, ModelPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam_decoder.model.sam import Sam
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = json.loads((GOLDEN / "mobile_sam.json").read_text())
+IMAGES = ["astronaut_x2", "coins", "cell", "coffee"]
+TOLERANCE = 1e-3
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    return load_file(GOLDEN / "mobile_sam_fp16.safetensors")
+
+
+@pytest.fixture(scope="session")
+def embed(mobile_sam: Sam) -> Callable[[str], Embedding]:
+    return cache(lambda image: mobile_sam.encode(read_image(image)))
+
+
+def read_image(name: str) -> np.ndarray:
+    if name == "astronaut_x2":
+        return skimage.data.astronaut().repeat(2, axis=0).repeat(2, axis=1)
+    image = getattr(skimage.data, name)()
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def read_prompt(case: dict[str, Any]) -> ModelPrompt:
+    rows, columns = case["shape"][:2]
+    fitted_rows, fitted_columns = input_shape((rows, columns), 1024)
+    scale = np.array([fitted_columns / columns, fitted_rows / rows])
+    box = case["box_xyxy"]
+    return ModelPrompt(
+        points=np.reshape(case["points_xy"] or [], (-1, 2)) * scale,
+        labels=np.array(case["point_labels"] or [], dtype=int),
+        box=None if box is None else np.array(box) * np.tile(scale, 2),
+    )
+
+
+def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_embedding(
+    image: str, golden: dict[str, np.ndarray], embed: Callable[[str], Embedding]
+) -> None:
+    features = embed(image).features
+    expected = golden[f"embedding.{image}"]
+    assert features.shape == (256, 64, 64)
+    assert features.dtype == np.float32
+    assert relative_error(features[::16, ::8, ::8], expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"case{case['case']}")
+def test_masks(
+    case: dict[str, Any],
+    mobile_sam: Sam,
+    golden: dict[str, np.ndarray],
+    embed: Callable[[str], Embedding],
+) -> None:
+    number, embedding = case["case"], embed(case["image"])
+    previous = golden.get(f"{number}.mask_input")
+    assert (previous is not None) == case["mask_input"]
+
+    answer = mobile_sam.decode(embedding, [read_prompt(case)], [previous])
+    logits, quality = answer.low_res_logits[0], answer.iou_predictions[0]
+    expected = golden[f"{number}.low_res_logits"]
+    assert relative_error(logits[:, ::8, ::8], expected) < TOLERANCE
+    assert relative_error(quality, golden[f"{number}.iou_predictions"]) < TOLERANCE
+
+    masks = mobile_sam.upscale(logits, embedding.frame_shape) > 0
+    packed = golden[f"{number}.masks_packed"]
+    wanted = np.unpackbits(packed, axis=-1, count=masks.shape[-1]).astype(bool)
+    overlap = (masks & wanted).sum((1, 2)) / (masks | wanted).sum((1, 2))
+    assert masks.shape == (4, *case["shape"][:2])
+    assert overlap.min() >= 0.99
+    assert masks.sum((1, 2)) == pytest.approx(case["areas"], rel=1e-3)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from napari_sam_decoder.cache import lock as lock_module
+from napari_sam_decoder.cache.lock import FolderLock
+
+needs_locks = pytest.mark.skipif(
+    not lock_module.HAS_LOCKS, reason="this system has no flock"
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / ".lock"
+
+
+@needs_locks
+def test_the_only_holder_is_alone(path):
+    assert FolderLock(path).try_alone() == "alone"
+
+
+@needs_locks
+def test_holders_share_and_none_is_alone(path):
+    first, second = FolderLock(path), FolderLock(path)
+    assert first.share()
+    assert second.share()
+    assert second.try_alone() == "shared"
+
+
+@needs_locks
+def test_the_lock_is_free_after_closing_twice(path):
+    first, second = FolderLock(path), FolderLock(path)
+    first.share()
+    first.close()
+    first.close()
+    assert second.try_alone() == "alone"
+
+
+@needs_locks
+def test_one_who_was_alone_can_share(path):
+    first, second = FolderLock(path), FolderLock(path)
+    first.try_alone()
+    first.share()
+    assert second.share()
+
+
+def test_a_lock_on_a_file_that_went_away_is_not_shared(path):
+    lock = FolderLock(path)
+    path.unlink()
+    assert not lock.share()
+
+
+def test_a_lock_on_a_file_that_was_replaced_is_not_shared(path):
+    lock = FolderLock(path)
+    path.unlink()
+    FolderLock(path).close()
+    assert not lock.share()
+
+
+def test_without_locks_nothing_is_known(path, monkeypatch):
+    monkeypatch.setattr(lock_module, "HAS_LOCKS", False)
+    lock = FolderLock(path)
+    assert lock.try_alone() == "unknown"
+    assert lock.share()
+
+
+@needs_locks
+def test_a_file_system_without_locks_keeps_nobody_from_working(path, monkeypatch):
+    def no_locks(descriptor, operation):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", no_locks)
+    lock = FolderLock(path)
+    assert lock.try_alone() == "unknown"
+    assert lock.share()
+
+
+def test_touching_notes_the_time(path):
+    lock = FolderLock(path)
+    os.utime(path, (0, 0))
+    lock.touch()
+    assert path.stat().st_mtime > 0
+
+
+def test_touching_what_is_gone_does_no_harm(path):
+    lock = FolderLock(path)
+    path.unlink()
+    lock.touch()
+    assert not path.exists()
+
+
+def test_a_lock_file_is_opened_for_reading_where_it_cannot_be_written(
+    path, monkeypatch
+):
+    path.touch()
+    _forbid_writing(monkeypatch)
+    assert FolderLock(path).share()
+
+
+def test_a_lock_file_that_cannot_be_made_is_an_error(path, monkeypatch):
+    _forbid_writing(monkeypatch)
+    with pytest.raises(OSError, match="read-only file system"):
+        FolderLock(path)
+
+
+def _forbid_writing(monkeypatch):
+    """Stand in for a read-only disk: as root no permission bit is one."""
+    os_open = os.open
+
+    def read_only(path, flags, *mode):
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "read-only file system")
+        return os_open(path, flags, *mode)
+
+    monkeypatch.setattr(lock_module.os, "open", read_only)

@@ -1,0 +1,151 @@
+"""The cache on disk: its format, and whom it refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+
+from cache_worker import SHAPE, key_of, noise
+from napari_sam_decoder.cache import ZarrStore, array_digest, layout
+from napari_sam_decoder.errors import CacheCorruptError, CacheMismatchError
+
+DIGEST = array_digest(np.array([1]))
+FEATURES = noise(b"features")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "cache.zarr"
+
+
+@pytest.fixture
+def store(path):
+    with ZarrStore.open(path, key_of()) as opened:
+        opened.write(0, DIGEST, FEATURES)
+        yield opened
+
+
+def test_it_is_a_zarr_group_with_the_key_in_its_attributes(store, path):
+    group = zarr.open_group(path, mode="r", zarr_format=3)
+    assert sorted(name for name, _ in group.members()) == ["embeddings", "records"]
+    assert group.attrs["napari_sam_decoder_cache"] == key_of().to_json()
+
+
+def test_an_embedding_is_one_compressed_chunk_with_a_checksum(store, path):
+    embeddings = zarr.open_group(path, mode="r")["embeddings"]
+    assert embeddings.shape == (12, *SHAPE)
+    assert embeddings.chunks == (1, *SHAPE)
+    assert embeddings.shards is None
+    assert embeddings.dtype == np.float16
+    codecs = [codec.to_dict()["name"] for codec in embeddings.compressors]
+    assert codecs == ["zstd", "crc32c"]
+
+
+def test_a_record_holds_the_digests_of_pixels_and_embedding(store, path):
+    record = zarr.open_group(path, mode="r")["records"][0].tobytes()
+    assert record == DIGEST + array_digest(FEATURES.astype(np.float16))
+
+
+def test_an_embedding_without_its_record_is_absent(store):
+    layout.record_path(store.path, 0).unlink()
+    assert store.present() == set()
+    assert store.read(0, DIGEST) is None
+    assert store.check(0) == "absent"
+
+
+def test_a_record_of_zeros_is_none(store):
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        zarr.open_group(store.path)["records"][0] = 0
+    assert layout.record_path(store.path, 0).exists()
+    assert store.recorded_digest(0) is None
+    assert store.read(0, bytes(32)) is None
+    assert store.check(0) == "absent"
+
+
+def test_files_that_are_no_records_are_not_taken_for_frames(store):
+    for name in ("c.7.0.partial", "c.7.abc.partial", "c.x.0", "c.99.0", "notes.txt"):
+        (store.path / "records" / name).touch()
+    assert store.present() == {0}
+
+
+# Whom it refuses
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model", "vit_h-2"),
+        ("contrast", (0.0, 254.0)),
+        ("frames", 13),
+        ("frame_shape", (12, 11)),
+        ("dtype", "uint16"),
+        ("axes", "ZYX"),
+        ("embedding_shape", (64, 64, 32)),
+        ("version", 2),
+    ],
+)
+def test_a_cache_of_another_job_is_refused_with_the_difference(store, field, value):
+    other = replace(key_of(), **{field: value})
+    with pytest.raises(CacheMismatchError) as caught:
+        ZarrStore.open(store.path, other)
+    message = str(caught.value)
+    named = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    assert f"{field.replace('_', ' ')}: the cache has" in message
+    assert named in message
+    assert message.count("the cache has") == 1
+    assert f"napari-sam-decoder cache clear {store.path}" in message
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(path):
+    path.mkdir()
+    (path / "thesis.txt").write_text("results")
+    with pytest.raises(CacheMismatchError, match="choose another folder"):
+        ZarrStore.open(path, key_of())
+    assert [file.name for file in path.iterdir()] == ["thesis.txt"]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("key", [None, {"napari_sam_decoder_cache": "mine"}])
+def test_another_zarr_group_is_refused_and_left_alone(path, key):
+    zarr.create_group(path, zarr_format=3, attributes=key)
+    before = (path / "zarr.json").read_bytes()
+    with pytest.raises(CacheMismatchError, match="no embedding cache"):
+        ZarrStore.open(path, key_of())
+    assert (path / "zarr.json").read_bytes() == before
+    assert [file.name for file in path.iterdir()] == ["zarr.json"]
+
+
+def test_a_file_is_refused_and_left_alone(path):
+    path.write_text("results")
+    with pytest.raises(CacheMismatchError, match="there already"):
+        ZarrStore.open(path, key_of())
+    assert path.read_text() == "results"
+
+
+def test_features_of_another_shape_are_refused(store):
+    with pytest.raises(CacheMismatchError, match=r"\(1, 64, 64\) does not fit"):
+        store.write(1, DIGEST, FEATURES[:1])
+    assert store.present() == {0}
+
+
+def test_what_is_no_cache_cannot_be_opened_as_it_is(tmp_path):
+    with pytest.raises(CacheMismatchError, match="check the path"):
+        ZarrStore.open_existing(tmp_path)
+
+
+def test_a_cache_with_an_incomplete_key_cannot_be_opened_as_it_is(store):
+    document = json.loads((store.path / "zarr.json").read_text())
+    del document["attributes"]["napari_sam_decoder_cache"]["axes"]
+    (store.path / "zarr.json").write_text(json.dumps(document))
+    with pytest.raises(CacheCorruptError, match="damaged"):
+        ZarrStore.open_existing(store.path)
+
+
+def test_an_existing_cache_knows_its_key(store):
+    with ZarrStore.open_existing(store.path) as reopened:
+        assert reopened.key == key_of()
+        assert reopened.check(0) == "ok"

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from cache_worker import SHAPE, CheapEncoder, cheap_movie, files_of
+from napari_sam_decoder.cache import MemoryStore, ZarrStore, array_digest, cache_root
+from napari_sam_decoder.cache.places import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
+from napari_sam_decoder.embedding import Embedder, cache_key, open_store
+from napari_sam_decoder.errors import CacheMismatchError, DecodingError, MovieError
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.model.values import Embedding
+
+FRAMES = 6
+
+
+@pytest.fixture
+def movie():
+    return cheap_movie(FRAMES)
+
+
+@pytest.fixture
+def encoder():
+    return CheapEncoder()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "cache.zarr"
+
+
+@pytest.fixture
+def open_embedder(movie, encoder, path):
+    """Open the cache at ``path`` again, as often as asked, for any movie."""
+    opened = []
+
+    def open_(a_movie=movie, cache=path):
+        store = open_store(a_movie, encoder, cache)
+        opened.append(Embedder(a_movie, encoder, store))
+        return opened[-1]
+
+    yield open_
+    for embedder in opened:
+        embedder.close()
+
+
+def with_changes(movie, frames):
+    pixels = np.stack([movie.raw(frame) for frame in range(len(movie))])
+    pixels[list(frames), 3, 3] ^= 1
+    return Movie(pixels, contrast=(0, 255))
+
+
+def computed(steps):
+    return [step.frame for step in steps if not step.was_cached]
+
+
+class TestEmbedder:
+    @pytest.fixture(params=["memory", "zarr"])
+    def embedder(self, request, open_embedder, path):
+        return open_embedder(cache=None if request.param == "memory" else path)
+
+    def test_an_embedding_has_features_and_the_shape_of_the_frame(self, embedder):
+        embedding = embedder.get(2)
+        assert embedding.features.shape == SHAPE
+        assert embedding.features.dtype == np.float16
+        assert embedding.frame_shape == (12, 10)
+
+    def test_a_frame_is_computed_once(self, embedder, encoder):
+        embedder.get(2)
+        embedder.get(2)
+        assert encoder.encoded == 1
+
+    def test_fresh_and_kept_embeddings_are_the_same_bits(self, embedder):
+        fresh, kept = embedder.get(1).features, embedder.get(1).features
+        assert fresh.tobytes() == kept.tobytes()
+
+    def test_features_are_those_of_the_encoder(self, embedder, movie):
+        encoded = CheapEncoder().encode(movie.rgb(3)).features
+        np.testing.assert_array_equal(
+            embedder.get(3).features, encoded.astype(np.float16)
+        )
+
+    def test_filling_yields_after_each_frame(self, embedder, encoder):
+        steps = embedder.fill([4, 1])
+        first = next(steps)
+        assert (first.frame, first.was_cached, encoder.encoded) == (4, False, 1)
+        assert first.seconds > 0
+        assert [step.frame for step in steps] == [1]
+
+    def test_filling_can_be_cancelled_and_resumed(self, embedder):
+        steps = embedder.fill(range(FRAMES))
+        next(steps)
+        next(steps)
+        steps.close()
+        assert computed(embedder.fill(range(FRAMES))) == [2, 3, 4, 5]
+
+    def test_it_knows_which_frames_are_embedded(self, embedder):
+        embedder.get(2)
+        assert [embedder.is_embedded(frame) for frame in (1, 2)] == [False, True]
+
+    @pytest.mark.parametrize("frame", [-1, FRAMES])
+    def test_a_frame_that_is_not_there_is_an_error(self, embedder, frame):
+        with pytest.raises(MovieError, match="there is no frame"):
+            embedder.get(frame)
+        with pytest.raises(MovieError, match="there is no frame"):
+            embedder.is_embedded(frame)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+    def test_values_that_are_not_finite_are_refused(self, embedder, encoder, value):
+        def encode(frame):
+            return Embedding(np.full(SHAPE, value, np.float32), frame.shape[:2])
+
+        encoder.encode = encode
+        with pytest.raises(DecodingError, match="frame 0 has values that are not"):
+            embedder.get(0)
+        assert not embedder.is_embedded(0)
+
+
+# What the cache on disk is made for
+
+
+def test_the_key_says_what_embeddings_depend_on(movie, encoder):
+    key = cache_key(movie, encoder)
+    assert key.to_json() == {
+        "model": "cheap-1",
+        "contrast": [0.0, 255.0],
+        "frames": FRAMES,
+        "frame_shape": [12, 10],
+        "dtype": "uint8",
+        "axes": "TYX",
+        "embedding_shape": list(SHAPE),
+        "version": 1,
+    }
+
+
+def test_a_cache_for_another_contrast_is_refused(movie, open_embedder):
+    open_embedder()
+    pixels = np.stack([movie.raw(frame) for frame in range(FRAMES)])
+    with pytest.raises(CacheMismatchError, match="contrast"):
+        open_embedder(Movie(pixels, contrast=(0, 200)))
+
+
+def test_only_changed_frames_are_computed_again(movie, open_embedder, path, tmp_path):
+    list(open_embedder().fill(range(FRAMES)))
+    changed = with_changes(movie, [1, 4])
+    embedder = open_embedder(changed)
+    assert not embedder.is_embedded(1)
+    assert computed(embedder.fill(range(FRAMES))) == [1, 4]
+    list(open_embedder(changed, tmp_path / "fresh.zarr").fill(range(FRAMES)))
+    assert files_of(path) == files_of(tmp_path / "fresh.zarr")
+
+
+def test_another_movie_is_refused(movie, open_embedder, path):
+    list(open_embedder().fill([0, 3]))
+    before = files_of(path)
+    with pytest.raises(CacheMismatchError, match="all 2 frames looked at differ"):
+        open_embedder(with_changes(movie, range(FRAMES)))
+    assert files_of(path) == before
+
+
+def test_one_recorded_frame_is_too_little_to_tell_movies_apart(movie, open_embedder):
+    open_embedder().get(0)
+    embedder = open_embedder(with_changes(movie, [0]))
+    assert computed(embedder.fill([0])) == [0]
+
+
+def test_damaged_records_are_no_sign_of_another_movie(open_embedder, path):
+    list(open_embedder().fill(range(FRAMES)))
+    for frame in range(FRAMES):
+        (path / "records" / f"c.{frame}.0").write_bytes(b"damaged")
+    assert computed(open_embedder().fill(range(FRAMES))) == list(range(FRAMES))
+
+
+def test_another_movie_is_found_from_sixteen_frames(encoder, path):
+    movie = cheap_movie(40)
+    with ZarrStore.open(path, cache_key(movie, encoder)) as store:
+        for frame in range(40):
+            store.write(frame, array_digest(movie.raw(frame)), np.ones(SHAPE))
+    other = cheap_movie(40, seed=1)
+    looked_at = []
+    raw = other.raw
+    other.raw = lambda frame: looked_at.append(frame) or raw(frame)
+    with pytest.raises(CacheMismatchError, match="all 16 frames"):
+        open_store(other, encoder, path)
+    assert looked_at[0] == 0
+    assert looked_at[-1] == 39
+    assert len(set(looked_at)) == 16
+
+
+def test_a_movie_with_one_frame_left_is_no_other_movie(movie, open_embedder):
+    list(open_embedder().fill(range(FRAMES)))
+    embedder = open_embedder(with_changes(movie, range(1, FRAMES)))
+    assert computed(embedder.fill(range(FRAMES))) == list(range(1, FRAMES))
+
+
+# Damage, and others at work
+
+
+def damage(path, frame):
+    chunk = path / "embeddings" / f"c.{frame}.0.0.0"
+    content = bytearray(chunk.read_bytes())
+    content[500] ^= 1
+    chunk.write_bytes(content)
+
+
+@pytest.mark.parametrize("ask", ["get", "fill"])
+def test_a_damaged_frame_is_computed_again(open_embedder, path, ask, caplog):
+    list(open_embedder().fill(range(FRAMES)))
+    sound = files_of(path)
+    damage(path, 2)
+    embedder = open_embedder()
+    with caplog.at_level(logging.WARNING, "napari_sam_decoder"):
+        if ask == "get":
+            embedder.get(2)
+        else:
+            assert computed(embedder.fill(range(FRAMES))) == [2]
+    assert "frame 2 of" in caplog.text
+    assert files_of(path) == sound
+
+
+def test_a_frame_that_another_has_just_recorded_is_not_computed(open_embedder):
+    first, second = (open_embedder().fill(range(FRAMES)) for _ in range(2))
+    for mine, theirs in zip(first, second, strict=True):
+        assert not mine.was_cached
+        assert theirs.was_cached
+
+
+# Where the store is
+
+
+def test_without_a_cache_embeddings_stay_in_memory(movie, encoder):
+    assert isinstance(open_store(movie, encoder), MemoryStore)
+
+
+def test_a_path_may_be_a_string(movie, encoder, path):
+    store = open_store(movie, encoder, str(path))
+    assert store.path == path.resolve()
+    store.close()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_ROOT_VARIABLE, str(tmp_path / "root"))
+    monkeypatch.delenv(CACHE_LIMIT_VARIABLE, raising=False)
+    return cache_root()
+
+
+def test_auto_finds_the_place_of_a_movie_again(movie, open_embedder, root):
+    list(open_embedder(cache="auto").fill(range(FRAMES)))
+    again = open_embedder(cheap_movie(FRAMES), "auto")
+    assert computed(again.fill(range(FRAMES))) == []
+    assert len(list(root.iterdir())) == 1
+
+
+def test_auto_gives_another_movie_another_place(movie, open_embedder, root):
+    for seed in range(2):
+        open_embedder(cheap_movie(FRAMES, seed), "auto")
+    assert len(list(root.iterdir())) == 2
+
+
+def test_auto_makes_room_for_a_new_movie_only(open_embedder, root, monkeypatch):
+    first, second = (cheap_movie(FRAMES, seed) for seed in range(2))
+    open_embedder(first, "auto").close()
+    (old,) = root.iterdir()
+    monkeypatch.setenv(CACHE_LIMIT_VARIABLE, "0")
+    open_embedder(first, "auto").close()
+    assert old.exists()
+    open_embedder(second, "auto")
+    assert not old.exists()
+    assert len(list(root.iterdir())) == 1
