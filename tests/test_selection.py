@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.selection import (
+    Expectation,
     choose_by_quality,
     choose_like,
+    is_clear,
     soft_iou,
     stability,
 )
@@ -17,6 +19,9 @@ def square(left, width=4, logit=8.0):
     logits = np.full((16, 16), -8, np.float32)
     logits[2:6, left : left + width] = logit
     return logits
+
+
+EXPECTED = Expectation(square(4), size=16.0)
 
 
 def test_soft_iou_of_hard_masks_is_iou():
@@ -54,7 +59,7 @@ def test_the_whole_picture_is_no_object():
 def test_a_worse_rated_mask_in_the_right_place_wins():
     logits = np.stack([square(10), square(4), square(2, 12), square(11)])
     ratings = np.array([0.95, 0.8, 0.95, 0.95])
-    choice = choose_like(logits, ratings, square(4), CONTENT)
+    choice = choose_like(logits, ratings, EXPECTED, CONTENT)
     assert choice.index == 1
     assert choice.agreement == pytest.approx(1, abs=0.01)
     assert choice.confidence == pytest.approx(0.8)
@@ -63,17 +68,32 @@ def test_a_worse_rated_mask_in_the_right_place_wins():
 def test_among_masks_in_the_right_place_the_better_rated_wins():
     logits = np.stack([square(4), square(4), square(4), square(4)])
     ratings = np.array([0.5, 0.7, 0.9, 0.6])
-    assert choose_like(logits, ratings, square(4), CONTENT).index == 2
+    assert choose_like(logits, ratings, EXPECTED, CONTENT).index == 2
 
 
 def test_padding_has_no_say():
     logits = np.stack([square(4)] * 4)
     logits[:, 8:] = 9
-    choice = choose_like(logits, np.ones(4), square(4), CONTENT)
+    choice = choose_like(logits, np.ones(4), EXPECTED, CONTENT)
     assert choice.agreement == pytest.approx(1, abs=0.01)
 
 
 def test_ratings_outside_0_to_1_are_clipped():
     logits = np.stack([square(4)] * 4)
-    choice = choose_like(logits, np.array([-0.2, -0.1, 1.3, -1]), square(4), CONTENT)
+    choice = choose_like(logits, np.array([-0.2, -0.1, 1.3, -1]), EXPECTED, CONTENT)
     assert (choice.index, choice.iou_prediction) == (2, 1.0)
+
+
+def test_a_mask_of_the_usual_size_wins_over_one_that_repeats_the_last():
+    shrunk = Expectation(square(4, 3), size=16.0)
+    logits = np.stack([square(4, 3), square(4), square(10), square(10)])
+    assert choose_like(logits, np.full(4, 0.9), shrunk, CONTENT).index == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "rating", "clear"),
+    [(square(4), 1.0, True), (square(4), 0.8, False), (square(4, 3), 1.0, False)],
+)
+def test_a_choice_is_clear_when_good_expected_and_of_usual_size(found, rating, clear):
+    choice = choose_like(np.stack([found] * 4), np.full(4, rating), EXPECTED, CONTENT)
+    assert is_clear(choice, EXPECTED) is clear

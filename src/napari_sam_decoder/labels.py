@@ -26,7 +26,8 @@ def label_dtype(highest_id: int) -> np.dtype:
         if highest_id <= np.iinfo(dtype).max:
             return np.dtype(dtype)
     raise LabelsError(
-        f"object id {highest_id} is above {np.iinfo(np.uint32).max}; choose a smaller one"
+        f"object id {highest_id} is above {np.iinfo(np.uint32).max}; choose a smaller "
+        "one"
     )
 
 

@@ -53,6 +53,7 @@ def shift_logits(
     Parameters
     ----------
     logits : (h, w) array of float32
+        Unthresholded, over the padded square input.
     displacement : (rows, columns)
         In low-res pixels.
     content : (rows, columns)

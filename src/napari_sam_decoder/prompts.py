@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from napari_sam_decoder.frames import FrameGeometry, Movie
 
 __all__ = ["Prompt", "PromptSet", "prompts_from_points"]
@@ -180,6 +181,21 @@ class PromptSet:
         """Prompts of one object in the order of their frames."""
         return tuple(prompt for prompt in self if prompt.object_id == object_id)
 
+    def at(self, object_id: int, frame: int) -> Prompt:
+        """Return an object's prompt on a frame.
+
+        Raises
+        ------
+        PromptError
+            If it has none there.
+        """
+        try:
+            return self._prompts[object_id, frame]
+        except KeyError:
+            raise PromptError(
+                f"object {object_id} has no prompt on frame {frame}"
+            ) from None
+
     def add(self, prompt: Prompt) -> PromptSet:
         """Return a set with one more prompt, merged where the object has one."""
         return PromptSet((*self, prompt))
@@ -209,11 +225,13 @@ def prompts_from_points(
     Parameters
     ----------
     frames : (N,) ints
+        Index of each point's frame.
     positions : (N, 2) floats
         (row, column) in frame pixels.
     labels : (N,) bools
         True on the object, False beside it.
     object_ids : (N,) ints
+        1 or more.
     hypotheses : (N,) ints, optional
         1 to 3, or 0 where none was picked.
 

@@ -39,6 +39,7 @@ def iou_over_time(
     truth, predicted : (T, Y, X) array of int
         Labels with the same ids.
     object_ids : iterable of int
+        The objects to compare; others are left out.
 
     Returns
     -------

@@ -6,16 +6,62 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Choice", "choose_by_quality", "choose_like", "soft_iou", "stability"]
+__all__ = [
+    "Choice",
+    "Expectation",
+    "choose_by_quality",
+    "choose_like",
+    "is_clear",
+    "soft_iou",
+    "stability",
+]
 
 STABILITY_OFFSET = 1.0
-LARGEST_SHARE = 0.8
+LARGEST_SHARE = 0.4
 """A mask of more of the picture than this is the scene, not an object in it."""
-QUALITY_WEIGHT = 0.5
+
+# How much each part counts when candidates for the next frame are compared. The
+# decoder's opinion counts most: candidates that merely repeat the expectation agree
+# with it best, and following them lets a mask shrink or drift a little every frame.
+QUALITY_WEIGHT = 0.8
+STABILITY_WEIGHT = 0.5
+SIZE_WEIGHT = 0.5
+AGREEMENT_WEIGHT = 0.2
+
+CLEAR_FROM = 0.92
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """What the frames before say about an object on this one.
+
+    Attributes
+    ----------
+    logits : (h, w) array of float32
+        The last accepted mask, moved on by the object's motion.
+    size : float, optional
+        Area to expect, in low-res pixels; it changes slowly. None where the object is
+        cut off by the border of the picture, since what is visible of it may then
+        change fast.
+    """
+
+    logits: np.ndarray
+    size: float | None = None
+
+    def size_likeness(self, masks: np.ndarray) -> np.ndarray:
+        """Ratio of the smaller to the larger of two areas, for each (N, h, w) mask."""
+        if self.size is None:
+            return np.ones(len(masks))
+        areas = np.count_nonzero(masks, axis=(1, 2))
+        likeness: np.ndarray = np.minimum(areas, self.size) / np.maximum(
+            areas, self.size
+        )
+        return likeness
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +80,8 @@ class Choice:
         0..1, see `stability`.
     agreement : float
         0..1, soft IoU with where the object was expected; 1 on a prompted frame.
+    score : float
+        0..1, by which it was chosen; comparable between sets of candidates.
     """
 
     index: int
@@ -41,6 +89,7 @@ class Choice:
     iou_prediction: float
     stability: float
     agreement: float
+    score: float
 
     @property
     def confidence(self) -> float:
@@ -83,7 +132,9 @@ def choose_by_quality(
     Parameters
     ----------
     logits : (4, h, w) array
+        One set of masks as the decoder gives it.
     iou_predictions : (4,) array
+        The decoder's rating of each.
     allowed : sequence of int
         Indices among which to choose; a single one is the user's own pick.
     content : (rows, columns)
@@ -95,59 +146,70 @@ def choose_by_quality(
         Masks of nearly the whole picture, which SAM is fond of where it recognises
         nothing, are chosen only if there is no other.
     """
-    masks = logits[:, : content[0], : content[1]] > 0
-    objects = [i for i in allowed if masks[i].mean() <= LARGEST_SHARE] or allowed
+    visible = logits[:, : content[0], : content[1]]
+    shares = (visible > 0).mean(axis=(1, 2))
+    objects = [index for index in allowed if shares[index] <= LARGEST_SHARE] or allowed
     index = max(objects, key=lambda candidate: float(iou_predictions[candidate]))
-    return _choice(logits, iou_predictions, index, agreement=1.0)
+    quality = float(np.clip(iou_predictions[index], 0, 1))
+    return Choice(
+        index=index,
+        logits=logits[index],
+        iou_prediction=quality,
+        stability=stability(visible[index]),
+        agreement=1.0,
+        score=quality,
+    )
 
 
 def choose_like(
     logits: np.ndarray,
     iou_predictions: np.ndarray,
-    expected: np.ndarray,
+    expectation: Expectation,
     content: tuple[int, int],
 ) -> Choice:
-    """Choose the mask that is rated highly and lies where the object is expected.
+    """Choose the mask that is good by itself and fits what is expected.
 
     Parameters
     ----------
     logits : (4, h, w) array
+        One set of masks as the decoder gives it.
     iou_predictions : (4,) array
-    expected : (h, w) array
-        Logits of the previous mask moved on by the object's motion.
+        The decoder's rating of each.
+    expectation : Expectation
+        What the frames before say.
     content : (rows, columns)
         The part of the grid that shows the frame; padding has no say.
 
     Returns
     -------
     Choice
-        The one with the best geometric mean of predicted IoU and soft agreement: a
-        mask must be good in both, so neither a fine mask of something else nor a
-        smear over the right place wins.
+        Of the highest weighted product of predicted IoU, stability, likeness of size
+        and soft agreement: a mask must be fair in all of them, so neither a fine mask
+        of something else nor a smear over the right place wins.
     """
-    visible = (..., slice(content[0]), slice(content[1]))
-    hoped_for = _sigmoid(expected[visible])
-    agreements = [
-        soft_iou(candidate, hoped_for) for candidate in _sigmoid(logits[visible])
-    ]
+    visible = logits[:, : content[0], : content[1]]
+    expected = expit(expectation.logits[: content[0], : content[1]])
+    agreements = np.array([soft_iou(expit(mask), expected) for mask in visible])
     qualities = np.clip(iou_predictions, 0, 1)
-    scores = qualities**QUALITY_WEIGHT * np.power(agreements, 1 - QUALITY_WEIGHT)
+    stabilities = np.array([stability(mask) for mask in visible])
+    scores = (
+        qualities**QUALITY_WEIGHT
+        * stabilities**STABILITY_WEIGHT
+        * expectation.size_likeness(visible > 0) ** SIZE_WEIGHT
+        * agreements**AGREEMENT_WEIGHT
+    )
     index = int(np.argmax(scores))
-    return _choice(logits, iou_predictions, index, agreement=agreements[index])
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Logits to probabilities, without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))
-
-
-def _choice(
-    logits: np.ndarray, iou_predictions: np.ndarray, index: int, agreement: float
-) -> Choice:
     return Choice(
         index=index,
         logits=logits[index],
-        iou_prediction=float(np.clip(iou_predictions[index], 0, 1)),
-        stability=stability(logits[index]),
-        agreement=agreement,
+        iou_prediction=float(qualities[index]),
+        stability=float(stabilities[index]),
+        agreement=float(agreements[index]),
+        score=float(scores[index]),
     )
+
+
+def is_clear(choice: Choice, expectation: Expectation) -> bool:
+    """Whether a choice needs no second opinion: good, expected, and of usual size."""
+    likeness = float(expectation.size_likeness(choice.logits[None] > 0)[0])
+    return min(choice.confidence, likeness) >= CLEAR_FROM

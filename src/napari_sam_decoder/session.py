@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam_decoder.embedding import Embedder, open_store
 from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
@@ -83,9 +83,25 @@ class Session:
         self._embedder = Embedder(
             self.movie, self.model, open_store(self.movie, self.model, cache)
         )
+        self.settings = settings or Settings()
         self._scene = Scene.of(
-            self._embedder, self.model, self.movie.frame_shape, settings
+            self._embedder, self.model, self.movie.frame_shape, self.settings
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the cache, so that others may clear it."""
+        self._embedder.close()
+
+    @property
+    def labels_shape(self) -> tuple[int, int, int]:
+        """(T, Y, X) of the labels of the whole movie."""
+        return len(self.movie), *self.movie.frame_shape
 
     def add_prompt(self, prompt: Prompt) -> None:
         """Point at an object; joins what the object already has on that frame.
@@ -95,8 +111,10 @@ class Session:
         PromptError
             If the prompt lies outside the movie.
         """
-        prompt.check(self.movie)
-        self.prompts = self.prompts.add(prompt)
+        joined = self.prompts.add(prompt)
+        # A negative point alone is fine where the object has a positive one already.
+        joined.at(prompt.object_id, prompt.frame).check(self.movie)
+        self.prompts = joined
 
     def remove_prompts(self, object_id: int, frame: int | None = None) -> None:
         """Forget an object's prompts on one frame, or all of them.
@@ -144,12 +162,8 @@ class Session:
         PromptError
             If the object has no prompt on the frame.
         """
-        asked = [p for p in self.prompts.of_object(object_id) if p.frame == frame]
-        if not asked:
-            raise PromptError(f"object {object_id} has no prompt on frame {frame}")
-        candidates = self.model.decode(
-            self._embedder.get(frame), [asked[0].to_model(self._scene.geometry)]
-        )
+        asked = self.prompts.at(object_id, frame).to_model(self._scene.geometry)
+        candidates = self.model.decode(self._embedder.get(frame), [asked])
         logits = self.model.upscale(
             candidates.low_res_logits[0, 1:], self.movie.frame_shape
         )
@@ -191,10 +205,10 @@ class Session:
         results = propagate(self._scene, self.prompts, self._checked(frames))
         if labels is None:
             return results
-        if tuple(labels.shape) != (len(self.movie), *self.movie.frame_shape):
+        if tuple(labels.shape) != self.labels_shape:
             raise LabelsError(
-                f"labels of shape {tuple(labels.shape)} do not fit a movie of "
-                f"{len(self.movie)} frames of {self.movie.frame_shape}"
+                f"labels of shape {tuple(labels.shape)} do not fit this movie, whose "
+                f"labels have shape {self.labels_shape}"
             )
         return self._merged(results, labels, replace=replace)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.model.values import Embedding, MaskCandidates
-from napari_sam_decoder.propagation import Scene
+from napari_sam_decoder.propagation import Scene, Settings
 
 SIDE = 64
 
@@ -22,14 +22,24 @@ class Theatre:
     image_size: int = 4 * SIDE
     mask_size: int = SIDE
     quality: dict[int, float] = field(default_factory=dict)
+    disguised: set[int] = field(default_factory=set)
     asked: list[tuple[int, int]] = field(default_factory=list)
+    masks: list[list[bool]] = field(default_factory=list)
 
     def get(self, frame):
-        return Embedding(np.full((1, 1, 1), frame, np.float16), (SIDE, SIDE))
+        """Channel 0 is the frame's number, the others tell objects from background."""
+        features = np.zeros((3, SIDE // 4, SIDE // 4), np.float16)
+        features[0] = frame
+        objects = self.truth[frame, 2::4, 2::4] > 0
+        features[1], features[2] = objects, ~objects
+        if frame in self.disguised:
+            features[1:] = features[:0:-1]
+        return Embedding(features, (SIDE, SIDE))
 
     def decode(self, embedding, prompts, previous_logits=None):
         frame = int(embedding.features.flat[0])
         self.asked.append((frame, len(prompts)))
+        self.masks.append([mask is not None for mask in previous_logits or ()])
         answers = [self._answer(frame, prompt) for prompt in prompts]
         return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
 
@@ -76,6 +86,6 @@ def stage():
 
     def build(truth, settings=None, **values):
         theatre = Theatre(truth, **values)
-        return theatre, Scene.of(theatre, theatre, (SIDE, SIDE), settings)
+        return theatre, Scene.of(theatre, theatre, (SIDE, SIDE), settings or Settings())
 
     return build

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from propagation.conftest import movie_of
 
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Settings, Verdict, propagate
+from propagation.conftest import movie_of
 
 FRAMES = range(10)
 
@@ -64,11 +64,29 @@ def test_only_the_asked_frames_come(stage):
 
 
 def test_several_objects_share_one_decoder_call_per_frame(stage):
-    truth = movie_of(still, falling)
-    theatre, scene = stage(truth)
+    truth = movie_of(still, lambda frame: (10, 40))
+    theatre, scene = stage(truth, quality=dict.fromkeys(FRAMES, 1.0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
     assert_labels_are(truth, propagate(scene, prompts, FRAMES))
     assert theatre.asked == [(frame, 2) for frame in FRAMES]
+
+
+def test_an_unclear_answer_is_asked_for_again_without_the_mask(stage):
+    truth = movie_of(still, lambda frame: (10, 40))
+    theatre, scene = stage(truth, quality={**dict.fromkeys(FRAMES, 1.0), 3: 0.8})
+    prompts = PromptSet([click(truth, 1), click(truth, 2)])
+    assert_labels_are(truth, propagate(scene, prompts, FRAMES))
+    assert theatre.asked[3:5] == [(3, 2), (3, 2)]
+    assert theatre.masks[3:5] == [[True, True], [False, False]]
+
+
+def test_a_mask_on_something_else_is_not_the_object(stage):
+    truth = movie_of(still)
+    _, scene = stage(truth, disguised={4})
+    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    verdicts = {result.frame: result.objects[1].verdict for result in results}
+    assert verdicts[4] is Verdict.ABSENT
+    assert verdicts[5] is Verdict.SURE
 
 
 def test_objects_may_be_prompted_on_different_frames(stage):
@@ -162,6 +180,7 @@ def test_what_cannot_be_run_is_refused_at_once(stage):
         {"doubtful_below": 1.1},
         {"absent_below": -0.1},
         {"patience": -1},
+        {"unlike_below": 1.5},
     ],
 )
 def test_settings_out_of_range_are_refused(values):

@@ -57,17 +57,18 @@ def outline(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     rgb : (Y, X, 3) array of uint8
+        The frame; not changed in place.
     labels : (Y, X) array of int
+        Object ids, 0 for background.
 
     Returns
     -------
     (Y, X, 3) array of uint8
     """
     drawn = rgb.copy()
-    for object_id in np.unique(labels[labels > 0]):
-        drawn[find_boundaries(labels == object_id, mode="inner")] = colour_of(
-            int(object_id)
-        )
+    edges = find_boundaries(labels, mode="inner")
+    for object_id in np.unique(labels[edges]):
+        drawn[edges & (labels == object_id)] = colour_of(int(object_id))
     return drawn
 
 
@@ -77,6 +78,7 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], width: int = 384) -> None
     Parameters
     ----------
     path : Path
+        Replaced if it exists.
     frames : iterable of (Y, X, 3) arrays of uint8
         At least one.
     width : int, default 384
@@ -103,7 +105,9 @@ def contact_sheet(
     frames : sequence of (Y, X, 3) arrays of uint8
         Of equal shape, at least one.
     captions : sequence of str
+        One per frame.
     columns : int, default 4
+        Frames per row.
 
     Returns
     -------
@@ -127,6 +131,7 @@ def draw_chart(chart: Chart, width: int, height: int = 240) -> np.ndarray:
     Parameters
     ----------
     chart : Chart
+        At least one curve.
     width, height : int
         Of the picture, in pixels.
 

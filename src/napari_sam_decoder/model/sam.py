@@ -122,7 +122,10 @@ class Sam(nn.Module):
         """
         pixels = prepare_frame(frame, self.image_size)
         with _failure_explained("embed a frame", self.device):
-            features = self.image_encoder(pixels.to(self.device, self.dtype))[0]
+            image = pixels.to(
+                self.device, self.dtype, memory_format=torch.channels_last
+            )
+            features = self.image_encoder(image)[0]
             return Embedding(_to_numpy(features), (frame.shape[0], frame.shape[1]))
 
     @torch.inference_mode()

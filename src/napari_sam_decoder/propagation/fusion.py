@@ -90,7 +90,9 @@ def fuse(first: Outcome, second: Outcome) -> Outcome:
     if first.logits is None or second.logits is None:
         return second if first.logits is None else first
     nearness = second.distance / (first.distance + second.distance)
-    preferred = first if _merit(first, nearness) >= _merit(second, 1 - nearness) else second
+    preferred = (
+        first if _merit(first, nearness) >= _merit(second, 1 - nearness) else second
+    )
     a, b = first.logits.unpack(), second.logits.unpack()
     if mask_iou(a > 0, b > 0) < AGREEING_IOU:
         doubtful = replace(preferred.result, verdict=Verdict.DOUBTFUL)

@@ -37,6 +37,9 @@ class ObjectResult:
     agreement : float
         0..1, soft IoU with where the object was expected from the frame before; 1 on
         a prompted frame.
+    likeness : float
+        -1..1, how much what is under the mask looks like the prompted object; 1 on a
+        prompted frame.
     hypothesis : int
         1 to 3 for the chosen hypothesis, 0 for the single-mask output or for none.
     """
@@ -46,11 +49,12 @@ class ObjectResult:
     iou_prediction: float = 0.0
     stability: float = 0.0
     agreement: float = 0.0
+    likeness: float = 0.0
     hypothesis: int = 0
 
     @property
     def confidence(self) -> float:
-        """One number in 0..1: the weakest of the three parts."""
+        """0..1: the weakest of predicted IoU, stability and agreement."""
         return min(self.iou_prediction, self.stability, self.agreement)
 
 

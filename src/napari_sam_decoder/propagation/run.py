@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["propagate"]
 
 
-def propagate(
-    scene: Scene, prompts: PromptSet, frames: range
-) -> Iterator[FrameResult]:
+def propagate(scene: Scene, prompts: PromptSet, frames: range) -> Iterator[FrameResult]:
     """Carry prompted objects through the asked frames.
 
     1. The forward sweep decodes the prompts of each prompted frame and carries every
@@ -39,6 +37,7 @@ def propagate(
     Parameters
     ----------
     scene : Scene
+        Where the embeddings come from, the decoder, and how to decide.
     prompts : PromptSet
         Those outside ``frames`` are not used.
     frames : range
@@ -62,9 +61,7 @@ def propagate(
 class _Run:
     """One propagation: its legs, and where each of them is."""
 
-    def __init__(
-        self, scene: Scene, prompts: PromptSet, legs: tuple[Leg, ...]
-    ) -> None:
+    def __init__(self, scene: Scene, prompts: PromptSet, legs: tuple[Leg, ...]) -> None:
         self._scene = scene
         self._prompts = prompts
         self._tracks: dict[Leg, Track | None] = dict.fromkeys(legs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from napari_sam_decoder.appearance import View
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.propagation.track import Grid
@@ -61,12 +62,16 @@ class Settings:
         0..1: a mask with less confidence is kept but marked.
     absent_below : float
         0..1: a mask with less confidence is dropped.
+    unlike_below : float
+        -1..1: a mask whose content looks less like the prompted object is dropped,
+        see `Look.likeness`. It tells a mask on empty background from the object.
     patience : int
         Frames during which a lost object is looked for where it should have moved.
     """
 
     doubtful_below: float = 0.6
     absent_below: float = 0.35
+    unlike_below: float = 0.15
     patience: int = 5
 
     def __post_init__(self) -> None:
@@ -74,6 +79,10 @@ class Settings:
             raise OptionError(
                 "thresholds must satisfy 0 <= absent_below <= doubtful_below <= 1, not "
                 f"{self.absent_below:g} and {self.doubtful_below:g}"
+            )
+        if not -1 <= self.unlike_below <= 1:
+            raise OptionError(
+                f"unlike_below must lie in -1..1, not {self.unlike_below:g}"
             )
         if self.patience < 0:
             raise OptionError(f"patience must be 0 or more frames, not {self.patience}")
@@ -98,15 +107,19 @@ class Scene:
     grid: Grid
     settings: Settings
 
+    def view(self, embedding: Embedding) -> View:
+        """Prepare a frame for comparing what is on it."""
+        return View(embedding, self.grid.content, self.decoder.mask_size)
+
     @classmethod
     def of(
         cls,
         source: EmbeddingSource,
         decoder: Decoder,
         frame_shape: tuple[int, int],
-        settings: Settings | None = None,
+        settings: Settings,
     ) -> Scene:
         """Derive the geometry from the frame's shape and the network's sizes."""
         geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
         grid = Grid.of(geometry, decoder.image_size, decoder.mask_size)
-        return cls(source, decoder, geometry, grid, settings or Settings())
+        return cls(source, decoder, geometry, grid, settings)

@@ -10,14 +10,19 @@ from scipy import ndimage
 
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.motion import Motion, mask_centre, shift_logits
+from napari_sam_decoder.selection import Expectation
 
 if TYPE_CHECKING:
+    from napari_sam_decoder.appearance import Look
     from napari_sam_decoder.frames import FrameGeometry
 
 __all__ = ["Grid", "Track", "prompt_from_mask"]
 
 SMALLEST_MASK = 4
 """Fewer low-res pixels than this are too few to ask the decoder about."""
+
+SIZE_ADAPTATION = 0.1
+"""Share of a frame's change in size, on a logarithmic scale, that is believed."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ class Track:
         Unthresholded low-res logits of the last accepted mask.
     motion : Motion
         In low-res pixels.
+    size : float
+        Area in low-res pixels, following that of the masks slowly, so that a mask
+        which loses a little every frame is noticed.
+    look : Look
+        Of the object on the frame that the track started from.
     trust : float
         0..1: how sure the mask is that the track started from. No later frame can be
         surer of the object than that.
@@ -66,26 +76,39 @@ class Track:
 
     logits: np.ndarray
     motion: Motion
+    size: float
+    look: Look
     trust: float = 1.0
     missed: int = 0
 
     @classmethod
-    def start(cls, logits: np.ndarray, grid: Grid, trust: float = 1.0) -> Track | None:
+    def start(
+        cls, logits: np.ndarray, grid: Grid, look: Look, trust: float = 1.0
+    ) -> Track | None:
         """Begin at a prompted frame; None if its mask is empty."""
         mask = grid.cut(logits) > 0
-        return cls(logits, Motion(mask_centre(mask)), trust) if mask.any() else None
+        if not mask.any():
+            return None
+        return cls(logits, Motion(mask_centre(mask)), float(mask.sum()), look, trust)
 
-    def expected(self, grid: Grid) -> np.ndarray:
-        """Logits of the last accepted mask, moved on by the object's motion."""
+    def expect(self, grid: Grid) -> Expectation:
+        """Say where the object should be on the next frame, and how large."""
         steps = self.missed + 1
         rows, columns = self.motion.velocity
-        return shift_logits(self.logits, (rows * steps, columns * steps), grid.content)
+        displacement = rows * steps, columns * steps
+        moved = shift_logits(self.logits, displacement, grid.content)
+        is_whole = not _touches_border(grid.cut(moved) > 0)
+        return Expectation(moved, self.size if is_whole else None)
 
     def accept(self, logits: np.ndarray, grid: Grid) -> Track:
         """Go on with the mask of this frame."""
-        centre = mask_centre(grid.cut(logits) > 0)
-        motion = self.motion.seen_at(centre, frames=self.missed + 1)
-        return Track(logits, motion, self.trust)
+        mask = grid.cut(logits) > 0
+        motion = self.motion.seen_at(mask_centre(mask), frames=self.missed + 1)
+        area = float(mask.sum())
+        size = self.size * (area / self.size) ** SIZE_ADAPTATION
+        if _touches_border(mask):
+            size = max(self.size, area)
+        return Track(logits, motion, size, self.look, self.trust)
 
     def miss(self) -> Track:
         """Go on without a mask of this frame."""
@@ -103,6 +126,7 @@ def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
     expected : (h, w) array
         Low-res logits.
     grid : Grid
+        How they lie over the frame.
 
     Returns
     -------
@@ -126,3 +150,8 @@ def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
         labels=np.array([1]),
         box=np.concatenate([first, last]).astype(np.float32),
     )
+
+
+def _touches_border(mask: np.ndarray) -> bool:
+    rim = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    return any(bool(side.any()) for side in rim)

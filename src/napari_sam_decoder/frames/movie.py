@@ -1,30 +1,23 @@
-"""A movie as a sequence of RGB frames, and where its pixels lie for the network.
-
-Axes are spelled out once, here: a movie is (T, Y, X) or (Z, Y, X), a single picture
-(Y, X), each with an optional last axis C for colour. Positions are (row, column) with
-integers at pixel centres; the network's (x, y) exists only in `FrameGeometry`.
-"""
+"""A movie, a volume or a picture, read one frame at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from napari_sam_decoder.errors import MovieError, OptionError
-from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.frames.contrast import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ArrayLike", "Contrast", "FrameGeometry", "Movie", "guess_axes"]
+__all__ = ["ArrayLike", "Movie", "guess_axes"]
 
 KNOWN_AXES = ("YX", "YXC", "TYX", "TYXC", "ZYX", "ZYXC")
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS_PER_FRAME = 65_536
-ROBUST_PERCENTILES = (0.1, 99.9)
 
 
 @runtime_checkable
@@ -41,57 +34,6 @@ class ArrayLike(Protocol):
 
     def __getitem__(self, key: Any, /) -> Any:
         """Return one frame, lazily or not."""
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """The intensities that become black and white, the same for a whole movie.
-
-    Attributes
-    ----------
-    low, high : float
-        In the movie's own units; ``low`` maps to 0 and ``high`` to 255.
-    """
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, limits: Sequence[float]) -> Contrast:
-        """Check limits that a person has set.
-
-        Parameters
-        ----------
-        limits : sequence of two floats
-            Low and high, finite, low below high.
-
-        Raises
-        ------
-        OptionError
-            If the limits are anything else.
-        """
-        low, high = (float(value) for value in limits)
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
-            raise OptionError(
-                f"contrast limits must be two finite numbers, low < high, not "
-                f"{low:g}, {high:g}"
-            )
-        return cls(low, high)
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Map intensities to uint8; NaN becomes black, infinities the limits."""
-        values = np.nan_to_num(
-            pixels.astype(_working_dtype(pixels.dtype)),
-            nan=self.low,
-            posinf=self.high,
-            neginf=self.low,
-        )
-        if self.high <= self.low:
-            return np.where(values > self.high, 255, 0).astype(np.uint8)
-        # Clipping first keeps huge values from overflowing in the subtraction.
-        values = np.clip(values, self.low, self.high)
-        scaled = (values - self.low) * (255.0 / (self.high - self.low))
-        return np.rint(scaled).astype(np.uint8)
 
 
 class Movie:
@@ -141,7 +83,8 @@ class Movie:
     @property
     def dtype(self) -> np.dtype:
         """Type of one pixel as stored."""
-        return np.dtype(self._data.dtype)
+        dtype: np.dtype = np.dtype(self._data.dtype)
+        return dtype
 
     @property
     def has_frame_axis(self) -> bool:
@@ -196,56 +139,15 @@ class Movie:
         frames = np.unique(
             np.linspace(0, len(self) - 1, min(len(self), SAMPLED_FRAMES)).astype(int)
         )
-        sample = np.concatenate([self._sample(int(frame)) for frame in frames])
-        if sample.size == 0:
-            return Contrast(0.0, 0.0)
-        low, high = np.percentile(sample, ROBUST_PERCENTILES)
-        if low == high:
-            # Few bright pixels on nothing: the percentiles miss them all.
-            low, high = sample.min(), sample.max()
-        return Contrast(float(low), float(high))
+        return Contrast.measure(
+            np.concatenate([self._sample(int(frame)) for frame in frames])
+        )
 
     def _sample(self, frame: int) -> np.ndarray:
         pixels = _colour_channels(self.raw(frame)).ravel()
         step = max(1, pixels.size // SAMPLED_PIXELS_PER_FRAME)
         values = pixels[::step].astype(np.float64)
         return values[np.isfinite(values)]
-
-
-@dataclass(frozen=True)
-class FrameGeometry:
-    """Maps positions in a frame to positions in the network's input and back.
-
-    The frame is resized so that its longest side fills the square input and padded
-    at the bottom and right; x' = x * new_width / width, as SAM's reference does.
-
-    Attributes
-    ----------
-    frame_shape : tuple of int
-        (rows, columns) of the frame.
-    model_shape : tuple of int
-        (rows, columns) of the resized frame inside the input, padding excluded.
-    """
-
-    frame_shape: tuple[int, int]
-    model_shape: tuple[int, int]
-
-    @classmethod
-    def fit(cls, frame_shape: tuple[int, int], image_size: int) -> FrameGeometry:
-        """Geometry of a frame inside an input of ``image_size`` pixels a side."""
-        return cls(frame_shape, input_shape(frame_shape, image_size))
-
-    def to_model(self, positions: np.ndarray) -> np.ndarray:
-        """Map (N, 2) positions (row, column) to (N, 2) model pixels (x, y)."""
-        return (np.asarray(positions, dtype=float) * self._scale)[:, ::-1]
-
-    def to_frame(self, positions: np.ndarray) -> np.ndarray:
-        """Map (N, 2) model pixels (x, y) back to (N, 2) positions (row, column)."""
-        return np.asarray(positions, dtype=float)[:, ::-1] / self._scale
-
-    @property
-    def _scale(self) -> np.ndarray:
-        return np.divide(self.model_shape, self.frame_shape)
 
 
 def guess_axes(shape: tuple[int, ...]) -> str:
@@ -315,8 +217,3 @@ def _checked_axes(data: ArrayLike, axes: str | None) -> str:
 def _colour_channels(frame: np.ndarray) -> np.ndarray:
     """Drop alpha: transparency is no intensity."""
     return frame[..., :3] if frame.ndim == 3 else frame
-
-
-def _working_dtype(dtype: np.dtype) -> type[np.floating]:
-    """Float32 where it holds every value exactly, for speed."""
-    return np.float32 if dtype.itemsize <= 2 else np.float64

@@ -1,0 +1,51 @@
+"""The command line: each command parses its options and calls one library function.
+
+Results go to stdout, progress and errors to stderr. The exit code is 0, 1 where
+``cache verify`` finds damage, 2 for a mistake that the message helps to mend, and 130
+after Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.cli.commands import complain
+from napari_sam_decoder.cli.parser import PROGRAM, build_parser
+from napari_sam_decoder.errors import SamDecoderError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, format=f"{PROGRAM}: %(message)s", level=logging.WARNING
+    )
+    options = build_parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except (SamDecoderError, OSError) as error:
+        complain(f"error: {' '.join(str(error).split())}")
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        complain("stopped; the frames embedded so far are kept")
+        return INTERRUPTED

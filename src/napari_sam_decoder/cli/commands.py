@@ -1,0 +1,247 @@
+"""One function per command: plain values in, one library call, lines out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_sam_decoder.errors import OptionError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Iterator
+
+    from napari_sam_decoder.cache import CacheInfo
+    from napari_sam_decoder.jobs import DemoReport, MovieOptions, Progress
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.prompts import PromptSet
+
+__all__ = [
+    "PROGRAM",
+    "cache_info",
+    "clear_caches",
+    "complain",
+    "demo",
+    "download_model",
+    "embed",
+    "list_caches",
+    "list_models",
+    "segment",
+    "verify_cache",
+]
+
+PROGRAM = "napari-sam-decoder"
+DAMAGED = 1
+T = TypeVar("T")
+
+
+def demo(options: Namespace) -> int:
+    """Segment a generated movie and show how well that went."""
+    from napari_sam_decoder.jobs import DemoFiles, run_demo
+
+    files = DemoFiles(options.out)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    report = run_demo(files, _model(options), _progress(options), options.sample)
+    for line in _describe_demo(report):
+        say(line)
+    if not options.headless and _can_show_windows():
+        launch = [sys.executable, "-m", "napari_sam_decoder.widgets.launch"]
+        return subprocess.run([*launch, str(files.folder)], check=False).returncode
+    return 0
+
+
+def segment(options: Namespace) -> int:
+    """Carry prompted objects through a movie."""
+    from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
+
+    job = SegmentJob(
+        movie=_movie(options),
+        prompts=_prompts(options),
+        output=options.output,
+        replace=options.replace,
+    )
+    history = segment_file(job, _model(options), _progress(options))
+    if options.report:
+        options.report.write_text(history.as_csv(), encoding="utf-8")
+    for line in summarise(history):
+        say(line)
+    say(f"labels: {options.output}")
+    return 0
+
+
+def embed(options: Namespace) -> int:
+    """Fill the cache of a movie."""
+    from napari_sam_decoder.jobs import embed_file
+
+    if options.cache == "none":
+        raise OptionError("embedding without a cache is no use; leave --cache out")
+    counts = embed_file(_movie(options), _model(options), _progress(options))
+    say(f"{counts[False]} frames embedded, {counts[True]} were there already")
+    return 0
+
+
+def list_models(options: Namespace) -> int:
+    """List the known checkpoints."""
+    del options
+    from napari_sam_decoder.model.catalogue import MODELS
+
+    for row in MODELS.values():
+        licence = row.licence or "licence unknown"
+        say(f"{row.name:28} {row.architecture:6} {licence:16} {row.note}")
+        say(f"{'':28} {row.description}")
+    return 0
+
+
+def download_model(options: Namespace) -> int:
+    """Fetch a checkpoint."""
+    from napari_sam_decoder.model.registry import download
+
+    say(str(download(options.name, progress=not options.quiet)))
+    return 0
+
+
+def list_caches(options: Namespace) -> int:
+    """List the caches in the default place."""
+    del options
+    from napari_sam_decoder import cache
+
+    root = cache.cache_root()
+    found = cache.list_caches(root)
+    for info in found:
+        say(_one_line(info))
+    total = sum(info.bytes for info in found)
+    say(f"{len(found)} caches, {_megabytes(total)} in {root}")
+    return 0
+
+
+def cache_info(options: Namespace) -> int:
+    """Say what a cache was made for."""
+    from napari_sam_decoder import cache
+
+    info = cache.describe(options.path)
+    say(_one_line(info))
+    for name, value in vars(info.key).items():
+        say(f"  {name.replace('_', ' ')}: {value}")
+    return 0
+
+
+def verify_cache(options: Namespace) -> int:
+    """Read all embeddings of a cache through their checksums."""
+    from napari_sam_decoder import cache
+
+    total = cache.describe(options.path).key.frames
+    checks = _progress(options)(
+        cache.verify(options.path), total=total, what="verifying"
+    )
+    frames: dict[str, list[int]] = {"ok": [], "corrupt": [], "absent": []}
+    for check in checks:
+        frames[check.state].append(check.frame)
+    say(", ".join(f"{len(found)} {state}" for state, found in frames.items()))
+    if frames["corrupt"]:
+        complain(
+            f"corrupt frames {', '.join(map(str, frames['corrupt']))} will be embedded "
+            "again when they are needed next"
+        )
+    return DAMAGED if frames["corrupt"] else 0
+
+
+def clear_caches(options: Namespace) -> int:
+    """Delete one cache, or all in the default place."""
+    from napari_sam_decoder import cache
+
+    found = cache.list_caches(cache.cache_root()) if options.all else []
+    paths = [info.path for info in found] if options.all else [options.path]
+    for path in paths:
+        cache.clear(path)
+        say(f"deleted {path}")
+    return 0
+
+
+def say(line: str) -> None:
+    """Print a result."""
+    sys.stdout.write(f"{line}\n")
+
+
+def complain(line: str) -> None:
+    """Print a message that is no result."""
+    sys.stderr.write(f"{PROGRAM}: {line}\n")
+
+
+def _movie(options: Namespace) -> MovieOptions:
+    from napari_sam_decoder.jobs import MovieOptions
+
+    start, stop = options.frames
+    return MovieOptions(
+        path=options.movie,
+        axes=options.axes,
+        contrast=tuple(options.contrast) if options.contrast else None,
+        cache=None if options.cache == "none" else options.cache,
+        start=start,
+        stop=stop,
+    )
+
+
+def _prompts(options: Namespace) -> PromptSet:
+    from napari_sam_decoder.formats import read_points
+    from napari_sam_decoder.prompts import Prompt, PromptSet, prompts_from_points
+
+    prompts = [Prompt(key, frame, box=box) for frame, box, key in options.box]
+    if options.points is not None:
+        table = read_points(options.points)
+        prompts += prompts_from_points(
+            table.frames,
+            table.positions,
+            table.labels,
+            table.object_ids,
+            table.hypotheses,
+        )
+    if not prompts:
+        raise OptionError("say where the objects are: give --points or --box")
+    return PromptSet(prompts)
+
+
+def _model(options: Namespace) -> Sam:
+    from napari_sam_decoder.model.registry import load_sam
+
+    return load_sam(options.model, device=options.device)
+
+
+def _progress(options: Namespace) -> Progress:
+    from napari_sam_decoder.jobs import silently
+
+    return silently if options.quiet else _with_a_bar
+
+
+def _with_a_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+    from tqdm import tqdm
+
+    yield from tqdm(steps, total=total, desc=what, unit="frame", file=sys.stderr)
+
+
+def _describe_demo(report: DemoReport) -> Iterator[str]:
+    for object_id, curve in report.iou.items():
+        mean, least = curve.mean(), curve.min()
+        yield f"object {object_id}: mean IoU {mean:.3f}, least {least:.3f}"
+    means = [curve.mean() for curve in report.iou.values()]
+    yield f"all objects: mean IoU {sum(means) / len(means):.3f}"
+    yield f"labels, truth, overlay.gif and report.png are in {report.files.folder}"
+
+
+def _can_show_windows() -> bool:
+    has_display = sys.platform in ("win32", "darwin") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    return has_display and find_spec("napari") is not None
+
+
+def _one_line(info: CacheInfo) -> str:
+    used = info.last_used.astimezone().strftime("%Y-%m-%d %H:%M")
+    frames = f"{info.present} / {info.key.frames} frames"
+    return f"{info.path}  {frames}  {_megabytes(info.bytes)}  used {used}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

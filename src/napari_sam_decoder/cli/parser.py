@@ -1,0 +1,212 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.cli import commands
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["PROGRAM", "build_parser"]
+
+PROGRAM = commands.PROGRAM
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe all commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Carry objects from a click through a whole movie or volume.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {version(PROGRAM)}"
+    )
+    kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(kinds)
+    _add_segment(kinds)
+    _add_embed(kinds)
+    _add_models(kinds)
+    _add_cache(kinds)
+    return parser
+
+
+def _add_demo(kinds: Commands) -> None:
+    demo = kinds.add_parser(
+        "demo", help="segment a generated movie and compare with its truth"
+    )
+    demo.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=Path("napari-sam-decoder-demo"),
+        help="folder for labels, truth, animation and report (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--sample",
+        default="cells",
+        metavar="NAME",
+        help="cells (default) or pictures",
+    )
+    demo.add_argument(
+        "--headless", action="store_true", help="do not open napari with the result"
+    )
+    _add_model_options(demo)
+    demo.set_defaults(run=commands.demo)
+
+
+def _add_segment(kinds: Commands) -> None:
+    segment = kinds.add_parser(
+        "segment", help="carry prompted objects through a movie and write labels"
+    )
+    _add_movie_options(segment)
+    segment.add_argument(
+        "--points",
+        type=Path,
+        metavar="CSV",
+        help="points as napari saves them: index,axis-0,axis-1,axis-2 and optionally "
+        "label (positive or negative), object_id, hypothesis (1 to 3)",
+    )
+    segment.add_argument(
+        "--box",
+        type=_box,
+        action="append",
+        default=[],
+        metavar="FRAME,ROW,COL,ROW,COL[,ID]",
+        help="two opposite corners on a frame; may be repeated",
+    )
+    segment.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help=".tif or .zarr; objects that it holds already stay",
+    )
+    segment.add_argument(
+        "--replace", action="store_true", help="begin the output anew if it exists"
+    )
+    segment.add_argument(
+        "--report",
+        type=Path,
+        metavar="CSV",
+        help="write verdict and confidence per object and frame",
+    )
+    _add_model_options(segment)
+    segment.set_defaults(run=commands.segment)
+
+
+def _add_embed(kinds: Commands) -> None:
+    embed = kinds.add_parser("embed", help="embed a movie ahead of time")
+    _add_movie_options(embed)
+    _add_model_options(embed)
+    embed.set_defaults(run=commands.embed)
+
+
+def _add_models(kinds: Commands) -> None:
+    models = kinds.add_parser("models", help="list the known models, or download one")
+    models.set_defaults(run=commands.list_models)
+    actions = models.add_subparsers(metavar="ACTION")
+    actions.add_parser("list", help="list the known models (default)")
+    download = actions.add_parser("download", help="fetch a checkpoint")
+    download.add_argument("name", metavar="NAME")
+    _add_quiet(download)
+    download.set_defaults(run=commands.download_model)
+
+
+def _add_cache(kinds: Commands) -> None:
+    cache = kinds.add_parser("cache", help="look after the cached embeddings")
+    actions = cache.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list the caches in the default place")
+    listing.set_defaults(run=commands.list_caches)
+    info = actions.add_parser("info", help="say what a cache was made for")
+    info.add_argument("path", type=Path, metavar="CACHE")
+    info.set_defaults(run=commands.cache_info)
+    verify = actions.add_parser("verify", help="read all embeddings of a cache")
+    verify.add_argument("path", type=Path, metavar="CACHE")
+    _add_quiet(verify)
+    verify.set_defaults(run=commands.verify_cache)
+    clear = actions.add_parser("clear", help="delete one cache, or all default ones")
+    which = clear.add_mutually_exclusive_group(required=True)
+    which.add_argument("path", type=Path, metavar="CACHE", nargs="?")
+    which.add_argument("--all", action="store_true")
+    clear.set_defaults(run=commands.clear_caches)
+
+
+def _add_movie_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "movie",
+        type=Path,
+        metavar="MOVIE",
+        help="TIFF stack, folder of pictures, video, zarr or .npy",
+    )
+    parser.add_argument(
+        "--frames",
+        type=_frames,
+        default=(0, None),
+        metavar="A:B",
+        help="only frames A to B - 1 (default: all)",
+    )
+    parser.add_argument(
+        "--axes", metavar="AXES", help="such as TYX or ZYXC (default: from the file)"
+    )
+    parser.add_argument(
+        "--contrast",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="intensities shown as black and white (default: robust percentiles)",
+    )
+    parser.add_argument(
+        "--cache",
+        default="auto",
+        metavar="DIR",
+        help="folder of the embeddings, or 'none' (default: a place per movie)",
+    )
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        default="mobile_sam",
+        metavar="NAME|FILE",
+        help="a name from 'models' or a checkpoint (default: %(default)s, bundled)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto (default), cpu, cuda, mps"
+    )
+    _add_quiet(parser)
+
+
+def _add_quiet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _frames(text: str) -> tuple[int, int | None]:
+    start, separator, stop = text.partition(":")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, such as 10:20 or 10:")
+    try:
+        return int(start or 0), int(stop) if stop else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not A:B with whole numbers, such as 10:20"
+        ) from None
+
+
+def _box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
+    parts = text.split(",")
+    try:
+        row0, column0, row1, column1 = map(float, parts[1:5])
+        frame, object_id = int(parts[0]), int(parts[5]) if len(parts) > 5 else 1
+    except ValueError:
+        parts = []
+    if len(parts) not in (5, 6):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not FRAME,ROW,COL,ROW,COL or FRAME,ROW,COL,ROW,COL,ID"
+        )
+    return frame, (row0, column0, row1, column1), object_id

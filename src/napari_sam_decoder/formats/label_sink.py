@@ -1,0 +1,233 @@
+"""Labels of a whole movie on their way into a file, which appears whole or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError, LabelsError
+from napari_sam_decoder.formats.failure import writing
+from napari_sam_decoder.formats.partial import (
+    make_partial,
+    replace_folder,
+    sweep_stale,
+)
+from napari_sam_decoder.formats.target import is_tiff, require_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    import zarr
+
+__all__ = ["LabelSink"]
+
+# Classic TIFF counts its bytes in 32 bits; some are left for the tables of the pages.
+CLASSIC_TIFF_BYTES = 2**32 - 2**25
+
+
+class LabelSink:
+    """Labels on their way into a file, frame by frame in any order.
+
+    The frames go to a hidden folder beside the target, one file each, so that no more
+    than one is in memory. `finish` puts the result in its place; leaving the context
+    without it, or losing the sink, leaves the target as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.zarr``, ``.tif`` or ``.tiff``. What is there is replaced, but only
+        by `finish`.
+    shape : (int, int, int)
+        (T, Y, X).
+    dtype : dtype
+        Integers that hold every label.
+    axes : {"TYX", "ZYX"}
+        Noted in the file.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is unknown, the folder is absent or cannot be written, or the
+        target is something that must not be replaced.
+
+    Examples
+    --------
+    >>> with LabelSink("labels.zarr", (9, 48, 64), "uint16") as sink:  # doctest: +SKIP
+    ...     sink.write(3, labels)
+    ...     sink.finish({"model": "mobile_sam"})
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        shape: tuple[int, int, int],
+        dtype: Any,
+        axes: str = "TYX",
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.axes = axes
+        require_target(self.path)
+        sweep_stale(self.path)
+        self._partial = make_partial(self.path)
+        # Also when a generator that holds the sink is dropped, and at exit.
+        self._discard = weakref.finalize(
+            self, shutil.rmtree, self._partial, ignore_errors=True
+        )
+        self._array = self._create()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
+
+    def write(self, frame: int, labels: np.ndarray) -> None:
+        """Write a frame, over what was written there before.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < T.
+        labels : (Y, X) array of int
+            Of any type, with values that fit the type of the file.
+
+        Raises
+        ------
+        LabelsError
+            If there is no such frame, or the labels do not fit.
+        FormatError
+            If the disk cannot be written, or the sink is closed.
+        """
+        self._require_open()
+        self._require_fit(frame, labels)
+        with writing(self.path):
+            self._array[frame] = labels.astype(self.dtype, copy=False)
+
+    def finish(self, provenance: Mapping[str, Any]) -> None:
+        """Put the file in its place; frames that were not written are zero.
+
+        Parameters
+        ----------
+        provenance : mapping
+            How the labels came about, as `read_provenance` gives it back. Numbers,
+            text, lists and mappings.
+
+        Raises
+        ------
+        FormatError
+            If the provenance is no JSON, the disk cannot be written, or the sink is
+            closed. The target then is as it was before.
+        """
+        self._require_open()
+        plain = _plain(provenance, self.path)
+        require_target(self.path)
+        with writing(self.path):
+            if is_tiff(self.path):
+                pages = self._partial / "labels.tif"
+                self._write_tiff(pages, plain)
+                os.replace(pages, self.path)
+            else:
+                self._array.attrs["provenance"] = plain
+                replace_folder(self._partial / "labels", self.path)
+        self._discard()
+
+    def _create(self) -> zarr.Array:
+        import zarr
+        from zarr.codecs import ZstdCodec
+
+        try:
+            with writing(self.path):
+                return zarr.create_array(
+                    self._partial / "labels",
+                    shape=self.shape,
+                    chunks=(1, *self.shape[1:]),
+                    dtype=self.dtype,
+                    compressors=ZstdCodec(level=3),
+                    fill_value=0,
+                    # One file per frame in one folder, not a tree of folders.
+                    chunk_key_encoding={"name": "default", "separator": "."},
+                    attributes={"axes": self.axes},
+                )
+        except BaseException:
+            self._discard()
+            raise
+
+    def _write_tiff(self, path: Path, provenance: dict[str, Any]) -> None:
+        import tifffile
+
+        raw_bytes = int(np.prod(self.shape)) * self.dtype.itemsize
+        tifffile.imwrite(
+            path,
+            self._frames(),
+            shape=self.shape,
+            dtype=self.dtype,
+            bigtiff=raw_bytes > CLASSIC_TIFF_BYTES,
+            # Three frames are not red, green and blue.
+            photometric="minisblack",
+            compression="zlib",
+            metadata={"axes": self.axes, "provenance": provenance},
+        )
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        for frame in range(self.shape[0]):
+            yield np.asarray(self._array[frame])
+
+    def _require_open(self) -> None:
+        if not self._discard.alive:
+            raise FormatError(
+                f"the labels for {self.path} are finished or given up; write to a new "
+                "LabelSink"
+            )
+
+    def _require_fit(self, frame: int, labels: np.ndarray) -> None:
+        if not 0 <= frame < self.shape[0]:
+            raise LabelsError(
+                f"there is no frame {frame} in {self.path.name}: it has frames 0 to "
+                f"{self.shape[0] - 1}"
+            )
+        if labels.shape != self.shape[1:]:
+            raise LabelsError(
+                f"labels of shape {labels.shape} do not fit the frames of "
+                f"{self.path.name}, which have shape {self.shape[1:]}"
+            )
+        if not np.can_cast(labels.dtype, self.dtype) and not self._holds(labels):
+            raise LabelsError(
+                f"labels from {labels.min()} to {labels.max()} do not fit {self.dtype},"
+                f" the type of {self.path.name}; open it with a larger type"
+            )
+
+    def _holds(self, labels: np.ndarray) -> bool:
+        return bool((labels.astype(self.dtype) == labels).all())
+
+
+def _plain(provenance: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Reduce to what both formats hold, so that both give back the same."""
+    try:
+        text = json.dumps(provenance, default=_as_list, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"the provenance of {path} is no JSON ({error}); use finite numbers, text, "
+            "lists and mappings"
+        ) from error
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _as_list(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is of no type that JSON knows")

@@ -1,0 +1,114 @@
+"""A hidden folder beside a target, in which it is made before it takes its place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from napari_sam_decoder.formats.failure import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["make_partial", "replace_folder", "sweep_stale"]
+
+REPLACED = "replaced"
+# On Windows, what asks whether a process is there elsewhere ends it.
+CAN_ASK = os.name != "nt"
+
+
+def make_partial(target: Path) -> Path:
+    """Make the folder, named after this process on this machine.
+
+    Raises
+    ------
+    FormatError
+        If the disk cannot be written.
+    """
+    name = f"{_prefix(target)}{os.getpid()}-{_machine()}-{uuid4().hex[:8]}"
+    partial = target.parent / name
+    with writing(target):
+        partial.mkdir()
+    return partial
+
+
+def replace_folder(made: Path, target: Path) -> None:
+    """Put a folder in the place of another, which is deleted.
+
+    No system call does so in one step for folders. The old one is moved into the
+    hidden folder in between, from where `sweep_stale` takes it back if this process
+    dies before the next line.
+
+    Parameters
+    ----------
+    made : Path
+        Inside a folder from `make_partial`.
+    target : Path
+        May be absent.
+
+    Raises
+    ------
+    OSError
+        If either cannot be moved. The target then is as it was before.
+    """
+    aside = made.parent / REPLACED
+    if not target.exists():
+        made.rename(target)
+        return
+    target.rename(aside)
+    try:
+        made.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep_stale(target: Path) -> None:
+    """Remove what killed processes of this machine left behind for this target.
+
+    A process on another machine that shares the disk may be alive, so its folders
+    stay, as do all of them where a process cannot be asked without harm (Windows).
+    """
+    if not CAN_ASK:
+        return
+    for stale in _dead_siblings(target):
+        replaced = stale / REPLACED
+        with suppress(OSError):
+            if replaced.exists() and not target.exists():
+                replaced.rename(target)
+        if target.exists() or not replaced.exists():
+            shutil.rmtree(stale, ignore_errors=True)
+
+
+def _dead_siblings(target: Path) -> Iterator[Path]:
+    pattern = re.compile(rf"{re.escape(_prefix(target))}(\d+)-{_machine()}-[0-9a-f]+")
+    for name in os.listdir(target.parent):
+        match = pattern.fullmatch(name)
+        if match and not _is_alive(int(match[1])):
+            yield target.parent / name
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}.partial-"
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]

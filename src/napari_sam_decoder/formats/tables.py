@@ -1,0 +1,221 @@
+"""Tables of points, as napari saves a Points layer."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError, PromptError
+from napari_sam_decoder.formats.failure import first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["PointsTable", "read_points"]
+
+FEATURES = ("label", "object_id", "hypothesis")
+KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
+POSITIVE = ("1", "1.0", "true", "positive", "foreground")
+NEGATIVE = ("0", "0.0", "false", "negative", "background")
+# napari writes the first where a feature is not set on some of the points.
+NOT_SET = ("nan", "")
+
+
+@dataclass(frozen=True, eq=False)
+class PointsTable:
+    """Points on objects or beside them, one row each.
+
+    Attributes
+    ----------
+    frames : (N,) array of int
+    positions : (N, 2) array of float
+        (row, column) in frame pixels.
+    labels : (N,) array of bool
+        True on the object, False beside it.
+    object_ids : (N,) array of int
+        From 1.
+    hypotheses : (N,) array of int
+        1 to 3, or 0 where none was picked.
+    """
+
+    frames: np.ndarray
+    positions: np.ndarray
+    labels: np.ndarray
+    object_ids: np.ndarray
+    hypotheses: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Point:
+    frame: int
+    position: tuple[float, float]
+    label: bool
+    object_id: int
+    hypothesis: int
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The cells of one line by column, and where they stand."""
+
+    cells: Mapping[str, str]
+    place: str
+
+    def point(self) -> _Point:
+        axes = [self._number(name) for name in _axis_columns(self.cells)]
+        frame = round(axes[0]) if len(axes) == 3 else 0
+        if frame < 0:
+            raise PromptError(f"{self.place}: frames start at 0, not {frame}")
+        return _Point(
+            frame,
+            (axes[-2], axes[-1]),
+            self._label(),
+            self._whole("object_id", default="1"),
+            self._hypothesis(),
+        )
+
+    def _number(self, column: str) -> float:
+        text = self.cells[column]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise PromptError(
+                f"{self.place}: {column} must be a finite number, not {text!r}"
+            )
+        return value
+
+    def _whole(self, column: str, default: str) -> int:
+        text = self.cells.get(column, default)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (value >= 1 and value.is_integer()):
+            raise PromptError(
+                f"{self.place}: {column} must be a whole number from 1, not {text!r}"
+            )
+        return int(value)
+
+    def _label(self) -> bool:
+        text = self.cells.get("label", "").lower()
+        if text in POSITIVE or text in NOT_SET:
+            return True
+        if text in NEGATIVE:
+            return False
+        raise PromptError(
+            f"{self.place}: label must be 1, true, positive or foreground, or 0, "
+            f"false, negative or background, not {text!r}"
+        )
+
+    def _hypothesis(self) -> int:
+        if self.cells.get("hypothesis", "").lower() in NOT_SET:
+            return 0
+        value = self._whole("hypothesis", default="")
+        if value > 3:
+            raise PromptError(
+                f"{self.place}: hypothesis must be 1, 2, 3 or empty, not {value}"
+            )
+        return value
+
+
+def read_points(path: str | Path) -> PointsTable:
+    """Read prompts from a CSV file, such as napari saves for a Points layer.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its first line names the columns. ``axis-0``, ``axis-1`` and ``axis-2`` are
+        frame, row and column; with only the first two of them, they are row and column
+        of a single picture. Optional: ``index`` (not used), ``label`` (positive if
+        absent), ``object_id`` (1 if absent) and ``hypothesis`` (1 to 3 or empty).
+
+    Returns
+    -------
+    PointsTable
+        In the order of the lines, at least one row.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    PromptError
+        If it is no such table; the message says on which line.
+    """
+    place = Path(path).expanduser()
+    try:
+        with place.open(newline="", encoding="utf-8-sig") as file:
+            points = [row.point() for row in _rows(file, place)]
+    except OSError as error:
+        raise FormatError(
+            f"cannot read the points in {place}; check the path "
+            f"({error.strerror or first_line(error)})"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PromptError(
+            f"{place} is no table in plain text; save it as CSV with commas, in UTF-8"
+        ) from error
+    if not points:
+        raise PromptError(f"{place} holds no points; add some and save it again")
+    return PointsTable(
+        frames=np.array([point.frame for point in points], dtype=np.int64),
+        positions=np.array([point.position for point in points], dtype=np.float64),
+        labels=np.array([point.label for point in points], dtype=bool),
+        object_ids=np.array([point.object_id for point in points], dtype=np.int64),
+        hypotheses=np.array([point.hypothesis for point in points], dtype=np.int64),
+    )
+
+
+def _rows(lines: Iterator[str], path: Path) -> Iterator[_Row]:
+    reader = csv.reader(lines)
+    header: list[str] | None = None
+    for cells in reader:
+        cells = [cell.strip() for cell in cells]
+        if not any(cells):
+            continue
+        place = f"{path}, line {reader.line_num}"
+        if header is None:
+            header = _checked_header(cells, place)
+            continue
+        if len(cells) != len(header):
+            raise PromptError(
+                f"{place}: {len(cells)} cells do not fit {len(header)} columns; mend "
+                "the line"
+            )
+        yield _Row(dict(zip(header, cells, strict=True)), place)
+
+
+def _checked_header(header: Sequence[str], place: str) -> list[str]:
+    if len(header) == 1 and ";" in header[0]:
+        raise PromptError(
+            f"{place}: the cells are separated by semicolons; save the table with "
+            "commas, and with points in its decimal numbers"
+        )
+    names = [name.lower() for name in header]
+    axes = _axis_columns(names)
+    if axes not in (["axis-0", "axis-1"], ["axis-0", "axis-1", "axis-2"]):
+        raise PromptError(
+            f"{place}: the axes are {', '.join(axes) or 'not there'}; a movie needs "
+            "axis-0 (frame), axis-1 (row), axis-2 (column), a picture axis-0 (row), "
+            "axis-1 (column)"
+        )
+    unknown = [name for name in names if name not in KNOWN_COLUMNS]
+    if unknown:
+        raise PromptError(
+            f"{place}: unknown column {unknown[0]!r}; the columns are "
+            f"{', '.join(KNOWN_COLUMNS)}"
+        )
+    if len(set(names)) < len(names):
+        raise PromptError(f"{place}: a column stands there twice; remove one of them")
+    return names
+
+
+def _axis_columns(names: Sequence[str] | Mapping[str, str]) -> list[str]:
+    return sorted(name for name in names if re.fullmatch(r"axis-\d+", name))

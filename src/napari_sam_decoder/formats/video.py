@@ -1,0 +1,174 @@
+"""Videos, with every frame found by its own time stamp."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError, MissingExtraError
+from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.formats.source import FrameArray, MovieSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+
+__all__ = ["open_video"]
+
+
+class _Key(NamedTuple):
+    """When a key frame is shown, and when decoded: files are sought by the latter."""
+
+    shown: int
+    decoded: int
+
+
+class VideoFrames:
+    """The frames of a video, in the order in which they are shown.
+
+    Counting frames by time and rate fails where the rate varies, so the time stamps
+    of all packets are listed first, which needs no decoding. A frame is then reached
+    from the key frame before it; the next one is simply decoded.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    FormatError
+        If there is no video stream or no time stamps.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._container = _open_container(path)
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self._times: list[int] = []
+        self._keys: list[_Key] = []
+        for packet in self._container.demux(self._stream):
+            if packet.size and not packet.is_discard:
+                self._list(packet)
+        self._times.sort()
+        self._keys.sort(key=_shown)
+        if not self._keys:
+            raise _without_times(path)
+        self._next = -1
+        self._frames: Iterator[VideoFrame] = iter(())
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(T, Y, X, 3)."""
+        codec = self._stream.codec_context
+        return len(self._times), codec.height, codec.width, 3
+
+    def _list(self, packet: Packet) -> None:
+        if packet.pts is None:
+            raise _without_times(self._path)
+        self._times.append(packet.pts)
+        if packet.is_keyframe:
+            decoded = packet.pts if packet.dts is None else packet.dts
+            self._keys.append(_Key(packet.pts, decoded))
+
+    def read(self, frame: int) -> np.ndarray:
+        """Return a frame as (Y, X, 3) uint8; may be called from any thread.
+
+        Raises
+        ------
+        FormatError
+            If it cannot be decoded.
+        """
+        with self._lock, reading(self._path):
+            found = self._find(frame)
+            if found is not None:
+                return np.asarray(found.to_ndarray(format="rgb24"))
+        raise FormatError(
+            f"{self._path} ends before its frame {frame}; copy or export it again"
+        )
+
+    def _find(self, frame: int) -> VideoFrame | None:
+        """Decode up to a frame: from here, from its key frame, or from the start.
+
+        Some files seek past the key frame, and some hold packets that show nothing:
+        then the frame that follows stands in.
+        """
+        key = self._key_before(frame)
+        starts: list[_Key | None] = [key, self._keys[0]]
+        if self._is_near(frame, key):
+            starts.insert(0, None)
+        found = None
+        for start in starts:
+            found = self._decode_from(start, self._times[frame])
+            if found is not None and found.pts == self._times[frame]:
+                self._next = frame + 1
+                break
+        return found
+
+    def _is_near(self, frame: int, key: _Key) -> bool:
+        """Whether decoding on from here is possible and takes no detour."""
+        is_ahead = 0 <= self._next <= frame
+        return is_ahead and key.shown <= self._times[self._next]
+
+    def _key_before(self, frame: int) -> _Key:
+        place = bisect_right(self._keys, self._times[frame], key=_shown) - 1
+        return self._keys[max(place, 0)]
+
+    def _decode_from(self, start: _Key | None, time: int) -> VideoFrame | None:
+        # Should decoding fail, the decoder's place is unknown.
+        self._next = -1
+        if start is not None:
+            self._container.seek(start.decoded, stream=self._stream)
+            self._frames = self._container.decode(self._stream)
+        for frame in self._frames:
+            if frame.pts is not None and frame.pts >= time:
+                return frame
+        return None
+
+
+def open_video(path: Path) -> MovieSource:
+    """Open a video; its frames are read in colour, one at a time.
+
+    Raises
+    ------
+    MissingExtraError
+        If the library for videos is not installed.
+    FormatError
+        If the file is broken or holds no video.
+    """
+    with reading(path):
+        frames = VideoFrames(path)
+    data = FrameArray(frames.shape, np.uint8, frames.read)
+    return MovieSource(data, "TYXC", None, path.stem)
+
+
+def _open_container(path: Path) -> InputContainer:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError(
+            f"reading {path.name} needs an extra library: "
+            'pip install "napari-sam-decoder[video]"'
+        ) from error
+    container = av.open(str(path))
+    if not container.streams.video:
+        raise FormatError(f"{path} holds no pictures, only sound; check the path")
+    return container
+
+
+def _shown(key: _Key) -> int:
+    return key.shown
+
+
+def _without_times(path: Path) -> FormatError:
+    return FormatError(
+        f"{path} holds no frames with time stamps; convert it with "
+        f"`ffmpeg -i {path.name} -c:v libx264 -crf 10 converted.mp4`"
+    )

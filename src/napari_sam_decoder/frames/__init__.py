@@ -1,0 +1,14 @@
+"""A movie as a sequence of RGB frames, and where its pixels lie for the network.
+
+Axes are spelled out once, here: a movie is (T, Y, X) or (Z, Y, X), a single picture
+(Y, X), each with an optional last axis C for colour. Positions are (row, column) with
+integers at pixel centres; the network's (x, y) exists only in `FrameGeometry`.
+"""
+
+from __future__ import annotations
+
+from napari_sam_decoder.frames.contrast import Contrast
+from napari_sam_decoder.frames.geometry import FrameGeometry
+from napari_sam_decoder.frames.movie import ArrayLike, Movie, guess_axes
+
+__all__ = ["ArrayLike", "Contrast", "FrameGeometry", "Movie", "guess_axes"]

@@ -1,0 +1,85 @@
+"""Which intensities become black and white, fixed once for a whole movie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Contrast"]
+
+ROBUST_PERCENTILES = (0.1, 99.9)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The intensities that become black and white, the same for a whole movie.
+
+    Attributes
+    ----------
+    low, high : float
+        In the movie's own units; ``low`` maps to 0 and ``high`` to 255.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, limits: Sequence[float]) -> Contrast:
+        """Check limits that a person has set.
+
+        Parameters
+        ----------
+        limits : sequence of two floats
+            Low and high, finite, low below high.
+
+        Raises
+        ------
+        OptionError
+            If the limits are anything else.
+        """
+        low, high = (float(value) for value in limits)
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise OptionError(
+                f"contrast limits must be two finite numbers, low < high, not "
+                f"{low:g}, {high:g}"
+            )
+        return cls(low, high)
+
+    @classmethod
+    def measure(cls, sample: np.ndarray) -> Contrast:
+        """Choose robust limits for a sample of finite intensities, maybe none."""
+        if sample.size == 0:
+            return cls(0.0, 0.0)
+        low, high = np.percentile(sample, ROBUST_PERCENTILES)
+        if low == high:
+            # Few bright pixels on nothing: the percentiles miss them all.
+            low, high = sample.min(), sample.max()
+        return cls(float(low), float(high))
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Map intensities to uint8; NaN becomes black, infinities the limits."""
+        values = np.nan_to_num(
+            pixels.astype(_working_dtype(pixels.dtype)),
+            nan=self.low,
+            posinf=self.high,
+            neginf=self.low,
+        )
+        if self.high <= self.low:
+            return np.where(values > self.high, 255, 0).astype(np.uint8)
+        # Clipping first keeps huge values from overflowing in the subtraction.
+        values = np.clip(values, self.low, self.high)
+        scaled: np.ndarray = (values - self.low) * (255.0 / (self.high - self.low))
+        stretched: np.ndarray = np.rint(scaled).astype(np.uint8)
+        return stretched
+
+
+def _working_dtype(dtype: np.dtype) -> type[np.floating]:
+    """Float32 where it holds every value exactly, for speed."""
+    return np.float32 if dtype.itemsize <= 2 else np.float64

@@ -1,0 +1,69 @@
+"""How to read a movie from a file and where its embeddings go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_decoder.model.sam import Sam
+
+__all__ = ["MovieOptions"]
+
+
+@dataclass(frozen=True)
+class MovieOptions:
+    """What a person says about a movie on the command line.
+
+    Attributes
+    ----------
+    path : Path
+    axes : str, optional
+        As in `Movie`; found from the file when absent.
+    contrast : (float, float), optional
+        As in `Movie`.
+    cache : str, Path or None
+        As in `Session`.
+    start, stop : int
+        The asked frames, half open; ``stop`` is the end of the movie when absent.
+    """
+
+    path: Path
+    axes: str | None = None
+    contrast: tuple[float, float] | None = None
+    cache: str | Path | None = "auto"
+    start: int = 0
+    stop: int | None = None
+
+    def open(self, model: Sam) -> tuple[Session, range]:
+        """Open the movie, and resolve the frames against its length.
+
+        Raises
+        ------
+        OptionError
+            If the frames do not lie in the movie.
+        SamDecoderError
+            If the file or the cache cannot be used.
+        """
+        source = open_movie(self.path)
+        movie = Movie(
+            source.data, axes=self.axes or source.axes, contrast=self.contrast
+        )
+        frames = self._frames_of(len(movie))
+        return Session(movie, model=model, cache=self.cache), frames
+
+    def _frames_of(self, length: int) -> range:
+        stop = length if self.stop is None else self.stop
+        if not 0 <= self.start < stop <= length:
+            raise OptionError(
+                f"frames {self.start}:{stop} do not lie in {self.path.name}, which "
+                f"has {length} frames (0:{length})"
+            )
+        return range(self.start, stop)

@@ -1,0 +1,102 @@
+"""What a sample is: frames, the truth about them, and a person's clicks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BACK_IN_VIEW", "Click", "SampleMovie", "place_clicks"]
+
+# A person waits for an object to be well inside the picture before clicking again.
+BACK_IN_VIEW = 0.8
+
+
+@dataclass(frozen=True)
+class Click:
+    """One click on an object.
+
+    Attributes
+    ----------
+    object_id : int
+        The object's value in the truth, from 1.
+    frame : int
+    position : tuple of float
+        (row, column), integers at pixel centres.
+    """
+
+    object_id: int
+    frame: int
+    position: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class SampleMovie:
+    """A movie whose objects are known at every pixel.
+
+    Attributes
+    ----------
+    name : str
+    frames : (T, Y, X) or (T, Y, X, 3) array of uint8
+    truth : (T, Y, X) array of uint16
+        Object ids, 0 for the background.
+    clicks : tuple of Click
+        By object, then by frame: one for each object on the first frame, and one on
+        each return of an object that had left.
+    description : str
+        What the movie shows.
+    credit : str
+        Whose pictures it is made from, and under which terms.
+    """
+
+    name: str
+    frames: np.ndarray
+    truth: np.ndarray
+    clicks: tuple[Click, ...]
+    description: str
+    credit: str
+
+
+def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[Click, ...]:
+    """Click on each object when it is first seen, and when it is back from outside.
+
+    Parameters
+    ----------
+    truth : (T, Y, X) array of uint16
+        Object ids, 0 for the background.
+    whole_areas : (T, N) array of float
+        Pixels that objects 1 to N would cover if the picture had no border.
+
+    Returns
+    -------
+    tuple of Click
+        Each at the object's most interior point: the pixel farthest from its outline
+        and from the picture's border.
+    """
+    return tuple(
+        Click(object_id, frame, _most_interior(truth[frame] == object_id))
+        for object_id in range(1, whole_areas.shape[1] + 1)
+        for frame in _click_frames(truth == object_id, whole_areas[:, object_id - 1])
+    )
+
+
+def _click_frames(seen: np.ndarray, whole_area: np.ndarray) -> Iterator[int]:
+    areas = np.count_nonzero(seen, axis=(1, 2))
+    is_away = True
+    for frame, area in enumerate(areas):
+        if is_away and area > 0 and area >= BACK_IN_VIEW * whole_area[frame]:
+            yield frame
+            is_away = False
+        is_away = is_away or area == 0
+
+
+def _most_interior(mask: np.ndarray) -> tuple[float, float]:
+    # The margin makes the picture's border count as the object's outline.
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return float(row), float(column)

@@ -1,0 +1,72 @@
+"""Open napari with the files that the demo left in a folder.
+
+The command line starts this as a module in a new process, since it never imports
+napari itself: ``python -m napari_sam_decoder.widgets.launch FOLDER``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+
+from napari_sam_decoder.formats import open_labels, open_movie, read_points
+from napari_sam_decoder.jobs import DemoFiles
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["main", "show_demo"]
+
+
+def show_demo(viewer: ViewerModel, files: DemoFiles) -> None:
+    """Add the movie, the labels, the hidden truth and the clicks to a viewer.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Usually a `napari.Viewer`.
+    files : DemoFiles
+        Of a finished demo.
+    """
+    movie = open_movie(files.movie)
+    is_rgb = (movie.axes or "").endswith("C")
+    viewer.add_image(np.asarray(movie.data[:]), name="movie", rgb=is_rgb)
+    truth = _all_frames(files.truth)
+    viewer.add_labels(truth, name="truth", visible=False)
+    labels = viewer.add_labels(_all_frames(files.labels), name="labels")
+    labels.contour = 2
+    _add_clicks(viewer, files.points)
+    viewer.dims.set_point(0, 0)
+    viewer.dims.axis_labels = ("t", "y", "x")
+
+
+def _all_frames(path: Path) -> np.ndarray:
+    labels = open_labels(path)
+    return np.stack([labels[frame] for frame in range(labels.shape[0])])
+
+
+def _add_clicks(viewer: ViewerModel, path: Path) -> None:
+    table = read_points(path)
+    viewer.add_points(
+        np.column_stack([table.frames, table.positions]),
+        name="clicks",
+        features={"label": table.labels, "object_id": table.object_ids},
+        face_color="white",
+        border_color="black",
+        size=9,
+    )
+
+
+def main() -> None:
+    """Open a window with the demo in the folder named on the command line."""
+    viewer = napari.Viewer(title="napari-sam-decoder demo")
+    show_demo(viewer, DemoFiles(Path(sys.argv[1])))
+    napari.run()
+
+
+if __name__ == "__main__":
+    main()

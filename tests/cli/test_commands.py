@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_sam_decoder.cli import main
+from napari_sam_decoder.formats import read_provenance
+
+FRAMES, ROWS, COLUMNS = 4, 48, 64
+
+
+@pytest.fixture(autouse=True)
+def small_network(tiny_sam, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        "napari_sam_decoder.model.registry.load_sam", lambda *_, **__: tiny_sam
+    )
+    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path / "default-cache"))
+
+
+@pytest.fixture
+def movie(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 4000, (FRAMES, ROWS, COLUMNS))
+    write_stack(tmp_path / "movie.tif", pixels.astype(np.uint16))
+    return tmp_path / "movie.tif"
+
+
+@pytest.fixture
+def points(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(
+        "index,axis-0,axis-1,axis-2,label,object_id\n"
+        "0,0.0,20.0,30.0,Positive,1.0\n"
+        "1,0.0,5.0,5.0,background,1.0\n"
+        "2,2.0,30.0,50.0,TRUE,70000\n"
+    )
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command and return its exit code, stdout and stderr."""
+
+    def run_(*arguments):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as exit_:
+            code = exit_.code
+        return code, *capsys.readouterr()
+
+    return run_
+
+
+def write_stack(path, stack):
+    tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "TYX"})
+
+
+def complaint_of(done):
+    """Check that a mistake ended as it should, and return the one line."""
+    code, out, err = done
+    assert (code, out) == (2, "")
+    lines = [line for line in err.splitlines() if "error:" in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_points_become_labels(run, movie, points, tmp_path, suffix):
+    output = tmp_path / f"labels{suffix}"
+    code, out, err = run("segment", movie, "--points", points, "-o", output)
+    assert code == 0
+    assert "object 1: 4 frames" in out
+    assert "object 70000: 4 frames" in out
+    assert "embedding" in err
+    assert "propagating" in err
+    labels = read_labels(output)
+    assert labels.shape == (FRAMES, ROWS, COLUMNS)
+    assert labels.dtype == np.uint32
+    assert set(np.unique(labels)) <= {0, 1, 70000}
+
+
+def read_labels(path):
+    return tifffile.imread(path) if path.suffix == ".tif" else zarr.open(path)[:]
+
+
+def test_the_output_says_where_it_comes_from(run, movie, points, tmp_path, tiny_sam):
+    output = tmp_path / "labels.tif"
+    run("segment", movie, "--points", points, "-o", output, "--contrast", 0, 4000)
+    provenance = read_provenance(output)
+    assert provenance["model"] == tiny_sam.identity
+    assert provenance["contrast"] == [0, 4000]
+    assert provenance["prompts"][0]["points"] == [[20, 30], [5, 5]]
+    assert provenance["prompts"][0]["labels"] == [True, False]
+    assert provenance["version"]
+    assert json.dumps(provenance)
+
+
+def test_boxes_and_frames(run, movie, tmp_path):
+    output = tmp_path / "labels.tif"
+    code, out, _ = run(
+        *("segment", movie, "-o", output, "--frames", "1:3", "--quiet"),
+        *("--box", "1,10,10,30,40", "--box", "2,5,5,20,20,8"),
+    )
+    assert code == 0
+    assert "object 1: 2 frames" in out
+    assert "object 8: 2 frames" in out
+    labels = tifffile.imread(output)
+    assert labels.shape == (FRAMES, ROWS, COLUMNS)
+    assert not labels[[0, 3]].any()
+
+
+def test_the_report_has_a_row_per_object_and_frame(run, movie, points, tmp_path):
+    report = tmp_path / "report.csv"
+    run(
+        *("segment", movie, "--points", points, "-o", tmp_path / "labels.tif"),
+        *("--report", report),
+    )
+    assert len(report.read_text().splitlines()) == 1 + 2 * FRAMES
+
+
+def test_other_objects_stay_in_the_output(run, movie, tmp_path):
+    output = tmp_path / "labels.tif"
+    write_stack(output, np.full((FRAMES, ROWS, COLUMNS), 5, np.uint8))
+    code, _, _ = run("segment", movie, "-o", output, "--box", "0,10,10,30,40,6")
+    assert code == 0
+    assert (tifffile.imread(output) == 5).all()
+
+
+def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
+    output = tmp_path / "labels.tif"
+    write_stack(output, np.full((FRAMES, ROWS, COLUMNS), 5, np.uint8))
+    before = output.read_bytes()
+    box = ("--box", "0,10,10,30,40,5")
+    assert "already holds object 5" in complaint_of(
+        run("segment", movie, "-o", output, *box)
+    )
+    assert output.read_bytes() == before
+    code, _, _ = run("segment", movie, "-o", output, *box, "--replace")
+    assert code == 0
+    assert not (tifffile.imread(output) == 5).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--points", "nowhere.csv"], "nowhere.csv"),
+        ([], "give --points or --box"),
+        (["--box", "9,1,1,5,5"], "frames 0 to 3"),
+        (["--box", "0,100,100,200,200"], "outside the picture"),
+        (["--box", "0,1,1,5"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0,1,1,5,x"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0,1,1,5,5", "--frames", "2:9"], "do not lie in movie.tif"),
+        (["--box", "0,1,1,5,5", "--frames", "2"], "is not A:B"),
+        (["--box", "0,1,1,5,5", "--frames", "a:b"], "is not A:B"),
+        (["--box", "0,1,1,5,5", "--frames", "2:4"], "outside the asked frames 2:4"),
+        (["--box", "0,1,1,5,5", "--axes", "TYXC"], "do not fit"),
+        (["--box", "0,1,1,5,5", "--contrast", "9", "3"], "low < high"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_leave_nothing(
+    run, movie, tmp_path, arguments, message
+):
+    before = set(tmp_path.iterdir())
+    output = tmp_path / "labels.tif"
+    assert message in complaint_of(run("segment", movie, "-o", output, *arguments))
+    left_over = set(tmp_path.iterdir()) - before - {tmp_path / "default-cache"}
+    assert not left_over
+
+
+def test_a_missing_movie_is_named(run, tmp_path):
+    line = complaint_of(
+        run("segment", "no.tif", "-o", tmp_path / "l.tif", "--box", "0,1,1,5,5")
+    )
+    assert "no.tif" in line
+
+
+def test_an_unknown_column_is_named(run, movie, tmp_path):
+    points = tmp_path / "points.csv"
+    points.write_text("index,axis-0,axis-1,axis-2,flavour\n0,0,1,1,sweet\n")
+    line = complaint_of(
+        run("segment", movie, "--points", points, "-o", tmp_path / "l.tif")
+    )
+    assert "flavour" in line
+
+
+def test_an_output_of_unknown_kind_is_refused_before_any_work(run, movie, tmp_path):
+    line = complaint_of(
+        run("segment", movie, "-o", tmp_path / "labels.xyz", "--box", "0,1,1,5,5")
+    )
+    assert ".zarr" in line
+
+
+def test_ctrl_c_leaves_nothing_half_written(
+    run, movie, tmp_path, tiny_sam, monkeypatch
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tiny_sam, "decode", interrupt)
+    output = tmp_path / "labels.tif"
+    code, _, err = run("segment", movie, "-o", output, "--box", "0,1,1,30,30")
+    assert code == 130
+    assert "stopped" in err
+    assert {path.name for path in tmp_path.iterdir()} == {"movie.tif", "default-cache"}
+
+
+def test_embedding_ahead_counts_what_it_did(run, movie, tmp_path):
+    cache = tmp_path / "cache.zarr"
+    assert run("embed", movie, "--cache", cache, "--frames", "0:3")[:2] == (
+        0,
+        "3 frames embedded, 0 were there already\n",
+    )
+    _, out, _ = run("embed", movie, "--cache", cache)
+    assert out == "1 frames embedded, 3 were there already\n"
+
+
+def test_embedding_without_a_cache_is_no_use(run, movie):
+    assert "leave --cache out" in complaint_of(run("embed", movie, "--cache", "none"))
+
+
+def test_models_are_listed(run):
+    code, out, _ = run("models")
+    assert code == 0
+    assert "mobile_sam" in out
+    assert "bundled" in out
+
+
+def test_an_unknown_model_cannot_be_downloaded(run):
+    assert "nothing" in complaint_of(run("models", "download", "nothing"))
+
+
+def test_a_cache_can_be_looked_after(run, movie, tmp_path):
+    run("embed", movie)
+    _, listed, _ = run("cache", "list")
+    assert f"{FRAMES} / {FRAMES} frames" in listed
+    path = next((tmp_path / "default-cache").rglob("*.zarr"))
+    assert "tiny seed 0" in run("cache", "info", path)[1]
+    assert run("cache", "verify", path, "--quiet")[:2] == (
+        0,
+        f"{FRAMES} ok, 0 corrupt, 0 absent\n",
+    )
+    code, out, _ = run("cache", "clear", "--all")
+    assert code == 0
+    assert str(path) in out
+    assert not path.exists()
+
+
+def test_damage_is_reported(run, movie, tmp_path):
+    cache = tmp_path / "cache.zarr"
+    run("embed", movie, "--cache", cache)
+    (chunk,) = (path for path in cache.glob("embeddings/c/2/**/*") if path.is_file())
+    broken = bytearray(chunk.read_bytes())
+    broken[100] ^= 1
+    chunk.write_bytes(broken)
+    code, out, err = run("cache", "verify", cache, "--quiet")
+    assert (code, out) == (1, f"{FRAMES - 1} ok, 1 corrupt, 0 absent\n")
+    assert "corrupt frames 2" in err
+
+
+def test_a_cache_that_is_none_is_refused(run, tmp_path):
+    assert str(tmp_path) in complaint_of(run("cache", "info", tmp_path))

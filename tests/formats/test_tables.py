@@ -1,0 +1,151 @@
+"""Tables of points, good and bad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder.errors import FormatError, PromptError
+from napari_sam_decoder.formats import read_points
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_decoder.formats import PointsTable
+
+AXES = "axis-0,axis-1,axis-2"
+
+
+def read(tmp_path: Path, text: str) -> PointsTable:
+    path = tmp_path / "points.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_points(path)
+
+
+def test_as_napari_saves_it(tmp_path: Path) -> None:
+    table = read(
+        tmp_path,
+        "index,axis-0,axis-1,axis-2,label,object_id,hypothesis\n"
+        "0.0,3.0,10.5,20.25,1.0,1.0,\n"
+        "1.0,2.7,11.0,21.0,0.0,2.0,3.0\n"
+        "2.0,0.2,1,2,nan,7,nan\n",
+    )
+
+    np.testing.assert_array_equal(table.frames, [3, 3, 0])
+    np.testing.assert_array_equal(table.positions, [[10.5, 20.25], [11, 21], [1, 2]])
+    np.testing.assert_array_equal(table.labels, [True, False, True])
+    np.testing.assert_array_equal(table.object_ids, [1, 2, 7])
+    np.testing.assert_array_equal(table.hypotheses, [0, 3, 0])
+    kinds = [array.dtype.kind for array in vars(table).values()]
+    assert kinds == ["i", "f", "b", "i", "i"]
+
+
+def test_features_may_be_absent(tmp_path: Path) -> None:
+    table = read(tmp_path, f"{AXES}\n4,5,6\n")
+
+    assert (table.frames, table.labels) == ([4], [True])
+    assert (table.object_ids, table.hypotheses) == ([1], [0])
+
+
+def test_points_on_a_picture(tmp_path: Path) -> None:
+    table = read(tmp_path, "index,axis-0,axis-1\n0,5,6\n")
+
+    assert table.frames == [0]
+    np.testing.assert_array_equal(table.positions, [[5, 6]])
+
+
+def test_columns_in_any_order_and_spelling(tmp_path: Path) -> None:
+    table = read(tmp_path, "Label, AXIS-2 ,axis-0,axis-1\nfalse,6,4,5\n")
+
+    assert table.frames == [4]
+    np.testing.assert_array_equal(table.positions, [[5, 6]])
+    np.testing.assert_array_equal(table.labels, [False])
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        *[(text, True) for text in ("1", "1.0", "True", "POSITIVE", "Foreground", "")],
+        *[(text, False) for text in ("0", "0.0", "False", "negative", "BACKGROUND")],
+    ],
+)
+def test_spellings_of_labels(tmp_path: Path, text: str, label: bool) -> None:
+    table = read(tmp_path, f"{AXES},label\n0,1,2,{text}\n")
+
+    assert bool(table.labels[0]) is label
+
+
+def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:
+    table = read(tmp_path, f"\ufeff\n{AXES}\r\n\r\n1,2,3\r\n,,\r\n\r\n")
+
+    assert table.frames == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("0,1,2,1,1", r"line 3: 5 cells do not fit 6 columns"),
+        ("0,1,2,1,1,1,1", r"line 3: 7 cells do not fit 6 columns"),
+        ("x,1,2,1,1,", r"line 3: axis-0 must be a finite number, not 'x'"),
+        ("0,nan,2,1,1,", r"line 3: axis-1 must be a finite number, not 'nan'"),
+        ("0,1,inf,1,1,", r"line 3: axis-2 must be a finite number, not 'inf'"),
+        ("0,1,,1,1,", r"line 3: axis-2 must be a finite number, not ''"),
+        ("-1,1,2,1,1,", r"line 3: frames start at 0, not -1"),
+        ("0,1,2,maybe,1,", r"line 3: label must be .*positive.*not 'maybe'"),
+        ("0,1,2,2,1,", r"line 3: label must be .*not '2'"),
+        ("0,1,2,1,0,", r"line 3: object_id must be a whole number from 1, not '0'"),
+        ("0,1,2,1,1.5,", r"line 3: object_id .*not '1.5'"),
+        ("0,1,2,1,,", r"line 3: object_id .*not ''"),
+        ("0,1,2,1,cell,", r"line 3: object_id .*not 'cell'"),
+        ("0,1,2,1,nan,", r"line 3: object_id .*not 'nan'"),
+        ("0,1,2,1,inf,", r"line 3: object_id .*not 'inf'"),
+        ("0,1,2,1,1,0", r"line 3: hypothesis must be a whole number from 1, not '0'"),
+        ("0,1,2,1,1,4", r"line 3: hypothesis must be 1, 2, 3 or empty, not 4"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
+    good = "0,1,2,1,1,1"
+    with pytest.raises(PromptError, match=message):
+        read(tmp_path, f"{AXES},label,object_id,hypothesis\n{good}\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("axis-0;axis-1;axis-2", r"line 1: .*semicolons; save the table with commas"),
+        (f"{AXES},axis-3", r"the axes are axis-0, axis-1, axis-2, axis-3; a movie"),
+        ("axis-0", r"the axes are axis-0; a movie needs"),
+        ("axis-1,axis-2", r"the axes are axis-1, axis-2; a movie needs"),
+        ("frame,row,column", r"the axes are not there; a movie needs axis-0 \(frame\)"),
+        (f"{AXES},size", r"unknown column 'size'; the columns are index, axis-0"),
+        (f"{AXES},label,Label", r"line 1: a column stands there twice"),
+    ],
+)
+def test_bad_headers(tmp_path: Path, header: str, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        read(tmp_path, f"{header}\n")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", f"{AXES}\n"])
+def test_no_points(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PromptError, match=r"points.csv holds no points; add some"):
+        read(tmp_path, text)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"gone.csv; check the path \(No such file"):
+        read_points(tmp_path / "gone.csv")
+
+
+def test_other_encoding(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes(f"{AXES}\n1,2,3\n".encode("utf-16"))
+
+    with pytest.raises(PromptError, match=r"p.csv is no table in plain text.*UTF-8"):
+        read_points(tmp_path / "p.csv")
+
+
+def test_endless_cell(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match="no table in plain text"):
+        read(tmp_path, f'{AXES}\n"{"x" * 200_000}\n')

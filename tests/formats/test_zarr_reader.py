@@ -1,0 +1,191 @@
+"""zarr arrays and OME-Zarr pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.formats import open_movie
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOVIE = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
+
+
+def save_array(path: Path, data: np.ndarray = MOVIE, **options: Any) -> None:
+    array = zarr.create_array(path, data=data, chunks=(1, *data.shape[1:]), **options)
+    assert array.shape == data.shape
+
+
+def save_ome(path: Path, data: np.ndarray, description: dict[str, Any]) -> None:
+    group = zarr.open_group(path, mode="w")
+    group.create_array("full", data=data)
+    group.create_array("half", data=data[..., ::2, ::2])
+    group.attrs.update(description)
+
+
+def multiscales(axes: str, scale: list[float]) -> dict[str, Any]:
+    steps = [{"type": "scale", "scale": scale}]
+    return {
+        "axes": [{"name": letter.lower(), "type": "space"} for letter in axes],
+        "datasets": [
+            {"path": "full", "coordinateTransformations": steps},
+            {"path": "half", "coordinateTransformations": steps},
+        ],
+        "coordinateTransformations": [{"type": "scale", "scale": [2.0] * len(axes)}],
+    }
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_plain_array(tmp_path: Path, zarr_format: int) -> None:
+    save_array(tmp_path / "movie.zarr", zarr_format=zarr_format)
+
+    source = open_movie(tmp_path / "movie.zarr")
+
+    assert (source.axes, source.scale, source.name) == (None, None, "movie")
+    assert (source.data.shape, source.data.dtype) == (MOVIE.shape, MOVIE.dtype)
+    assert (len(source.data), source.data.ndim) == (3, 3)
+    assert repr(source.data) == "ZarrFrames((3, 4, 5), uint16)"
+    assert isinstance(source.data[1], np.ndarray)
+    np.testing.assert_array_equal(source.data[1], MOVIE[1])
+
+
+@pytest.mark.parametrize("key", [0, -1, slice(1, 3), (..., 1), (1, slice(2)), ...])
+def test_indexing_is_that_of_numpy(tmp_path: Path, key: Any) -> None:
+    save_array(tmp_path / "movie.zarr", MOVIE[:, None], attributes={"axes": "TCYX"})
+
+    data = open_movie(tmp_path / "movie.zarr").data
+
+    assert data.shape == MOVIE.shape
+    np.testing.assert_array_equal(data[key], MOVIE[key])
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "zyx", ["z", "y", "x"]])
+def test_attribute_axes(tmp_path: Path, axes: Any) -> None:
+    save_array(tmp_path / "movie.zarr", attributes={"axes": axes})
+
+    assert open_movie(tmp_path / "movie.zarr").axes == "ZYX"
+
+
+def test_attribute_axes_of_another_length(tmp_path: Path) -> None:
+    save_array(tmp_path / "movie.zarr", attributes={"axes": "YX"})
+
+    with pytest.raises(FormatError, match=r"axes YX of an array of shape \(3, 4, 5\)"):
+        open_movie(tmp_path / "movie.zarr")
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"), [(("time", "y", "x"), "TYX"), (("frame", "row", "col"), None)]
+)
+def test_dimension_names(
+    tmp_path: Path, names: tuple[str, ...], axes: str | None
+) -> None:
+    save_array(tmp_path / "movie.zarr", dimension_names=names)
+
+    assert open_movie(tmp_path / "movie.zarr").axes == axes
+
+
+def test_folder_of_any_name(tmp_path: Path) -> None:
+    save_array(tmp_path / "plain")
+
+    assert open_movie(tmp_path / "plain").data.shape == MOVIE.shape
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ome(tmp_path: Path, version: str) -> None:
+    listed = {"multiscales": [multiscales("TCYX", [1.0, 1.0, 0.5, 0.25])]}
+    description = listed if version == "0.4" else {"ome": listed}
+    save_ome(tmp_path / "movie.ome.zarr", MOVIE[:, None], description)
+
+    source = open_movie(tmp_path / "movie.ome.zarr")
+
+    assert (source.axes, source.name) == ("TYX", "movie")
+    assert source.scale == (2.0, 1.0, 0.5)
+    np.testing.assert_array_equal(source.data[2], MOVIE[2])
+
+
+def test_ome_axes_as_plain_names(tmp_path: Path) -> None:
+    listed = {**multiscales("ZYX", [3.0, 1.0, 1.0]), "axes": ["z", "y", "x"]}
+    save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
+
+    assert open_movie(tmp_path / "v.zarr").axes == "ZYX"
+
+
+def test_ome_channels_are_refused(tmp_path: Path) -> None:
+    listed = multiscales("CYX", [1.0, 1.0, 1.0])
+    save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
+
+    with pytest.raises(
+        FormatError, match=r"v.zarr has the axes CYX \(C=3.*one channel"
+    ):
+        open_movie(tmp_path / "v.zarr")
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"multiscales": "none"}, {"ome": "x"}, {"multiscales": []}]
+)
+def test_other_attributes_are_no_ome(
+    tmp_path: Path, attributes: dict[str, Any]
+) -> None:
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w", attributes=attributes)
+    group.create_array("only", data=MOVIE)
+
+    assert open_movie(tmp_path / "g.zarr").axes is None
+
+
+def test_group_around_one_array(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    group.create_array("only", data=MOVIE, attributes={"axes": "ZYX"})
+
+    source = open_movie(tmp_path / "g.zarr")
+
+    assert source.axes == "ZYX"
+    np.testing.assert_array_equal(source.data[0], MOVIE[0])
+
+
+def test_group_of_several_arrays(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    for number in range(9):
+        group.create_array(f"a{number}", data=MOVIE)
+
+    with pytest.raises(
+        FormatError, match=r"group of a0, .*a7, \.\.\.; open .*g.zarr/a0"
+    ):
+        open_movie(tmp_path / "g.zarr")
+
+
+def test_group_of_groups(tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "g.zarr", mode="w").create_group("inner")
+
+    with pytest.raises(FormatError, match=r"group of inner/; open one of these"):
+        open_movie(tmp_path / "g.zarr")
+
+
+def test_empty_group(tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "g.zarr", mode="w")
+
+    with pytest.raises(FormatError, match=r"g.zarr holds no arrays; check"):
+        open_movie(tmp_path / "g.zarr")
+
+
+def test_empty_folder_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "g.zarr").mkdir()
+
+    with pytest.raises(FormatError, match=r"cannot read .*g.zarr"):
+        open_movie(tmp_path / "g.zarr")
+
+
+def test_damaged_chunk(tmp_path: Path) -> None:
+    save_array(tmp_path / "movie.zarr")
+    (tmp_path / "movie.zarr" / "c" / "1" / "0" / "0").write_bytes(b"broken")
+
+    data = open_movie(tmp_path / "movie.zarr").data
+
+    np.testing.assert_array_equal(data[0], MOVIE[0])
+    with pytest.raises(FormatError, match=r"cannot read .*movie.zarr"):
+        data[1]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder import Prompt, Session
+from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
+from napari_sam_decoder.frames import Movie
+
+FRAMES, ROWS, COLUMNS = 4, 48, 64
+
+
+@pytest.fixture
+def movie():
+    pixels = np.random.default_rng(0).integers(0, 255, (FRAMES, ROWS, COLUMNS))
+    return Movie(pixels.astype(np.uint8))
+
+
+@pytest.fixture
+def session(movie, tiny_sam):
+    with Session(movie, model=tiny_sam) as session:
+        session.add_prompt(Prompt(1, 1, box=(10, 10, 30, 40)))
+        yield session
+
+
+def test_labels_come_for_every_frame(session):
+    results = list(session.propagate())
+    assert {result.frame for result in results if result.is_final} == set(range(FRAMES))
+    assert all(result.labels.shape == (ROWS, COLUMNS) for result in results)
+    assert all(result.labels.dtype == np.uint16 for result in results)
+
+
+def test_arrays_and_files_are_movies_too(movie, tiny_sam, tmp_path):
+    pixels = np.stack([movie.raw(frame) for frame in range(FRAMES)])
+    np.save(tmp_path / "movie.npy", pixels)
+    for source in (pixels, tmp_path / "movie.npy", str(tmp_path / "movie.npy")):
+        with Session(source, model=tiny_sam) as session:
+            assert session.labels_shape == (FRAMES, ROWS, COLUMNS)
+
+
+def test_a_cache_gives_the_same_labels_without_the_encoder(
+    movie, tiny_sam, tmp_path, monkeypatch
+):
+    def labels_of(session):
+        session.add_prompt(Prompt(1, 0, [(20, 30)], hypothesis=1))
+        return [result.labels for result in session.propagate()]
+
+    with Session(movie, model=tiny_sam, cache=tmp_path / "cache.zarr") as session:
+        first = labels_of(session)
+    monkeypatch.setattr(tiny_sam, "encode", None)
+    with Session(movie, model=tiny_sam, cache=tmp_path / "cache.zarr") as session:
+        np.testing.assert_array_equal(labels_of(session), first)
+        assert all(step.was_cached for step in session.embed())
+
+
+def test_only_the_needed_frames_are_embedded(session):
+    list(session.propagate(range(1, 3)))
+    cached = [step.was_cached for step in session.embed()]
+    assert cached == [False, True, True, False]
+
+
+def test_three_hypotheses_are_offered(session):
+    hypotheses = session.hypotheses(1, 1)
+    assert [hypothesis.number for hypothesis in hypotheses] == [1, 2, 3]
+    for hypothesis in hypotheses:
+        assert hypothesis.mask.shape == (ROWS, COLUMNS)
+        assert hypothesis.mask.dtype == bool
+        assert 0 <= hypothesis.iou_prediction <= 1
+
+
+def test_a_picked_hypothesis_is_what_the_frame_shows(session):
+    offered = session.hypotheses(1, 1)[1].mask
+    session.add_prompt(Prompt(1, 1, box=(10, 10, 30, 40), hypothesis=2))
+    (result,) = session.propagate(range(1, 2))
+    # Packing halves the precision of the logits, which may move single pixels.
+    assert np.mean((result.labels == 1) == offered) > 0.99
+
+
+def test_prompts_add_up_and_can_be_removed(session):
+    session.add_prompt(Prompt(1, 1, [(20, 20)], labels=[False]))
+    assert len(session.prompts) == 1
+    session.remove_prompts(1, 1)
+    assert len(session.prompts) == 0
+
+
+def test_labels_that_were_there_stay_unless_told(session):
+    existing = np.full(session.labels_shape, 9, np.uint8)
+    kept = list(session.propagate(labels=existing))
+    assert all((result.labels == 9).all() for result in kept)
+    alone = {result.frame: result.labels for result in session.propagate()}
+    for result in session.propagate(labels=existing, replace=True):
+        expected = np.where(alone[result.frame] > 0, 1, 9)
+        np.testing.assert_array_equal(result.labels, expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda s: s.add_prompt(Prompt(1, 9, [(1, 1)])), PromptError, "frames 0 to 3"),
+        (lambda s: s.remove_prompts(2), PromptError, "no such prompt"),
+        (lambda s: s.hypotheses(1, 0), PromptError, "no prompt on frame 0"),
+        (lambda s: s.propagate(range(2, 9)), OptionError, "frames 2:9 do not lie"),
+        (lambda s: s.embed(range(2, 2)), OptionError, "frames 2:2 do not lie"),
+        (
+            lambda s: s.propagate(labels=np.zeros((1, 2, 3))),
+            LabelsError,
+            "labels have shape",
+        ),
+    ],
+)
+def test_mistakes_are_refused_at_once(session, call, error, message):
+    with pytest.raises(error, match=message):
+        call(session)
