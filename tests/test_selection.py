@@ -90,6 +90,17 @@ def test_a_mask_of_the_usual_size_wins_over_one_that_repeats_the_last():
     assert choose_like(logits, np.full(4, 0.9), shrunk, CONTENT).index == 1
 
 
+def test_masks_of_the_scene_are_never_the_object():
+    expected = Expectation(square(2, 12), largest=60.0)
+    scene = np.full((16, 16), 9, np.float32)
+    among = choose_like(
+        np.stack([scene, scene, square(4), scene]), np.ones(4), expected, CONTENT
+    )
+    assert among.index == 2
+    alone = choose_like(np.stack([scene] * 4), np.ones(4), expected, CONTENT)
+    assert alone.score == 0
+
+
 @pytest.mark.parametrize(
     ("found", "rating", "clear"),
     [(square(4), 1.0, True), (square(4), 0.8, False), (square(4, 3), 1.0, False)],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "LARGEST_SHARE",
     "Choice",
     "Expectation",
     "choose_by_quality",
@@ -48,10 +49,13 @@ class Expectation:
         Area to expect, in low-res pixels; it changes slowly. None where the object is
         cut off by the border of the picture, since what is visible of it may then
         change fast.
+    largest : float
+        Area, in low-res pixels, above which a mask is the scene and not the object.
     """
 
     logits: np.ndarray
     size: float | None = None
+    largest: float = np.inf
 
     def size_likeness(self, masks: np.ndarray) -> np.ndarray:
         """Ratio of the smaller to the larger of two areas, for each (N, h, w) mask."""
@@ -81,7 +85,8 @@ class Choice:
     agreement : float
         0..1, soft IoU with where the object was expected; 1 on a prompted frame.
     score : float
-        0..1, by which it was chosen; comparable between sets of candidates.
+        0..1, by which it was chosen; comparable between sets of candidates. 0 if no
+        candidate can be the object.
     """
 
     index: int
@@ -198,6 +203,7 @@ def choose_like(
         * expectation.size_likeness(visible > 0) ** SIZE_WEIGHT
         * agreements**AGREEMENT_WEIGHT
     )
+    scores[np.count_nonzero(visible > 0, axis=(1, 2)) > expectation.largest] = 0
     index = int(np.argmax(scores))
     return Choice(
         index=index,

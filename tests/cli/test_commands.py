@@ -251,7 +251,7 @@ def test_a_cache_can_be_looked_after(run, movie, tmp_path):
 def test_damage_is_reported(run, movie, tmp_path):
     cache = tmp_path / "cache.zarr"
     run("embed", movie, "--cache", cache)
-    (chunk,) = (path for path in cache.glob("embeddings/c/2/**/*") if path.is_file())
+    (chunk,) = cache.glob("embeddings/c.2.*")
     broken = bytearray(chunk.read_bytes())
     broken[100] ^= 1
     chunk.write_bytes(broken)

@@ -88,3 +88,10 @@ def test_a_cut_off_object_keeps_its_size_and_an_entering_one_gets_a_new_one():
     assert leaving.size == 121
     entering = Track.start(square(0, 10, size=4), GRID, LOOK)
     assert entering.accept(square(0, 10, size=8), GRID).size == 64
+
+
+def test_an_object_is_not_expected_to_become_the_scene():
+    small = Track.start(square(9, 9), GRID, LOOK)
+    assert small.expect(GRID).largest == pytest.approx(0.4 * 48 * 64)
+    large = Track.start(square(0, 0, size=40), GRID, LOOK)
+    assert large.expect(GRID).largest == 2 * 40 * 40

@@ -133,7 +133,8 @@ def _planted(prompt: Prompt, choice: Choice, view: View, scene: Scene) -> Step:
 def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step:
     settings, track = scene.settings, question.track
     likeness = view.look_of(choice.logits).likeness(track.look)
-    if choice.confidence < settings.absent_below or likeness < settings.unlike_below:
+    is_object = choice.score > 0 and choice.confidence >= settings.absent_below
+    if not is_object or likeness < settings.unlike_below:
         return _missed(question.object_id, track, settings)
     is_sure = min(choice.confidence, track.trust) >= settings.doubtful_below
     verdict = Verdict.SURE if is_sure else Verdict.DOUBTFUL

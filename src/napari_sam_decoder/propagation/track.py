@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.motion import Motion, mask_centre, shift_logits
-from napari_sam_decoder.selection import Expectation
+from napari_sam_decoder.selection import LARGEST_SHARE, Expectation
 
 if TYPE_CHECKING:
     from napari_sam_decoder.appearance import Look
@@ -21,6 +21,7 @@ __all__ = ["Grid", "Track", "prompt_from_mask"]
 SMALLEST_MASK = 4
 """Fewer low-res pixels than this are too few to ask the decoder about."""
 
+LARGEST_GROWTH = 2.0
 SIZE_ADAPTATION = 0.1
 """Share of a frame's change in size, on a logarithmic scale, that is believed."""
 
@@ -67,6 +68,9 @@ class Track:
         which loses a little every frame is noticed.
     look : Look
         Of the object on the frame that the track started from.
+    largest : float
+        Area in low-res pixels beyond which a mask is no longer the object: a large
+        part of the picture, and far more than the object had at its prompt.
     trust : float
         0..1: how sure the mask is that the track started from. No later frame can be
         surer of the object than that.
@@ -78,6 +82,7 @@ class Track:
     motion: Motion
     size: float
     look: Look
+    largest: float
     trust: float = 1.0
     missed: int = 0
 
@@ -89,7 +94,9 @@ class Track:
         mask = grid.cut(logits) > 0
         if not mask.any():
             return None
-        return cls(logits, Motion(mask_centre(mask)), float(mask.sum()), look, trust)
+        size = float(mask.sum())
+        largest = max(LARGEST_SHARE * mask.size, LARGEST_GROWTH * size)
+        return cls(logits, Motion(mask_centre(mask)), size, look, largest, trust)
 
     def expect(self, grid: Grid) -> Expectation:
         """Say where the object should be on the next frame, and how large."""
@@ -98,7 +105,7 @@ class Track:
         displacement = rows * steps, columns * steps
         moved = shift_logits(self.logits, displacement, grid.content)
         is_whole = not _touches_border(grid.cut(moved) > 0)
-        return Expectation(moved, self.size if is_whole else None)
+        return Expectation(moved, self.size if is_whole else None, self.largest)
 
     def accept(self, logits: np.ndarray, grid: Grid) -> Track:
         """Go on with the mask of this frame."""
@@ -108,7 +115,7 @@ class Track:
         size = self.size * (area / self.size) ** SIZE_ADAPTATION
         if _touches_border(mask):
             size = max(self.size, area)
-        return Track(logits, motion, size, self.look, self.trust)
+        return replace(self, logits=logits, motion=motion, size=size, missed=0)
 
     def miss(self) -> Track:
         """Go on without a mask of this frame."""
