@@ -12,7 +12,7 @@ from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.labels import merge_labels
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Scene, Settings, propagate
+from napari_sam_decoder.propagation import Scene, Settings, plan, propagate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.embedding import EmbeddedFrame
     from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.propagation import FrameResult, Itinerary
 
 __all__ = ["Hypothesis", "Session"]
 
@@ -173,6 +173,26 @@ class Session:
             for number, mask, score in zip((1, 2, 3), logits > 0, scores, strict=True)
         )
 
+    def plan(self, frames: range | None = None) -> Itinerary:
+        """Say what `propagate` will do, without doing it.
+
+        Parameters
+        ----------
+        frames : range, optional
+            The frames to label, all by default.
+
+        Returns
+        -------
+        Itinerary
+            Its ``visits`` is the number of results to come.
+
+        Raises
+        ------
+        OptionError, PromptError
+            If the frames or prompts do not fit.
+        """
+        return plan(self.prompts, self._checked(frames))
+
     def propagate(
         self,
         frames: range | None = None,
@@ -202,7 +222,7 @@ class Session:
         OptionError, PromptError, LabelsError
             If the frames, prompts or labels do not fit; before the first result.
         """
-        results = propagate(self._scene, self.prompts, self._checked(frames))
+        results = propagate(self._scene, self.plan(frames))
         if labels is None:
             return results
         if tuple(labels.shape) != self.labels_shape:

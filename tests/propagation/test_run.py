@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from theatre import movie_of
 
-from napari_sam_decoder.errors import OptionError, PromptError
+from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Settings, Verdict, propagate
-from propagation.conftest import movie_of
+from napari_sam_decoder.propagation import Settings, Verdict, plan
+from napari_sam_decoder.propagation import propagate as run_itinerary
 
 FRAMES = range(10)
+
+
+def propagate(scene, prompts, frames):
+    return run_itinerary(scene, plan(prompts, frames))
 
 
 def still(frame):
@@ -167,10 +172,14 @@ def test_stopping_early_is_harmless(stage):
     assert len(theatre.asked) == 1
 
 
-def test_what_cannot_be_run_is_refused_at_once(stage):
-    _, scene = stage(movie_of(still))
-    with pytest.raises(PromptError):
-        propagate(scene, PromptSet(), FRAMES)
+def test_there_are_as_many_results_as_planned(stage):
+    truth = movie_of(still, falling)
+    _, scene = stage(truth)
+    prompts = PromptSet([click(truth, 1, frame=2), click(truth, 1, frame=6)])
+    itinerary = plan(prompts, FRAMES)
+    results = list(run_itinerary(scene, itinerary))
+    assert len(results) == itinerary.visits
+    assert sum(result.is_final for result in results) == len(FRAMES)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from napari_sam_decoder.jobs.history import ObjectHistory
 from napari_sam_decoder.labels import label_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from napari_sam_decoder.frames import ArrayLike
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
-__all__ = ["SegmentJob", "segment_file", "write_results"]
+__all__ = ["SegmentJob", "segment_file"]
 
 
 @dataclass(frozen=True)
@@ -80,27 +80,17 @@ def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHisto
         with _open_sink(job, session, existing) as sink:
             embed_frames(session, frames, progress)
             _copy(existing, sink)
-            finished = progress(
-                write_results(results, sink), total=len(frames), what="propagating"
-            )
-            history = _collected(finished)
+            visits = session.plan(frames).visits
+            history = _write(progress(results, total=visits, what="propagating"), sink)
             sink.finish(_provenance(job, session, frames))
     return history
 
 
-def write_results(
-    results: Iterable[FrameResult], sink: LabelSink
-) -> Iterator[FrameResult]:
-    """Write each result as it comes and pass the final ones on."""
-    for result in results:
-        sink.write(result.frame, result.labels)
-        if result.is_final:
-            yield result
-
-
-def _collected(results: Iterable[FrameResult]) -> ObjectHistory:
+def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
+    """Write each result as it comes; a later one for the same frame replaces it."""
     history = ObjectHistory()
     for result in results:
+        sink.write(result.frame, result.labels)
         history.note(result)
     return history
 

@@ -12,10 +12,7 @@ from napari_sam_decoder.propagation.fusion import Outcome, fuse
 from napari_sam_decoder.propagation.results import FrameResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari_sam_decoder.prompts import PromptSet
-    from napari_sam_decoder.propagation.plan import Leg
+    from napari_sam_decoder.propagation.plan import Itinerary
     from napari_sam_decoder.propagation.scene import Scene
 
 __all__ = ["Board"]
@@ -27,16 +24,14 @@ class Board:
     Parameters
     ----------
     scene : Scene
-    prompts : PromptSet
-        The prompts that will be decoded.
-    legs : iterable of Leg
-        The legs that will come past.
+    itinerary : Itinerary
+        The prompts that will be decoded and the legs that will come past.
     """
 
-    def __init__(self, scene: Scene, prompts: PromptSet, legs: Iterable[Leg]) -> None:
+    def __init__(self, scene: Scene, itinerary: Itinerary) -> None:
         self._scene = scene
-        self._awaited = Counter(prompt.frame for prompt in prompts)
-        for leg in legs:
+        self._awaited = Counter(prompt.frame for prompt in itinerary.prompts)
+        for leg in itinerary.legs:
             self._awaited.update(leg.frames)
         self._outcomes: dict[int, dict[int, Outcome]] = {}
 

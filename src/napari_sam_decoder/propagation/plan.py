@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.errors import OptionError, PromptError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_sam_decoder.prompts import PromptSet
 
-__all__ = ["Leg", "plan_legs"]
+__all__ = ["Itinerary", "Leg", "plan"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,31 @@ class Leg:
     frames: range
 
 
-def plan_legs(prompts: PromptSet, frames: range) -> tuple[Leg, ...]:
+@dataclass(frozen=True)
+class Itinerary:
+    """All that a propagation will do, in the order in which it does it.
+
+    Attributes
+    ----------
+    prompts : PromptSet
+        Those on the asked frames.
+    legs : tuple of Leg
+    forward, backward : tuple of int
+        The frames that each sweep visits, one result each.
+    """
+
+    prompts: PromptSet
+    legs: tuple[Leg, ...]
+    forward: tuple[int, ...]
+    backward: tuple[int, ...]
+
+    @property
+    def visits(self) -> int:
+        """How many results there will be."""
+        return len(self.forward) + len(self.backward)
+
+
+def plan(prompts: PromptSet, frames: range) -> Itinerary:
     """Carry each prompt in both directions up to the object's next prompt.
 
     Between two prompts of one object both legs cover the whole gap, since only both
@@ -47,8 +73,7 @@ def plan_legs(prompts: PromptSet, frames: range) -> tuple[Leg, ...]:
 
     Returns
     -------
-    tuple of Leg
-        Without the empty ones.
+    Itinerary
 
     Raises
     ------
@@ -61,15 +86,33 @@ def plan_legs(prompts: PromptSet, frames: range) -> tuple[Leg, ...]:
         raise OptionError(f"no frames between {frames.start} and {frames.stop}")
     if not len(prompts):
         raise PromptError("there is nothing to propagate: add a point or a box first")
-    legs: list[Leg] = []
-    for object_id in prompts.object_ids:
-        seeds = _seeds_within(prompts, object_id, frames)
-        legs.append(_backward(object_id, seeds[0], frames.start))
-        for earlier, later in pairwise(seeds):
-            legs.append(_forward(object_id, earlier, later))
-            legs.append(_backward(object_id, later, earlier + 1))
-        legs.append(_forward(object_id, seeds[-1], frames.stop))
-    return tuple(leg for leg in legs if leg.frames)
+    legs = tuple(
+        leg
+        for object_id in prompts.object_ids
+        for leg in _legs_of(prompts, object_id, frames)
+        if leg.frames
+    )
+    used = prompts.within(frames)
+    planted = {prompt.frame for prompt in used}
+    return Itinerary(
+        prompts=used,
+        legs=legs,
+        forward=tuple(sorted(planted | _visited(legs, step=1))),
+        backward=tuple(sorted(_visited(legs, step=-1), reverse=True)),
+    )
+
+
+def _legs_of(prompts: PromptSet, object_id: int, frames: range) -> Iterator[Leg]:
+    seeds = _seeds_within(prompts, object_id, frames)
+    yield _backward(object_id, seeds[0], frames.start)
+    for earlier, later in pairwise(seeds):
+        yield _forward(object_id, earlier, later)
+        yield _backward(object_id, later, earlier + 1)
+    yield _forward(object_id, seeds[-1], frames.stop)
+
+
+def _visited(legs: tuple[Leg, ...], step: int) -> set[int]:
+    return {frame for leg in legs if leg.frames.step == step for frame in leg.frames}
 
 
 def _seeds_within(prompts: PromptSet, object_id: int, frames: range) -> list[int]:

@@ -12,12 +12,11 @@ from napari_sam_decoder.propagation.follow import (
     follow_tracks,
     plant_seeds,
 )
-from napari_sam_decoder.propagation.plan import Leg, plan_legs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.propagation.plan import Itinerary, Leg
     from napari_sam_decoder.propagation.results import FrameResult
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.propagation.track import Track
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["propagate"]
 
 
-def propagate(scene: Scene, prompts: PromptSet, frames: range) -> Iterator[FrameResult]:
-    """Carry prompted objects through the asked frames.
+def propagate(scene: Scene, itinerary: Itinerary) -> Iterator[FrameResult]:
+    """Carry prompted objects through the planned frames.
 
     1. The forward sweep decodes the prompts of each prompted frame and carries every
        object on from there, all objects of a frame in one decoder call.
@@ -38,51 +37,38 @@ def propagate(scene: Scene, prompts: PromptSet, frames: range) -> Iterator[Frame
     ----------
     scene : Scene
         Where the embeddings come from, the decoder, and how to decide.
-    prompts : PromptSet
-        Those outside ``frames`` are not used.
-    frames : range
-        The asked frames, step 1.
+    itinerary : Itinerary
+        What to do, see `plan`.
 
     Returns
     -------
     iterator of FrameResult
-        In the order of computation. Stopping early loses nothing that was yielded.
-
-    Raises
-    ------
-    OptionError, PromptError
-        If there is nothing to carry on the asked frames; at once, not at the first
-        result.
+        As many as ``itinerary.visits``, in the order of computation. Stopping early
+        loses nothing that was yielded.
     """
-    run = _Run(scene, prompts.within(frames), plan_legs(prompts, frames))
-    return run.both_ways()
+    return _Run(scene, itinerary).both_ways()
 
 
 class _Run:
     """One propagation: its legs, and where each of them is."""
 
-    def __init__(self, scene: Scene, prompts: PromptSet, legs: tuple[Leg, ...]) -> None:
+    def __init__(self, scene: Scene, itinerary: Itinerary) -> None:
         self._scene = scene
-        self._prompts = prompts
-        self._tracks: dict[Leg, Track | None] = dict.fromkeys(legs)
-        self._board = Board(scene, prompts, legs)
+        self._itinerary = itinerary
+        self._tracks: dict[Leg, Track | None] = dict.fromkeys(itinerary.legs)
+        self._board = Board(scene, itinerary)
 
     def both_ways(self) -> Iterator[FrameResult]:
-        forwards = {prompt.frame for prompt in self._prompts} | self._frames(step=1)
-        for frame in sorted(forwards):
+        for frame in self._itinerary.forward:
             self._plant(frame)
             self._follow(frame, step=1)
             yield self._board.report(frame)
-        for frame in sorted(self._frames(step=-1), reverse=True):
+        for frame in self._itinerary.backward:
             self._follow(frame, step=-1)
             yield self._board.report(frame)
 
-    def _frames(self, step: int) -> set[int]:
-        legs = (leg for leg in self._tracks if leg.frames.step == step)
-        return {frame for leg in legs for frame in leg.frames}
-
     def _plant(self, frame: int) -> None:
-        prompts = [prompt for prompt in self._prompts if prompt.frame == frame]
+        prompts = [p for p in self._itinerary.prompts if p.frame == frame]
         if not prompts:
             return
         seeds = plant_seeds(self._scene, frame, prompts)

@@ -1,0 +1,80 @@
+"""A stage on which an ideal network plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_sam_decoder.model.values import Embedding, MaskCandidates
+
+SIDE = 64
+
+
+@dataclass
+class Theatre:
+    """An ideal network: it sees the truth, and offers it among worse masks.
+
+    One low-res pixel is one frame pixel, so expected values are easy to write down.
+    """
+
+    truth: np.ndarray
+    image_size: int = 4 * SIDE
+    mask_size: int = SIDE
+    quality: dict[int, float] = field(default_factory=dict)
+    disguised: set[int] = field(default_factory=set)
+    asked: list[tuple[int, int]] = field(default_factory=list)
+    masks: list[list[bool]] = field(default_factory=list)
+
+    def get(self, frame):
+        """Channel 0 is the frame's number, the others tell objects from background."""
+        features = np.zeros((3, SIDE // 4, SIDE // 4), np.float16)
+        features[0] = frame
+        objects = self.truth[frame, 2::4, 2::4] > 0
+        features[1], features[2] = objects, ~objects
+        if frame in self.disguised:
+            features[1:] = features[:0:-1]
+        return Embedding(features, (SIDE, SIDE))
+
+    def decode(self, embedding, prompts, previous_logits=None):
+        frame = int(embedding.features.flat[0])
+        self.asked.append((frame, len(prompts)))
+        self.masks.append([mask is not None for mask in previous_logits or ()])
+        answers = [self._answer(frame, prompt) for prompt in prompts]
+        return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
+
+    def upscale(self, low_res_logits, frame_shape):
+        assert frame_shape == (SIDE, SIDE)
+        return low_res_logits
+
+    def _answer(self, frame, prompt):
+        column, row = (prompt.points[0] / 4).astype(int)
+        seen = self.truth[frame] == self.truth[frame, row, column]
+        if not self.truth[frame, row, column]:
+            return np.stack([as_logits(seen)] * 4), np.full(4, 0.1, np.float32)
+        part = seen & (np.arange(SIDE) < column)
+        everything = np.ones_like(seen)
+        masks = [part, part, seen, everything]
+        quality = self.quality.get(frame, 0.9)
+        ratings = np.array([0.5, 0.6, 1, 0.9]) * quality
+        return np.stack([as_logits(mask) for mask in masks]), ratings
+
+
+def as_logits(mask):
+    return np.where(mask, 9, -9).astype(np.float32)
+
+
+def movie_of(*paths, frames=10, size=12):
+    """Truth with one square per path; a path maps a frame to (row, column) or None."""
+    truth = np.zeros((frames, SIDE, SIDE), np.uint16)
+    for object_id, path in enumerate(paths, start=1):
+        for frame in range(frames):
+            place = path(frame)
+            if place is not None:
+                row, column = place
+                truth[
+                    frame,
+                    max(row, 0) : max(row + size, 0),
+                    max(column, 0) : max(column + size, 0),
+                ] = object_id
+    return truth
