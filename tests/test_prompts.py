@@ -24,6 +24,9 @@ def test_box_corners_come_in_any_order():
     ("values", "message"),
     [
         ({"object_id": 0}, "ids start at 1"),
+        ({"object_id": 1.5}, "an object id must be a whole number"),
+        ({"object_id": "1"}, "an object id must be a whole number"),
+        ({"frame": 0.5}, "a frame must be a whole number"),
         ({"frame": -1}, "frames start at 0"),
         ({"labels": [True, False]}, "1 points need as many labels, not 2"),
         ({"hypothesis": 0}, "1, 2 or 3"),
@@ -102,6 +105,11 @@ def test_a_table_of_points_becomes_prompts():
     first, second = prompts
     assert first == Prompt(1, 0, [(1, 2), (3, 4)], [True, False], hypothesis=3)
     assert second == Prompt(2, 3, [(5, 6)])
+
+
+def test_a_table_that_picks_two_hypotheses_is_refused():
+    with pytest.raises(PromptError, match="different hypotheses on frame 0"):
+        prompts_from_points([0, 0, 0], np.ones((3, 2)), [1, 1, 1], [1, 1, 1], [2, 0, 3])
 
 
 def test_the_network_sees_x_before_y():

@@ -104,7 +104,7 @@ def test_labels_that_were_there_stay_unless_told(session):
         (
             lambda s: s.propagate(labels=np.zeros((1, 2, 3))),
             LabelsError,
-            "labels have shape",
+            "its labels have shape",
         ),
     ],
 )

@@ -225,10 +225,11 @@ class Session:
         results = propagate(self._scene, self.plan(frames))
         if labels is None:
             return results
-        if tuple(labels.shape) != self.labels_shape:
+        if tuple(labels.shape) != self.labels_shape or labels.dtype.kind not in "bui":
             raise LabelsError(
-                f"labels of shape {tuple(labels.shape)} do not fit this movie, whose "
-                f"labels have shape {self.labels_shape}"
+                f"labels of {labels.dtype} and shape {tuple(labels.shape)} do not fit "
+                f"this movie; its labels have shape {self.labels_shape} and are "
+                "integers"
             )
         return self._merged(results, labels, replace=replace)
 

@@ -62,9 +62,9 @@ def complaint_of(done):
     """Check that a mistake ended as it should, and return the one line."""
     code, out, err = done
     assert (code, out) == (2, "")
-    lines = [line for line in err.splitlines() if "error:" in line]
-    assert len(lines) == 1
-    return lines[0]
+    (line,) = err.splitlines()
+    assert "error:" in line
+    return line
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".zarr"])
@@ -191,6 +191,70 @@ def test_an_output_of_unknown_kind_is_refused_before_any_work(run, movie, tmp_pa
         run("segment", movie, "-o", tmp_path / "labels.xyz", "--box", "0,1,1,5,5")
     )
     assert ".zarr" in line
+
+
+@pytest.mark.parametrize(
+    ("output", "report"),
+    [
+        ("movie.tif", None),
+        ("points.csv", None),
+        ("labels.tif", "movie.tif"),
+        ("labels.tif", "points.csv"),
+        ("labels.tif", "labels.tif"),
+        ("labels.tif", "nowhere/report.csv"),
+        ("nowhere/labels.tif", None),
+    ],
+)
+def test_inputs_are_never_overwritten(run, movie, points, output, report):
+    before = {path: path.read_bytes() for path in (movie, points)}
+    folder = movie.parent
+    arguments = ["segment", movie, "--points", points, "-o", folder / output]
+    arguments += ["--report", folder / report] if report else []
+    complaint_of(run(*arguments, "--replace"))
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (folder / "labels.tif").exists()
+
+
+def test_nothing_is_written_into_a_folder_of_pictures(run, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for frame in range(3):
+        tifffile.imwrite(folder / f"{frame}.tif", np.zeros((8, 9), np.uint8))
+    box = ("--box", "0,1,1,5,5")
+    complaint_of(run("segment", folder, "-o", folder / "9.tif", *box))
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_group_of_images_is_not_replaced(run, movie, tmp_path):
+    group = zarr.create_group(tmp_path / "image.zarr")
+    group.create_array("0", shape=(2, 3), dtype="uint8")
+    box = ("--box", "0,1,1,5,5")
+    complaint_of(
+        run("segment", movie, "-o", tmp_path / "image.zarr", *box, "--replace")
+    )
+    assert "0" in zarr.open_group(tmp_path / "image.zarr", mode="r")
+
+
+def test_labels_of_another_movie_are_not_added_to(run, movie, tmp_path):
+    output = tmp_path / "labels.tif"
+    write_stack(output, np.zeros((2, 30, 30), np.uint8))
+    line = complaint_of(run("segment", movie, "-o", output, "--box", "0,1,1,5,5"))
+    assert "labels.tif holds labels of shape (2, 30, 30)" in line
+    output.write_text("no picture at all")
+    line = complaint_of(run("segment", movie, "-o", output, "--box", "0,1,1,5,5"))
+    assert "exists but cannot be added to" in line
+
+
+def test_a_movie_of_one_pixel_has_labels_of_one_pixel(run, tmp_path):
+    np.save(tmp_path / "dot.npy", np.full((2, 1, 1), 7, np.uint8))
+    (tmp_path / "points.csv").write_text("axis-0,axis-1,axis-2\n0,0,0\n")
+    output = tmp_path / "labels.tif"
+    code, _, _ = run(
+        *("segment", tmp_path / "dot.npy", "--points", tmp_path / "points.csv"),
+        *("-o", output),
+    )
+    assert code == 0
+    assert tifffile.imread(output).shape == (2, 1, 1)
 
 
 def test_ctrl_c_leaves_nothing_half_written(

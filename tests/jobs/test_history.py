@@ -29,7 +29,7 @@ def test_a_line_per_object_names_the_frames_to_look_at(history):
     history.note(result(0, Verdict.SURE, object_id=7))
     assert list(summarise(history)) == [
         "object 1: 4 frames, 2 doubtful (1-2), 1 absent (3)",
-        "object 7: 1 frames",
+        "object 7: 1 frame",
     ]
 
 

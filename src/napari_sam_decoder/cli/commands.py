@@ -55,17 +55,25 @@ def demo(options: Namespace) -> int:
 
 def segment(options: Namespace) -> int:
     """Carry prompted objects through a movie."""
-    from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
+    from napari_sam_decoder.jobs import (
+        SegmentJob,
+        require_apart,
+        segment_file,
+        summarise,
+    )
 
     job = SegmentJob(
         movie=_movie(options),
         prompts=_prompts(options),
         output=options.output,
         replace=options.replace,
+        report=options.report,
     )
+    if options.points is not None:
+        outputs = [path for path in (job.output, job.report) if path is not None]
+        require_apart(outputs, [options.points])
+    job.check()
     history = segment_file(job, _model(options), _progress(options))
-    if options.report:
-        options.report.write_text(history.as_csv(), encoding="utf-8")
     for line in summarise(history):
         say(line)
     say(f"labels: {options.output}")
@@ -113,7 +121,7 @@ def list_caches(options: Namespace) -> int:
     for info in found:
         say(_one_line(info))
     total = sum(info.bytes for info in found)
-    say(f"{len(found)} caches, {_megabytes(total)} in {root}")
+    say(f"caches: {len(found)}, {_megabytes(total)} in {root}")
     return 0
 
 

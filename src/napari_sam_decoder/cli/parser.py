@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from napari_sam_decoder.cli import commands
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 __all__ = ["PROGRAM", "build_parser"]
 
 PROGRAM = commands.PROGRAM
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as the commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        commands.complain(f"error: {message}; see '{self.prog} --help'")
+        sys.exit(2)
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[_Parser]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Describe all commands and their options."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description="Carry objects from a click through a whole movie or volume.",
     )

@@ -7,6 +7,7 @@ from napari_sam_decoder.formats.labels_file import open_labels, read_provenance
 from napari_sam_decoder.formats.readers import open_movie
 from napari_sam_decoder.formats.source import MovieSource
 from napari_sam_decoder.formats.tables import PointsTable, read_points
+from napari_sam_decoder.formats.target import require_target
 
 __all__ = [
     "LabelSink",
@@ -16,4 +17,5 @@ __all__ = [
     "open_movie",
     "read_points",
     "read_provenance",
+    "require_target",
 ]

@@ -170,9 +170,11 @@ class LabelSink:
         import tifffile
 
         raw_bytes = int(np.prod(self.shape)) * self.dtype.itemsize
+        # From an iterator tifffile takes columns of width 1 for samples of a pixel.
+        is_thin = self.shape[2] == 1
         tifffile.imwrite(
             path,
-            self._frames(),
+            np.stack(list(self._frames())) if is_thin else self._frames(),
             shape=self.shape,
             dtype=self.dtype,
             bigtiff=raw_bytes > CLASSIC_TIFF_BYTES,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.zarr_reader import is_zarr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def require_target(path: Path) -> None:
     ------
     FormatError
         If the name is of another format, there is no folder for it, or what is there
-        is neither a TIFF file nor a zarr folder.
+        is neither a TIFF file nor a single zarr array, such as a group of images.
     """
     require_suffix(path)
     if not path.parent.is_dir():
@@ -52,9 +52,20 @@ def require_target(path: Path) -> None:
     if is_tiff(path):
         is_free = not path.is_dir()
     else:
-        is_free = is_zarr(path) or not path.exists()
+        is_free = _is_array(path) or not path.exists()
     if not is_free:
         raise FormatError(
             f"{path} is in the way and is no labels file, so it stays; move it or "
             "choose another name"
         )
+
+
+def _is_array(path: Path) -> bool:
+    """Labels are one array; a group may hold images and much else."""
+    if (path / ".zarray").is_file():
+        return True
+    try:
+        description = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(description, dict) and description.get("node_type") == "array"

@@ -89,7 +89,8 @@ class ObjectHistory:
 def summarise(history: ObjectHistory) -> Iterable[str]:
     """Describe each object in one line, doubtful and absent frames by number."""
     for object_id, frames in sorted(history.results.items()):
-        parts = [f"object {object_id}: {len(frames)} frames"]
+        noun = "frame" if len(frames) == 1 else "frames"
+        parts = [f"object {object_id}: {len(frames)} {noun}"]
         for verdict in (Verdict.DOUBTFUL, Verdict.ABSENT):
             found = history.frames_with(object_id, verdict)
             if found:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.formats import LabelSink, open_labels
+from napari_sam_decoder.errors import FormatError, LabelsError
+from napari_sam_decoder.formats import LabelSink, open_labels, require_target
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.history import ObjectHistory
+from napari_sam_decoder.jobs.outputs import require_apart, require_folder, write_text
 from napari_sam_decoder.labels import label_dtype
 
 if TYPE_CHECKING:
@@ -41,12 +42,30 @@ class SegmentJob:
         ``.tif`` or ``.zarr``. Labels that are there already stay.
     replace : bool
         Whether to begin anew instead.
+    report : Path, optional
+        ``.csv`` for the verdict and confidence of every object and frame.
     """
 
     movie: MovieOptions
     prompts: PromptSet
     output: Path
     replace: bool = False
+    report: Path | None = None
+
+    def check(self) -> None:
+        """Refuse outputs that cannot be written, or would destroy something.
+
+        Raises
+        ------
+        OptionError, FormatError
+            If so.
+        """
+        require_target(self.output.absolute())
+        outputs = [self.output]
+        if self.report is not None:
+            require_folder(self.report)
+            outputs.append(self.report)
+        require_apart(outputs, [self.movie.path])
 
 
 def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHistory:
@@ -70,6 +89,7 @@ def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHisto
     SamDecoderError
         If anything does not fit. The output then is as it was before.
     """
+    job.check()
     session, frames = job.movie.open(model)
     with session:
         for prompt in job.prompts:
@@ -83,6 +103,8 @@ def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHisto
             visits = session.plan(frames).visits
             history = _write(progress(results, total=visits, what="propagating"), sink)
             sink.finish(_provenance(job, session, frames))
+    if job.report is not None:
+        write_text(job.report, history.as_csv())
     return history
 
 
@@ -98,7 +120,12 @@ def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
     if job.replace or not job.output.exists():
         return None
-    labels: ArrayLike = open_labels(job.output)
+    labels = _open_existing(job.output)
+    if tuple(labels.shape) != session.labels_shape:
+        raise LabelsError(
+            f"{job.output} holds labels of shape {tuple(labels.shape)}, but this movie "
+            f"needs {session.labels_shape}; choose another output, or --replace"
+        )
     frames = range(labels.shape[0])
     taken = {int(value) for frame in frames for value in np.unique(labels[frame])}
     clashing = sorted(taken & set(session.prompts.object_ids))
@@ -107,6 +134,17 @@ def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
             f"{job.output} already holds object {', '.join(map(str, clashing))}; use "
             "another object_id to add to it, --replace to begin anew, or another output"
         )
+    return labels
+
+
+def _open_existing(path: Path) -> ArrayLike:
+    try:
+        labels: ArrayLike = open_labels(path)
+    except FormatError as error:
+        raise LabelsError(
+            f"{path} exists but cannot be added to ({error}); choose another output, "
+            "or --replace"
+        ) from error
     return labels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -73,7 +74,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is refused: it is not a weights file, or it would run code when "
-            f"opened ({_first_line(error)}). Use a safetensors file, or one made with "
+            "opened. Use a safetensors file, or one made with "
             "torch.save(model.state_dict(), path)."
         ) from error
     except _READ_FAILURES as error:
@@ -162,7 +163,10 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _read_pickle(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        # What it would warn of is refused, with an error of our own.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unwrapped(content: Any) -> Any:

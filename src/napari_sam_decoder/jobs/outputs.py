@@ -1,0 +1,65 @@
+"""Outputs that may be written: apart from the inputs, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.errors import FormatError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["require_apart", "require_folder", "write_text"]
+
+
+def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse outputs that would overwrite an input, or each other.
+
+    Parameters
+    ----------
+    outputs : iterable of Path
+        What will be written.
+    inputs : iterable of Path
+        Files, or folders in which nothing may be written either.
+
+    Raises
+    ------
+    OptionError
+        If an output is an input, lies inside one, or is named twice.
+    """
+    taken = [path.resolve() for path in inputs]
+    for output in outputs:
+        place = output.resolve()
+        if any(place == path or path in place.parents for path in taken):
+            raise OptionError(
+                f"{output} would overwrite or change an input of this job; choose "
+                "another name or folder"
+            )
+        taken.append(place)
+
+
+def require_folder(path: Path) -> None:
+    """Refuse a file whose folder is not there, before any work.
+
+    Raises
+    ------
+    FormatError
+        If so.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise FormatError(
+            f"{path} cannot be written: it is a folder, or there is no folder for it; "
+            "make the folder first or choose another name"
+        )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,8 @@
+"""What the user pointed at, per object and frame, in frame pixels (row, column)."""
+
+from __future__ import annotations
+
+from napari_sam_decoder.prompts.collection import PromptSet, prompts_from_points
+from napari_sam_decoder.prompts.prompt import Prompt
+
+__all__ = ["Prompt", "PromptSet", "prompts_from_points"]
