@@ -35,6 +35,7 @@ SIZE_WEIGHT = 0.5
 AGREEMENT_WEIGHT = 0.2
 
 CLEAR_FROM = 0.92
+"""A choice that is worse than this in any part deserves a second opinion."""
 
 
 @dataclass(frozen=True, eq=False)
