@@ -55,12 +55,7 @@ def demo(options: Namespace) -> int:
 
 def segment(options: Namespace) -> int:
     """Carry prompted objects through a movie."""
-    from napari_sam_decoder.jobs import (
-        SegmentJob,
-        require_apart,
-        segment_file,
-        summarise,
-    )
+    from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
 
     job = SegmentJob(
         movie=_movie(options),
@@ -68,11 +63,8 @@ def segment(options: Namespace) -> int:
         output=options.output,
         replace=options.replace,
         report=options.report,
+        sources=(options.points,) if options.points else (),
     )
-    if options.points is not None:
-        outputs = [path for path in (job.output, job.report) if path is not None]
-        require_apart(outputs, [options.points])
-    job.check()
     history = segment_file(job, _model(options), _progress(options))
     for line in summarise(history):
         say(line)

@@ -6,7 +6,6 @@ from napari_sam_decoder.jobs.demo import DemoFiles, DemoReport, run_demo
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.history import ObjectHistory, summarise
 from napari_sam_decoder.jobs.movie import MovieOptions
-from napari_sam_decoder.jobs.outputs import require_apart
 from napari_sam_decoder.jobs.progress import Progress, silently
 from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
 
@@ -18,7 +17,6 @@ __all__ = [
     "Progress",
     "SegmentJob",
     "embed_file",
-    "require_apart",
     "run_demo",
     "segment_file",
     "silently",

@@ -44,6 +44,8 @@ class SegmentJob:
         Whether to begin anew instead.
     report : Path, optional
         ``.csv`` for the verdict and confidence of every object and frame.
+    sources : tuple of Path
+        Files that the prompts came from; like the movie they are never overwritten.
     """
 
     movie: MovieOptions
@@ -51,6 +53,7 @@ class SegmentJob:
     output: Path
     replace: bool = False
     report: Path | None = None
+    sources: tuple[Path, ...] = ()
 
     def check(self) -> None:
         """Refuse outputs that cannot be written, or would destroy something.
@@ -65,7 +68,7 @@ class SegmentJob:
         if self.report is not None:
             require_folder(self.report)
             outputs.append(self.report)
-        require_apart(outputs, [self.movie.path])
+        require_apart(outputs, [self.movie.path, *self.sources])
 
 
 def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHistory:
