@@ -1,11 +1,11 @@
 """How far one click carries: IoU per frame on sequences with ground truth.
 
-    python benchmarks/single_click.py DATA [DATA ...] [--objects N] [--cache DIR]
+    python benchmarks/single_click.py DATA [DATA ...] [--objects N] [--start largest]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. An object
-is clicked once, at its inmost point: on its first frame in a video, on its largest
-slice in a volume. The mask is the one that the program itself chooses.
+is clicked once, at its inmost point: on its first frame, or with ``--start largest``,
+as volumes want it, on the one where it is largest. The mask is the one that the program itself chooses.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ from scipy import ndimage
 from napari_sam_decoder import Movie, Prompt, Session, load_sam, open_movie
 from napari_sam_decoder.scoring import mask_iou
 
+Options = argparse.Namespace
+
 
 def main() -> None:
     """Print a row per object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--objects", type=int, default=2, help="the N largest")
+    parser.add_argument("--start", choices=["first", "largest"], default="first")
     parser.add_argument("--cache", type=Path, help="folder for the embeddings")
     parser.add_argument("--frames", action="store_true", help="print IoU per frame")
     options = parser.parse_args()
     sam = load_sam()
     print(
-        "sequence object frames  mean  first10  doubtful absent wrong-but-sure  s/frame"
+        "sequence click frames  mean  first10  doubtful absent wrong-but-sure  s/frame"
     )
     for folder in options.data:
         movie, masks = read(folder)
@@ -40,7 +43,7 @@ def main() -> None:
         with Session(movie, model=sam, cache=cache) as session:
             list(session.embed())
             for object_id in largest(masks, options.objects):
-                report(folder.name, session, masks == object_id, options.frames)
+                report(folder.name, session, masks == object_id, options)
 
 
 def read(folder: Path) -> tuple[Movie, np.ndarray]:
@@ -65,12 +68,11 @@ def largest(masks: np.ndarray, count: int) -> list[int]:
     return [int(ids[index]) for index in np.argsort(-sizes)[:count]]
 
 
-def report(name: str, session: Session, truth: np.ndarray, is_detailed: bool) -> None:
+def report(name: str, session: Session, truth: np.ndarray, options: Options) -> None:
     """Click once, propagate over the object's life, and print how it went."""
     life = np.flatnonzero(truth.any(axis=(1, 2)))
     areas = truth.sum(axis=(1, 2))
-    is_volume = session.movie.axes.startswith("Z")
-    frame = int(areas.argmax() if is_volume else life[0])
+    frame = int(areas.argmax() if options.start == "largest" else life[0])
     depth = ndimage.distance_transform_edt(np.pad(truth[frame], 1))[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     for object_id in session.prompts.object_ids:
@@ -90,7 +92,7 @@ def report(name: str, session: Session, truth: np.ndarray, is_detailed: bool) ->
         f"{seconds:.2f}",
         flush=True,
     )
-    if is_detailed:
+    if options.frames:
         print("   ", " ".join(f"{score:.2f}" for score in scores))
 
 
