@@ -5,7 +5,8 @@
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. An object
 is clicked once, at its inmost point: on its first frame, or with ``--start largest``,
-as volumes want it, on the one where it is largest. The mask is the one that the program itself chooses.
+as volumes want it, on the one where it is largest. The mask is the one that the
+program itself chooses.
 """
 
 from __future__ import annotations
