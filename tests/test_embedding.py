@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +9,12 @@ import pytest
 from cache_worker import SHAPE, CheapEncoder, cheap_movie, files_of
 from napari_sam_decoder.cache import MemoryStore, ZarrStore, array_digest, cache_root
 from napari_sam_decoder.cache.places import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
-from napari_sam_decoder.embedding import Embedder, cache_key, open_store
+from napari_sam_decoder.embedding import (
+    Embedder,
+    cache_key,
+    nearest_first,
+    open_store,
+)
 from napari_sam_decoder.errors import CacheMismatchError, DecodingError, MovieError
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.values import Embedding
@@ -270,3 +276,24 @@ def test_auto_makes_room_for_a_new_movie_only(open_embedder, root, monkeypatch):
     open_embedder(second, "auto")
     assert not old.exists()
     assert len(list(root.iterdir())) == 1
+
+
+def test_the_nearest_frame_comes_first_wherever_one_looks():
+    looked_at = iter([2, 2, 0, 5, 5, 5])
+    order = list(nearest_first(range(6), lambda: next(looked_at)))
+    assert order == [2, 3, 0, 5, 4, 1]
+
+
+def test_two_threads_encode_a_frame_once(open_embedder, encoder):
+    embedder = open_embedder()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(embedder.get, [1] * 8))
+    assert encoder.encoded == 1
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer.features, answers[0].features)
+
+
+def test_recorded_frames_are_known_without_their_pixels(open_embedder):
+    embedder = open_embedder()
+    list(embedder.fill([4, 1]))
+    assert embedder.recorded() == {1, 4}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder import Prompt, Session
+from napari_sam_decoder import Prompt, PromptSet, Session
 from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
 from napari_sam_decoder.frames import Movie
 
@@ -76,6 +76,48 @@ def test_a_picked_hypothesis_is_what_the_frame_shows(session):
     assert np.mean((result.labels == 1) == offered) > 0.99
 
 
+def test_a_preview_shows_what_propagation_starts_from(session):
+    for prompt in (
+        Prompt(1, 1, [(20, 20)]),
+        Prompt(1, 1, box=(10, 10, 30, 40)),
+        Prompt(1, 1, [(20, 20)], hypothesis=3),
+    ):
+        session.prompts = PromptSet([prompt])
+        chosen = session.preview(prompt).chosen
+        (result,) = session.propagate(range(1, 2))
+        assert result.objects[1].hypothesis == chosen.number
+        assert np.mean((result.labels == 1) == chosen.mask) > 0.99
+
+
+def test_one_click_is_answered_with_one_of_the_three_hypotheses(session):
+    preview = session.preview(Prompt(1, 0, [(20, 20)]))
+    assert any(preview.chosen is offered for offered in preview.hypotheses)
+    assert session.prompts.of_object(1)[0].frame == 1, "a preview adds nothing"
+
+
+def test_objects_are_carried_one_way_if_asked(session):
+    def frames_of(direction):
+        return [result.frame for result in session.propagate(direction=direction)]
+
+    assert frames_of("forward") == [1, 2, 3]
+    assert frames_of("backward") == [1, 0]
+    assert session.plan(direction="backward").visits == 2
+
+
+def test_frames_are_embedded_around_the_focus(session):
+    order = [step.frame for step in session.embed(focus=lambda: 2)]
+    assert order == [2, 3, 1, 0]
+    assert session.embedded == {0, 1, 2, 3}
+
+
+def test_prompts_added_during_a_run_count_for_the_next(session):
+    existing = np.full(session.labels_shape, 2, np.uint8)
+    results = session.propagate(range(1, 3), labels=existing)
+    next(results)
+    session.add_prompt(Prompt(2, 1, [(20, 20)]))
+    assert all((result.labels == 2).all() for result in results)
+
+
 def test_prompts_add_up_and_can_be_removed(session):
     session.add_prompt(Prompt(1, 1, [(20, 20)], labels=[False]))
     assert len(session.prompts) == 1
@@ -100,6 +142,8 @@ def test_labels_that_were_there_stay_unless_told(session):
         (lambda s: s.remove_prompts(2), PromptError, "no such prompt"),
         (lambda s: s.hypotheses(1, 0), PromptError, "no prompt on frame 0"),
         (lambda s: s.propagate(range(2, 9)), OptionError, "frames 2:9 do not lie"),
+        (lambda s: s.plan(direction="up"), OptionError, "choose one of both, forward"),
+        (lambda s: s.preview(Prompt(1, 9, [(1, 1)])), PromptError, "frames 0 to 3"),
         (lambda s: s.embed(range(2, 2)), OptionError, "frames 2:2 do not lie"),
         (
             lambda s: s.propagate(labels=np.zeros((1, 2, 3))),

@@ -16,19 +16,24 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.registry import load_sam
     from napari_sam_decoder.prompts import Prompt, PromptSet, prompts_from_points
     from napari_sam_decoder.propagation import (
+        Direction,
         FrameResult,
+        Hypothesis,
         ObjectResult,
+        Preview,
         Settings,
         Verdict,
     )
     from napari_sam_decoder.samples import load_sample
-    from napari_sam_decoder.session import Hypothesis, Session
+    from napari_sam_decoder.session import Session
 
 _HOMES = {
+    "Direction": "propagation",
     "FrameResult": "propagation",
-    "Hypothesis": "session",
+    "Hypothesis": "propagation",
     "Movie": "frames",
     "ObjectResult": "propagation",
+    "Preview": "propagation",
     "Prompt": "prompts",
     "PromptSet": "prompts",
     "SamDecoderError": "errors",
@@ -43,10 +48,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "Direction",
     "FrameResult",
     "Hypothesis",
     "Movie",
     "ObjectResult",
+    "Preview",
     "Prompt",
     "PromptSet",
     "SamDecoderError",

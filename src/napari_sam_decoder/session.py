@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_sam_decoder.embedding import Embedder, open_store
+from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.labels import merge_labels
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Scene, Settings, plan, propagate
+from napari_sam_decoder.propagation import (
+    Direction,
+    Scene,
+    Settings,
+    plan,
+    preview,
+    propagate,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
+    from collections.abc import Callable, Iterator
 
     from napari_sam_decoder.embedding import EmbeddedFrame
     from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.propagation import FrameResult, Itinerary
+    from napari_sam_decoder.propagation import (
+        FrameResult,
+        Hypothesis,
+        Itinerary,
+        Preview,
+    )
 
-__all__ = ["Hypothesis", "Session"]
-
-
-@dataclass(frozen=True, eq=False)
-class Hypothesis:
-    """One of the masks that SAM offers for a prompt.
-
-    Attributes
-    ----------
-    number : {1, 2, 3}
-        What to give as `Prompt.hypothesis` to pick it.
-    mask : (Y, X) array of bool
-    iou_prediction : float
-        0..1, how well the decoder expects it to fit the object.
-    """
-
-    number: int
-    mask: np.ndarray
-    iou_prediction: float
+__all__ = ["Session"]
 
 
 class Session:
@@ -129,20 +120,31 @@ class Session:
             raise PromptError(f"object {object_id} has no such prompt to remove")
         self.prompts = remaining
 
-    def embed(self, frames: range | None = None) -> Iterator[EmbeddedFrame]:
+    @property
+    def embedded(self) -> frozenset[int]:
+        """Frames that the cache has a record of, without a look at their pixels."""
+        return self._embedder.recorded()
+
+    def embed(
+        self, frames: range | None = None, *, focus: Callable[[], int] | None = None
+    ) -> Iterator[EmbeddedFrame]:
         """Embed frames ahead of time; propagation does it by itself where needed.
 
         Parameters
         ----------
         frames : range, optional
             All by default, in the order given.
+        focus : callable, optional
+            Says before each step which frame matters most just now; the frame nearest
+            to it comes next, instead of the order given.
 
         Returns
         -------
         iterator of EmbeddedFrame
             One per frame; stopping early loses nothing that was yielded.
         """
-        return self._embedder.fill(self._checked(frames))
+        asked = self._checked(frames)
+        return self._embedder.fill(nearest_first(asked, focus) if focus else asked)
 
     def hypotheses(self, object_id: int, frame: int) -> tuple[Hypothesis, ...]:
         """Show the three masks that the decoder offers for an object's prompt.
@@ -162,24 +164,42 @@ class Session:
         PromptError
             If the object has no prompt on the frame.
         """
-        asked = self.prompts.at(object_id, frame).to_model(self._scene.geometry)
-        candidates = self.model.decode(self._embedder.get(frame), [asked])
-        logits = self.model.upscale(
-            candidates.low_res_logits[0, 1:], self.movie.frame_shape
-        )
-        scores = candidates.iou_predictions[0, 1:].clip(0, 1)
-        return tuple(
-            Hypothesis(number, mask, float(score))
-            for number, mask, score in zip((1, 2, 3), logits > 0, scores, strict=True)
-        )
+        return self.preview(self.prompts.at(object_id, frame)).hypotheses
 
-    def plan(self, frames: range | None = None) -> Itinerary:
+    def preview(self, prompt: Prompt) -> Preview:
+        """Show what a prompt gives on its own frame, without adding it.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            On a frame of the movie.
+
+        Returns
+        -------
+        Preview
+            The three hypotheses, and which mask propagation would start from.
+
+        Raises
+        ------
+        PromptError
+            If the prompt does not fit the movie.
+        """
+        prompt.check(self.movie)
+        return preview(self._scene, prompt)
+
+    def plan(
+        self,
+        frames: range | None = None,
+        direction: str = Direction.BOTH,
+    ) -> Itinerary:
         """Say what `propagate` will do, without doing it.
 
         Parameters
         ----------
         frames : range, optional
             The frames to label, all by default.
+        direction : {"both", "forward", "backward"}
+            Which way objects are carried from their prompts.
 
         Returns
         -------
@@ -189,23 +209,28 @@ class Session:
         Raises
         ------
         OptionError, PromptError
-            If the frames or prompts do not fit.
+            If the frames, direction or prompts do not fit.
         """
-        return plan(self.prompts, self._checked(frames))
+        return plan(self.prompts, self._checked(frames), Direction.of(direction))
 
     def propagate(
         self,
         frames: range | None = None,
         *,
+        direction: str = Direction.BOTH,
         labels: ArrayLike | None = None,
         replace: bool = False,
     ) -> Iterator[FrameResult]:
         """Carry every object from its prompts through the movie.
 
+        Prompts that are added while the results come count for the next call.
+
         Parameters
         ----------
         frames : range, optional
             The frames to label, all by default.
+        direction : {"both", "forward", "backward"}
+            Which way objects are carried from their prompts.
         labels : (T, Y, X) array-like of int, optional
             Labels that are there already. Each result then holds them too: pixels of
             objects without prompts stay, unless ``replace``.
@@ -220,9 +245,10 @@ class Session:
         Raises
         ------
         OptionError, PromptError, LabelsError
-            If the frames, prompts or labels do not fit; before the first result.
+            If the frames, direction, prompts or labels do not fit; before the first
+            result.
         """
-        results = propagate(self._scene, self.plan(frames))
+        results = propagate(self._scene, self.plan(frames, direction))
         if labels is None:
             return results
         if tuple(labels.shape) != self.labels_shape or labels.dtype.kind not in "bui":
@@ -231,17 +257,7 @@ class Session:
                 f"this movie; its labels have shape {self.labels_shape} and are "
                 "integers"
             )
-        return self._merged(results, labels, replace=replace)
-
-    def _merged(
-        self, results: Iterator[FrameResult], labels: ArrayLike, *, replace: bool
-    ) -> Iterator[FrameResult]:
-        object_ids = self.prompts.object_ids
-        for result in results:
-            existing = labels[result.frame]
-            yield result.with_labels(
-                merge_labels(existing, result.labels, object_ids, replace=replace)
-            )
+        return _merged(results, labels, self.prompts.object_ids, replace=replace)
 
     def _checked(self, frames: range | None) -> range:
         every = range(len(self.movie))
@@ -253,6 +269,20 @@ class Session:
                 f"has {len(every)} frames (0:{len(every)})"
             )
         return frames
+
+
+def _merged(
+    results: Iterator[FrameResult],
+    labels: ArrayLike,
+    object_ids: tuple[int, ...],
+    *,
+    replace: bool,
+) -> Iterator[FrameResult]:
+    for result in results:
+        existing = labels[result.frame]
+        yield result.with_labels(
+            merge_labels(existing, result.labels, object_ids, replace=replace)
+        )
 
 
 def _as_movie(movie: Any) -> Movie:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.propagation.plan import Itinerary, plan
+from napari_sam_decoder.propagation.plan import Direction, Itinerary, plan
+from napari_sam_decoder.propagation.preview import Hypothesis, Preview, preview
 from napari_sam_decoder.propagation.results import FrameResult, ObjectResult, Verdict
 from napari_sam_decoder.propagation.run import propagate
 from napari_sam_decoder.propagation.scene import Scene, Settings
 
 __all__ = [
+    "Direction",
     "FrameResult",
+    "Hypothesis",
     "Itinerary",
     "ObjectResult",
+    "Preview",
     "Scene",
     "Settings",
     "Verdict",
     "plan",
+    "preview",
     "propagate",
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.propagation.ask import ask, choose_answers
+from napari_sam_decoder.propagation.ask import (
+    ask,
+    choose_answers,
+    choose_for_prompt,
+)
 from napari_sam_decoder.propagation.fusion import Outcome, PackedLogits
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.track import Track
-from napari_sam_decoder.selection import choose_by_quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,8 +68,7 @@ def plant_seeds(scene: Scene, frame: int, prompts: Sequence[Prompt]) -> list[Ste
     )
     steps = []
     for prompt, logits, iou_predictions in offers:
-        allowed, content = _allowed(prompt), scene.grid.content
-        choice = choose_by_quality(logits, iou_predictions, allowed, content)
+        choice = choose_for_prompt(prompt, logits, iou_predictions, scene.grid)
         steps.append(_planted(prompt, choice, view, scene))
     return steps
 
@@ -109,14 +111,6 @@ def follow_tracks(
 def absent(object_id: int) -> Outcome:
     """Say that an object is not on a frame."""
     return Outcome(ObjectResult(object_id, Verdict.ABSENT), None)
-
-
-def _allowed(prompt: Prompt) -> tuple[int, ...]:
-    """One click is ambiguous and asks for hypotheses; more prompts are not."""
-    if prompt.hypothesis is not None:
-        return (prompt.hypothesis,)
-    is_ambiguous = prompt.box is None and len(prompt.points) == 1
-    return (1, 2, 3) if is_ambiguous else (0, 1, 2, 3)
 
 
 def _planted(prompt: Prompt, choice: Choice, view: View, scene: Scene) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,35 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import PromptSet
 
-__all__ = ["Itinerary", "Leg", "plan"]
+__all__ = ["Direction", "Itinerary", "Leg", "plan"]
+
+
+class Direction(StrEnum):
+    """Which way objects are carried from their prompts."""
+
+    BOTH = "both"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+    @classmethod
+    def of(cls, name: str) -> Direction:
+        """Look a direction up by its name.
+
+        Raises
+        ------
+        OptionError
+            If there is none of that name.
+        """
+        try:
+            return cls(name)
+        except ValueError as error:
+            raise OptionError(
+                f"there is no direction {name!r}; choose one of {', '.join(cls)}"
+            ) from error
+
+    def includes(self, step: int) -> bool:
+        """Whether to take steps of 1 (towards later frames) or -1."""
+        return self is Direction.BOTH or (self is Direction.FORWARD) == (step > 0)
 
 
 @dataclass(frozen=True)
@@ -58,8 +87,10 @@ class Itinerary:
         return len(self.forward) + len(self.backward)
 
 
-def plan(prompts: PromptSet, frames: range) -> Itinerary:
-    """Carry each prompt in both directions up to the object's next prompt.
+def plan(
+    prompts: PromptSet, frames: range, direction: Direction = Direction.BOTH
+) -> Itinerary:
+    """Carry each prompt up to the object's next prompt.
 
     Between two prompts of one object both legs cover the whole gap, since only both
     together can tell where an object left and when it came back.
@@ -70,6 +101,8 @@ def plan(prompts: PromptSet, frames: range) -> Itinerary:
         Prompts outside ``frames`` are not used.
     frames : range
         The asked frames, step 1.
+    direction : Direction
+        Whether to carry prompts to later frames, to earlier ones, or both.
 
     Returns
     -------
@@ -90,7 +123,7 @@ def plan(prompts: PromptSet, frames: range) -> Itinerary:
         leg
         for object_id in prompts.object_ids
         for leg in _legs_of(prompts, object_id, frames)
-        if leg.frames
+        if leg.frames and direction.includes(leg.frames.step)
     )
     used = prompts.within(frames)
     planted = {prompt.frame for prompt in used}

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from napari_sam_decoder.cache import (
-    CacheKey,
-    EmbeddingStore,
-    MemoryStore,
-    ZarrStore,
-    array_digest,
-    as_stored,
-    cache_root,
-    default_place,
-    make_room,
-    size_limit,
-)
-from napari_sam_decoder.errors import CacheMismatchError, DecodingError, SamDecoderError
+from napari_sam_decoder.cache import EmbeddingStore, array_digest, as_stored
+from napari_sam_decoder.errors import DecodingError
 from napari_sam_decoder.model.values import Embedding
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari_sam_decoder.frames import Movie
 
-__all__ = ["EmbeddedFrame", "Embedder", "Encoder", "cache_key", "open_store"]
-
-_CHECKED_FRAMES = 16
+__all__ = [
+    "EmbeddedFrame",
+    "Embedder",
+    "Encoder",
+    "nearest_first",
+]
 
 
 class Encoder(Protocol):
@@ -70,7 +61,7 @@ class EmbeddedFrame:
 
 
 class Embedder:
-    """The embeddings of one movie by one network.
+    """The embeddings of one movie by one network; may be used from several threads.
 
     Parameters
     ----------
@@ -86,6 +77,7 @@ class Embedder:
         self._movie = movie
         self._sam = sam
         self._store = store
+        self._encoding = Lock()
 
     def get(self, frame: int) -> Embedding:
         """Return the embedding of a frame; compute and keep it if need be.
@@ -154,6 +146,10 @@ class Embedder:
         digest = array_digest(self._movie.raw(frame))
         return self._store.recorded_digest(frame) == digest
 
+    def recorded(self) -> frozenset[int]:
+        """Frames that the store has a record of, whatever their pixels are now."""
+        return frozenset(self._store.present())
+
     def close(self) -> None:
         """Close the store."""
         self._store.close()
@@ -163,9 +159,18 @@ class Embedder:
         features = self._store.read(frame, digest)
         was_cached = features is not None
         if features is None:
+            features, was_cached = self._compute_once(frame, digest)
+        return Embedding(features, self._movie.frame_shape), was_cached
+
+    def _compute_once(self, frame: int, digest: bytes) -> tuple[np.ndarray, bool]:
+        """Encode, unless another thread just did: two at once only take longer."""
+        with self._encoding:
+            features = self._store.read(frame, digest)
+            if features is not None:
+                return features, True
             features = self._compute(frame)
             self._store.write(frame, digest, features)
-        return Embedding(features, self._movie.frame_shape), was_cached
+            return features, False
 
     def _compute(self, frame: int) -> np.ndarray:
         features = as_stored(self._sam.encode(self._movie.rgb(frame)).features)
@@ -177,92 +182,24 @@ class Embedder:
         return features
 
 
-def cache_key(movie: Movie, sam: Encoder) -> CacheKey:
-    """Collect what all embeddings of a movie by a network depend on."""
-    return CacheKey(
-        model=sam.identity,
-        contrast=(float(movie.contrast.low), float(movie.contrast.high)),
-        frames=len(movie),
-        frame_shape=movie.frame_shape,
-        dtype=str(movie.dtype),
-        axes=movie.axes,
-        embedding_shape=sam.embedding_shape,
-    )
-
-
-def open_store(
-    movie: Movie, sam: Encoder, cache: str | os.PathLike[str] | None = None
-) -> EmbeddingStore:
-    """Open the place where the embeddings of a movie are kept.
+def nearest_first(frames: Iterable[int], focus: Callable[[], int]) -> Iterator[int]:
+    """Put frames in the order in which someone who looks at one of them needs them.
 
     Parameters
     ----------
-    movie : Movie
-        Its contrast must be settled: it is part of what the cache is made for.
-    sam : Encoder
-        Usually a `Sam`.
-    cache : path or "auto", optional
-        Folder of a cache, made if it is absent or empty. "auto" gives each movie a
-        place of its own in the user's cache folder, see `cache_root`, and makes room
-        there first by removing the least recently used caches, see `size_limit`.
-        By default embeddings stay in memory.
+    frames : iterable of int
+        Each comes once.
+    focus : callable
+        Called before each step; gives the frame that is looked at just then.
 
-    Raises
+    Yields
     ------
-    CacheMismatchError
-        If the cache was made for other settings, another model or another movie, or
-        the folder is no cache.
-    CacheCorruptError
-        If the cache is damaged as a whole.
-    FormatError
-        If the disk cannot be written.
-    OptionError
-        If the size limit is no number.
+    int
+        The frame nearest to the focus that has not come yet; of two the later one.
     """
-    if cache is None:
-        return MemoryStore()
-    key = cache_key(movie, sam)
-    place = _own_place(movie, key) if cache == "auto" else Path(cache)
-    store = ZarrStore.open(place, key)
-    try:
-        _require_same_movie(movie, store)
-    except SamDecoderError:
-        store.close()
-        raise
-    return store
-
-
-def _own_place(movie: Movie, key: CacheKey) -> Path:
-    telling = (0, len(movie) // 2, len(movie) - 1)
-    place = default_place(key, [array_digest(movie.raw(frame)) for frame in telling])
-    if not place.exists():
-        make_room(cache_root(), size_limit())
-    return place
-
-
-def _require_same_movie(movie: Movie, store: ZarrStore) -> None:
-    """Refuse a cache of which no frame looked at has the pixels of this movie.
-
-    Some frames may have changed; that all did is the sign of another movie. One
-    recorded frame alone is too little to tell.
-    """
-    recorded = {
-        frame: digest
-        for frame in _spread(sorted(store.present()))
-        if (digest := store.recorded_digest(frame)) is not None
-    }
-    is_same = any(
-        array_digest(movie.raw(frame)) == digest for frame, digest in recorded.items()
-    )
-    if len(recorded) >= 2 and not is_same:
-        raise CacheMismatchError(
-            f"the embedding cache {store.path} was made for another movie: the pixels "
-            f"of all {len(recorded)} frames looked at differ; choose another folder, "
-            f"or remove the cache with `napari-sam-decoder cache clear {store.path}`"
-        )
-
-
-def _spread(frames: list[int]) -> list[int]:
-    """Pick up to 16 entries at even distances, the first and the last among them."""
-    picks = np.linspace(0, len(frames) - 1, min(len(frames), _CHECKED_FRAMES))
-    return [frames[int(pick)] for pick in picks]
+    waiting = set(frames)
+    while waiting:
+        centre = focus()
+        frame = min(waiting, key=lambda other: (abs(other - centre), -other))
+        waiting.remove(frame)
+        yield frame

@@ -1,0 +1,84 @@
+"""What the decoder offers for one prompt, before anything is carried on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.propagation.ask import choose_for_prompt
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation.scene import Scene
+
+__all__ = ["Hypothesis", "Preview", "preview"]
+
+_HYPOTHESES = slice(1, 4)
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """One of the masks that SAM offers for a prompt.
+
+    Attributes
+    ----------
+    number : {1, 2, 3} or 0
+        What to give as `Prompt.hypothesis` to pick it; 0 for the decoder's joint
+        answer to several points or a box, which cannot be picked.
+    mask : (Y, X) array of bool
+    iou_prediction : float
+        0..1, how well the decoder expects it to fit the object.
+    """
+
+    number: int
+    mask: np.ndarray
+    iou_prediction: float
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a prompt gives on its own frame.
+
+    Attributes
+    ----------
+    prompt : Prompt
+    hypotheses : tuple of Hypothesis
+        Numbers 1, 2 and 3.
+    chosen : Hypothesis
+        What propagation starts from: the prompt's own hypothesis, or else the one
+        that is best by itself. One of ``hypotheses``, or number 0.
+    """
+
+    prompt: Prompt
+    hypotheses: tuple[Hypothesis, ...]
+    chosen: Hypothesis
+
+
+def preview(scene: Scene, prompt: Prompt) -> Preview:
+    """Decode one prompt on its frame.
+
+    Parameters
+    ----------
+    scene : Scene
+        Where the embedding comes from, and the decoder.
+    prompt : Prompt
+        Within the movie.
+
+    Returns
+    -------
+    Preview
+    """
+    embedding = scene.source.get(prompt.frame)
+    candidates = scene.decoder.decode(embedding, [prompt.to_model(scene.geometry)])
+    logits, ratings = candidates.low_res_logits[0], candidates.iou_predictions[0]
+    choice = choose_for_prompt(prompt, logits, ratings, scene.grid)
+    masks = scene.decoder.upscale(logits, scene.geometry.frame_shape) > 0
+    offers = tuple(
+        Hypothesis(number, mask, float(rating))
+        for number, (mask, rating) in enumerate(
+            zip(masks, ratings.clip(0, 1), strict=True)
+        )
+    )
+    return Preview(prompt, offers[_HYPOTHESES], offers[choice.index])
