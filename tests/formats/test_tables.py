@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.errors import FormatError, PromptError
-from napari_sam_decoder.formats import read_points
+from napari_sam_decoder.formats import is_blank, parse_label, read_points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,34 @@ def test_spellings_of_labels(tmp_path: Path, text: str, label: bool) -> None:
     table = read(tmp_path, f"{AXES},label\n0,1,2,{text}\n")
 
     assert bool(table.labels[0]) is label
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        *[(value, True) for value in (True, np.True_, 1, 1.0, np.int8(1), " TRUE ")],
+        *[(value, False) for value in (False, np.False_, 0, 0.0, "background")],
+        *[(value, True) for value in (None, np.nan, "", " ")],
+        *[(value, None) for value in (2, -1, 0.5, "maybe", "10")],
+    ],
+)
+def test_labels_of_any_type(value: object, label: bool | None) -> None:
+    assert parse_label(value) is label
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, True),
+        (np.nan, True),
+        ("", True),
+        (0, False),
+        (False, False),
+        ("x", False),
+    ],
+)
+def test_blank_values(value: object, expected: bool) -> None:
+    assert is_blank(value) is expected
 
 
 def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ from napari_sam_decoder.formats.failure import first_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["PointsTable", "read_points"]
+__all__ = ["PointsTable", "is_blank", "parse_label", "read_points"]
 
 FEATURES = ("label", "object_id", "hypothesis")
 KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
 POSITIVE = ("1", "1.0", "true", "positive", "foreground")
 NEGATIVE = ("0", "0.0", "false", "negative", "background")
-# napari writes the first where a feature is not set on some of the points.
-NOT_SET = ("nan", "")
+# What napari writes, and what it holds, where a feature is not set on some points.
+NOT_SET = ("nan", "", "none", "<na>")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +106,16 @@ class _Row:
 
     def _label(self) -> bool:
         text = self.cells.get("label", "").lower()
-        if text in POSITIVE or text in NOT_SET:
-            return True
-        if text in NEGATIVE:
-            return False
-        raise PromptError(
-            f"{self.place}: label must be 1, true, positive or foreground, or 0, "
-            f"false, negative or background, not {text!r}"
-        )
+        label = parse_label(text)
+        if label is None:
+            raise PromptError(
+                f"{self.place}: label must be 1, true, positive or foreground, or 0, "
+                f"false, negative or background, not {text!r}"
+            )
+        return label
 
     def _hypothesis(self) -> int:
-        if self.cells.get("hypothesis", "").lower() in NOT_SET:
+        if is_blank(self.cells.get("hypothesis", "")):
             return 0
         value = self._whole("hypothesis", default="")
         if value > 3:
@@ -124,6 +123,35 @@ class _Row:
                 f"{self.place}: hypothesis must be 1, 2, 3 or empty, not {value}"
             )
         return value
+
+
+def parse_label(value: object) -> bool | None:
+    """Read what a table or a layer says about a point.
+
+    Parameters
+    ----------
+    value : str, bool, number or None
+        Positive or negative, foreground or background, true or false, 1 or 0, in any
+        case; a blank one is positive.
+
+    Returns
+    -------
+    bool or None
+        True on the object, False beside it, None if the value is none of these.
+    """
+    text = _plain(value)
+    if text in POSITIVE or text in NOT_SET:
+        return True
+    return False if text in NEGATIVE else None
+
+
+def is_blank(value: object) -> bool:
+    """Whether a cell of a table or a layer says nothing: empty, None or NaN."""
+    return _plain(value) in NOT_SET
+
+
+def _plain(value: object) -> str:
+    return str(value).strip().lower()
 
 
 def read_points(path: str | Path) -> PointsTable:

@@ -1,0 +1,183 @@
+"""What runs off the GUI thread: generators that open a session and show prompts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.session import Session
+from napari_sam_decoder.widgets.layers import foreign_ids
+from napari_sam_decoder.widgets.thumbnails import draw_thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation import Preview
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.options import ModelOptions
+
+__all__ = [
+    "ModelShelf",
+    "Opening",
+    "ShownPreview",
+    "computing",
+    "leave_a_core",
+    "look_for_ids",
+    "show_prompts",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """What a session is opened for.
+
+    Attributes
+    ----------
+    view : MovieView
+    options : ModelOptions
+    """
+
+    view: MovieView
+    options: ModelOptions
+
+    def is_same_as(self, other: Opening | None) -> bool:
+        """Whether a session that was opened for the other one serves for this."""
+        return (
+            other is not None
+            and self.options == other.options
+            and self.view.is_same_as(other.view)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ShownPreview:
+    """A preview with its pictures.
+
+    Attributes
+    ----------
+    preview : Preview
+    thumbnails : tuple of (96, 96, 3) arrays of uint8
+        Of hypotheses 1, 2 and 3.
+    """
+
+    preview: Preview
+    thumbnails: tuple[np.ndarray, ...]
+
+
+class ModelShelf:
+    """Keeps the network that was used last, since loading takes seconds."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[tuple[str | Path, str], Sam] | None = None
+
+    def open_session(self, opening: Opening) -> Generator[Session]:
+        """Load the network if need be and open the movie and its cache.
+
+        Parameters
+        ----------
+        opening : Opening
+            What to open, and with which options.
+
+        Yields
+        ------
+        Session
+            Once.
+        """
+        leave_a_core()
+        sam = self._get(opening.options.model, opening.options.device)
+        movie = Movie(
+            opening.view.frames,
+            axes=opening.view.axes,
+            contrast=opening.options.contrast,
+        )
+        yield Session(movie, model=sam, cache=opening.options.cache)
+
+    def _get(self, model: str | Path, device: str) -> Sam:
+        from napari_sam_decoder.model.registry import load_sam
+
+        if self._loaded is None or self._loaded[0] != (model, device):
+            self._loaded = (model, device), load_sam(model, device=device)
+        return self._loaded[1]
+
+
+def leave_a_core() -> None:
+    """Let torch use all processor cores but one, which is for the window.
+
+    To be called on each thread that computes. It holds for that thread, and for
+    threads started later that have not said otherwise.
+    """
+    # Only before torch is loaded; in huge pages its memory is a fifth faster to get.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+
+
+def show_prompts(
+    session: Session, prompts: tuple[Prompt, ...], colours: Mapping[int, np.ndarray]
+) -> Generator[ShownPreview]:
+    """Decode prompts on their frames and draw what is offered.
+
+    Parameters
+    ----------
+    session : Session
+        Opened for the movie of the prompts.
+    prompts : tuple of Prompt
+        Within the movie.
+    colours : mapping of object id to RGBA array
+        What each object is drawn with, 0..1.
+
+    Yields
+    ------
+    ShownPreview
+        One per prompt.
+    """
+    leave_a_core()
+    for prompt in prompts:
+        preview = session.preview(prompt)
+        masks = [offered.mask for offered in preview.hypotheses]
+        frame = session.movie.rgb(prompt.frame)
+        colour = colours[prompt.object_id]
+        yield ShownPreview(preview, draw_thumbnails(frame, masks, colour))
+
+
+def computing(steps: Iterator[T]) -> Generator[T]:
+    """Take steps that compute, and leave the window a core.
+
+    Parameters
+    ----------
+    steps : iterator
+        Closed with the generator.
+
+    Yields
+    ------
+    object
+        What the steps yield.
+    """
+    leave_a_core()
+    yield from steps
+
+
+def look_for_ids(data: Any) -> Generator[frozenset[int]]:
+    """Find the ids in a label array.
+
+    Parameters
+    ----------
+    data : array-like of int
+        May be large and on disk.
+
+    Yields
+    ------
+    frozenset of int
+        Once.
+    """
+    yield foreign_ids(data)

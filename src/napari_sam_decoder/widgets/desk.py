@@ -1,0 +1,155 @@
+"""The layers of a viewer that take part in a segmentation, and what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_sam_decoder.errors import MovieError, PromptError
+from napari_sam_decoder.widgets.conductor import Conductor
+from napari_sam_decoder.widgets.layers import MovieView, forget_pick, slider_point
+from napari_sam_decoder.widgets.objects import ObjectBook
+from napari_sam_decoder.widgets.overlay import PreviewOverlay
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.widgets.layers import ObjectPoints
+
+__all__ = ["Desk"]
+
+READING_DELAY_MS = 20
+
+
+class Desk(QObject):
+    """Movie, objects and previews of one dock, kept up to date.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Whose layers are worked on.
+    """
+
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.conductor = Conductor(viewer)
+        self.objects = ObjectBook(self._read_soon)
+        self.failure: Exception | None = None
+        self._overlay = PreviewOverlay(viewer)
+        # Dragging a point changes it many times a second; one reading is enough.
+        self._reading = QTimer(self)
+        self._reading.setSingleShot(True)
+        self._reading.setInterval(READING_DELAY_MS)
+        self._reading.timeout.connect(self.read)
+        self.conductor.previewed.connect(self.show_previews)
+        self.conductor.changed.connect(self.changed.emit)
+        self.conductor.failed.connect(self._on_failed)
+
+    def close(self) -> None:
+        """Stop all work and let go of the layers."""
+        self._reading.stop()
+        self.conductor.close()
+        self.objects.close()
+        self._overlay.clear()
+
+    @property
+    def movie(self) -> MovieView | None:
+        """The chosen image layer as a movie."""
+        return self.conductor.movie
+
+    @property
+    def frame(self) -> int:
+        """The frame of the movie that the viewer shows."""
+        return self.conductor.frame
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way that a person waits for."""
+        return self.conductor.is_idle and not self._reading.isActive()
+
+    @property
+    def labels(self) -> Labels | None:
+        """The Labels layer that results go to; None before there is one."""
+        return self.conductor.recorder.layer
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Points that cannot be used, and why."""
+        return self.objects.reading.notices
+
+    @property
+    def current_prompt(self) -> Prompt | None:
+        """The prompt of the current object on the current frame."""
+        for prompt in self.conductor.prompts_here:
+            if prompt.object_id == self.objects.current_id:
+                return prompt
+        return None
+
+    def read(self) -> None:
+        """Read the points again and act on what they say."""
+        self._reading.stop()
+        self.objects.read(self.movie)
+        for layer in self.objects.layers:
+            forget_pick(layer)
+        self.conductor.set_prompts(self.objects.reading.prompts)
+        self.show_previews()
+
+    def view_of(self, layer: Image, axis: int | None) -> MovieView:
+        """See a layer as a movie, where the sliders are now."""
+        return MovieView.of(layer, axis, slider_point(layer, self.viewer.dims))
+
+    def take(self, view: MovieView | None) -> None:
+        """Take another movie, or another plane of the same one."""
+        self._overlay.clear()
+        self.conductor.set_movie(view)
+        if view is not None:
+            point = slider_point(view.layer, self.viewer.dims)
+            self.conductor.frame = view.frame_at(point)
+        self.read()
+
+    def show_previews(self) -> None:
+        """Draw what the prompts of the current frame would give."""
+        movie, conductor = self.movie, self.conductor
+        masks = conductor.previews.masks(conductor.prompts_here)
+        if movie is not None and masks:
+            self._overlay.show(movie, self.frame, masks)
+        else:
+            self._overlay.clear()
+
+    def _read_soon(self) -> None:
+        self._reading.start()
+
+    def require_movie(self) -> MovieView:
+        """Return the movie.
+
+        Raises
+        ------
+        MovieError
+            If none is chosen.
+        """
+        if self.movie is None:
+            raise MovieError("there is no movie: open one, or choose an image layer")
+        return self.movie
+
+    def require_object(self) -> ObjectPoints:
+        """Return the object that clicks go to.
+
+        Raises
+        ------
+        PromptError
+            If there is none.
+        """
+        if self.objects.current is None:
+            raise PromptError("there is no object yet: press 'New object' first")
+        return self.objects.current
+
+    def _on_failed(self, error: Exception) -> None:
+        self.failure = error
+        self.failed.emit(error)

@@ -1,0 +1,225 @@
+"""The dock widget: lays its sections out and connects them to a workbench."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Points
+from napari.utils.notifications import notification_manager, show_error
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_sam_decoder.errors import SamDecoderError
+from napari_sam_decoder.widgets.keys import bind_keys, release_keys
+from napari_sam_decoder.widgets.layers import sign_of_next
+from napari_sam_decoder.widgets.parts import (
+    FramePart,
+    ModelForm,
+    MoviePart,
+    ObjectsPart,
+    RunPart,
+)
+from napari_sam_decoder.widgets.status import describe
+from napari_sam_decoder.widgets.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+__all__ = ["SamDecoderDock"]
+
+REFRESH_MS = 30
+PLUGIN = "napari-sam-decoder"
+
+
+class SamDecoderDock(QWidget):
+    """Segment objects through a movie or a volume, from clicks.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Whose layers are worked on.
+
+    Attributes
+    ----------
+    workbench : Workbench
+        What the controls do, for scripts.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.workbench = Workbench(napari_viewer)
+        self._is_closed = False
+        self._lay_out()
+        self._connect()
+        self._keys = self._bound_keys()
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(REFRESH_MS)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self.workbench.changed.connect(self._refresh_soon)
+        self._offer_a_movie()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the state of now; it also comes by itself, a moment after a change."""
+        bench = self.workbench
+        if bench.movie is None:
+            self._offer_a_movie()
+        layer = None if bench.movie is None else bench.movie.layer
+        self._message.setText(describe(bench))
+        self._notices.setText("\n".join(bench.notices))
+        self._notices.setVisible(bool(bench.notices))
+        self._form.show_state(bench.conductor.options, layer)
+        for part in (self._movie, self._objects, self._frame, self._run):
+            part.show_state(bench)
+
+    def shut_down(self) -> None:
+        """Stop all work and give back events and keys; of no more use then."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._refresh_timer.stop()
+            release_keys(self.workbench.viewer, self._keys)
+            self.workbench.close()
+
+    def event(self, event: QEvent) -> bool:
+        """Shut down when napari takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut_down()
+        return bool(super().event(event))
+
+    def _refresh_soon(self) -> None:
+        if not self._is_closed and not self._refresh_timer.isActive():
+            self._refresh_timer.start()
+
+    def _offer_a_movie(self) -> None:
+        """Choose the selected image, or else the first, that can be a movie."""
+        viewer = self.workbench.viewer
+        for layer in (viewer.layers.selection.active, *viewer.layers):
+            if isinstance(layer, Image):
+                with suppress(SamDecoderError):
+                    self.workbench.choose_movie(layer)
+                    return
+
+    def _lay_out(self) -> None:
+        self._message, self._notices = QLabel(), QLabel()
+        for label in (self._message, self._notices):
+            label.setWordWrap(True)
+        # Two lines, so that nothing below moves when the sentence gets shorter.
+        self._message.setMinimumHeight(2 * self._message.fontMetrics().lineSpacing())
+        self._movie, self._objects = MoviePart(), ObjectsPart()
+        self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
+        settings = QCollapsible("Model, contrast, cache")
+        settings.addWidget(self._form)
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.addWidget(self._message)
+        layout.addWidget(self._notices)
+        for part in (self._movie, settings, self._objects, self._frame, self._run):
+            layout.addWidget(part)
+        layout.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(column)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(360)
+
+    def _connect(self) -> None:
+        bench = self.workbench
+        bench.failed.connect(_tell)
+        self._movie.movie_chosen.connect(self._wish(bench.choose_movie))
+        self._movie.axis_chosen.connect(self._on_axis_chosen)
+        self._movie.embedding_toggled.connect(self._on_embedding_toggled)
+        self._movie.sample_asked.connect(self._on_sample_asked)
+        self._form.wished.connect(self._wish(bench.configure))
+        self._form.refused.connect(_tell)
+        self._objects.new_asked.connect(self._wish(bench.new_object))
+        self._objects.points_toggled.connect(self._on_points_toggled)
+        self._objects.object_chosen.connect(self._wish(bench.select_object))
+        self._objects.renamed.connect(self._on_renamed)
+        self._frame.hypothesis_chosen.connect(self._wish(bench.choose_hypothesis))
+        self._frame.sign_chosen.connect(self._wish(bench.set_sign))
+        self._run.run_asked.connect(self._on_run_asked)
+        self._run.stop_asked.connect(bench.stop)
+        self._run.labels_chosen.connect(self._wish(bench.choose_labels))
+
+    def _bound_keys(self) -> dict[str, Callable[[], None]]:
+        choose = self._wish(self.workbench.choose_hypothesis)
+        keys: dict[str, Callable[[], None]] = {
+            f"Alt-{number}": partial(choose, number) for number in (1, 2, 3)
+        }
+        keys["Alt-0"] = partial(choose, None)
+        keys["Alt-N"] = self._wish(self.workbench.new_object)
+        keys["Alt-X"] = self._on_sign_toggled
+        keys["Alt-B"] = partial(self._on_run_asked, "both")
+        keys["Alt-."] = self.workbench.stop
+        bind_keys(self.workbench.viewer, keys)
+        return keys
+
+    def _wish(self, wish: Callable[..., object]) -> Callable[..., None]:
+        """Turn a refusal into a notification, and show what has changed."""
+
+        def guarded(*arguments: object, **options: object) -> None:
+            try:
+                wish(*arguments, **options)
+            except SamDecoderError as error:
+                show_error(str(error))
+            self._refresh_soon()
+
+        return guarded
+
+    def _on_axis_chosen(self, axis: int) -> None:
+        movie = self.workbench.movie
+        if movie is not None:
+            self._wish(self.workbench.choose_movie)(movie.layer, axis)
+
+    def _on_embedding_toggled(self) -> None:
+        if self.workbench.conductor.is_embedding:
+            self.workbench.stop_embedding()
+        else:
+            self._wish(self.workbench.embed)()
+
+    def _on_sample_asked(self, sample: str) -> None:
+        self.workbench.viewer.open_sample(PLUGIN, sample)
+
+    def _on_points_toggled(self, layer: Points) -> None:
+        if layer in self.workbench.objects:
+            self.workbench.drop_points(layer)
+        else:
+            self.workbench.use_points(layer)
+
+    def _on_renamed(self, object_id: int, name: str) -> None:
+        listed = self.workbench.objects.find(object_id)
+        if listed is not None:
+            listed.layer.name = name
+
+    def _on_sign_toggled(self) -> None:
+        current = self.workbench.objects.current
+        is_positive = current is None or not sign_of_next(current.layer)
+        self._wish(self.workbench.set_sign)(is_positive)
+
+    def _on_run_asked(self, direction: str) -> None:
+        current = self.workbench.objects.current_id
+        is_alone = self._run.only_current.isChecked() and current is not None
+        self._wish(self.workbench.propagate)(
+            direction,
+            frames=self._run.frames,
+            objects=(current,) if is_alone else None,
+            replace=self._run.replace.isChecked(),
+        )
+
+
+def _tell(error: Exception) -> None:
+    """Show an error; one that is not the user's to mend comes with its traceback."""
+    if isinstance(error, SamDecoderError):
+        show_error(str(error))
+    else:
+        notification_manager.receive_error(type(error), error, error.__traceback__)

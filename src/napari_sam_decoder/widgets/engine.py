@@ -1,0 +1,135 @@
+"""The background work of one dock: two lanes, so that a click never waits for a run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam_decoder.widgets.background import (
+    ModelShelf,
+    computing,
+    look_for_ids,
+    show_prompts,
+)
+from napari_sam_decoder.widgets.worker import Job, Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    import numpy as np
+
+    from napari_sam_decoder.embedding import EmbeddedFrame
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.session import Session
+    from napari_sam_decoder.widgets.background import Opening
+
+__all__ = ["Engine"]
+
+
+class Engine(QObject):
+    """Opens sessions, embeds, shows prompts and propagates, one job of each at a time.
+
+    Opening, previews and looks at label layers take turns on the quick lane, embedding
+    and propagation on the long one. All signals arrive in the GUI thread.
+    """
+
+    opened = Signal(object)
+    embedded = Signal(object)
+    previewed = Signal(object)
+    found_ids = Signal(object)
+    propagated = Signal(object)
+    ended = Signal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._quick, self._long = Lane(), Lane()
+        self._shelf = ModelShelf()
+        self._jobs: dict[str, Job] = {}
+
+    def is_busy(self, kind: str) -> bool:
+        """Whether a job is waiting or under way.
+
+        Parameters
+        ----------
+        kind : {"opening", "preview", "ids", "embedding", "run"}
+            The name of what was called to start it.
+        """
+        return kind in self._jobs
+
+    def stop(self, kind: str) -> None:
+        """Stop the job of a kind, if there is one; nothing more is heard of it.
+
+        Parameters
+        ----------
+        kind : str
+            As for `is_busy`.
+        """
+        job = self._jobs.pop(kind, None)
+        if job is not None:
+            job.stop()
+
+    def close(self) -> None:
+        """Stop everything; no signal comes any more."""
+        self.blockSignals(True)
+        self._jobs.clear()
+        self._quick.close()
+        self._long.close()
+
+    def open(self, opening: Opening) -> None:
+        """Open a session, for `opened`."""
+        self._begin(
+            "opening", partial(self._shelf.open_session, opening), self.opened.emit
+        )
+
+    def retire(self, session: Session) -> None:
+        """Close a session once no run needs it any more."""
+
+        def closing() -> Generator[None]:
+            session.close()
+            yield
+
+        self._long.start(Job(closing, lambda _: None, lambda _: None))
+
+    def look_for_ids(self, data: Any) -> None:
+        """Find the ids in a label array, for `found_ids`."""
+        self._begin("ids", partial(look_for_ids, data), self.found_ids.emit)
+
+    def preview(
+        self,
+        session: Session,
+        prompts: tuple[Prompt, ...],
+        colours: Mapping[int, np.ndarray],
+    ) -> None:
+        """Show prompts, for `previewed`, in place of a preview under way."""
+        steps = partial(show_prompts, session, prompts, colours)
+        self._begin("preview", steps, self.previewed.emit)
+
+    def embed(self, steps: Iterator[EmbeddedFrame]) -> None:
+        """Take the steps of an embedding, for `embedded`."""
+        self._begin("embedding", partial(computing, steps), self.embedded.emit)
+
+    def run(self, steps: Iterator[FrameResult]) -> None:
+        """Take the steps of a propagation, for `propagated`."""
+        self._begin("run", partial(computing, steps), self.propagated.emit)
+
+    def _begin(
+        self,
+        kind: str,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+    ) -> None:
+        if kind in self._jobs:
+            self._jobs[kind].stop()
+        job = Job(steps, on_step, lambda error: self._finish(kind, job, error))
+        self._jobs[kind] = job
+        lane = self._long if kind in ("embedding", "run") else self._quick
+        lane.start(job)
+
+    def _finish(self, kind: str, job: Job, error: Exception | None) -> None:
+        """Report the end of a job, unless it was stopped or another took its place."""
+        if self._jobs.get(kind) is job:
+            del self._jobs[kind]
+            self.ended.emit(kind, error)

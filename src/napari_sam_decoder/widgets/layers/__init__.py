@@ -1,0 +1,53 @@
+"""The only translators between napari's layers and our values; they need no Qt.
+
+Positions in a movie are (frame, row, column) in data pixels of its image layer. World
+coordinates are those of the viewer; of more axes than a layer has, the last ones are
+its own.
+"""
+
+from __future__ import annotations
+
+from napari_sam_decoder.widgets.layers.axes import AxisChoice, axis_choices
+from napari_sam_decoder.widgets.layers.clicking import (
+    forget_pick,
+    new_points_layer,
+    pick_hypothesis,
+    set_sign,
+    sign_of_next,
+)
+from napari_sam_decoder.widgets.layers.points import (
+    ObjectPoints,
+    PointsReading,
+    read_points_layers,
+)
+from napari_sam_decoder.widgets.layers.preview import preview_layer, show_preview
+from napari_sam_decoder.widgets.layers.sliders import go_to_frame, slider_point
+from napari_sam_decoder.widgets.layers.targets import (
+    check_target,
+    foreign_ids,
+    new_labels_layer,
+    write_frame,
+)
+from napari_sam_decoder.widgets.layers.view import MovieView
+
+__all__ = [
+    "AxisChoice",
+    "MovieView",
+    "ObjectPoints",
+    "PointsReading",
+    "axis_choices",
+    "check_target",
+    "foreign_ids",
+    "forget_pick",
+    "go_to_frame",
+    "new_labels_layer",
+    "new_points_layer",
+    "pick_hypothesis",
+    "preview_layer",
+    "read_points_layers",
+    "set_sign",
+    "show_preview",
+    "sign_of_next",
+    "slider_point",
+    "write_frame",
+]

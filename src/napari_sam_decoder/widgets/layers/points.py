@@ -1,0 +1,148 @@
+"""Points layers read as prompts on a movie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.widgets.layers.sifting import Click, SiftedLayer, sift
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from napari.layers import Points
+
+    from napari_sam_decoder.widgets.layers.view import MovieView
+
+__all__ = ["ObjectPoints", "PointsReading", "read_points_layers"]
+
+LISTED_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class ObjectPoints:
+    """The points of one object.
+
+    Attributes
+    ----------
+    object_id : int
+    layer : napari.layers.Points
+        The first layer that has points of the object, or is meant for them.
+    name : str
+        Of that layer, with the object's id where the layer has several.
+    frames : tuple of int
+        The frames with points that are used, ascending.
+    count : int
+        Number of points that are used.
+    """
+
+    object_id: int
+    layer: Points
+    name: str
+    frames: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class PointsReading:
+    """What some points layers say about a movie.
+
+    Attributes
+    ----------
+    prompts : PromptSet
+        All points that can be used.
+    notices : tuple of str
+        Which points cannot, and what to do about it.
+    objects : tuple of ObjectPoints
+        Every object, also of layers without points, in the order of the layers.
+    """
+
+    prompts: PromptSet
+    notices: tuple[str, ...]
+    objects: tuple[ObjectPoints, ...]
+
+
+def read_points_layers(view: MovieView, layers: Mapping[Points, int]) -> PointsReading:
+    """Read the points of some layers as prompts.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie that the points lie on.
+    layers : mapping of napari.layers.Points to int
+        In order, with the object id of points that have no feature ``object_id``.
+
+    Returns
+    -------
+    PointsReading
+
+    Notes
+    -----
+    The feature ``label`` says whether a point is on its object, in the words that
+    `napari_sam_decoder.read_points` knows; ``hypothesis`` picks a mask, and where
+    points of one object and frame pick different ones, the later wins. Points between
+    two frames count for the nearest. Points on other planes of a layer with more than
+    three axes are not on this movie and are passed over.
+    """
+    sifted = [sift(view, layer, own_id) for layer, own_id in layers.items()]
+    found = list(_prompts(chain.from_iterable(layer.clicks for layer in sifted)))
+    prompts = PromptSet(prompt for prompt in found if prompt.is_positive)
+    notices = (
+        *chain.from_iterable(layer.notices for layer in sifted),
+        *_lacking([prompt for prompt in found if not prompt.is_positive]),
+    )
+    return PointsReading(prompts, notices, tuple(_objects(sifted, prompts)))
+
+
+def _prompts(clicks: Iterable[Click]) -> Iterator[Prompt]:
+    groups: dict[tuple[int, int], list[Click]] = {}
+    for click in clicks:
+        groups.setdefault((click.object_id, click.frame), []).append(click)
+    for (object_id, frame), group in groups.items():
+        picked = [click.hypothesis for click in group if click.hypothesis]
+        yield Prompt(
+            object_id,
+            frame,
+            points=[click.position for click in group],
+            labels=[click.is_positive for click in group],
+            hypothesis=picked[-1] if picked else None,
+        )
+
+
+def _lacking(negatives: Sequence[Prompt]) -> Iterator[str]:
+    """Tell which objects have frames with points beside them but none on them."""
+    frames: dict[int, list[int]] = {}
+    for prompt in negatives:
+        frames.setdefault(prompt.object_id, []).append(prompt.frame)
+    for object_id in sorted(frames):
+        yield (
+            f"object {object_id} has only negative points on "
+            f"{_listed(sorted(frames[object_id]))}, which are not used; add a positive "
+            "point there"
+        )
+
+
+def _listed(frames: Sequence[int]) -> str:
+    named = ", ".join(str(frame) for frame in frames[:LISTED_FRAMES])
+    more = len(frames) - LISTED_FRAMES
+    return f"frame {named}" + (f" and {more} more" if more > 0 else "")
+
+
+def _objects(
+    layers: Iterable[SiftedLayer], prompts: PromptSet
+) -> Iterator[ObjectPoints]:
+    first: dict[int, SiftedLayer] = {}
+    for layer in layers:
+        for object_id in layer.object_ids:
+            first.setdefault(object_id, layer)
+    for object_id, layer in first.items():
+        used = prompts.of_object(object_id)
+        yield ObjectPoints(
+            object_id,
+            layer.layer,
+            layer.name_of(object_id),
+            frames=tuple(prompt.frame for prompt in used),
+            count=sum(len(prompt.points) for prompt in used),
+        )

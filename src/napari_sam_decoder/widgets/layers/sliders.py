@@ -1,0 +1,64 @@
+"""Between the sliders of a viewer and the frames of a movie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.widgets.layers.transforms import WorldMap, unit_factors
+
+if TYPE_CHECKING:
+    from napari.components import Dims
+    from napari.layers import Layer
+
+    from napari_sam_decoder.widgets.layers.view import MovieView
+
+__all__ = ["go_to_frame", "slider_point"]
+
+
+def slider_point(layer: Layer, dims: Dims) -> tuple[float, ...]:
+    """Return the position of a viewer's sliders in the units of a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any layer of the viewer.
+    dims : napari.components.Dims
+        ``viewer.dims``; newer versions of napari give its points in units that all
+        layers share.
+
+    Returns
+    -------
+    tuple of float
+        World coordinates along the last axes, as many as both have.
+    """
+    factors = _factors(layer, dims)
+    return tuple((np.array(dims.point)[-len(factors) :] * factors).tolist())
+
+
+def go_to_frame(view: MovieView, dims: Dims, frame: int) -> None:
+    """Move the sliders of a viewer so that it shows a frame.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    dims : napari.components.Dims
+        ``viewer.dims`` of the viewer that shows the movie.
+    frame : int
+        0 <= frame < len(view).
+    """
+    axes = list(view.sliced_axes)
+    origin = np.array(view.origin(frame), dtype=float)[axes]
+    world = WorldMap.of(view.layer).slices_to_world(axes, origin)
+    factors = _factors(view.layer, dims)[axes]
+    offset = dims.ndim - view.layer.ndim
+    dims.set_point([axis + offset for axis in axes], (world / factors).tolist())
+
+
+def _factors(layer: Layer, dims: Dims) -> np.ndarray:
+    """From the viewer's units to the layer's, for the axes that both have."""
+    shared = getattr(dims, "units", None)
+    units = layer.units if shared is None else shared
+    return unit_factors(units, layer.units)

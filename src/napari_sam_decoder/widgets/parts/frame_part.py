@@ -1,0 +1,125 @@
+"""The section about the current frame: the three hypotheses and the kind of click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGroupBox,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+)
+
+from napari_sam_decoder.widgets.layers import sign_of_next
+from napari_sam_decoder.widgets.parts.controls import button, row
+from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from qtpy.QtWidgets import QPushButton
+
+    from napari_sam_decoder.widgets.background import ShownPreview
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["FramePart"]
+
+
+class FramePart(QGroupBox):
+    """What the decoder offers for the current object on the current frame."""
+
+    hypothesis_chosen = Signal(object)
+    sign_chosen = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__("This frame")
+        self.offers = [self._offer(number) for number in (1, 2, 3)]
+        self.automatic = button(
+            "Automatic",
+            "Let the best hypothesis be chosen (Alt+0)",
+            lambda: self.hypothesis_chosen.emit(None),
+        )
+        self.automatic.setCheckable(True)
+        self.positive = self._sign("+ object", "on the object", is_positive=True)
+        self.negative = self._sign(
+            "- not object", "where the mask is too much", is_positive=False
+        )
+        signs = QButtonGroup(self)
+        signs.addButton(self.positive)
+        signs.addButton(self.negative)
+        self.positive.setChecked(True)
+        self._pictures: ShownPreview | None = None
+        layout = QVBoxLayout(self)
+        layout.addLayout(row(*self.offers))
+        layout.addLayout(row(self.positive, self.negative, self.automatic))
+
+    def show_state(self, bench: Workbench) -> None:
+        """Show the preview of the current object on the current frame."""
+        has_movie, current = bench.movie is not None, bench.objects.current
+        self.setTitle(f"This frame ({bench.frame})" if has_movie else "This frame")
+        self.setEnabled(current is not None)
+        if current is not None:
+            is_positive = sign_of_next(current.layer)
+            (self.positive if is_positive else self.negative).setChecked(True)
+        prompt = bench.current_prompt
+        shown = (
+            bench.conductor.previews.latest(prompt.object_id, prompt.frame)
+            if prompt is not None
+            else None
+        )
+        self._show_pictures(shown)
+        self.automatic.setEnabled(shown is not None)
+        self.automatic.setChecked(prompt is not None and prompt.hypothesis is None)
+        chosen = None if shown is None else shown.preview.chosen.number
+        for number, offer in enumerate(self.offers, start=1):
+            offer.setEnabled(shown is not None)
+            offer.setChecked(number == chosen)
+
+    def _show_pictures(self, shown: ShownPreview | None) -> None:
+        if shown is self._pictures and shown is not None:
+            return
+        self._pictures = shown
+        for place, offer in enumerate(self.offers):
+            if shown is None:
+                offer.setIcon(QIcon())
+                offer.setText(f"{place + 1}")
+                continue
+            offered = shown.preview.hypotheses[place]
+            is_chosen = offered.number == shown.preview.chosen.number
+            offer.setIcon(_icon(shown.thumbnails[place]))
+            star = " ★" if is_chosen else ""
+            offer.setText(f"{offered.number}: {offered.iou_prediction:.2f}{star}")
+
+    def _offer(self, number: int) -> QToolButton:
+        made = QToolButton()
+        made.setCheckable(True)
+        made.setText(f"{number}")
+        made.setIconSize(QSize(THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        made.setMinimumHeight(THUMBNAIL_SIDE + 30)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        made.setToolTip(
+            f"Hypothesis {number} and how well the network expects it to fit, from 0 "
+            f"to 1 (Alt+{number}); ★ marks the one in use"
+        )
+        made.clicked.connect(lambda _=False: self.hypothesis_chosen.emit(number))
+        return made
+
+    def _sign(self, text: str, where: str, *, is_positive: bool) -> QPushButton:
+        tip = f"The next click is {where} (Alt+X changes it)"
+        made = button(text, tip, lambda: self.sign_chosen.emit(is_positive))
+        made.setCheckable(True)
+        return made
+
+
+def _icon(picture: np.ndarray) -> QIcon:
+    rows, columns, _ = picture.shape
+    image = QImage(
+        picture.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888
+    )
+    # The copy owns its pixels, which Qt does not take over from Python.
+    return QIcon(QPixmap.fromImage(image.copy()))

@@ -1,0 +1,107 @@
+"""The section that chooses the movie and shows how much of it is embedded."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGroupBox,
+    QLabel,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sam_decoder.samples import SAMPLES
+from napari_sam_decoder.widgets.layers import axis_choices
+from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam_decoder.widgets.layers import AxisChoice
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["MoviePart"]
+
+
+class MoviePart(QGroupBox):
+    """Image layer, axis, and the embedding of its frames."""
+
+    movie_chosen = Signal(object)
+    axis_chosen = Signal(int)
+    embedding_toggled = Signal()
+    sample_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__("Movie or volume")
+        self._axes: tuple[AxisChoice, ...] = ()
+        self.layer_box = LayerBox("choose an image layer")
+        self.layer_box.setToolTip("The image layer to segment")
+        self.layer_box.chosen.connect(self.movie_chosen)
+        self.axis_box = QComboBox()
+        self.axis_box.setToolTip("The axis along which objects are followed")
+        self.axis_box.activated.connect(self._on_axis_activated)
+        self.progress = QProgressBar()
+        self.progress.setToolTip(
+            "Frames whose embedding is known: each is computed once, those around the "
+            "current frame first, and kept in the cache"
+        )
+        self.toggle = button(
+            "Embed", "Embed all frames ahead of time", self.embedding_toggled.emit
+        )
+        self._samples = self._sample_row()
+        layout = QVBoxLayout(self)
+        layout.addLayout(row(self.layer_box, self.axis_box))
+        layout.addLayout(row(self.progress, narrow(self.toggle)))
+        layout.addWidget(self._samples)
+
+    def show_state(self, bench: Workbench) -> None:
+        """Show what is chosen and how far the embedding is."""
+        images = [layer for layer in bench.viewer.layers if isinstance(layer, Image)]
+        movie = bench.movie
+        self.layer_box.show_layers(images, None if movie is None else movie.layer)
+        self._samples.setVisible(not images)
+        self._show_axes(
+            () if movie is None else axis_choices(movie.layer),
+            None if movie is None else movie.axis,
+        )
+        conductor = bench.conductor
+        total = 0 if movie is None else len(movie)
+        self.progress.setEnabled(total > 0)
+        self.progress.setRange(0, max(total, 1))
+        self.progress.setValue(len(conductor.embedded))
+        self.progress.setFormat(
+            f"{len(conductor.embedded)} / {total} frames embedded" if total else ""
+        )
+        self.toggle.setEnabled(total > len(conductor.embedded))
+        self.toggle.setText("Stop" if conductor.is_embedding else "Embed")
+
+    def _show_axes(self, axes: Sequence[AxisChoice], current: int | None) -> None:
+        if tuple(axes) != self._axes:
+            self._axes = tuple(axes)
+            self.axis_box.clear()
+            self.axis_box.addItems([f"{axis.name} ({axis.length})" for axis in axes])
+        indices = [axis.index for axis in axes]
+        if current in indices:
+            self.axis_box.setCurrentIndex(indices.index(current))
+        self.axis_box.setEnabled(len(indices) > 1)
+        self.axis_box.setVisible(bool(indices))
+
+    def _on_axis_activated(self, place: int) -> None:
+        self.axis_chosen.emit(self._axes[place].index)
+
+    def _sample_row(self) -> QWidget:
+        holder = QWidget()
+        buttons = [
+            button(
+                name, f"Open the sample '{name}'", partial(self.sample_asked.emit, name)
+            )
+            for name in SAMPLES
+        ]
+        holder.setLayout(row(narrow(QLabel("or try a sample:")), *buttons))
+        return holder

@@ -1,0 +1,134 @@
+"""The section that lists the objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Points
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QHeaderView,
+    QMenu,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+)
+
+from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.parts.controls import button, row
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.widgets.layers import ObjectPoints
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["ObjectsPart"]
+
+_ID = Qt.ItemDataRole.UserRole
+_ICON_SIDE = 12
+
+
+class ObjectsPart(QGroupBox):
+    """The objects, and where their points come from."""
+
+    new_asked = Signal()
+    points_toggled = Signal(object)
+    object_chosen = Signal(int)
+    renamed = Signal(int, str)
+
+    def __init__(self) -> None:
+        super().__init__("Objects")
+        self.table = QTreeWidget()
+        self.table.setHeaderLabels(["Object", "Points on", "Result"])
+        self.table.setRootIsDecorated(False)
+        self.table.setUniformRowHeights(True)
+        self.table.setMinimumHeight(90)
+        self.table.setToolTip(
+            "Clicks in the picture go to the selected object; double-click a name to "
+            "change it; delete an object by deleting its Points layer"
+        )
+        header = self.table.header()
+        for column in (0, 1):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.itemClicked.connect(self._on_clicked)
+        self.table.itemChanged.connect(self._on_edited)
+        self.new_button = button(
+            "New object", "Add an object, then click it (Alt+N)", self.new_asked.emit
+        )
+        self.points_button = QPushButton("Use points…")
+        self.points_button.setToolTip("Count an existing Points layer as prompts")
+        self.menu = QMenu(self)
+        self.points_button.setMenu(self.menu)
+        layout = QVBoxLayout(self)
+        layout.addLayout(row(self.new_button, self.points_button))
+        layout.addWidget(self.table)
+
+    def show_state(self, bench: Workbench) -> None:
+        """List the objects of now."""
+        self.setEnabled(bench.movie is not None)
+        layers = [layer for layer in bench.viewer.layers if isinstance(layer, Points)]
+        self._fill_menu(layers, bench)
+        self.points_button.setEnabled(bool(layers))
+        self.table.blockSignals(True)
+        objects = bench.objects.reading.objects
+        while self.table.topLevelItemCount() > len(objects):
+            self.table.takeTopLevelItem(self.table.topLevelItemCount() - 1)
+        for place, listed in enumerate(objects):
+            item = self.table.topLevelItem(place) or QTreeWidgetItem(self.table)
+            _fill(item, listed, bench)
+            if listed.object_id == bench.objects.current_id:
+                self.table.setCurrentItem(item)
+        self.table.blockSignals(False)
+
+    def _fill_menu(self, layers: list[Points], bench: Workbench) -> None:
+        self.menu.clear()
+        for layer in layers:
+            action = self.menu.addAction(layer.name)
+            action.setCheckable(True)
+            action.setChecked(layer in bench.objects)
+            action.triggered.connect(
+                lambda _checked, layer=layer: self.points_toggled.emit(layer)
+            )
+
+    def _on_clicked(self, item: QTreeWidgetItem) -> None:
+        self.object_chosen.emit(item.data(0, _ID))
+
+    def _on_edited(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == 0 and item.text(0).strip():
+            self.renamed.emit(item.data(0, _ID), item.text(0).strip())
+
+
+def _fill(item: QTreeWidgetItem, listed: ObjectPoints, bench: Workbench) -> None:
+    colour = np.rint(object_colour(listed.object_id) * 255).astype(int)
+    swatch = QPixmap(_ICON_SIDE, _ICON_SIDE)
+    swatch.fill(QColor(*colour.tolist()))
+    texts = listed.name, _points_text(listed), _result_text(listed.object_id, bench)
+    for column, text in enumerate(texts):
+        item.setText(column, text)
+        item.setToolTip(column, text)
+    item.setIcon(0, QIcon(swatch))
+    item.setData(0, _ID, listed.object_id)
+    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+
+
+def _points_text(listed: ObjectPoints) -> str:
+    if not listed.frames:
+        return "none yet"
+    frames = ", ".join(map(str, listed.frames[:3]))
+    more = "…" if len(listed.frames) > 3 else ""
+    return f"{frames}{more}"
+
+
+def _result_text(object_id: int, bench: Workbench) -> str:
+    counts = bench.conductor.recorder.verdicts.counts(object_id)
+    if not counts:
+        return ""
+    doubtful, absent = counts[Verdict.DOUBTFUL], counts[Verdict.ABSENT]
+    parts = [f"{counts.total() - absent} frames"]
+    parts += [f"{doubtful} doubtful"] if doubtful else []
+    parts += [f"absent on {absent}"] if absent else []
+    return ", ".join(parts)

@@ -1,0 +1,114 @@
+"""The section that carries objects through the movie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QGroupBox,
+    QLabel,
+    QProgressBar,
+    QSpinBox,
+    QVBoxLayout,
+)
+
+from napari_sam_decoder.widgets.overlay import PREVIEW_NAME
+from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, row
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QPushButton
+
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["RunPart"]
+
+
+class RunPart(QGroupBox):
+    """Which way, over which frames, into which labels."""
+
+    run_asked = Signal(str)
+    stop_asked = Signal()
+    labels_chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__("Through the movie")
+        self._length = 0
+        self.backward = self._way("◀ Backwards", "to earlier frames", "backward")
+        self.both = self._way("Both ways", "both ways (Alt+B)", "both")
+        self.forward = self._way("Forwards ▶", "to later frames", "forward")
+        self.first, self.last = QSpinBox(), QSpinBox()
+        self.first.setToolTip("First frame to label")
+        self.last.setToolTip("Last frame to label")
+        self.labels_box = LayerBox("new Labels layer")
+        self.labels_box.setToolTip("The Labels layer that results go to")
+        self.labels_box.chosen.connect(self.labels_chosen)
+        self.only_current = QCheckBox("only the selected object")
+        self.only_current.setToolTip("Leave the other objects' labels as they are")
+        self.replace = QCheckBox("replace what is there")
+        self.replace.setToolTip(
+            "New pixels overwrite other objects, and frames that you painted"
+        )
+        self.progress = QProgressBar()
+        self.stop = button(
+            "Stop", "Stop; frames that are done stay (Alt+.)", self.stop_asked.emit
+        )
+        self._lay_out()
+
+    @property
+    def frames(self) -> range | None:
+        """The asked frames; None for all."""
+        asked = range(self.first.value(), self.last.value() + 1)
+        return None if asked == range(self._length) else asked
+
+    def show_state(self, bench: Workbench) -> None:
+        """Show how far a run is, and what could be started."""
+        length = 0 if bench.movie is None else len(bench.movie)
+        self._show_length(length)
+        recorder = bench.conductor.recorder
+        fitting = [
+            layer
+            for layer in bench.viewer.layers
+            if isinstance(layer, Labels) and layer.name != PREVIEW_NAME
+        ]
+        self.labels_box.show_layers(fitting, recorder.layer)
+        is_running = bench.conductor.is_running
+        has_prompts = len(bench.conductor.prompts) > 0
+        for way in (self.backward, self.both, self.forward):
+            way.setEnabled(has_prompts and not is_running)
+        self.setEnabled(length > 0)
+        self.labels_box.setEnabled(not is_running)
+        self.stop.setEnabled(is_running)
+        pace = None if recorder.run is None else recorder.run.pace
+        self.progress.setRange(0, 1 if pace is None else pace.total)
+        self.progress.setValue(0 if pace is None else pace.done)
+        waiting = "waiting…" if is_running else ""
+        self.progress.setFormat(waiting if pace is None else str(pace))
+
+    def _show_length(self, length: int) -> None:
+        if length == self._length:
+            return
+        self._length = length
+        for box, value in ((self.first, 0), (self.last, max(length - 1, 0))):
+            box.setRange(0, max(length - 1, 0))
+            box.setValue(value)
+
+    def _way(self, text: str, tip: str, direction: str) -> QPushButton:
+        return button(
+            text,
+            f"Carry the objects from their points {tip}",
+            lambda: self.run_asked.emit(direction),
+        )
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.addLayout(row(self.backward, self.both, self.forward))
+        layout.addLayout(
+            row(narrow(QLabel("Frames")), self.first, narrow(QLabel("to")), self.last)
+        )
+        layout.addLayout(row(narrow(QLabel("Into")), self.labels_box))
+        layout.addWidget(self.only_current)
+        layout.addWidget(self.replace)
+        layout.addLayout(row(self.progress, narrow(self.stop)))

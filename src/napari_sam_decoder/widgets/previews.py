@@ -1,0 +1,107 @@
+"""What is known of prompts before they are propagated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.widgets.background import ShownPreview
+
+__all__ = ["PreviewBook"]
+
+_Key = tuple[int, int]
+
+
+class PreviewBook:
+    """The last preview of each object on each frame, and what needs none any more."""
+
+    def __init__(self) -> None:
+        self._shown: dict[_Key, ShownPreview] = {}
+        self._failed: set[Prompt] = set()
+        self._settled: dict[_Key, Prompt] = {}
+
+    def clear(self) -> None:
+        """Forget everything, as for another movie or another network."""
+        self._shown.clear()
+        self._failed.clear()
+        self._settled.clear()
+
+    def add(self, shown: ShownPreview) -> None:
+        """Note a preview that has come."""
+        self._shown[_key(shown.preview.prompt)] = shown
+
+    def give_up(self, prompts: Iterable[Prompt]) -> None:
+        """Ask for these no more until they change."""
+        self._failed.update(prompts)
+
+    def settle(self, prompts: Iterable[Prompt]) -> None:
+        """Note that prompts are in the labels; the canvas need not preview them."""
+        self._settled.update((_key(prompt), prompt) for prompt in prompts)
+
+    def unsettle(self) -> None:
+        """Note that the labels are gone."""
+        self._settled.clear()
+
+    def latest(self, object_id: int, frame: int) -> ShownPreview | None:
+        """Last preview of an object on a frame, perhaps of an earlier prompt."""
+        return self._shown.get((object_id, frame))
+
+    def missing(self, prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
+        """Say which prompts have no preview yet, after using what is known.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            As they are now.
+
+        Returns
+        -------
+        tuple of Prompt
+            Those that have to be decoded.
+        """
+        return tuple(
+            prompt
+            for prompt in prompts
+            if prompt not in self._failed and not self._is_known(prompt)
+        )
+
+    def masks(self, prompts: Iterable[Prompt]) -> dict[int, np.ndarray]:
+        """Masks to draw on the canvas: of prompts that are not in the labels yet.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            All on one frame.
+
+        Returns
+        -------
+        dict of object id to (Y, X) array of bool
+        """
+        return {
+            prompt.object_id: self._shown[_key(prompt)].preview.chosen.mask
+            for prompt in prompts
+            if _key(prompt) in self._shown and self._settled.get(_key(prompt)) != prompt
+        }
+
+    def _is_known(self, prompt: Prompt) -> bool:
+        shown = self._shown.get(_key(prompt))
+        if shown is None or prompt == shown.preview.prompt:
+            return shown is not None
+        picked = replace(shown.preview.prompt, hypothesis=prompt.hypothesis)
+        if prompt.hypothesis is None or prompt != picked:
+            return False
+        # The masks of the three hypotheses are at hand: no need to decode again.
+        chosen = shown.preview.hypotheses[prompt.hypothesis - 1]
+        preview = replace(shown.preview, prompt=prompt, chosen=chosen)
+        self._shown[_key(prompt)] = replace(shown, preview=preview)
+        return True
+
+
+def _key(prompt: Prompt) -> _Key:
+    return prompt.object_id, prompt.frame

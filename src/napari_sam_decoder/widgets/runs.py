@@ -1,0 +1,129 @@
+"""One propagation into a Labels layer: asked for, under way, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.propagation import Direction, Verdict
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.widgets.pace import Pace
+    from napari_sam_decoder.widgets.target import LabelsTarget
+
+__all__ = ["Run", "RunRequest", "VerdictBook"]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A propagation that a person wants.
+
+    Attributes
+    ----------
+    direction : Direction
+    frames : range, optional
+        All by default.
+    object_ids : tuple of int, optional
+        All by default.
+    replace : bool
+        Whether it may overwrite other objects and what was painted by hand.
+    """
+
+    direction: Direction = Direction.BOTH
+    frames: range | None = None
+    object_ids: tuple[int, ...] | None = None
+    replace: bool = False
+
+    def choose(self, prompts: PromptSet) -> PromptSet:
+        """Return the prompts of the asked objects."""
+        if self.object_ids is None:
+            return prompts
+        chosen = prompts
+        for object_id in set(prompts.object_ids) - set(self.object_ids):
+            chosen = chosen.without(object_id)
+        return chosen
+
+
+class VerdictBook:
+    """What the last run said of each object on each frame."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[int, dict[int, Verdict]] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._verdicts.clear()
+
+    def note(self, result: FrameResult) -> None:
+        """Take the verdicts of a frame."""
+        for object_id, outcome in result.objects.items():
+            self._verdicts.setdefault(object_id, {})[result.frame] = outcome.verdict
+
+    def counts(self, object_id: int) -> Counter[Verdict]:
+        """Count an object's frames by verdict."""
+        return Counter(self._verdicts.get(object_id, {}).values())
+
+    def frames_of(self, object_ids: tuple[int, ...]) -> dict[int, Verdict]:
+        """Give each frame one verdict: doubtful if any object is so there."""
+        frames: dict[int, Verdict] = {}
+        for object_id in object_ids:
+            for frame, verdict in self._verdicts.get(object_id, {}).items():
+                if frames.get(frame) is not Verdict.DOUBTFUL:
+                    frames[frame] = verdict
+        return frames
+
+
+@dataclass(eq=False)
+class Run:
+    """A propagation under way.
+
+    Attributes
+    ----------
+    target : LabelsTarget
+        Where the results go.
+    prompts : PromptSet
+        What they come from.
+    replace : bool
+        As asked.
+    pace : Pace
+    kept : set of int
+        Frames that were not written, since a person had painted on them.
+    verdicts : VerdictBook
+        Of this run alone.
+    """
+
+    target: LabelsTarget
+    prompts: PromptSet
+    replace: bool
+    pace: Pace
+    kept: set[int] = field(default_factory=set)
+    verdicts: VerdictBook = field(default_factory=VerdictBook)
+
+    def take(self, result: FrameResult) -> None:
+        """Write a result and count it."""
+        object_ids = self.prompts.object_ids
+        if not self.target.write(result, object_ids, replace=self.replace):
+            self.kept.add(result.frame)
+        self.verdicts.note(result)
+        self.pace.step()
+
+    def summary(self, *, was_stopped: bool) -> str:
+        """Say in one line what came of it."""
+        frames = self.verdicts.frames_of(self.prompts.object_ids)
+        counts = Counter(frames.values())
+        start = "Stopped; done so far:" if was_stopped else "Done:"
+        parts = [f"{start} {_count(len(frames), 'frame')}"]
+        if counts[Verdict.DOUBTFUL]:
+            parts.append(f"{counts[Verdict.DOUBTFUL]} doubtful")
+        if self.kept:
+            parts.append(
+                f"{len(self.kept)} kept as you painted them (tick Replace to overwrite)"
+            )
+        return ", ".join(parts) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

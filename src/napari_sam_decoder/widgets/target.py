@@ -1,0 +1,122 @@
+"""The Labels layer that results go to, and what in it must not be lost."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.widgets.layers import write_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from napari.layers import Labels
+
+    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.widgets.layers import MovieView
+
+__all__ = ["LabelsTarget"]
+
+
+class LabelsTarget:
+    """A Labels layer, the ids that others put there and the frames painted by hand.
+
+    Parameters
+    ----------
+    layer : Labels
+        Of the movie's shape.
+    view : MovieView
+        The movie.
+    foreign_ids : collection of int, optional
+        Ids that were there before; None while they are not known yet.
+    """
+
+    def __init__(
+        self,
+        layer: Labels,
+        view: MovieView,
+        foreign_ids: Collection[int] | None = None,
+    ) -> None:
+        self.layer = layer
+        self.view = view
+        self.foreign_ids = None if foreign_ids is None else frozenset(foreign_ids)
+        self._painted: set[tuple[int, ...]] = set()
+        layer.events.paint.connect(self._note_painting)
+
+    def close(self) -> None:
+        """Let go of the layer."""
+        self.layer.events.paint.disconnect(self._note_painting)
+
+    def own(self, object_ids: Collection[int]) -> None:
+        """Count objects as made here, so that they may be made again."""
+        self.foreign_ids = (self.foreign_ids or frozenset()) - frozenset(object_ids)
+
+    def require_free(self, object_ids: Collection[int]) -> None:
+        """Refuse to write objects whose ids others use.
+
+        Raises
+        ------
+        LabelsError
+            If the layer held one of the ids before.
+        """
+        taken = sorted((self.foreign_ids or frozenset()) & frozenset(object_ids))
+        if taken:
+            raise LabelsError(
+                f"{self.layer.name!r} holds object {', '.join(map(str, taken))} "
+                "already: choose a new Labels layer, or tick 'Replace' to overwrite"
+            )
+
+    def write(
+        self, result: FrameResult, object_ids: Collection[int], *, replace: bool
+    ) -> bool:
+        """Put a result into the layer's data, unless a person painted on the frame.
+
+        Parameters
+        ----------
+        result : FrameResult
+            Of the movie.
+        object_ids : collection of int
+            The objects of the run.
+        replace : bool
+            Whether it may overwrite other objects and what was painted.
+
+        Returns
+        -------
+        bool
+            Whether it was written.
+        """
+        place = self._place(result.frame)
+        if replace:
+            self._painted.discard(place)
+        elif place in self._painted:
+            return False
+        write_frame(
+            self.view,
+            self.layer,
+            result.frame,
+            result.labels,
+            object_ids,
+            replace=replace,
+        )
+        return True
+
+    def _place(self, frame: int) -> tuple[int, ...]:
+        origin = self.view.origin(frame)
+        return tuple(origin[axis] for axis in self.view.sliced_axes)
+
+    def _note_painting(self, event: Any) -> None:
+        for atom in event.value:
+            # napari 0.9 keeps a stroke as a box of slices, before as arrays of indices.
+            index = getattr(atom, "slice_key", None) or atom[0]
+            self._painted |= set(
+                product(*(_places(index[axis]) for axis in self.view.sliced_axes))
+            )
+
+
+def _places(index: Any) -> set[int]:
+    if isinstance(index, slice):
+        return set(range(index.start, index.stop))
+    return {int(place) for place in np.unique(index)}

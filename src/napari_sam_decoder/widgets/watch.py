@@ -1,0 +1,118 @@
+"""What happens in the viewer, told to the workbench."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Points
+
+from napari_sam_decoder.widgets.layers import slider_point
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["ViewerWatch"]
+
+
+class ViewerWatch:
+    """Listens to sliders and layer list for as long as it is not closed.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Is told of what matters to it.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._layer: Image | None = None
+        viewer = bench.viewer
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.events.reordered.connect(self._on_changed)
+        viewer.layers.selection.events.active.connect(self._on_selected)
+        viewer.dims.events.point.connect(self._on_slider_moved)
+        for layer in viewer.layers:
+            layer.events.name.connect(self._on_changed)
+
+    def close(self) -> None:
+        """Listen no more."""
+        viewer = self._bench.viewer
+        viewer.layers.events.inserted.disconnect(self._on_inserted)
+        viewer.layers.events.removed.disconnect(self._on_removed)
+        viewer.layers.events.reordered.disconnect(self._on_changed)
+        viewer.layers.selection.events.active.disconnect(self._on_selected)
+        viewer.dims.events.point.disconnect(self._on_slider_moved)
+        for layer in viewer.layers:
+            layer.events.name.disconnect(self._on_changed)
+        self.follow_pixels(None)
+
+    def follow_pixels(self, layer: Image | None) -> None:
+        """Listen to the pixels of a layer being replaced, and to no other's."""
+        if self._layer is not None:
+            self._layer.events.data.disconnect(self._on_pixels_replaced)
+        self._layer = layer
+        if layer is not None:
+            layer.events.data.connect(self._on_pixels_replaced)
+
+    def _on_changed(self, _: Any) -> None:
+        self._bench.changed.emit()
+
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.name.connect(self._on_changed)
+        self._bench.changed.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        layer: Layer = event.value
+        layer.events.name.disconnect(self._on_changed)
+        if layer is self._bench.labels:
+            self._lose_labels(layer)
+        if layer is self._layer:
+            self._bench.choose_movie(None)
+        elif isinstance(layer, Points):
+            self._bench.drop_points(layer)
+        self._bench.changed.emit()
+
+    def _lose_labels(self, layer: Layer) -> None:
+        conductor = self._bench.conductor
+        was_running = conductor.is_running
+        conductor.stop()
+        self._bench.choose_labels(None)
+        if was_running:
+            conductor.outcome = (
+                f"Stopped, since {layer.name!r} was removed; run again for a new one."
+            )
+
+    def _on_selected(self, event: Any) -> None:
+        """Work on what is clicked in the layer list."""
+        objects = self._bench.objects
+        is_current = objects.current is not None and (
+            objects.current.layer is event.value
+        )
+        if event.value in objects and not is_current:
+            for listed in objects.reading.objects:
+                if listed.layer is event.value:
+                    objects.current_id = listed.object_id
+                    self._bench.changed.emit()
+                    return
+
+    def _on_pixels_replaced(self, _: Any) -> None:
+        if self._bench.movie is not None:
+            self._bench.choose_movie(self._layer, self._bench.movie.axis)
+
+    def _on_slider_moved(self, _: Any) -> None:
+        movie = self._bench.movie
+        if movie is None or movie.layer not in self._bench.viewer.layers:
+            # The sliders go before the layer does when the last layer is removed.
+            return
+        view = self._bench.view_of(movie.layer, movie.axis)
+        if not view.is_same_as(movie):
+            # Of four axes, one that is not followed was moved: another movie.
+            self._bench.take(view)
+            return
+        frame = view.frame_at(slider_point(view.layer, self._bench.viewer.dims))
+        if frame != self._bench.frame:
+            self._bench.conductor.set_frame(frame)
+            self._bench.show_previews()

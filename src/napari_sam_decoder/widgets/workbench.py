@@ -1,0 +1,297 @@
+"""Everything that a person or a script can do with the dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.propagation import Direction
+from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.desk import Desk
+from napari_sam_decoder.widgets.layers import (
+    new_points_layer,
+    pick_hypothesis,
+    set_sign,
+)
+from napari_sam_decoder.widgets.runs import RunRequest
+from napari_sam_decoder.widgets.waiting import wait_until
+from napari_sam_decoder.widgets.watch import ViewerWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Points
+
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.options import ModelOptions
+
+__all__ = ["Workbench"]
+
+
+class Workbench(Desk):
+    """What the dock does, for its controls and for scripts; knows no widget.
+
+    Methods raise a `SamDecoderError` where a person would see a notification. Work in
+    the background goes on after they return, see `wait`.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Whose layers are worked on.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__(viewer)
+        self._watch = ViewerWatch(self)
+
+    def close(self) -> None:
+        """Stop all work and give back events and layers; of no more use then."""
+        self._watch.close()
+        super().close()
+
+    def take(self, view: MovieView | None) -> None:
+        """Take another movie, and follow its pixels."""
+        self._watch.follow_pixels(None if view is None else view.layer)
+        super().take(view)
+
+    def choose_movie(self, layer: Image | None, axis: int | None = None) -> None:
+        """Work on an image layer, or on none.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image, optional
+            A movie, a volume or a picture.
+        axis : int, optional
+            Axis of the layer's data along which objects are followed; by default time,
+            else depth, else the first.
+
+        Raises
+        ------
+        MovieError
+            If the layer cannot be read as a movie.
+        """
+        view = None if layer is None else self.view_of(layer, axis)
+        self.conductor.stop()
+        self.take(view)
+        self.conductor.outcome = ""
+
+    def configure(self, options: ModelOptions) -> None:
+        """Use another model, device, contrast or cache from now on.
+
+        Parameters
+        ----------
+        options : ModelOptions
+            All of them.
+        """
+        self.conductor.set_options(options)
+
+    def new_object(self, name: str | None = None) -> Points:
+        """Add a Points layer for one more object, and let clicks go to it.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the layer.
+
+        Returns
+        -------
+        napari.layers.Points
+            For points at (frame, row, column), in the image's data pixels.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        """
+        movie = self.require_movie()
+        object_id = self._next_id()
+        colour = object_colour(object_id)
+        layer = new_points_layer(
+            movie, object_id, colour, name or f"object {object_id}"
+        )
+        self.objects.use(layer, object_id)
+        self.viewer.add_layer(layer)
+        self.read()
+        self.select_object(object_id)
+        return layer
+
+    def use_points(self, layer: Points) -> None:
+        """Count the points of an existing layer as prompts.
+
+        Parameters
+        ----------
+        layer : napari.layers.Points
+            Its features ``label`` (positive or negative) and ``object_id`` are used
+            where they are there; else its points are positive and one object.
+        """
+        if layer not in self.objects:
+            self.objects.use(layer, self._next_id())
+            self.read()
+
+    def drop_points(self, layer: Points) -> None:
+        """Count the points of a layer no more."""
+        if layer in self.objects:
+            self.objects.drop(layer)
+            self.read()
+
+    def select_object(self, object_id: int) -> None:
+        """Let clicks, signs and hypotheses go to an object.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        self._let_clicks_go_to(self.objects.select(object_id).layer)
+
+    def set_sign(self, is_positive: bool) -> None:
+        """Let the next clicks say where the object is, or where it is not.
+
+        Parameters
+        ----------
+        is_positive : bool
+            False for points beside the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no object yet.
+        """
+        layer = self.require_object().layer
+        set_sign(layer, is_positive)
+        self._let_clicks_go_to(layer)
+
+    def choose_hypothesis(self, number: int | None) -> None:
+        """Pick what the selected object is on the current frame.
+
+        Parameters
+        ----------
+        number : {1, 2, 3} or None
+            None lets the best one be chosen.
+
+        Raises
+        ------
+        PromptError
+            If the current object has no point on the frame.
+        """
+        listed = self.require_object()
+        if self.current_prompt is None:
+            raise PromptError(
+                f"{listed.name!r} has no point on frame {self.frame}: click it first"
+            )
+        for layer in self.objects.layers:
+            own_id = self.objects.own_id(layer)
+            place = (listed.object_id, self.frame, own_id)
+            pick_hypothesis(self.require_movie(), layer, *place, number)
+        self.read()
+
+    def choose_labels(self, layer: Labels | None, *, is_own: bool = False) -> None:
+        """Let results go to a Labels layer that is there, or to a new one.
+
+        Parameters
+        ----------
+        layer : napari.layers.Labels, optional
+            Of the image's shape; None for a new one.
+        is_own : bool, default False
+            Whether the ids in it are those of the objects here, which a run may
+            overwrite. Otherwise an id that it holds is refused.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        LabelsError
+            If the layer does not fit the movie.
+        """
+        self.require_movie()
+        if layer is None:
+            self.conductor.recorder.release()
+        else:
+            self.conductor.choose_labels(layer, is_own=is_own)
+        self.conductor.previews.unsettle()
+        self.show_previews()
+        self.changed.emit()
+
+    def embed(self) -> None:
+        """Embed all frames in the background, those around the current one first."""
+        self.require_movie()
+        self.conductor.embed()
+
+    def stop_embedding(self) -> None:
+        """Embed no more ahead of time; what is embedded stays."""
+        self.conductor.stop_embedding()
+
+    def propagate(
+        self,
+        direction: str = "both",
+        *,
+        frames: range | None = None,
+        objects: Collection[int] | None = None,
+        replace: bool = False,
+    ) -> None:
+        """Carry objects from their points through the movie, in the background.
+
+        Parameters
+        ----------
+        direction : {"both", "forward", "backward"}
+            Towards later frames, earlier ones, or both.
+        frames : range, optional
+            The frames to label, all by default.
+        objects : collection of int, optional
+            All by default.
+        replace : bool, default False
+            Whether it may overwrite other objects, and frames painted by hand.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        OptionError
+            If there is no such direction.
+        """
+        self.require_movie()
+        chosen = None if objects is None else tuple(objects)
+        request = RunRequest(Direction.of(direction), frames, chosen, replace)
+        # Points that were added a moment ago count.
+        self.read()
+        self.conductor.propagate(request)
+
+    def stop(self) -> None:
+        """Stop the run; frames that are done stay."""
+        self.conductor.stop()
+
+    def wait(self, timeout: float = 600) -> None:
+        """Keep the window alive until runs and previews are done.
+
+        Parameters
+        ----------
+        timeout : float, default 600
+            Seconds.
+
+        Raises
+        ------
+        TimeoutError
+            If they are not done by then.
+        SamDecoderError
+            What went wrong in the background meanwhile.
+        """
+        is_done = wait_until(lambda: self.is_idle, timeout)
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+        if not is_done:
+            raise TimeoutError(f"not done after {timeout:g} seconds")
+
+    def _next_id(self) -> int:
+        return self.objects.next_id(self.conductor.recorder.taken_ids)
+
+    def _let_clicks_go_to(self, layer: Points) -> None:
+        self.viewer.layers.selection.active = layer
+        layer.mode = "add"
+        self.changed.emit()
