@@ -59,6 +59,16 @@ def test_other_objects_give_way_when_told():
     np.testing.assert_array_equal(merged, [[5, 1, 0, 1, 0]])
 
 
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [({1, 5}, [0, 0, 0, 3, 9]), ((3, 4, 5, 5), [0, 0, 1, 0, 9]), ((), [5, 5, 1, 3, 9])],
+)
+def test_only_the_given_objects_give_up_their_pixels(ids, expected):
+    existing = np.array([[5, 5, 1, 3, 9]], np.uint8)
+    merged = merge_labels(existing, np.zeros_like(existing), ids)
+    np.testing.assert_array_equal(merged, [expected])
+
+
 def test_what_was_there_is_not_changed_in_place():
     before = EXISTING.copy()
     merge_labels(EXISTING, NEW, {1}, replace=True)

@@ -92,9 +92,19 @@ def merge_labels(
             f"existing labels of shape {existing.shape} do not fit frames of shape "
             f"{new.shape}; choose labels of the same movie or a new target"
         )
-    wide_enough = np.promote_types(existing.dtype, label_dtype(int(new.max())))
-    merged = existing.astype(wide_enough if new.max() else existing.dtype)
-    merged[np.isin(merged, list(object_ids))] = 0
+    highest = int(new.max())
+    wide_enough = np.promote_types(existing.dtype, label_dtype(highest))
+    merged = existing.astype(wide_enough if highest else existing.dtype)
+    np.copyto(merged, 0, where=_is_any_of(merged, object_ids))
     written = (new > 0) if replace else (new > 0) & (merged == 0)
-    merged[written] = new[written]
+    # The type was chosen to hold every new label.
+    np.copyto(merged, new, where=written, casting="unsafe")
     return merged
+
+
+def _is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
+    """Find the pixels of some objects, fast where their ids have no gap."""
+    lowest, highest = min(object_ids, default=1), max(object_ids, default=0)
+    if highest - lowest + 1 == len(set(object_ids)):
+        return (lowest <= labels) & (labels <= highest)
+    return np.isin(labels, list(object_ids))

@@ -30,14 +30,17 @@ def test_as_napari_saves_it(tmp_path: Path) -> None:
         "index,axis-0,axis-1,axis-2,label,object_id,hypothesis\n"
         "0.0,3.0,10.5,20.25,1.0,1.0,\n"
         "1.0,2.7,11.0,21.0,0.0,2.0,3.0\n"
-        "2.0,0.2,1,2,nan,7,nan\n",
+        "2.0,0.2,1,2,nan,7,nan\n"
+        "3.0,0.0,1,2,positive,7,0\n",
     )
 
-    np.testing.assert_array_equal(table.frames, [3, 3, 0])
-    np.testing.assert_array_equal(table.positions, [[10.5, 20.25], [11, 21], [1, 2]])
-    np.testing.assert_array_equal(table.labels, [True, False, True])
-    np.testing.assert_array_equal(table.object_ids, [1, 2, 7])
-    np.testing.assert_array_equal(table.hypotheses, [0, 3, 0])
+    np.testing.assert_array_equal(table.frames, [3, 3, 0, 0])
+    np.testing.assert_array_equal(
+        table.positions, table.positions, [[10.5, 20.25], [11, 21], [1, 2], [1, 2]]
+    )
+    np.testing.assert_array_equal(table.labels, [True, False, True, True])
+    np.testing.assert_array_equal(table.object_ids, [1, 2, 7, 7])
+    np.testing.assert_array_equal(table.hypotheses, [0, 3, 0, 0])
     kinds = [array.dtype.kind for array in vars(table).values()]
     assert kinds == ["i", "f", "b", "i", "i"]
 
@@ -129,8 +132,8 @@ def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:
         ("0,1,2,1,cell,", r"line 3: object_id .*not 'cell'"),
         ("0,1,2,1,nan,", r"line 3: object_id .*not 'nan'"),
         ("0,1,2,1,inf,", r"line 3: object_id .*not 'inf'"),
-        ("0,1,2,1,1,0", r"line 3: hypothesis must be a whole number from 1, not '0'"),
-        ("0,1,2,1,1,4", r"line 3: hypothesis must be 1, 2, 3 or empty, not 4"),
+        ("0,1,2,1,1,4", r"line 3: hypothesis must be 1, 2 or 3, or 0 or empty.* not 4"),
+        ("0,1,2,1,1,-1", r"line 3: hypothesis must be a whole number from 1, not '-1'"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:

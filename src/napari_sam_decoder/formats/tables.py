@@ -22,6 +22,7 @@ __all__ = ["PointsTable", "is_blank", "parse_label", "read_points"]
 FEATURES = ("label", "object_id", "hypothesis")
 KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
 POSITIVE = ("1", "1.0", "true", "positive", "foreground")
+NOT_PICKED = ("0", "0.0")
 NEGATIVE = ("0", "0.0", "false", "negative", "background")
 # What napari writes, and what it holds, where a feature is not set on some points.
 NOT_SET = ("nan", "", "none", "<na>")
@@ -115,12 +116,14 @@ class _Row:
         return label
 
     def _hypothesis(self) -> int:
-        if is_blank(self.cells.get("hypothesis", "")):
+        text = self.cells.get("hypothesis", "")
+        if is_blank(text) or text in NOT_PICKED:
             return 0
         value = self._whole("hypothesis", default="")
         if value > 3:
             raise PromptError(
-                f"{self.place}: hypothesis must be 1, 2, 3 or empty, not {value}"
+                f"{self.place}: hypothesis must be 1, 2 or 3, or 0 or empty for the "
+                f"best one, not {value}"
             )
         return value
 
@@ -163,7 +166,7 @@ def read_points(path: str | Path) -> PointsTable:
         Its first line names the columns. ``axis-0``, ``axis-1`` and ``axis-2`` are
         frame, row and column; with only the first two of them, they are row and column
         of a single picture. Optional: ``index`` (not used), ``label`` (positive if
-        absent), ``object_id`` (1 if absent) and ``hypothesis`` (1 to 3 or empty).
+        absent), ``object_id`` (1 if absent) and ``hypothesis`` (1 to 3, or 0 or empty).
 
     Returns
     -------

@@ -46,27 +46,29 @@ class Conductor(QObject):
     ----------
     viewer : ViewerModel
         Where results are shown.
+    parent : QObject
+        Takes it along when it is deleted.
     """
 
     changed = Signal()
     previewed = Signal()
     failed = Signal(object)
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__()
+    def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
+        super().__init__(parent)
         self.movie: MovieView | None = None
         self.frame = 0
         self.prompts = PromptSet()
         self.options = ModelOptions()
         self.embedded: set[int] = set()
         self.previews = PreviewBook()
-        self.recorder = Recorder(viewer)
+        self.recorder = Recorder(viewer, self)
         self.outcome = ""
         self._session: Session | None = None
         self._opening: Opening | None = None
         self._wants_embedding: bool | None = None
         self._wanted_run: RunRequest | None = None
-        self._engine = Engine()
+        self._engine = Engine(self)
         self._engine.opened.connect(self._on_opened)
         self._engine.embedded.connect(self._on_embedded)
         self._engine.previewed.connect(self._on_previewed)
@@ -136,6 +138,8 @@ class Conductor(QObject):
 
     def set_prompts(self, prompts: PromptSet) -> None:
         """Take prompts as they are now; the first ones start the embedding."""
+        if list(prompts) != list(self.prompts):
+            self.outcome = ""
         self.prompts = prompts
         if len(prompts) and self._wants_embedding is None:
             self._wants_embedding = True

@@ -39,9 +39,10 @@ class Desk(QObject):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.viewer = viewer
-        self.conductor = Conductor(viewer)
+        self.conductor = Conductor(viewer, self)
         self.objects = ObjectBook(self._read_soon)
         self.failure: Exception | None = None
+        self.is_closed = False
         self._overlay = PreviewOverlay(viewer)
         # Dragging a point changes it many times a second; one reading is enough.
         self._reading = QTimer(self)
@@ -54,10 +55,11 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Stop all work and let go of the layers."""
+        self.is_closed = True
         self._reading.stop()
         self.conductor.close()
         self.objects.close()
-        self._overlay.clear()
+        self._overlay.remove()
 
     @property
     def movie(self) -> MovieView | None:
@@ -107,9 +109,10 @@ class Desk(QObject):
 
     def take(self, view: MovieView | None) -> None:
         """Take another movie, or another plane of the same one."""
-        self._overlay.clear()
         self.conductor.set_movie(view)
-        if view is not None:
+        if view is None:
+            self._overlay.remove()
+        else:
             point = slider_point(view.layer, self.viewer.dims)
             self.conductor.frame = view.frame_at(point)
         self.read()
@@ -118,10 +121,8 @@ class Desk(QObject):
         """Draw what the prompts of the current frame would give."""
         movie, conductor = self.movie, self.conductor
         masks = conductor.previews.masks(conductor.prompts_here)
-        if movie is not None and masks:
+        if movie is not None:
             self._overlay.show(movie, self.frame, masks)
-        else:
-            self._overlay.clear()
 
     def _read_soon(self) -> None:
         self._reading.start()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Points
 from napari.utils.notifications import notification_manager, show_error
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -26,7 +27,7 @@ from napari_sam_decoder.widgets.status import describe
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import napari
 
@@ -52,11 +53,13 @@ class SamDecoderDock(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        self.workbench = Workbench(napari_viewer)
-        self._is_closed = False
+        self.workbench = Workbench(_unwrapped(napari_viewer))
         self._lay_out()
         self._connect()
-        self._keys = self._bound_keys()
+        keys = self._bound_keys()
+        # Where the whole window is closed, this widget is gone when it hears of it.
+        self._shut_down = partial(_shut_down, self.workbench, tuple(keys))
+        self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
         self._refresh_timer.setInterval(REFRESH_MS)
@@ -78,22 +81,14 @@ class SamDecoderDock(QWidget):
         for part in (self._movie, self._objects, self._frame, self._run):
             part.show_state(bench)
 
-    def shut_down(self) -> None:
-        """Stop all work and give back events and keys; of no more use then."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._refresh_timer.stop()
-            release_keys(self.workbench.viewer, self._keys)
-            self.workbench.close()
-
     def event(self, event: QEvent) -> bool:
         """Shut down when napari takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.shut_down()
+            self._shut_down()
         return bool(super().event(event))
 
     def _refresh_soon(self) -> None:
-        if not self._is_closed and not self._refresh_timer.isActive():
+        if not self._refresh_timer.isActive():
             self._refresh_timer.start()
 
     def _offer_a_movie(self) -> None:
@@ -215,6 +210,19 @@ class SamDecoderDock(QWidget):
             objects=(current,) if is_alone else None,
             replace=self._run.replace.isChecked(),
         )
+
+
+def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:
+    """Return the viewer itself: of napari's proxy for plugins, no layer is itself."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def _shut_down(bench: Workbench, keys: Sequence[str], _: object = None) -> None:
+    """Stop all work and give back events and keys."""
+    # At exit Qt may have deleted the workbench already.
+    if isalive(bench) and not bench.is_closed:
+        release_keys(bench.viewer, keys)
+        bench.close()
 
 
 def _tell(error: Exception) -> None:

@@ -34,6 +34,11 @@ class Engine(QObject):
 
     Opening, previews and looks at label layers take turns on the quick lane, embedding
     and propagation on the long one. All signals arrive in the GUI thread.
+
+    Parameters
+    ----------
+    parent : QObject
+        Takes it along when it is deleted.
     """
 
     opened = Signal(object)
@@ -43,8 +48,8 @@ class Engine(QObject):
     propagated = Signal(object)
     ended = Signal(str, object)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
         self._quick, self._long = Lane(), Lane()
         self._shelf = ModelShelf()
         self._jobs: dict[str, Job] = {}

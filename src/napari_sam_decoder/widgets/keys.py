@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from napari.components import ViewerModel
 
@@ -26,7 +26,7 @@ def bind_keys(viewer: ViewerModel, actions: Mapping[str, Callable[[], None]]) ->
         viewer.bind_key(key, lambda _viewer, action=action: action(), overwrite=True)
 
 
-def release_keys(viewer: ViewerModel, keys: Mapping[str, Callable[[], None]]) -> None:
+def release_keys(viewer: ViewerModel, keys: Iterable[str]) -> None:
     """Give back what `bind_keys` took."""
     for key in keys:
         viewer.bind_key(key, None)

@@ -1,4 +1,4 @@
-"""Open napari with the files that the demo left in a folder.
+"""Open napari with the dock and the files that the demo left in a folder.
 
 The command line starts this as a module in a new process, since it never imports
 napari itself: ``python -m napari_sam_decoder.widgets.launch FOLDER``.
@@ -15,11 +15,16 @@ import numpy as np
 
 from napari_sam_decoder.formats import open_labels, open_movie, read_points
 from napari_sam_decoder.jobs import DemoFiles
+from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.dock import SamDecoderDock
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Points
 
-__all__ = ["main", "show_demo"]
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["main", "open_in_dock", "show_demo"]
 
 
 def show_demo(viewer: ViewerModel, files: DemoFiles) -> None:
@@ -37,11 +42,26 @@ def show_demo(viewer: ViewerModel, files: DemoFiles) -> None:
     viewer.add_image(np.asarray(movie.data[:]), name="movie", rgb=is_rgb)
     truth = _all_frames(files.truth)
     viewer.add_labels(truth, name="truth", visible=False)
-    labels = viewer.add_labels(_all_frames(files.labels), name="labels")
-    labels.contour = 2
+    viewer.add_labels(_all_frames(files.labels), name="labels")
     _add_clicks(viewer, files.points)
     viewer.dims.set_point(0, 0)
     viewer.dims.axis_labels = ("t", "y", "x")
+
+
+def open_in_dock(bench: Workbench) -> None:
+    """Let a dock go on where the demo has stopped.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Of a viewer with the layers of `show_demo`.
+    """
+    layers = bench.viewer.layers
+    bench.choose_movie(layers["movie"])
+    bench.choose_labels(layers["labels"], is_own=True)
+    clicks: Points = layers["clicks"]
+    bench.use_points(clicks)
+    layers.selection.active = clicks
 
 
 def _all_frames(path: Path) -> np.ndarray:
@@ -51,12 +71,14 @@ def _all_frames(path: Path) -> np.ndarray:
 
 def _add_clicks(viewer: ViewerModel, path: Path) -> None:
     table = read_points(path)
+    colours = [object_colour(int(object_id)) for object_id in table.object_ids]
+    words = ["positive" if is_positive else "negative" for is_positive in table.labels]
     viewer.add_points(
         np.column_stack([table.frames, table.positions]),
         name="clicks",
-        features={"label": table.labels, "object_id": table.object_ids},
-        face_color="white",
-        border_color="black",
+        features={"label": words, "object_id": table.object_ids},
+        face_color=np.array(colours),
+        border_color="white",
         size=9,
     )
 
@@ -65,6 +87,9 @@ def main() -> None:
     """Open a window with the demo in the folder named on the command line."""
     viewer = napari.Viewer(title="napari-sam-decoder demo")
     show_demo(viewer, DemoFiles(Path(sys.argv[1])))
+    dock = SamDecoderDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Segment through a movie")
+    open_in_dock(dock.workbench)
     napari.run()
 
 

@@ -22,7 +22,10 @@ PREVIEW_NAME = "SAM preview"
 
 
 class PreviewOverlay:
-    """A Labels layer of one frame, there only while there is something to show.
+    """A Labels layer of one frame, made when there is something to show.
+
+    It stays when there is nothing, without content: napari collects all garbage
+    whenever a layer is removed, which would stop the window for a moment.
 
     Parameters
     ----------
@@ -33,7 +36,9 @@ class PreviewOverlay:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._view: MovieView | None = None
-        self.layer: Labels | None = None
+        self._frame = 0
+        self._masks: Mapping[int, np.ndarray] = {}
+        self._layer: Labels | None = None
 
     def show(
         self, view: MovieView, frame: int, masks: Mapping[int, np.ndarray]
@@ -47,28 +52,49 @@ class PreviewOverlay:
         frame : int
             Where to show them.
         masks : mapping of object id to (Y, X) array of bool
-            Where they overlap, the last is shown.
+            Where they overlap, the last is shown; without any, the layer is emptied.
         """
+        if self._shows(view, frame, masks):
+            return
         labels = np.zeros(view.frame_shape, np.uint32)
         for object_id, mask in masks.items():
             labels[mask] = object_id
         show_preview(view, self._layer_for(view), frame, labels)
+        self._frame, self._masks = frame, dict(masks)
 
-    def clear(self) -> None:
+    def remove(self) -> None:
         """Take the layer away, if the user has not done so."""
-        layer, self.layer, self._view = self.layer, None, None
+        layer, self._layer = self._layer, None
+        self._masks = {}
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
+    def _shows(
+        self, view: MovieView, frame: int, masks: Mapping[int, np.ndarray]
+    ) -> bool:
+        """Whether drawing would change nothing, for a repaint costs 60 ms."""
+        if self._layer is None or self._layer not in self._viewer.layers:
+            return not masks
+        if frame != self._frame or self._view is None or view.layer != self._view.layer:
+            # What lies on another frame is not seen on this one.
+            return not masks
+        is_same_mask = (
+            self._masks.get(object_id) is mask for object_id, mask in masks.items()
+        )
+        return len(masks) == len(self._masks) and all(is_same_mask)
+
     def _layer_for(self, view: MovieView) -> Labels:
-        is_there = self.layer is not None and self.layer in self._viewer.layers
-        if is_there and self._view is not None and view.is_same_as(self._view):
-            return self.layer
-        self.clear()
-        self.layer = preview_layer(view, PREVIEW_NAME)
-        self._view = view
-        add_quietly(self._viewer, self.layer, above=view.layer)
-        return self.layer
+        is_there = self._layer is not None and self._layer in self._viewer.layers
+        if is_there and self._view is not None and _is_same_image(view, self._view):
+            return self._layer
+        self.remove()
+        self._layer, self._view = preview_layer(view, PREVIEW_NAME), view
+        add_quietly(self._viewer, self._layer, above=view.layer)
+        return self._layer
+
+
+def _is_same_image(view: MovieView, other: MovieView) -> bool:
+    return view.layer is other.layer and view.axis == other.axis
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:

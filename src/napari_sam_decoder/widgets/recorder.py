@@ -36,10 +36,12 @@ class Recorder(QObject):
     ----------
     viewer : ViewerModel
         Where new Labels layers are added.
+    parent : QObject
+        Takes it along when it is deleted.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__()
+    def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
+        super().__init__(parent)
         self._viewer = viewer
         self.target: LabelsTarget | None = None
         self.run: Run | None = None

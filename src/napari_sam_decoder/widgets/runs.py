@@ -120,7 +120,8 @@ class Run:
             parts.append(f"{counts[Verdict.DOUBTFUL]} doubtful")
         if self.kept:
             parts.append(
-                f"{len(self.kept)} kept as you painted them (tick Replace to overwrite)"
+                f"{len(self.kept)} kept as you painted them (tick 'replace what is "
+                "there' to overwrite)"
             )
         return ", ".join(parts) + "."
 

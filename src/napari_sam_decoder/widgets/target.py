@@ -66,7 +66,7 @@ class LabelsTarget:
         if taken:
             raise LabelsError(
                 f"{self.layer.name!r} holds object {', '.join(map(str, taken))} "
-                "already: choose a new Labels layer, or tick 'Replace' to overwrite"
+                "already: choose a new Labels layer, or tick 'replace what is there'"
             )
 
     def write(

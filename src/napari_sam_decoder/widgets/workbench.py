@@ -12,6 +12,7 @@ from napari_sam_decoder.widgets.layers import (
     new_points_layer,
     pick_hypothesis,
     set_sign,
+    show_frames,
 )
 from napari_sam_decoder.widgets.runs import RunRequest
 from napari_sam_decoder.widgets.waiting import wait_until
@@ -73,6 +74,8 @@ class Workbench(Desk):
         """
         view = None if layer is None else self.view_of(layer, axis)
         self.conductor.stop()
+        if view is not None:
+            show_frames(view, self.viewer.dims)
         self.take(view)
         self.conductor.outcome = ""
 

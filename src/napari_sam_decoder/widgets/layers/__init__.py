@@ -21,7 +21,11 @@ from napari_sam_decoder.widgets.layers.points import (
     read_points_layers,
 )
 from napari_sam_decoder.widgets.layers.preview import preview_layer, show_preview
-from napari_sam_decoder.widgets.layers.sliders import go_to_frame, slider_point
+from napari_sam_decoder.widgets.layers.sliders import (
+    go_to_frame,
+    show_frames,
+    slider_point,
+)
 from napari_sam_decoder.widgets.layers.targets import (
     check_target,
     foreign_ids,
@@ -46,6 +50,7 @@ __all__ = [
     "preview_layer",
     "read_points_layers",
     "set_sign",
+    "show_frames",
     "show_preview",
     "sign_of_next",
     "slider_point",

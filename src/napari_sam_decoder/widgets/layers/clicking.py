@@ -71,7 +71,6 @@ def new_points_layer(
         border_color_cycle=list(BORDER_COLOURS),
         border_width=BORDER_WIDTH,
         size=max(1.0, RELATIVE_SIZE * max(view.frame_shape)),
-        out_of_slice_display=False,
         **placement(view.layer),
     )
 
@@ -174,4 +173,7 @@ def _set_column(layer: Points, name: str, values: Any, default: Any) -> None:
 
 
 def _set_default(layer: Points, name: str, value: Any) -> None:
+    if layer.feature_defaults[name].iloc[0] == value:
+        # Setting it draws the layer again.
+        return
     layer.feature_defaults = layer.feature_defaults.assign(**{name: [value]})

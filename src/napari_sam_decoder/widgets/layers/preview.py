@@ -58,8 +58,17 @@ def show_preview(
     labels : (Y, X) array of int
         Of the size of a frame.
     """
-    layer.data = _as_slab(view, labels)
-    layer.affine = _placed_at(view, frame)
+    affine = _placed_at(view, frame)
+    # Each of these makes a viewer lay out all of its layers anew, which takes several
+    # times as long as drawing.
+    if not np.array_equal(affine, layer.affine.affine_matrix):
+        layer.affine = affine
+    slab = _as_slab(view, labels)
+    if slab.shape != layer.data.shape or slab.dtype != layer.data.dtype:
+        layer.data = slab.copy()
+        return
+    layer.data[...] = slab
+    layer.refresh()
 
 
 def _as_slab(view: MovieView, labels: np.ndarray) -> np.ndarray:

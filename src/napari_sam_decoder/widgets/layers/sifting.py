@@ -21,6 +21,7 @@ __all__ = ["Click", "SiftedLayer", "is_on_frame", "sift"]
 
 # Positions further than this from a frame were hardly meant for it.
 FAR_FROM_FRAME = 0.25
+FAR_OUTSIDE = 2**31
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ class _Placed:
     @property
     def frames(self) -> np.ndarray:
         """The nearest frame of each point, maybe outside the movie."""
-        frames: np.ndarray = np.rint(self.depths).astype(np.int64)
+        # Far outside is as good as outside, and fits an integer.
+        depths = np.clip(self.depths, -1, FAR_OUTSIDE)
+        frames: np.ndarray = np.rint(depths).astype(np.int64)
         return frames
 
 
@@ -250,7 +253,7 @@ def _clicks(
 ) -> Iterator[Click]:
     for row in rows:
         yield Click(
-            # Usable points have an id; the checker cannot know.
+            # Usable points have an id; the type checker cannot know.
             object_id=features.object_ids[row] or 0,
             frame=int(placed.frames[row]),
             position=(float(placed.positions[row, 0]), float(placed.positions[row, 1])),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.widgets.layers.view import MovieView
 
-__all__ = ["go_to_frame", "slider_point"]
+__all__ = ["go_to_frame", "show_frames", "slider_point"]
 
 
 def slider_point(layer: Layer, dims: Dims) -> tuple[float, ...]:
@@ -55,6 +55,22 @@ def go_to_frame(view: MovieView, dims: Dims, frame: int) -> None:
     factors = _factors(view.layer, dims)[axes]
     offset = dims.ndim - view.layer.ndim
     dims.set_point([axis + offset for axis in axes], (world / factors).tolist())
+
+
+def show_frames(view: MovieView, dims: Dims) -> None:
+    """Turn a viewer of slices so that each of them is a frame of the movie.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    dims : napari.components.Dims
+        Left alone where it shows rows and columns already.
+    """
+    offset = dims.ndim - view.layer.ndim
+    shown = tuple(axis + offset for axis in view.frame_axes)
+    if dims.ndisplay == 2 and set(dims.displayed) != set(shown):
+        dims.order = (*(axis for axis in dims.order if axis not in shown), *shown)
 
 
 def _factors(layer: Layer, dims: Dims) -> np.ndarray:

@@ -121,22 +121,23 @@ def write_frame(
         If ``new`` has another shape than the frames.
     """
     index = view.index(frame)
-    labels = np.array(layer.data[index])
+    labels = np.asarray(layer.data[index])
     if labels.shape != new.shape:
         raise LabelsError(
             f"labels of shape {new.shape} do not fit the frames of '{layer.name}' of "
             f"shape {labels.shape}; choose a new labels layer"
         )
     # Merging leaves alone what is the same already, which is most of a picture.
-    differs = labels != new
-    if not differs.any():
+    window = _window_of(labels != new)
+    if window is None:
         return False
-    before = labels[differs]
-    after = merge_labels(before, new[differs], object_ids, replace=replace)
-    if np.array_equal(before, after):
+    after = merge_labels(labels[window], new[window], object_ids, replace=replace)
+    if np.array_equal(labels[window], after):
         return False
-    labels[differs] = after
-    layer.data[index] = labels
+    place = list(index)
+    for axis, part in zip(view.frame_axes, window, strict=True):
+        place[axis] = part
+    layer.data[tuple(place)] = after
     return True
 
 
@@ -168,6 +169,18 @@ def _ids_in(labels: np.ndarray) -> set[int]:
         return set()
     starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     return {int(flat[0]), *np.unique(flat[starts]).tolist()}
+
+
+def _window_of(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """Smallest window that holds a mask, unless it is empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return None
+    # Plain numbers, since zarr takes no others.
+    top, bottom, left, right = (
+        int(edge) for edge in (rows[0], rows[-1], columns[0], columns[-1])
+    )
+    return slice(top, bottom + 1), slice(left, right + 1)
 
 
 def _check_shape(view: MovieView, layer: Labels) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class MovieView:
     layer: Image
     axis: int | None
     fixed: tuple[tuple[int, int], ...]
-    data: Any
+    data: Any = field(repr=False)
 
     @classmethod
     def of(

@@ -30,6 +30,7 @@ __all__ = ["ObjectsPart"]
 
 _ID = Qt.ItemDataRole.UserRole
 _ICON_SIDE = 12
+TABLE_HEIGHT = 116
 
 
 class ObjectsPart(QGroupBox):
@@ -46,7 +47,7 @@ class ObjectsPart(QGroupBox):
         self.table.setHeaderLabels(["Object", "Points on", "Result"])
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
-        self.table.setMinimumHeight(90)
+        self.table.setFixedHeight(TABLE_HEIGHT)
         self.table.setToolTip(
             "Clicks in the picture go to the selected object; double-click a name to "
             "change it; delete an object by deleting its Points layer"

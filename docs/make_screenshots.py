@@ -1,0 +1,197 @@
+"""Go through the tutorial in a real window and take its pictures.
+
+Run it where there is a display, for instance under Xvfb; it takes about three minutes
+on two cores and needs nothing but the package with napari and a Qt::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py [FOLDER]
+
+It does what the tutorial says, with menus, mouse and buttons, and fails where that does
+not lead to what the tutorial promises.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QMenu, QWidget
+
+from napari_sam_decoder import load_sample
+from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.widgets.dock import SamDecoderDock
+from napari_sam_decoder.widgets.waiting import wait_until
+
+FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images")
+SIZE = (1280, 860)
+SAMPLE = load_sample("cells")
+FIRST, LATER = 30, 45
+
+
+def main() -> None:
+    """Take all pictures in the order of the tutorial."""
+    viewer = napari.Viewer()
+    viewer.window._qt_window.setFixedSize(*SIZE)
+    dock = open_movie(viewer)
+    save(viewer.window._qt_window, "tutorial_1_open")
+    click_object(viewer, dock)
+    save(viewer.window._qt_window, "tutorial_2_click")
+    pick(dock)
+    save(dock._frame, "tutorial_3_hypotheses")
+    propagate(viewer, dock, picture="tutorial_4_propagate")
+    correct(viewer, dock)
+    save(viewer.window._qt_window, "tutorial_5_correct")
+    finish(viewer, dock)
+    save(viewer.window._qt_window, "tutorial_6_done")
+    viewer.close()
+
+
+def open_movie(viewer: napari.Viewer) -> SamDecoderDock:
+    """Open the sample and the dock from napari's menus."""
+    window = viewer.window
+    choose(window.file_menu, "Open Sample", "SAM decoder", "Crawling cells")
+    choose(window.plugins_menu, "Segment through a movie")
+    docks = window._qt_window.findChildren(SamDecoderDock)
+    require(len(docks) == 1, "the menu opens the dock")
+    viewer.dims.set_point(0, FIRST)
+    viewer.reset_view()
+    pause(0.5)
+    require(docks[0].workbench.movie is not None, "the dock has found the movie")
+    return docks[0]
+
+
+def click_object(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
+    """Press New object and click the first cell."""
+    press(dock._objects.new_button)
+    click_cell(viewer, 1, FIRST)
+    dock.workbench.wait(120)
+    require(dock.workbench.current_prompt is not None, "the click is a prompt")
+    viewer.layers.selection.active = viewer.layers["object 1"]
+
+
+def pick(dock: SamDecoderDock) -> None:
+    """Pick another hypothesis, then let the best one be chosen again."""
+    press(dock._frame.offers[1])
+    dock.workbench.wait()
+    require(dock.workbench.current_prompt.hypothesis == 2, "the second one is picked")
+    press(dock._frame.automatic)
+    dock.workbench.wait()
+    require(dock.workbench.current_prompt.hypothesis is None, "the best one is back")
+
+
+def propagate(viewer: napari.Viewer, dock: SamDecoderDock, picture: str) -> None:
+    """Press Both ways, take a picture on the way, and look at every frame."""
+    press(dock._run.both)
+    recorder = dock.workbench.conductor.recorder
+    wait_until(lambda: bool(recorder.run) and recorder.run.pace.done >= 40, 300)
+    viewer.dims.set_point(0, FIRST + 8)
+    save(viewer.window._qt_window, picture)
+    dock.workbench.wait(600)
+    require_found(viewer, 1)
+
+
+def correct(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
+    """Add a point on a later frame."""
+    viewer.dims.set_point(0, LATER)
+    pause(0.3)
+    dock.workbench.select_object(1)
+    click_cell(viewer, 1, LATER)
+    dock.workbench.wait(60)
+    frames = dock.workbench.objects.current.frames
+    require(frames == (FIRST, LATER), "the correction is a second prompt")
+
+
+def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
+    """Click all other cells on the frame and press Both ways again."""
+    viewer.dims.set_point(0, FIRST)
+    pause(0.3)
+    seen = [int(value) for value in np.unique(SAMPLE.truth[FIRST]) if value > 1]
+    for place, cell in enumerate(seen, start=2):
+        press(dock._objects.new_button)
+        click_cell(viewer, cell, FIRST)
+        dock.workbench.wait(60)
+        require(dock.workbench.objects.current_id == place, "each has its own id")
+    press(dock._run.both)
+    dock.workbench.wait(600)
+    labels = viewer.layers["SAM labels"].data
+    for place, cell in enumerate(seen, start=2):
+        iou = mask_iou(SAMPLE.truth[FIRST] == cell, labels[FIRST] == place)
+        require(iou > 0.8, f"object {place} is found where it was clicked ({iou:.2f})")
+
+
+def choose(menu: QMenu, *path: str) -> None:
+    """Choose an entry of a menu by the beginning of its texts."""
+    for word in path[:-1]:
+        menu.aboutToShow.emit()
+        menu = entry(menu, word).menu()
+    menu.aboutToShow.emit()
+    entry(menu, path[-1]).trigger()
+    pause(1)
+
+
+def entry(menu: QMenu, word: str):
+    """Find an entry that begins with a word."""
+    texts = [action.text().replace("&", "") for action in menu.actions()]
+    for text, action in zip(texts, menu.actions(), strict=True):
+        if text.startswith(word):
+            return action
+    raise SystemExit(f"no {word!r} among {texts}")
+
+
+def click_cell(viewer: napari.Viewer, cell: int, frame: int) -> None:
+    """Click a cell in its middle with the mouse."""
+    rows, columns = np.nonzero(SAMPLE.truth[frame] == cell)
+    canvas = viewer.window._qt_viewer.canvas.native
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    offset = np.array([rows.mean(), columns.mean()]) - np.array(camera.center[-2:])
+    row, column = offset * camera.zoom + (canvas.height() / 2, canvas.width() / 2)
+    place = QPoint(round(column), round(row))
+    QTest.mouseMove(canvas, place)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
+    pause(0.2)
+
+
+def press(control: QWidget) -> None:
+    """Press a control with the mouse."""
+    require(control.isEnabled(), f"{control.text()!r} can be pressed")
+    QTest.mouseClick(control, Qt.MouseButton.LeftButton)
+    pause(0.2)
+
+
+def require_found(viewer: napari.Viewer, object_id: int) -> None:
+    """Compare an object's labels with the truth."""
+    labels = viewer.layers["SAM labels"].data
+    ious = [
+        mask_iou(truth == object_id, found == object_id)
+        for truth, found in zip(SAMPLE.truth, labels, strict=True)
+    ]
+    require(np.mean(ious) > 0.8, f"the object is found (IoU {np.mean(ious):.2f})")
+
+
+def save(widget: QWidget, name: str) -> None:
+    """Save a picture of a widget with few colours, to keep the repository small."""
+    pause(0.5)
+    path = FOLDER / f"{name}.png"
+    widget.grab().save(str(path))
+    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+    print(path)
+
+
+def pause(seconds: float) -> None:
+    """Let the window draw."""
+    QApplication.processEvents()
+    wait_until(lambda: False, seconds)
+
+
+def require(is_true: bool, what: str) -> None:
+    """End with what should have been."""
+    if not is_true:
+        raise SystemExit(f"not so: {what}")
+
+
+if __name__ == "__main__":
+    main()

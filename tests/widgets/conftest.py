@@ -1,0 +1,37 @@
+"""What tests of the napari side share: no trace in the user's settings, a display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# napari reads this once, when it is imported: an empty path means no file at all.
+os.environ["NAPARI_CONFIG"] = ""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out whole modules of `gui` tests that would be deselected anyway.
+
+    So they import Qt at their top like any other module, and a plain run never does.
+    """
+    is_run = "not gui" not in config.option.markexpr
+    if is_run or collection_path.suffix != ".py":
+        return None
+    lines = collection_path.read_text(encoding="utf-8").splitlines()
+    marks = [line for line in lines if line.startswith("pytestmark")]
+    return any("pytest.mark.gui" in mark for mark in marks) or None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail where Qt would end the whole process for want of a display."""
+    if item.get_closest_marker("gui") is None or sys.platform != "linux":
+        return
+    if not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        pytest.fail("there is no display; run `make test-gui`", pytrace=False)

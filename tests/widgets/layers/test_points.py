@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from clicked import clicks, movie, rows, told
+from napari.components import Dims
+from napari.layers import Image, Points
+from placements import SHAPES, image_of, numbered, transform
+
+from napari_sam_decoder.widgets.layers import MovieView, read_points_layers
+
+pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+
+
+def test_points_become_prompts():
+    layer = clicks(
+        (3, 4, 5.5),
+        (3, 6, 7),
+        (1, 2, 3),
+        (3, 1, 1),
+        label=["positive", "negative", "foreground", "1"],
+        object_id=[1, 1, 1, 2.0],
+        hypothesis=[0, 3, 0, 0],
+    )
+    reading = read_points_layers(movie(), {layer: 9})
+    assert told(reading) == {
+        (1, 1): ([[2, 3]], [True], None),
+        (1, 3): ([[4, 5.5], [6, 7]], [True, False], 3),
+        (2, 3): ([[1, 1]], [True], None),
+    }
+    assert rows(reading) == [
+        (1, "object 1 #1", (1, 3), 3),
+        (2, "object 1 #2", (3,), 1),
+    ]
+    assert reading.notices == ()
+
+
+def test_a_layer_without_features_is_positive_and_its_own():
+    reading = read_points_layers(movie(), {clicks((0, 1, 2), (0, 3, 4)): 6})
+    assert told(reading) == {(6, 0): ([[1, 2], [3, 4]], [True, True], None)}
+
+
+def test_blank_features_are_like_none():
+    blank = [None, np.nan, "", "nan"]
+    layer = clicks(
+        *[(0, row, row) for row in range(4)],
+        label=np.array(blank, dtype=object),
+        object_id=np.array(blank, dtype=object),
+        hypothesis=np.array(blank, dtype=object),
+    )
+    reading = read_points_layers(movie(), {layer: 6})
+    assert told(reading) == {
+        (6, 0): ([[n, n] for n in range(4)], [True] * 4, None),
+    }
+    assert reading.notices == ()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[True, False], [1, 0], [1.0, 0.0], ["1", "0"], ["POSITIVE", "Background"]],
+)
+def test_spellings_of_signs(values):
+    layer = clicks((0, 1, 2), (0, 3, 4), label=values)
+    reading = read_points_layers(movie(), {layer: 1})
+    assert told(reading)[1, 0][1] == [True, False]
+
+
+def test_of_different_picks_the_later_wins():
+    first = clicks((0, 1, 2), (0, 3, 4), hypothesis=[1, 2])
+    later = clicks((0, 5, 6), (0, 7, 8), hypothesis=[3.0, np.nan])
+    assert told(read_points_layers(movie(), {first: 1}))[1, 0][2] == 2
+    assert told(read_points_layers(movie(), {first: 1, later: 1}))[1, 0][2] == 3
+
+
+def test_layers_that_share_an_object_are_one_row():
+    layers = {
+        clicks((0, 1, 2), name="a"): 4,
+        clicks(name="empty"): 2,
+        clicks((0, 3, 4), (2, 3, 4), name="b"): 4,
+    }
+    reading = read_points_layers(movie(), layers)
+    assert rows(reading) == [(4, "a", (0, 2), 3), (2, "empty", (), 0)]
+    assert [row.layer for row in reading.objects] == list(layers)[:2]
+
+
+def test_without_layers_there_is_nothing():
+    reading = read_points_layers(movie(), {})
+    assert (len(reading.prompts), reading.notices, reading.objects) == (0, (), ())
+
+
+def test_an_empty_layer_has_a_row():
+    layer = Points(ndim=3, name="new", features={"object_id": np.array([], int)})
+    reading = read_points_layers(movie(), {layer: 5})
+    assert rows(reading) == [(5, "new", (), 0)]
+
+
+def test_objects_with_only_negative_points_on_a_frame():
+    layer = clicks(*[(frame, 3, 4) for frame in range(5)], label=[1, 0, 0, 0, 0])
+    reading = read_points_layers(movie(), {layer: 7})
+    assert rows(reading) == [(7, "object 1", (0,), 1)]
+    (notice,) = reading.notices
+    assert notice == (
+        "object 7 has only negative points on frame 1, 2, 3 and 1 more, which are not "
+        "used; add a positive point there"
+    )
+
+
+def test_a_positive_point_may_be_in_another_layer():
+    layers = {clicks((0, 1, 2), label=[0]): 1, clicks((0, 3, 4)): 1}
+    reading = read_points_layers(movie(), layers)
+    assert told(reading) == {(1, 0): ([[1, 2], [3, 4]], [False, True], None)}
+    assert reading.notices == ()
+
+
+def test_points_with_too_few_axes():
+    layer = clicks((3, 4), name="flat")
+    reading = read_points_layers(movie(), {layer: 2, clicks((0, 1, 2)): 1})
+    assert re.search(
+        "'flat' have 2 dimensions .*picture of 3; press New object, or .*of 3 dimen",
+        reading.notices[0],
+    )
+    assert rows(reading) == [(2, "flat", (), 0), (1, "object 1", (0,), 1)]
+
+
+def test_of_more_axes_the_last_count():
+    reading = read_points_layers(movie(), {clicks((99, 2, 3, 4)): 1})
+    assert told(reading) == {(1, 2): ([[3, 4]], [True], None)}
+
+
+def test_points_on_a_picture():
+    view = MovieView.of(Image(np.zeros((12, 14))))
+    reading = read_points_layers(view, {clicks((3, 4)): 1, clicks((5, 6, 7)): 2})
+    assert told(reading) == {
+        (1, 0): ([[3, 4]], [True], None),
+        (2, 0): ([[6, 7]], [True], None),
+    }
+
+
+def test_other_planes_are_passed_over():
+    image = Image(np.zeros((5, 6, 12, 14)))
+    view = MovieView.of(image, 0, (0, 2, 0, 0))
+    layer = clicks((1, 2.4, 3, 4), (1, 3, 5, 6), (2, 1.4, 5, 6), object_id=[1, 1, 8])
+    reading = read_points_layers(view, {layer: 1})
+    assert told(reading) == {(1, 1): ([[3, 4]], [True], None)}
+    assert reading.notices == ()
+    assert rows(reading)[1] == (8, "object 1 #8", (), 0)
+
+
+def test_points_under_another_transform(image, case):
+    """Points are found by where they lie, not by their numbers."""
+    view = MovieView.of(image, case[1])
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, SHAPES[image.ndim], (6, image.ndim))
+    for axis, index in view.fixed:
+        pixels[:, axis] = index
+    placement = transform("all", image.ndim) | {"translate": np.ones(image.ndim)}
+    layer = Points(ndim=image.ndim, **placement)
+    layer.data = [layer.world_to_data(image.data_to_world(pixel)) for pixel in pixels]
+    reading = read_points_layers(view, {layer: 1})
+    frames = pixels[:, case[1]] if case[1] is not None else np.zeros(6, int)
+    expected = {
+        (int(frame), *pixel)
+        for frame, pixel in zip(
+            frames, pixels[:, view.frame_axes].tolist(), strict=True
+        )
+        for pixel in [tuple(pixel)]
+    }
+    found = {
+        (prompt.frame, *np.round(point, 6).tolist())
+        for prompt in reading.prompts
+        for point in prompt.points
+    }
+    assert found == expected
+    assert reading.notices == ()
+
+
+def test_points_in_other_units_lie_where_napari_shows_them():
+    view = MovieView.of(Image(np.zeros((12, 14)), scale=(0.5, 0.5), units=("um", "um")))
+    in_nm = Points([(2000.0, 3000.0)], units=("nm", "nm"))
+    in_um = Points([(2.0, 3.0)], units=("um", "um"))
+    converts = hasattr(Dims(), "units")
+    layers = {in_nm: 1} if converts else {in_um: 1}
+    assert told(read_points_layers(view, layers)) == {(1, 0): ([[4, 6]], [True], None)}
+
+
+def test_many_points_of_a_tilted_stack():
+    view = MovieView.of(image_of(numbered((5, 12, 14), 0), "all"))
+    grid = np.stack(np.meshgrid(range(5), range(12), range(14)), -1).reshape(-1, 3)
+    layer = Points(grid.astype(float), **transform("all", 3))
+    reading = read_points_layers(view, {layer: 1})
+    assert rows(reading)[0][2:] == (tuple(range(5)), len(grid))
+    assert reading.notices == ()

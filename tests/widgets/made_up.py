@@ -1,0 +1,68 @@
+"""Movies, results and previews made up for the tests of this folder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_sam_decoder.propagation import (
+    FrameResult,
+    Hypothesis,
+    ObjectResult,
+    Preview,
+    Verdict,
+)
+
+SHAPE = (4, 12, 14)
+
+
+def view_of(shape=SHAPE, axis=None, world_point=()):
+    """See a black image as a movie."""
+    from napari.layers import Image
+
+    from napari_sam_decoder.widgets.layers import MovieView
+
+    return MovieView.of(Image(np.zeros(shape, np.uint8)), axis, world_point)
+
+
+def result_on(frame, object_id=1, verdict=Verdict.SURE, shape=SHAPE[1:]):
+    """Say that one object fills a whole frame."""
+    labels = np.full(shape, object_id, np.uint16)
+    return FrameResult(frame, labels, {object_id: ObjectResult(object_id, verdict)})
+
+
+def preview_of(prompt, number=1, shape=SHAPE[1:]):
+    """Offer masks of one, two and three rows, and choose one; 0 has four rows."""
+    from napari_sam_decoder.widgets.background import ShownPreview
+
+    rows = np.broadcast_to(np.arange(shape[0])[:, None], shape)
+    offers = [
+        Hypothesis(place, rows < height, iou_prediction=0.9 - 0.1 * place)
+        for place, height in enumerate((4, 1, 2, 3))
+    ]
+    pictures = tuple(np.full((96, 96, 3), 80 * place, np.uint8) for place in range(3))
+    preview = Preview(prompt, tuple(offers[1:]), offers[number])
+    return ShownPreview(preview, pictures)
+
+
+def bench_with(sam, monkeypatch):
+    """Make a workbench that loads a given network, and keeps nothing on disk."""
+    from napari.components import ViewerModel
+
+    from napari_sam_decoder.widgets.options import ModelOptions
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+    monkeypatch.setattr(
+        "napari_sam_decoder.model.registry.load_sam", lambda model, *, device: sam
+    )
+    bench = Workbench(ViewerModel())
+    bench.configure(ModelOptions(cache=None))
+    return bench
+
+
+def show_movie(bench, shape=(4, 32, 40)):
+    """Let a workbench work on noise, from its first frame on."""
+    noise = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    layer = bench.viewer.add_image(noise, name="noise")
+    bench.choose_movie(layer)
+    bench.viewer.dims.set_point(0, 0)
+    return layer

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
+
+from choosing import choose, texts
+from napari.layers import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.model.catalogue import MODELS
+from napari_sam_decoder.widgets.options import ModelOptions
+from napari_sam_decoder.widgets.parts import ModelForm, model_form
+
+pytestmark = pytest.mark.gui
+
+BUNDLED = "mobile_sam (bundled)"
+OPTIONS = ModelOptions(device="cpu", cache=None)
+
+
+@pytest.fixture
+def layer():
+    return Image(np.zeros((2, 4, 5)), contrast_limits=(3, 90), name="movie")
+
+
+@pytest.fixture
+def form(shown, layer):
+    form = shown(ModelForm())
+    form.show_state(OPTIONS, layer)
+    return form
+
+
+@pytest.fixture
+def wished(form, layer, heard):
+    """What was wished, and is shown as if it had been granted."""
+    wishes = heard(form.wished)
+    form.wished.connect(lambda options: form.show_state(options, layer))
+    return wishes
+
+
+def answer(monkeypatch, name, value):
+    """Let a file dialog answer at once."""
+    monkeypatch.setattr(QFileDialog, name, lambda *_: value)
+
+
+def test_the_options_in_force_are_shown(form):
+    assert form.model_box.currentText() == BUNDLED
+    assert form.device_box.currentText() == "CPU"
+    assert form.contrast_box.currentText() == "automatic"
+    assert form.cache_box.currentText() == "in memory only"
+
+
+def test_unusual_options_are_shown_too(form, layer):
+    weights, folder = Path("some/weights.pt"), Path("some/embeddings.zarr")
+    form.show_state(ModelOptions(weights, "cuda:1", cache=folder), layer)
+    assert form.model_box.currentText() == str(weights)
+    assert form.device_box.currentText() == "cuda:1"
+    assert form.cache_box.currentText() == str(folder)
+
+
+def test_showing_options_wishes_nothing_and_adds_no_entry_twice(form, layer, wished):
+    options = ModelOptions(Path("weights.pt"), cache=Path("folder"))
+    form.show_state(options, layer)
+    entries = texts(form.model_box), texts(form.cache_box)
+    form.show_state(OPTIONS, layer)
+    form.show_state(options, layer)
+    assert (texts(form.model_box), texts(form.cache_box)) == entries
+    assert wished == []
+
+
+def test_only_models_that_are_here_are_offered(shown, monkeypatch, tmp_path):
+    here = tmp_path / "weights.pt"
+    here.touch()
+    monkeypatch.setattr(
+        model_form,
+        "local_path",
+        lambda row: here if row.name in ("mobile_sam", "medsam") else tmp_path / "none",
+    )
+    form = shown(ModelForm())
+    assert texts(form.model_box) == [BUNDLED, "medsam", "weights file…"]
+    assert len(MODELS) > 2
+
+
+def test_a_device_is_wished(form, wished):
+    choose(form.device_box, "automatic")
+    assert wished == [ModelOptions(device="auto", cache=None)]
+
+
+def test_a_weights_file_is_wished(form, wished, monkeypatch):
+    answer(monkeypatch, "getOpenFileName", ("/somewhere/weights.pt", ""))
+    choose(form.model_box, "weights file…")
+    assert wished[-1].model == Path("/somewhere/weights.pt")
+    assert form.model_box.currentText() == str(Path("/somewhere/weights.pt"))
+
+
+def test_a_cancelled_file_dialog_changes_nothing(form, wished, monkeypatch):
+    answer(monkeypatch, "getOpenFileName", ("", ""))
+    choose(form.model_box, "weights file…")
+    assert wished[-1] == OPTIONS
+    assert form.model_box.currentText() == BUNDLED
+
+
+def test_a_cache_is_wished(form, wished):
+    choose(form.cache_box, "kept, place chosen for you")
+    assert wished == [ModelOptions(device="cpu", cache="auto")]
+
+
+def test_a_folder_gets_a_cache_of_its_own_name(form, wished, monkeypatch):
+    answer(monkeypatch, "getExistingDirectory", "/somewhere")
+    choose(form.cache_box, "folder…")
+    assert wished[-1].cache == Path("/somewhere/embeddings.zarr")
+
+
+def test_a_cancelled_folder_dialog_changes_nothing(form, wished, monkeypatch):
+    answer(monkeypatch, "getExistingDirectory", "")
+    choose(form.cache_box, "folder…")
+    assert wished[-1] == OPTIONS
+    assert form.cache_box.currentText() == "in memory only"
+
+
+def test_contrast_of_the_layer_is_wished(form, wished):
+    choose(form.contrast_box, "as the layer is shown")
+    assert wished == [ModelOptions(device="cpu", contrast=(3, 90), cache=None)]
+    assert form.contrast_box.currentText() == "as the layer is shown"
+
+
+def test_colours_have_no_contrast_to_take_over(form, wished):
+    form.show_state(OPTIONS, Image(np.zeros((2, 4, 5, 3), np.uint8), rgb=True))
+    choose(form.contrast_box, "as the layer is shown")
+    assert wished == [OPTIONS]
+    assert form.contrast_box.currentText() == "automatic"
+
+
+def type_limits(form, low, high, qtbot):
+    choose(form.contrast_box, "set by hand")
+    for field, text in ((form.low, low), (form.high, high)):
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+
+
+def test_limits_are_asked_for_only_where_they_are_set_by_hand(form, wished):
+    assert form.low.isHidden()
+    assert form.high.isHidden()
+    choose(form.contrast_box, "set by hand")
+    assert form.low.isVisible()
+    assert form.high.isVisible()
+
+
+def test_limits_set_by_hand_are_wished_once_both_are_there(form, wished, qtbot):
+    type_limits(form, " 10", "2.5e3", qtbot)
+    assert {options.contrast for options in wished[:-1]} == {None}
+    assert wished[-1].contrast == (10, 2500)
+    assert form.contrast_box.currentText() == "set by hand"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        ("dark", "9", "must be two numbers, not dark and 9"),
+        ("9", "3", "low < high, not 9, 3"),
+        ("1", "inf", "finite"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(
+    form, wished, heard, qtbot, low, high, told
+):
+    refused = heard(form.refused)
+    type_limits(form, low, high, qtbot)
+    assert isinstance(refused[-1], OptionError)
+    assert told in str(refused[-1])
+    assert {options.contrast for options in wished} == {None}
+
+
+def test_back_to_automatic_contrast(form, wished, qtbot):
+    type_limits(form, "1", "2", qtbot)
+    choose(form.contrast_box, "as the layer is shown")
+    choose(form.contrast_box, "automatic")
+    assert wished[-1] == OPTIONS
+    assert form.low.isHidden()
+
+
+def test_other_options_stay_as_they_were(form, layer, wished):
+    form.show_state(ModelOptions("medsam", "cpu", (1.0, 2.0), "folder"), layer)
+    choose(form.device_box, "automatic")
+    assert wished == [ModelOptions("medsam", "auto", (1.0, 2.0), "folder")]
+
+
+def test_contrast_that_a_script_has_set_is_shown(form, layer):
+    form.show_state(ModelOptions(contrast=(1.0, 2.0)), layer)
+    assert form.contrast_box.currentText() != "automatic"
+
+
+def test_contrast_of_another_layer_is_not_called_that_of_this_one(form, wished):
+    choose(form.contrast_box, "as the layer is shown")
+    other = Image(np.zeros((2, 4, 5)), contrast_limits=(0, 7), name="other")
+    form.show_state(wished[-1], other)
+    is_said = form.contrast_box.currentText() == "as the layer is shown"
+    assert not is_said or wished[-1].contrast == (0, 7)

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari.layers")
+
+import torch
+from napari.layers import Image
+
+from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.session import Session
+from napari_sam_decoder.widgets import background
+from napari_sam_decoder.widgets.background import (
+    ModelShelf,
+    Opening,
+    computing,
+    leave_a_core,
+    look_for_ids,
+    show_prompts,
+)
+from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.layers import MovieView
+from napari_sam_decoder.widgets.options import ModelOptions
+
+IN_MEMORY = ModelOptions(cache=None)
+NOISE = np.random.default_rng(0).integers(0, 255, (3, 32, 40)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def kept_threads():
+    """Leave torch as it was for the other tests."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def view():
+    return MovieView.of(Image(NOISE))
+
+
+class Loader:
+    """Stands in for `load_sam`."""
+
+    def __init__(self, sam):
+        self.sam = sam
+        self.error = None
+        self.asked = []
+
+    def __call__(self, model, *, device):
+        self.asked.append((model, device))
+        if self.error is not None:
+            raise self.error
+        return self.sam
+
+
+@pytest.fixture
+def loader(tiny_sam, monkeypatch):
+    loader = Loader(tiny_sam)
+    monkeypatch.setattr("napari_sam_decoder.model.registry.load_sam", loader)
+    return loader
+
+
+def open_once(shelf, opening):
+    (session,) = shelf.open_session(opening)
+    return session
+
+
+def test_an_opening_serves_for_the_same_movie_and_options(view):
+    opening = Opening(view, IN_MEMORY)
+    assert opening.is_same_as(
+        Opening(MovieView.of(view.layer), ModelOptions(cache=None))
+    )
+    assert not opening.is_same_as(None)
+    assert not opening.is_same_as(Opening(view, ModelOptions(device="cpu")))
+    assert not opening.is_same_as(Opening(MovieView.of(view.layer, 1), IN_MEMORY))
+    assert not opening.is_same_as(Opening(MovieView.of(Image(NOISE)), IN_MEMORY))
+
+
+def test_a_session_is_opened_as_asked(view, loader, tmp_path):
+    options = ModelOptions("some", "cpu", (3.0, 9.0), tmp_path / "embeddings.zarr")
+    session = open_once(ModelShelf(), Opening(view, options))
+    assert loader.asked == [("some", "cpu")]
+    assert session.model is loader.sam
+    assert session.labels_shape == NOISE.shape
+    assert (session.movie.contrast.low, session.movie.contrast.high) == (3, 9)
+    assert (tmp_path / "embeddings.zarr").is_dir()
+    session.close()
+
+
+def test_the_movie_is_what_the_view_shows(view, loader):
+    sideways = MovieView.of(view.layer, 2)
+    session = open_once(ModelShelf(), Opening(sideways, IN_MEMORY))
+    assert session.labels_shape == (40, 3, 32)
+    np.testing.assert_array_equal(session.movie.raw(7), NOISE[:, :, 7])
+
+
+def test_a_network_is_loaded_once(view, loader):
+    shelf = ModelShelf()
+    for contrast in (None, (0.0, 9.0), None):
+        open_once(shelf, Opening(view, replace(IN_MEMORY, contrast=contrast)))
+    assert len(loader.asked) == 1
+
+
+@pytest.mark.parametrize("change", [{"model": "other"}, {"device": "cpu"}])
+def test_another_network_or_device_is_loaded(view, loader, change):
+    shelf = ModelShelf()
+    open_once(shelf, Opening(view, IN_MEMORY))
+    open_once(shelf, Opening(view, replace(IN_MEMORY, **change)))
+    assert len(loader.asked) == 2
+
+
+def test_a_network_that_could_not_be_loaded_is_tried_again(view, loader):
+    shelf = ModelShelf()
+    loader.error = CheckpointError("no such file")
+    with pytest.raises(CheckpointError, match="no such file"):
+        open_once(shelf, Opening(view, IN_MEMORY))
+    loader.error = None
+    assert open_once(shelf, Opening(view, IN_MEMORY)).model is loader.sam
+
+
+@pytest.fixture
+def session(tiny_sam):
+    return Session(NOISE, model=tiny_sam)
+
+
+def test_each_prompt_is_decoded_and_drawn(session):
+    prompts = (Prompt(1, 0, points=[(5, 6)]), Prompt(4, 2, points=[(20, 30)]))
+    shown = list(show_prompts(session, prompts, object_colours((1, 4))))
+    assert [one.preview.prompt for one in shown] == list(prompts)
+    for one in shown:
+        assert [offer.number for offer in one.preview.hypotheses] == [1, 2, 3]
+        assert [picture.shape for picture in one.thumbnails] == [(96, 96, 3)] * 3
+
+
+def test_pictures_are_drawn_in_the_colour_of_the_object(session):
+    drawn = []
+    for colour in ((1, 0, 0, 1), (0, 0, 1, 1)):
+        steps = show_prompts(
+            session,
+            (Prompt(1, 0, points=[(5, 6)]),),
+            {1: np.array(colour, float), 2: np.zeros(4)},
+        )
+        drawn.append(np.stack(next(steps).thumbnails).astype(int))
+    difference = drawn[0] - drawn[1]
+    assert difference[..., 0].max() > 0 > difference[..., 2].min()
+
+
+def test_steps_are_passed_on():
+    assert list(computing(iter("abc"))) == ["a", "b", "c"]
+
+
+def test_steps_that_are_not_taken_are_closed():
+    closed = []
+
+    def steps():
+        try:
+            yield from range(3)
+        finally:
+            closed.append(True)
+
+    taken = computing(steps())
+    assert next(taken) == 0
+    taken.close()
+    assert closed == [True]
+
+
+def test_ids_are_found():
+    data = np.zeros((3, 4, 5), np.uint16)
+    data[1, 2], data[2, 0, 0] = 7, 9
+    assert list(look_for_ids(data)) == [{7, 9}]
+
+
+def threads_after(work):
+    """How many threads torch uses on a thread that works."""
+    counted = []
+
+    def run():
+        torch.set_num_threads(1)
+        work()
+        counted.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return counted[0]
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(4, 3), (3, 2), (1, 1), (None, 1)])
+def test_one_core_is_left_to_the_window(monkeypatch, cores, threads):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert threads_after(leave_a_core) == threads
+
+
+@pytest.mark.usefixtures("loader")
+def test_every_thread_that_computes_leaves_a_core(monkeypatch, view, session):
+    monkeypatch.setattr(background.os, "cpu_count", lambda: 3)
+    prompts = (Prompt(1, 0, points=[(5, 6)]),)
+    opening = Opening(view, IN_MEMORY)
+    for steps in (
+        lambda: ModelShelf().open_session(opening),
+        lambda: show_prompts(session, prompts, object_colours((1,))),
+        lambda: computing(session.embed()),
+    ):
+        assert threads_after(lambda steps=steps: next(steps())) == 2

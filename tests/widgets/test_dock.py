@@ -1,0 +1,433 @@
+"""The dock in a real window, driven as a person would."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+pytest.importorskip("qtpy.QtCore")
+pytestmark = pytest.mark.gui
+
+from qtpy.QtCore import QPoint, Qt  # noqa: E402
+from qtpy.QtTest import QTest  # noqa: E402
+from qtpy.QtWidgets import QApplication  # noqa: E402
+from stage import StageSam, squares  # noqa: E402
+
+from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
+from napari_sam_decoder.formats import read_points  # noqa: E402
+from napari_sam_decoder.widgets import background  # noqa: E402
+
+PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
+FRAMES = 8
+
+
+@pytest.fixture
+def sam(monkeypatch, tmp_path):
+    """Stands in for every network; its weights are nobody's business here."""
+    stage = StageSam()
+    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
+    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
+    return stage
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1000, 700)
+    return viewer
+
+
+@pytest.fixture
+def movie():
+    return squares(FRAMES)
+
+
+@pytest.fixture
+def dock(viewer, sam, movie):
+    viewer.add_image(movie[0], name="squares")
+    viewer.dims.set_point(0, 0)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    return dock
+
+
+@pytest.fixture
+def bench(dock):
+    return dock.workbench
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the user is shown as notifications."""
+    told = []
+    monkeypatch.setattr("napari_sam_decoder.widgets.dock.show_error", told.append)
+    return told
+
+
+def click(viewer, qtbot, row, column):
+    """Click with a real mouse on a pixel of the frame that is shown."""
+    canvas = viewer.window._qt_viewer.canvas
+    QApplication.processEvents()
+    world = np.array([row, column], float)
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    centre = np.array(camera.center[-2:])
+    size = np.array([canvas.native.height(), canvas.native.width()])
+    place = (world - centre) * camera.zoom + size / 2
+    at = QPoint(round(place[1]), round(place[0]))
+    QTest.mouseMove(canvas.native, at)
+    qtbot.mouseClick(canvas.native, Qt.MouseButton.LeftButton, pos=at)
+
+
+def wait_for_steps(bench, qtbot, steps):
+    def has_come():
+        run = bench.conductor.recorder.run
+        return run is not None and run.pace.done >= steps
+
+    qtbot.waitUntil(has_come, timeout=20_000)
+
+
+def iou(labels, truth, object_id):
+    found, true = labels == object_id, truth == object_id
+    return (found & true).sum() / (found | true).sum()
+
+
+def test_clicks_pick_and_run_give_labels(dock, bench, viewer, qtbot, movie):
+    qtbot.mouseClick(dock._objects.new_button, Qt.MouseButton.LeftButton)
+    click(viewer, qtbot, 16, 14)
+    bench.wait()
+    assert len(bench.current_prompt.points) == 1
+    np.testing.assert_allclose(bench.current_prompt.points[0], (16, 14), atol=1)
+    assert dock._frame.offers[1].isChecked(), "the best one is chosen"
+    qtbot.mouseClick(dock._frame.offers[0], Qt.MouseButton.LeftButton)
+    bench.wait()
+    assert bench.current_prompt.hypothesis == 1
+    qtbot.mouseClick(dock._frame.offers[1], Qt.MouseButton.LeftButton)
+    bench.wait()
+    viewer.dims.set_point(0, 3)
+    qtbot.mouseClick(dock._objects.new_button, Qt.MouseButton.LeftButton)
+    click(viewer, qtbot, 45, 45)
+    bench.wait()
+    qtbot.mouseClick(dock._run.both, Qt.MouseButton.LeftButton)
+    bench.wait()
+    labels = viewer.layers["SAM labels"].data
+    for frame in range(FRAMES):
+        for object_id in (1, 2):
+            assert iou(labels[frame], movie[1][frame], object_id) > 0.9
+    assert dock.workbench.conductor.outcome == f"Done: {FRAMES} frames."
+
+
+def test_hypothesis_two_is_what_is_carried_on(bench, viewer, movie):
+    bench.new_object().add([0, 16, 15])
+    bench.wait()
+    bench.choose_hypothesis(1)
+    bench.propagate("both", frames=range(1))
+    bench.wait()
+    part = (bench.labels.data[0] == 1).sum()
+    bench.choose_hypothesis(2)
+    bench.propagate("both")
+    bench.wait()
+    assert 0 < part < (movie[1][0] == 1).sum()
+    for frame in range(FRAMES):
+        assert iou(bench.labels.data[frame], movie[1][frame], 1) > 0.9
+    points = viewer.layers["object 1"]
+    assert points.features["hypothesis"].tolist() == [2]
+
+
+def test_the_preview_lies_on_its_frame_only_and_leaves_when_it_is_done(bench, viewer):
+    bench.new_object().add([2, 16, 16])
+    viewer.dims.set_point(0, 2)
+    bench.wait()
+    preview = viewer.layers["SAM preview"]
+    world = [2, 16, 16]
+    assert preview.get_value(world, world=True) == 1
+    assert viewer.layers.selection.active is viewer.layers["object 1"]
+    bench.propagate()
+    bench.wait()
+    assert not preview.data.any(), "the labels show it now"
+
+
+def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(3)
+    layer = bench.new_object()
+    layer.add([0, 16, 16])
+    bench.wait()
+    bench.propagate("forward")
+    wait_for_steps(bench, qtbot, 2)
+    bench.stop()
+    sam.gate.release(100)
+    bench.wait()
+    labels = bench.labels.data
+    assert (labels[0] == 1).any()
+    assert not (labels[5:] == 1).any()
+    assert bench.conductor.outcome.startswith("Stopped; done so far: ")
+    bench.propagate("forward")
+    bench.wait()
+    assert all((frame == 1).any() for frame in bench.labels.data)
+
+
+def test_frames_are_embedded_around_the_one_that_is_shown(bench, viewer, sam, qtbot):
+    viewer.dims.set_point(0, 5)
+    order = []
+    bench.conductor._engine.embedded.connect(lambda step: order.append(step.frame))
+    bench.embed()
+    qtbot.waitUntil(lambda: len(bench.conductor.embedded) == FRAMES)
+    assert order[:4] == [5, 6, 4, 7]
+    qtbot.waitUntil(lambda: not bench.conductor.is_embedding)
+
+
+def test_embedding_stops_on_request_and_goes_on(bench, sam, qtbot, dock):
+    sam.gate = threading.Semaphore(2)
+    bench.embed()
+    qtbot.waitUntil(lambda: len(bench.conductor.embedded) == 2)
+    qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Stop")
+    qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
+    assert not bench.conductor.is_embedding
+    sam.gate.release(100)
+    qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Embed")
+    qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(bench.conductor.embedded) == FRAMES)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_one_way_leaves_the_other_alone(bench, viewer, direction):
+    bench.new_object().add([4, 16, 20])
+    bench.propagate(direction)
+    bench.wait()
+    found = [int((frame == 1).any()) for frame in bench.labels.data]
+    assert found == ([0] * 4 + [1] * 4 if direction == "forward" else [1] * 5 + [0] * 3)
+
+
+def test_other_labels_stay_unless_told(bench, viewer, movie, told, dock, qtbot):
+    existing = np.zeros_like(movie[1])
+    existing[:, 12:16] = 9
+    target = viewer.add_labels(existing.copy(), name="mine")
+    bench.choose_labels(target)
+    bench.wait()
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    bench.wait()
+    assert (target.data[:, 12:16] == 9).all()
+    assert (target.data == 10).any(), "a new object gets an id above those"
+    bench.propagate(replace=True)
+    bench.wait()
+    assert not (target.data[:, 12:16] == 9).all()
+
+
+def test_an_id_of_others_is_refused(bench, viewer, movie, told, qtbot):
+    points = viewer.add_points([[0, 16, 15]], ndim=3, features={"object_id": [2]})
+    target = viewer.add_labels(movie[1].copy(), name="mine")
+    bench.use_points(points)
+    bench.choose_labels(target)
+    bench.propagate()
+    with pytest.raises(
+        LabelsError, match=r"'mine' holds object 2 already.*replace what"
+    ):
+        bench.wait()
+    np.testing.assert_array_equal(target.data, movie[1])
+    assert len(told) == 1
+
+
+def test_frames_painted_by_hand_stay(bench, viewer):
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    bench.wait()
+    viewer.dims.set_point(0, 3)
+    bench.labels.selected_label = 5
+    bench.labels.paint([3, 60, 60], 5)
+    painted = bench.labels.data[3].copy()
+    bench.propagate()
+    bench.wait()
+    np.testing.assert_array_equal(bench.labels.data[3], painted)
+    assert "1 kept as you painted them" in bench.conductor.outcome
+
+
+def test_layers_may_be_renamed_and_deleted_in_mid_run(bench, viewer, sam, qtbot, dock):
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(2)
+    points = bench.new_object()
+    points.add([0, 16, 15])
+    bench.propagate()
+    wait_for_steps(bench, qtbot, 1)
+    viewer.layers["squares"].name = "renamed"
+    bench.labels.name = "my labels"
+    qtbot.waitUntil(lambda: dock._movie.layer_box.currentText() == "renamed")
+    assert dock._run.labels_box.currentText() == "my labels"
+    viewer.layers.remove(points)
+    sam.gate.release(100)
+    bench.wait()
+    assert all((frame == 1).any() for frame in viewer.layers["my labels"].data)
+    assert dock._objects.table.topLevelItemCount() == 0
+
+
+def test_a_run_whose_labels_are_deleted_stops_and_says_so(bench, viewer, sam, qtbot):
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(2)
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    wait_for_steps(bench, qtbot, 1)
+    viewer.layers.remove(bench.labels)
+    sam.gate.release(100)
+    bench.wait()
+    assert bench.labels is None
+    assert "'SAM labels' was removed" in bench.conductor.outcome
+    bench.propagate()
+    bench.wait()
+    assert (bench.labels.data == 1).any()
+
+
+def test_deleting_the_movie_in_mid_run_leaves_a_usable_dock(
+    bench, viewer, sam, qtbot, dock, movie
+):
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(2)
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    wait_for_steps(bench, qtbot, 1)
+    viewer.layers.remove(bench.movie.layer)
+    sam.gate.release(100)
+    qtbot.waitUntil(lambda: bench.is_idle)
+    assert bench.movie is None
+    qtbot.waitUntil(lambda: dock._message.text().startswith("Open a movie"))
+    viewer.add_image(movie[0], name="again")
+    qtbot.waitUntil(lambda: bench.movie is not None)
+
+
+def test_pixels_that_are_replaced_are_embedded_again(bench, viewer, movie):
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    bench.wait()
+    viewer.layers["squares"].data = movie[0][:, ::-1].copy()
+    viewer.layers["object 1"].data = [[0, 47, 15]]
+    bench.propagate()
+    bench.wait()
+    assert iou(bench.labels.data[4], movie[1][4, ::-1], 1) > 0.9
+
+
+def test_an_error_of_the_network_is_told_and_the_dock_goes_on(
+    bench, sam, told, dock, qtbot
+):
+    sam.error = DecodingError("out of memory; choose the device 'cpu'")
+    bench.new_object().add([0, 16, 15])
+    with pytest.raises(DecodingError, match="choose the device"):
+        bench.wait()
+    assert set(told) == {"out of memory; choose the device 'cpu'"}
+    sam.error = None
+    bench.propagate()
+    bench.wait()
+    assert (bench.labels.data == 1).any()
+
+
+def test_keys_do_what_buttons_do(bench, viewer, qtbot):
+    canvas = viewer.window._qt_viewer.canvas.native
+
+    def press(key):
+        qtbot.keyClick(canvas, key, Qt.KeyboardModifier.AltModifier)
+
+    press(Qt.Key.Key_N)
+    assert [listed.object_id for listed in bench.objects.reading.objects] == [1]
+    viewer.layers["object 1"].add([0, 16, 15])
+    bench.wait()
+    press(Qt.Key.Key_3)
+    bench.wait()
+    assert bench.current_prompt.hypothesis == 3
+    press(Qt.Key.Key_0)
+    bench.wait()
+    assert bench.current_prompt.hypothesis is None
+    press(Qt.Key.Key_X)
+    viewer.layers["object 1"].add([0, 50, 50])
+    bench.wait()
+    assert bench.current_prompt.labels == (True, False)
+    press(Qt.Key.Key_B)
+    bench.wait()
+    assert (bench.labels.data == 1).any()
+
+
+def test_a_volume_may_be_followed_along_any_axis(bench, viewer, movie):
+    bench.choose_movie(viewer.layers["squares"], axis=2)
+    assert viewer.dims.displayed == (0, 1)
+    assert len(bench.movie) == 64
+    bench.choose_movie(viewer.layers["squares"], axis=0)
+    assert viewer.dims.displayed == (1, 2)
+
+
+def test_points_that_are_saved_are_what_the_command_line_reads(bench, viewer, tmp_path):
+    layer = bench.new_object()
+    layer.add([0, 16, 15])
+    bench.set_sign(False)
+    layer.add([0, 50, 50])
+    (saved,) = layer.save(str(tmp_path / "points.csv"))
+    table = read_points(saved)
+    assert table.positions.tolist() == [[16, 15], [50, 50]]
+    assert table.labels.tolist() == [True, False]
+    assert table.object_ids.tolist() == [1, 1]
+    assert table.hypotheses.tolist() == [0, 0]
+
+
+def test_points_that_cannot_be_used_are_said(bench, viewer, dock, qtbot):
+    points = viewer.add_points([[0, 16, 15], [0, 500, 3], [99, 3, 3]], name="clicks")
+    bench.use_points(points)
+    assert len(bench.notices) == 2
+    qtbot.waitUntil(lambda: "outside the picture" in dock._notices.text())
+    assert dock._notices.isVisible()
+    bench.drop_points(points)
+    qtbot.waitUntil(lambda: not dock._notices.isVisible())
+
+
+def test_two_docks_have_nothing_to_do_with_each_other(make_napari_viewer, sam, movie):
+    benches = []
+    for _ in range(2):
+        viewer = make_napari_viewer(show=True)
+        viewer.add_image(movie[0])
+        _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        benches.append(dock.workbench)
+    benches[0].new_object().add([0, 16, 15])
+    benches[0].propagate()
+    benches[0].wait()
+    assert benches[0].labels is not None
+    assert benches[1].labels is None
+
+
+@pytest.mark.parametrize("what", ["window", "dock"])
+def test_closing_during_a_run_leaves_nothing_behind(
+    what, make_napari_viewer, sam, movie, qtbot
+):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(movie[0], name="squares")
+    frame, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    bench = dock.workbench
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(3)
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    wait_for_steps(bench, qtbot, 1)
+    gone = []
+    for lane in (bench.conductor._engine._quick, bench.conductor._engine._long):
+        lane.destroyed.connect(lambda: gone.append(True))
+    alive = [weakref.ref(thing) for thing in (dock, bench, bench.conductor)]
+    if what == "window":
+        viewer.close()
+    else:
+        frame.title.close_button.click()
+    del dock, bench, frame, lane
+    sam.gate.release(100)
+    qtbot.waitUntil(lambda: len(gone) == 2)
+
+    def are_gone():
+        gc.collect()
+        return all(thing() is None for thing in alive)
+
+    qtbot.waitUntil(are_gone)
+    names = [thread.name for thread in threading.enumerate()]
+    assert "napari-sam-decoder" not in names
+
+
+def test_a_closed_dock_gives_back_its_keys(viewer, sam, movie, qtbot):
+    before = set(viewer.keymap)
+    frame, _ = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    assert set(viewer.keymap) != before
+    frame.title.close_button.click()
+    assert set(viewer.keymap) == before
