@@ -41,17 +41,15 @@ def test_each_key_calls_its_own_action(keyboard):
 
 
 def test_released_keys_call_nothing(keyboard):
-    actions = keyboard.actions("Alt-1", "Alt-N")
-    bind_keys(keyboard.viewer, actions)
-    release_keys(keyboard.viewer, actions)
+    before = bind_keys(keyboard.viewer, keyboard.actions("Alt-1", "Alt-N"))
+    release_keys(keyboard.viewer, before)
     assert keyboard.press("Alt-N", "Alt-1") == []
 
 
 def test_keys_of_others_stay(keyboard):
     keyboard.viewer.bind_key("Alt-M", lambda _: keyboard.called.append("mine"))
-    actions = keyboard.actions("Alt-N")
-    bind_keys(keyboard.viewer, actions)
-    release_keys(keyboard.viewer, actions)
+    before = bind_keys(keyboard.viewer, keyboard.actions("Alt-N"))
+    release_keys(keyboard.viewer, before)
     assert keyboard.press("Alt-M") == ["mine"]
 
 
@@ -63,16 +61,14 @@ def test_the_last_dock_has_the_keys(keyboard):
 
 
 def test_releasing_twice_does_no_harm(keyboard):
-    actions = keyboard.actions("Alt-N")
-    bind_keys(keyboard.viewer, actions)
+    before = bind_keys(keyboard.viewer, keyboard.actions("Alt-N"))
     for _ in range(2):
-        release_keys(keyboard.viewer, actions)
+        release_keys(keyboard.viewer, before)
     assert keyboard.press("Alt-N") == []
 
 
 def test_a_key_that_was_taken_is_given_back(keyboard):
     keyboard.viewer.bind_key("Alt-N", lambda _: keyboard.called.append("mine"))
-    actions = keyboard.actions("Alt-N")
-    bind_keys(keyboard.viewer, actions)
-    release_keys(keyboard.viewer, actions)
+    before = bind_keys(keyboard.viewer, keyboard.actions("Alt-N"))
+    release_keys(keyboard.viewer, before)
     assert keyboard.press("Alt-N") == ["mine"]

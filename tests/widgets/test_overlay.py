@@ -50,12 +50,20 @@ def shown_labels(viewer):
     return np.squeeze(preview(viewer).data)
 
 
+def seen(viewer, frame):
+    """The label that a person sees near the corner of a frame."""
+    viewer.dims.set_point(0, frame)
+    found = (
+        layer.get_value((frame, 2, 2), world=True)
+        for layer in viewer.layers
+        if layer.name == PREVIEW_NAME
+    )
+    return max((value or 0 for value in found), default=0)
+
+
 def test_masks_are_shown_on_their_frame_only(viewer, view, overlay):
     overlay.show(view, 2, {1: TOP})
-    for frame in range(SHAPE[0]):
-        viewer.dims.set_point(0, frame)
-        shown = preview(viewer).get_value((frame, 2, 2), world=True)
-        assert (shown or 0) == (1 if frame == 2 else 0)
+    assert [seen(viewer, frame) for frame in range(4)] == [0, 0, 1, 0]
 
 
 def test_the_last_of_two_masks_lies_on_top(viewer, view, overlay):
@@ -95,9 +103,35 @@ def test_one_layer_serves_all_frames(viewer, view, overlay):
 def test_a_frame_without_prompts_shows_nothing(viewer, view, overlay):
     overlay.show(view, 0, {1: TOP})
     overlay.show(view, 1, {})
-    assert not shown_labels(viewer).any()
+    assert seen(viewer, 1) == 0
     overlay.show(view, 0, {1: TOP})
-    np.testing.assert_array_equal(shown_labels(viewer), TOP)
+    assert seen(viewer, 0) == 1
+    overlay.show(view, 0, {})
+    assert seen(viewer, 0) == 0
+
+
+def test_another_mask_of_the_same_object_is_shown(viewer, view, overlay):
+    overlay.show(view, 0, {1: ~TOP})
+    assert seen(viewer, 0) == 0
+    overlay.show(view, 0, {1: TOP})
+    assert seen(viewer, 0) == 1
+    overlay.show(view, 0, {4: TOP})
+    assert seen(viewer, 0) == 4
+
+
+def test_what_another_axis_gave_is_seen_no_more(viewer, view, overlay):
+    """The sliders stay where they are when another axis is followed."""
+    overlay.show(view, 0, {1: TOP})
+    overlay.show(MovieView.of(view.layer, 1), 3, {})
+    assert seen(viewer, 0) == 0
+
+
+def test_what_another_movie_gave_is_seen_no_more(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    other = view_of()
+    viewer.add_layer(other.layer)
+    overlay.show(other, 0, {})
+    assert seen(viewer, 0) == 0
 
 
 def test_another_movie_gets_another_layer(viewer, view, overlay):

@@ -84,7 +84,7 @@ def test_a_stopped_job_is_closed_and_says_nothing_more(lane, listener, qtbot):
 
     job = listener.job(steps)
     lane.start(job)
-    qtbot.waitUntil(taken.is_set)
+    qtbot.waitUntil(lambda: taken.is_set() and listener.values == ["first"])
     job.stop()
     released.set()
     qtbot.waitUntil(lambda: listener.ends == [None])

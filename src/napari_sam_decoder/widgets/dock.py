@@ -27,7 +27,7 @@ from napari_sam_decoder.widgets.status import describe
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     import napari
 
@@ -56,9 +56,9 @@ class SamDecoderDock(QWidget):
         self.workbench = Workbench(_unwrapped(napari_viewer))
         self._lay_out()
         self._connect()
-        keys = self._bound_keys()
+        keys = bind_keys(self.workbench.viewer, self._key_actions())
         # Where the whole window is closed, this widget is gone when it hears of it.
-        self._shut_down = partial(_shut_down, self.workbench, tuple(keys))
+        self._shut_down = partial(_shut_down, self.workbench, keys)
         self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -146,7 +146,7 @@ class SamDecoderDock(QWidget):
         self._run.stop_asked.connect(bench.stop)
         self._run.labels_chosen.connect(self._wish(bench.choose_labels))
 
-    def _bound_keys(self) -> dict[str, Callable[[], None]]:
+    def _key_actions(self) -> dict[str, Callable[[], None]]:
         choose = self._wish(self.workbench.choose_hypothesis)
         keys: dict[str, Callable[[], None]] = {
             f"Alt-{number}": partial(choose, number) for number in (1, 2, 3)
@@ -156,7 +156,6 @@ class SamDecoderDock(QWidget):
         keys["Alt-X"] = self._on_sign_toggled
         keys["Alt-B"] = partial(self._on_run_asked, "both")
         keys["Alt-."] = self.workbench.stop
-        bind_keys(self.workbench.viewer, keys)
         return keys
 
     def _wish(self, wish: Callable[..., object]) -> Callable[..., None]:
@@ -217,7 +216,11 @@ def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:
     return getattr(viewer, "__wrapped__", viewer)
 
 
-def _shut_down(bench: Workbench, keys: Sequence[str], _: object = None) -> None:
+def _shut_down(
+    bench: Workbench,
+    keys: Mapping[str, Callable[..., object] | None],
+    _: object = None,
+) -> None:
     """Stop all work and give back events and keys."""
     # At exit Qt may have deleted the workbench already.
     if isalive(bench) and not bench.is_closed:

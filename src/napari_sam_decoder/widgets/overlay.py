@@ -54,13 +54,16 @@ class PreviewOverlay:
         masks : mapping of object id to (Y, X) array of bool
             Where they overlap, the last is shown; without any, the layer is emptied.
         """
-        if self._shows(view, frame, masks):
+        is_same_view = self._view is not None and view.is_same_as(self._view)
+        if not (masks or is_same_view):
+            self.remove()
+        if self._shows(frame if is_same_view else None, masks):
             return
         labels = np.zeros(view.frame_shape, np.uint32)
         for object_id, mask in masks.items():
             labels[mask] = object_id
         show_preview(view, self._layer_for(view), frame, labels)
-        self._frame, self._masks = frame, dict(masks)
+        self._view, self._frame, self._masks = view, frame, dict(masks)
 
     def remove(self) -> None:
         """Take the layer away, if the user has not done so."""
@@ -69,26 +72,25 @@ class PreviewOverlay:
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _shows(
-        self, view: MovieView, frame: int, masks: Mapping[int, np.ndarray]
-    ) -> bool:
+    def _shows(self, frame: int | None, masks: Mapping[int, np.ndarray]) -> bool:
         """Whether drawing would change nothing, for a repaint costs 60 ms."""
         if self._layer is None or self._layer not in self._viewer.layers:
             return not masks
-        if frame != self._frame or self._view is None or view.layer != self._view.layer:
+        if not masks:
             # What lies on another frame is not seen on this one.
-            return not masks
+            return not self._masks or frame != self._frame
         is_same_mask = (
             self._masks.get(object_id) is mask for object_id, mask in masks.items()
         )
-        return len(masks) == len(self._masks) and all(is_same_mask)
+        is_same_size = len(masks) == len(self._masks)
+        return frame == self._frame and is_same_size and all(is_same_mask)
 
     def _layer_for(self, view: MovieView) -> Labels:
         is_there = self._layer is not None and self._layer in self._viewer.layers
         if is_there and self._view is not None and _is_same_image(view, self._view):
             return self._layer
         self.remove()
-        self._layer, self._view = preview_layer(view, PREVIEW_NAME), view
+        self._layer = preview_layer(view, PREVIEW_NAME)
         add_quietly(self._viewer, self._layer, above=view.layer)
         return self._layer
 
@@ -109,7 +111,7 @@ def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:
     above : Layer
         The layer under it.
     """
-    active = viewer.layers.selection.active
+    selected = set(viewer.layers.selection)
     viewer.layers.insert(viewer.layers.index(above) + 1, layer)
-    if active is not None:
-        viewer.layers.selection.active = active
+    if selected:
+        viewer.layers.selection = selected

@@ -132,7 +132,7 @@ class Recorder(QObject):
             If the layer cannot take the objects.
         """
         if self.target is None:
-            layer = new_labels_layer(view, LABELS_NAME)
+            layer = new_labels_layer(view, LABELS_NAME, max(prompts.object_ids))
             add_quietly(self._viewer, layer, above=view.layer)
             self.target = LabelsTarget(layer, view, ())
         check_target(view, self.target.layer, max(prompts.object_ids))

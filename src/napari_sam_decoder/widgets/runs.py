@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.pace import Pace
     from napari_sam_decoder.widgets.target import LabelsTarget
 
-__all__ = ["Run", "RunRequest", "VerdictBook"]
+__all__ = ["Run", "RunRequest", "VerdictBook", "counted"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Run:
         frames = self.verdicts.frames_of(self.prompts.object_ids)
         counts = Counter(frames.values())
         start = "Stopped; done so far:" if was_stopped else "Done:"
-        parts = [f"{start} {_count(len(frames), 'frame')}"]
+        parts = [f"{start} {counted(len(frames), 'frame')}"]
         if counts[Verdict.DOUBTFUL]:
             parts.append(f"{counts[Verdict.DOUBTFUL]} doubtful")
         if self.kept:
@@ -126,5 +126,6 @@ class Run:
         return ", ".join(parts) + "."
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Say how many there are, in the singular or plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

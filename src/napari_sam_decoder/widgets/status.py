@@ -39,10 +39,10 @@ def _next_step(bench: Workbench) -> str:
     current = bench.objects.current
     if current is None:
         return "Press 'New object', then click the object in the picture."
-    if bench.conductor.outcome:
-        return bench.conductor.outcome
     if not current.frames:
         return f"Click {current.name!r} in the picture."
+    if bench.conductor.outcome:
+        return bench.conductor.outcome
     if bench.current_prompt is None:
         return "Add a point where it is wrong, or press 'Both ways'."
     return "Pick 1, 2 or 3, add a point where the mask is wrong, or press 'Both ways'."

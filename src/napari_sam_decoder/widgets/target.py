@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,14 +108,21 @@ class LabelsTarget:
 
     def _note_painting(self, event: Any) -> None:
         for atom in event.value:
-            # napari 0.9 keeps a stroke as a box of slices, before as arrays of indices.
-            index = getattr(atom, "slice_key", None) or atom[0]
-            self._painted |= set(
-                product(*(_places(index[axis]) for axis in self.view.sliced_axes))
-            )
+            self._painted |= _painted_planes(atom, self.view.sliced_axes)
 
 
-def _places(index: Any) -> set[int]:
-    if isinstance(index, slice):
-        return set(range(index.start, index.stop))
-    return {int(place) for place in np.unique(index)}
+def _painted_planes(atom: Any, axes: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """Where a piece of a stroke lies along the axes that are cut."""
+    box = getattr(atom, "slice_key", None)
+    if box is None:
+        # napari before 0.9, and strokes set by index: one array of places per axis.
+        if not axes:
+            return {()}
+        places = np.broadcast_arrays(*(np.ravel(atom[0][axis]) for axis in axes))
+        return {tuple(map(int, place)) for place in np.stack(places, -1)}
+    shape = tuple(span.stop - span.start for span in box)
+    mask = np.ones(shape, bool) if atom.mask is None else atom.mask
+    within_plane = tuple(axis for axis in range(mask.ndim) if axis not in axes)
+    start = [box[axis].start for axis in axes]
+    found = np.argwhere(mask.any(axis=within_plane)) + np.array(start, int)
+    return {tuple(map(int, place)) for place in found}

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.labels import merge_labels
+from napari_sam_decoder.labels import label_dtype, merge_labels
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, placement
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_target", "foreign_ids", "new_labels_layer", "write_frame"]
 
 
-def new_labels_layer(view: MovieView, name: str) -> Labels:
+def new_labels_layer(view: MovieView, name: str, highest_id: int = 1) -> Labels:
     """Make an empty labels layer that lies on the image of a movie.
 
     Parameters
@@ -28,13 +28,16 @@ def new_labels_layer(view: MovieView, name: str) -> Labels:
         The movie.
     name : str
         What the layer list shows.
+    highest_id : int
+        The largest object id that will be written.
 
     Returns
     -------
     napari.layers.Labels
-        uint16, of the whole image, also where a movie is only one cut of it.
+        uint16, or uint32 where an id needs it, of the whole image, also where a movie
+        is only one cut of it.
     """
-    labels = np.zeros(view.spatial_shape, dtype=np.uint16)
+    labels = np.zeros(view.spatial_shape, dtype=label_dtype(highest_id))
     return Labels(labels, name=name, **placement(view.layer))
 
 

@@ -77,11 +77,33 @@ class ModelForm(QWidget):
         _show_choice(self.model_box, options.model, str(options.model))
         _show_choice(self.device_box, options.device, options.device)
         _show_choice(self.cache_box, options.cache, str(options.cache))
-        if options.contrast is None and self.contrast_box.currentData() != _SET:
-            self.contrast_box.setCurrentIndex(0)
+        self._show_contrast(options.contrast)
         is_set = self.contrast_box.currentData() == _SET
         self.low.setVisible(is_set)
         self.high.setVisible(is_set)
+
+    def _show_contrast(self, contrast: tuple[float, float] | None) -> None:
+        choice = self.contrast_box.currentData()
+        if contrast is None:
+            # Limits that are being typed are not in force yet.
+            choice = _SET if choice == _SET else None
+        elif choice != _SHOWN or contrast != self._shown_limits():
+            choice = _SET
+            self._show_limits(contrast)
+        place = 0 if choice is None else self.contrast_box.findData(choice)
+        self.contrast_box.setCurrentIndex(place)
+
+    def _show_limits(self, contrast: tuple[float, float]) -> None:
+        for field, value in zip((self.low, self.high), contrast, strict=True):
+            if not field.hasFocus():
+                field.setText(f"{value:g}")
+
+    def _shown_limits(self) -> tuple[float, float] | None:
+        """Limits of the layer, of which colours have none."""
+        if self._layer is None or self._layer.rgb:
+            return None
+        low, high = self._layer.contrast_limits
+        return float(low), float(high)
 
     def _connect(self) -> None:
         self.model_box.activated.connect(self._on_model)
@@ -132,9 +154,8 @@ class ModelForm(QWidget):
 
     def _contrast(self) -> tuple[float, float] | None:
         choice = self.contrast_box.currentData()
-        if choice == _SHOWN and self._layer is not None and not self._layer.rgb:
-            low, high = self._layer.contrast_limits
-            return float(low), float(high)
+        if choice == _SHOWN:
+            return self._shown_limits()
         texts = self.low.text().strip(), self.high.text().strip()
         if choice != _SET or not all(texts):
             return None

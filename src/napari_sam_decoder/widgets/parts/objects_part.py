@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.parts.controls import button, row
+from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers import ObjectPoints
@@ -43,6 +44,7 @@ class ObjectsPart(QGroupBox):
 
     def __init__(self) -> None:
         super().__init__("Objects")
+        self._entries: list[tuple[str, Points, bool]] = []
         self.table = QTreeWidget()
         self.table.setHeaderLabels(["Object", "Points on", "Result"])
         self.table.setRootIsDecorated(False)
@@ -55,6 +57,9 @@ class ObjectsPart(QGroupBox):
         header = self.table.header()
         for column in (0, 1):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        # Only names may be edited, so not every column opens an editor by itself.
+        self.table.setEditTriggers(QTreeWidget.EditTrigger.NoEditTriggers)
+        self.table.itemDoubleClicked.connect(self._on_double_clicked)
         self.table.itemClicked.connect(self._on_clicked)
         self.table.itemChanged.connect(self._on_edited)
         self.new_button = button(
@@ -86,11 +91,16 @@ class ObjectsPart(QGroupBox):
         self.table.blockSignals(False)
 
     def _fill_menu(self, layers: list[Points], bench: Workbench) -> None:
+        entries = [(layer.name, layer, layer in bench.objects) for layer in layers]
+        if entries == self._entries:
+            # The menu may be open just now.
+            return
+        self._entries = entries
         self.menu.clear()
-        for layer in layers:
-            action = self.menu.addAction(layer.name)
+        for name, layer, is_used in entries:
+            action = self.menu.addAction(name)
             action.setCheckable(True)
-            action.setChecked(layer in bench.objects)
+            action.setChecked(is_used)
             action.triggered.connect(
                 lambda _checked, layer=layer: self.points_toggled.emit(layer)
             )
@@ -98,22 +108,36 @@ class ObjectsPart(QGroupBox):
     def _on_clicked(self, item: QTreeWidgetItem) -> None:
         self.object_chosen.emit(item.data(0, _ID))
 
+    def _on_double_clicked(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == 0:
+            self.table.editItem(item, column)
+
     def _on_edited(self, item: QTreeWidgetItem, column: int) -> None:
-        if column == 0 and item.text(0).strip():
-            self.renamed.emit(item.data(0, _ID), item.text(0).strip())
+        name = item.text(0).strip()
+        if column == 0 and name and name != item.toolTip(0):
+            self.renamed.emit(item.data(0, _ID), name)
+        elif column == 0 and not name:
+            item.setText(0, item.toolTip(0))
 
 
 def _fill(item: QTreeWidgetItem, listed: ObjectPoints, bench: Workbench) -> None:
-    colour = np.rint(object_colour(listed.object_id) * 255).astype(int)
-    swatch = QPixmap(_ICON_SIDE, _ICON_SIDE)
-    swatch.fill(QColor(*colour.tolist()))
+    """Write what has changed: a name that is being typed would be lost otherwise."""
+    if item.data(0, _ID) != listed.object_id:
+        item.setData(0, _ID, listed.object_id)
+        item.setIcon(0, _swatch(listed.object_id))
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
     texts = listed.name, _points_text(listed), _result_text(listed.object_id, bench)
     for column, text in enumerate(texts):
-        item.setText(column, text)
-        item.setToolTip(column, text)
-    item.setIcon(0, QIcon(swatch))
-    item.setData(0, _ID, listed.object_id)
-    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+        if text != item.toolTip(column):
+            item.setText(column, text)
+            item.setToolTip(column, text)
+
+
+def _swatch(object_id: int) -> QIcon:
+    colour = np.rint(object_colour(object_id) * 255).astype(int)
+    square = QPixmap(_ICON_SIDE, _ICON_SIDE)
+    square.fill(QColor(*colour.tolist()))
+    return QIcon(square)
 
 
 def _points_text(listed: ObjectPoints) -> str:
@@ -129,7 +153,7 @@ def _result_text(object_id: int, bench: Workbench) -> str:
     if not counts:
         return ""
     doubtful, absent = counts[Verdict.DOUBTFUL], counts[Verdict.ABSENT]
-    parts = [f"{counts.total() - absent} frames"]
+    parts = [counted(counts.total() - absent, "frame")]
     parts += [f"{doubtful} doubtful"] if doubtful else []
     parts += [f"absent on {absent}"] if absent else []
     return ", ".join(parts)
