@@ -354,6 +354,48 @@ def test_a_volume_may_be_followed_along_any_axis(bench, viewer, movie):
     assert viewer.dims.displayed == (1, 2)
 
 
+def test_a_run_goes_on_in_its_own_volume_when_another_is_looked_at(
+    make_napari_viewer, sam, movie, qtbot
+):
+    viewer = make_napari_viewer(show=True)
+    volumes = np.stack([movie[0], movie[0][:, ::-1]])
+    viewer.add_image(volumes, name="volumes", axis_labels=("t", "z", "y", "x"))
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    bench = dock.workbench
+    bench.choose_movie(viewer.layers["volumes"], axis=1)
+    viewer.dims.set_point((0, 1), (0, 0))
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(2)
+    bench.new_object().add([0, 0, 16, 15])
+    bench.propagate()
+    wait_for_steps(bench, qtbot, 1)
+    viewer.dims.set_point(0, 1)
+    assert bench.movie.fixed == ((0, 1),)
+    sam.gate.release(100)
+    bench.wait()
+    labels = viewer.layers["SAM labels"].data
+    assert all((plane == 1).any() for plane in labels[0])
+    assert not labels[1].any()
+
+
+def test_labels_that_cannot_be_read_are_not_waited_for(
+    bench, viewer, movie, told, monkeypatch
+):
+    def fail(_):
+        raise LabelsError("the labels cannot be read; choose others")
+
+    monkeypatch.setattr(background, "foreign_ids", fail)
+    bench.choose_labels(viewer.add_labels(np.zeros_like(movie[1]), name="mine"))
+    bench.new_object().add([0, 16, 15])
+    bench.propagate()
+    with pytest.raises(LabelsError, match="choose others"):
+        bench.wait()
+    assert bench.labels is None
+    bench.propagate()
+    bench.wait()
+    assert (bench.labels.data == 1).any()
+
+
 def test_points_that_are_saved_are_what_the_command_line_reads(bench, viewer, tmp_path):
     layer = bench.new_object()
     layer.add([0, 16, 15])

@@ -10,7 +10,7 @@ pytest.importorskip("napari.layers")
 from made_up import preview_of
 
 from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.widgets.previews import PreviewBook
+from napari_sam_decoder.widgets.previews import KEPT_PREVIEWS, PreviewBook
 
 PROMPT = Prompt(1, 0, points=[(5, 6)])
 OTHER = Prompt(2, 0, points=[(9, 3)])
@@ -138,3 +138,18 @@ def test_all_is_drawn_again_when_the_labels_are_gone(book):
     book.settle([PROMPT])
     book.unsettle()
     assert book.masks([PROMPT]).keys() == {1}
+
+
+def test_old_previews_of_other_frames_are_let_go():
+    book = PreviewBook()
+    for frame in range(2 * KEPT_PREVIEWS):
+        book.add(preview_of(replace(PROMPT, frame=frame)))
+    assert book.latest(1, 0) is None
+    assert book.latest(1, 2 * KEPT_PREVIEWS - 1) is not None
+
+
+def test_all_objects_of_one_frame_keep_their_previews():
+    book = PreviewBook()
+    for object_id in range(1, 2 * KEPT_PREVIEWS):
+        book.add(preview_of(replace(PROMPT, object_id=object_id)))
+    assert all(book.latest(number, 0) for number in range(1, 2 * KEPT_PREVIEWS))

@@ -79,7 +79,7 @@ def test_a_frame_painted_by_hand_is_kept(target, by_hand):
 @pytest.mark.parametrize("by_hand", HANDS)
 def test_a_painted_frame_is_replaced_when_asked_for(target, by_hand):
     by_hand(target.layer)
-    assert target.write(result_on(1), {1}, replace=True)
+    assert target.write(target.view, result_on(1), {1}, replace=True)
     assert (target.layer.data[1] == 1).all()
     assert kept_frames(target) == set()
 
@@ -165,9 +165,9 @@ def test_a_painted_picture_is_kept():
 
 def test_others_keep_their_pixels_unless_replaced(target):
     target.layer.data[0, :6] = 0
-    target.write(result_on(0), {1}, replace=False)
+    target.write(target.view, result_on(0), {1}, replace=False)
     np.testing.assert_array_equal(target.layer.data[0], [[1] * 14] * 6 + [[3] * 14] * 6)
-    target.write(result_on(0), {1}, replace=True)
+    target.write(target.view, result_on(0), {1}, replace=True)
     assert (target.layer.data[0] == 1).all()
 
 

@@ -268,8 +268,11 @@ class Conductor(QObject):
             self.recorder.target.foreign_ids = ids
 
     def _on_propagated(self, result: FrameResult) -> None:
-        self.recorder.take(result, self.frame)
-        self.embedded.add(result.frame)
+        run = self.recorder.run
+        is_here = run is not None and run.view is self.movie
+        self.recorder.take(result, self.frame if is_here else None)
+        if is_here:
+            self.embedded.add(result.frame)
         self.changed.emit()
 
     def _on_ended(self, kind: str, error: Exception | None) -> None:
@@ -288,6 +291,8 @@ class Conductor(QObject):
             self._wants_embedding = False
         if kind in ("opening", "ids"):
             self._wanted_run = None
+        if kind == "ids":
+            self.recorder.release()
         if kind in ("opening", "preview"):
             self.previews.give_up(self._missing_previews())
         if kind == "opening":

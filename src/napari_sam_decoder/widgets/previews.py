@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.background import ShownPreview
 
-__all__ = ["PreviewBook"]
+__all__ = ["KEPT_PREVIEWS", "PreviewBook"]
 
 _Key = tuple[int, int]
+
+KEPT_PREVIEWS = 32
+"""More are kept only if they are all on one frame; each holds three masks."""
 
 
 class PreviewBook:
@@ -33,8 +36,12 @@ class PreviewBook:
         self._settled.clear()
 
     def add(self, shown: ShownPreview) -> None:
-        """Note a preview that has come."""
-        self._shown[_key(shown.preview.prompt)] = shown
+        """Note a preview that has come, and forget old ones of other frames."""
+        key = _key(shown.preview.prompt)
+        others = [other for other in self._shown if other[1] != key[1]]
+        for other in others[: max(0, len(self._shown) - KEPT_PREVIEWS)]:
+            del self._shown[other]
+        self._shown[key] = shown
 
     def give_up(self, prompts: Iterable[Prompt]) -> None:
         """Ask for these no more until they change."""

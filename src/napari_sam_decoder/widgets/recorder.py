@@ -139,10 +139,18 @@ class Recorder(QObject):
         if not request.replace:
             self.target.require_free(prompts.object_ids)
         self.target.own(prompts.object_ids)
-        self.run = Run(self.target, prompts, request.replace, Pace(visits))
+        self.run = Run(view, self.target, prompts, request.replace, Pace(visits))
 
-    def take(self, result: FrameResult, shown_frame: int) -> None:
-        """Write a result, and repaint soon if it is on the screen."""
+    def take(self, result: FrameResult, shown_frame: int | None) -> None:
+        """Write a result, and repaint soon if it is on the screen.
+
+        Parameters
+        ----------
+        result : FrameResult
+            Of the run.
+        shown_frame : int, optional
+            The frame on the screen; None if that shows another plane of the image.
+        """
         if self.run is None:
             return
         self.run.take(result)

@@ -11,6 +11,7 @@ from napari_sam_decoder.propagation import Direction, Verdict
 if TYPE_CHECKING:
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.pace import Pace
     from napari_sam_decoder.widgets.target import LabelsTarget
 
@@ -82,6 +83,8 @@ class Run:
 
     Attributes
     ----------
+    view : MovieView
+        The movie, which may not be the one of now any more.
     target : LabelsTarget
         Where the results go.
     prompts : PromptSet
@@ -95,6 +98,7 @@ class Run:
         Of this run alone.
     """
 
+    view: MovieView
     target: LabelsTarget
     prompts: PromptSet
     replace: bool
@@ -104,8 +108,8 @@ class Run:
 
     def take(self, result: FrameResult) -> None:
         """Write a result and count it."""
-        object_ids = self.prompts.object_ids
-        if not self.target.write(result, object_ids, replace=self.replace):
+        object_ids, replace = self.prompts.object_ids, self.replace
+        if not self.target.write(self.view, result, object_ids, replace=replace):
             self.kept.add(result.frame)
         self.verdicts.note(result)
         self.pace.step()

@@ -69,14 +69,21 @@ class LabelsTarget:
             )
 
     def write(
-        self, result: FrameResult, object_ids: Collection[int], *, replace: bool
+        self,
+        view: MovieView,
+        result: FrameResult,
+        object_ids: Collection[int],
+        *,
+        replace: bool,
     ) -> bool:
         """Put a result into the layer's data, unless a person painted on the frame.
 
         Parameters
         ----------
+        view : MovieView
+            The movie of the result, of the same image.
         result : FrameResult
-            Of the movie.
+            Labels of one frame.
         object_ids : collection of int
             The objects of the run.
         replace : bool
@@ -87,13 +94,14 @@ class LabelsTarget:
         bool
             Whether it was written.
         """
-        place = self._place(result.frame)
+        origin = view.origin(result.frame)
+        place = tuple(origin[axis] for axis in view.sliced_axes)
         if replace:
             self._painted.discard(place)
         elif place in self._painted:
             return False
         write_frame(
-            self.view,
+            view,
             self.layer,
             result.frame,
             result.labels,
@@ -101,10 +109,6 @@ class LabelsTarget:
             replace=replace,
         )
         return True
-
-    def _place(self, frame: int) -> tuple[int, ...]:
-        origin = self.view.origin(frame)
-        return tuple(origin[axis] for axis in self.view.sliced_axes)
 
     def _note_painting(self, event: Any) -> None:
         for atom in event.value:
