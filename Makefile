@@ -13,7 +13,8 @@ BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check install --quiet --no-compile \
 	-c constraints.txt
 # napari needs OpenGL, which Qt's own "offscreen" platform does not have.
-XVFB = xvfb-run -a -s "-screen 0 1600x1000x24"
+XVFB = xvfb-run -a -n $(DISPLAY_NUMBER) -s "-screen 0 1600x1000x24"
+DISPLAY_NUMBER = 90
 # What a Debian without a desktop lacks for that.
 DISPLAY_PACKAGES = xvfb xauth fonts-dejavu-core libgl1 libegl1 libxkbcommon-x11-0 \
 	libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
@@ -36,6 +37,8 @@ test-gui: $(GUI_VENV)/installed | xvfb
 	$(call test_widgets,$(GUI_VENV),pyside6,gui)
 
 # With the tests that need no display, which `make test` runs with the newest napari.
+# It may run beside `test-gui`, so it must not look for a display at the same number.
+test-gui-oldest: DISPLAY_NUMBER = 190
 test-gui-oldest: $(OLDEST_VENV)/installed | xvfb
 	$(call test_widgets,$(OLDEST_VENV),pyqt6,gui or not slow)
 	$(call test_widgets,$(OLDEST_VENV),pyside6,gui)

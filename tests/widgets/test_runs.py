@@ -73,7 +73,7 @@ def test_verdicts_are_forgotten():
 def run():
     view = view_of()
     target = LabelsTarget(new_labels_layer(view, "labels"), view, ())
-    return Run(target, prompts_of(1), replace=False, pace=Pace(4))
+    return Run(target.view, target, prompts_of(1), replace=False, pace=Pace(4))
 
 
 def test_a_result_is_written_and_counted(run):

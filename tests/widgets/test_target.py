@@ -33,7 +33,10 @@ def kept_frames(target, frames=FRAMES):
         frame
         for frame in frames
         if not target.write(
-            result_on(frame, shape=target.view.frame_shape), {1}, replace=False
+            target.view,
+            result_on(frame, shape=target.view.frame_shape),
+            {1},
+            replace=False,
         )
     }
 
