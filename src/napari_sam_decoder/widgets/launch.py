@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "open_in_dock", "show_demo"]
 
+AXES = ("t", "y", "x")
+
 
 def show_demo(viewer: ViewerModel, files: DemoFiles) -> None:
     """Add the movie, the labels, the hidden truth and the clicks to a viewer.
@@ -39,13 +41,14 @@ def show_demo(viewer: ViewerModel, files: DemoFiles) -> None:
     """
     movie = open_movie(files.movie)
     is_rgb = (movie.axes or "").endswith("C")
-    viewer.add_image(np.asarray(movie.data[:]), name="movie", rgb=is_rgb)
+    pixels = np.asarray(movie.data[:])
+    viewer.add_image(pixels, name="movie", rgb=is_rgb, axis_labels=AXES)
     truth = _all_frames(files.truth)
     viewer.add_labels(truth, name="truth", visible=False)
     viewer.add_labels(_all_frames(files.labels), name="labels")
     _add_clicks(viewer, files.points)
     viewer.dims.set_point(0, 0)
-    viewer.dims.axis_labels = ("t", "y", "x")
+    viewer.dims.axis_labels = AXES
 
 
 def open_in_dock(bench: Workbench) -> None:
@@ -61,6 +64,8 @@ def open_in_dock(bench: Workbench) -> None:
     bench.choose_labels(layers["labels"], is_own=True)
     clicks: Points = layers["clicks"]
     bench.use_points(clicks)
+    # What they give is in the labels; there is nothing to preview.
+    bench.conductor.previews.settle(bench.conductor.prompts)
     layers.selection.active = clicks
 
 

@@ -36,6 +36,7 @@ def _image_layer(name: str) -> list[tuple[Any, dict[str, Any], str]]:
     attributes = {
         "name": name,
         "rgb": movie.frames.ndim == 4,
+        "axis_labels": ("t", "y", "x"),
         "metadata": {"description": movie.description, "credit": movie.credit},
     }
     return [(movie.frames, attributes, "image")]

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QWidget,
 )
@@ -116,8 +115,7 @@ class ModelForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addRow("Model", self.model_box)
         layout.addRow("Device", self.device_box)
-        layout.addRow("Contrast", self.contrast_box)
-        layout.addRow(QLabel(), row(self.low, self.high))
+        layout.addRow("Contrast", row(self.contrast_box, self.low, self.high))
         layout.addRow("Embeddings", self.cache_box)
         for box in self.findChildren(QComboBox):
             box.setMinimumContentsLength(8)

@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QGroupBox,
-    QHeaderView,
     QMenu,
     QPushButton,
     QTreeWidget,
@@ -32,6 +31,7 @@ __all__ = ["ObjectsPart"]
 _ID = Qt.ItemDataRole.UserRole
 _ICON_SIDE = 12
 TABLE_HEIGHT = 116
+COLUMN_WIDTHS = (125, 70)
 
 
 class ObjectsPart(QGroupBox):
@@ -54,9 +54,8 @@ class ObjectsPart(QGroupBox):
             "Clicks in the picture go to the selected object; double-click a name to "
             "change it; delete an object by deleting its Points layer"
         )
-        header = self.table.header()
-        for column in (0, 1):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        for column, width in enumerate(COLUMN_WIDTHS):
+            self.table.setColumnWidth(column, width)
         # Only names may be edited, so not every column opens an editor by itself.
         self.table.setEditTriggers(QTreeWidget.EditTrigger.NoEditTriggers)
         self.table.itemDoubleClicked.connect(self._on_double_clicked)
