@@ -85,6 +85,8 @@ class SamDecoderDock(QWidget):
         """Shut down when napari takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._shut_down()
+            # Else PySide6 keeps it for ever, for the sake of its own connections.
+            self.deleteLater()
         return bool(super().event(event))
 
     def _refresh_soon(self) -> None:
