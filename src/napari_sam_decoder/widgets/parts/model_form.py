@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelForm"]
 
+LIMIT_WIDTH = 64
 _FILE, _FOLDER, _SHOWN, _SET = "file", "folder", "shown", "set"
 
 
@@ -61,6 +62,7 @@ class ModelForm(QWidget):
         for field, word in ((self.low, "black"), (self.high, "white")):
             field.setPlaceholderText(word)
             field.setToolTip(f"Intensity that the network sees as {word}")
+            field.setFixedWidth(LIMIT_WIDTH)
             field.editingFinished.connect(self._wish_contrast)
         self.cache_box = QComboBox()
         self.cache_box.addItem("kept, place chosen for you", "auto")
