@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from made_up import bench_with, view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,3 +36,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     if not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         pytest.fail("there is no display; run `make test-gui`", pytrace=False)
+
+
+@pytest.fixture
+def view():
+    """A black movie."""
+    return view_of()
+
+
+@pytest.fixture
+def viewer(view):
+    """A viewer without a window that shows the black movie."""
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    viewer.add_layer(view.layer)
+    return viewer
+
+
+@pytest.fixture
+def bench(qapp, monkeypatch, tiny_sam):
+    """A workbench without a window, whose network takes milliseconds."""
+    bench = bench_with(tiny_sam, monkeypatch)
+    yield bench
+    bench.close()

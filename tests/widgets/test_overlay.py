@@ -6,7 +6,6 @@ import pytest
 pytest.importorskip("napari.components")
 
 from made_up import SHAPE, view_of
-from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_sam_decoder.widgets.colours import object_colour
@@ -19,18 +18,6 @@ from napari_sam_decoder.widgets.overlay import (
 
 TOP = np.broadcast_to(np.arange(12)[:, None] < 6, SHAPE[1:])
 LEFT = np.broadcast_to(np.arange(14) < 7, SHAPE[1:])
-
-
-@pytest.fixture
-def view():
-    return view_of()
-
-
-@pytest.fixture
-def viewer(view):
-    viewer = ViewerModel()
-    viewer.add_layer(view.layer)
-    return viewer
 
 
 @pytest.fixture

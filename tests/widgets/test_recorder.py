@@ -8,7 +8,6 @@ import pytest
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from made_up import SHAPE, result_on, view_of
-from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 
@@ -26,18 +25,6 @@ KEEP, REPLACE = RunRequest(), RunRequest(replace=True)
 
 def prompts_of(*object_ids):
     return PromptSet(Prompt(object_id, 0, points=[(5, 5)]) for object_id in object_ids)
-
-
-@pytest.fixture
-def view():
-    return view_of()
-
-
-@pytest.fixture
-def viewer(view):
-    viewer = ViewerModel()
-    viewer.add_layer(view.layer)
-    return viewer
 
 
 @pytest.fixture

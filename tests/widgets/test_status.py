@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from made_up import bench_with, show_movie
+from made_up import show_movie
 
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets.status import describe
@@ -15,13 +15,6 @@ pytestmark = pytest.mark.gui
 
 PICK = "Pick 1, 2 or 3, add a point where the mask is wrong, or press 'Both ways'."
 POINT = "Add a point where it is wrong, or press 'Both ways'."
-
-
-@pytest.fixture
-def bench(qapp, monkeypatch, tiny_sam):
-    bench = bench_with(tiny_sam, monkeypatch)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.widgets.conductor import Conductor
-from napari_sam_decoder.widgets.layers import MovieView, forget_pick, slider_point
+from napari_sam_decoder.widgets.layers import forget_pick, slider_point
 from napari_sam_decoder.widgets.objects import ObjectBook
 from napari_sam_decoder.widgets.overlay import PreviewOverlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Labels
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.widgets.layers import ObjectPoints
+    from napari_sam_decoder.widgets.layers import MovieView, ObjectPoints
 
 __all__ = ["Desk"]
 
@@ -102,10 +102,6 @@ class Desk(QObject):
             forget_pick(layer)
         self.conductor.set_prompts(self.objects.reading.prompts)
         self.show_previews()
-
-    def view_of(self, layer: Image, axis: int | None) -> MovieView:
-        """See a layer as a movie, where the sliders are now."""
-        return MovieView.of(layer, axis, slider_point(layer, self.viewer.dims))
 
     def take(self, view: MovieView | None) -> None:
         """Take another movie, or another plane of the same one."""

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points
 
-from napari_sam_decoder.widgets.layers import slider_point
+from napari_sam_decoder.widgets.layers import MovieView, slider_point
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from napari.layers import Image, Layer
 
     from napari_sam_decoder.widgets.workbench import Workbench
@@ -28,25 +30,13 @@ class ViewerWatch:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._layer: Image | None = None
-        viewer = bench.viewer
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.events.reordered.connect(self._on_changed)
-        viewer.layers.selection.events.active.connect(self._on_selected)
-        viewer.dims.events.point.connect(self._on_slider_moved)
-        for layer in viewer.layers:
-            layer.events.name.connect(self._on_changed)
+        for emitter, listener in self._subscriptions():
+            emitter.connect(listener)
 
     def close(self) -> None:
         """Listen no more."""
-        viewer = self._bench.viewer
-        viewer.layers.events.inserted.disconnect(self._on_inserted)
-        viewer.layers.events.removed.disconnect(self._on_removed)
-        viewer.layers.events.reordered.disconnect(self._on_changed)
-        viewer.layers.selection.events.active.disconnect(self._on_selected)
-        viewer.dims.events.point.disconnect(self._on_slider_moved)
-        for layer in viewer.layers:
-            layer.events.name.disconnect(self._on_changed)
+        for emitter, listener in self._subscriptions():
+            emitter.disconnect(listener)
         self.follow_pixels(None)
 
     def follow_pixels(self, layer: Image | None) -> None:
@@ -56,6 +46,16 @@ class ViewerWatch:
         self._layer = layer
         if layer is not None:
             layer.events.data.connect(self._on_pixels_replaced)
+
+    def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+        layers, dims = self._bench.viewer.layers, self._bench.viewer.dims
+        yield layers.events.inserted, self._on_inserted
+        yield layers.events.removed, self._on_removed
+        yield layers.events.reordered, self._on_changed
+        yield layers.selection.events.active, self._on_selected
+        yield dims.events.point, self._on_slider_moved
+        for layer in layers:
+            yield layer.events.name, self._on_changed
 
     def _on_changed(self, _: Any) -> None:
         self._bench.changed.emit()
@@ -107,12 +107,13 @@ class ViewerWatch:
         if movie is None or movie.layer not in self._bench.viewer.layers:
             # The sliders go before the layer does when the last layer is removed.
             return
-        view = self._bench.view_of(movie.layer, movie.axis)
+        point = slider_point(movie.layer, self._bench.viewer.dims)
+        view = MovieView.of(movie.layer, movie.axis, point)
         if not view.is_same_as(movie):
             # Of four axes, one that is not followed was moved: another movie.
             self._bench.take(view)
             return
-        frame = view.frame_at(slider_point(view.layer, self._bench.viewer.dims))
+        frame = view.frame_at(point)
         if frame != self._bench.frame:
             self._bench.conductor.set_frame(frame)
             self._bench.show_previews()

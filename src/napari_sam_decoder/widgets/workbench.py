@@ -9,10 +9,12 @@ from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.desk import Desk
 from napari_sam_decoder.widgets.layers import (
+    MovieView,
     new_points_layer,
     pick_hypothesis,
     set_sign,
     show_frames,
+    slider_point,
 )
 from napari_sam_decoder.widgets.runs import RunRequest
 from napari_sam_decoder.widgets.waiting import wait_until
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Points
 
-    from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.options import ModelOptions
 
 __all__ = ["Workbench"]
@@ -72,7 +73,10 @@ class Workbench(Desk):
         MovieError
             If the layer cannot be read as a movie.
         """
-        view = None if layer is None else self.view_of(layer, axis)
+        view = None
+        if layer is not None:
+            point = slider_point(layer, self.viewer.dims)
+            view = MovieView.of(layer, axis, point)
         self.conductor.stop()
         if view is not None:
             show_frames(view, self.viewer.dims)
@@ -109,10 +113,7 @@ class Workbench(Desk):
         """
         movie = self.require_movie()
         object_id = self._next_id()
-        colour = object_colour(object_id)
-        layer = new_points_layer(
-            movie, object_id, colour, name or f"object {object_id}"
-        )
+        layer = new_points_layer(movie, object_id, object_colour(object_id), name)
         self.objects.use(layer, object_id)
         self.viewer.add_layer(layer)
         self.read()

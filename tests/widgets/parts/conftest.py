@@ -1,15 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from made_up import bench_with
-
-
-@pytest.fixture
-def bench(qapp, monkeypatch, tiny_sam):
-    """A workbench without a window, whose network takes milliseconds."""
-    bench = bench_with(tiny_sam, monkeypatch)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture

@@ -87,7 +87,8 @@ def read_points_layers(view: MovieView, layers: Mapping[Points, int]) -> PointsR
     three axes are not on this movie and are passed over.
     """
     sifted = [sift(view, layer, own_id) for layer, own_id in layers.items()]
-    found = list(_prompts(chain.from_iterable(layer.clicks for layer in sifted)))
+    clicks = chain.from_iterable(layer.clicks for layer in sifted)
+    found = PromptSet(_prompt(click) for click in clicks)
     prompts = PromptSet(prompt for prompt in found if prompt.is_positive)
     notices = (
         *chain.from_iterable(layer.notices for layer in sifted),
@@ -96,19 +97,14 @@ def read_points_layers(view: MovieView, layers: Mapping[Points, int]) -> PointsR
     return PointsReading(prompts, notices, tuple(_objects(sifted, prompts)))
 
 
-def _prompts(clicks: Iterable[Click]) -> Iterator[Prompt]:
-    groups: dict[tuple[int, int], list[Click]] = {}
-    for click in clicks:
-        groups.setdefault((click.object_id, click.frame), []).append(click)
-    for (object_id, frame), group in groups.items():
-        picked = [click.hypothesis for click in group if click.hypothesis]
-        yield Prompt(
-            object_id,
-            frame,
-            points=[click.position for click in group],
-            labels=[click.is_positive for click in group],
-            hypothesis=picked[-1] if picked else None,
-        )
+def _prompt(click: Click) -> Prompt:
+    return Prompt(
+        click.object_id,
+        click.frame,
+        points=[click.position],
+        labels=[click.is_positive],
+        hypothesis=click.hypothesis or None,
+    )
 
 
 def _lacking(negatives: Sequence[Prompt]) -> Iterator[str]:

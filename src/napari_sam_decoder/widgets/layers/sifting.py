@@ -90,12 +90,12 @@ class _Placed:
         found[~is_finite] = 0
         cuts = [axis for axis, _ in view.fixed]
         planes = [index for _, index in view.fixed]
-        depths = np.zeros(len(found)) if view.axis is None else found[:, view.axis]
+        in_movie = view.along_movie(found)
         return cls(
             is_finite=is_finite,
             is_on_planes=(np.rint(found[:, cuts]) == planes).all(axis=1) | ~is_finite,
-            depths=depths,
-            positions=found[:, list(view.frame_axes)],
+            depths=in_movie[:, 0],
+            positions=in_movie[:, 1:],
         )
 
     @property

@@ -153,7 +153,10 @@ class MovieView:
         (N, 3) array of float
             Frame, row and column in data pixels; the frame of a picture is 0.
         """
-        positions = self.locate_data(world)
+        return self.along_movie(self.locate_data(world))
+
+    def along_movie(self, positions: np.ndarray) -> np.ndarray:
+        """Pick (N, 3) frame, row and column out of (N, D) data positions."""
         rows, columns = (positions[:, axis] for axis in self.frame_axes)
         frames = np.zeros(len(rows)) if self.axis is None else positions[:, self.axis]
         return np.stack([frames, rows, columns], axis=1)
