@@ -73,7 +73,7 @@ class PreviewOverlay:
             self._viewer.layers.remove(layer)
 
     def _shows(self, frame: int | None, masks: Mapping[int, np.ndarray]) -> bool:
-        """Whether drawing would change nothing, for a repaint costs 60 ms."""
+        """Whether drawing would change nothing: a repaint can be felt."""
         if self._layer is None or self._layer not in self._viewer.layers:
             return not masks
         if not masks:
