@@ -1,13 +1,29 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.frames import FrameGeometry, Movie
-from napari_sam_decoder.prompts import Prompt, PromptSet, prompts_from_points
+from napari_sam_decoder.prompts import (
+    PaintedMask,
+    Prompt,
+    PromptSet,
+    mask_logits,
+    prompts_from_points,
+)
+from napari_sam_decoder.scoring import mask_iou
 
 MOVIE = Movie(np.zeros((4, 20, 30), np.uint8))
+NOTHING = np.zeros((20, 30), bool)
+PAINTED = NOTHING.copy()
+PAINTED[4:9, 10:17] = True
 
 
 def test_points_are_positive_unless_said_otherwise():
@@ -37,6 +53,11 @@ def test_box_corners_come_in_any_order():
         ({"box": (1, 2, 3)}, "row0, column0, row1, column1"),
         ({"box": (1, 2, np.inf, 4)}, "finite"),
         ({"box": (1, 2, 1, 4)}, "height and a width"),
+        ({"mask": np.ones((2, 3, 4), bool)}, r"not an array of shape \(2, 3, 4\)"),
+        ({"mask": np.ones((2, 3))}, "booleans or integers, not float64; compare"),
+        ({"mask": [[1, 0], [1]]}, "as many columns in each row"),
+        ({"mask": NOTHING}, "empty mask on frame 0.*leave out one"),
+        ({"mask": NOTHING, "points": [], "box": (1, 1, 9, 9)}, "empty mask"),
     ],
 )
 def test_what_makes_no_sense_is_refused(values, message):
@@ -52,12 +73,24 @@ def test_what_makes_no_sense_is_refused(values, message):
         (Prompt(1, 0, [(5, -0.6)]), "outside the picture"),
         (Prompt(1, 0, box=(25, 1, 30, 9)), "box.*outside the picture"),
         (Prompt(1, 0, box=(-5, 1, -1, 9)), "box.*outside the picture"),
-        (Prompt(1, 0, [(5, 5)], labels=[False]), "positive point or a box"),
+        (Prompt(1, 0, mask=PAINTED.T), "30 rows and 20 columns, the picture 20 and 30"),
+        (Prompt(1, 0, mask=NOTHING.T), "30 rows and 20 columns"),
+        (Prompt(1, 4, mask=NOTHING), "frames 0 to 3"),
     ],
 )
-def test_what_does_not_fit_the_movie_is_refused(prompt, message):
+@pytest.mark.parametrize("check", [Prompt.check, Prompt.check_inside])
+def test_what_does_not_fit_the_movie_is_refused(prompt, message, check):
     with pytest.raises(PromptError, match=message):
+        check(prompt, MOVIE)
+
+
+def test_negative_points_alone_are_refused_but_lie_inside():
+    prompt = Prompt(1, 0, [(5, 5)], labels=[False])
+    with pytest.raises(PromptError, match="positive point or a box, or paint"):
         prompt.check(MOVIE)
+    prompt.check_inside(MOVIE)
+    with pytest.raises(PromptError, match="outside the picture"):
+        replace(prompt, points=[(5, 35)]).check_inside(MOVIE)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +99,65 @@ def test_what_does_not_fit_the_movie_is_refused(prompt, message):
         Prompt(1, 3, [(-0.5, 29.5)]),
         Prompt(1, 0, box=(-5, -5, 50, 50)),
         Prompt(1, 0, [(5, 5)], labels=[False], box=(1, 1, 9, 9)),
+        Prompt(1, 0, mask=PAINTED),
+        Prompt(1, 0, [(5, 5)], labels=[False], mask=PAINTED),
+        Prompt(1, 0, mask=NOTHING),
     ],
 )
-def test_what_lies_at_the_rim_is_taken(prompt):
+def test_what_fits_the_movie_is_taken(prompt):
     prompt.check(MOVIE)
+
+
+@given(
+    arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9)),
+    st.sampled_from([bool, np.uint8, np.int32]),
+)
+def test_a_mask_comes_back_as_it_was(mask, dtype):
+    kept = PaintedMask.of(mask.astype(dtype) * dtype(3))
+    back = kept.to_array()
+    assert (back.shape, back.dtype) == (mask.shape, bool)
+    np.testing.assert_array_equal(back, mask)
+    assert kept.is_empty == (not mask.any())
+
+
+def test_prompts_with_equal_masks_are_equal():
+    prompt = Prompt(1, 0, mask=PAINTED)
+    same = Prompt(1, 0, mask=PaintedMask.of(PAINTED.astype(np.uint16) * 7))
+    assert prompt == same
+    assert hash(prompt) == hash(same)
+    assert prompt != Prompt(1, 0, mask=np.roll(PAINTED, 1))
+    assert PaintedMask.of(NOTHING) != PaintedMask.of(NOTHING.T)
+
+
+def test_a_mask_is_not_changed_by_painting_on():
+    pixels = PAINTED.copy()
+    prompt = Prompt(1, 0, mask=pixels)
+    pixels[:] = False
+    prompt.mask.to_array()[:] = False
+    np.testing.assert_array_equal(prompt.mask.to_array(), PAINTED)
+
+
+def test_a_mask_can_be_written_down_and_shown():
+    prompt = Prompt(1, 0, mask=[[0, 1, 1], [1, 0, 0]])
+    written = json.loads(json.dumps(asdict(prompt)))
+    assert written["mask"] == {"shape": [2, 3], "runs": [1, 3, 2]}
+    assert "mask=PaintedMask(shape=(2, 3))" in repr(prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_positive", "is_absence"),
+    [
+        (Prompt(1, 0, mask=PAINTED), True, False),
+        (Prompt(1, 0, [(5, 5)], labels=[False], mask=PAINTED), True, False),
+        (Prompt(1, 0, mask=NOTHING), False, True),
+        (Prompt(1, 0, [(5, 5)], labels=[False], mask=NOTHING), False, True),
+        (Prompt(1, 0, [(5, 5)], labels=[False]), False, False),
+        (Prompt(1, 0, [(5, 5)]), True, False),
+        (Prompt(1, 0, box=(1, 1, 9, 9)), True, False),
+    ],
+)
+def test_what_a_prompt_says_of_the_object(prompt, is_positive, is_absence):
+    assert (prompt.is_positive, prompt.is_absence) == (is_positive, is_absence)
 
 
 def test_prompts_for_the_same_object_and_frame_add_up():
@@ -80,6 +168,57 @@ def test_prompts_for_the_same_object_and_frame_add_up():
     assert merged.points == ((1, 2), (3, 4))
     assert merged.labels == (True, False)
     assert (merged.box, merged.hypothesis) == ((0, 0, 9, 9), 2)
+
+
+def test_a_mask_replaces_what_was_said_before_it():
+    before = Prompt(1, 0, [(1, 2)], box=(0, 0, 9, 9), hypothesis=2)
+    painted = Prompt(1, 0, [(5, 12)], mask=PAINTED)
+    assert list(PromptSet([before, painted])) == [painted]
+    again = Prompt(1, 0, mask=np.roll(PAINTED, 1))
+    assert painted.merge(again) == again
+
+
+def test_what_comes_after_a_mask_refines_it():
+    later = Prompt(1, 0, [(1, 2)], labels=[False], box=(0, 0, 19, 9), hypothesis=2)
+    merged = Prompt(1, 0, [(5, 12)], mask=PAINTED).merge(later)
+    assert merged == Prompt(
+        1,
+        0,
+        [(5, 12), (1, 2)],
+        labels=[True, False],
+        box=(0, 0, 19, 9),
+        hypothesis=2,
+        mask=PAINTED,
+    )
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Prompt(1, 0, [(1, 2)]),
+        Prompt(1, 0, box=(0, 0, 9, 9)),
+        Prompt(1, 0, mask=PAINTED),
+    ],
+)
+def test_an_absence_ends_where_the_object_is_pointed_at(found):
+    absence = Prompt(1, 0, mask=NOTHING)
+    assert absence.merge(found) == found
+    assert found.merge(absence) == absence
+
+
+def test_negative_points_leave_an_absence():
+    merged = Prompt(1, 0, mask=NOTHING).merge(Prompt(1, 0, [(1, 2)], labels=[False]))
+    assert merged.is_absence
+    assert merged.points == ((1, 2),)
+
+
+def test_a_set_keeps_masks_when_it_is_cut():
+    painted, absence = Prompt(1, 2, mask=PAINTED), Prompt(1, 3, mask=NOTHING)
+    prompts = PromptSet([Prompt(2, 2, [(1, 1)]), absence]).add(painted)
+    assert prompts.at(1, 2) == painted
+    assert prompts.of_object(1) == (painted, absence)
+    assert list(prompts.within(range(3, 4))) == [absence]
+    assert list(prompts.without(2).without(1, 3)) == [painted]
 
 
 def test_a_set_is_ordered_and_can_be_cut():
@@ -123,3 +262,67 @@ def test_the_network_sees_x_before_y():
 def test_a_box_alone_has_no_points():
     asked = Prompt(1, 0, box=(2, 3, 12, 18)).to_model(FrameGeometry.fit((20, 30), 60))
     assert asked.points.shape == (0, 2)
+
+
+def test_a_mask_alone_gives_neither_points_nor_box():
+    asked = Prompt(1, 0, mask=PAINTED).to_model(FrameGeometry.fit((20, 30), 60))
+    assert asked.points.shape == (0, 2)
+    assert asked.labels.shape == (0,)
+    assert asked.box is None
+
+
+def test_logits_of_the_left_half():
+    mask = np.zeros((8, 16), bool)
+    mask[:, :8] = True
+    logits = mask_logits(mask, FrameGeometry.fit((8, 16), 64), 16)
+    assert (logits.shape, logits.dtype) == ((16, 16), np.float32)
+    expected = np.full((16, 16), -8)
+    expected[:8, :8] = 8
+    np.testing.assert_array_equal(logits, expected)
+
+
+def test_logits_of_a_frame_smaller_than_the_grid():
+    mask = np.zeros((5, 7), bool)
+    mask[1, 2] = True
+    logits = mask_logits(mask, FrameGeometry.fit((5, 7), 70), 14)
+    expected = np.full((14, 14), -8)
+    expected[2:4, 4:6] = 8
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_logits_of_a_frame_larger_than_the_grid_are_shares_of_area():
+    mask = np.zeros((6, 12), bool)
+    mask[:, :6] = True
+    # Each low-res pixel is 4 x 4 frame pixels, and those of the second row are half
+    # in the padding.
+    logits = mask_logits(mask, FrameGeometry.fit((6, 12), 96), 3)
+    np.testing.assert_allclose(logits, [[8, 0, -8], [0, -4, -8], [-8, -8, -8]])
+
+
+@pytest.mark.parametrize("shape", [(700, 500), (97, 333), (64, 64), (5, 7)])
+def test_logits_keep_the_area(shape):
+    mask = np.random.default_rng(0).random(shape) < 0.3
+    logits = mask_logits(mask, FrameGeometry.fit(shape, 256), 64)
+    rows, columns = FrameGeometry.fit(shape, 256).model_shape
+    area = mask.mean() * (rows / 4) * (columns / 4)
+    assert ((logits / 8 + 1) / 2).sum() == pytest.approx(area, rel=1e-5)
+    assert np.abs(logits).max() == pytest.approx(8)
+
+
+@pytest.mark.parametrize("shape", [(700, 500), (333, 490), (120, 130), (40, 50)])
+def test_a_disk_comes_back_from_its_logits(shape, tiny_sam):
+    rows, columns = np.indices(shape)
+    radius = 0.3 * min(shape)
+    squared = (rows - 0.4 * shape[0]) ** 2 + (columns - 0.6 * shape[1]) ** 2
+    disk = squared < radius**2
+    geometry = FrameGeometry.fit(shape, tiny_sam.image_size)
+    logits = mask_logits(disk, geometry, tiny_sam.mask_size)
+    back = tiny_sam.upscale(logits[np.newaxis], shape)[0] > 0
+    assert mask_iou(back, disk) > 0.98
+
+
+@pytest.mark.parametrize("shape", [(41, 64), (64, 43), (500, 701), (5, 7)])
+def test_a_full_frame_comes_back_from_its_logits(shape, tiny_sam):
+    geometry = FrameGeometry.fit(shape, tiny_sam.image_size)
+    logits = mask_logits(np.ones(shape, bool), geometry, tiny_sam.mask_size)
+    assert (tiny_sam.upscale(logits[np.newaxis], shape) > 0).all()

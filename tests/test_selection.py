@@ -21,7 +21,14 @@ def square(left, width=4, logit=8.0):
     return logits
 
 
-EXPECTED = Expectation(square(4), size=16.0)
+def expecting(prior, **values):
+    """Memory and motion, which need not agree, are joined in the prior."""
+    shown = prior[: CONTENT[0]]
+    parts = {"moved": shown, "recalled": shown, "prior": shown}
+    return Expectation(**{**parts, **values})
+
+
+EXPECTED = expecting(square(4), size=16.0)
 
 
 def test_soft_iou_of_hard_masks_is_iou():
@@ -44,7 +51,8 @@ def test_the_best_rated_of_the_allowed_masks_is_chosen():
     logits = np.stack([square(1), square(4), square(8), square(10)])
     ratings = np.array([1.2, 0.3, 0.9, 0.8])
     choice = choose_by_quality(logits, ratings, (1, 2, 3), CONTENT)
-    assert (choice.index, choice.agreement) == (2, 1.0)
+    assert choice.index == 2
+    assert (choice.memory_agreement, choice.temporal_iou) == (1, 1)
     assert choice.iou_prediction == pytest.approx(0.9)
     assert choose_by_quality(logits, ratings, (0, 1), CONTENT).iou_prediction == 1
 
@@ -59,45 +67,64 @@ def test_the_whole_picture_is_no_object():
 def test_a_worse_rated_mask_in_the_right_place_wins():
     logits = np.stack([square(10), square(4), square(2, 12), square(11)])
     ratings = np.array([0.95, 0.8, 0.95, 0.95])
-    choice = choose_like(logits, ratings, EXPECTED, CONTENT)
+    choice = choose_like(logits, ratings, EXPECTED)
     assert choice.index == 1
-    assert choice.agreement == pytest.approx(1, abs=0.01)
+    assert choice.memory_agreement == pytest.approx(1, abs=0.01)
     assert choice.confidence == pytest.approx(0.8)
 
 
 def test_among_masks_in_the_right_place_the_better_rated_wins():
     logits = np.stack([square(4), square(4), square(4), square(4)])
     ratings = np.array([0.5, 0.7, 0.9, 0.6])
-    assert choose_like(logits, ratings, EXPECTED, CONTENT).index == 2
+    assert choose_like(logits, ratings, EXPECTED).index == 2
 
 
 def test_padding_has_no_say():
     logits = np.stack([square(4)] * 4)
     logits[:, 8:] = 9
-    choice = choose_like(logits, np.ones(4), EXPECTED, CONTENT)
-    assert choice.agreement == pytest.approx(1, abs=0.01)
+    choice = choose_like(logits, np.ones(4), EXPECTED)
+    assert choice.memory_agreement == pytest.approx(1, abs=0.01)
+
+
+def test_the_prior_decides_and_likeness_to_the_last_mask_is_only_reported():
+    expected = expecting(square(4), moved=square(8)[: CONTENT[0]])
+    logits = np.stack([square(8), square(8), square(4), square(6)])
+    choice = choose_like(logits, np.full(4, 0.9), expected)
+    assert choice.index == 2
+    assert choice.memory_agreement == pytest.approx(1, abs=0.01)
+    assert choice.temporal_iou == pytest.approx(0, abs=0.01)
+    assert choice.confidence == pytest.approx(0.9)
+
+
+def test_the_index_is_that_within_a_set():
+    elsewhere = [square(10)] * 4
+    logits = np.stack([*elsewhere, square(10), square(10), square(4), square(10)])
+    choice = choose_like(logits, np.full(8, 0.9), EXPECTED)
+    assert choice.index == 2
+    np.testing.assert_array_equal(choice.logits, square(4))
 
 
 def test_ratings_outside_0_to_1_are_clipped():
     logits = np.stack([square(4)] * 4)
-    choice = choose_like(logits, np.array([-0.2, -0.1, 1.3, -1]), EXPECTED, CONTENT)
+    choice = choose_like(logits, np.array([-0.2, -0.1, 1.3, -1]), EXPECTED)
     assert (choice.index, choice.iou_prediction) == (2, 1.0)
 
 
-def test_a_mask_of_the_usual_size_wins_over_one_that_repeats_the_last():
-    shrunk = Expectation(square(4, 3), size=16.0)
-    logits = np.stack([square(4, 3), square(4), square(10), square(10)])
-    assert choose_like(logits, np.full(4, 0.9), shrunk, CONTENT).index == 1
+@pytest.mark.parametrize(("usual_size", "index"), [(12.0, 1), (20.0, 2), (None, 2)])
+def test_the_usual_size_decides_where_two_masks_fit_about_as_well(usual_size, index):
+    expected = expecting(square(4), size=usual_size)
+    logits = np.stack([square(10), square(4, 3), square(4, 5), square(10)])
+    assert choose_like(logits, np.full(4, 0.9), expected).index == index
 
 
 def test_masks_of_the_scene_are_never_the_object():
-    expected = Expectation(square(2, 12), largest=60.0)
+    expected = expecting(square(2, 12), largest=60.0)
     scene = np.full((16, 16), 9, np.float32)
     among = choose_like(
-        np.stack([scene, scene, square(4), scene]), np.ones(4), expected, CONTENT
+        np.stack([scene, scene, square(4), scene]), np.ones(4), expected
     )
     assert among.index == 2
-    alone = choose_like(np.stack([scene] * 4), np.ones(4), expected, CONTENT)
+    alone = choose_like(np.stack([scene] * 4), np.ones(4), expected)
     assert alone.score == 0
 
 
@@ -106,5 +133,12 @@ def test_masks_of_the_scene_are_never_the_object():
     [(square(4), 1.0, True), (square(4), 0.8, False), (square(4, 3), 1.0, False)],
 )
 def test_a_choice_is_clear_when_good_expected_and_of_usual_size(found, rating, clear):
-    choice = choose_like(np.stack([found] * 4), np.full(4, rating), EXPECTED, CONTENT)
+    choice = choose_like(np.stack([found] * 4), np.full(4, rating), EXPECTED)
     assert is_clear(choice, EXPECTED) is clear
+
+
+def test_the_padding_does_not_make_a_choice_unclear():
+    found = square(4)
+    found[8:] = 9
+    choice = choose_like(np.stack([found] * 4), np.ones(4), EXPECTED)
+    assert is_clear(choice, EXPECTED)

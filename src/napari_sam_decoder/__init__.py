@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from napari_sam_decoder.formats import open_movie, read_points
     from napari_sam_decoder.frames import Movie
     from napari_sam_decoder.model.registry import load_sam
-    from napari_sam_decoder.prompts import Prompt, PromptSet, prompts_from_points
+    from napari_sam_decoder.prompts import (
+        PaintedMask,
+        Prompt,
+        PromptSet,
+        prompts_from_points,
+    )
     from napari_sam_decoder.propagation import (
         Direction,
         FrameResult,
@@ -33,6 +38,7 @@ _HOMES = {
     "Hypothesis": "propagation",
     "Movie": "frames",
     "ObjectResult": "propagation",
+    "PaintedMask": "prompts",
     "Preview": "propagation",
     "Prompt": "prompts",
     "PromptSet": "prompts",
@@ -53,6 +59,7 @@ __all__ = [
     "Hypothesis",
     "Movie",
     "ObjectResult",
+    "PaintedMask",
     "Preview",
     "Prompt",
     "PromptSet",

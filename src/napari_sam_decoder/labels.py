@@ -11,7 +11,15 @@ from napari_sam_decoder.errors import LabelsError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["label_dtype", "merge_labels", "resolve_overlaps"]
+    from napari_sam_decoder.frames import ArrayLike
+
+__all__ = [
+    "check_labels",
+    "label_dtype",
+    "merge_labels",
+    "overrule",
+    "resolve_overlaps",
+]
 
 
 def label_dtype(highest_id: int) -> np.dtype:
@@ -29,6 +37,21 @@ def label_dtype(highest_id: int) -> np.dtype:
         f"object id {highest_id} is above {np.iinfo(np.uint32).max}; choose a smaller "
         "one"
     )
+
+
+def check_labels(labels: ArrayLike, shape: tuple[int, int, int]) -> None:
+    """Refuse labels that are not those of a movie.
+
+    Raises
+    ------
+    LabelsError
+        If they are no integers or do not have the (T, Y, X) shape.
+    """
+    if tuple(labels.shape) != shape or labels.dtype.kind not in "bui":
+        raise LabelsError(
+            f"labels of {labels.dtype} and shape {tuple(labels.shape)} do not fit this "
+            f"movie; its labels have shape {shape} and are integers"
+        )
 
 
 def resolve_overlaps(
@@ -108,3 +131,32 @@ def _is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
     if highest - lowest + 1 == len(set(object_ids)):
         return (lowest <= labels) & (labels <= highest)
     return np.isin(labels, list(object_ids))
+
+
+def overrule(
+    labels: np.ndarray, mask: np.ndarray, object_id: int, yielding: Collection[int]
+) -> np.ndarray:
+    """Give an object a new mask, at the cost of some of the others.
+
+    Parameters
+    ----------
+    labels : (Y, X) array of int
+        As they are; not changed.
+    mask : (Y, X) array of bool
+        Where the object is now. Its other pixels become background.
+    object_id : int
+        Its value in the labels.
+    yielding : collection of int
+        Objects that lose pixels to the mask; all others keep theirs.
+
+    Returns
+    -------
+    (Y, X) array
+        Of the same dtype, or a larger one if the id needs it.
+    """
+    wider = np.promote_types(labels.dtype, label_dtype(object_id))
+    corrected = labels.astype(wider if labels.dtype.kind == "u" else labels.dtype)
+    corrected[labels == object_id] = 0
+    free = np.isin(labels, [0, object_id, *yielding])
+    corrected[mask & free] = object_id
+    return corrected

@@ -22,17 +22,20 @@ __all__ = [
     "stability",
 ]
 
+MASKS = 4
+"""In one set, as the decoder gives them."""
 STABILITY_OFFSET = 1.0
 LARGEST_SHARE = 0.4
 """A mask of more of the picture than this is the scene, not an object in it."""
 
-# How much each part counts when candidates for the next frame are compared. The
-# decoder's opinion counts most: candidates that merely repeat the expectation agree
-# with it best, and following them lets a mask shrink or drift a little every frame.
+# How much each part counts when candidates for the next frame are compared. What the
+# memory and the motion say together counts as much as what the decoder thinks of its
+# own mask. Likeness to the last mask alone has no say: candidates that merely repeat it
+# would win, and following them lets a mask shrink or drift a little every frame.
 QUALITY_WEIGHT = 0.8
 STABILITY_WEIGHT = 0.5
-SIZE_WEIGHT = 0.5
-AGREEMENT_WEIGHT = 0.2
+SIZE_WEIGHT = 0.3
+AGREEMENT_WEIGHT = 1.0
 
 CLEAR_FROM = 0.92
 """A choice that is worse than this in any part deserves a second opinion."""
@@ -44,8 +47,12 @@ class Expectation:
 
     Attributes
     ----------
-    logits : (h, w) array of float32
-        The last accepted mask, moved on by the object's motion.
+    moved : (rows, columns) array of float32
+        Low-res logits of the last accepted mask, moved on by the object's motion.
+    recalled : (rows, columns) array of float32
+        What the memory says of this frame's content, as logits.
+    prior : (rows, columns) array of float32
+        Both joined: where the object should be.
     size : float, optional
         Area to expect, in low-res pixels; it changes slowly. None where the object is
         cut off by the border of the picture, since what is visible of it may then
@@ -54,7 +61,9 @@ class Expectation:
         Area, in low-res pixels, above which a mask is the scene and not the object.
     """
 
-    logits: np.ndarray
+    moved: np.ndarray
+    recalled: np.ndarray
+    prior: np.ndarray
     size: float | None = None
     largest: float = np.inf
 
@@ -83,8 +92,10 @@ class Choice:
         The decoder's own opinion of it, clipped to 0..1.
     stability : float
         0..1, see `stability`.
-    agreement : float
-        0..1, soft IoU with where the object was expected; 1 on a prompted frame.
+    memory_agreement : float
+        0..1, soft IoU with what memory and motion expect; 1 on a prompted frame.
+    temporal_iou : float
+        0..1, soft IoU with the last mask, moved on; 1 on a prompted frame.
     score : float
         0..1, by which it was chosen; comparable between sets of candidates. 0 if no
         candidate can be the object.
@@ -94,13 +105,14 @@ class Choice:
     logits: np.ndarray
     iou_prediction: float
     stability: float
-    agreement: float
+    memory_agreement: float
+    temporal_iou: float
     score: float
 
     @property
     def confidence(self) -> float:
         """One number in 0..1: the weakest part decides."""
-        return min(self.iou_prediction, self.stability, self.agreement)
+        return min(self.iou_prediction, self.stability, self.memory_agreement)
 
 
 def soft_iou(first: np.ndarray, second: np.ndarray) -> float:
@@ -162,39 +174,37 @@ def choose_by_quality(
         logits=logits[index],
         iou_prediction=quality,
         stability=stability(visible[index]),
-        agreement=1.0,
+        memory_agreement=1.0,
+        temporal_iou=1.0,
         score=quality,
     )
 
 
 def choose_like(
-    logits: np.ndarray,
-    iou_predictions: np.ndarray,
-    expectation: Expectation,
-    content: tuple[int, int],
+    logits: np.ndarray, iou_predictions: np.ndarray, expectation: Expectation
 ) -> Choice:
     """Choose the mask that is good by itself and fits what is expected.
 
     Parameters
     ----------
-    logits : (4, h, w) array
-        One set of masks as the decoder gives it.
-    iou_predictions : (4,) array
+    logits : (N, h, w) array
+        One or more sets of four masks as the decoder gives them.
+    iou_predictions : (N,) array
         The decoder's rating of each.
     expectation : Expectation
-        What the frames before say.
-    content : (rows, columns)
-        The part of the grid that shows the frame; padding has no say.
+        What the frames before say; its arrays cover the part of the grid that shows
+        the frame, and the padding has no say.
 
     Returns
     -------
     Choice
         Of the highest weighted product of predicted IoU, stability, likeness of size
-        and soft agreement: a mask must be fair in all of them, so neither a fine mask
-        of something else nor a smear over the right place wins.
+        and agreement with the prior: a mask must be fair in all of them, so neither a
+        fine mask of something else nor a smear over the right place wins.
     """
-    visible = logits[:, : content[0], : content[1]]
-    expected = expit(expectation.logits[: content[0], : content[1]])
+    rows, columns = expectation.prior.shape
+    visible = logits[:, :rows, :columns]
+    expected = expit(expectation.prior)
     agreements = np.array([soft_iou(expit(mask), expected) for mask in visible])
     qualities = np.clip(iou_predictions, 0, 1)
     stabilities = np.array([stability(mask) for mask in visible])
@@ -205,18 +215,21 @@ def choose_like(
         * agreements**AGREEMENT_WEIGHT
     )
     scores[np.count_nonzero(visible > 0, axis=(1, 2)) > expectation.largest] = 0
-    index = int(np.argmax(scores))
+    best = int(np.argmax(scores))
     return Choice(
-        index=index,
-        logits=logits[index],
-        iou_prediction=float(qualities[index]),
-        stability=float(stabilities[index]),
-        agreement=float(agreements[index]),
-        score=float(scores[index]),
+        index=best % MASKS,
+        logits=logits[best],
+        iou_prediction=float(qualities[best]),
+        stability=float(stabilities[best]),
+        memory_agreement=float(agreements[best]),
+        temporal_iou=soft_iou(expit(visible[best]), expit(expectation.moved)),
+        score=float(scores[best]),
     )
 
 
 def is_clear(choice: Choice, expectation: Expectation) -> bool:
     """Whether a choice needs no second opinion: good, expected, and of usual size."""
-    likeness = float(expectation.size_likeness(choice.logits[None] > 0)[0])
+    rows, columns = expectation.prior.shape
+    visible = choice.logits[None, :rows, :columns] > 0
+    likeness = float(expectation.size_likeness(visible)[0])
     return min(choice.confidence, likeness) >= CLEAR_FROM

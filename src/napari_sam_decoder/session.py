@@ -6,22 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
-from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
+from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie
-from napari_sam_decoder.labels import merge_labels
+from napari_sam_decoder.labels import check_labels, merge_labels
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import (
     Direction,
+    Draft,
     Scene,
     Settings,
+    mend_all,
     plan,
     preview,
     propagate,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari_sam_decoder.embedding import EmbeddedFrame
     from napari_sam_decoder.frames import ArrayLike
@@ -75,7 +77,7 @@ class Session:
             self.movie, self.model, open_store(self.movie, self.model, cache)
         )
         self.settings = settings or Settings()
-        self._scene = Scene.of(
+        self.scene = Scene.of(
             self._embedder, self.model, self.movie.frame_shape, self.settings
         )
 
@@ -185,7 +187,7 @@ class Session:
             If the prompt does not fit the movie.
         """
         prompt.check(self.movie)
-        return preview(self._scene, prompt)
+        return preview(self.scene, prompt)
 
     def plan(
         self,
@@ -248,16 +250,60 @@ class Session:
             If the frames, direction, prompts or labels do not fit; before the first
             result.
         """
-        results = propagate(self._scene, self.plan(frames, direction))
+        results = propagate(self.scene, self.plan(frames, direction))
         if labels is None:
             return results
-        if tuple(labels.shape) != self.labels_shape or labels.dtype.kind not in "bui":
-            raise LabelsError(
-                f"labels of {labels.dtype} and shape {tuple(labels.shape)} do not fit "
-                f"this movie; its labels have shape {self.labels_shape} and are "
-                "integers"
-            )
+        check_labels(labels, self.labels_shape)
         return _merged(results, labels, self.prompts.object_ids, replace=replace)
+
+    def correct(
+        self,
+        prompts: Iterable[Prompt],
+        labels: ArrayLike,
+        frames: range | None = None,
+    ) -> Iterator[FrameResult]:
+        """Add prompts where the labels are wrong, and mend only what they concern.
+
+        Each corrected frame becomes a fixed one. From there the object is carried
+        anew up to its next fixed frames, and no farther than its result changes. All
+        that the labels hold on fixed frames, painted pixels too, counts as certain.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            Points may be negative ones alone, on a frame where the object has a mask.
+            A prompt with a mask is taken as it is: the frame was painted.
+        labels : (T, Y, X) array-like of int
+            Labels as they are. Write each result into them before asking for the
+            next one: ``labels[result.frame] = result.labels``.
+        frames : range, optional
+            Frames that may change, all by default.
+
+        Returns
+        -------
+        iterator of FrameResult
+            Only for frames that were computed anew, so that their number is the cost
+            of the correction. Their labels hold all objects; those of this session
+            give way to the corrected one, others do not.
+
+        Raises
+        ------
+        OptionError, PromptError, LabelsError
+            If the frames, prompts or labels do not fit; before the first result.
+        """
+        check_labels(labels, self.labels_shape)
+        allowed, corrections = self._checked(frames), tuple(prompts)
+        joined = self.prompts
+        for prompt in corrections:
+            prompt.check_inside(self.movie)
+            joined = joined.add(prompt)
+        places = list(dict.fromkeys((p.object_id, p.frame) for p in corrections))
+        draft = Draft(labels.__getitem__, joined)
+        for object_id, frame in places:
+            if not draft.mask(object_id, frame).any():
+                joined.at(object_id, frame).check(self.movie)
+        self.prompts = joined
+        return mend_all(self.scene, draft, places, allowed)
 
     def _checked(self, frames: range | None) -> range:
         every = range(len(self.movie))

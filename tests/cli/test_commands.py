@@ -6,65 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_stack
 
-from napari_sam_decoder.cli import main
 from napari_sam_decoder.formats import read_provenance
-
-FRAMES, ROWS, COLUMNS = 4, 48, 64
-
-
-@pytest.fixture(autouse=True)
-def small_network(tiny_sam, monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        "napari_sam_decoder.model.registry.load_sam", lambda *_, **__: tiny_sam
-    )
-    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path / "default-cache"))
-
-
-@pytest.fixture
-def movie(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 4000, (FRAMES, ROWS, COLUMNS))
-    write_stack(tmp_path / "movie.tif", pixels.astype(np.uint16))
-    return tmp_path / "movie.tif"
-
-
-@pytest.fixture
-def points(tmp_path):
-    path = tmp_path / "points.csv"
-    path.write_text(
-        "index,axis-0,axis-1,axis-2,label,object_id\n"
-        "0,0.0,20.0,30.0,Positive,1.0\n"
-        "1,0.0,5.0,5.0,background,1.0\n"
-        "2,2.0,30.0,50.0,TRUE,70000\n"
-    )
-    return path
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command and return its exit code, stdout and stderr."""
-
-    def run_(*arguments):
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as exit_:
-            code = exit_.code
-        return code, *capsys.readouterr()
-
-    return run_
-
-
-def write_stack(path, stack):
-    tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "TYX"})
-
-
-def complaint_of(done):
-    """Check that a mistake ended as it should, and return the one line."""
-    code, out, err = done
-    assert (code, out) == (2, "")
-    (line,) = err.splitlines()
-    assert "error:" in line
-    return line
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".zarr"])
@@ -80,10 +24,6 @@ def test_points_become_labels(run, movie, points, tmp_path, suffix):
     assert labels.shape == (FRAMES, ROWS, COLUMNS)
     assert labels.dtype == np.uint32
     assert set(np.unique(labels)) <= {0, 1, 70000}
-
-
-def read_labels(path):
-    return tifffile.imread(path) if path.suffix == ".tif" else zarr.open(path)[:]
 
 
 def test_the_output_says_where_it_comes_from(run, movie, points, tmp_path, tiny_sam):
@@ -147,7 +87,7 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
     ("arguments", "message"),
     [
         (["--points", "nowhere.csv"], "nowhere.csv"),
-        ([], "give --points or --box"),
+        ([], "give --points, --box or --masks"),
         (["--box", "9,1,1,5,5"], "frames 0 to 3"),
         (["--box", "0,100,100,200,200"], "outside the picture"),
         (["--box", "0,1,1,5"], "FRAME,ROW,COL,ROW,COL"),

@@ -11,7 +11,7 @@ from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
 def result(frame, verdict, object_id=1, confidence=0.5, area=3):
     labels = np.zeros((4, 4), np.uint16)
     labels.flat[:area] = object_id
-    seen = ObjectResult(object_id, verdict, confidence, 0.9, 0.8, 0.7)
+    seen = ObjectResult(object_id, verdict, confidence, 0.9, 0.8, 0.7, 1.1, 0.6)
     return FrameResult(frame, labels, {object_id: seen})
 
 
@@ -33,6 +33,12 @@ def test_a_line_per_object_names_the_frames_to_look_at(history):
     ]
 
 
+def test_after_a_correction_a_line_tells_the_cost(history):
+    assert list(summarise(history, computed_of=60)) == [
+        "object 1: 4 of 60 frames computed anew, 2 doubtful (1-2), 1 absent (3)"
+    ]
+
+
 def test_a_later_result_replaces_an_earlier_one(history):
     history.note(result(1, Verdict.SURE))
     assert history.frames_with(1, Verdict.DOUBTFUL) == [2]
@@ -45,8 +51,13 @@ def test_confidence_follows_the_frames(history):
 
 def test_the_table_has_a_row_per_object_and_frame(history):
     rows = history.as_csv().splitlines()
-    assert rows[0].startswith("object_id,frame,verdict,confidence")
-    assert rows[2] == "1,1,doubtful,0.5000,0.5000,0.9000,0.8000,0.7000,3"
+    assert rows[0] == (
+        "object_id,frame,verdict,confidence,iou_prediction,stability,"
+        "memory_agreement,temporal_iou,area_change,likeness,area"
+    )
+    assert rows[2] == (
+        "1,1,doubtful,0.5000,0.5000,0.9000,0.8000,0.7000,1.1000,0.6000,3"
+    )
     assert len(rows) == 5
 
 

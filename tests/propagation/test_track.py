@@ -3,12 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.appearance import Look
-from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.propagation.track import Grid, Track, prompt_from_mask
+from napari_sam_decoder.memory import Memory, View
+from napari_sam_decoder.model.values import Embedding
+from napari_sam_decoder.propagation.grid import Grid
+from napari_sam_decoder.propagation.track import FIRST_STEADINESS, Track
+from napari_sam_decoder.selection import Choice
 
-GRID = Grid((48, 64), 4.0)
-LOOK = Look(np.array([1.0, 0.0]))
+GRID = Grid((48, 64), 4.0, 64)
+
+
+def view_of(*blocks):
+    """A frame on which 12 x 12 pixels from each (row, column) look like the object."""
+    features = np.zeros((2, 16, 16), np.float16)
+    for row, column in blocks:
+        features[0, row // 4 : row // 4 + 3, column // 4 : column // 4 + 3] = 1
+    features[1] = 1 - features[0]
+    return View(Embedding(features, (48, 64)), GRID.content, GRID.side)
+
+
+VIEW = view_of((8, 8))
 
 
 def square(row, column, size=11):
@@ -17,81 +30,121 @@ def square(row, column, size=11):
     return logits
 
 
-def test_the_grid_leaves_the_padding_out():
-    grid = Grid.of(FrameGeometry.fit((480, 854), 1024), 1024, 256)
-    assert grid == Grid((144, 256), 4.0)
-    assert grid.cut(np.zeros((2, 256, 256))).shape == (2, 144, 256)
+MEMORY = Memory.of(VIEW, square(8, 8, size=12))
+
+
+def start(logits, **values):
+    return Track.start(logits, GRID, MEMORY, **values)
+
+
+def choice_of(logits, confidence=0.9, temporal_iou=0.9):
+    return Choice(2, logits, confidence, 1.0, 1.0, temporal_iou, confidence)
+
+
+def accept(track, logits, **values):
+    return track.accept(choice_of(logits, **values), GRID, VIEW)
 
 
 def test_a_track_expects_the_object_further_on():
-    track = Track.start(square(10, 10), GRID, LOOK).accept(square(12, 11), GRID)
-    np.testing.assert_array_equal(track.expect(GRID).logits > 0, square(14, 12) > 0)
+    track = accept(start(square(10, 10)), square(12, 11))
+    moved = track.expect(GRID, VIEW).moved
+    np.testing.assert_array_equal(moved > 0, GRID.cut(square(14, 12)) > 0)
 
 
 def test_a_lost_object_is_expected_to_move_on():
-    track = Track.start(square(10, 10), GRID, LOOK).accept(square(12, 10), GRID)
-    expected = track.miss().miss().expect(GRID).logits
-    np.testing.assert_array_equal(expected > 0, square(18, 10) > 0)
+    track = accept(start(square(10, 10)), square(12, 10))
+    moved = track.miss().miss().expect(GRID, VIEW).moved
+    np.testing.assert_array_equal(moved > 0, GRID.cut(square(18, 10)) > 0)
 
 
 def test_a_found_object_has_moved_over_all_missed_frames():
-    track = Track.start(square(10, 10), GRID, LOOK).miss().accept(square(14, 10), GRID)
+    track = accept(start(square(10, 10)).miss(), square(14, 10))
     assert (track.motion.velocity, track.missed) == ((2, 0), 0)
 
 
+def test_memory_finds_the_object_beside_where_it_was_going_but_not_far_away():
+    track = start(square(8, 8, size=12))
+    near = track.expect(GRID, view_of((8, 16))).prior
+    assert (near[12:16, 20:24] > 0).all()
+    far = track.expect(GRID, view_of((8, 48))).prior
+    assert not (far[:, 40:] > 0).any()
+
+
+def test_an_object_may_come_back_anywhere():
+    track = start(square(8, 8, size=12))
+    expectation = track.expect_anywhere(view_of((8, 48)))
+    assert (expectation.prior[12:16, 52:56] > 0).all()
+    assert (expectation.size, expectation.largest) == (track.size, track.largest)
+
+
+def test_it_is_expected_in_one_place_only():
+    prior = start(square(8, 8)).expect_anywhere(view_of((8, 48), (32, 8))).prior
+    assert (prior[12:16, 52:56] > 0).any() != (prior[36:40, 12:16] > 0).any()
+
+
+def test_a_steady_object_is_expected_where_its_last_mask_was():
+    blank = view_of()
+    steady = start(square(8, 8, size=12))
+    for _ in range(6):
+        steady = accept(steady, square(8, 8, size=12), temporal_iou=1.0)
+    unsteady = accept(start(square(8, 8, size=12)), square(8, 8), temporal_iou=0.0)
+    assert unsteady.steadiness < FIRST_STEADINESS < steady.steadiness
+    priors = [t.expect(GRID, blank).prior[14, 14] for t in (unsteady, steady)]
+    assert priors[0] < priors[1]
+
+
 def test_trust_is_inherited():
-    track = (
-        Track.start(square(1, 1), GRID, LOOK, trust=0.4)
-        .miss()
-        .accept(square(2, 1), GRID)
-    )
+    track = accept(start(square(1, 1), trust=0.4).miss(), square(2, 1))
     assert track.trust == 0.4
 
 
+@pytest.mark.parametrize(
+    ("confidence", "trust", "is_remembered"),
+    [(0.9, 1.0, True), (0.5, 1.0, True), (0.49, 1.0, False), (0.9, 0.49, False)],
+)
+def test_doubtful_masks_are_not_remembered(confidence, trust, is_remembered):
+    track = start(square(8, 8), trust=trust)
+    accepted = accept(track, square(9, 9), confidence=confidence)
+    assert (accepted.memory is not MEMORY) == is_remembered
+    np.testing.assert_array_equal(accepted.logits, square(9, 9))
+
+
+def test_a_missed_frame_changes_nothing_but_the_count():
+    track = start(square(8, 8))
+    missed = track.miss()
+    assert missed.memory is track.memory
+    assert (track.missed, missed.missed, missed.miss().missed) == (0, 1, 2)
+
+
 def test_an_empty_mask_starts_nothing():
-    assert Track.start(np.full((64, 64), -1, np.float32), GRID, LOOK) is None
+    assert start(np.full((64, 64), -1, np.float32)) is None
 
 
-def test_the_object_is_asked_for_by_its_inmost_point_and_its_box():
-    prompt = prompt_from_mask(square(10, 20), GRID)
-    np.testing.assert_allclose(prompt.points, [[25 * 4 + 1.5, 15 * 4 + 1.5]])
-    np.testing.assert_allclose(prompt.box, [80, 40, 31 * 4 - 1, 21 * 4 - 1])
-    assert prompt.labels.tolist() == [1]
-
-
-def test_the_point_keeps_away_from_the_border():
-    prompt = prompt_from_mask(square(0, 0), GRID)
-    np.testing.assert_allclose(prompt.points, [[5 * 4 + 1.5, 5 * 4 + 1.5]])
-
-
-@pytest.mark.parametrize("row", [47, 50])
-def test_what_lies_in_the_padding_is_not_asked_for(row):
-    assert prompt_from_mask(square(row, 10, size=3), GRID) is None
+def test_a_mask_in_the_padding_starts_nothing():
+    assert start(square(48, 10)) is None
 
 
 def test_the_size_follows_slowly():
-    track = Track.start(square(9, 9, size=8), GRID, LOOK).accept(
-        square(9, 9, size=4), GRID
-    )
-    assert track.expect(GRID).size == pytest.approx(64 * 0.25**0.1)
+    track = accept(start(square(9, 9, size=8)), square(9, 9, size=4))
+    assert track.expect(GRID, VIEW).size == pytest.approx(64 * 0.25**0.2)
 
 
 def test_the_size_is_not_expected_where_the_border_cuts_the_object():
-    whole = Track.start(square(10, 10), GRID, LOOK)
-    leaving = whole.accept(square(4, 10), GRID)
-    assert whole.expect(GRID).size == 121
-    assert leaving.expect(GRID).size is None
+    whole = start(square(10, 10))
+    leaving = accept(whole, square(4, 10))
+    assert whole.expect(GRID, VIEW).size == 121
+    assert leaving.expect(GRID, VIEW).size is None
 
 
 def test_a_cut_off_object_keeps_its_size_and_an_entering_one_gets_a_new_one():
-    leaving = Track.start(square(10, 10), GRID, LOOK).accept(square(-4, 10), GRID)
+    leaving = accept(start(square(10, 10)), square(-4, 10))
     assert leaving.size == 121
-    entering = Track.start(square(0, 10, size=4), GRID, LOOK)
-    assert entering.accept(square(0, 10, size=8), GRID).size == 64
+    entering = accept(start(square(0, 10, size=4)), square(0, 10, size=8))
+    assert entering.size == 64
 
 
 def test_an_object_is_not_expected_to_become_the_scene():
-    small = Track.start(square(9, 9), GRID, LOOK)
-    assert small.expect(GRID).largest == pytest.approx(0.4 * 48 * 64)
-    large = Track.start(square(0, 0, size=40), GRID, LOOK)
-    assert large.expect(GRID).largest == 2 * 40 * 40
+    small = start(square(9, 9))
+    assert small.expect(GRID, VIEW).largest == pytest.approx(0.4 * 48 * 64)
+    large = start(square(0, 0, size=40))
+    assert large.expect(GRID, VIEW).largest == 2 * 40 * 40

@@ -9,6 +9,12 @@ import numpy as np
 from napari_sam_decoder.model.values import Embedding, MaskCandidates
 
 SIDE = 64
+STRIDE = 4
+CELL = 4
+"""Pixels along a cell of an embedding; places that are multiples of it are exact."""
+
+KINDS = 2
+"""Objects that look different; 0 is the background."""
 
 
 @dataclass
@@ -19,27 +25,29 @@ class Theatre:
     """
 
     truth: np.ndarray
-    image_size: int = 4 * SIDE
+    image_size: int = STRIDE * SIDE
     mask_size: int = SIDE
     quality: dict[int, float] = field(default_factory=dict)
-    disguised: set[int] = field(default_factory=set)
+    looks: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Frames on which things look like other ones: by frame, from a thing to a kind."""
+
     asked: list[tuple[int, int]] = field(default_factory=list)
-    masks: list[list[bool]] = field(default_factory=list)
+    shown: list[list[np.ndarray | None]] = field(default_factory=list)
 
     def get(self, frame):
-        """Channel 0 is the frame's number, the others tell objects from background."""
-        features = np.zeros((3, SIDE // 4, SIDE // 4), np.float16)
+        """Channel 0 is the frame's number, each other one a kind of thing."""
+        features = np.zeros((2 + KINDS, SIDE // CELL, SIDE // CELL), np.float16)
         features[0] = frame
-        objects = self.truth[frame, 2::4, 2::4] > 0
-        features[1], features[2] = objects, ~objects
-        if frame in self.disguised:
-            features[1:] = features[:0:-1]
+        cells = self.truth[frame, CELL // 2 :: CELL, CELL // 2 :: CELL]
+        looks = self.looks.get(frame, {})
+        for thing in range(1 + KINDS):
+            features[1 + looks.get(thing, thing)] += cells == thing
         return Embedding(features, (SIDE, SIDE))
 
     def decode(self, embedding, prompts, previous_logits=None):
         frame = int(embedding.features.flat[0])
         self.asked.append((frame, len(prompts)))
-        self.masks.append([mask is not None for mask in previous_logits or ()])
+        self.shown.append(list(previous_logits or ()))
         answers = [self._answer(frame, prompt) for prompt in prompts]
         return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
 
@@ -48,7 +56,7 @@ class Theatre:
         return low_res_logits
 
     def _answer(self, frame, prompt):
-        column, row = (prompt.points[0] / 4).astype(int)
+        column, row = (prompt.points[0] / STRIDE).astype(int)
         seen = self.truth[frame] == self.truth[frame, row, column]
         if not self.truth[frame, row, column]:
             return np.stack([as_logits(seen)] * 4), np.full(4, 0.1, np.float32)

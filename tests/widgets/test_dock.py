@@ -149,6 +149,18 @@ def test_the_preview_lies_on_its_frame_only_and_leaves_when_it_is_done(bench, vi
     assert not preview.data.any(), "the labels show it now"
 
 
+def test_a_click_after_a_run_mends_the_labels(dock, bench, viewer, qtbot):
+    bench.new_object().add([0, 16, 14])
+    bench.propagate()
+    bench.wait()
+    bench.labels.data[4] = 0
+    viewer.dims.set_point(0, 4)
+    click(viewer, qtbot, 16, 18)
+    bench.wait()
+    assert (bench.labels.data[4] == 1).any()
+    qtbot.waitUntil(lambda: dock._message.text().startswith("Mended: "))
+
+
 def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
     bench.stop_embedding()
     sam.gate = threading.Semaphore(3)

@@ -47,6 +47,13 @@ def test_old_steps_do_not_mislead(clock):
     assert run.seconds_left == pytest.approx(10 * (1000 - 512))
 
 
+def test_without_an_end_only_the_steps_are_told(clock):
+    run = Pace()
+    for _ in range(3):
+        clock.step(run, 5)
+    assert (run.seconds_left, str(run)) == (None, "3 done")
+
+
 def test_hours_are_told_as_hours(clock):
     run = Pace(362)
     clock.step(run, 10)

@@ -8,6 +8,7 @@ pytest.importorskip("napari.layers")
 from made_up import SHAPE, result_on, view_of
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.target import LabelsTarget
 
@@ -199,3 +200,24 @@ def test_a_layer_that_was_let_go_is_not_watched(target):
     target.close()
     target.layer.paint((1, 5, 5), 9)
     assert kept_frames(target) == set()
+
+
+def test_what_was_painted_is_told_as_prompts(target):
+    target.layer.paint((1, 5, 5), 9)
+    target.layer.paint((2, 5, 5), 9)
+    found = list(target.painted(target.view, (BLANK, 9, 5), (0, 1)))
+    assert [(prompt.object_id, prompt.frame) for prompt in found] == [(3, 1), (9, 1)]
+    for prompt in found:
+        mask = target.layer.data[1] == prompt.object_id
+        np.testing.assert_array_equal(prompt.mask.to_array(), mask)
+
+
+def test_negative_points_correct_what_the_labels_hold(target):
+    first = Prompt(BLANK, 0, points=[(5, 5)])
+    target.ledger.begin(PromptSet([first]))
+    for frame in FRAMES:
+        target.ledger.note(result_on(frame, BLANK))
+    target.layer.data[2] = 0
+    beside = [Prompt(BLANK, frame, points=[(1, 1)], labels=[False]) for frame in (1, 2)]
+    (found,) = target.corrections(target.view, (first, *beside))
+    assert found.prompts == (beside[0],)

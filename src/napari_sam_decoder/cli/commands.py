@@ -6,24 +6,24 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from napari_sam_decoder.cli import inputs
 from napari_sam_decoder.errors import OptionError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from napari_sam_decoder.cache import CacheInfo
-    from napari_sam_decoder.jobs import DemoReport, MovieOptions, Progress
-    from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.jobs import DemoReport
 
 __all__ = [
     "PROGRAM",
     "cache_info",
     "clear_caches",
     "complain",
+    "correct",
     "demo",
     "download_model",
     "embed",
@@ -35,7 +35,6 @@ __all__ = [
 
 PROGRAM = "napari-sam-decoder"
 DAMAGED = 1
-T = TypeVar("T")
 
 
 def demo(options: Namespace) -> int:
@@ -44,7 +43,9 @@ def demo(options: Namespace) -> int:
 
     files = DemoFiles(options.out)
     files.folder.mkdir(parents=True, exist_ok=True)
-    report = run_demo(files, _model(options), _progress(options), options.sample)
+    report = run_demo(
+        files, inputs.model(options), inputs.progress(options), options.sample
+    )
     for line in _describe_demo(report):
         say(line)
     if not options.headless and _can_show_windows():
@@ -58,17 +59,42 @@ def segment(options: Namespace) -> int:
     from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
 
     job = SegmentJob(
-        movie=_movie(options),
-        prompts=_prompts(options),
+        movie=inputs.movie(options),
+        prompts=inputs.prompts(options),
         output=options.output,
         replace=options.replace,
         report=options.report,
         sources=(options.points,) if options.points else (),
+        masks=inputs.masks(options),
+        settings=inputs.settings(options),
     )
-    history = segment_file(job, _model(options), _progress(options))
+    history = segment_file(job, inputs.model(options), inputs.progress(options))
     for line in summarise(history):
         say(line)
     say(f"labels: {options.output}")
+    return 0
+
+
+def correct(options: Namespace) -> int:
+    """Mend labels where they are wrong."""
+    from napari_sam_decoder.jobs import CorrectJob, correct_file, summarise
+
+    job = CorrectJob(
+        movie=inputs.movie(options),
+        labels=options.labels,
+        corrections=inputs.table(options.points),
+        painted=tuple(options.painted),
+        prompts=inputs.table(options.prompts) if options.prompts else None,
+        output=options.output,
+        report=options.report,
+        sources=tuple(path for path in (options.points, options.prompts) if path),
+    )
+    done = correct_file(job, inputs.model(options), inputs.progress(options))
+    for line in summarise(done.history, computed_of=done.frames):
+        say(line)
+    if not done.known_prompts:
+        say("no earlier prompts are known, so only these corrections count as certain")
+    say(f"labels: {job.target}")
     return 0
 
 
@@ -78,7 +104,9 @@ def embed(options: Namespace) -> int:
 
     if options.cache == "none":
         raise OptionError("embedding without a cache is no use; leave --cache out")
-    counts = embed_file(_movie(options), _model(options), _progress(options))
+    counts = embed_file(
+        inputs.movie(options), inputs.model(options), inputs.progress(options)
+    )
     say(f"{counts[False]} frames embedded, {counts[True]} were there already")
     return 0
 
@@ -133,7 +161,7 @@ def verify_cache(options: Namespace) -> int:
     from napari_sam_decoder import cache
 
     total = cache.describe(options.path).key.frames
-    checks = _progress(options)(
+    checks = inputs.progress(options)(
         cache.verify(options.path), total=total, what="verifying"
     )
     frames: dict[str, list[int]] = {"ok": [], "corrupt": [], "absent": []}
@@ -168,57 +196,6 @@ def say(line: str) -> None:
 def complain(line: str) -> None:
     """Print a message that is no result."""
     sys.stderr.write(f"{PROGRAM}: {line}\n")
-
-
-def _movie(options: Namespace) -> MovieOptions:
-    from napari_sam_decoder.jobs import MovieOptions
-
-    start, stop = options.frames
-    return MovieOptions(
-        path=options.movie,
-        axes=options.axes,
-        contrast=tuple(options.contrast) if options.contrast else None,
-        cache=None if options.cache == "none" else options.cache,
-        start=start,
-        stop=stop,
-    )
-
-
-def _prompts(options: Namespace) -> PromptSet:
-    from napari_sam_decoder.formats import read_points
-    from napari_sam_decoder.prompts import Prompt, PromptSet, prompts_from_points
-
-    prompts = [Prompt(key, frame, box=box) for frame, box, key in options.box]
-    if options.points is not None:
-        table = read_points(options.points)
-        prompts += prompts_from_points(
-            table.frames,
-            table.positions,
-            table.labels,
-            table.object_ids,
-            table.hypotheses,
-        )
-    if not prompts:
-        raise OptionError("say where the objects are: give --points or --box")
-    return PromptSet(prompts)
-
-
-def _model(options: Namespace) -> Sam:
-    from napari_sam_decoder.model.registry import load_sam
-
-    return load_sam(options.model, device=options.device)
-
-
-def _progress(options: Namespace) -> Progress:
-    from napari_sam_decoder.jobs import silently
-
-    return silently if options.quiet else _with_a_bar
-
-
-def _with_a_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    from tqdm import tqdm
-
-    yield from tqdm(steps, total=total, desc=what, unit="frame", file=sys.stderr)
 
 
 def _describe_demo(report: DemoReport) -> Iterator[str]:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from napari_sam_decoder.cli import commands
+from napari_sam_decoder.cli import commands, texts
 
 __all__ = ["PROGRAM", "build_parser"]
 
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(kinds)
     _add_segment(kinds)
+    _add_correct(kinds)
     _add_embed(kinds)
     _add_models(kinds)
     _add_cache(kinds)
@@ -81,9 +82,10 @@ def _add_segment(kinds: Commands) -> None:
         help="points as napari saves them: index,axis-0,axis-1,axis-2 and optionally "
         "label (positive or negative), object_id, hypothesis (1 to 3)",
     )
+    _add_masks(segment)
     segment.add_argument(
         "--box",
-        type=_box,
+        type=texts.box,
         action="append",
         default=[],
         metavar="FRAME,ROW,COL,ROW,COL[,ID]",
@@ -101,13 +103,80 @@ def _add_segment(kinds: Commands) -> None:
         "--replace", action="store_true", help="begin the output anew if it exists"
     )
     segment.add_argument(
+        "--stabilise",
+        type=float,
+        metavar="SHARE",
+        help="0 to 1, how much of the flicker of outlines is taken out (default: 0)",
+    )
+    _add_report(segment)
+    _add_model_options(segment)
+    segment.set_defaults(run=commands.segment)
+
+
+def _add_masks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FILE",
+        help="objects painted with their ids on some frames, all else 0: labels of "
+        "the whole movie, or a picture of one frame",
+    )
+    parser.add_argument(
+        "--masks-frame",
+        type=texts.frame,
+        metavar="FRAME",
+        help="the frame that a single picture belongs to (default: 0)",
+    )
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--report",
         type=Path,
         metavar="CSV",
         help="write verdict and confidence per object and frame",
     )
-    _add_model_options(segment)
-    segment.set_defaults(run=commands.segment)
+
+
+def _add_correct(kinds: Commands) -> None:
+    correct = kinds.add_parser(
+        "correct", help="mend labels where they are wrong, and only there"
+    )
+    _add_movie_options(correct)
+    correct.add_argument(
+        "--labels", type=Path, required=True, help="labels as they are"
+    )
+    correct.add_argument(
+        "--points",
+        type=Path,
+        metavar="CSV",
+        help="corrections: points on what is missing, negative ones on what is too "
+        "much; a table as for segment",
+    )
+    correct.add_argument(
+        "--painted",
+        type=texts.place,
+        action="append",
+        default=[],
+        metavar="ID:FRAME",
+        help="an object that has been edited in LABELS by hand; may be repeated",
+    )
+    correct.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="CSV",
+        help="points that the labels were made from (default: what LABELS says)",
+    )
+    correct.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="LABELS",
+        help=".tif or .zarr (default: the labels are replaced)",
+    )
+    _add_report(correct)
+    _add_model_options(correct)
+    correct.set_defaults(run=commands.correct)
 
 
 def _add_embed(kinds: Commands) -> None:
@@ -156,7 +225,7 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--frames",
-        type=_frames,
+        type=texts.frames,
         default=(0, None),
         metavar="A:B",
         help="only frames A to B - 1 (default: all)",
@@ -194,29 +263,3 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="show no progress")
-
-
-def _frames(text: str) -> tuple[int, int | None]:
-    start, separator, stop = text.partition(":")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, such as 10:20 or 10:")
-    try:
-        return int(start or 0), int(stop) if stop else None
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not A:B with whole numbers, such as 10:20"
-        ) from None
-
-
-def _box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
-    parts = text.split(",")
-    try:
-        row0, column0, row1, column1 = map(float, parts[1:5])
-        frame, object_id = int(parts[0]), int(parts[5]) if len(parts) > 5 else 1
-    except ValueError:
-        parts = []
-    if len(parts) not in (5, 6):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not FRAME,ROW,COL,ROW,COL or FRAME,ROW,COL,ROW,COL,ID"
-        )
-    return frame, (row0, column0, row1, column1), object_id

@@ -46,6 +46,39 @@ class FrameGeometry:
         )
         return unscaled
 
+    def coverage(self, mask: np.ndarray, size: int) -> np.ndarray:
+        """Say how much of each pixel of a coarser square input a mask covers.
+
+        Parameters
+        ----------
+        mask : (Y, X) array of bool
+            Over the whole frame. Its pixel (r, c) covers the area r..r + 1, c..c + 1.
+        size : int
+            Side of the square, which shows the same as the network's input: the frame
+            at the top left, its longest side filling it, and padding.
+
+        Returns
+        -------
+        (size, size) array of float32
+            0..1, the exact share of each pixel's area; 0 in the padding.
+        """
+        pixels_per_side = max(self.model_shape) / size
+        rows, columns = (
+            _overlaps(length, scale / pixels_per_side, size)
+            for length, scale in zip(self.frame_shape, self._scale, strict=True)
+        )
+        covered: np.ndarray = rows @ mask.astype(np.float32) @ columns.T
+        return covered
+
     @property
     def _scale(self) -> np.ndarray:
         return np.divide(self.model_shape, self.frame_shape)
+
+
+def _overlaps(length: int, scale: float, size: int) -> np.ndarray:
+    """(size, length) overlap of unit intervals with others of the length ``scale``."""
+    edges = np.arange(length + 1) * scale
+    starts = np.arange(size)[:, np.newaxis]
+    shared = np.minimum(starts + 1, edges[1:]) - np.maximum(starts, edges[:-1])
+    overlaps: np.ndarray = shared.clip(min=0).astype(np.float32)
+    return overlaps

@@ -25,7 +25,9 @@ COLUMNS = (
     "confidence",
     "iou_prediction",
     "stability",
-    "agreement",
+    "memory_agreement",
+    "temporal_iou",
+    "area_change",
     "likeness",
     "area",
 )
@@ -78,7 +80,9 @@ class ObjectHistory:
             result.confidence,
             result.iou_prediction,
             result.stability,
-            result.agreement,
+            result.memory_agreement,
+            result.temporal_iou,
+            result.area_change,
             result.likeness,
         )
         numbers = [f"{part:.4f}" for part in parts]
@@ -86,10 +90,25 @@ class ObjectHistory:
         return [object_id, frame, result.verdict.value, *numbers, area]
 
 
-def summarise(history: ObjectHistory) -> Iterable[str]:
-    """Describe each object in one line, doubtful and absent frames by number."""
+def summarise(history: ObjectHistory, computed_of: int | None = None) -> Iterable[str]:
+    """Describe each object in one line, doubtful and absent frames by number.
+
+    Parameters
+    ----------
+    history : ObjectHistory
+        Of a whole movie, or of a correction.
+    computed_of : int, optional
+        After a correction, how many frames the movie has, so that each line tells how
+        few of them were computed anew.
+
+    Yields
+    ------
+    str
+    """
     for object_id, frames in sorted(history.results.items()):
         noun = "frame" if len(frames) == 1 else "frames"
+        if computed_of is not None:
+            noun = f"of {computed_of} frames computed anew"
         parts = [f"object {object_id}: {len(frames)} {noun}"]
         for verdict in (Verdict.DOUBTFUL, Verdict.ABSENT):
             found = history.frames_with(object_id, verdict)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.propagation import Settings
 
 __all__ = ["MovieOptions"]
 
@@ -42,8 +43,23 @@ class MovieOptions:
     start: int = 0
     stop: int | None = None
 
-    def open(self, model: Sam) -> tuple[Session, range]:
+    def open(
+        self, model: Sam, settings: Settings | None = None
+    ) -> tuple[Session, range]:
         """Open the movie, and resolve the frames against its length.
+
+        Parameters
+        ----------
+        model : Sam
+            As `load_sam` gives it.
+        settings : Settings, optional
+            How propagation decides.
+
+        Returns
+        -------
+        session : Session
+        frames : range
+            The asked ones.
 
         Raises
         ------
@@ -57,7 +73,8 @@ class MovieOptions:
             source.data, axes=self.axes or source.axes, contrast=self.contrast
         )
         frames = self._frames_of(len(movie))
-        return Session(movie, model=model, cache=self.cache), frames
+        session = Session(movie, model=model, cache=self.cache, settings=settings)
+        return session, frames
 
     def _frames_of(self, length: int) -> range:
         stop = length if self.stop is None else self.stop

@@ -6,12 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError, OptionError
+from napari_sam_decoder.formats import LabelSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["require_apart", "require_folder", "write_text"]
+    import numpy as np
+
+    from napari_sam_decoder.session import Session
+
+__all__ = ["open_sink", "require_apart", "require_folder", "write_text"]
 
 
 def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
@@ -53,6 +58,18 @@ def require_folder(path: Path) -> None:
             f"{path} cannot be written: it is a folder, or there is no folder for it; "
             "make the folder first or choose another name"
         )
+
+
+def open_sink(path: Path, session: Session, dtype: np.dtype) -> LabelSink:
+    """Begin to write labels of a session's movie, with the names of its axes.
+
+    Raises
+    ------
+    FormatError
+        If they cannot be written there.
+    """
+    axes = session.movie.axes.removesuffix("C")
+    return LabelSink(path, session.labels_shape, dtype, axes=axes.rjust(3, "T"))
 
 
 def write_text(path: Path, text: str) -> None:

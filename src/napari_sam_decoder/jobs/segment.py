@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError, LabelsError
-from napari_sam_decoder.formats import LabelSink, open_labels, require_target
+from napari_sam_decoder.formats import open_labels, read_provenance, require_target
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.history import ObjectHistory
-from napari_sam_decoder.jobs.outputs import require_apart, require_folder, write_text
+from napari_sam_decoder.jobs.origin import describe
+from napari_sam_decoder.jobs.outputs import (
+    open_sink,
+    require_apart,
+    require_folder,
+    write_text,
+)
 from napari_sam_decoder.labels import label_dtype
+from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from napari_sam_decoder.formats import LabelSink
     from napari_sam_decoder.frames import ArrayLike
+    from napari_sam_decoder.jobs.masks import MaskFile
     from napari_sam_decoder.jobs.movie import MovieOptions
     from napari_sam_decoder.jobs.progress import Progress
     from napari_sam_decoder.model.sam import Sam
@@ -38,6 +46,7 @@ class SegmentJob:
     ----------
     movie : MovieOptions
     prompts : PromptSet
+        May be empty if there are masks.
     output : Path
         ``.tif`` or ``.zarr``. Labels that are there already stay.
     replace : bool
@@ -46,6 +55,10 @@ class SegmentJob:
         ``.csv`` for the verdict and confidence of every object and frame.
     sources : tuple of Path
         Files that the prompts came from; like the movie they are never overwritten.
+    masks : MaskFile, optional
+        Painted objects; prompts on the same frame refine them.
+    settings : Settings
+        How propagation decides.
     """
 
     movie: MovieOptions
@@ -54,6 +67,8 @@ class SegmentJob:
     replace: bool = False
     report: Path | None = None
     sources: tuple[Path, ...] = ()
+    masks: MaskFile | None = None
+    settings: Settings = field(default_factory=Settings)
 
     def check(self) -> None:
         """Refuse outputs that cannot be written, or would destroy something.
@@ -68,7 +83,8 @@ class SegmentJob:
         if self.report is not None:
             require_folder(self.report)
             outputs.append(self.report)
-        require_apart(outputs, [self.movie.path, *self.sources])
+        painted = [self.masks.path] if self.masks else []
+        require_apart(outputs, [self.movie.path, *self.sources, *painted])
 
 
 def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHistory:
@@ -93,10 +109,9 @@ def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHisto
         If anything does not fit. The output then is as it was before.
     """
     job.check()
-    session, frames = job.movie.open(model)
+    session, frames = job.movie.open(model, job.settings)
     with session:
-        for prompt in job.prompts:
-            session.add_prompt(prompt)
+        _add_prompts(job, session)
         existing = _existing_labels(job, session)
         # Propagation is lazy but checks the prompts now, before any long work.
         results = session.propagate(frames, labels=existing)
@@ -105,10 +120,16 @@ def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHisto
             _copy(existing, sink)
             visits = session.plan(frames).visits
             history = _write(progress(results, total=visits, what="propagating"), sink)
-            sink.finish(_provenance(job, session, frames))
+            sink.finish(_provenance(job, session, existing, frames))
     if job.report is not None:
         write_text(job.report, history.as_csv())
     return history
+
+
+def _add_prompts(job: SegmentJob, session: Session) -> None:
+    painted = job.masks.prompts(len(session.movie)) if job.masks else []
+    for prompt in [*painted, *job.prompts]:
+        session.add_prompt(prompt)
 
 
 def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
@@ -157,8 +178,7 @@ def _open_sink(
     dtype = label_dtype(max(session.prompts.object_ids))
     if existing is not None:
         dtype = np.promote_types(dtype, existing.dtype)
-    axes = session.movie.axes.removesuffix("C")
-    return LabelSink(job.output, session.labels_shape, dtype, axes=axes.rjust(3, "T"))
+    return open_sink(job.output, session, dtype)
 
 
 def _copy(existing: ArrayLike | None, sink: LabelSink) -> None:
@@ -167,16 +187,12 @@ def _copy(existing: ArrayLike | None, sink: LabelSink) -> None:
             sink.write(frame, existing[frame])
 
 
-def _provenance(job: SegmentJob, session: Session, frames: range) -> dict[str, Any]:
-    contrast = session.movie.contrast
-    return {
-        "software": "napari-sam-decoder",
-        "version": version("napari-sam-decoder"),
-        "model": session.model.identity,
-        "movie": job.movie.path.name,
-        "axes": session.movie.axes,
-        "contrast": [contrast.low, contrast.high],
-        "frames": [frames.start, frames.stop],
-        "settings": asdict(session.settings),
-        "prompts": [asdict(prompt) for prompt in session.prompts],
-    }
+def _provenance(
+    job: SegmentJob, session: Session, existing: ArrayLike | None, frames: range
+) -> dict[str, Any]:
+    """Note the prompts of the objects that stay, too: a correction needs them."""
+    noted = describe(session, job.movie.path, frames, session.prompts)
+    earlier = read_provenance(job.output) if existing is not None else {}
+    if isinstance(earlier.get("prompts"), list):
+        noted["prompts"] = [*earlier["prompts"], *noted["prompts"]]
+    return noted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_sam_decoder.prompts.collection import PromptSet, prompts_from_points
+from napari_sam_decoder.prompts.painted import PaintedMask, mask_logits
 from napari_sam_decoder.prompts.prompt import Prompt
 
-__all__ = ["Prompt", "PromptSet", "prompts_from_points"]
+__all__ = ["PaintedMask", "Prompt", "PromptSet", "mask_logits", "prompts_from_points"]

@@ -1,4 +1,4 @@
-"""One prompt: points, a box, or both, for one object on one frame."""
+"""One prompt: points, a box or a painted mask, for one object on one frame."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.prompts.painted import PaintedMask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ HYPOTHESES = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Prompt:
-    """Points, a box, or both, for one object on one frame.
+    """Points, a box or a painted mask, or several, for one object on one frame.
 
     Attributes
     ----------
@@ -41,6 +42,10 @@ class Prompt:
         Two opposite corners, in any order.
     hypothesis : {1, 2, 3}, optional
         The mask that the user has picked; by default the best one is chosen.
+    mask : PaintedMask, optional
+        The object as the user has painted it; also taken as a (Y, X) array of bool or
+        integers, not 0 on the object. Points and a box beside it refine it. A mask
+        without any pixel says that the object is not on this frame, see `is_absence`.
 
     Raises
     ------
@@ -54,6 +59,7 @@ class Prompt:
     labels: Sequence[bool] | None = None
     box: Box | None = None
     hypothesis: int | None = None
+    mask: PaintedMask | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "object_id", _whole(self.object_id, "an object id"))
@@ -63,52 +69,97 @@ class Prompt:
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", tuple(bool(label) for label in labels))
         object.__setattr__(self, "box", _ordered_box(self.box))
+        if self.mask is not None:
+            object.__setattr__(self, "mask", PaintedMask.of(self.mask))
         self._check_numbers()
+        self._check_presence()
 
     @property
     def is_positive(self) -> bool:
         """Whether it says where the object is, not only where it is not."""
-        return self.box is not None or any(self.labels or ())
+        return self._points_at_object or (
+            self.mask is not None and not self.mask.is_empty
+        )
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether it says that the object is not on this frame.
+
+        A mask without any pixel says so. Negative points beside it change nothing.
+        """
+        return self.mask is not None and self.mask.is_empty
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the painted mask is the answer, with nothing left to decode."""
+        nothing_else = not self.points and self.box is None
+        return self.is_absence or (self.mask is not None and nothing_else)
 
     def merge(self, other: Prompt) -> Prompt:
         """Join with a later prompt for the same object on the same frame.
 
-        Points add up; the later box and hypothesis win.
+        Points add up; the later box and hypothesis win. A later mask replaces all that
+        was said before it, since it was painted over what came of that; clicks after
+        it are joined to it. A positive point or box after an absence ends the absence.
         """
+        if other.mask is not None:
+            return other
+        is_found = self.is_absence and other.is_positive
         return replace(
             self,
             points=(*self.points, *other.points),
             labels=(*(self.labels or ()), *(other.labels or ())),
             box=other.box or self.box,
             hypothesis=other.hypothesis or self.hypothesis,
+            mask=None if is_found else self.mask,
         )
 
     def check(self, movie: Movie) -> None:
-        """Refuse what lies outside a movie.
+        """Refuse what does not fit a movie, or does not tell where the object is.
 
         Raises
         ------
         PromptError
-            If the frame, a point or the whole box is outside, or if nothing says
-            where the object is.
+            If there are only negative points, or as `check_inside` says. An absence
+            passes: it needs nothing that says where the object is.
         """
-        if not self.is_positive:
+        if not (self.is_positive or self.is_absence):
             raise PromptError(
                 f"object {self.object_id} has only negative points on frame "
-                f"{self.frame}; add a positive point or a box"
+                f"{self.frame}; add a positive point or a box, or paint the object"
             )
+        self.check_inside(movie)
+
+    def check_inside(self, movie: Movie) -> None:
+        """Refuse what does not fit a movie.
+
+        Negative points alone pass, for where it is known already what they correct.
+
+        Raises
+        ------
+        PromptError
+            If the frame, a point or the whole box is outside, or if the mask is not
+            of the frame's shape.
+        """
         if self.frame >= len(movie):
             raise PromptError(
                 f"object {self.object_id} has a prompt on frame {self.frame}, but the "
                 f"movie has frames 0 to {len(movie) - 1}"
             )
         for position in self.points:
-            self._check_inside(position, movie.frame_shape)
+            self._check_point(position, movie.frame_shape)
         if self.box is not None:
             self._check_box(movie.frame_shape)
+        if self.mask is not None:
+            self._check_mask(self.mask.shape, movie.frame_shape)
 
     def to_model(self, geometry: FrameGeometry) -> ModelPrompt:
-        """Translate to the network's pixels."""
+        """Translate the points and the box to the network's pixels.
+
+        The mask is left out, so that a prompt of a mask alone gives neither points nor
+        a box. SAM wants a point or a box with each mask: callers make them from the
+        mask, and hand the mask itself to the decoder as `mask_logits` gives it.
+        """
         points = np.asarray(self.points, dtype=float).reshape(-1, 2)
         box = None
         if self.box is not None:
@@ -119,6 +170,10 @@ class Prompt:
             labels=np.asarray(self.labels, dtype=np.int64),
             box=box,
         )
+
+    @property
+    def _points_at_object(self) -> bool:
+        return self.box is not None or any(self.labels or ())
 
     def _check_numbers(self) -> None:
         if self.object_id < 1:
@@ -132,10 +187,18 @@ class Prompt:
             )
         if self.hypothesis not in (None, *HYPOTHESES):
             raise PromptError(f"a hypothesis is 1, 2 or 3, not {self.hypothesis}")
-        if not self.points and self.box is None:
-            raise PromptError("a prompt needs at least one point or a box")
+        if not self.points and self.box is None and self.mask is None:
+            raise PromptError("a prompt needs at least one point or a box, or a mask")
 
-    def _check_inside(self, position: Position, frame_shape: tuple[int, int]) -> None:
+    def _check_presence(self) -> None:
+        if self.is_absence and self._points_at_object:
+            raise PromptError(
+                f"object {self.object_id} has an empty mask on frame {self.frame}, "
+                "which says that it is not there, and a point or a box on it; leave "
+                "out one or the other"
+            )
+
+    def _check_point(self, position: Position, frame_shape: tuple[int, int]) -> None:
         inside = all(
             -0.5 <= value <= length - 0.5
             for value, length in zip(position, frame_shape, strict=True)
@@ -156,6 +219,16 @@ class Prompt:
                 f"the box {row0:g},{column0:g},{row1:g},{column1:g} of object "
                 f"{self.object_id} is outside the picture of {frame_shape[0]} rows "
                 f"and {frame_shape[1]} columns"
+            )
+
+    def _check_mask(
+        self, mask_shape: tuple[int, int], frame_shape: tuple[int, int]
+    ) -> None:
+        if mask_shape != frame_shape:
+            raise PromptError(
+                f"the mask of object {self.object_id} on frame {self.frame} has "
+                f"{mask_shape[0]} rows and {mask_shape[1]} columns, the picture "
+                f"{frame_shape[0]} and {frame_shape[1]}; give a mask of the whole frame"
             )
 
 

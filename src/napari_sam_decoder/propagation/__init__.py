@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.propagation.plan import Direction, Itinerary, plan
+from napari_sam_decoder.propagation.mend import Draft, mend_all
+from napari_sam_decoder.propagation.plan import (
+    Direction,
+    Itinerary,
+    legs_around,
+    plan,
+)
 from napari_sam_decoder.propagation.preview import Hypothesis, Preview, preview
 from napari_sam_decoder.propagation.results import FrameResult, ObjectResult, Verdict
 from napari_sam_decoder.propagation.run import propagate
@@ -10,6 +16,7 @@ from napari_sam_decoder.propagation.scene import Scene, Settings
 
 __all__ = [
     "Direction",
+    "Draft",
     "FrameResult",
     "Hypothesis",
     "Itinerary",
@@ -18,6 +25,8 @@ __all__ = [
     "Scene",
     "Settings",
     "Verdict",
+    "legs_around",
+    "mend_all",
     "plan",
     "preview",
     "propagate",

@@ -12,10 +12,16 @@ from napari_sam_decoder.propagation.fusion import Outcome, fuse
 from napari_sam_decoder.propagation.results import FrameResult
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.propagation.plan import Itinerary
     from napari_sam_decoder.propagation.scene import Scene
 
-__all__ = ["Board"]
+__all__ = ["Board", "full_size"]
+
+PAINTED_LOGIT = 1000.0
+"""Above whatever the decoder says: painted pixels are kept."""
 
 
 class Board:
@@ -49,21 +55,39 @@ class Board:
         outcomes = self._outcomes.pop(frame) if is_final else self._outcomes[frame]
         return FrameResult(
             frame=frame,
-            labels=self._labels(outcomes),
+            labels=resolve_overlaps(
+                full_size(self._scene, outcomes), self._scene.geometry.frame_shape
+            ),
             objects={key: outcomes[key].result for key in sorted(outcomes)},
             is_final=is_final,
         )
 
-    def _labels(self, outcomes: dict[int, Outcome]) -> np.ndarray:
-        frame_shape = self._scene.geometry.frame_shape
-        present = {
-            object_id: outcome.logits.unpack()
-            for object_id, outcome in outcomes.items()
-            if outcome.logits is not None
-        }
-        if not present:
-            return resolve_overlaps({}, frame_shape)
-        upscaled = self._scene.decoder.upscale(
-            np.stack(list(present.values())), frame_shape
+
+def full_size(scene: Scene, outcomes: Mapping[int, Outcome]) -> dict[int, np.ndarray]:
+    """Bring the logits of the objects that are there to the pixels of the frame.
+
+    Returns
+    -------
+    dict of object id to (Y, X) array of float32
+        Painted masks come as they are, with logits above all others.
+    """
+    logits = {
+        object_id: _as_painted(outcome.painted)
+        for object_id, outcome in outcomes.items()
+        if outcome.painted is not None
+    }
+    decoded = {
+        object_id: outcome.logits.unpack()
+        for object_id, outcome in outcomes.items()
+        if outcome.logits is not None and object_id not in logits
+    }
+    if decoded:
+        upscaled = scene.decoder.upscale(
+            np.stack(list(decoded.values())), scene.geometry.frame_shape
         )
-        return resolve_overlaps(dict(zip(present, upscaled, strict=True)), frame_shape)
+        logits.update(zip(decoded, upscaled, strict=True))
+    return logits
+
+
+def _as_painted(mask: PaintedMask) -> np.ndarray:
+    return np.where(mask.to_array(), PAINTED_LOGIT, -PAINTED_LOGIT).astype(np.float32)

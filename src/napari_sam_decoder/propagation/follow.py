@@ -1,29 +1,25 @@
-"""Take one step with all objects of a frame: plant, carry on, or miss them."""
+"""Take one step with all objects of a frame: carry them on, or miss them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.propagation.ask import (
-    ask,
-    choose_answers,
-    choose_for_prompt,
-)
-from napari_sam_decoder.propagation.fusion import Outcome, PackedLogits
+from napari_sam_decoder.propagation.ask import ask, choose_answers
+from napari_sam_decoder.propagation.fusion import Outcome
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
-from napari_sam_decoder.propagation.track import Track
+from napari_sam_decoder.propagation.stabilise import smooth
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from napari_sam_decoder.appearance import View
-    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.memory import View
     from napari_sam_decoder.propagation.ask import Question
-    from napari_sam_decoder.propagation.scene import Scene, Settings
+    from napari_sam_decoder.propagation.scene import Scene
+    from napari_sam_decoder.propagation.track import Track
     from napari_sam_decoder.selection import Choice
 
-__all__ = ["Step", "absent", "follow_tracks", "plant_seeds"]
+__all__ = ["Step", "absent", "follow_tracks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,44 +29,11 @@ class Step:
     Attributes
     ----------
     outcome : Outcome
-    track : Track, optional
-        None once the object counts as gone.
+    track : Track
     """
 
     outcome: Outcome
-    track: Track | None
-
-
-def plant_seeds(scene: Scene, frame: int, prompts: Sequence[Prompt]) -> list[Step]:
-    """Decode the user's own prompts on one frame.
-
-    Parameters
-    ----------
-    scene : Scene
-        Where the embeddings come from and the decoder is.
-    frame : int
-        The prompted frame.
-    prompts : sequence of Prompt
-        All on this frame, one per object.
-
-    Returns
-    -------
-    list of Step
-        One per prompt.
-    """
-    embedding = scene.source.get(frame)
-    candidates = scene.decoder.decode(
-        embedding, [prompt.to_model(scene.geometry) for prompt in prompts]
-    )
-    view = scene.view(embedding)
-    offers = zip(
-        prompts, candidates.low_res_logits, candidates.iou_predictions, strict=True
-    )
-    steps = []
-    for prompt, logits, iou_predictions in offers:
-        choice = choose_for_prompt(prompt, logits, iou_predictions, scene.grid)
-        steps.append(_planted(prompt, choice, view, scene))
-    return steps
+    track: Track
 
 
 def follow_tracks(
@@ -93,18 +56,16 @@ def follow_tracks(
         Absent where the object is not expected in the picture, or where no mask is
         good enough, lies where the object should be, and looks like it.
     """
-    asked = [ask(object_id, track, scene) for object_id, track in tracks.items()]
+    if not tracks:
+        return {}
+    embedding = scene.source.get(frame)
+    view = scene.view(embedding)
+    asked = [ask(object_id, track, view, scene) for object_id, track in tracks.items()]
     questions = [question for question in asked if question is not None]
-    steps = {
-        object_id: _missed(object_id, track, scene.settings)
-        for object_id, track in tracks.items()
-    }
-    if questions:
-        embedding = scene.source.get(frame)
-        view = scene.view(embedding)
-        choices = choose_answers(scene, embedding, questions)
-        for question, choice in zip(questions, choices, strict=True):
-            steps[question.object_id] = _judge(question, choice, view, scene)
+    choices = choose_answers(scene, embedding, view, questions)
+    steps = {key: _missed(key, track) for key, track in tracks.items()}
+    for question, choice in zip(questions, choices, strict=True):
+        steps[question.object_id] = _judge(question, choice, view, scene)
     return steps
 
 
@@ -113,46 +74,25 @@ def absent(object_id: int) -> Outcome:
     return Outcome(ObjectResult(object_id, Verdict.ABSENT), None)
 
 
-def _planted(prompt: Prompt, choice: Choice, view: View, scene: Scene) -> Step:
-    # A mask that the user has picked needs no further proof.
-    trust = choice.confidence if prompt.hypothesis is None else 1.0
-    is_sure = trust >= scene.settings.doubtful_below
-    verdict = Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL
-    return Step(
-        _outcome(prompt.object_id, choice, verdict, likeness=1.0),
-        Track.start(choice.logits, scene.grid, view.look_of(choice.logits), trust),
-    )
-
-
 def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step:
     settings, track = scene.settings, question.track
-    likeness = view.look_of(choice.logits).likeness(track.look)
+    likeness = track.memory.likeness(view, choice.logits)
+    mask = scene.grid.cut(choice.logits) > 0
     is_object = choice.score > 0 and choice.confidence >= settings.absent_below
-    if not is_object or likeness < settings.unlike_below:
-        return _missed(question.object_id, track, settings)
+    if not is_object or likeness < settings.unlike_below or not mask.any():
+        return _missed(question.object_id, track)
     is_sure = min(choice.confidence, track.trust) >= settings.doubtful_below
-    verdict = Verdict.SURE if is_sure else Verdict.DOUBTFUL
-    return Step(
-        _outcome(question.object_id, choice, verdict, likeness),
-        track.accept(choice.logits, scene.grid),
-    )
-
-
-def _missed(object_id: int, track: Track, settings: Settings) -> Step:
-    going_on = track.miss() if track.missed < settings.patience else None
-    return Step(absent(object_id), going_on)
-
-
-def _outcome(
-    object_id: int, choice: Choice, verdict: Verdict, likeness: float
-) -> Outcome:
-    result = ObjectResult(
-        object_id=object_id,
-        verdict=verdict,
-        iou_prediction=choice.iou_prediction,
-        stability=choice.stability,
-        agreement=choice.agreement,
+    result = ObjectResult.of(
+        question.object_id,
+        Verdict.SURE if is_sure else Verdict.DOUBTFUL,
+        choice,
         likeness=likeness,
-        hypothesis=choice.index,
+        area_change=float(mask.sum()) / track.size,
     )
-    return Outcome(result, PackedLogits.pack(choice.logits))
+    shown = smooth(choice.logits, question.expectation, settings.stabilise)
+    outcome = Outcome.of(result, shown)
+    return Step(outcome, track.accept(choice, scene.grid, view))
+
+
+def _missed(object_id: int, track: Track) -> Step:
+    return Step(absent(object_id), track.miss())

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.propagation.grid import BACKGROUND_LOGIT
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.scoring import mask_iou
 
+if TYPE_CHECKING:
+    from napari_sam_decoder.prompts import PaintedMask
+
 __all__ = ["Outcome", "PackedLogits", "fuse"]
 
-BACKGROUND_LOGIT = -16.0
-"""Sure enough to be background, and exact in float16."""
 MARGIN = 3
 AGREEING_IOU = 0.5
 
@@ -63,11 +66,24 @@ class Outcome:
         None for an absent object.
     distance : int
         Frames from the prompt that the leg started at.
+    painted : PaintedMask, optional
+        The user's own mask, which is shown as it is.
     """
 
     result: ObjectResult
     logits: PackedLogits | None
     distance: int = 0
+    painted: PaintedMask | None = None
+
+    @classmethod
+    def of(
+        cls,
+        result: ObjectResult,
+        logits: np.ndarray,
+        painted: PaintedMask | None = None,
+    ) -> Outcome:
+        """Keep the low-res logits of an object that is there."""
+        return cls(result, PackedLogits.pack(logits), painted=painted)
 
 
 def fuse(first: Outcome, second: Outcome) -> Outcome:

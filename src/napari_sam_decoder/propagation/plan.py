@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import PromptSet
 
-__all__ = ["Direction", "Itinerary", "Leg", "plan"]
+__all__ = ["Direction", "Itinerary", "Leg", "legs_around", "plan"]
 
 
 class Direction(StrEnum):
@@ -133,6 +133,35 @@ def plan(
         forward=tuple(sorted(planted | _visited(legs, step=1))),
         backward=tuple(sorted(_visited(legs, step=-1), reverse=True)),
     )
+
+
+def legs_around(
+    prompts: PromptSet, object_id: int, frame: int, frames: range
+) -> tuple[Leg, ...]:
+    """Say how far a correction may reach: up to the object's next fixed frames.
+
+    Parameters
+    ----------
+    prompts : PromptSet
+        All frames that the user has fixed, the corrected one among them.
+    object_id, frame : int
+        What was corrected.
+    frames : range
+        Frames that may change, step 1.
+
+    Returns
+    -------
+    tuple of Leg
+        Towards later frames and towards earlier ones, those that are not empty.
+    """
+    fixed = [prompt.frame for prompt in prompts.of_object(object_id)]
+    stop = min([seed for seed in fixed if seed > frame], default=frames.stop)
+    first = max([seed + 1 for seed in fixed if seed < frame], default=frames.start)
+    legs = (
+        _forward(object_id, frame, min(stop, frames.stop)),
+        _backward(object_id, frame, max(first, frames.start)),
+    )
+    return tuple(leg for leg in legs if leg.frames)
 
 
 def _legs_of(prompts: PromptSet, object_id: int, frames: range) -> Iterator[Leg]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.propagation.ask import choose_for_prompt
+from napari_sam_decoder.propagation.seeds import answer_prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class Preview:
     ----------
     prompt : Prompt
     hypotheses : tuple of Hypothesis
-        Numbers 1, 2 and 3.
+        Numbers 1, 2 and 3; none for what the user has painted.
     chosen : Hypothesis
         What propagation starts from: the prompt's own hypothesis, or else the one
         that is best by itself. One of ``hypotheses``, or number 0.
@@ -70,10 +70,10 @@ def preview(scene: Scene, prompt: Prompt) -> Preview:
     -------
     Preview
     """
+    if prompt.mask is not None and prompt.is_settled:
+        return Preview(prompt, (), Hypothesis(0, prompt.mask.to_array(), 1.0))
     embedding = scene.source.get(prompt.frame)
-    candidates = scene.decoder.decode(embedding, [prompt.to_model(scene.geometry)])
-    logits, ratings = candidates.low_res_logits[0], candidates.iou_predictions[0]
-    choice = choose_for_prompt(prompt, logits, ratings, scene.grid)
+    logits, ratings, choice = answer_prompt(scene, embedding, prompt)
     masks = scene.decoder.upscale(logits, scene.geometry.frame_shape) > 0
     offers = tuple(
         Hypothesis(number, mask, float(rating))

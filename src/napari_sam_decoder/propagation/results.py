@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from napari_sam_decoder.selection import Choice
 
 __all__ = ["FrameResult", "ObjectResult", "Verdict"]
 
@@ -34,12 +36,17 @@ class ObjectResult:
         0..1, the decoder's estimate for the chosen mask; 0 where nothing was decoded.
     stability : float
         0..1, IoU of the mask under a stricter and a laxer threshold.
-    agreement : float
-        0..1, soft IoU with where the object was expected from the frame before; 1 on
-        a prompted frame.
-    likeness : float
-        -1..1, how much what is under the mask looks like the prompted object; 1 on a
+    memory_agreement : float
+        0..1, soft IoU with where memory and motion expected the object; 1 on a
         prompted frame.
+    temporal_iou : float
+        0..1, soft IoU with the mask of the frame before, moved on; 1 on a prompted
+        frame.
+    area_change : float
+        Area over the usual area of the object; 1 on a prompted frame.
+    likeness : float
+        -1..1, how much what is under the mask looks like the object on the frames
+        that the user has fixed; 1 on a prompted frame.
     hypothesis : int
         1 to 3 for the chosen hypothesis, 0 for the single-mask output or for none.
     """
@@ -48,14 +55,39 @@ class ObjectResult:
     verdict: Verdict
     iou_prediction: float = 0.0
     stability: float = 0.0
-    agreement: float = 0.0
+    memory_agreement: float = 0.0
+    temporal_iou: float = 0.0
+    area_change: float = 1.0
     likeness: float = 0.0
     hypothesis: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        object_id: int,
+        verdict: Verdict,
+        choice: Choice,
+        *,
+        likeness: float = 1.0,
+        area_change: float = 1.0,
+    ) -> Self:
+        """Report a chosen mask."""
+        return cls(
+            object_id=object_id,
+            verdict=verdict,
+            iou_prediction=choice.iou_prediction,
+            stability=choice.stability,
+            memory_agreement=choice.memory_agreement,
+            temporal_iou=choice.temporal_iou,
+            area_change=area_change,
+            likeness=likeness,
+            hypothesis=choice.index,
+        )
+
     @property
     def confidence(self) -> float:
-        """0..1: the weakest of predicted IoU, stability and agreement."""
-        return min(self.iou_prediction, self.stability, self.agreement)
+        """0..1: the weakest of predicted IoU, stability and memory agreement."""
+        return min(self.iou_prediction, self.stability, self.memory_agreement)
 
 
 @dataclass(frozen=True, eq=False)

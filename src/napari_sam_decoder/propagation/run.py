@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.propagation.board import Board
-from napari_sam_decoder.propagation.follow import (
-    Step,
-    absent,
-    follow_tracks,
-    plant_seeds,
-)
+from napari_sam_decoder.propagation.follow import absent, follow_tracks
+from napari_sam_decoder.propagation.seeds import plant_seeds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
     from napari_sam_decoder.propagation.results import FrameResult
     from napari_sam_decoder.propagation.scene import Scene
+    from napari_sam_decoder.propagation.seeds import Seed
     from napari_sam_decoder.propagation.track import Track
 
 __all__ = ["propagate"]
@@ -27,10 +27,12 @@ __all__ = ["propagate"]
 def propagate(scene: Scene, itinerary: Itinerary) -> Iterator[FrameResult]:
     """Carry prompted objects through the planned frames.
 
-    1. The forward sweep decodes the prompts of each prompted frame and carries every
-       object on from there, all objects of a frame in one decoder call.
-    2. The backward sweep carries them back from each prompted frame.
-    3. A frame that only one sweep comes past is yielded once. One that both come past
+    1. The prompts are decoded on their own frames. All that they show of an object is
+       remembered on every way that starts from one of them.
+    2. The forward sweep carries every object on from there, all objects of a frame in
+       one decoder call.
+    3. The backward sweep carries them back from each prompted frame.
+    4. A frame that only one sweep comes past is yielded once. One that both come past
        is yielded after each, the second time with both joined and ``is_final`` set.
 
     Parameters
@@ -59,24 +61,34 @@ class _Run:
         self._board = Board(scene, itinerary)
 
     def both_ways(self) -> Iterator[FrameResult]:
+        self._plant()
         for frame in self._itinerary.forward:
-            self._plant(frame)
             self._follow(frame, step=1)
             yield self._board.report(frame)
         for frame in self._itinerary.backward:
             self._follow(frame, step=-1)
             yield self._board.report(frame)
 
-    def _plant(self, frame: int) -> None:
-        prompts = [p for p in self._itinerary.prompts if p.frame == frame]
-        if not prompts:
+    def _plant(self) -> None:
+        seeds: dict[int, dict[int, Seed]] = {}
+        prompts = sorted(self._itinerary.prompts, key=lambda prompt: prompt.frame)
+        for frame, group in groupby(prompts, key=lambda prompt: prompt.frame):
+            together = list(group)
+            planted = plant_seeds(self._scene, frame, together)
+            for prompt, seed in zip(together, planted, strict=True):
+                seeds.setdefault(prompt.object_id, {})[frame] = seed
+                self._board.note(frame, seed.outcome)
+        for object_id, by_frame in seeds.items():
+            self._start(object_id, by_frame)
+
+    def _start(self, object_id: int, seeds: Mapping[int, Seed]) -> None:
+        remembered = [seed.memory for seed in seeds.values() if seed.memory]
+        if not remembered:
             return
-        seeds = plant_seeds(self._scene, frame, prompts)
-        for prompt, seed in zip(prompts, seeds, strict=True):
-            self._board.note(frame, seed.outcome)
-            for leg in self._tracks:
-                if (leg.object_id, leg.seed) == (prompt.object_id, frame):
-                    self._tracks[leg] = seed.track
+        memory = reduce(Memory.join, remembered)
+        for leg in self._tracks:
+            if leg.object_id == object_id:
+                self._tracks[leg] = seeds[leg.seed].track(memory, self._scene.grid)
 
     def _follow(self, frame: int, step: int) -> None:
         legs = [
@@ -87,7 +99,8 @@ class _Run:
         alive = {leg.object_id: track for leg in legs if (track := self._tracks[leg])}
         steps = follow_tracks(self._scene, frame, alive)
         for leg in legs:
-            done = steps.get(leg.object_id, Step(absent(leg.object_id), None))
-            self._tracks[leg] = done.track
+            done = steps.get(leg.object_id)
+            self._tracks[leg] = done.track if done else None
+            outcome = done.outcome if done else absent(leg.object_id)
             distance = abs(frame - leg.seed)
-            self._board.note(frame, replace(done.outcome, distance=distance))
+            self._board.note(frame, replace(outcome, distance=distance))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from napari_sam_decoder.appearance import View
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.propagation.track import Grid
+from napari_sam_decoder.memory import View
+from napari_sam_decoder.propagation.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +64,20 @@ class Settings:
         0..1: a mask with less confidence is dropped.
     unlike_below : float
         -1..1: a mask whose content looks less like the prompted object is dropped,
-        see `Look.likeness`. It tells a mask on empty background from the object.
+        see `Memory.likeness`. It tells a mask on empty background from the object.
     patience : int
-        Frames during which a lost object is looked for where it should have moved.
+        Frames during which a lost object is looked for around the place where it
+        should have moved; after that, anywhere in the picture, by memory alone.
+    stabilise : float
+        0..1: how much of the flicker of the outline is taken out, see `smooth`; 0
+        leaves each frame as it was decided.
     """
 
     doubtful_below: float = 0.6
     absent_below: float = 0.35
     unlike_below: float = 0.15
     patience: int = 5
+    stabilise: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.absent_below <= self.doubtful_below <= 1:
@@ -86,6 +91,8 @@ class Settings:
             )
         if self.patience < 0:
             raise OptionError(f"patience must be 0 or more frames, not {self.patience}")
+        if not 0 <= self.stabilise <= 1:
+            raise OptionError(f"stabilise must lie in 0..1, not {self.stabilise:g}")
 
 
 @dataclass(frozen=True)

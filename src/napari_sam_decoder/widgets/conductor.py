@@ -4,8 +4,9 @@ Wishes are plain values. Whenever something happens, `advance` looks at them:
 
 1. A wish or an event (a point, the slider, a finished job) changes a value.
 2. `advance` opens a session for the movie and options of now, if there is none.
-3. With a session, it starts the run, the preview and the embedding that are wanted and
-   not under way. Each runs in the background with a copy of what it needs.
+3. With a session, it starts the run, the preview, the corrections and the embedding
+   that are wanted and not under way. Each runs in the background with a copy of what it
+   needs. Nobody asks for a correction: points that have come since a run are one.
 4. Steps come back as signals and change values; the end of a job leads to 2 again.
 """
 
@@ -13,20 +14,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
-
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.widgets.background import Opening
 from napari_sam_decoder.widgets.colours import object_colours
-from napari_sam_decoder.widgets.engine import Engine
-from napari_sam_decoder.widgets.options import ModelOptions
-from napari_sam_decoder.widgets.previews import PreviewBook
-from napari_sam_decoder.widgets.recorder import Recorder
+from napari_sam_decoder.widgets.mending import Mending
+from napari_sam_decoder.widgets.situation import Situation
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from napari.components import ViewerModel
     from napari.layers import Labels
+    from qtpy.QtCore import QObject
 
     from napari_sam_decoder.embedding import EmbeddedFrame
     from napari_sam_decoder.prompts import Prompt
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.background import ShownPreview
     from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.options import ModelOptions
     from napari_sam_decoder.widgets.runs import RunRequest
 
 __all__ = ["Conductor"]
 
 
-class Conductor(QObject):
-    """Session, previews and results of one dock, and the work that they need.
+class Conductor(Situation):
+    """The situation of one dock, and the work that it needs.
 
     Parameters
     ----------
@@ -50,25 +51,8 @@ class Conductor(QObject):
         Takes it along when it is deleted.
     """
 
-    changed = Signal()
-    previewed = Signal()
-    failed = Signal(object)
-
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
-        super().__init__(parent)
-        self.movie: MovieView | None = None
-        self.frame = 0
-        self.prompts = PromptSet()
-        self.options = ModelOptions()
-        self.embedded: set[int] = set()
-        self.previews = PreviewBook()
-        self.recorder = Recorder(viewer, self)
-        self.outcome = ""
-        self._session: Session | None = None
-        self._opening: Opening | None = None
-        self._wants_embedding: bool | None = None
-        self._wanted_run: RunRequest | None = None
-        self._engine = Engine(self)
+        super().__init__(viewer, parent)
         self._engine.opened.connect(self._on_opened)
         self._engine.embedded.connect(self._on_embedded)
         self._engine.previewed.connect(self._on_previewed)
@@ -84,45 +68,12 @@ class Conductor(QObject):
         if self._session is not None:
             self._session.close()
 
-    # What is under way
-
-    @property
-    def is_opening(self) -> bool:
-        """Whether the model is being loaded or the cache opened."""
-        return self._engine.is_busy("opening")
-
-    @property
-    def is_embedding(self) -> bool:
-        """Whether frames are being embedded ahead of time."""
-        return self._engine.is_busy("embedding")
-
-    @property
-    def is_previewing(self) -> bool:
-        """Whether prompts on the current frame are being decoded."""
-        return self._engine.is_busy("preview")
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a propagation is wanted or under way."""
-        return self._wanted_run is not None or self.recorder.run is not None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is under way that a person waits for."""
-        kinds = ("opening", "preview", "ids")
-        return not (self.is_running or any(map(self._engine.is_busy, kinds)))
-
-    @property
-    def prompts_here(self) -> tuple[Prompt, ...]:
-        """The prompts on the current frame."""
-        return tuple(prompt for prompt in self.prompts if prompt.frame == self.frame)
-
     # Wishes
 
     def set_movie(self, movie: MovieView | None) -> None:
         """Work on another movie, or on none."""
         self.movie = movie
-        self.prompts = PromptSet()
+        self.prompts = self.negatives = PromptSet()
         self._forget_session()
         if movie is None:
             self.recorder.release()
@@ -136,11 +87,19 @@ class Conductor(QObject):
             self._forget_session()
             self.advance()
 
-    def set_prompts(self, prompts: PromptSet) -> None:
-        """Take prompts as they are now; the first ones start the embedding."""
-        if list(prompts) != list(self.prompts):
+    def set_prompts(self, prompts: PromptSet, negatives: PromptSet) -> None:
+        """Take prompts as they are now; the first ones start the embedding.
+
+        Parameters
+        ----------
+        prompts : PromptSet
+            All that says where an object is.
+        negatives : PromptSet
+            Negative points alone on their frames.
+        """
+        if [*prompts, *negatives] != [*self.prompts, *self.negatives]:
             self.outcome = ""
-        self.prompts = prompts
+        self.prompts, self.negatives = prompts, negatives
         if len(prompts) and self._wants_embedding is None:
             self._wants_embedding = True
         self.advance()
@@ -172,35 +131,37 @@ class Conductor(QObject):
 
     def propagate(self, request: RunRequest) -> None:
         """Carry objects through the movie, as soon as that is possible."""
-        self.stop()
+        self._halt()
         self._wanted_run = request
         self.advance()
 
+    def correct(self) -> None:
+        """Start corrections that were stopped, or that have failed, once more."""
+        if self.recorder.target is not None:
+            self.recorder.target.ledger.reconsider()
+        self.advance()
+
     def stop(self) -> None:
-        """Stop the run; what it has done stays."""
-        self._wanted_run = None
-        self._engine.stop("run")
-        if self.recorder.run is not None:
-            self.outcome = self.recorder.end(was_stopped=True)
+        """Stop the run or correction, and those that wait; what is done stays."""
+        self._halt()
+        self._find_corrections()
+        self._decline_corrections()
         self.advance()
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
+        self._find_corrections()
         if self.movie is not None and self._is_anything_wanted():
             if self._session is None:
                 self._open(self.movie)
             else:
                 self._advance_run(self.movie, self._session)
                 self._advance_preview(self._session)
+                self._advance_corrections(self.movie, self._session)
                 self._advance_embedding(self.movie, self._session)
         self.changed.emit()
 
     # How wishes come true
-
-    def _is_anything_wanted(self) -> bool:
-        return bool(
-            self._wanted_run or self._wants_embedding or self._missing_previews()
-        )
 
     def _open(self, movie: MovieView) -> None:
         if self._opening is None:
@@ -212,7 +173,6 @@ class Conductor(QObject):
         if request is None or not self.recorder.is_ready:
             return
         self._wanted_run = None
-        self._engine.stop("embedding")
         try:
             session.prompts = request.choose(self.prompts)
             plan = session.plan(request.frames, request.direction)
@@ -220,8 +180,8 @@ class Conductor(QObject):
             self.recorder.begin(movie, plan.prompts, request, plan.visits)
         except SamDecoderError as error:
             self.failed.emit(error)
-            return
-        self._engine.run(steps)
+        else:
+            self._run(steps)
 
     def _advance_preview(self, session: Session) -> None:
         missing = self._missing_previews()
@@ -229,13 +189,43 @@ class Conductor(QObject):
             colours = object_colours(prompt.object_id for prompt in missing)
             self._engine.preview(session, missing, colours)
 
+    def _advance_corrections(self, movie: MovieView, session: Session) -> None:
+        is_click_shown = not (self.is_previewing or self._missing_previews())
+        target = self.recorder.target
+        if target is None or self.is_running or not is_click_shown:
+            return
+        if not self.corrections:
+            return
+        mending = Mending.of(movie, target, self.corrections)
+        try:
+            steps = mending.begin(session)
+        except SamDecoderError as error:
+            self._decline_corrections()
+            self.failed.emit(error)
+        else:
+            self.recorder.run = mending
+            self._run(steps)
+
+    def _run(self, steps: Iterator[FrameResult]) -> None:
+        self._engine.stop("embedding")
+        self._engine.run(steps)
+
+    def _halt(self) -> None:
+        self._wanted_run = None
+        self._engine.stop("run")
+        if self.recorder.run is not None:
+            self.outcome = self.recorder.end(was_stopped=True)
+
+    def _decline_corrections(self) -> None:
+        """Let nothing start that a person has stopped, or that cannot succeed."""
+        if self.recorder.target is not None:
+            self.recorder.target.ledger.decline(self.corrections)
+        self.corrections = ()
+
     def _advance_embedding(self, movie: MovieView, session: Session) -> None:
         is_free = not (self.is_running or self.is_embedding)
         if self._wants_embedding and is_free and len(self.embedded) < len(movie):
             self._engine.embed(session.embed(focus=lambda: self.frame))
-
-    def _missing_previews(self) -> tuple[Prompt, ...]:
-        return self.previews.missing(self.prompts_here)
 
     def _forget_session(self) -> None:
         """Let a run under way finish with the session that it has."""
@@ -246,6 +236,8 @@ class Conductor(QObject):
         self._session = self._opening = None
         self.embedded = set()
         self.previews.clear()
+        if self.recorder.target is not None:
+            self.recorder.target.ledger.clear()
 
     # What comes back
 
@@ -271,18 +263,24 @@ class Conductor(QObject):
         run = self.recorder.run
         is_here = run is not None and run.view is self.movie
         self.recorder.take(result, self.frame if is_here else None)
-        if is_here:
+        if run is not None and is_here:
             self.embedded.add(result.frame)
+            self._settle(run.settled_by(result))
         self.changed.emit()
+
+    def _settle(self, prompts: Collection[Prompt]) -> None:
+        """Show the labels of these prompts instead of their previews."""
+        if prompts:
+            self.previews.settle(prompts)
+            self.previewed.emit()
 
     def _on_ended(self, kind: str, error: Exception | None) -> None:
         if error is not None:
             self._give_up(kind)
             self.failed.emit(error)
         if kind == "run" and self.recorder.run is not None:
-            self.previews.settle(self.recorder.run.prompts)
+            self._settle(tuple(self.recorder.run.prompts))
             self.outcome = self.recorder.end(was_stopped=error is not None)
-            self.previewed.emit()
         self.advance()
 
     def _give_up(self, kind: str) -> None:
@@ -291,6 +289,8 @@ class Conductor(QObject):
             self._wants_embedding = False
         if kind in ("opening", "ids"):
             self._wanted_run = None
+        if kind == "run":
+            self._decline_corrections()
         if kind == "ids":
             self.recorder.release()
         if kind in ("opening", "preview"):

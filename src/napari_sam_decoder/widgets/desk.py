@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.widgets.conductor import Conductor
-from napari_sam_decoder.widgets.layers import forget_pick, slider_point
+from napari_sam_decoder.widgets.layers import forget_pick, slider_point, unused_notices
 from napari_sam_decoder.widgets.objects import ObjectBook
 from napari_sam_decoder.widgets.overlay import PreviewOverlay
 
@@ -84,7 +84,8 @@ class Desk(QObject):
     @property
     def notices(self) -> tuple[str, ...]:
         """Points that cannot be used, and why."""
-        return self.objects.reading.notices
+        unused = unused_notices(self.conductor.unused)
+        return (*self.objects.reading.notices, *unused)
 
     @property
     def current_prompt(self) -> Prompt | None:
@@ -100,7 +101,8 @@ class Desk(QObject):
         self.objects.read(self.movie)
         for layer in self.objects.layers:
             forget_pick(layer)
-        self.conductor.set_prompts(self.objects.reading.prompts)
+        reading = self.objects.reading
+        self.conductor.set_prompts(reading.prompts, reading.negatives)
         self.show_previews()
 
     def take(self, view: MovieView | None) -> None:

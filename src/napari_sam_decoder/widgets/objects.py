@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING_READ", "ObjectBook"]
 
-NOTHING_READ = PointsReading(PromptSet(), (), ())
+NOTHING_READ = PointsReading(PromptSet(), PromptSet(), (), ())
 
 
 class ObjectBook:

@@ -17,11 +17,11 @@ class Pace:
 
     Parameters
     ----------
-    total : int
-        Steps in all.
+    total : int, optional
+        Steps in all, if that is known.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int | None = None) -> None:
         self.total = total
         self.done = 0
         # Steps from the cache are much faster than the others, so old ones mislead.
@@ -34,13 +34,15 @@ class Pace:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time for the rest at the pace of the last steps; None before the second."""
-        if self.done < 2:
+        """Time for the rest at the pace of the last steps; None if not known yet."""
+        if self.total is None or self.done < 2:
             return None
         steps = len(self._times) - 1
         return (self._times[-1] - self._times[0]) / steps * (self.total - self.done)
 
     def __str__(self) -> str:
+        if self.total is None:
+            return f"{self.done} done"
         counted = f"{self.done} / {self.total}"
         left = self.seconds_left
         return counted if left is None else f"{counted}, {_clock(left)} left"

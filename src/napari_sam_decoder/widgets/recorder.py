@@ -139,6 +139,7 @@ class Recorder(QObject):
         if not request.replace:
             self.target.require_free(prompts.object_ids)
         self.target.own(prompts.object_ids)
+        self.target.ledger.begin(prompts)
         self.run = Run(view, self.target, prompts, request.replace, Pace(visits))
 
     def take(self, result: FrameResult, shown_frame: int | None) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.propagation import Direction, Verdict
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.prompts import PromptSet
+    from collections.abc import Collection
+
+    from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.pace import Pace
@@ -106,28 +108,47 @@ class Run:
     kept: set[int] = field(default_factory=set)
     verdicts: VerdictBook = field(default_factory=VerdictBook)
 
+    @property
+    def activity(self) -> str:
+        """What is going on, in one sentence."""
+        return "Labels arrive frame by frame; the slider may be moved meanwhile."
+
     def take(self, result: FrameResult) -> None:
         """Write a result and count it."""
-        object_ids, replace = self.prompts.object_ids, self.replace
-        if not self.target.write(self.view, result, object_ids, replace=replace):
-            self.kept.add(result.frame)
-        self.verdicts.note(result)
-        self.pace.step()
+        self._write(result, self.prompts.object_ids)
+
+    def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
+        """Give the prompts that need no preview any more before the run ends."""
+        return ()
 
     def summary(self, *, was_stopped: bool) -> str:
         """Say in one line what came of it."""
-        frames = self.verdicts.frames_of(self.prompts.object_ids)
-        counts = Counter(frames.values())
         start = "Stopped; done so far:" if was_stopped else "Done:"
-        parts = [f"{start} {counted(len(frames), 'frame')}"]
-        if counts[Verdict.DOUBTFUL]:
-            parts.append(f"{counts[Verdict.DOUBTFUL]} doubtful")
+        count = counted(len(self._verdicts_by_frame), "frame")
+        parts = [f"{start} {count}", *self._doubts()]
         if self.kept:
             parts.append(
                 f"{len(self.kept)} kept as you painted them (tick 'replace what is "
                 "there' to overwrite)"
             )
         return ", ".join(parts) + "."
+
+    @property
+    def _verdicts_by_frame(self) -> dict[int, Verdict]:
+        return self.verdicts.frames_of(self.prompts.object_ids)
+
+    def _write(self, result: FrameResult, object_ids: Collection[int]) -> None:
+        replace = self.replace
+        if not self.target.write(self.view, result, object_ids, replace=replace):
+            self.kept.add(result.frame)
+        self.target.ledger.note(result)
+        self.verdicts.note(result)
+        self.pace.step()
+
+    def _doubts(self) -> list[str]:
+        counts = Counter(self._verdicts_by_frame.values())
+        doubtful = counts[Verdict.DOUBTFUL]
+        return [f"{doubtful} doubtful"] if doubtful else []
 
 
 def counted(number: int, noun: str) -> str:

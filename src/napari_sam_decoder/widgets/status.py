@@ -28,7 +28,7 @@ def _activity(bench: Workbench) -> str:
     if conductor.is_opening:
         return "Loading the network and opening the cache…"
     if conductor.recorder.run is not None:
-        return "Labels arrive frame by frame; the slider may be moved meanwhile."
+        return conductor.recorder.run.activity
     if conductor.is_previewing:
         is_known = bench.frame in conductor.embedded
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.prompts import PaintedMask, Prompt
+from napari_sam_decoder.widgets.corrections import Ledger
 from napari_sam_decoder.widgets.layers import write_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
 
     from napari.layers import Labels
 
     from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.widgets.corrections import Correction
     from napari_sam_decoder.widgets.layers import MovieView
 
 __all__ = ["LabelsTarget"]
 
 
 class LabelsTarget:
-    """A Labels layer, the ids that others put there and the frames painted by hand.
+    """A Labels layer, what was put there by others, by runs and by hand.
 
     Parameters
     ----------
@@ -31,6 +35,11 @@ class LabelsTarget:
         The movie.
     foreign_ids : collection of int, optional
         Ids that were there before; None while they are not known yet.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What runs have made in it, and from which prompts.
     """
 
     def __init__(
@@ -42,6 +51,7 @@ class LabelsTarget:
         self.layer = layer
         self.view = view
         self.foreign_ids = None if foreign_ids is None else frozenset(foreign_ids)
+        self.ledger = Ledger()
         self._painted: set[tuple[int, ...]] = set()
         layer.events.paint.connect(self._note_painting)
 
@@ -94,8 +104,7 @@ class LabelsTarget:
         bool
             Whether it was written.
         """
-        origin = view.origin(result.frame)
-        place = tuple(origin[axis] for axis in view.sliced_axes)
+        place = self._place(view, result.frame)
         if replace:
             self._painted.discard(place)
         elif place in self._painted:
@@ -109,6 +118,56 @@ class LabelsTarget:
             replace=replace,
         )
         return True
+
+    def painted(
+        self, view: MovieView, object_ids: Collection[int], frames: Iterable[int]
+    ) -> Iterator[Prompt]:
+        """Give what a person has painted as prompts.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie, of the same image.
+        object_ids : collection of int
+            The objects to look for.
+        frames : iterable of int
+            The frames to look at.
+
+        Yields
+        ------
+        Prompt
+            The mask of an object on a frame where anything was painted.
+        """
+        for frame in frames:
+            if self._place(view, frame) in self._painted:
+                labels = np.asarray(self.layer.data[view.index(frame)])
+                for object_id in object_ids:
+                    mask = labels == object_id
+                    if mask.any():
+                        yield Prompt(object_id, frame, mask=PaintedMask.of(mask))
+
+    def corrections(
+        self, view: MovieView, present: Collection[Prompt]
+    ) -> tuple[Correction, ...]:
+        """Say what would correct the labels; see `Ledger.corrections`.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie, of the same image.
+        present : collection of Prompt
+            All prompts as they are now.
+        """
+        return self.ledger.corrections(present, partial(self._has_mask, view))
+
+    def _has_mask(self, view: MovieView, object_id: int, frame: int) -> bool:
+        labels = np.asarray(self.layer.data[view.index(frame)])
+        return bool((labels == object_id).any())
+
+    @staticmethod
+    def _place(view: MovieView, frame: int) -> tuple[int, ...]:
+        origin = view.origin(frame)
+        return tuple(origin[axis] for axis in view.sliced_axes)
 
     def _note_painting(self, event: Any) -> None:
         for atom in event.value:

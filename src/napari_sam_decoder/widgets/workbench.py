@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.propagation import Direction
-from napari_sam_decoder.widgets.colours import object_colour
-from napari_sam_decoder.widgets.desk import Desk
 from napari_sam_decoder.widgets.layers import (
     MovieView,
-    new_points_layer,
-    pick_hypothesis,
-    set_sign,
     show_frames,
     slider_point,
 )
+from napari_sam_decoder.widgets.pointing import Pointing
 from napari_sam_decoder.widgets.runs import RunRequest
 from napari_sam_decoder.widgets.waiting import wait_until
 from napari_sam_decoder.widgets.watch import ViewerWatch
@@ -24,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Points
+    from napari.layers import Image, Labels
 
     from napari_sam_decoder.widgets.options import ModelOptions
 
 __all__ = ["Workbench"]
 
 
-class Workbench(Desk):
+class Workbench(Pointing):
     """What the dock does, for its controls and for scripts; knows no widget.
 
     Methods raise a `SamDecoderError` where a person would see a notification. Work in
@@ -92,108 +88,6 @@ class Workbench(Desk):
             All of them.
         """
         self.conductor.set_options(options)
-
-    def new_object(self, name: str | None = None) -> Points:
-        """Add a Points layer for one more object, and let clicks go to it.
-
-        Parameters
-        ----------
-        name : str, optional
-            Of the layer.
-
-        Returns
-        -------
-        napari.layers.Points
-            For points at (frame, row, column), in the image's data pixels.
-
-        Raises
-        ------
-        MovieError
-            If no movie is chosen.
-        """
-        movie = self.require_movie()
-        object_id = self._next_id()
-        layer = new_points_layer(movie, object_id, object_colour(object_id), name)
-        self.objects.use(layer, object_id)
-        self.viewer.add_layer(layer)
-        self.read()
-        self.select_object(object_id)
-        return layer
-
-    def use_points(self, layer: Points) -> None:
-        """Count the points of an existing layer as prompts.
-
-        Parameters
-        ----------
-        layer : napari.layers.Points
-            Its features ``label`` (positive or negative) and ``object_id`` are used
-            where they are there; else its points are positive and one object.
-        """
-        if layer not in self.objects:
-            self.objects.use(layer, self._next_id())
-            self.read()
-
-    def drop_points(self, layer: Points) -> None:
-        """Count the points of a layer no more."""
-        if layer in self.objects:
-            self.objects.drop(layer)
-            self.read()
-
-    def select_object(self, object_id: int) -> None:
-        """Let clicks, signs and hypotheses go to an object.
-
-        Parameters
-        ----------
-        object_id : int
-            Its value in the labels.
-
-        Raises
-        ------
-        PromptError
-            If there is no such object.
-        """
-        self._let_clicks_go_to(self.objects.select(object_id).layer)
-
-    def set_sign(self, is_positive: bool) -> None:
-        """Let the next clicks say where the object is, or where it is not.
-
-        Parameters
-        ----------
-        is_positive : bool
-            False for points beside the object.
-
-        Raises
-        ------
-        PromptError
-            If there is no object yet.
-        """
-        layer = self.require_object().layer
-        set_sign(layer, is_positive)
-        self._let_clicks_go_to(layer)
-
-    def choose_hypothesis(self, number: int | None) -> None:
-        """Pick what the selected object is on the current frame.
-
-        Parameters
-        ----------
-        number : {1, 2, 3} or None
-            None lets the best one be chosen.
-
-        Raises
-        ------
-        PromptError
-            If the current object has no point on the frame.
-        """
-        listed = self.require_object()
-        if self.current_prompt is None:
-            raise PromptError(
-                f"{listed.name!r} has no point on frame {self.frame}: click it first"
-            )
-        for layer in self.objects.layers:
-            own_id = self.objects.own_id(layer)
-            place = (listed.object_id, self.frame, own_id)
-            pick_hypothesis(self.require_movie(), layer, *place, number)
-        self.read()
 
     def choose_labels(self, layer: Labels | None, *, is_own: bool = False) -> None:
         """Let results go to a Labels layer that is there, or to a new one.
@@ -266,8 +160,34 @@ class Workbench(Desk):
         self.read()
         self.conductor.propagate(request)
 
+    def correct(self) -> None:
+        """Mend the labels around points that were added since the last run.
+
+        This starts by itself a moment after a point was added. Here it starts at once,
+        in the background, and corrections that `stop` or an error has kept from
+        beginning are taken up again. Few frames are computed anew: those around the
+        points, as far as their result changes. Frames painted by hand and the labels
+        of others stay.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no new point on a frame that the last run of its object has
+            come to, or if other points of the object were moved or removed since.
+        """
+        self.require_movie()
+        self.read()
+        self.conductor.correct()
+        if not self.conductor.corrections:
+            raise PromptError(
+                "there is nothing to mend: add a point on a frame that a run has "
+                "labelled, or propagate"
+            )
+
     def stop(self) -> None:
-        """Stop the run; frames that are done stay."""
+        """Stop the run or correction; frames that are done stay."""
         self.conductor.stop()
 
     def wait(self, timeout: float = 600) -> None:
@@ -291,11 +211,3 @@ class Workbench(Desk):
             raise failure
         if not is_done:
             raise TimeoutError(f"not done after {timeout:g} seconds")
-
-    def _next_id(self) -> int:
-        return self.objects.next_id(self.conductor.recorder.taken_ids)
-
-    def _let_clicks_go_to(self, layer: Points) -> None:
-        self.viewer.layers.selection.active = layer
-        layer.mode = "add"
-        self.changed.emit()

@@ -9,7 +9,12 @@ from napari.components import Dims
 from napari.layers import Image, Points
 from placements import SHAPES, image_of, numbered, transform
 
-from napari_sam_decoder.widgets.layers import MovieView, read_points_layers
+from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.widgets.layers import (
+    MovieView,
+    read_points_layers,
+    unused_notices,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 
@@ -100,7 +105,9 @@ def test_objects_with_only_negative_points_on_a_frame():
     layer = clicks(*[(frame, 3, 4) for frame in range(5)], label=[1, 0, 0, 0, 0])
     reading = read_points_layers(movie(), {layer: 7})
     assert rows(reading) == [(7, "object 1", (0,), 1)]
-    (notice,) = reading.notices
+    assert [prompt.frame for prompt in reading.negatives] == [1, 2, 3, 4]
+    assert reading.notices == ()
+    (notice,) = unused_notices(reading.negatives)
     assert notice == (
         "object 7 has only negative points on frame 1, 2, 3 and 1 more, which are not "
         "used; add a positive point there"
@@ -111,7 +118,18 @@ def test_a_positive_point_may_be_in_another_layer():
     layers = {clicks((0, 1, 2), label=[0]): 1, clicks((0, 3, 4)): 1}
     reading = read_points_layers(movie(), layers)
     assert told(reading) == {(1, 0): ([[1, 2], [3, 4]], [False, True], None)}
-    assert reading.notices == ()
+    assert (len(reading.negatives), reading.notices) == (0, ())
+
+
+def test_each_object_has_its_own_notice_of_unused_points():
+    beside = [
+        Prompt(object_id, frame, points=[(1, 1)], labels=[False])
+        for object_id, frame in ((2, 5), (1, 3), (2, 4))
+    ]
+    first, second = unused_notices(beside)
+    assert first.startswith("object 1 has only negative points on frame 3, which")
+    assert second.startswith("object 2 has only negative points on frame 4, 5, which")
+    assert unused_notices(()) == ()
 
 
 def test_points_with_too_few_axes():

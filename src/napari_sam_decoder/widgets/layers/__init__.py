@@ -15,10 +15,12 @@ from napari_sam_decoder.widgets.layers.clicking import (
     set_sign,
     sign_of_next,
 )
+from napari_sam_decoder.widgets.layers.draft import LabelsDraft
 from napari_sam_decoder.widgets.layers.points import (
     ObjectPoints,
     PointsReading,
     read_points_layers,
+    unused_notices,
 )
 from napari_sam_decoder.widgets.layers.preview import preview_layer, show_preview
 from napari_sam_decoder.widgets.layers.sliders import (
@@ -36,6 +38,7 @@ from napari_sam_decoder.widgets.layers.view import MovieView
 
 __all__ = [
     "AxisChoice",
+    "LabelsDraft",
     "MovieView",
     "ObjectPoints",
     "PointsReading",
@@ -54,5 +57,6 @@ __all__ = [
     "show_preview",
     "sign_of_next",
     "slider_point",
+    "unused_notices",
     "write_frame",
 ]

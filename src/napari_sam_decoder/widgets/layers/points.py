@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.widgets.layers.view import MovieView
 
-__all__ = ["ObjectPoints", "PointsReading", "read_points_layers"]
+__all__ = ["ObjectPoints", "PointsReading", "read_points_layers", "unused_notices"]
 
 LISTED_FRAMES = 3
 
@@ -52,14 +52,18 @@ class PointsReading:
     Attributes
     ----------
     prompts : PromptSet
-        All points that can be used.
+        All that says where an object is.
+    negatives : PromptSet
+        Points beside an object on frames without one on it. They can only correct
+        what is there.
     notices : tuple of str
-        Which points cannot, and what to do about it.
+        Which points cannot be used, and what to do about it.
     objects : tuple of ObjectPoints
         Every object, also of layers without points, in the order of the layers.
     """
 
     prompts: PromptSet
+    negatives: PromptSet
     notices: tuple[str, ...]
     objects: tuple[ObjectPoints, ...]
 
@@ -90,11 +94,33 @@ def read_points_layers(view: MovieView, layers: Mapping[Points, int]) -> PointsR
     clicks = chain.from_iterable(layer.clicks for layer in sifted)
     found = PromptSet(_prompt(click) for click in clicks)
     prompts = PromptSet(prompt for prompt in found if prompt.is_positive)
-    notices = (
-        *chain.from_iterable(layer.notices for layer in sifted),
-        *_lacking([prompt for prompt in found if not prompt.is_positive]),
+    negatives = PromptSet(prompt for prompt in found if not prompt.is_positive)
+    notices = tuple(chain.from_iterable(layer.notices for layer in sifted))
+    return PointsReading(prompts, negatives, notices, tuple(_objects(sifted, prompts)))
+
+
+def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
+    """Tell which objects have frames with points beside them that serve nothing.
+
+    Parameters
+    ----------
+    negatives : iterable of Prompt
+        Of negative points alone, where there is nothing that they could correct.
+
+    Returns
+    -------
+    tuple of str
+        One notice per object.
+    """
+    frames: dict[int, list[int]] = {}
+    for prompt in negatives:
+        frames.setdefault(prompt.object_id, []).append(prompt.frame)
+    return tuple(
+        f"object {object_id} has only negative points on "
+        f"{_listed(sorted(frames[object_id]))}, which are not used; add a positive "
+        "point there"
+        for object_id in sorted(frames)
     )
-    return PointsReading(prompts, notices, tuple(_objects(sifted, prompts)))
 
 
 def _prompt(click: Click) -> Prompt:
@@ -105,19 +131,6 @@ def _prompt(click: Click) -> Prompt:
         labels=[click.is_positive],
         hypothesis=click.hypothesis or None,
     )
-
-
-def _lacking(negatives: Sequence[Prompt]) -> Iterator[str]:
-    """Tell which objects have frames with points beside them but none on them."""
-    frames: dict[int, list[int]] = {}
-    for prompt in negatives:
-        frames.setdefault(prompt.object_id, []).append(prompt.frame)
-    for object_id in sorted(frames):
-        yield (
-            f"object {object_id} has only negative points on "
-            f"{_listed(sorted(frames[object_id]))}, which are not used; add a positive "
-            "point there"
-        )
 
 
 def _listed(frames: Sequence[int]) -> str:

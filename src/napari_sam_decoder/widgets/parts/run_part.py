@@ -75,14 +75,17 @@ class RunPart(QGroupBox):
         ]
         self.labels_box.show_layers(fitting, recorder.layer)
         is_running = bench.conductor.is_running
+        # A whole run may take the place of a correction.
+        is_free = bench.conductor.is_mending or not is_running
         has_prompts = len(bench.conductor.prompts) > 0
         for way in (self.backward, self.both, self.forward):
-            way.setEnabled(has_prompts and not is_running)
+            way.setEnabled(has_prompts and is_free)
         self.setEnabled(length > 0)
         self.labels_box.setEnabled(not is_running)
         self.stop.setEnabled(is_running)
         pace = None if recorder.run is None else recorder.run.pace
-        self.progress.setRange(0, 1 if pace is None else pace.total)
+        # Without an end, Qt shows that something is going on.
+        self.progress.setRange(0, 1 if pace is None else pace.total or 0)
         self.progress.setValue(0 if pace is None else pace.done)
         waiting = "waiting…" if is_running else ""
         self.progress.setFormat(waiting if pace is None else str(pace))

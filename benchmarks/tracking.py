@@ -1,0 +1,210 @@
+"""Measure how well objects are carried through movies and volumes with known truth.
+
+    python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
+        [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
+
+DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
+``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
+object runs over its own first to last frame. All methods use the same weights and
+embeddings; ``full`` is the program itself, which carries all objects together, and
+the others are baselines, each object by itself.
+
+J, F (boundaries within 0.008 of the diagonal) and their mean J&F are those of DAVIS,
+in percent, averaged over frames, then objects, then sequences. The prompted frame is
+left out, and in movies the last one. Flicker is how many percent of IoU neighbouring
+masks lack against the truth. AUC says whether confidence tells frames of J below 70,
+absent P and R how right the verdict "absent" is. Seconds are per frame, for all
+objects together. In each round of corrections one click is made on every object, into
+the largest thing that is wrong on its worst frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tracking_parts.annotator import Annotator
+from tracking_parts.data import Clip, Target, choose_targets, read
+from tracking_parts.measures import mean
+from tracking_parts.methods import METHODS, Run, propagate, whole_range
+from tracking_parts.pointing import INITS
+from tracking_parts.report import Table, means, write_json
+from tracking_parts.scorecard import Scorecard, accuracy, joint_score, reliability
+
+from napari_sam_decoder import Prompt, SamDecoderError, Session, load_sam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_sam_decoder.model.sam import Sam
+
+ROUNDS = (0, 1, 3, 5, 10)
+
+Options = argparse.Namespace
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A sequence whose objects have been pointed at.
+
+    Attributes
+    ----------
+    session : Session
+    targets : list of Target
+    prompts : list of Prompt
+        One per target.
+    """
+
+    session: Session
+    targets: list[Target]
+    prompts: list[Prompt]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a row per sequence and method, and the means."""
+    options = _parser().parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        _report(options)
+    except SamDecoderError as error:
+        sys.exit(f"error: {error}")
+
+
+def _report(options: Options) -> None:
+    sam = load_sam()
+    table = Table(_left_out(options), options.rounds if options.corrections else ())
+    print(table.heading(), flush=True)
+    rows: list[Row] = []
+    for folder in options.data:
+        for row in measure(read(folder), sam, options):
+            print(table.line(row), flush=True)
+            rows.append(row)
+    for row in means(rows).values():
+        print(table.line(row))
+    if options.json:
+        write_json(options.json, rows)
+
+
+def measure(clip: Clip, sam: Sam, options: Options) -> Iterator[Row]:
+    """Yield a row per method; none if there is no object to follow."""
+    targets = choose_targets(clip.masks, options.start, options.objects)
+    if not targets:
+        print(f"{clip.name}: no object is there for long enough")
+        return
+    cache = options.cache and options.cache / f"{clip.name}.zarr"
+    with Session(clip.movie, model=sam, cache=cache) as session:
+        seconds = _embed(session, whole_range(targets))
+        prompts = [INITS[options.init](session, target) for target in targets]
+        trial = Trial(session, targets, prompts)
+        for method in options.method:
+            yield {
+                "name": clip.name,
+                "method": method,
+                "init": options.init,
+                "objects": len(targets),
+                "seconds_embed": seconds,
+                **_scores(trial, method, options),
+            }
+
+
+def _embed(session: Session, frames: range) -> float | None:
+    """Seconds per frame that was not in the cache."""
+    return mean(step.seconds for step in session.embed(frames) if not step.was_cached)
+
+
+def _scores(trial: Trial, method: str, options: Options) -> Row:
+    run = METHODS[method](trial.session, trial.targets, trial.prompts)
+    cards = _cards(trial, run)
+    scores: Row = {
+        **accuracy(cards),
+        **reliability(cards, run.results),
+        "seconds_propagate": run.seconds,
+        "JF_auto": None,
+        "corrections": None,
+        "recomputed": None,
+    }
+    if run.results and options.corrections:
+        annotator = Annotator(trial.session, run.results, cards)
+        corrections = annotator.work(options.rounds)
+        scores["corrections"] = corrections.scores
+        scores["recomputed"] = corrections.recomputed
+    if run.results and options.init == "click1":
+        scores["JF_auto"] = _automatic_score(trial, scores["JF"])
+    return scores
+
+
+def _automatic_score(trial: Trial, picked: float | None) -> float | None:
+    """J&F of the program's own picks instead of the user's."""
+    prompts = [replace(prompt, hypothesis=None) for prompt in trial.prompts]
+    chosen = [trial.session.preview(prompt).chosen.number for prompt in prompts]
+    if chosen == [prompt.hypothesis for prompt in trial.prompts]:
+        return picked
+    run = propagate(trial.session, trial.targets, prompts)
+    return joint_score(_cards(trial, run))
+
+
+def _cards(trial: Trial, run: Run) -> list[Scorecard]:
+    return [Scorecard(target, run.mask_at) for target in trial.targets]
+
+
+def _left_out(options: Options) -> list[str]:
+    """Measures that no row can have."""
+    movies_lack = [] if options.start == "largest" else ["dice"]
+    return movies_lack + ([] if options.init == "click1" else ["JF_auto"])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add = parser.add_argument
+    add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
+    add("--init", choices=INITS, required=True, help="how objects are pointed at")
+    add(
+        "--method",
+        nargs="+",
+        choices=METHODS,
+        default=list(METHODS),
+        metavar="NAME",
+        help=f"all by default: {', '.join(METHODS)}",
+    )
+    add(
+        "--start",
+        choices=["first", "largest"],
+        default="first",
+        help="prompt each object on its first frame, or where it is largest",
+    )
+    add("--objects", type=_positive, metavar="N", help="the N largest, all by default")
+    add("--corrections", action="store_true", help="simulate an annotator; slow")
+    add(
+        "--rounds",
+        type=_count,
+        nargs="+",
+        default=list(ROUNDS),
+        metavar="N",
+        help="numbers of clicks after which to score",
+    )
+    add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
+    add("--threads", type=_positive, metavar="N", help="for torch")
+    add("--json", type=Path, metavar="OUT", help="file for all scores")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not _count(text):
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""Simple ways to carry a prompt through a movie, one object at a time.
+
+Each takes a scene, a seed and the frames to come, nearest first, and yields a (Y, X)
+mask of bool for each frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import expit, logit
+from skimage.transform import resize
+
+from napari_sam_decoder import Prompt
+from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.prompts import mask_logits
+from napari_sam_decoder.propagation.grid import prompt_from_mask
+from napari_sam_decoder.propagation.prior import recall
+from napari_sam_decoder.selection import soft_iou
+from tracking_parts.pointing import inmost, outline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from napari_sam_decoder.model.values import MaskCandidates, ModelPrompt
+    from napari_sam_decoder.propagation import Scene
+    from napari_sam_decoder.propagation.grid import Grid
+
+__all__ = [
+    "Seed",
+    "feedback",
+    "plant",
+    "projection",
+    "projection_motion",
+    "recollection",
+    "static",
+]
+
+ALL = (0, 1, 2, 3)
+HYPOTHESES = (1, 2, 3)
+SINGLE = (0,)
+
+CERTAINTY = 0.999
+"""Sigmoid of 6.9."""
+
+SMOOTHING = 0.5
+"""Weight of the newest displacement."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """One object on the frame that it starts from.
+
+    Attributes
+    ----------
+    prompt : Prompt
+    logits : (h, w) array of float32
+        Low-res logits: the decoder's answer to the prompt, or made of its mask.
+    mask : (Y, X) array of bool
+    """
+
+    prompt: Prompt
+    logits: np.ndarray
+    mask: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """What to ask the decoder, and which of its four masks may be the answer."""
+
+    prompt: ModelPrompt
+    allowed: Sequence[int] = ALL
+    previous: np.ndarray | None = None
+
+
+def plant(scene: Scene, prompt: Prompt) -> Seed:
+    """Take a user's mask as it is; put any other prompt to the decoder."""
+    if prompt.mask is not None:
+        mask = prompt.mask.to_array()
+        logits = mask_logits(mask, scene.geometry, scene.decoder.mask_size)
+        return Seed(prompt, logits, mask)
+    logits = _ask(scene, prompt.frame, _as_question(scene, prompt))
+    return Seed(prompt, logits, _enlarged(scene, logits))
+
+
+def static(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
+    """Put the same prompt to every frame; a mask as its inmost point and its box."""
+    prompt = seed.prompt
+    if prompt.mask is not None:
+        points, box = [inmost(seed.mask)], outline(seed.mask)
+        prompt = Prompt(prompt.object_id, prompt.frame, points, box=box)
+    question = _as_question(scene, prompt)
+    for frame in frames:
+        yield _enlarged(scene, _ask(scene, frame, question))
+
+
+def feedback(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
+    """Ask for the mask of the frame before, by point, box and its soft logits.
+
+    Of the four masks that of the best predicted IoU is taken.
+    """
+    logits = seed.logits
+    for frame in frames:
+        prompt = prompt_from_mask(logits, scene.grid)
+        if prompt is None:
+            yield _nothing(scene)
+            continue
+        logits = _ask(scene, frame, _Question(prompt, ALL, logits))
+        yield _enlarged(scene, logits)
+
+
+def projection(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
+    """Project the binary mask of the frame before, as micro-sam does in volumes.
+
+    The prompt is the mask's box together with the mask as logits of -6.9 and 6.9, and
+    the decoder's single-mask output is taken. An object ends only with an empty mask.
+    micro-sam also ends it where the IoU of neighbouring masks is low, by default
+    below 0.5; leaving that out favours this baseline wherever an object moves.
+    """
+    mask = seed.mask
+    for frame in frames:
+        mask = _project(scene, frame, mask)
+        yield mask
+
+
+def projection_motion(
+    scene: Scene, seed: Seed, frames: Iterable[int]
+) -> Iterator[np.ndarray]:
+    """Project the mask after moving it on, as micro-sam does when it tracks.
+
+    It moves by the smoothed displacement of the centre of mass, which is known from
+    the third frame on. It ends as in `projection`.
+    """
+    mask, velocity = seed.mask, None
+    for frame in frames:
+        before = mask
+        mask = _project(scene, frame, _moved(before, velocity))
+        velocity = _velocity(before, mask, velocity)
+        yield mask
+
+
+def recollection(
+    scene: Scene, seed: Seed, frames: Iterable[int]
+) -> Iterator[np.ndarray]:
+    """Ask for what the memory of the object sees, wherever the last mask was.
+
+    Memory and prior are the program's own, but neither motion nor the last mask has a
+    say. Of the four masks that of the best predicted IoU times soft IoU with the prior
+    is taken, and remembered by as much.
+    """
+    view = scene.view(scene.source.get(seed.prompt.frame))
+    memory = Memory.of(view, seed.logits)
+    for frame in frames:
+        embedding = scene.source.get(frame)
+        view = scene.view(embedding)
+        prior = scene.grid.pad(recall(memory, view))
+        prompt = prompt_from_mask(prior, scene.grid)
+        if prompt is None:
+            yield _nothing(scene)
+            continue
+        answer = scene.decoder.decode(embedding, [prompt], [prior])
+        merits = _merits(answer, scene.grid, prior)
+        best = int(np.argmax(merits))
+        logits = answer.low_res_logits[0, best]
+        memory = memory.seen(view, logits, float(merits[best]))
+        yield _enlarged(scene, logits)
+
+
+def _merits(answer: MaskCandidates, grid: Grid, prior: np.ndarray) -> np.ndarray:
+    """0..1 for each of the four masks."""
+    expected = expit(grid.cut(prior))
+    likeness = [
+        soft_iou(expit(grid.cut(mask)), expected) for mask in answer.low_res_logits[0]
+    ]
+    merits: np.ndarray = np.clip(answer.iou_predictions[0], 0, 1) * likeness
+    return merits
+
+
+def _project(scene: Scene, frame: int, mask: np.ndarray) -> np.ndarray:
+    if not mask.any():
+        return mask
+    prompt = Prompt(1, frame, box=outline(mask)).to_model(scene.geometry)
+    question = _Question(prompt, SINGLE, _logits_of(scene, mask))
+    return _enlarged(scene, _ask(scene, frame, question))
+
+
+def _moved(mask: np.ndarray, velocity: np.ndarray | None) -> np.ndarray:
+    if velocity is None:
+        return mask
+    moved: np.ndarray = ndimage.shift(mask.astype(np.uint8), velocity, order=0) > 0
+    return moved
+
+
+def _velocity(
+    before: np.ndarray, after: np.ndarray, velocity: np.ndarray | None
+) -> np.ndarray | None:
+    if not before.any() or not after.any():
+        return velocity
+    step: np.ndarray = _centre(after) - _centre(before)
+    return step if velocity is None else SMOOTHING * step + (1 - SMOOTHING) * velocity
+
+
+def _centre(mask: np.ndarray) -> np.ndarray:
+    centre: np.ndarray = np.argwhere(mask).mean(axis=0)
+    return centre
+
+
+def _as_question(scene: Scene, prompt: Prompt) -> _Question:
+    """One click without a pick asks for the three hypotheses, anything else for all."""
+    asked = prompt.to_model(scene.geometry)
+    if prompt.hypothesis is not None:
+        return _Question(asked, (prompt.hypothesis,))
+    is_click = prompt.box is None and len(prompt.points) == 1
+    return _Question(asked, HYPOTHESES if is_click else ALL)
+
+
+def _ask(scene: Scene, frame: int, question: _Question) -> np.ndarray:
+    """(h, w) logits of the allowed mask that the decoder rates highest."""
+    embedding = scene.source.get(frame)
+    answer = scene.decoder.decode(embedding, [question.prompt], [question.previous])
+    ratings = answer.iou_predictions[0]
+    index = max(question.allowed, key=lambda candidate: float(ratings[candidate]))
+    logits: np.ndarray = answer.low_res_logits[0, index]
+    return logits
+
+
+def _logits_of(scene: Scene, mask: np.ndarray) -> np.ndarray:
+    """Bring a binary mask to the decoder's grid; 0, which is no opinion, as padding."""
+    size = scene.decoder.mask_size
+    rows, columns = scene.grid.content
+    share = resize(mask.astype(np.float32), (rows, columns), order=1)
+    logits = np.zeros((size, size), np.float32)
+    logits[:rows, :columns] = logit(np.clip(share, 1 - CERTAINTY, CERTAINTY))
+    return logits
+
+
+def _enlarged(scene: Scene, logits: np.ndarray) -> np.ndarray:
+    frame_shape = scene.geometry.frame_shape
+    mask: np.ndarray = scene.decoder.upscale(logits[None], frame_shape)[0] > 0
+    return mask
+
+
+def _nothing(scene: Scene) -> np.ndarray:
+    return np.zeros(scene.geometry.frame_shape, bool)

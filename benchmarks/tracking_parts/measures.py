@@ -1,0 +1,155 @@
+"""Numbers that say how well masks and verdicts match the truth.
+
+J and F are those of Perazzi et al., "A benchmark dataset and evaluation methodology
+for video object segmentation", CVPR 2016.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import KDTree
+from scipy.stats import rankdata
+
+from napari_sam_decoder.scoring import mask_iou
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["auc", "boundary_f", "dice", "flicker", "mean", "precision_recall"]
+
+TOLERANCE = 0.008
+"""How far a boundary may be off, as a share of the picture's diagonal."""
+
+
+def boundary_f(truth: np.ndarray, found: np.ndarray) -> float:
+    """Harmonic mean of precision and recall of a mask's boundary.
+
+    Parameters
+    ----------
+    truth, found : (Y, X) array of bool
+        Masks of one frame.
+
+    Returns
+    -------
+    float
+        0..1; 1 if neither has a boundary, 0 if only one has.
+
+    Notes
+    -----
+    A boundary pixel counts as found if the other boundary comes within a disk of
+    ``ceil(0.008 * diagonal)`` pixels around it.
+    """
+    radius = np.ceil(TOLERANCE * np.hypot(*truth.shape))
+    window = _window(truth | found)
+    true_edge, found_edge = _boundary(truth[window]), _boundary(found[window])
+    if not len(true_edge) or not len(found_edge):
+        return float(len(true_edge) == len(found_edge))
+    precision = _share_near(found_edge, true_edge, radius)
+    recall = _share_near(true_edge, found_edge, radius)
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0
+
+
+def flicker(truth: Iterable[np.ndarray], found: Iterable[np.ndarray]) -> float | None:
+    """How much less the masks of neighbouring frames overlap than they should.
+
+    Parameters
+    ----------
+    truth, found : iterable of (Y, X) array of bool
+        Masks of the same frames in order, either way.
+
+    Returns
+    -------
+    float or None
+        Mean over pairs of neighbours of ``max(0, IoU(truth) - IoU(found))``, 0..1;
+        None for fewer than two frames.
+    """
+    pairs = zip(pairwise(truth), pairwise(found), strict=True)
+    return mean(
+        max(0.0, mask_iou(*true_pair) - mask_iou(*found_pair))
+        for true_pair, found_pair in pairs
+    )
+
+
+def dice(truth: Iterable[np.ndarray], found: Iterable[np.ndarray]) -> float | None:
+    """Dice coefficient of two volumes, given slice by slice.
+
+    Returns
+    -------
+    float or None
+        0..1; 1 if both are empty, None without slices.
+    """
+    sums = [
+        (np.count_nonzero(true & mask), np.count_nonzero(true) + np.count_nonzero(mask))
+        for true, mask in zip(truth, found, strict=True)
+    ]
+    if not sums:
+        return None
+    shared, total = (sum(column) for column in zip(*sums, strict=True))
+    return 2 * shared / total if total else 1.0
+
+
+def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
+    """Area under the ROC curve: how likely a positive outranks a negative.
+
+    Parameters
+    ----------
+    scores : (N,) array of float
+        High for what should be positive.
+    positive : (N,) array of bool
+        What is.
+
+    Returns
+    -------
+    float or None
+        0..1, equal scores counting half; None if all belong to one class.
+    """
+    wanted = int(np.count_nonzero(positive))
+    others = len(positive) - wanted
+    if not wanted or not others:
+        return None
+    ranks = rankdata(scores)[positive].sum()
+    return float((ranks - wanted * (wanted + 1) / 2) / (wanted * others))
+
+
+def precision_recall(
+    truth: np.ndarray, found: np.ndarray
+) -> tuple[float | None, float | None]:
+    """Precision and recall of (N,) bools; None where there is nothing to count."""
+    hits = int(np.count_nonzero(truth & found))
+    claimed, wanted = np.count_nonzero(found), np.count_nonzero(truth)
+    return hits / claimed if claimed else None, hits / wanted if wanted else None
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are there; None if none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _window(mask: np.ndarray) -> tuple[slice, slice]:
+    """Where a mask is and a pixel beyond, so that its boundary is that of the whole."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return (
+        slice(max(rows[0] - 1, 0), rows[-1] + 2),
+        slice(max(columns[0] - 1, 0), columns[-1] + 2),
+    )
+
+
+def _boundary(mask: np.ndarray) -> np.ndarray:
+    """(N, 2) positions of pixels unlike their right, lower or lower right neighbour."""
+    ahead = np.pad(mask, ((0, 1), (0, 1)), mode="edge") if mask.size else mask
+    unlike = mask != ahead[:-1, 1:]
+    unlike |= mask != ahead[1:, :-1]
+    unlike |= mask != ahead[1:, 1:]
+    return np.argwhere(unlike)
+
+
+def _share_near(points: np.ndarray, others: np.ndarray, radius: float) -> float:
+    distances, _ = KDTree(others).query(points)
+    return float(np.mean(distances <= radius))

@@ -1,0 +1,114 @@
+"""What a person would point at, made from the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_decoder import Prompt
+from napari_sam_decoder.scoring import mask_iou
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam_decoder import Session
+    from tracking_parts.data import Target
+
+    Position = tuple[float, float]
+    Box = tuple[float, float, float, float]
+
+__all__ = ["INITS", "correcting_click", "inmost", "outline"]
+
+
+def inmost(mask: np.ndarray) -> Position:
+    """(row, column) of the pixel deepest inside a non-empty mask."""
+    # The zero rim keeps the point away from the border of the picture.
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(row - 1), float(column - 1)
+
+
+def outline(mask: np.ndarray) -> Box:
+    """(row0, column0, row1, column1) around a non-empty mask.
+
+    The far corner lies a pixel beyond it, so that even a line of pixels has a width.
+    """
+    rows, columns = np.nonzero(mask)
+    far = rows.max() + 1, columns.max() + 1
+    return float(rows.min()), float(columns.min()), float(far[0]), float(far[1])
+
+
+def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | None:
+    """Click into the largest thing that is wrong, deepest inside it.
+
+    Parameters
+    ----------
+    target : Target
+        Whose object.
+    frame : int
+        On which frame.
+    found : (Y, X) array of bool
+        Its mask so far.
+
+    Returns
+    -------
+    Prompt or None
+        A positive click where the object is missing, a negative one where something
+        else was taken for it; None if nothing is wrong.
+    """
+    truth = target.truth(frame)
+    missing, extra = _largest_part(truth & ~found), _largest_part(found & ~truth)
+    is_missing = bool(missing.sum() >= extra.sum())
+    wrong = missing if is_missing else extra
+    if not wrong.any():
+        return None
+    return Prompt(target.object_id, frame, [inmost(wrong)], labels=[is_missing])
+
+
+def _largest_part(mask: np.ndarray) -> np.ndarray:
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    largest: np.ndarray = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    return largest
+
+
+def _mask(session: Session, target: Target) -> Prompt:
+    return Prompt(target.object_id, target.start, mask=target.truth(target.start))
+
+
+def _box(session: Session, target: Target) -> Prompt:
+    box = outline(target.truth(target.start))
+    return Prompt(target.object_id, target.start, box=box)
+
+
+def _one_click(session: Session, target: Target) -> Prompt:
+    """Click once, and pick the hypothesis that fits the truth best."""
+    truth = target.truth(target.start)
+    click = Prompt(target.object_id, target.start, [inmost(truth)])
+    offers = session.preview(click).hypotheses
+    picked = max(offers, key=lambda offer: mask_iou(truth, offer.mask))
+    return replace(click, hypothesis=picked.number)
+
+
+def _three_clicks(session: Session, target: Target) -> Prompt:
+    prompt = Prompt(
+        target.object_id, target.start, [inmost(target.truth(target.start))]
+    )
+    for _ in range(2):
+        shown = session.preview(prompt).chosen.mask
+        click = correcting_click(target, target.start, shown)
+        prompt = prompt.merge(click) if click else prompt
+    return prompt
+
+
+INITS: dict[str, Callable[[Session, Target], Prompt]] = {
+    "mask": _mask,
+    "click1": _one_click,
+    "click3": _three_clicks,
+    "box": _box,
+}
+"""How objects are pointed at on the frame that they start from."""

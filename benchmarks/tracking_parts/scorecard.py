@@ -1,0 +1,152 @@
+"""How well masks match the truth: per frame, per object, and for a whole sequence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder import Verdict
+from napari_sam_decoder.scoring import mask_iou
+from tracking_parts.measures import (
+    auc,
+    boundary_f,
+    dice,
+    flicker,
+    mean,
+    precision_recall,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from napari_sam_decoder import FrameResult
+    from tracking_parts.data import Target
+
+    MaskAt = Callable[[int, int], np.ndarray]
+
+__all__ = ["Scorecard", "accuracy", "joint_score", "reliability"]
+
+POOR = 0.7
+"""Frames of less J are those that should be called doubtful."""
+
+
+class Scorecard:
+    """J and F of one object on each frame, measured once until its mask changes.
+
+    Parameters
+    ----------
+    target : Target
+    mask_at : callable
+        From an object id and a frame to its (Y, X) mask of bool.
+    """
+
+    def __init__(self, target: Target, mask_at: MaskAt) -> None:
+        self.target = target
+        self._mask_at = mask_at
+        self._regions: dict[int, float] = {}
+        self._boundaries: dict[int, float] = {}
+
+    def mask(self, frame: int) -> np.ndarray:
+        """(Y, X) bool: where the object was found."""
+        return self._mask_at(self.target.object_id, frame)
+
+    def region(self, frame: int) -> float:
+        """J, 0..1: IoU of mask and truth."""
+        if frame not in self._regions:
+            self._regions[frame] = mask_iou(self.target.truth(frame), self.mask(frame))
+        return self._regions[frame]
+
+    def boundary(self, frame: int) -> float:
+        """F, 0..1, see `boundary_f`."""
+        if frame not in self._boundaries:
+            truth = self.target.truth(frame)
+            self._boundaries[frame] = boundary_f(truth, self.mask(frame))
+        return self._boundaries[frame]
+
+    def forget(self, frame: int) -> None:
+        """Measure a frame anew, since its mask has changed."""
+        self._regions.pop(frame, None)
+        self._boundaries.pop(frame, None)
+
+
+def accuracy(cards: Sequence[Scorecard]) -> dict[str, float | None]:
+    """Measure J, F, their mean, flicker and, of volumes, Dice.
+
+    Returns
+    -------
+    dict
+        In percent; means over the frames of an object, then over the objects.
+    """
+    region, boundary = _mean_j(cards), _mean_f(cards)
+    return {
+        "J": _percent(region),
+        "F": _percent(boundary),
+        "JF": joint_score(cards),
+        "flicker": _percent(mean(map(_flicker, cards))),
+        "dice": _percent(mean(_dice(c) for c in cards if c.target.is_volume)),
+    }
+
+
+def joint_score(cards: Sequence[Scorecard]) -> float | None:
+    """J&F in percent."""
+    return _percent(mean((_mean_j(cards), _mean_f(cards))))
+
+
+def reliability(
+    cards: Sequence[Scorecard], results: Mapping[int, FrameResult]
+) -> dict[str, float | None]:
+    """Measure whether it was known where the masks are wrong.
+
+    Parameters
+    ----------
+    cards : sequence of Scorecard
+        One per object.
+    results : mapping of int to FrameResult
+        By frame; empty for methods that know nothing of it.
+
+    Returns
+    -------
+    dict
+        "auc" of ``1 - confidence`` against a J below 0.7, and precision and recall
+        of the verdict "absent" against an empty truth; 0..1 over the scored frames of
+        all objects together, None where undefined.
+    """
+    scored = [(card, frame) for card in cards for frame in card.target.scored]
+    if not results or not scored:
+        return dict.fromkeys(("auc", "absent_precision", "absent_recall"))
+    said = [results[frame].objects[c.target.object_id] for c, frame in scored]
+    precision, recall = precision_recall(
+        np.array([not card.target.truth(frame).any() for card, frame in scored]),
+        np.array([result.verdict is Verdict.ABSENT for result in said]),
+    )
+    doubts = np.array([1 - result.confidence for result in said])
+    poor = np.array([card.region(frame) < POOR for card, frame in scored])
+    return {
+        "auc": auc(doubts, poor),
+        "absent_precision": precision,
+        "absent_recall": recall,
+    }
+
+
+def _mean_j(cards: Sequence[Scorecard]) -> float | None:
+    return mean(mean(map(card.region, card.target.scored)) for card in cards)
+
+
+def _mean_f(cards: Sequence[Scorecard]) -> float | None:
+    return mean(mean(map(card.boundary, card.target.scored)) for card in cards)
+
+
+def _flicker(card: Scorecard) -> float | None:
+    # IoU knows no order, so both directions from a slice are one walk.
+    frames = card.target.frames
+    return flicker(map(card.target.truth, frames), map(card.mask, frames))
+
+
+def _dice(card: Scorecard) -> float | None:
+    frames = card.target.scored
+    return dice(map(card.target.truth, frames), map(card.mask, frames))
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share

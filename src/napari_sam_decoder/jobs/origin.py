@@ -1,0 +1,116 @@
+"""What labels were made from, as a job notes it with them and a later job reads it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
+from napari_sam_decoder.formats import read_provenance
+from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet
+from napari_sam_decoder.propagation import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from napari_sam_decoder.session import Session
+
+__all__ = ["Origin", "describe"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What labels were made from.
+
+    Attributes
+    ----------
+    prompts : PromptSet
+        Empty where nothing is noted.
+    settings : Settings
+    """
+
+    prompts: PromptSet = field(default_factory=PromptSet)
+    settings: Settings = field(default_factory=Settings)
+
+    @classmethod
+    def of(cls, path: Path) -> Origin:
+        """Read what is noted with labels.
+
+        Parameters
+        ----------
+        path : Path
+            ``.tif`` or ``.zarr``.
+
+        Raises
+        ------
+        FormatError
+            If the file cannot be read, or is of another kind.
+        LabelsError
+            If what is noted is not what `describe` gives.
+        """
+        noted = read_provenance(path)
+        try:
+            prompts = PromptSet(_prompt(entry) for entry in noted.get("prompts", ()))
+            return cls(prompts, _settings(noted.get("settings", {})))
+        except (
+            *(AttributeError, KeyError, TypeError, ValueError),
+            *(OptionError, PromptError),
+        ) as error:
+            raise LabelsError(
+                f"what {path} says about its prompts and settings cannot be read "
+                f"({error}); give the points that it was made from with --prompts"
+            ) from error
+
+
+def describe(
+    session: Session, movie: Path, frames: range, prompts: Iterable[Prompt]
+) -> dict[str, Any]:
+    """Say how labels come about, to be noted with them.
+
+    Parameters
+    ----------
+    session : Session
+        That makes them.
+    movie : Path
+        Its file.
+    frames : range
+        The asked ones.
+    prompts : iterable of Prompt
+        All that the labels hold the result of.
+
+    Returns
+    -------
+    dict
+    """
+    contrast = session.movie.contrast
+    return {
+        "software": "napari-sam-decoder",
+        "version": version("napari-sam-decoder"),
+        "model": session.model.identity,
+        "movie": movie.name,
+        "axes": session.movie.axes,
+        "contrast": [contrast.low, contrast.high],
+        "frames": [frames.start, frames.stop],
+        "settings": asdict(session.settings),
+        "prompts": [asdict(prompt) for prompt in prompts],
+    }
+
+
+def _prompt(entry: Mapping[str, Any]) -> Prompt:
+    mask = entry.get("mask")
+    return Prompt(**{**entry, "mask": None if mask is None else _painted(mask)})
+
+
+def _painted(noted: Mapping[str, Any]) -> PaintedMask:
+    rows, columns = noted["shape"]
+    # By way of its pixels, so that runs that do not fill the shape are refused.
+    pixels = PaintedMask((rows, columns), tuple(noted["runs"])).to_array()
+    return PaintedMask.of(pixels)
+
+
+def _settings(noted: Mapping[str, Any]) -> Settings:
+    """Take the settings that are still known; those of other versions may not be."""
+    known = {field.name for field in fields(Settings)}
+    return Settings(**{name: value for name, value in noted.items() if name in known})

@@ -1,0 +1,116 @@
+"""A mask that the user has painted, as a value, and as the decoder is shown it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_decoder.errors import PromptError
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.frames import FrameGeometry
+
+__all__ = ["LOGIT_SCALE", "PaintedMask", "mask_logits"]
+
+LOGIT_SCALE = 8.0
+"""Logit of a low-res pixel that lies wholly inside a painted mask."""
+
+
+@dataclass(frozen=True)
+class PaintedMask:
+    """The object on one frame as the user has painted it; made by `PaintedMask.of`.
+
+    Equal masks are equal values, and its fields are plain numbers, so that what a
+    movie was segmented from can be written down as JSON without loss.
+
+    Attributes
+    ----------
+    shape : (rows, columns)
+        Of the whole frame.
+    runs : tuple of int
+        Pixels in a row that are alike, along one row of the picture after the other:
+        first how many are beside the object, maybe 0, then how many on it, and so on.
+    """
+
+    shape: tuple[int, int]
+    runs: tuple[int, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, pixels: Any) -> PaintedMask:
+        """Keep a mask.
+
+        Parameters
+        ----------
+        pixels : (Y, X) array-like of bool or integers, or PaintedMask
+            True or not 0 on the object. There may be no such pixel, see `is_empty`.
+
+        Raises
+        ------
+        PromptError
+            If it is no plane of booleans or integers.
+        """
+        if isinstance(pixels, PaintedMask):
+            return pixels
+        plane = _checked_plane(pixels)
+        on_object = plane.ravel() != 0
+        changes = np.flatnonzero(np.diff(on_object, prepend=False))
+        runs = np.diff(changes, prepend=0, append=on_object.size)
+        return cls((plane.shape[0], plane.shape[1]), tuple(runs.tolist()))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pixel is on the object: it is not on this frame."""
+        return len(self.runs) == 1
+
+    def to_array(self) -> np.ndarray:
+        """Return the mask as a new (Y, X) array of bool."""
+        is_object = np.arange(len(self.runs)) % 2 == 1
+        return np.repeat(is_object, self.runs).reshape(self.shape)
+
+
+def mask_logits(
+    mask: np.ndarray, geometry: FrameGeometry, mask_size: int
+) -> np.ndarray:
+    """Bring a mask to the decoder's low-res grid, as logits for its mask prompt.
+
+    Parameters
+    ----------
+    mask : (Y, X) array of bool
+        Over the whole frame.
+    geometry : FrameGeometry
+        Of the frame in the network's input.
+    mask_size : int
+        Side of the low-res logits, 256 for the public checkpoints.
+
+    Returns
+    -------
+    (mask_size, mask_size) array of float32
+        ``LOGIT_SCALE * (2 p - 1)``, where p in 0..1 is the share of a low-res pixel
+        that the mask covers: 8 inside, 0 where the edge halves a pixel, -8 beside the
+        object and in the padding.
+    """
+    covered = geometry.coverage(mask, mask_size)
+    logits: np.ndarray = LOGIT_SCALE * (2 * covered - 1)
+    return logits
+
+
+def _checked_plane(pixels: Any) -> np.ndarray:
+    try:
+        plane = np.asarray(pixels)
+    except ValueError as error:
+        raise PromptError(
+            "a mask must be one array; give as many columns in each row"
+        ) from error
+    if plane.ndim != 2:
+        raise PromptError(
+            f"a mask is one frame of rows and columns, not an array of shape "
+            f"{plane.shape}; give the painted frame alone, as in labels[frame] == 1"
+        )
+    if plane.dtype.kind not in "bui":
+        raise PromptError(
+            f"a mask holds booleans or integers, not {plane.dtype}; compare first, as "
+            "in mask > 0.5"
+        )
+    return plane

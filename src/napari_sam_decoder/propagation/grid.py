@@ -1,0 +1,95 @@
+"""How the decoder's low-res grid lies over the frame, and prompts made on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_decoder.model.values import ModelPrompt
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.frames import FrameGeometry
+
+__all__ = ["BACKGROUND_LOGIT", "Grid", "prompt_from_mask"]
+
+BACKGROUND_LOGIT = -16.0
+"""Sure enough to be background, and exact in float16."""
+
+SMALLEST_MASK = 4
+"""Fewer low-res pixels than this are too few to ask the decoder about."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the decoder's low-res grid lies over the frame.
+
+    Attributes
+    ----------
+    content : (rows, columns)
+        The low-res pixels that show the frame; the rest is padding.
+    stride : float
+        Model pixels per low-res pixel, 4 for SAM.
+    side : int
+        Low-res pixels along each side, padding and all.
+    """
+
+    content: tuple[int, int]
+    stride: float
+    side: int
+
+    @classmethod
+    def of(cls, geometry: FrameGeometry, image_size: int, mask_size: int) -> Grid:
+        """Grid of a frame whose longest side fills ``image_size`` model pixels."""
+        stride = image_size / mask_size
+        rows, columns = (int(np.ceil(side / stride)) for side in geometry.model_shape)
+        return cls((rows, columns), stride, mask_size)
+
+    def cut(self, logits: np.ndarray) -> np.ndarray:
+        """View of low-res logits without the padding."""
+        return logits[..., : self.content[0], : self.content[1]]
+
+    def pad(self, logits: np.ndarray) -> np.ndarray:
+        """Put (rows, columns) logits of the frame into the whole grid."""
+        whole = np.full((self.side, self.side), BACKGROUND_LOGIT, np.float32)
+        whole[: self.content[0], : self.content[1]] = logits
+        return whole
+
+
+def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
+    """Ask for the object where it is expected, by its inmost point and its box.
+
+    A mask alone is a poor prompt for SAM, which was trained to see one only together
+    with points, so the expected mask always goes along with this.
+
+    Parameters
+    ----------
+    expected : (h, w) array
+        Low-res logits.
+    grid : Grid
+        How they lie over the frame.
+
+    Returns
+    -------
+    ModelPrompt or None
+        None if next to nothing of the object is expected inside the frame.
+    """
+    mask = grid.cut(expected) > 0
+    if int(mask.sum()) < SMALLEST_MASK:
+        return None
+    # The zero rim keeps the point away from the border of the picture.
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
+    row, column = np.subtract(np.unravel_index(int(depth.argmax()), depth.shape), 1)
+    rows, columns = np.nonzero(mask)
+    centre = (grid.stride - 1) / 2
+    first = np.array([columns.min(), rows.min()]) * grid.stride
+    last = np.array([columns.max() + 1, rows.max() + 1]) * grid.stride - 1
+    return ModelPrompt(
+        points=np.array(
+            [[column * grid.stride + centre, row * grid.stride + centre]], np.float32
+        ),
+        labels=np.array([1]),
+        box=np.concatenate([first, last]).astype(np.float32),
+    )

@@ -1,0 +1,153 @@
+"""What the user's own prompts give on their frames: where every track starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.prompts import mask_logits
+from napari_sam_decoder.propagation.ask import choose_for_prompt
+from napari_sam_decoder.propagation.fusion import Outcome
+from napari_sam_decoder.propagation.grid import prompt_from_mask
+from napari_sam_decoder.propagation.results import ObjectResult, Verdict
+from napari_sam_decoder.propagation.track import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam_decoder.memory import View
+    from napari_sam_decoder.model.values import Embedding
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation.grid import Grid
+    from napari_sam_decoder.propagation.scene import Scene
+    from napari_sam_decoder.selection import Choice
+
+__all__ = ["Seed", "answer_prompt", "painted_logits", "plant", "plant_seeds"]
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """An object on a frame that the user has fixed.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    logits : (h, w) array of float32, optional
+        None where the user said that the object is not on the frame.
+    memory : Memory, optional
+        What this frame alone tells of the object.
+    trust : float
+        0..1, how sure the mask is.
+    """
+
+    outcome: Outcome
+    logits: np.ndarray | None = None
+    memory: Memory | None = None
+    trust: float = 1.0
+
+    def track(self, memory: Memory, grid: Grid) -> Track | None:
+        """Start from here, with the memory of all frames that the user has fixed."""
+        if self.logits is None:
+            return None
+        return Track.start(self.logits, grid, memory, self.trust)
+
+
+def plant_seeds(scene: Scene, frame: int, prompts: Sequence[Prompt]) -> list[Seed]:
+    """Decode the user's own prompts on one frame.
+
+    Parameters
+    ----------
+    scene : Scene
+        Where the embeddings come from and the decoder is.
+    frame : int
+        The prompted frame.
+    prompts : sequence of Prompt
+        All on this frame, one per object.
+
+    Returns
+    -------
+    list of Seed
+        One per prompt.
+    """
+    embedding = scene.source.get(frame)
+    view = scene.view(embedding)
+    return [plant(scene, embedding, view, prompt) for prompt in prompts]
+
+
+def answer_prompt(
+    scene: Scene, embedding: Embedding, prompt: Prompt
+) -> tuple[np.ndarray, np.ndarray, Choice]:
+    """Decode what a user pointed at, on top of what the user painted.
+
+    Returns
+    -------
+    logits : (4, h, w) array of float32
+    iou_predictions : (4,) array of float32
+    chosen : Choice
+        The one that propagation starts from.
+    """
+    clicks, painted = prompt.to_model(scene.geometry), None
+    if prompt.mask is not None:
+        painted = painted_logits(scene, prompt)
+        clicks = _inside(painted, clicks, scene.grid)
+    candidates = scene.decoder.decode(embedding, [clicks], [painted])
+    logits, ratings = candidates.low_res_logits[0], candidates.iou_predictions[0]
+    return logits, ratings, choose_for_prompt(prompt, logits, ratings, scene.grid)
+
+
+def _inside(painted: np.ndarray, clicks: ModelPrompt, grid: Grid) -> ModelPrompt:
+    """Add a point on what was painted: negative ones alone say nothing about it."""
+    inner = prompt_from_mask(painted, grid)
+    if clicks.labels.any() or clicks.box is not None or inner is None:
+        return clicks
+    return ModelPrompt(
+        points=np.concatenate([clicks.points, inner.points]),
+        labels=np.concatenate([clicks.labels, inner.labels]),
+        box=inner.box,
+    )
+
+
+def painted_logits(scene: Scene, prompt: Prompt) -> np.ndarray:
+    """Bring a painted mask to the decoder's grid; never empty if the mask is not."""
+    if prompt.mask is None:
+        raise ValueError("the prompt has no mask")
+    mask = prompt.mask.to_array()
+    logits = mask_logits(mask, scene.geometry, scene.decoder.mask_size)
+    if mask.any() and not (logits > 0).any():
+        logits[np.unravel_index(int(logits.argmax()), logits.shape)] = -logits.min()
+    return logits
+
+
+def plant(scene: Scene, embedding: Embedding, view: View, prompt: Prompt) -> Seed:
+    """Decode one prompt on its frame, or take it as it is painted."""
+    if prompt.is_absence:
+        return Seed(Outcome(ObjectResult(prompt.object_id, Verdict.ABSENT), None))
+    if prompt.is_settled:
+        return _painted(scene, view, prompt)
+    _, _, choice = answer_prompt(scene, embedding, prompt)
+    # A mask that the user has picked needs no further proof.
+    trust = choice.confidence if prompt.hypothesis is None else 1.0
+    is_sure = trust >= scene.settings.doubtful_below
+    verdict = Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL
+    result = ObjectResult.of(prompt.object_id, verdict, choice)
+    memory = Memory.of(view, choice.logits)
+    return Seed(Outcome.of(result, choice.logits), choice.logits, memory, trust)
+
+
+def _painted(scene: Scene, view: View, prompt: Prompt) -> Seed:
+    logits = painted_logits(scene, prompt)
+    result = ObjectResult(
+        prompt.object_id,
+        Verdict.PROMPTED,
+        iou_prediction=1.0,
+        stability=1.0,
+        memory_agreement=1.0,
+        temporal_iou=1.0,
+        likeness=1.0,
+    )
+    outcome = Outcome.of(result, logits, painted=prompt.mask)
+    return Seed(outcome, logits, Memory.of(view, logits))

@@ -1,0 +1,127 @@
+"""A correction of a Labels layer under way: few frames instead of a whole run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.prompts import PromptSet
+from napari_sam_decoder.widgets.layers import LabelsDraft
+from napari_sam_decoder.widgets.pace import Pace
+from napari_sam_decoder.widgets.runs import Run, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.session import Session
+    from napari_sam_decoder.widgets.corrections import Correction
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.target import LabelsTarget
+
+__all__ = ["Mending"]
+
+
+@dataclass(eq=False)
+class Mending(Run):
+    """Corrections of labels that runs have made.
+
+    Attributes
+    ----------
+    corrections : tuple of Correction
+        What is corrected.
+    draft : LabelsDraft
+        What the corrections are computed from.
+    """
+
+    corrections: tuple[Correction, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.draft = LabelsDraft(self.view, self.target.layer)
+
+    @classmethod
+    def of(
+        cls,
+        view: MovieView,
+        target: LabelsTarget,
+        corrections: tuple[Correction, ...],
+    ) -> Self:
+        """Prepare corrections of the labels in a target."""
+        prompts = PromptSet(chain.from_iterable(one.prompts for one in corrections))
+        # What was painted by hand stays, even if the run was told to replace it.
+        return cls(view, target, prompts, False, Pace(), corrections=corrections)
+
+    @property
+    def activity(self) -> str:
+        """What is going on, in one sentence."""
+        objects = _listed("object", self.prompts.object_ids)
+        frames = _listed("frame", sorted({prompt.frame for prompt in self.prompts}))
+        return f"Mending {objects} around {frames}…"
+
+    def begin(self, session: Session) -> Iterator[FrameResult]:
+        """Hand the corrections to the session that has made the labels.
+
+        Parameters
+        ----------
+        session : Session
+            Gets the prompts that the labels were made from.
+
+        Returns
+        -------
+        iterator of FrameResult
+            To be taken in the background. Frames painted by hand count as certain.
+
+        Raises
+        ------
+        PromptError, LabelsError
+            If points or labels do not fit the movie.
+        """
+        known = self.target.ledger.without(self.corrections)
+        session.prompts = PromptSet((*known, *self._painted()))
+        calls = [
+            session.correct(one.prompts, self.draft, one.frames)
+            for one in self.corrections
+        ]
+        return self.draft.follow(chain.from_iterable(calls))
+
+    def take(self, result: FrameResult) -> None:
+        """Write a result and count it.
+
+        Objects that runs have made yield to the corrected one, other labels do not.
+        """
+        own_ids = self.target.ledger.object_ids
+        labels = np.where(np.isin(result.labels, own_ids), result.labels, 0)
+        self._write(result.with_labels(labels.astype(result.labels.dtype)), own_ids)
+        self.target.ledger.amend(self.settled_by(result))
+        self.draft.settle(result)
+
+    def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
+        """Give the corrections that a result has brought into the labels."""
+        return tuple(
+            prompt
+            for prompt in self.prompts
+            if prompt.frame == result.frame and prompt.object_id in result.objects
+        )
+
+    def summary(self, *, was_stopped: bool) -> str:
+        """Say in one line what came of it."""
+        start = "Stopped; mended so far:" if was_stopped else "Mended:"
+        count = counted(len(self._verdicts_by_frame), "frame")
+        parts = [f"{start} {count} computed anew", *self._doubts()]
+        if self.kept:
+            parts.append(f"{len(self.kept)} kept as you painted them")
+        return ", ".join(parts) + "."
+
+    def _painted(self) -> Iterator[Prompt]:
+        for one in self.corrections:
+            yield from self.target.painted(self.view, one.object_ids, one.frames)
+
+
+def _listed(noun: str, numbers: tuple[int, ...] | list[int]) -> str:
+    named = ", ".join(map(str, numbers))
+    return f"{noun} {named}" if len(numbers) == 1 else f"{noun}s {named}"

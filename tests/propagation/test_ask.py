@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from theatre import SIDE, as_logits, movie_of
+
+from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.propagation import Settings
+from napari_sam_decoder.propagation.ask import (
+    MEMORY_LIMIT,
+    ask,
+    choose_answers,
+    choose_for_prompt,
+)
+from napari_sam_decoder.propagation.track import Track
+
+
+@pytest.fixture
+def truth():
+    return movie_of(lambda frame: (12, 12))
+
+
+def track_of(theatre, scene, **values):
+    """The object on frame 0, so steady that its last mask has a say."""
+    logits = as_logits(theatre.truth[0] == 1)
+    memory = Memory.of(scene.view(theatre.get(0)), logits)
+    track = Track.start(logits, scene.grid, memory)
+    return replace(track, **{"steadiness": 1.0, **values})
+
+
+def question_on(theatre, scene, frame=1, **values):
+    track = track_of(theatre, scene, **values)
+    return ask(1, track, scene.view(theatre.get(frame)), scene)
+
+
+def answer(theatre, scene, question, frame=1):
+    embedding = theatre.get(frame)
+    (choice,) = choose_answers(scene, embedding, scene.view(embedding), [question])
+    return choice
+
+
+def test_the_decoder_is_asked_with_and_without_the_prior_and_by_the_last_mask(
+    stage, truth
+):
+    question = question_on(*stage(truth))
+    expectation = question.expectation
+    without, by_motion = question.second
+    np.testing.assert_allclose(question.first.mask, expectation.prior, rtol=1e-6)
+    assert without.mask is None
+    assert without.prompt is question.first.prompt
+    np.testing.assert_array_equal(by_motion.mask, expectation.moved)
+
+
+def test_an_object_that_memory_does_not_see_is_asked_for_where_it_was_going(
+    stage, truth
+):
+    theatre, scene = stage(truth, looks={1: {1: 0}})
+    question = question_on(theatre, scene, steadiness=0.0)
+    np.testing.assert_array_equal(question.first.mask, question.expectation.moved)
+    assert question.second == ()
+
+
+def test_what_has_left_the_picture_is_not_asked_for(stage, truth):
+    truth[1] = 0
+    theatre, scene = stage(truth)
+    gone = as_logits(np.zeros((SIDE, SIDE), bool))
+    assert question_on(theatre, scene, logits=gone) is None
+
+
+@pytest.mark.parametrize(("missed", "is_found"), [(2, False), (3, True)])
+def test_beyond_patience_the_object_may_be_anywhere(stage, truth, missed, is_found):
+    truth[1] = np.roll(truth[0], (36, 36), axis=(0, 1))
+    theatre, scene = stage(truth, Settings(patience=2))
+    question = question_on(theatre, scene, missed=missed)
+    assert (question.expectation.prior[54, 54] > 0) == is_found
+
+
+@pytest.mark.parametrize(("quality", "calls"), [(1.0, 1), (0.8, 2)])
+def test_only_an_unclear_answer_is_asked_for_again(stage, truth, quality, calls):
+    theatre, scene = stage(truth, quality={1: quality})
+    choice = answer(theatre, scene, question_on(theatre, scene))
+    assert theatre.asked == [(1, 1), (1, 2)][:calls]
+    assert choice.iou_prediction == pytest.approx(quality)
+
+
+def test_nothing_to_ask_is_no_decoder_call(stage, truth):
+    theatre, scene = stage(truth)
+    embedding = theatre.get(1)
+    assert choose_answers(scene, embedding, scene.view(embedding), []) == []
+    assert not theatre.asked
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_memory_corrects_the_decoder_within_limits(stage, truth, sign):
+    theatre, scene = stage(truth)
+    question = question_on(theatre, scene)
+    recalled = np.full((SIDE, SIDE), 100.0 * sign, np.float32)
+    expectation = replace(question.expectation, recalled=recalled)
+    choice = answer(theatre, scene, replace(question, expectation=expectation))
+    drawn = as_logits(truth[1] == 1)
+    np.testing.assert_allclose(choice.logits - drawn, sign * MEMORY_LIMIT)
+
+
+LOGITS = np.stack([as_logits(np.arange(SIDE) < width) for width in (5, 10, 15, 20)])
+LOGITS = np.repeat(LOGITS[:, None], SIDE, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "index"),
+    [
+        (Prompt(1, 0, [(3, 3)]), 1),
+        (Prompt(1, 0, [(3, 3)], hypothesis=3), 3),
+        (Prompt(1, 0, [(3, 3), (5, 5)]), 0),
+        (Prompt(1, 0, box=(1, 1, 9, 9)), 0),
+    ],
+)
+def test_one_click_asks_for_a_hypothesis_and_more_prompts_for_any_mask(
+    stage, truth, prompt, index
+):
+    _, scene = stage(truth)
+    ratings = np.array([0.9, 0.8, 0.7, 0.6])
+    assert choose_for_prompt(prompt, LOGITS, ratings, scene.grid).index == index
