@@ -33,7 +33,8 @@ def track_of(theatre, scene, **values):
 
 def question_on(theatre, scene, frame=1, **values):
     track = track_of(theatre, scene, **values)
-    return ask(1, track, scene.view(theatre.get(frame)), scene)
+    nobody = np.full(scene.grid.content, -16.0, np.float32)
+    return ask(1, track, scene.view(theatre.get(frame)), scene, nobody)
 
 
 def answer(theatre, scene, question, frame=1):

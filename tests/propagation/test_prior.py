@@ -12,6 +12,7 @@ from napari_sam_decoder.propagation.prior import (
     REACH,
     STEADY_REACH,
     beyond,
+    claimed,
     join,
     recall,
     redrawn,
@@ -117,3 +118,10 @@ def test_the_part_that_speaks_most_for_the_object_is_kept():
 @pytest.mark.parametrize("logits", [square(4, 4), np.full((8, 8), -1.0)])
 def test_a_single_part_or_none_is_left_as_it_is(logits):
     np.testing.assert_array_equal(strongest_part(logits), logits)
+
+
+def test_others_cost_only_where_the_object_was_not():
+    theirs, ours = square(16, 16), square(16, 24)
+    claims = claimed(theirs, ours)
+    assert (claims[16:32, 16:24] == 2 * MOVED_LIMIT).all()
+    assert not claims[16:32, 24:].any()

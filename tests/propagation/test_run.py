@@ -290,3 +290,10 @@ def test_there_are_as_many_results_as_planned(stage):
     results = list(run_itinerary(scene, itinerary))
     assert len(results) == itinerary.visits
     assert sum(result.is_final for result in results) == len(FRAMES)
+
+
+def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
+    truth = movie_of(vanishing, lambda frame: (10, 40))
+    _, scene = stage(truth, Settings(patience=0))
+    prompts = PromptSet([click(truth, 1), click(truth, 2)])
+    assert_labels_are(truth, propagate(scene, prompts, FRAMES))

@@ -10,6 +10,7 @@ from napari_sam_decoder.propagation.track import FIRST_STEADINESS, Track
 from napari_sam_decoder.selection import Choice
 
 GRID = Grid((48, 64), 4.0, 64)
+NOBODY = np.full((48, 64), -16.0, np.float32)
 
 
 def view_of(*blocks):
@@ -47,13 +48,13 @@ def accept(track, logits, **values):
 
 def test_a_track_expects_the_object_further_on():
     track = accept(start(square(10, 10)), square(12, 11))
-    moved = track.expect(GRID, VIEW).moved
+    moved = track.expect(GRID, VIEW, NOBODY).moved
     np.testing.assert_array_equal(moved > 0, GRID.cut(square(14, 12)) > 0)
 
 
 def test_a_lost_object_is_expected_to_move_on():
     track = accept(start(square(10, 10)), square(12, 10))
-    moved = track.miss().miss().expect(GRID, VIEW).moved
+    moved = track.miss().miss().expect(GRID, VIEW, NOBODY).moved
     np.testing.assert_array_equal(moved > 0, GRID.cut(square(18, 10)) > 0)
 
 
@@ -64,21 +65,21 @@ def test_a_found_object_has_moved_over_all_missed_frames():
 
 def test_memory_finds_the_object_beside_where_it_was_going_but_not_far_away():
     track = start(square(8, 8, size=12))
-    near = track.expect(GRID, view_of((8, 16))).prior
+    near = track.expect(GRID, view_of((8, 16)), NOBODY).prior
     assert (near[12:16, 20:24] > 0).all()
-    far = track.expect(GRID, view_of((8, 48))).prior
+    far = track.expect(GRID, view_of((8, 48)), NOBODY).prior
     assert not (far[:, 40:] > 0).any()
 
 
 def test_an_object_may_come_back_anywhere():
     track = start(square(8, 8, size=12))
-    expectation = track.expect_anywhere(view_of((8, 48)))
+    expectation = track.expect_anywhere(view_of((8, 48)), NOBODY)
     assert (expectation.prior[12:16, 52:56] > 0).all()
     assert (expectation.size, expectation.largest) == (track.size, track.largest)
 
 
 def test_it_is_expected_in_one_place_only():
-    prior = start(square(8, 8)).expect_anywhere(view_of((8, 48), (32, 8))).prior
+    prior = start(square(8, 8)).expect_anywhere(view_of((8, 48), (32, 8)), NOBODY).prior
     assert (prior[12:16, 52:56] > 0).any() != (prior[36:40, 12:16] > 0).any()
 
 
@@ -89,7 +90,7 @@ def test_a_steady_object_is_expected_where_its_last_mask_was():
         steady = accept(steady, square(8, 8, size=12), temporal_iou=1.0)
     unsteady = accept(start(square(8, 8, size=12)), square(8, 8), temporal_iou=0.0)
     assert unsteady.steadiness < FIRST_STEADINESS < steady.steadiness
-    priors = [t.expect(GRID, blank).prior[14, 14] for t in (unsteady, steady)]
+    priors = [t.expect(GRID, blank, NOBODY).prior[14, 14] for t in (unsteady, steady)]
     assert priors[0] < priors[1]
 
 
@@ -126,14 +127,14 @@ def test_a_mask_in_the_padding_starts_nothing():
 
 def test_the_size_follows_slowly():
     track = accept(start(square(9, 9, size=8)), square(9, 9, size=4))
-    assert track.expect(GRID, VIEW).size == pytest.approx(64 * 0.25**0.2)
+    assert track.expect(GRID, VIEW, NOBODY).size == pytest.approx(64 * 0.25**0.2)
 
 
 def test_the_size_is_not_expected_where_the_border_cuts_the_object():
     whole = start(square(10, 10))
     leaving = accept(whole, square(4, 10))
-    assert whole.expect(GRID, VIEW).size == 121
-    assert leaving.expect(GRID, VIEW).size is None
+    assert whole.expect(GRID, VIEW, NOBODY).size == 121
+    assert leaving.expect(GRID, VIEW, NOBODY).size is None
 
 
 def test_a_cut_off_object_keeps_its_size_and_an_entering_one_gets_a_new_one():
@@ -145,6 +146,6 @@ def test_a_cut_off_object_keeps_its_size_and_an_entering_one_gets_a_new_one():
 
 def test_an_object_is_not_expected_to_become_the_scene():
     small = start(square(9, 9))
-    assert small.expect(GRID, VIEW).largest == pytest.approx(0.4 * 48 * 64)
+    assert small.expect(GRID, VIEW, NOBODY).largest == pytest.approx(0.4 * 48 * 64)
     large = start(square(0, 0, size=40))
-    assert large.expect(GRID, VIEW).largest == 2 * 40 * 40
+    assert large.expect(GRID, VIEW, NOBODY).largest == 2 * 40 * 40

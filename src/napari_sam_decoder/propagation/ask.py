@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.propagation.grid import prompt_from_mask
+from napari_sam_decoder.propagation.grid import BACKGROUND_LOGIT, prompt_from_mask
 from napari_sam_decoder.propagation.prior import redrawn
 from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clear
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation.track import Track
     from napari_sam_decoder.selection import Choice, Expectation
 
-__all__ = ["Question", "ask", "choose_answers", "choose_for_prompt"]
+__all__ = ["Question", "ask", "ask_all", "choose_answers", "choose_for_prompt"]
 
 TOLERANCE = 1.0
 """Logits by which memory and decoder may differ, a quarter of a sure cell."""
@@ -62,7 +63,41 @@ class Question:
     second: tuple[Wording, ...]
 
 
-def ask(object_id: int, track: Track, view: View, scene: Scene) -> Question | None:
+def ask_all(
+    tracks: Mapping[int, Track],
+    view: View,
+    scene: Scene,
+    settled: Mapping[int, np.ndarray],
+) -> list[Question]:
+    """Form a question for each object that may be in the picture.
+
+    Parameters
+    ----------
+    tracks : mapping of object id to Track
+        Those to ask for.
+    view : View
+        Of the frame.
+    scene : Scene
+        How to decide.
+    settled : mapping of object id to (h, w) array
+        Low-res logits of objects that have been decided on this frame already.
+    """
+    grid = scene.grid
+    present = {key: track for key, track in tracks.items() if not track.missed}
+    moved = {key: grid.cut(logits) for key, logits in settled.items()}
+    moved |= {key: grid.cut(track.moved(grid)) for key, track in present.items()}
+    nothing = np.full(grid.content, BACKGROUND_LOGIT, np.float32)
+    questions = []
+    for object_id, track in tracks.items():
+        others = [logits for key, logits in moved.items() if key != object_id]
+        taken = reduce(np.maximum, others, nothing)
+        questions.append(ask(object_id, track, view, scene, taken))
+    return [question for question in questions if question is not None]
+
+
+def ask(
+    object_id: int, track: Track, view: View, scene: Scene, taken: np.ndarray
+) -> Question | None:
     """Form the question, or None if nothing of the object is expected in the picture.
 
     The prior as mask prompt holds an object together that point and box alone would
@@ -72,9 +107,9 @@ def ask(object_id: int, track: Track, view: View, scene: Scene) -> Question | No
     """
     grid = scene.grid
     if track.missed > scene.settings.patience:
-        expectation = track.expect_anywhere(view)
+        expectation = track.expect_anywhere(view, taken)
     else:
-        expectation = track.expect(grid, view)
+        expectation = track.expect(grid, view, taken)
     prior, moved = grid.pad(expectation.prior), grid.pad(expectation.moved)
     by_prior, by_motion = prompt_from_mask(prior, grid), prompt_from_mask(moved, grid)
     wordings = []

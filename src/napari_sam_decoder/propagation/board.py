@@ -49,6 +49,14 @@ class Board:
         outcomes[object_id] = outcome if earlier is None else fuse(earlier, outcome)
         self._awaited[frame] -= 1
 
+    def logits(self, frame: int) -> dict[int, np.ndarray]:
+        """Low-res logits of the objects that have been found on a frame so far."""
+        return {
+            object_id: outcome.logits.unpack()
+            for object_id, outcome in self._outcomes.get(frame, {}).items()
+            if outcome.logits is not None
+        }
+
     def report(self, frame: int) -> FrameResult:
         """Say what is known of a frame, and forget it once nothing more is to come."""
         is_final = self._awaited[frame] == 0

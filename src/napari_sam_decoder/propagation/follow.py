@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.propagation.ask import ask, choose_answers
+from napari_sam_decoder.propagation.ask import ask_all, choose_answers
 from napari_sam_decoder.propagation.fusion import Outcome
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.stabilise import smooth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
 
     from napari_sam_decoder.memory import View
     from napari_sam_decoder.propagation.ask import Question
@@ -37,7 +39,10 @@ class Step:
 
 
 def follow_tracks(
-    scene: Scene, frame: int, tracks: Mapping[int, Track]
+    scene: Scene,
+    frame: int,
+    tracks: Mapping[int, Track],
+    settled: Mapping[int, np.ndarray],
 ) -> dict[int, Step]:
     """Carry objects to the next frame, all in one decoder call.
 
@@ -49,6 +54,9 @@ def follow_tracks(
         The next frame.
     tracks : mapping of object id to Track
         As the frame before left them.
+    settled : mapping of object id to (h, w) array
+        Low-res logits of objects that have been decided on this frame already; their
+        place is taken.
 
     Returns
     -------
@@ -60,8 +68,7 @@ def follow_tracks(
         return {}
     embedding = scene.source.get(frame)
     view = scene.view(embedding)
-    asked = [ask(object_id, track, view, scene) for object_id, track in tracks.items()]
-    questions = [question for question in asked if question is not None]
+    questions = ask_all(tracks, view, scene, settled)
     choices = choose_answers(scene, embedding, view, questions)
     steps = {key: _missed(key, track) for key, track in tracks.items()}
     for question, choice in zip(questions, choices, strict=True):

@@ -126,6 +126,15 @@ class _Mending:
             return None
         return mask_logits(mask, self._scene.geometry, self._scene.decoder.mask_size)
 
+    def _others(self, frame: int) -> dict[int, np.ndarray]:
+        """All other objects together, by the labels that are there."""
+        labels = np.asarray(self._draft.frame(frame))
+        mask = (labels > 0) & (labels != self._object_id)
+        if not mask.any():
+            return {}
+        scene = self._scene
+        return {0: mask_logits(mask, scene.geometry, scene.decoder.mask_size)}
+
     def _carry(
         self, leg: Leg, seed: Seed, known: Memory | None
     ) -> Iterator[FrameResult]:
@@ -134,7 +143,9 @@ class _Mending:
         for frame in leg.frames:
             outcome = absent(self._object_id)
             if track is not None:
-                step = follow_tracks(self._scene, frame, {self._object_id: track})
+                step = follow_tracks(
+                    self._scene, frame, {self._object_id: track}, self._others(frame)
+                )
                 outcome = step[self._object_id].outcome
                 track = step[self._object_id].track
             earlier = self._existing(frame)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "beyond",
+    "claimed",
     "join",
     "recall",
     "redrawn",
@@ -124,6 +125,19 @@ def beyond(moved: np.ndarray, size: float, steps: int, weight: float) -> np.ndar
     relative = distances / (reach * np.sqrt(max(size, SMALLEST_SIZE)))
     penalties: np.ndarray = np.minimum(relative**2 / steps, FARTHEST_PENALTY)
     return penalties
+
+
+def claimed(taken: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Say what other objects cost this one: logits where they are and it was not.
+
+    Parameters
+    ----------
+    taken, own : (rows, columns) array
+        Logits of the others and of this object, moved on.
+    """
+    theirs, ours = (2 * np.clip(logits, 0, MOVED_LIMIT) for logits in (taken, own))
+    claims: np.ndarray = np.maximum(theirs - ours, 0)
+    return claims
 
 
 def strongest_part(logits: np.ndarray) -> np.ndarray:

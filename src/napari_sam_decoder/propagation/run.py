@@ -97,7 +97,8 @@ class _Run:
             if leg.frames.step == step and frame in leg.frames
         ]
         alive = {leg.object_id: track for leg in legs if (track := self._tracks[leg])}
-        steps = follow_tracks(self._scene, frame, alive)
+        settled = self._board.logits(frame) if alive else {}
+        steps = follow_tracks(self._scene, frame, alive, settled)
         for leg in legs:
             done = steps.get(leg.object_id)
             self._tracks[leg] = done.track if done else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam_decoder.motion import Motion, mask_centre, shift_logits
 from napari_sam_decoder.propagation.prior import (
     beyond,
+    claimed,
     join,
     recall,
     redrawn,
@@ -17,8 +20,6 @@ from napari_sam_decoder.propagation.prior import (
 from napari_sam_decoder.selection import LARGEST_SHARE, Expectation
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from napari_sam_decoder.memory import Memory, View
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.selection import Choice
@@ -83,9 +84,20 @@ class Track:
         largest = max(LARGEST_SHARE * mask.size, LARGEST_GROWTH * size)
         return cls(logits, memory, Motion(mask_centre(mask)), size, largest, trust)
 
-    def expect(self, grid: Grid, view: View) -> Expectation:
-        """Say where the object should be on the next frame, and how large."""
-        whole = self._moved(grid)
+    def expect(self, grid: Grid, view: View, taken: np.ndarray) -> Expectation:
+        """Say where the object should be on the next frame, and how large.
+
+        Parameters
+        ----------
+        grid : Grid
+            How low-res pixels lie over the frame.
+        view : View
+            Of the next frame.
+        taken : (rows, columns) array
+            Logits of the other objects, moved on. They count only where this object
+            was not before, so that one object may lie inside another.
+        """
+        whole = self.moved(grid)
         moved = grid.cut(whole)
         recalled = recall(self.memory, view)
         weight = steadiness_weight(self.steadiness)
@@ -93,15 +105,17 @@ class Track:
         return Expectation(
             moved=moved,
             recalled=recalled,
-            prior=join(recalled, moved, redrawn(whole, view), weight) - reach,
+            prior=join(recalled, moved, redrawn(whole, view), weight)
+            - reach
+            - claimed(taken, moved),
             size=None if _touches_border(moved > 0) else self.size,
             largest=self.largest,
         )
 
-    def expect_anywhere(self, view: View) -> Expectation:
+    def expect_anywhere(self, view: View, taken: np.ndarray) -> Expectation:
         """Say where an object that was lost long ago may have come back."""
         recalled = recall(self.memory, view)
-        found = strongest_part(recalled)
+        found = strongest_part(recalled - claimed(taken, np.zeros_like(taken)))
         size = None if _touches_border(found > 0) else self.size
         return Expectation(found, recalled, found, size, self.largest)
 
@@ -130,7 +144,8 @@ class Track:
         """Go on without a mask of this frame."""
         return replace(self, missed=self.missed + 1)
 
-    def _moved(self, grid: Grid) -> np.ndarray:
+    def moved(self, grid: Grid) -> np.ndarray:
+        """Return the last mask's (h, w) logits, moved on to the next frame."""
         steps = self.missed + 1
         rows, columns = self.motion.velocity
         return shift_logits(self.logits, (rows * steps, columns * steps), grid.content)

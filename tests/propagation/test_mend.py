@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from theatre import movie_of
+
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.propagation import Draft, Verdict, mend_all
+
+FRAMES = range(12)
+
+
+def falling(frame):
+    return 2 * frame, 20
+
+
+def still(frame):
+    return 40, 44
+
+
+def fixed(truth, frame, object_id=1, **values):
+    return Prompt(object_id, frame, mask=truth[frame] == object_id, **values)
+
+
+def mended(scene, labels, prompts, place):
+    """Mend, and write each result back at once; returns the computed frames."""
+    draft = Draft(labels.__getitem__, PromptSet(prompts))
+    results = {}
+    for result in mend_all(scene, draft, [place], FRAMES):
+        labels[result.frame] = result.labels
+        results[result.frame] = result
+    return results
+
+
+def centre(truth, frame, object_id=1):
+    rows, columns = np.nonzero(truth[frame] == object_id)
+    return int(rows.mean()), int(columns.mean())
+
+
+def test_a_click_mends_its_frame_and_its_neighbours_only(stage):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = truth.copy()
+    labels[5:7] = 0
+    click = Prompt(1, 5, [centre(truth, 5)])
+    results = mended(scene, labels, [fixed(truth, 0), click], (1, 5))
+    np.testing.assert_array_equal(labels, truth)
+    assert sorted(results) == [3, 4, 5, 6, 7, 8]
+    assert results[5].objects[1].verdict is Verdict.PROMPTED
+
+
+def test_fixed_frames_are_not_touched(stage):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = np.zeros_like(truth)
+    labels[[2, 8]] = truth[[2, 8]]
+    labels[2, 60:, 60:] = 1
+    painted = labels[2].copy()
+    prompts = [
+        Prompt(1, 2, mask=painted == 1),
+        Prompt(1, 5, [centre(truth, 5)]),
+        fixed(truth, 8),
+    ]
+    results = mended(scene, labels, prompts, (1, 5))
+    assert set(results) == {3, 4, 5, 6, 7}
+    np.testing.assert_array_equal(labels[2], painted)
+
+
+def test_a_painted_correction_is_kept_to_the_pixel(stage):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = truth.copy()
+    painted = truth[4] == 1
+    painted[0, 0] = True
+    results = mended(
+        scene, labels, [fixed(truth, 0), Prompt(1, 4, mask=painted)], (1, 4)
+    )
+    np.testing.assert_array_equal(labels[4] == 1, painted)
+    assert results[4].objects[1].verdict is Verdict.PROMPTED
+
+
+def test_saying_that_the_object_is_absent_empties_the_way_to_the_next_fixed_frame(
+    stage,
+):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = truth.copy()
+    nothing = Prompt(1, 6, mask=np.zeros_like(truth[6], bool))
+    mended(scene, labels, [fixed(truth, 0), nothing, fixed(truth, 9)], (1, 6))
+    assert not labels[6].any()
+    np.testing.assert_array_equal(labels[9], truth[9])
+
+
+@pytest.mark.parametrize("foreign", [2, 7])
+def test_other_objects_keep_what_is_theirs(stage, foreign):
+    truth = movie_of(falling, still, frames=12)
+    _, scene = stage(truth)
+    labels = np.where(truth == 2, foreign, truth).astype(truth.dtype)
+    labels[5][labels[5] == 1] = 0
+    before = labels == foreign
+    prompts = [fixed(truth, 0), Prompt(1, 5, [centre(truth, 5)])]
+    results = mended(scene, labels, prompts, (1, 5))
+    np.testing.assert_array_equal(labels == foreign, before)
+    np.testing.assert_array_equal(labels == 1, truth == 1)
+    assert set(results[5].objects) == {1}
