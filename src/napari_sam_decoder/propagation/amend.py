@@ -171,8 +171,10 @@ def _together(clicks: ModelPrompt, expected: ModelPrompt) -> ModelPrompt:
 
 
 def _obeying(logits: np.ndarray, clicks: ModelPrompt, grid: Grid) -> np.ndarray:
-    """Which of (N, h, w) masks agree with the most clicks."""
+    """Which of (N, h, w) masks agree with the most clicks; empty ones do not."""
     agreeing = np.count_nonzero(_agreeing(logits, clicks, grid), axis=1)
+    # Cutting all of it away agrees with a negative click, but is not what is meant.
+    agreeing[~(grid.cut(logits) > 0).any(axis=(1, 2))] = -1
     obeying: np.ndarray = agreeing == agreeing.max()
     return obeying
 
