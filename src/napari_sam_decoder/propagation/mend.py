@@ -54,8 +54,12 @@ class Draft:
 
     def mask(self, object_id: int, frame: int) -> np.ndarray:
         """(Y, X) mask of an object as it is by now."""
-        mask: np.ndarray = np.asarray(self.frame(frame)) == object_id
+        mask: np.ndarray = self.labels(frame) == object_id
         return mask
+
+    def labels(self, frame: int) -> np.ndarray:
+        """(Y, X) labels of a frame as they are by now."""
+        return np.asarray(self.frame(frame))
 
 
 def mend_all(
@@ -101,10 +105,11 @@ class _Mending:
 
     def steps(self, legs: tuple[Leg, ...]) -> Iterator[FrameResult]:
         known = self._known()
-        existing = self._existing(self._frame)
+        labels = self._draft.labels(self._frame)
+        existing = self._logits(labels == self._object_id)
         prompt = self._draft.prompts.at(self._object_id, self._frame)
         seed = amend(self._scene, prompt, existing, known)
-        yield self._result(self._frame, seed.outcome)
+        yield self._result(self._frame, labels, seed.outcome)
         for leg in legs:
             yield from self._carry(leg, seed, known)
 
@@ -112,28 +117,25 @@ class _Mending:
         """What the object's other fixed frames tell, by the labels that are there."""
         known: Memory | None = None
         for prompt in self._draft.prompts.of_object(self._object_id):
-            logits = self._existing(prompt.frame)
-            if prompt.frame == self._frame or logits is None:
+            if prompt.frame == self._frame:
+                continue
+            logits = self._logits(self._draft.mask(self._object_id, prompt.frame))
+            if logits is None:
                 continue
             view = self._scene.view(self._scene.source.get(prompt.frame))
             memory = Memory.of(view, logits)
             known = memory if known is None else known.join(memory)
         return known
 
-    def _existing(self, frame: int) -> np.ndarray | None:
-        mask = self._draft.mask(self._object_id, frame)
+    def _logits(self, mask: np.ndarray) -> np.ndarray | None:
         if not mask.any():
             return None
         return mask_logits(mask, self._scene.geometry, self._scene.decoder.mask_size)
 
-    def _others(self, frame: int) -> dict[int, np.ndarray]:
+    def _others(self, labels: np.ndarray) -> dict[int, np.ndarray]:
         """All other objects together, by the labels that are there."""
-        labels = np.asarray(self._draft.frame(frame))
-        mask = (labels > 0) & (labels != self._object_id)
-        if not mask.any():
-            return {}
-        scene = self._scene
-        return {0: mask_logits(mask, scene.geometry, scene.decoder.mask_size)}
+        logits = self._logits((labels > 0) & (labels != self._object_id))
+        return {} if logits is None else {0: logits}
 
     def _carry(
         self, leg: Leg, seed: Seed, known: Memory | None
@@ -141,16 +143,18 @@ class _Mending:
         track = self._start(seed, known)
         settled = 0
         for frame in leg.frames:
+            labels = self._draft.labels(frame)
             outcome = absent(self._object_id)
             if track is not None:
                 step = follow_tracks(
-                    self._scene, frame, {self._object_id: track}, self._others(frame)
+                    self._scene, frame, {self._object_id: track}, self._others(labels)
                 )
                 outcome = step[self._object_id].outcome
                 track = step[self._object_id].track
-            earlier = self._existing(frame)
+            earlier = self._logits(labels == self._object_id)
             settled = settled + 1 if _is_same(outcome, earlier) else 0
-            yield self._result(frame, self._joined(outcome, earlier, frame, leg))
+            joined = self._joined(outcome, earlier, frame, leg)
+            yield self._result(frame, labels, joined)
             if settled == SETTLED_AFTER:
                 return
 
@@ -177,15 +181,14 @@ class _Mending:
         fixed = self._draft.prompts.of_object(self._object_id)
         return any(prompt.frame == frame for prompt in fixed)
 
-    def _result(self, frame: int, outcome: Outcome) -> FrameResult:
+    def _result(
+        self, frame: int, existing: np.ndarray, outcome: Outcome
+    ) -> FrameResult:
         shape = self._scene.geometry.frame_shape
         logits = full_size(self._scene, {self._object_id: outcome})
         mask = logits[self._object_id] > 0 if logits else np.zeros(shape, bool)
         labels = overrule(
-            np.asarray(self._draft.frame(frame)),
-            mask,
-            self._object_id,
-            self._draft.prompts.object_ids,
+            existing, mask, self._object_id, self._draft.prompts.object_ids
         )
         return FrameResult(frame, labels, {self._object_id: outcome.result})
 

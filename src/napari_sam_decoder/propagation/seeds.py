@@ -11,6 +11,7 @@ from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.ask import choose_for_prompt
+from napari_sam_decoder.propagation.follow import absent
 from napari_sam_decoder.propagation.fusion import Outcome
 from napari_sam_decoder.propagation.grid import prompt_from_mask
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
@@ -125,7 +126,7 @@ def painted_logits(scene: Scene, prompt: Prompt) -> np.ndarray:
 def plant(scene: Scene, embedding: Embedding, view: View, prompt: Prompt) -> Seed:
     """Decode one prompt on its frame, or take it as it is painted."""
     if prompt.is_absence:
-        return Seed(Outcome(ObjectResult(prompt.object_id, Verdict.ABSENT), None))
+        return Seed(absent(prompt.object_id))
     if prompt.is_settled:
         return _painted(scene, view, prompt)
     _, _, choice = answer_prompt(scene, embedding, prompt)

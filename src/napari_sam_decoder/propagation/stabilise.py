@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.propagation.prior import steadiness_weight
+from napari_sam_decoder.scoring import mask_iou
 
 if TYPE_CHECKING:
     from napari_sam_decoder.selection import Expectation
@@ -41,9 +42,7 @@ def smooth(logits: np.ndarray, expectation: Expectation, amount: float) -> np.nd
     rows, columns = expectation.moved.shape
     now = np.clip(logits[:rows, :columns], -LOGIT_LIMIT, LOGIT_LIMIT)
     before = np.clip(expectation.moved, -LOGIT_LIMIT, LOGIT_LIMIT)
-    union = np.count_nonzero((now > 0) | (before > 0))
-    shared = np.count_nonzero((now > 0) & (before > 0))
-    alike = steadiness_weight(shared / union) if union else 0.0
+    alike = steadiness_weight(mask_iou(now > 0, before > 0))
     share = amount * alike * LARGEST_SHARE_OF_THE_PAST
     smoothed = logits.copy()
     smoothed[:rows, :columns] += share * (before - now)
