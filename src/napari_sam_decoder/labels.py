@@ -154,9 +154,7 @@ def overrule(
     (Y, X) array
         Of the same dtype, or a larger one if the id needs it.
     """
-    wider = np.promote_types(labels.dtype, label_dtype(object_id))
-    corrected = labels.astype(wider if labels.dtype.kind == "u" else labels.dtype)
-    corrected[labels == object_id] = 0
-    free = np.isin(labels, [0, object_id, *yielding])
-    corrected[mask & free] = object_id
-    return corrected
+    room = labels.copy()
+    room[mask & np.isin(labels, list(yielding))] = 0
+    new = np.where(mask, object_id, 0).astype(label_dtype(object_id))
+    return merge_labels(room, new, [object_id])

@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.propagation.fusion import Outcome
-from napari_sam_decoder.propagation.grid import prompt_from_mask
+from napari_sam_decoder.propagation.grid import prompt_from_mask, together
 from napari_sam_decoder.propagation.prior import join, recall, redrawn
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.seeds import Seed, plant
@@ -150,7 +150,8 @@ def _wordings(
     wordings: list[tuple[ModelPrompt, np.ndarray | None]] = []
     expected = prompt_from_mask(prior, grid)
     if expected is not None:
-        around = _together(clicks, expected)
+        # Its inner point, but not its box: that may be wrong.
+        around = together(clicks, expected, clicks.box)
         wordings += [(around, prior), (around, None)]
     if clicks.labels.any() or clicks.box is not None:
         wordings.append((clicks, None))
@@ -159,15 +160,6 @@ def _wordings(
     if not wordings:
         wordings.append((clicks, existing))
     return wordings
-
-
-def _together(clicks: ModelPrompt, expected: ModelPrompt) -> ModelPrompt:
-    """Add an inner point of the expected mask, but not its box: that may be wrong."""
-    return ModelPrompt(
-        points=np.concatenate([clicks.points, expected.points]),
-        labels=np.concatenate([clicks.labels, expected.labels]),
-        box=clicks.box,
-    )
 
 
 def _obeying(logits: np.ndarray, clicks: ModelPrompt, grid: Grid) -> np.ndarray:

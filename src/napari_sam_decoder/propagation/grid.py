@@ -13,7 +13,7 @@ from napari_sam_decoder.model.values import ModelPrompt
 if TYPE_CHECKING:
     from napari_sam_decoder.frames import FrameGeometry
 
-__all__ = ["BACKGROUND_LOGIT", "Grid", "prompt_from_mask"]
+__all__ = ["BACKGROUND_LOGIT", "Grid", "prompt_from_mask", "together"]
 
 BACKGROUND_LOGIT = -16.0
 """Sure enough to be background, and exact in float16."""
@@ -92,4 +92,15 @@ def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
         ),
         labels=np.array([1]),
         box=np.concatenate([first, last]).astype(np.float32),
+    )
+
+
+def together(
+    clicks: ModelPrompt, inner: ModelPrompt, box: np.ndarray | None
+) -> ModelPrompt:
+    """Ask by the points of two prompts, and by a box if there is one."""
+    return ModelPrompt(
+        points=np.concatenate([clicks.points, inner.points]),
+        labels=np.concatenate([clicks.labels, inner.labels]),
+        box=box,
     )

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.memory import Memory
-from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.ask import choose_for_prompt
 from napari_sam_decoder.propagation.follow import absent
 from napari_sam_decoder.propagation.fusion import Outcome
-from napari_sam_decoder.propagation.grid import prompt_from_mask
+from napari_sam_decoder.propagation.grid import prompt_from_mask, together
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.track import Track
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam_decoder.memory import View
-    from napari_sam_decoder.model.values import Embedding
+    from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
@@ -105,11 +104,7 @@ def _inside(painted: np.ndarray, clicks: ModelPrompt, grid: Grid) -> ModelPrompt
     inner = prompt_from_mask(painted, grid)
     if clicks.labels.any() or clicks.box is not None or inner is None:
         return clicks
-    return ModelPrompt(
-        points=np.concatenate([clicks.points, inner.points]),
-        labels=np.concatenate([clicks.labels, inner.labels]),
-        box=inner.box,
-    )
+    return together(clicks, inner, inner.box)
 
 
 def painted_logits(scene: Scene, prompt: Prompt) -> np.ndarray:
