@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Motion", "mask_centre", "shift_logits"]
+__all__ = ["Motion", "mask_centre", "shift_logits", "warp_logits"]
 
 SMOOTHING = 0.5
 """Weight of the newest displacement; micro-sam's tracker uses the same."""
@@ -45,31 +45,44 @@ def mask_centre(mask: np.ndarray) -> tuple[float, float]:
     return float(rows.mean()), float(columns.mean())
 
 
-def shift_logits(
-    logits: np.ndarray, displacement: tuple[float, float], content: tuple[int, int]
-) -> np.ndarray:
+def shift_logits(logits: np.ndarray, displacement: tuple[float, float]) -> np.ndarray:
     """Move low-res logits along, with subpixel precision.
 
     Parameters
     ----------
-    logits : (h, w) array of float32
-        Unthresholded, over the padded square input.
+    logits : (rows, columns) array of float32
+        Unthresholded, over what shows the frame: the padding must not enter it.
     displacement : (rows, columns)
         In low-res pixels.
-    content : (rows, columns)
-        The part of the grid that shows the frame. Only it is moved, and what comes
-        in at its rim continues the rim, so that neither the padding enters the
-        picture nor an object that is entering gets a hole.
 
     Returns
     -------
-    (h, w) array of float32
+    (rows, columns) array of float32
+        What comes in at the rim continues the rim, so that an object that is entering
+        the picture gets no hole.
     """
     if displacement == (0.0, 0.0):
         return logits
-    shifted = logits.copy()
-    visible = (slice(0, content[0]), slice(0, content[1]))
-    ndimage.shift(
-        logits[visible], displacement, shifted[visible], order=1, mode="nearest"
-    )
+    shifted: np.ndarray = ndimage.shift(logits, displacement, order=1, mode="nearest")
     return shifted
+
+
+def warp_logits(logits: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Carry low-res logits along with the pixels that they belong to.
+
+    Parameters
+    ----------
+    logits : (rows, columns) array of float32
+        Unthresholded, over what shows the frame.
+    flow : (2, rows, columns) array
+        What is at ``p`` now was at ``p + flow[:, p]``.
+
+    Returns
+    -------
+    (rows, columns) array of float32
+    """
+    rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
+    warped: np.ndarray = ndimage.map_coordinates(
+        logits, [rows + flow[0], columns + flow[1]], order=1, mode="nearest"
+    )
+    return warped

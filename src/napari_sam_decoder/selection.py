@@ -49,10 +49,8 @@ class Expectation:
     ----------
     moved : (rows, columns) array of float32
         Low-res logits of the last accepted mask, moved on by the object's motion.
-    recalled : (rows, columns) array of float32
-        What the memory says of this frame's content, as logits.
     prior : (rows, columns) array of float32
-        Both joined: where the object should be.
+        That and what the memory says of this frame, joined: where the object should be.
     size : float, optional
         Area to expect, in low-res pixels; it changes slowly. None where the object is
         cut off by the border of the picture, since what is visible of it may then
@@ -62,7 +60,6 @@ class Expectation:
     """
 
     moved: np.ndarray
-    recalled: np.ndarray
     prior: np.ndarray
     size: float | None = None
     largest: float = np.inf

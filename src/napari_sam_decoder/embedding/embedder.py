@@ -103,6 +103,10 @@ class Embedder:
         """
         return self._fetch(frame)[0]
 
+    def rgb(self, frame: int) -> np.ndarray:
+        """Return the (Y, X, 3) uint8 pixels of a frame, as the network sees them."""
+        return self._movie.rgb(frame)
+
     def fill(self, frames: Iterable[int]) -> Iterator[EmbeddedFrame]:
         """Embed the frames that the store lacks.
 

@@ -10,22 +10,25 @@ from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.propagation.fusion import Outcome
 from napari_sam_decoder.propagation.grid import prompt_from_mask, together
-from napari_sam_decoder.propagation.prior import join, recall, redrawn
+from napari_sam_decoder.propagation.prior import Place, recall_anywhere
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.seeds import Seed, plant
 from napari_sam_decoder.selection import Expectation, choose_like
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.memory import View
     from napari_sam_decoder.model.values import Embedding
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
+    from napari_sam_decoder.views import View
 
 __all__ = ["amend"]
 
 CLICK_LOGIT = 8.0
 SMALLEST_RATING = 0.01
+WRONG_BY = 0.1
+"""How far the outline may be wrong, as a share of the object's side."""
+
 CLICK_RADIUS = 3
 """Low-res pixels around a click that the expected mask is made to agree with it."""
 
@@ -54,14 +57,13 @@ def amend(
         and what was there. What the user painted, or a hypothesis that the user has
         picked, is taken as it is.
     """
-    embedding = scene.source.get(prompt.frame)
-    view = scene.view(embedding)
+    view = scene.view(prompt.frame)
     starts_anew = existing is None and known is None
     if starts_anew or prompt.mask is not None or prompt.hypothesis is not None:
-        return plant(scene, embedding, view, prompt)
+        return plant(scene, view, prompt)
     clicks = prompt.to_model(scene.geometry)
     expectation = _expected(view, existing, known, clicks, scene.grid)
-    logits, ratings = _offers(scene, embedding, clicks, existing, expectation)
+    logits, ratings = _offers(scene, view.embedding, clicks, existing, expectation)
     obeying = _obeying(logits, clicks, scene.grid)
     ratings = np.where(obeying, np.maximum(ratings, SMALLEST_RATING), 0)
     choice = choose_like(logits, ratings, expectation)
@@ -77,14 +79,17 @@ def _expected(
     clicks: ModelPrompt,
     grid: Grid,
 ) -> Expectation:
-    nothing = np.zeros(grid.content, np.float32)
-    was = nothing if existing is None else grid.cut(existing)
-    recalled = nothing if known is None else recall(known, view)
-    drawn = nothing
-    if existing is not None and known is not None:
-        drawn = redrawn(existing, view)
-    prior = _clicked(join(recalled, was, drawn, 1.0), clicks, grid)
-    return Expectation(was, recalled, prior)
+    was = np.zeros(grid.content, np.float32)
+    if existing is None:
+        expected = was if known is None else recall_anywhere(known, view)
+    else:
+        was = grid.cut(existing)
+        size = float(np.count_nonzero(was > 0))
+        place = Place.of(was, WRONG_BY * np.sqrt(size), size)
+        expected = place.logits
+        if known is not None:
+            expected = expected + place.recall(known, view)
+    return Expectation(was, _clicked(expected, clicks, grid))
 
 
 def _clicked(logits: np.ndarray, clicks: ModelPrompt, grid: Grid) -> np.ndarray:

@@ -9,27 +9,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.propagation.grid import BACKGROUND_LOGIT, prompt_from_mask
-from napari_sam_decoder.propagation.prior import redrawn
 from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari_sam_decoder.memory import View
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.propagation.track import Track
     from napari_sam_decoder.selection import Choice, Expectation
+    from napari_sam_decoder.views import View
 
 __all__ = ["Question", "ask", "ask_all", "choose_answers", "choose_for_prompt"]
 
-TOLERANCE = 1.0
-"""Logits by which memory and decoder may differ, a quarter of a sure cell."""
-CORRECTION = 0.5
-MEMORY_LIMIT = 4.0
-"""Logits by which the memory may correct the decoder at most."""
+DECODER_SHARE = 0.5
+"""How much the decoder has to say in the end; the rest is what was expected."""
+
+DECODER_LIMIT = 8.0
+"""Its logits grow without bound; beyond this they say nothing more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,39 +63,46 @@ class Question:
 
 
 def ask_all(
-    tracks: Mapping[int, Track],
-    view: View,
     scene: Scene,
+    view: View,
+    flow: np.ndarray,
+    tracks: Mapping[int, Track],
     settled: Mapping[int, np.ndarray],
 ) -> list[Question]:
     """Form a question for each object that may be in the picture.
 
     Parameters
     ----------
-    tracks : mapping of object id to Track
-        Those to ask for.
-    view : View
-        Of the frame.
     scene : Scene
         How to decide.
+    view : View
+        Of the frame.
+    flow : (2, rows, columns) array
+        From the frame before, see `optical_flow`.
+    tracks : mapping of object id to Track
+        Those to ask for.
     settled : mapping of object id to (h, w) array
         Low-res logits of objects that have been decided on this frame already.
     """
     grid = scene.grid
-    present = {key: track for key, track in tracks.items() if not track.missed}
-    moved = {key: grid.cut(logits) for key, logits in settled.items()}
-    moved |= {key: grid.cut(track.moved(grid)) for key, track in present.items()}
+    moved = {key: track.moved(grid, flow) for key, track in tracks.items()}
+    places = {key: grid.cut(logits) for key, logits in settled.items()}
+    places |= {key: moved[key] for key, track in tracks.items() if not track.missed}
     nothing = np.full(grid.content, BACKGROUND_LOGIT, np.float32)
     questions = []
     for object_id, track in tracks.items():
-        others = [logits for key, logits in moved.items() if key != object_id]
+        others = [logits for key, logits in places.items() if key != object_id]
         taken = reduce(np.maximum, others, nothing)
-        questions.append(ask(object_id, track, view, scene, taken))
+        if track.missed > scene.settings.patience:
+            expectation = track.expect_anywhere(view, taken)
+        else:
+            expectation = track.expect(view, moved[object_id], taken)
+        questions.append(ask(object_id, track, expectation, grid))
     return [question for question in questions if question is not None]
 
 
 def ask(
-    object_id: int, track: Track, view: View, scene: Scene, taken: np.ndarray
+    object_id: int, track: Track, expectation: Expectation, grid: Grid
 ) -> Question | None:
     """Form the question, or None if nothing of the object is expected in the picture.
 
@@ -105,11 +111,6 @@ def ask(
     asked without. The last mask alone, as drawn by the decoder itself, keeps an outline
     that is finer than what the memory knows.
     """
-    grid = scene.grid
-    if track.missed > scene.settings.patience:
-        expectation = track.expect_anywhere(view, taken)
-    else:
-        expectation = track.expect(grid, view, taken)
     prior, moved = grid.pad(expectation.prior), grid.pad(expectation.moved)
     by_prior, by_motion = prompt_from_mask(prior, grid), prompt_from_mask(moved, grid)
     wordings = []
@@ -154,7 +155,7 @@ def choose_for_prompt(
 
 
 def choose_answers(
-    scene: Scene, embedding: Embedding, view: View, questions: Sequence[Question]
+    scene: Scene, embedding: Embedding, questions: Sequence[Question]
 ) -> list[Choice]:
     """Choose a mask for each question, with second opinions where it is not clear.
 
@@ -164,16 +165,14 @@ def choose_answers(
         Where the decoder is.
     embedding : Embedding
         Of the frame.
-    view : View
-        Of the same frame.
     questions : sequence of Question
         One per object, all in one decoder call.
 
     Returns
     -------
     list of Choice
-        One per question. The memory has corrected its logits: it knows what belongs
-        to the object where the decoder only sees what makes a good outline.
+        One per question, its logits averaged with what was expected: the decoder knows
+        what makes a good outline, but not which one is the object's.
     """
     first = _decode(scene, embedding, {k: (q.first,) for k, q in enumerate(questions)})
     choices = [
@@ -189,7 +188,7 @@ def choose_answers(
         opinion = choose_like(*offers, questions[key].expectation)
         choices[key] = max(choices[key], opinion, key=lambda choice: choice.score)
     return [
-        _corrected(choice, question.expectation, view)
+        _averaged(choice, question.expectation)
         for choice, question in zip(choices, questions, strict=True)
     ]
 
@@ -218,18 +217,11 @@ def _decode(
     }
 
 
-def _corrected(choice: Choice, expectation: Expectation, view: View) -> Choice:
-    """Let the memory overrule the decoder where the two differ by whole cells.
-
-    The memory knows nothing finer than a cell, so it is compared with what it would
-    say of the decoder's own mask: edges and thin parts, on which both agree as far as
-    the memory can see, stay as the decoder drew them.
-    """
-    rows, columns = expectation.recalled.shape
-    difference = expectation.recalled - redrawn(choice.logits, view)
-    beyond_doubt = np.sign(difference) * np.maximum(np.abs(difference) - TOLERANCE, 0)
+def _averaged(choice: Choice, expectation: Expectation) -> Choice:
+    rows, columns = expectation.prior.shape
+    visible = np.clip(choice.logits[:rows, :columns], -DECODER_LIMIT, DECODER_LIMIT)
     logits = choice.logits.copy()
-    logits[:rows, :columns] += np.clip(
-        CORRECTION * beyond_doubt, -MEMORY_LIMIT, MEMORY_LIMIT
+    logits[:rows, :columns] = (
+        DECODER_SHARE * visible + (1 - DECODER_SHARE) * expectation.prior
     )
     return replace(choice, logits=logits)

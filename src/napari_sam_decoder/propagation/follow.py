@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from napari_sam_decoder.memory import View
     from napari_sam_decoder.propagation.ask import Question
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.propagation.track import Track
     from napari_sam_decoder.selection import Choice
+    from napari_sam_decoder.views import View
 
 __all__ = ["Step", "absent", "follow_tracks"]
 
@@ -41,6 +41,7 @@ class Step:
 def follow_tracks(
     scene: Scene,
     frame: int,
+    before: int,
     tracks: Mapping[int, Track],
     settled: Mapping[int, np.ndarray],
 ) -> dict[int, Step]:
@@ -49,9 +50,11 @@ def follow_tracks(
     Parameters
     ----------
     scene : Scene
-        Where the embeddings come from and the decoder is.
+        Where the frames come from and the decoder is.
     frame : int
         The next frame.
+    before : int
+        The frame that they come from.
     tracks : mapping of object id to Track
         As the frame before left them.
     settled : mapping of object id to (h, w) array
@@ -66,10 +69,9 @@ def follow_tracks(
     """
     if not tracks:
         return {}
-    embedding = scene.source.get(frame)
-    view = scene.view(embedding)
-    questions = ask_all(tracks, view, scene, settled)
-    choices = choose_answers(scene, embedding, view, questions)
+    view = scene.view(frame)
+    questions = ask_all(scene, view, scene.flow(frame, before), tracks, settled)
+    choices = choose_answers(scene, view.embedding, questions)
     steps = {key: _missed(key, track) for key, track in tracks.items()}
     for question, choice in zip(questions, choices, strict=True):
         steps[question.object_id] = _judge(question, choice, view, scene)

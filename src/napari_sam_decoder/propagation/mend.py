@@ -122,8 +122,7 @@ class _Mending:
             logits = self._logits(self._draft.mask(self._object_id, prompt.frame))
             if logits is None:
                 continue
-            view = self._scene.view(self._scene.source.get(prompt.frame))
-            memory = Memory.of(view, logits)
+            memory = Memory.of(self._scene.view(prompt.frame), logits)
             known = memory if known is None else known.join(memory)
         return known
 
@@ -147,7 +146,11 @@ class _Mending:
             outcome = absent(self._object_id)
             if track is not None:
                 step = follow_tracks(
-                    self._scene, frame, {self._object_id: track}, self._others(labels)
+                    self._scene,
+                    frame,
+                    frame - leg.frames.step,
+                    {self._object_id: track},
+                    self._others(labels),
                 )
                 outcome = step[self._object_id].outcome
                 track = step[self._object_id].track

@@ -1,130 +1,91 @@
-"""Where an object should be: what memory sees there, joined with where it was going."""
+"""Where an object should be: where it moved, and what its memory makes of the place."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.memory import Memory, View
+    from napari_sam_decoder.memory import Memory
+    from napari_sam_decoder.views import View
 
-__all__ = [
-    "beyond",
-    "claimed",
-    "join",
-    "recall",
-    "redrawn",
-    "steadiness_weight",
-    "strongest_part",
-]
+__all__ = ["Place", "claimed", "recall_anywhere", "strongest_part"]
 
-MEMORY_GAIN = 4.0
-"""Logit of a cell that the memory is as sure of as of the prompted frame's own."""
+GAIN = 4.0
+"""Logit of what the memory is as sure of as of the prompted frame's own, where nothing
+tells how well it can be trusted."""
 
-MOVED_LIMIT = 6.0
-"""The decoder's logits grow without bound; beyond this they say nothing more."""
+MEMORY_LIMIT = 4.0
+"""Logits that cells or colours can add at most."""
 
-UNSTEADY, STEADY = 0.5, 0.9
-"""Temporal IoU of an object whose last mask says nothing, and all, about the next."""
+SMALLEST_VARIANCE = 0.1
+"""Of scores; the memory is never more reliable than this."""
 
-REACH, STEADY_REACH = 0.5, 0.15
-"""How far from where it should be an object may get in one frame, as a share of its
-side (root of its area): one that changes all the time, and one that keeps still. At
-that distance a pixel has lost one logit; the loss grows with the square."""
+SURROUNDINGS = 0.5
+"""How far from the object its surroundings reach, as a share of its side."""
 
-FARTHEST_PENALTY = 8.0
+CERTAIN_LOGIT = 6.0
+CERTAIN_ABSENCE = -8.0
 SMALLEST_SIZE = 16.0
 
 
-def recall(memory: Memory, view: View) -> np.ndarray:
-    """Return what the memory says of a frame, as (rows, columns) logits."""
-    logits: np.ndarray = MEMORY_GAIN * view.spread(memory.scores(view))
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where an object should be by its motion, and how far it may be from there.
+
+    Attributes
+    ----------
+    distances : (rows, columns) array of float32
+        Low-res pixels from the outline, positive inside.
+    reach : float
+        By how many low-res pixels the outline may be wrong.
+    side : float
+        Root of the object's area.
+    """
+
+    distances: np.ndarray
+    reach: float
+    side: float
+
+    @classmethod
+    def of(cls, moved: np.ndarray, reach: float, size: float) -> Place:
+        """Measure the distances from the outline of (rows, columns) logits."""
+        side = float(np.sqrt(max(size, SMALLEST_SIZE)))
+        return cls(_signed_distances(moved > 0), reach, side)
+
+    @property
+    def logits(self) -> np.ndarray:
+        """What the place alone tells, in logits: one for each `reach`."""
+        return np.clip(self.distances / self.reach, CERTAIN_ABSENCE, CERTAIN_LOGIT)
+
+    def recall(self, memory: Memory, view: View) -> np.ndarray:
+        """Return what the memory says of a frame, as (rows, columns) logits.
+
+        On some pictures the memory tells an object from all else, on others, such as
+        one neuron among neurons, it is hardly better than chance. So it is first asked
+        what is known without it: the object's core and its surroundings. The better
+        its scores tell these two apart on this very frame, the more they count
+        elsewhere.
+        """
+        maps = (memory.recognised(view), memory.coloured(view))
+        core = self.distances > min(self.reach, self.distances.max() / 2)
+        around = (self.distances < -self.reach) & (
+            self.distances > -self.reach - SURROUNDINGS * self.side
+        )
+        logits: np.ndarray = sum(
+            (_believed(scores, core, around) for scores in maps),
+            start=np.zeros_like(self.distances),
+        )
+        return logits
+
+
+def recall_anywhere(memory: Memory, view: View) -> np.ndarray:
+    """Return what the memory says where nothing is known of the place, as logits."""
+    logits: np.ndarray = GAIN * memory.recognised(view)
     return logits
-
-
-def steadiness_weight(steadiness: float) -> float:
-    """Say how much the last mask tells about the next one, in 0..1.
-
-    Parameters
-    ----------
-    steadiness : float
-        0..1, usual temporal IoU of the object.
-    """
-    return float(np.clip((steadiness - UNSTEADY) / (STEADY - UNSTEADY), 0, 1))
-
-
-def redrawn(logits: np.ndarray, view: View) -> np.ndarray:
-    """Return what a memory would say that held a mask perfectly, cell by cell.
-
-    Parameters
-    ----------
-    logits : (h, w) array
-        Of the mask, over the whole grid.
-    view : View
-        Of the frame.
-    """
-    drawn: np.ndarray = MEMORY_GAIN * view.spread(2 * view.shares(logits) - 1)
-    return drawn
-
-
-def join(
-    recalled: np.ndarray, moved: np.ndarray, drawn: np.ndarray, weight: float
-) -> np.ndarray:
-    """Join memory and motion.
-
-    The memory is right about cells, the last mask about what is finer than a cell.
-    So the memory is what counts, with the detail of the last mask added to it: of a
-    mask that the memory agrees with nothing is lost, and where it does not agree the
-    difference moves the outline.
-
-    Parameters
-    ----------
-    recalled, moved : (rows, columns) array
-        Logits of the memory, and of the last mask moved on.
-    drawn : (rows, columns) array
-        The last mask as the memory would have it, see `redrawn`.
-    weight : float
-        0..1, see `steadiness_weight`.
-
-    Returns
-    -------
-    (rows, columns) array of float32
-    """
-    detail = np.clip(moved, -MOVED_LIMIT, MOVED_LIMIT) - drawn
-    joined: np.ndarray = recalled + weight * detail
-    return joined
-
-
-def beyond(moved: np.ndarray, size: float, steps: int, weight: float) -> np.ndarray:
-    """Say how unlikely it is that an object got so far from where it should be.
-
-    Parameters
-    ----------
-    moved : (rows, columns) array
-        Logits of the last mask, moved on.
-    size : float
-        Area of the object, in the same pixels.
-    steps : int
-        Frames since the last mask, 1 or more; the longer ago, the farther it may be.
-    weight : float
-        0..1, see `steadiness_weight`.
-
-    Returns
-    -------
-    (rows, columns) array
-        0 inside the moved mask, up to `FARTHEST_PENALTY` logits far away, and
-        everywhere if the object has moved out of the picture.
-    """
-    mask = moved > 0
-    if not mask.any():
-        return np.full(moved.shape, FARTHEST_PENALTY, np.float32)
-    distances = ndimage.distance_transform_edt(~mask).astype(np.float32)
-    reach = REACH - (REACH - STEADY_REACH) * weight
-    relative = distances / (reach * np.sqrt(max(size, SMALLEST_SIZE)))
-    penalties: np.ndarray = np.minimum(relative**2 / steps, FARTHEST_PENALTY)
-    return penalties
 
 
 def claimed(taken: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -135,7 +96,7 @@ def claimed(taken: np.ndarray, own: np.ndarray) -> np.ndarray:
     taken, own : (rows, columns) array
         Logits of the others and of this object, moved on.
     """
-    theirs, ours = (2 * np.clip(logits, 0, MOVED_LIMIT) for logits in (taken, own))
+    theirs, ours = (2 * np.clip(logits, 0, CERTAIN_LOGIT) for logits in (taken, own))
     claims: np.ndarray = np.maximum(theirs - ours, 0)
     return claims
 
@@ -147,7 +108,29 @@ def strongest_part(logits: np.ndarray) -> np.ndarray:
         return logits
     strengths = ndimage.sum_labels(logits, parts, np.arange(1, count + 1))
     strongest = parts == 1 + int(np.argmax(strengths))
-    kept: np.ndarray = np.where(
-        strongest, logits, np.minimum(logits, -FARTHEST_PENALTY)
-    )
+    kept: np.ndarray = np.where(strongest, logits, np.minimum(logits, CERTAIN_ABSENCE))
     return kept
+
+
+def _signed_distances(mask: np.ndarray) -> np.ndarray:
+    """Distance from the outline, half a pixel on either side of it."""
+    if not mask.any():
+        return np.full(mask.shape, -np.inf, np.float32)
+    inside = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    outside = ndimage.distance_transform_edt(~mask)
+    signed: np.ndarray = np.where(mask, inside - 0.5, 0.5 - outside)
+    return signed.astype(np.float32)
+
+
+def _believed(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Turn scores to logits: the log-likelihood ratio of two normal distributions."""
+    if not core.any() or not around.any():
+        return np.clip(GAIN * scores, -MEMORY_LIMIT, MEMORY_LIMIT)
+    inner, outer = scores[core], scores[around]
+    means = float(inner.mean()), float(outer.mean())
+    variance = (float(inner.var()) + float(outer.var())) / 2 + SMALLEST_VARIANCE
+    gain = max(means[0] - means[1], 0) / variance
+    logits: np.ndarray = (gain * (scores - sum(means) / 2)).clip(
+        -MEMORY_LIMIT, MEMORY_LIMIT
+    )
+    return logits

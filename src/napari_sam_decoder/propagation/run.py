@@ -98,7 +98,7 @@ class _Run:
         ]
         alive = {leg.object_id: track for leg in legs if (track := self._tracks[leg])}
         settled = self._board.logits(frame) if alive else {}
-        steps = follow_tracks(self._scene, frame, alive, settled)
+        steps = follow_tracks(self._scene, frame, frame - step, alive, settled)
         for leg in legs:
             done = steps.get(leg.object_id)
             self._tracks[leg] = done.track if done else None

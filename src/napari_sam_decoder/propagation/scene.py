@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.memory import View
 from napari_sam_decoder.propagation.grid import Grid
+from napari_sam_decoder.views import View, picture_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
     from napari_sam_decoder.model.values import Embedding, MaskCandidates, ModelPrompt
 
-__all__ = ["Decoder", "EmbeddingSource", "Scene", "Settings"]
+__all__ = ["Decoder", "FrameSource", "Scene", "Settings"]
+
+VIEWS_KEPT = 2
+"""A step needs two frames, and the next one the second of them."""
 
 
-class EmbeddingSource(Protocol):
-    """Where the embedding of a frame comes from; `Embedder` is one."""
+class FrameSource(Protocol):
+    """Where frames and their embeddings come from; `Embedder` is one."""
+
+    def rgb(self, frame: int) -> np.ndarray:
+        """Return the (Y, X, 3) uint8 pixels of a frame."""
 
     def get(self, frame: int) -> Embedding:
         """Return the embedding, computing it where it is lacking."""
@@ -101,27 +108,26 @@ class Scene:
 
     Attributes
     ----------
-    source : EmbeddingSource
+    source : FrameSource
     decoder : Decoder
     geometry : FrameGeometry
     grid : Grid
     settings : Settings
+    view : callable
+        Gives the `View` of a frame; the last few are kept.
     """
 
-    source: EmbeddingSource
+    source: FrameSource
     decoder: Decoder
     geometry: FrameGeometry
     grid: Grid
     settings: Settings
-
-    def view(self, embedding: Embedding) -> View:
-        """Prepare a frame for comparing what is on it."""
-        return View(embedding, self.grid.content, self.decoder.mask_size)
+    view: Callable[[int], View] = field(repr=False)
 
     @classmethod
     def of(
         cls,
-        source: EmbeddingSource,
+        source: FrameSource,
         decoder: Decoder,
         frame_shape: tuple[int, int],
         settings: Settings,
@@ -129,4 +135,22 @@ class Scene:
         """Derive the geometry from the frame's shape and the network's sizes."""
         geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
         grid = Grid.of(geometry, decoder.image_size, decoder.mask_size)
-        return cls(source, decoder, geometry, grid, settings)
+
+        @lru_cache(maxsize=VIEWS_KEPT)
+        def view(frame: int) -> View:
+            picture = picture_of(source.rgb(frame), grid.content)
+            return View(source.get(frame), picture, decoder.mask_size)
+
+        return cls(source, decoder, geometry, grid, settings, view)
+
+    def flow(self, frame: int, before: int) -> np.ndarray:
+        """Say for each low-res pixel of a frame where it was on another one.
+
+        Returns
+        -------
+        (2, rows, columns) array of float32
+            See `optical_flow`.
+        """
+        from napari_sam_decoder.flow import optical_flow
+
+        return optical_flow(self.view(frame).picture, self.view(before).picture)

@@ -19,12 +19,12 @@ from napari_sam_decoder.propagation.track import Track
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_decoder.memory import View
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.selection import Choice
+    from napari_sam_decoder.views import View
 
 __all__ = ["Seed", "answer_prompt", "painted_logits", "plant", "plant_seeds"]
 
@@ -73,9 +73,8 @@ def plant_seeds(scene: Scene, frame: int, prompts: Sequence[Prompt]) -> list[See
     list of Seed
         One per prompt.
     """
-    embedding = scene.source.get(frame)
-    view = scene.view(embedding)
-    return [plant(scene, embedding, view, prompt) for prompt in prompts]
+    view = scene.view(frame)
+    return [plant(scene, view, prompt) for prompt in prompts]
 
 
 def answer_prompt(
@@ -118,13 +117,13 @@ def painted_logits(scene: Scene, prompt: Prompt) -> np.ndarray:
     return logits
 
 
-def plant(scene: Scene, embedding: Embedding, view: View, prompt: Prompt) -> Seed:
+def plant(scene: Scene, view: View, prompt: Prompt) -> Seed:
     """Decode one prompt on its frame, or take it as it is painted."""
     if prompt.is_absence:
         return Seed(absent(prompt.object_id))
     if prompt.is_settled:
         return _painted(scene, view, prompt)
-    _, _, choice = answer_prompt(scene, embedding, prompt)
+    _, _, choice = answer_prompt(scene, view.embedding, prompt)
     # A mask that the user has picked needs no further proof.
     trust = choice.confidence if prompt.hypothesis is None else 1.0
     is_sure = trust >= scene.settings.doubtful_below

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.propagation.prior import steadiness_weight
 from napari_sam_decoder.scoring import mask_iou
 
 if TYPE_CHECKING:
@@ -15,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["smooth"]
 
 LARGEST_SHARE_OF_THE_PAST = 0.5
+
+UNLIKE, ALIKE = 0.5, 0.9
+"""IoU with the moved mask at which the past has no say, and all that it may have."""
+
 LOGIT_LIMIT = 6.0
 """Only pixels of which the decoder is less sure than this can change sides."""
 
@@ -42,7 +45,8 @@ def smooth(logits: np.ndarray, expectation: Expectation, amount: float) -> np.nd
     rows, columns = expectation.moved.shape
     now = np.clip(logits[:rows, :columns], -LOGIT_LIMIT, LOGIT_LIMIT)
     before = np.clip(expectation.moved, -LOGIT_LIMIT, LOGIT_LIMIT)
-    alike = steadiness_weight(mask_iou(now > 0, before > 0))
+    iou = mask_iou(now > 0, before > 0)
+    alike = float(np.clip((iou - UNLIKE) / (ALIKE - UNLIKE), 0, 1))
     share = amount * alike * LARGEST_SHARE_OF_THE_PAST
     smoothed = logits.copy()
     smoothed[:rows, :columns] += share * (before - now)

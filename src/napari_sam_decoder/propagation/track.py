@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.motion import Motion, mask_centre, shift_logits
+from napari_sam_decoder.motion import Motion, mask_centre, shift_logits, warp_logits
 from napari_sam_decoder.propagation.prior import (
-    beyond,
+    Place,
     claimed,
-    join,
-    recall,
-    redrawn,
-    steadiness_weight,
+    recall_anywhere,
     strongest_part,
 )
 from napari_sam_decoder.selection import LARGEST_SHARE, Expectation
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.memory import Memory, View
+    from napari_sam_decoder.memory import Memory
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.selection import Choice
+    from napari_sam_decoder.views import View
 
 __all__ = ["Track"]
 
@@ -32,6 +30,13 @@ SIZE_ADAPTATION = 0.2
 
 FIRST_STEADINESS = 0.8
 STEADINESS_SMOOTHING = 0.5
+
+SMALLEST_REACH = 1.0
+UNSTEADY_REACH = 0.3
+"""How far the outline may be from where it moved to: low-res pixels for an object that
+keeps its shape, and on top of that, for one that has nothing in common with the last
+mask, this share of its side (root of its area)."""
+
 REMEMBERED_FROM = 0.5
 """A mask with less confidence is accepted, but does not enter the memory."""
 
@@ -84,40 +89,34 @@ class Track:
         largest = max(LARGEST_SHARE * mask.size, LARGEST_GROWTH * size)
         return cls(logits, memory, Motion(mask_centre(mask)), size, largest, trust)
 
-    def expect(self, grid: Grid, view: View, taken: np.ndarray) -> Expectation:
+    def expect(self, view: View, moved: np.ndarray, taken: np.ndarray) -> Expectation:
         """Say where the object should be on the next frame, and how large.
 
         Parameters
         ----------
-        grid : Grid
-            How low-res pixels lie over the frame.
         view : View
             Of the next frame.
+        moved : (rows, columns) array
+            The last mask's logits, moved on.
         taken : (rows, columns) array
             Logits of the other objects, moved on. They count only where this object
             was not before, so that one object may lie inside another.
         """
-        whole = self.moved(grid)
-        moved = grid.cut(whole)
-        recalled = recall(self.memory, view)
-        weight = steadiness_weight(self.steadiness)
-        reach = beyond(moved, self.size, self.missed + 1, weight)
+        place = Place.of(moved, self._reach, self.size)
+        recalled = place.recall(self.memory, view)
         return Expectation(
             moved=moved,
-            recalled=recalled,
-            prior=join(recalled, moved, redrawn(whole, view), weight)
-            - reach
-            - claimed(taken, moved),
+            prior=place.logits + recalled - claimed(taken, moved),
             size=None if _touches_border(moved > 0) else self.size,
             largest=self.largest,
         )
 
     def expect_anywhere(self, view: View, taken: np.ndarray) -> Expectation:
         """Say where an object that was lost long ago may have come back."""
-        recalled = recall(self.memory, view)
+        recalled = recall_anywhere(self.memory, view)
         found = strongest_part(recalled - claimed(taken, np.zeros_like(taken)))
         size = None if _touches_border(found > 0) else self.size
-        return Expectation(found, recalled, found, size, self.largest)
+        return Expectation(found, found, size, self.largest)
 
     def accept(self, choice: Choice, grid: Grid, view: View) -> Track:
         """Go on with the mask of this frame."""
@@ -144,11 +143,29 @@ class Track:
         """Go on without a mask of this frame."""
         return replace(self, missed=self.missed + 1)
 
-    def moved(self, grid: Grid) -> np.ndarray:
-        """Return the last mask's (h, w) logits, moved on to the next frame."""
-        steps = self.missed + 1
+    def moved(self, grid: Grid, flow: np.ndarray) -> np.ndarray:
+        """Return the last mask's (rows, columns) logits, moved on to the next frame.
+
+        Parameters
+        ----------
+        grid : Grid
+            How low-res pixels lie over the frame.
+        flow : (2, rows, columns) array
+            From the frame before, see `optical_flow`. Over an object that is hidden
+            it says nothing; that one is supposed to go on as it went.
+        """
+        visible = grid.cut(self.logits)
+        if not self.missed:
+            return warp_logits(visible, flow)
         rows, columns = self.motion.velocity
-        return shift_logits(self.logits, (rows * steps, columns * steps), grid.content)
+        steps = self.missed + 1
+        return shift_logits(visible, (rows * steps, columns * steps))
+
+    @property
+    def _reach(self) -> float:
+        """How far the outline may be from where the mask has moved to."""
+        unsteadiness = (1 - self.steadiness) * float(np.sqrt(self.size))
+        return (SMALLEST_REACH + UNSTEADY_REACH * unsteadiness) * (self.missed + 1)
 
     def _steadied(self, temporal_iou: float) -> float:
         newest = STEADINESS_SMOOTHING

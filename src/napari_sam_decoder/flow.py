@@ -1,0 +1,112 @@
+"""How each pixel moved from one picture to the next: dense optical flow.
+
+Lucas and Kanade, "An iterative image registration technique with an application to
+stereo vision", 1981, in its pyramidal form: the whole window around a pixel is assumed
+to move together, which is found from the gradients, first on a small picture and then
+on larger ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["optical_flow"]
+
+WINDOW_RADIUS = 4
+"""Pixels around one that move with it; their weight falls to a seventh at the end."""
+
+SMOOTHING_RADIUS = 2
+STEPS = 3
+"""Refinements on each level of the pyramid."""
+
+LONGEST_STEP = 2.0
+SMALLEST_SIDE = 12
+STIFFNESS = 0.01
+"""Keeps what has no texture in place; in squared standard deviations per pixel."""
+
+
+@torch.inference_mode()
+def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """Say for each pixel of a picture where it was on an earlier one.
+
+    Parameters
+    ----------
+    picture, earlier : (C, rows, columns) array of float32
+        Of equal mean and spread, so that a change of the light is not taken for motion.
+
+    Returns
+    -------
+    (2, rows, columns) array of float32
+        (row, column) displacements: what is at ``p`` now was at ``p + flow[:, p]``.
+    """
+    pyramid = [(_tensor(picture), _tensor(earlier))]
+    while min(pyramid[-1][0].shape[-2:]) >= 2 * SMALLEST_SIDE:
+        now, before = pyramid[-1]
+        pyramid.append((F.avg_pool2d(now, 2), F.avg_pool2d(before, 2)))
+    flow = torch.zeros(1, 2, *pyramid[-1][0].shape[-2:])
+    for now, before in reversed(pyramid):
+        flow = _enlarged(flow, now.shape[-2:])
+        flow = _refined(flow, now, before)
+    return flow[0].numpy()
+
+
+def _refined(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:
+    """Solve for the motion of the window around each pixel, several times."""
+    gradients = torch.gradient(before, dim=(2, 3))
+    layers = torch.cat([before, *gradients], dim=1)
+    for _ in range(STEPS):
+        seen, down, across = _displaced(layers, flow).chunk(3, dim=1)
+        change = seen - now
+        products = (down * down, across * across, down * across)
+        errors = (down * change, across * change)
+        sums = torch.cat([p.sum(1, keepdim=True) for p in products + errors], dim=1)
+        step = _solved(_blurred(sums, WINDOW_RADIUS))
+        flow = _blurred(flow - step, SMOOTHING_RADIUS)
+    return flow
+
+
+def _solved(sums: Tensor) -> Tensor:
+    """Solve the two normal equations of each pixel."""
+    rows, columns, mixed, down, across = sums.chunk(5, dim=1)
+    rows, columns = rows + STIFFNESS, columns + STIFFNESS
+    determinant = rows * columns - mixed * mixed
+    step = torch.cat([columns * down - mixed * across, rows * across - mixed * down], 1)
+    solved: Tensor = (step / determinant).clamp(-LONGEST_STEP, LONGEST_STEP)
+    return solved
+
+
+def _displaced(layers: Tensor, flow: Tensor) -> Tensor:
+    """Look up (1, C, h, w) layers where the (1, 2, h, w) flow says."""
+    height, width = layers.shape[-2:]
+    rows = torch.arange(height, dtype=torch.float32)[:, None] + flow[:, 0]
+    columns = torch.arange(width, dtype=torch.float32) + flow[:, 1]
+    # grid_sample counts from -1 to 1, columns first.
+    places = torch.stack(
+        [2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1], dim=-1
+    )
+    return F.grid_sample(layers, places, padding_mode="border", align_corners=True)
+
+
+def _enlarged(flow: Tensor, size: tuple[int, ...]) -> Tensor:
+    if flow.shape[-2:] == size:
+        return flow
+    factors = [new / old for new, old in zip(size, flow.shape[-2:], strict=True)]
+    larger = F.interpolate(flow, size, mode="bilinear", align_corners=False)
+    return larger * torch.tensor(factors)[None, :, None, None]
+
+
+def _blurred(layers: Tensor, radius: int) -> Tensor:
+    """Gaussian of (1, C, h, w) layers, cut off at two standard deviations."""
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    weights = torch.exp(-2 * (offsets / radius) ** 2)
+    kernel = (weights / weights.sum())[None, None, None]
+    padded = F.pad(layers, (radius,) * 4, mode="replicate").transpose(0, 1)
+    blurred = F.conv2d(F.conv2d(padded, kernel), kernel.transpose(2, 3))
+    return blurred.transpose(0, 1)
+
+
+def _tensor(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(picture, np.float32))[None]

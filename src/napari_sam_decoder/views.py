@@ -1,0 +1,174 @@
+"""One frame, prepared for telling an object on it from everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from scipy.special import expit
+
+from napari_sam_decoder.classifier import Lesson
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.model.values import Embedding
+
+__all__ = ["CellView", "PixelView", "View", "picture_of"]
+
+SMALLEST_NORM = 1e-6
+
+FINE, COARSE = 1.0, 4.0
+"""Standard deviations, in low-res pixels, of the blurs through which pixels are seen: a
+pixel's own colour, and that of what is around it."""
+
+COLOUR_WIDTH = 0.6
+"""Colours that differ by this, in standard deviations of the frame, are two colours."""
+
+WAVES = 96
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One frame as the network saw it, and as it is; prepared as far as it is needed.
+
+    Attributes
+    ----------
+    embedding : Embedding
+        Of the frame.
+    picture : (C, rows, columns) array of float32
+        The frame itself, see `picture_of`.
+    mask_size : int
+        Low-res pixels along a side of the whole grid.
+    """
+
+    embedding: Embedding
+    picture: np.ndarray
+    mask_size: int
+
+    @cached_property
+    def cells(self) -> CellView:
+        """What the network recognises."""
+        return CellView(self.embedding, self.picture.shape[1:], self.mask_size)
+
+    @cached_property
+    def pixels(self) -> PixelView:
+        """The colours."""
+        return PixelView(self.picture)
+
+
+class CellView:
+    """The cells of an embedding: what the network recognises, coarsely.
+
+    The frame's mean is taken away, since all that a frame has in common, such as
+    its illumination, says nothing about the object; each cell then counts the same.
+    """
+
+    def __init__(
+        self, embedding: Embedding, content: tuple[int, ...], mask_size: int
+    ) -> None:
+        self._size = mask_size // embedding.features.shape[-1]
+        rows, columns = (-(-side // self._size) for side in content)
+        features = embedding.features[:, :rows, :columns].astype(np.float32)
+        cells = features.reshape(len(features), -1).T
+        cells = cells - cells.mean(axis=0)
+        norms = np.linalg.norm(cells, axis=1, keepdims=True)
+        self.samples: np.ndarray = cells / np.maximum(norms, SMALLEST_NORM)
+        self._grid = rows, columns
+        self._content = content
+
+    def shares(self, logits: np.ndarray) -> np.ndarray:
+        """How much of each cell an object covers: (N,) in 0..1 of (h, w) logits."""
+        (rows, columns), size = self._grid, self._size
+        visible = expit(logits[: rows * size, : columns * size])
+        cells: np.ndarray = visible.reshape(rows, size, columns, size).mean((1, 3))
+        return cells.ravel()
+
+    def lesson(self, logits: np.ndarray) -> Lesson:
+        """All of the frame counts: what else there is may be met anywhere."""
+        shares = self.shares(logits)
+        return Lesson(self.samples, shares, np.ones_like(shares))
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Interpolate between the centres of the cells."""
+        rows, columns = self._grid
+        down = _interpolation(rows, self._size)[: self._content[0]]
+        across = _interpolation(columns, self._size)[: self._content[1]]
+        spread: np.ndarray = down @ values.reshape(rows, columns) @ across.T
+        return spread
+
+
+class PixelView:
+    """The low-res pixels of the frame itself: colours, finely.
+
+    A line cannot tell one colour from all others, so colours are turned into random
+    waves over them (Rahimi and Recht, "Random features for large-scale kernel
+    machines", 2007), of which a linear classifier can make any smooth function.
+    """
+
+    def __init__(self, picture: np.ndarray) -> None:
+        blurs = [ndimage.gaussian_filter(picture, (0, s, s)) for s in (FINE, COARSE)]
+        colours = np.concatenate(blurs).astype(np.float32)
+        self._shape = picture.shape[1:]
+        directions, phases = _waves(len(colours))
+        angles = colours.reshape(len(colours), -1).T @ directions + phases
+        self.samples: np.ndarray = np.cos(angles) * np.float32(np.sqrt(2 / WAVES))
+
+    def lesson(self, logits: np.ndarray) -> Lesson:
+        """The object's surroundings count most: there the outline is decided."""
+        visible = logits[: self._shape[0], : self._shape[1]]
+        mask = visible > 0
+        nearness = np.ones(self._shape, np.float32)
+        if mask.any():
+            distances = ndimage.distance_transform_edt(~mask)
+            nearness = np.exp(-distances / np.sqrt(mask.sum())).astype(np.float32)
+        return Lesson(self.samples, expit(visible).ravel(), nearness.ravel())
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Give each pixel its own value."""
+        return values.reshape(self._shape)
+
+
+def picture_of(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
+    """Reduce a frame to the low-res grid.
+
+    Parameters
+    ----------
+    rgb : (Y, X, 3) array of uint8
+        The frame.
+    content : (rows, columns)
+        The low-res pixels that show the frame.
+
+    Returns
+    -------
+    (C, rows, columns) array of float32
+        Of mean 0 and standard deviation 1; one channel where all three are equal.
+    """
+    rows, columns = content
+    small = Image.fromarray(rgb).resize((columns, rows), Image.Resampling.BILINEAR)
+    channels = np.moveaxis(np.asarray(small, np.float32), -1, 0)
+    if (channels[0] == channels[1]).all() and (channels[0] == channels[2]).all():
+        channels = channels[:1]
+    deviation = max(float(channels.std()), SMALLEST_NORM)
+    picture: np.ndarray = (channels - channels.mean()) / deviation
+    return picture
+
+
+@cache
+def _waves(channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """(channels, WAVES) directions and (WAVES,) phases, always the same."""
+    generator = np.random.default_rng(0)
+    directions = generator.normal(scale=1 / COLOUR_WIDTH, size=(channels, WAVES))
+    phases = generator.uniform(0, 2 * np.pi, WAVES)
+    return directions.astype(np.float32), phases.astype(np.float32)
+
+
+@cache
+def _interpolation(cells: int, size: int) -> np.ndarray:
+    """Matrix (cells * size, cells) of linear interpolation between cell centres."""
+    positions = np.clip((np.arange(cells * size) + 0.5) / size - 0.5, 0, cells - 1)
+    shares = np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(cells)[None]))
+    matrix: np.ndarray = shares.astype(np.float32)
+    return matrix
