@@ -67,18 +67,23 @@ class Trial:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a row per sequence and method, and the means."""
-    options = _parser().parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    options = parser(__doc__ or "").parse_args(arguments)
+    apply_threads(options)
     try:
         _report(options)
     except SamDecoderError as error:
         sys.exit(f"error: {error}")
 
 
+def apply_threads(options: Options) -> None:
+    """Give torch as many threads as was asked for."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+
+
 def _report(options: Options) -> None:
     sam = load_sam()
-    table = Table(_left_out(options), options.rounds if options.corrections else ())
+    table = Table(left_out(options), options.rounds if options.corrections else ())
     print(table.heading(), flush=True)
     rows: list[Row] = []
     for folder in options.data:
@@ -153,14 +158,15 @@ def _cards(trial: Trial, run: Run) -> list[Scorecard]:
     return [Scorecard(target, run.mask_at) for target in trial.targets]
 
 
-def _left_out(options: Options) -> list[str]:
-    """Measures that no row can have."""
+def left_out(options: Options) -> list[str]:
+    """Name the measures that no row can have."""
     movies_lack = [] if options.start == "largest" else ["dice"]
     return movies_lack + ([] if options.init == "click1" else ["JF_auto"])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def parser(description: str) -> argparse.ArgumentParser:
+    """Options of this benchmark, and of others that run on the same data."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     add = parser.add_argument
     add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
     add("--init", choices=INITS, required=True, help="how objects are pointed at")

@@ -18,7 +18,7 @@ from napari_sam_decoder import Prompt
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.grid import prompt_from_mask
-from napari_sam_decoder.propagation.prior import recall
+from napari_sam_decoder.propagation.prior import recall_anywhere
 from napari_sam_decoder.selection import soft_iou
 from tracking_parts.pointing import inmost, outline
 
@@ -151,17 +151,15 @@ def recollection(
     say. Of the four masks that of the best predicted IoU times soft IoU with the prior
     is taken, and remembered by as much.
     """
-    view = scene.view(scene.source.get(seed.prompt.frame))
-    memory = Memory.of(view, seed.logits)
+    memory = Memory.of(scene.view(seed.prompt.frame), seed.logits)
     for frame in frames:
-        embedding = scene.source.get(frame)
-        view = scene.view(embedding)
-        prior = scene.grid.pad(recall(memory, view))
+        view = scene.view(frame)
+        prior = scene.grid.pad(recall_anywhere(memory, view))
         prompt = prompt_from_mask(prior, scene.grid)
         if prompt is None:
             yield _nothing(scene)
             continue
-        answer = scene.decoder.decode(embedding, [prompt], [prior])
+        answer = scene.decoder.decode(view.embedding, [prompt], [prior])
         merits = _merits(answer, scene.grid, prior)
         best = int(np.argmax(merits))
         logits = answer.low_res_logits[0, best]

@@ -8,12 +8,14 @@ on larger ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["optical_flow"]
+__all__ = ["Flow", "optical_flow"]
 
 WINDOW_RADIUS = 4
 """Pixels around one that move with it; their weight falls to a seventh at the end."""
@@ -28,8 +30,25 @@ STIFFNESS = 0.01
 """Keeps what has no texture in place; in squared standard deviations per pixel."""
 
 
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Where each pixel of a picture was on an earlier one.
+
+    Attributes
+    ----------
+    displacement : (2, rows, columns) array of float32
+        (row, column): what is at ``p`` now was at ``p + displacement[:, p]``.
+    mismatch : (rows, columns) array of float32
+        By how much the two differ, in standard deviations of the picture. Large where
+        something was uncovered, and where the motion was not found.
+    """
+
+    displacement: np.ndarray
+    mismatch: np.ndarray
+
+
 @torch.inference_mode()
-def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> Flow:
     """Say for each pixel of a picture where it was on an earlier one.
 
     Parameters
@@ -39,8 +58,7 @@ def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (2, rows, columns) array of float32
-        (row, column) displacements: what is at ``p`` now was at ``p + flow[:, p]``.
+    Flow
     """
     pyramid = [(_tensor(picture), _tensor(earlier))]
     while min(pyramid[-1][0].shape[-2:]) >= 2 * SMALLEST_SIDE:
@@ -50,7 +68,10 @@ def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> np.ndarray:
     for now, before in reversed(pyramid):
         flow = _enlarged(flow, now.shape[-2:])
         flow = _refined(flow, now, before)
-    return flow[0].numpy()
+    now, before = pyramid[0]
+    differences = (_displaced(before, flow) - now).square().mean(1, keepdim=True)
+    mismatch = _blurred(differences, SMOOTHING_RADIUS).sqrt()
+    return Flow(flow[0].numpy(), mismatch[0, 0].numpy())
 
 
 def _refined(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:

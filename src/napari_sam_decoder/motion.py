@@ -67,15 +67,15 @@ def shift_logits(logits: np.ndarray, displacement: tuple[float, float]) -> np.nd
     return shifted
 
 
-def warp_logits(logits: np.ndarray, flow: np.ndarray) -> np.ndarray:
+def warp_logits(logits: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """Carry low-res logits along with the pixels that they belong to.
 
     Parameters
     ----------
     logits : (rows, columns) array of float32
         Unthresholded, over what shows the frame.
-    flow : (2, rows, columns) array
-        What is at ``p`` now was at ``p + flow[:, p]``.
+    displacement : (2, rows, columns) array
+        What is at ``p`` now was at ``p + displacement[:, p]``.
 
     Returns
     -------
@@ -83,6 +83,9 @@ def warp_logits(logits: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """
     rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
     warped: np.ndarray = ndimage.map_coordinates(
-        logits, [rows + flow[0], columns + flow[1]], order=1, mode="nearest"
+        logits,
+        [rows + displacement[0], columns + displacement[1]],
+        order=1,
+        mode="nearest",
     )
     return warped

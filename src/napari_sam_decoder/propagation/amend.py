@@ -85,7 +85,8 @@ def _expected(
     else:
         was = grid.cut(existing)
         size = float(np.count_nonzero(was > 0))
-        place = Place.of(was, WRONG_BY * np.sqrt(size), size)
+        reach = np.full(was.shape, max(WRONG_BY * np.sqrt(size), 1))
+        place = Place.of(was, reach, size)
         expected = place.logits
         if known is not None:
             expected = expected + place.recall(known, view)

@@ -14,6 +14,7 @@ from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clea
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from napari_sam_decoder.flow import Flow
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
@@ -27,8 +28,8 @@ __all__ = ["Question", "ask", "ask_all", "choose_answers", "choose_for_prompt"]
 DECODER_SHARE = 0.5
 """How much the decoder has to say in the end; the rest is what was expected."""
 
-DECODER_LIMIT = 8.0
-"""Its logits grow without bound; beyond this they say nothing more."""
+DECODER_LIMIT = 4.0
+"""Its logits grow without bound, but what is expected for certain is to stand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Question:
 def ask_all(
     scene: Scene,
     view: View,
-    flow: np.ndarray,
+    flow: Flow,
     tracks: Mapping[int, Track],
     settled: Mapping[int, np.ndarray],
 ) -> list[Question]:
@@ -77,15 +78,15 @@ def ask_all(
         How to decide.
     view : View
         Of the frame.
-    flow : (2, rows, columns) array
-        From the frame before, see `optical_flow`.
+    flow : Flow
+        From the frame before.
     tracks : mapping of object id to Track
         Those to ask for.
     settled : mapping of object id to (h, w) array
         Low-res logits of objects that have been decided on this frame already.
     """
     grid = scene.grid
-    moved = {key: track.moved(grid, flow) for key, track in tracks.items()}
+    moved = {key: track.moved(grid, flow.displacement) for key, track in tracks.items()}
     places = {key: grid.cut(logits) for key, logits in settled.items()}
     places |= {key: moved[key] for key, track in tracks.items() if not track.missed}
     nothing = np.full(grid.content, BACKGROUND_LOGIT, np.float32)
@@ -96,7 +97,7 @@ def ask_all(
         if track.missed > scene.settings.patience:
             expectation = track.expect_anywhere(view, taken)
         else:
-            expectation = track.expect(view, moved[object_id], taken)
+            expectation = track.expect(view, moved[object_id], taken, flow.mismatch)
         questions.append(ask(object_id, track, expectation, grid))
     return [question for question in questions if question is not None]
 

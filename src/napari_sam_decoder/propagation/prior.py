@@ -40,26 +40,38 @@ class Place:
     ----------
     distances : (rows, columns) array of float32
         Low-res pixels from the outline, positive inside.
-    reach : float
+    reach : (rows, columns) array of float32
         By how many low-res pixels the outline may be wrong.
     side : float
         Root of the object's area.
     """
 
     distances: np.ndarray
-    reach: float
+    reach: np.ndarray
     side: float
 
     @classmethod
-    def of(cls, moved: np.ndarray, reach: float, size: float) -> Place:
+    def of(cls, moved: np.ndarray, reach: np.ndarray, size: float) -> Place:
         """Measure the distances from the outline of (rows, columns) logits."""
         side = float(np.sqrt(max(size, SMALLEST_SIZE)))
         return cls(_signed_distances(moved > 0), reach, side)
 
     @property
     def logits(self) -> np.ndarray:
-        """What the place alone tells, in logits: one for each `reach`."""
-        return np.clip(self.distances / self.reach, CERTAIN_ABSENCE, CERTAIN_LOGIT)
+        """What the place alone tells, in logits: one for each `reach`.
+
+        An object of which a part is hidden may show that part again, away from the
+        rest, so absence is the less certain the more there is to come.
+        """
+        absence = CERTAIN_ABSENCE * self._shown
+        logits: np.ndarray = self.distances / self.reach
+        return logits.clip(absence, CERTAIN_LOGIT)
+
+    @property
+    def _shown(self) -> float:
+        """Share of the object that is to be seen; all of it if it is gone."""
+        area = int(np.count_nonzero(self.distances > 0))
+        return min(1.0, area / self.side**2) if area else 1.0
 
     def recall(self, memory: Memory, view: View) -> np.ndarray:
         """Return what the memory says of a frame, as (rows, columns) logits.
@@ -71,9 +83,10 @@ class Place:
         elsewhere.
         """
         maps = (memory.recognised(view), memory.coloured(view))
-        core = self.distances > min(self.reach, self.distances.max() / 2)
-        around = (self.distances < -self.reach) & (
-            self.distances > -self.reach - SURROUNDINGS * self.side
+        margin = float(self.reach.min())
+        core = self.distances > min(margin, self.distances.max() / 2)
+        around = (self.distances < -margin) & (
+            self.distances > -margin - SURROUNDINGS * self.side
         )
         logits: np.ndarray = sum(
             (_believed(scores, core, around) for scores in maps),

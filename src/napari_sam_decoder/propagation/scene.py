@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from napari_sam_decoder.flow import Flow
     from napari_sam_decoder.model.values import Embedding, MaskCandidates, ModelPrompt
 
 __all__ = ["Decoder", "FrameSource", "Scene", "Settings"]
@@ -143,14 +144,8 @@ class Scene:
 
         return cls(source, decoder, geometry, grid, settings, view)
 
-    def flow(self, frame: int, before: int) -> np.ndarray:
-        """Say for each low-res pixel of a frame where it was on another one.
-
-        Returns
-        -------
-        (2, rows, columns) array of float32
-            See `optical_flow`.
-        """
+    def flow(self, frame: int, before: int) -> Flow:
+        """Say for each low-res pixel of a frame where it was on another one."""
         from napari_sam_decoder.flow import optical_flow
 
         return optical_flow(self.view(frame).picture, self.view(before).picture)

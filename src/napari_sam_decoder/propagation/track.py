@@ -31,6 +31,10 @@ SIZE_ADAPTATION = 0.2
 FIRST_STEADINESS = 0.8
 STEADINESS_SMOOTHING = 0.5
 
+MISMATCH = 0.4
+"""Of the optical flow, in standard deviations of the picture, at which the outline may
+be twice as wrong."""
+
 SMALLEST_REACH = 1.0
 UNSTEADY_REACH = 0.3
 """How far the outline may be from where it moved to: low-res pixels for an object that
@@ -89,7 +93,13 @@ class Track:
         largest = max(LARGEST_SHARE * mask.size, LARGEST_GROWTH * size)
         return cls(logits, memory, Motion(mask_centre(mask)), size, largest, trust)
 
-    def expect(self, view: View, moved: np.ndarray, taken: np.ndarray) -> Expectation:
+    def expect(
+        self,
+        view: View,
+        moved: np.ndarray,
+        taken: np.ndarray,
+        mismatch: np.ndarray,
+    ) -> Expectation:
         """Say where the object should be on the next frame, and how large.
 
         Parameters
@@ -101,13 +111,19 @@ class Track:
         taken : (rows, columns) array
             Logits of the other objects, moved on. They count only where this object
             was not before, so that one object may lie inside another.
+        mismatch : (rows, columns) array
+            Of the optical flow: where it is large, the moved mask says little.
         """
-        place = Place.of(moved, self._reach, self.size)
+        reach = self._reach * (1 + (mismatch / MISMATCH) ** 2)
+        # What the border of the picture cuts off will not show elsewhere.
+        is_cut_off = _touches_border(moved > 0)
+        visible = float(np.count_nonzero(moved > 0)) if is_cut_off else self.size
+        place = Place.of(moved, reach, visible)
         recalled = place.recall(self.memory, view)
         return Expectation(
             moved=moved,
             prior=place.logits + recalled - claimed(taken, moved),
-            size=None if _touches_border(moved > 0) else self.size,
+            size=None if is_cut_off else self.size,
             largest=self.largest,
         )
 
@@ -143,20 +159,20 @@ class Track:
         """Go on without a mask of this frame."""
         return replace(self, missed=self.missed + 1)
 
-    def moved(self, grid: Grid, flow: np.ndarray) -> np.ndarray:
+    def moved(self, grid: Grid, displacement: np.ndarray) -> np.ndarray:
         """Return the last mask's (rows, columns) logits, moved on to the next frame.
 
         Parameters
         ----------
         grid : Grid
             How low-res pixels lie over the frame.
-        flow : (2, rows, columns) array
-            From the frame before, see `optical_flow`. Over an object that is hidden
+        displacement : (2, rows, columns) array
+            Of the optical flow from the frame before. Over an object that is hidden
             it says nothing; that one is supposed to go on as it went.
         """
         visible = grid.cut(self.logits)
         if not self.missed:
-            return warp_logits(visible, flow)
+            return warp_logits(visible, displacement)
         rows, columns = self.motion.velocity
         steps = self.missed + 1
         return shift_logits(visible, (rows * steps, columns * steps))

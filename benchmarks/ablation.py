@@ -1,0 +1,115 @@
+"""Measure what each part of the engine contributes, by leaving it out.
+
+    python benchmarks/ablation.py DATA [DATA ...] --init mask [--objects N] ...
+
+Takes the same data and options as ``tracking.py`` and runs the program on them once for
+each part that it can be without. Each run stands in a row of its own, under the name
+of the part that was left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import numpy as np
+import tracking
+from tracking_parts.data import read
+from tracking_parts.report import Table, means, write_json
+
+from napari_sam_decoder import SamDecoderError, load_sam
+from napari_sam_decoder.flow import Flow
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
+
+ENGINE = "napari_sam_decoder.propagation"
+
+
+def _still(picture: np.ndarray, earlier: np.ndarray) -> Flow:
+    """Leave everything where it was."""
+    nothing = np.zeros((3, *picture.shape[1:]), np.float32)
+    return Flow(nothing[:2], nothing[2])
+
+
+def _silent(memory: Any, view: Any) -> np.ndarray:
+    """Remember nothing."""
+    return np.zeros(view.picture.shape[1:], np.float32)
+
+
+def _uncalibrated(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> Any:
+    """Believe all scores alike."""
+    return np.clip(4 * scores, -4, 4)
+
+
+PARTS: dict[str, Mapping[str, Any]] = {
+    "nothing": {},
+    "flow": {"napari_sam_decoder.flow.optical_flow": _still},
+    "cells": {"napari_sam_decoder.memory.Memory.recognised": _silent},
+    "colours": {"napari_sam_decoder.memory.Memory.coloured": _silent},
+    "calibration": {f"{ENGINE}.prior._believed": _uncalibrated},
+    "averaging": {f"{ENGINE}.ask.DECODER_SHARE": 1.0},
+    "decoder": {f"{ENGINE}.ask.DECODER_SHARE": 0.0},
+    "second opinions": {f"{ENGINE}.ask.is_clear": lambda choice, expectation: True},
+    "recent frames": {f"{ENGINE}.track.REMEMBERED_FROM": 2.0},
+}
+"""What is replaced to leave a part out. Without the decoder its masks still decide
+whether there is an object, but not where its outline runs. ``recognised`` is also what
+finds a lost object again."""
+
+
+@contextmanager
+def without(part: str) -> Iterator[None]:
+    """Run the engine without one of its parts."""
+    with ExitStack() as stack:
+        for target, replacement in PARTS[part].items():
+            stack.enter_context(mock.patch(target, replacement))
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a row per sequence and part, and the means."""
+    options = _parser().parse_args(arguments)
+    tracking.apply_threads(options)
+    try:
+        _report(options)
+    except SamDecoderError as error:
+        sys.exit(f"error: {error}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    sam = load_sam()
+    table = Table(tracking.left_out(options), ())
+    print(table.heading(), flush=True)
+    rows = []
+    for folder in options.data:
+        for part in options.without:
+            with without(part):
+                for row in tracking.measure(read(folder), sam, options):
+                    rows.append({**row, "method": f"no {part}"})
+                    print(table.line(rows[-1]), flush=True)
+    for row in means(rows).values():
+        print(table.line(row))
+    if options.json:
+        write_json(options.json, rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = tracking.parser(__doc__ or "")
+    parser.set_defaults(method=["full"])
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        choices=PARTS,
+        default=list(PARTS),
+        metavar="PART",
+        help=f"all by default: {', '.join(PARTS)}",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the endurance benchmark runs on: an endless movie and an ideal network."""
