@@ -24,7 +24,7 @@ def square(left, width=4, logit=8.0):
 def expecting(prior, **values):
     """Memory and motion, which need not agree, are joined in the prior."""
     shown = prior[: CONTENT[0]]
-    parts = {"moved": shown, "recalled": shown, "prior": shown}
+    parts = {"moved": shown, "prior": shown}
     return Expectation(**{**parts, **values})
 
 

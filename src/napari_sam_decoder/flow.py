@@ -76,8 +76,7 @@ def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> Flow:
 
 def _refined(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:
     """Solve for the motion of the window around each pixel, several times."""
-    gradients = torch.gradient(before, dim=(2, 3))
-    layers = torch.cat([before, *gradients], dim=1)
+    layers = torch.cat([before, *_gradients(before)], dim=1)
     for _ in range(STEPS):
         seen, down, across = _displaced(layers, flow).chunk(3, dim=1)
         change = seen - now
@@ -87,6 +86,16 @@ def _refined(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:
         step = _solved(_blurred(sums, WINDOW_RADIUS))
         flow = _blurred(flow - step, SMOOTHING_RADIUS)
     return flow
+
+
+def _gradients(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Central differences down and across; at the rim half of the one-sided one."""
+    down = F.pad(picture, (0, 0, 1, 1), mode="replicate")
+    across = F.pad(picture, (1, 1, 0, 0), mode="replicate")
+    return (
+        (down[:, :, 2:] - down[:, :, :-2]) / 2,
+        (across[..., 2:] - across[..., :-2]) / 2,
+    )
 
 
 def _solved(sums: Tensor) -> Tensor:

@@ -101,7 +101,8 @@ class Memory:
             below 0.
         """
         length = max(float(np.linalg.norm(self.look)), SMALLEST_NORM)
-        return float(_direction(view, logits) @ self.look) / length
+        cosine = float(_direction(view, logits) @ self.look) / length
+        return max(-1.0, min(cosine, 1.0))
 
 
 def _direction(view: View, logits: np.ndarray) -> np.ndarray:

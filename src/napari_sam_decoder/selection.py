@@ -108,7 +108,7 @@ class Choice:
 
     @property
     def confidence(self) -> float:
-        """One number in 0..1: the weakest part decides."""
+        """0..1 of this mask by itself: the weakest part decides."""
         return min(self.iou_prediction, self.stability, self.memory_agreement)
 
 

@@ -29,6 +29,9 @@ COLOUR_WIDTH = 0.6
 
 WAVES = 96
 
+TAUGHT_EVERY = 2
+"""Neighbouring pixels teach much the same; one in so many rows and columns will do."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -124,7 +127,12 @@ class PixelView:
         if mask.any():
             distances = ndimage.distance_transform_edt(~mask)
             nearness = np.exp(-distances / np.sqrt(mask.sum())).astype(np.float32)
-        return Lesson(self.samples, expit(visible).ravel(), nearness.ravel())
+        taught = np.s_[::TAUGHT_EVERY, ::TAUGHT_EVERY]
+        return Lesson(
+            self.samples.reshape(*self._shape, -1)[taught].reshape(-1, WAVES),
+            expit(visible[taught]).ravel(),
+            nearness[taught].ravel(),
+        )
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Give each pixel its own value."""

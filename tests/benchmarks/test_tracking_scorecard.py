@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from tracking_parts.data import choose_targets
@@ -74,13 +72,7 @@ def results_of(masks, confidences, verdicts):
 
 
 def replace_confidence(confidence, verdict):
-    told = ObjectResult(1, verdict or Verdict.SURE)
-    return replace(
-        told,
-        iou_prediction=confidence,
-        stability=confidence,
-        memory_agreement=confidence,
-    )
+    return ObjectResult(1, verdict or Verdict.SURE, confidence=confidence)
 
 
 def test_doubt_is_compared_with_poor_frames_and_absence_with_empty_ones(truth):

@@ -11,7 +11,9 @@ from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
 def result(frame, verdict, object_id=1, confidence=0.5, area=3):
     labels = np.zeros((4, 4), np.uint16)
     labels.flat[:area] = object_id
-    seen = ObjectResult(object_id, verdict, confidence, 0.9, 0.8, 0.7, 1.1, 0.6)
+    seen = ObjectResult(
+        object_id, verdict, 0.95, 0.9, 0.8, 0.7, 1.1, 0.6, confidence=confidence
+    )
     return FrameResult(frame, labels, {object_id: seen})
 
 

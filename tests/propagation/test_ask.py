@@ -7,14 +7,17 @@ import pytest
 from theatre import SIDE, as_logits, movie_of
 
 from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.motion import Motion
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.propagation.ask import (
-    MEMORY_LIMIT,
-    ask,
+    DECODER_LIMIT,
+    DECODER_SHARE,
+    ask_all,
     choose_answers,
     choose_for_prompt,
 )
+from napari_sam_decoder.propagation.prior import CERTAIN_LOGIT
 from napari_sam_decoder.propagation.track import Track
 
 
@@ -24,22 +27,21 @@ def truth():
 
 
 def track_of(theatre, scene, **values):
-    """The object on frame 0, so steady that its last mask has a say."""
+    """The object on frame 0."""
     logits = as_logits(theatre.truth[0] == 1)
-    memory = Memory.of(scene.view(theatre.get(0)), logits)
-    track = Track.start(logits, scene.grid, memory)
-    return replace(track, **{"steadiness": 1.0, **values})
+    track = Track.start(logits, scene.grid, Memory.of(scene.view(0), logits))
+    return replace(track, **values)
 
 
-def question_on(theatre, scene, frame=1, **values):
-    track = track_of(theatre, scene, **values)
-    nobody = np.full(scene.grid.content, -16.0, np.float32)
-    return ask(1, track, scene.view(theatre.get(frame)), scene, nobody)
+def question_on(theatre, scene, **values):
+    """What is asked for the object on frame 1; None if it is not asked for."""
+    tracks = {1: track_of(theatre, scene, **values)}
+    questions = ask_all(scene, scene.view(1), scene.flow(1, 0), tracks, {})
+    return questions[0] if questions else None
 
 
-def answer(theatre, scene, question, frame=1):
-    embedding = theatre.get(frame)
-    (choice,) = choose_answers(scene, embedding, scene.view(embedding), [question])
+def answer(theatre, scene, question):
+    (choice,) = choose_answers(scene, theatre.get(1), [question])
     return choice
 
 
@@ -55,13 +57,12 @@ def test_the_decoder_is_asked_with_and_without_the_prior_and_by_the_last_mask(
     np.testing.assert_array_equal(by_motion.mask, expectation.moved)
 
 
-def test_an_object_that_memory_does_not_see_is_asked_for_where_it_was_going(
-    stage, truth
-):
-    theatre, scene = stage(truth, looks={1: {1: 0}})
-    question = question_on(theatre, scene, steadiness=0.0)
-    np.testing.assert_array_equal(question.first.mask, question.expectation.moved)
-    assert question.second == ()
+def test_an_object_that_was_missed_is_asked_for_where_it_was_going(stage, truth):
+    theatre, scene = stage(truth)
+    going = Motion((17.5, 17.5), velocity=(0.0, 10.0), is_moving=True)
+    question = question_on(theatre, scene, motion=going, missed=1)
+    moved = np.roll(truth[0], 20, axis=1) == 1
+    np.testing.assert_array_equal(question.expectation.moved > 0, moved)
 
 
 def test_what_has_left_the_picture_is_not_asked_for(stage, truth):
@@ -89,20 +90,24 @@ def test_only_an_unclear_answer_is_asked_for_again(stage, truth, quality, calls)
 
 def test_nothing_to_ask_is_no_decoder_call(stage, truth):
     theatre, scene = stage(truth)
-    embedding = theatre.get(1)
-    assert choose_answers(scene, embedding, scene.view(embedding), []) == []
+    assert choose_answers(scene, theatre.get(1), []) == []
     assert not theatre.asked
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_the_memory_corrects_the_decoder_within_limits(stage, truth, sign):
+def test_what_is_decoded_is_averaged_with_what_was_expected(stage, truth, sign):
     theatre, scene = stage(truth)
     question = question_on(theatre, scene)
-    recalled = np.full((SIDE, SIDE), 100.0 * sign, np.float32)
-    expectation = replace(question.expectation, recalled=recalled)
+    prior = np.full((SIDE, SIDE), 6.0 * sign, np.float32)
+    expectation = replace(question.expectation, prior=prior)
     choice = answer(theatre, scene, replace(question, expectation=expectation))
-    drawn = as_logits(truth[1] == 1)
-    np.testing.assert_allclose(choice.logits - drawn, sign * MEMORY_LIMIT)
+    drawn = np.where(truth[1] == 1, DECODER_LIMIT, -DECODER_LIMIT)
+    mixed = DECODER_SHARE * drawn + (1 - DECODER_SHARE) * prior
+    np.testing.assert_allclose(choice.logits, mixed)
+
+
+def test_what_is_expected_for_certain_outvotes_the_decoder():
+    assert DECODER_SHARE * DECODER_LIMIT < (1 - DECODER_SHARE) * CERTAIN_LOGIT
 
 
 LOGITS = np.stack([as_logits(np.arange(SIDE) < width) for width in (5, 10, 15, 20)])

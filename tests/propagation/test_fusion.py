@@ -16,7 +16,7 @@ def square(left, logit=8.0):
 def outcome(logits, distance, confidence=0.9):
     packed = None if logits is None else PackedLogits.pack(logits)
     verdict = Verdict.ABSENT if logits is None else Verdict.SURE
-    result = ObjectResult(1, verdict, confidence, confidence, confidence)
+    result = ObjectResult(1, verdict, confidence=confidence)
     return Outcome(result, packed, distance)
 
 

@@ -3,25 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.memory import Memory, View
+from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import Embedding
 from napari_sam_decoder.propagation.prior import (
-    FARTHEST_PENALTY,
-    MEMORY_GAIN,
-    MOVED_LIMIT,
-    REACH,
-    STEADY_REACH,
-    beyond,
+    CERTAIN_ABSENCE,
+    CERTAIN_LOGIT,
+    GAIN,
+    MEMORY_LIMIT,
+    Place,
     claimed,
-    join,
-    recall,
-    redrawn,
-    steadiness_weight,
+    recall_anywhere,
     strongest_part,
 )
+from napari_sam_decoder.views import View
 
 SIDE = 64
-ZERO = np.zeros((2, 2))
+CONTENT = (62, SIDE)
 
 
 def square(row, column, size=16, logit=8.0):
@@ -30,81 +27,86 @@ def square(row, column, size=16, logit=8.0):
     return logits
 
 
-def view_with_object():
-    """The object fills the cells under ``square(16, 16)``."""
+def place_of(logits, reach=2.0, size=None):
+    visible = logits[: CONTENT[0]]
+    area = np.count_nonzero(visible > 0) if size is None else size
+    return Place.of(visible, np.full(CONTENT, reach), area)
+
+
+def view_of(logits, strangeness=0.0):
+    """The object fills the cells under a mask; its cells may look like the rest."""
     features = np.zeros((2, 16, 16), np.float16)
-    features[0, 4:8, 4:8] = 1
+    features[0] = (1 - strangeness) * (logits[2::4, 2::4] > 0)
     features[1] = 1 - features[0]
-    return View(Embedding(features, (SIDE, SIDE)), (62, SIDE), SIDE)
+    picture = np.zeros((1, *CONTENT), np.float32)
+    return View(Embedding(features, (SIDE, SIDE)), picture, SIDE)
 
 
-def test_memory_speaks_in_logits_of_the_frame():
-    view = view_with_object()
-    recalled = recall(Memory.of(view, square(16, 16)), view)
-    assert recalled.shape == (62, SIDE)
-    assert recalled[24, 24] == pytest.approx(MEMORY_GAIN, rel=0.05)
-    assert recalled[50, 50] == pytest.approx(-MEMORY_GAIN, rel=0.05)
+OBJECT = square(16, 16)
+MEMORY = Memory.of(view_of(OBJECT), OBJECT)
 
 
-@pytest.mark.parametrize(
-    ("steadiness", "weight"), [(0.2, 0), (0.5, 0), (0.7, 0.5), (0.9, 1), (1.0, 1)]
-)
-def test_the_last_mask_of_an_unsteady_object_says_nothing(steadiness, weight):
-    assert steadiness_weight(steadiness) == pytest.approx(weight)
+def test_a_place_speaks_by_the_distance_from_its_outline():
+    logits = place_of(OBJECT, reach=2.0).logits
+    assert logits[24, 16] == pytest.approx(0.5 / 2)
+    assert logits[24, 15] == pytest.approx(-0.5 / 2)
+    assert logits[24, 19] == pytest.approx(3.5 / 2)
+    np.testing.assert_array_equal(logits > 0, OBJECT[: CONTENT[0]] > 0)
 
 
-def test_the_memory_alone_says_where_an_unsteady_object_is():
-    recalled, moved = square(4, 4), square(30, 30)
-    np.testing.assert_array_equal(join(recalled, moved, moved / 2, 0.0), recalled)
+def test_a_place_is_never_beyond_doubt():
+    logits = place_of(OBJECT, reach=0.1).logits
+    assert (logits.max(), logits.min()) == (CERTAIN_LOGIT, CERTAIN_ABSENCE)
 
 
-def test_of_a_mask_that_the_memory_agrees_with_nothing_is_lost():
-    thin = square(16, 16)
-    thin[17, 40:60] = 5
-    drawn = np.where(square(16, 16) > 0, 3.0, -3.0)
-    joined = join(recalled=drawn, moved=thin, drawn=drawn, weight=1.0)
-    np.testing.assert_array_equal(joined > 0, thin > 0)
+def test_an_outline_may_be_less_certain_in_places():
+    reach = np.full(CONTENT, 1.0)
+    reach[:, 32:] = 10
+    place = Place.of(OBJECT[: CONTENT[0]], reach, 256.0)
+    assert abs(place.logits[24, 33]) < abs(place.logits[24, 14])
 
 
-def test_where_the_memory_differs_it_moves_the_outline():
-    moved, elsewhere = square(16, 16), square(16, 20)
-    drawn, recalled = (np.where(mask > 0, 3.0, -3.0) for mask in (moved, elsewhere))
-    certain = join(recalled * 3, moved, drawn, 1.0)
-    np.testing.assert_array_equal(certain > 0, elsewhere > 0)
-
-
-@pytest.mark.parametrize("logit", [-100, 100])
-def test_the_decoder_does_not_outvote_the_memory_without_limit(logit):
-    joined = join(ZERO, ZERO + logit, ZERO, 1.0)
-    assert np.abs(joined).max() <= MOVED_LIMIT
-
-
-def test_a_mask_is_redrawn_by_cells():
-    view = view_with_object()
-    redrawn_mask = redrawn(square(16, 16), view)
-    assert redrawn_mask.shape == (62, SIDE)
-    assert redrawn_mask[24, 24] == pytest.approx(MEMORY_GAIN, rel=0.01)
-    assert redrawn_mask[50, 50] == pytest.approx(-MEMORY_GAIN, rel=0.01)
-    half = redrawn(square(16, 18, size=2), view)
-    assert abs(half[18, 18]) < MEMORY_GAIN
-
-
-@pytest.mark.parametrize(("weight", "reach"), [(0, REACH), (1, STEADY_REACH)])
-def test_far_places_are_unlikely_and_less_so_later(weight, reach):
-    side = 40.0
-    moved = np.full((200, 200), -8.0)
-    moved[:40, :40] = 8
-    now, later = (beyond(moved, side**2, steps, weight) for steps in (1, 4))
-    assert not now[:40, :40].any()
-    at_reach = 39 + int(side * reach)
-    assert now[0, at_reach] == pytest.approx(1)
-    assert later[0, at_reach] == pytest.approx(1 / 4)
-    assert now.max() == FARTHEST_PENALTY
+def test_a_part_that_is_hidden_may_show_again():
+    whole, half = (place_of(OBJECT, 0.5, size).logits for size in (16**2, 2 * 16**2))
+    assert whole.min() == CERTAIN_ABSENCE
+    assert half.min() == pytest.approx(CERTAIN_ABSENCE / 2)
 
 
 def test_an_object_that_moved_out_is_not_in_the_picture():
-    penalties = beyond(np.full((8, 8), -1.0), 9.0, 1, 0.0)
-    assert (penalties == FARTHEST_PENALTY).all()
+    logits = place_of(np.full((SIDE, SIDE), -8.0), size=256).logits
+    assert (logits == CERTAIN_ABSENCE).all()
+
+
+def test_the_memory_finds_what_has_moved_on():
+    recalled = place_of(OBJECT, reach=3.0).recall(MEMORY, view_of(square(16, 20)))
+    assert recalled.shape == CONTENT
+    assert recalled[24, 33] > 1
+    assert recalled[24, 17] < -1
+    assert np.abs(recalled).max() <= 2 * MEMORY_LIMIT
+
+
+def test_the_memory_is_believed_as_far_as_it_knows_the_object_here():
+    place = place_of(OBJECT)
+    known, strange = (
+        place.recall(MEMORY, view_of(OBJECT, strangeness)) for strangeness in (0, 1)
+    )
+    assert known[24, 24] == pytest.approx(MEMORY_LIMIT)
+    np.testing.assert_allclose(strange, 0, atol=1e-3)
+
+
+def test_a_memory_that_has_it_the_wrong_way_round_is_not_believed():
+    opposite = Memory.of(view_of(OBJECT), -OBJECT)
+    recalled = place_of(OBJECT).recall(opposite, view_of(OBJECT))
+    np.testing.assert_allclose(recalled, 0, atol=1e-3)
+
+
+def test_without_a_place_the_memory_is_believed_as_it_is():
+    nowhere = place_of(np.full((SIDE, SIDE), -8.0), size=256)
+    recalled = nowhere.recall(MEMORY, view_of(OBJECT))
+    assert recalled[24, 24] > GAIN / 2 > 0 > recalled[50, 50]
+    anywhere = recall_anywhere(MEMORY, view_of(OBJECT))
+    assert anywhere[24, 24] == pytest.approx(GAIN, rel=0.1)
+    assert anywhere[50, 50] == pytest.approx(-GAIN, rel=0.1)
 
 
 def test_the_part_that_speaks_most_for_the_object_is_kept():
@@ -112,7 +114,7 @@ def test_the_part_that_speaks_most_for_the_object_is_kept():
     logits[40:46, 40:46] = 7
     kept = strongest_part(logits)
     np.testing.assert_array_equal(np.argwhere(kept > 0), np.argwhere(logits == 7))
-    assert (kept[logits == 1] == -FARTHEST_PENALTY).all()
+    assert (kept[logits == 1] == CERTAIN_ABSENCE).all()
 
 
 @pytest.mark.parametrize("logits", [square(4, 4), np.full((8, 8), -1.0)])
@@ -123,5 +125,5 @@ def test_a_single_part_or_none_is_left_as_it_is(logits):
 def test_others_cost_only_where_the_object_was_not():
     theirs, ours = square(16, 16), square(16, 24)
     claims = claimed(theirs, ours)
-    assert (claims[16:32, 16:24] == 2 * MOVED_LIMIT).all()
+    assert (claims[16:32, 16:24] == 2 * CERTAIN_LOGIT).all()
     assert not claims[16:32, 24:].any()

@@ -39,8 +39,8 @@ def test_a_click_is_answered_by_the_decoder(stage, truth):
     assert theatre.shown == [[None]]
     assert seed.trust == pytest.approx(0.9)
     assert seed.outcome.painted is None
-    view = scene.view(theatre.get(0))
-    assert seed.memory.scores(view).max() == pytest.approx(1, abs=0.1)
+    view = scene.view(0)
+    assert seed.memory.recognised(view).max() == pytest.approx(1, abs=0.1)
 
 
 def test_a_picked_hypothesis_is_trusted(stage, truth):
@@ -84,7 +84,7 @@ def test_nothing_starts_from_an_absence(stage, truth):
     assert seed.outcome.result.verdict is Verdict.ABSENT
     assert seed.outcome.logits is None
     assert seed.memory is None
-    known = Memory.of(scene.view(theatre.get(0)), np.full((SIDE, SIDE), 8.0))
+    known = Memory.of(scene.view(0), np.full((SIDE, SIDE), 8.0))
     assert seed.track(known, scene.grid) is None
 
 

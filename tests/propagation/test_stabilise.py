@@ -17,7 +17,7 @@ def square(width, logit=4.0):
 
 def expecting(moved):
     visible = moved[: CONTENT[0]]
-    return Expectation(visible, visible, visible)
+    return Expectation(visible, visible)
 
 
 def test_nothing_is_smoothed_unless_asked():

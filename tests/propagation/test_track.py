@@ -3,14 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.memory import Memory, View
+from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import Embedding
 from napari_sam_decoder.propagation.grid import Grid
-from napari_sam_decoder.propagation.track import FIRST_STEADINESS, Track
+from napari_sam_decoder.propagation.track import DOUBTING, FIRST_STEADINESS, Track
 from napari_sam_decoder.selection import Choice
+from napari_sam_decoder.views import View
 
 GRID = Grid((48, 64), 4.0, 64)
 NOBODY = np.full((48, 64), -16.0, np.float32)
+STILL = np.zeros((2, 48, 64), np.float32)
+MATCH = np.zeros((48, 64), np.float32)
 
 
 def view_of(*blocks):
@@ -19,7 +22,8 @@ def view_of(*blocks):
     for row, column in blocks:
         features[0, row // 4 : row // 4 + 3, column // 4 : column // 4 + 3] = 1
     features[1] = 1 - features[0]
-    return View(Embedding(features, (48, 64)), GRID.content, GRID.side)
+    picture = np.kron(features[0, :12], np.ones((4, 4)))[None].astype(np.float32)
+    return View(Embedding(features, (48, 64)), picture, GRID.side)
 
 
 VIEW = view_of((8, 8))
@@ -42,19 +46,25 @@ def choice_of(logits, confidence=0.9, temporal_iou=0.9):
     return Choice(2, logits, confidence, 1.0, 1.0, temporal_iou, confidence)
 
 
-def accept(track, logits, **values):
-    return track.accept(choice_of(logits, **values), GRID, VIEW)
+def accept(track, logits, confidence=0.9, **values):
+    choice = choice_of(logits, confidence, **values)
+    return track.accept(choice, GRID, VIEW, confidence)
 
 
-def test_a_track_expects_the_object_further_on():
-    track = accept(start(square(10, 10)), square(12, 11))
-    moved = track.expect(GRID, VIEW, NOBODY).moved
-    np.testing.assert_array_equal(moved > 0, GRID.cut(square(14, 12)) > 0)
+def expect(track, view=VIEW, displacement=STILL, mismatch=MATCH):
+    return track.expect(view, track.moved(GRID, displacement), NOBODY, mismatch)
+
+
+def test_a_track_goes_where_its_pixels_went():
+    displacement = STILL.copy()
+    displacement[0], displacement[1] = -2, -5
+    moved = start(square(10, 10)).moved(GRID, displacement)
+    np.testing.assert_array_equal(moved > 0, GRID.cut(square(12, 15)) > 0)
 
 
 def test_a_lost_object_is_expected_to_move_on():
     track = accept(start(square(10, 10)), square(12, 10))
-    moved = track.miss().miss().expect(GRID, VIEW, NOBODY).moved
+    moved = track.miss().miss().moved(GRID, STILL)
     np.testing.assert_array_equal(moved > 0, GRID.cut(square(18, 10)) > 0)
 
 
@@ -64,10 +74,10 @@ def test_a_found_object_has_moved_over_all_missed_frames():
 
 
 def test_memory_finds_the_object_beside_where_it_was_going_but_not_far_away():
-    track = start(square(8, 8, size=12))
-    near = track.expect(GRID, view_of((8, 16)), NOBODY).prior
-    assert (near[12:16, 20:24] > 0).all()
-    far = track.expect(GRID, view_of((8, 48)), NOBODY).prior
+    track = accept(start(square(8, 8, size=12)), square(8, 8, 12), temporal_iou=0.0)
+    near = expect(track, view_of((8, 12))).prior
+    assert (near[10:18, 21:23] > 0).all()
+    far = expect(track, view_of((8, 48))).prior
     assert not (far[:, 40:] > 0).any()
 
 
@@ -84,14 +94,36 @@ def test_it_is_expected_in_one_place_only():
 
 
 def test_a_steady_object_is_expected_where_its_last_mask_was():
-    blank = view_of()
     steady = start(square(8, 8, size=12))
     for _ in range(6):
         steady = accept(steady, square(8, 8, size=12), temporal_iou=1.0)
     unsteady = accept(start(square(8, 8, size=12)), square(8, 8), temporal_iou=0.0)
     assert unsteady.steadiness < FIRST_STEADINESS < steady.steadiness
-    priors = [t.expect(GRID, blank, NOBODY).prior[14, 14] for t in (unsteady, steady)]
-    assert priors[0] < priors[1]
+    outside = [expect(track, view_of()).prior[14, 24] for track in (steady, unsteady)]
+    assert outside[0] < outside[1]
+
+
+def test_where_the_flow_does_not_explain_the_picture_the_place_says_less():
+    track = start(square(8, 8, size=12))
+    explained, not_at_all = (
+        expect(track, view_of(), mismatch=MATCH + value).prior for value in (0.0, 2.0)
+    )
+    assert explained[14, 14] > not_at_all[14, 14] > 0
+
+
+def test_what_the_border_cuts_off_is_not_looked_for_elsewhere():
+    leaving = accept(start(square(10, 10)), square(-8, 10))
+    assert leaving.size == 121
+    assert expect(leaving, view_of()).prior.min() < -7
+
+
+def test_doubt_comes_and_passes_slowly():
+    track = start(square(8, 8))
+    doubted = track.assured(0.0)
+    assert doubted == pytest.approx(1 - DOUBTING)
+    lost = track.miss()
+    assert lost.confidence == doubted
+    assert accept(lost, square(8, 8), confidence=lost.assured(1.0)).confidence < 1
 
 
 def test_trust_is_inherited():
@@ -127,14 +159,14 @@ def test_a_mask_in_the_padding_starts_nothing():
 
 def test_the_size_follows_slowly():
     track = accept(start(square(9, 9, size=8)), square(9, 9, size=4))
-    assert track.expect(GRID, VIEW, NOBODY).size == pytest.approx(64 * 0.25**0.2)
+    assert expect(track).size == pytest.approx(64 * 0.25**0.2)
 
 
 def test_the_size_is_not_expected_where_the_border_cuts_the_object():
     whole = start(square(10, 10))
-    leaving = accept(whole, square(4, 10))
-    assert whole.expect(GRID, VIEW, NOBODY).size == 121
-    assert leaving.expect(GRID, VIEW, NOBODY).size is None
+    leaving = accept(whole, square(0, 10))
+    assert expect(whole).size == 121
+    assert expect(leaving).size is None
 
 
 def test_a_cut_off_object_keeps_its_size_and_an_entering_one_gets_a_new_one():
@@ -146,6 +178,6 @@ def test_a_cut_off_object_keeps_its_size_and_an_entering_one_gets_a_new_one():
 
 def test_an_object_is_not_expected_to_become_the_scene():
     small = start(square(9, 9))
-    assert small.expect(GRID, VIEW, NOBODY).largest == pytest.approx(0.4 * 48 * 64)
+    assert expect(small).largest == pytest.approx(0.4 * 48 * 64)
     large = start(square(0, 0, size=40))
-    assert large.expect(GRID, VIEW, NOBODY).largest == 2 * 40 * 40
+    assert expect(large).largest == 2 * 40 * 40

@@ -16,6 +16,8 @@ CELL = 4
 KINDS = 2
 """Objects that look different; 0 is the background."""
 
+COLOURS = ((40, 40, 40), (180, 60, 60), (60, 60, 180))
+
 
 @dataclass
 class Theatre:
@@ -43,6 +45,19 @@ class Theatre:
         for thing in range(1 + KINDS):
             features[1 + looks.get(thing, thing)] += cells == thing
         return Embedding(features, (SIDE, SIDE))
+
+    def rgb(self, frame):
+        """Things in their colours, with a texture that moves along with each."""
+        looks = self.looks.get(frame, {})
+        picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+        for thing in range(1 + KINDS):
+            places = self.truth[frame] == thing
+            picture[places] = COLOURS[looks.get(thing, thing)]
+            if thing and places.any():
+                rows, columns = np.nonzero(places)
+                shade = 16 * ((rows - rows.min() + columns - columns.min()) % 4)
+                picture[places] += shade.astype(np.uint8)[:, None]
+        return picture
 
     def decode(self, embedding, prompts, previous_logits=None):
         frame = int(embedding.features.flat[0])

@@ -67,7 +67,7 @@ def amend(
     obeying = _obeying(logits, clicks, scene.grid)
     ratings = np.where(obeying, np.maximum(ratings, SMALLEST_RATING), 0)
     choice = choose_like(logits, ratings, expectation)
-    result = ObjectResult.of(prompt.object_id, Verdict.PROMPTED, choice)
+    result = ObjectResult.of(prompt.object_id, Verdict.PROMPTED, choice, confidence=1.0)
     memory = Memory.of(view, choice.logits)
     return Seed(Outcome.of(result, choice.logits), choice.logits, memory)
 

@@ -90,18 +90,22 @@ def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step
     is_object = choice.score > 0 and choice.confidence >= settings.absent_below
     if not is_object or likeness < settings.unlike_below or not mask.any():
         return _missed(question.object_id, track)
-    is_sure = min(choice.confidence, track.trust) >= settings.doubtful_below
+    confidence = track.assured(choice.confidence * likeness)
+    weakest = min(choice.confidence, track.trust, confidence)
     result = ObjectResult.of(
         question.object_id,
-        Verdict.SURE if is_sure else Verdict.DOUBTFUL,
+        Verdict.SURE if weakest >= settings.doubtful_below else Verdict.DOUBTFUL,
         choice,
+        confidence=confidence,
         likeness=likeness,
         area_change=float(mask.sum()) / track.size,
     )
     shown = smooth(choice.logits, question.expectation, settings.stabilise)
     outcome = Outcome.of(result, shown)
-    return Step(outcome, track.accept(choice, scene.grid, view))
+    return Step(outcome, track.accept(choice, scene.grid, view, confidence))
 
 
 def _missed(object_id: int, track: Track) -> Step:
-    return Step(absent(object_id), track.miss())
+    lost = track.miss()
+    result = ObjectResult(object_id, Verdict.ABSENT, confidence=lost.confidence)
+    return Step(Outcome(result, None), lost)

@@ -49,6 +49,11 @@ class ObjectResult:
         that the user has fixed; 1 on a prompted frame.
     hypothesis : int
         1 to 3 for the chosen hypothesis, 0 for the single-mask output or for none.
+    confidence : float
+        0..1, how well the object has been held up to this frame: the weakest of
+        predicted IoU, stability and memory agreement, times the likeness, averaged
+        over the last frames. A mask that was lost some frames ago may look perfect on
+        this one, so doubt passes only slowly.
     """
 
     object_id: int
@@ -60,6 +65,7 @@ class ObjectResult:
     area_change: float = 1.0
     likeness: float = 0.0
     hypothesis: int = 0
+    confidence: float = 0.0
 
     @classmethod
     def of(
@@ -68,6 +74,7 @@ class ObjectResult:
         verdict: Verdict,
         choice: Choice,
         *,
+        confidence: float,
         likeness: float = 1.0,
         area_change: float = 1.0,
     ) -> Self:
@@ -82,12 +89,8 @@ class ObjectResult:
             area_change=area_change,
             likeness=likeness,
             hypothesis=choice.index,
+            confidence=confidence,
         )
-
-    @property
-    def confidence(self) -> float:
-        """0..1: the weakest of predicted IoU, stability and memory agreement."""
-        return min(self.iou_prediction, self.stability, self.memory_agreement)
 
 
 @dataclass(frozen=True, eq=False)

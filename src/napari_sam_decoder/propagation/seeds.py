@@ -128,7 +128,7 @@ def plant(scene: Scene, view: View, prompt: Prompt) -> Seed:
     trust = choice.confidence if prompt.hypothesis is None else 1.0
     is_sure = trust >= scene.settings.doubtful_below
     verdict = Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL
-    result = ObjectResult.of(prompt.object_id, verdict, choice)
+    result = ObjectResult.of(prompt.object_id, verdict, choice, confidence=trust)
     memory = Memory.of(view, choice.logits)
     return Seed(Outcome.of(result, choice.logits), choice.logits, memory, trust)
 
@@ -143,6 +143,7 @@ def _painted(scene: Scene, view: View, prompt: Prompt) -> Seed:
         memory_agreement=1.0,
         temporal_iou=1.0,
         likeness=1.0,
+        confidence=1.0,
     )
     outcome = Outcome.of(result, logits, painted=prompt.mask)
     return Seed(outcome, logits, Memory.of(view, logits))

@@ -41,6 +41,9 @@ UNSTEADY_REACH = 0.3
 keeps its shape, and on top of that, for one that has nothing in common with the last
 mask, this share of its side (root of its area)."""
 
+DOUBTING = 0.1
+"""Share of the newest frame in the confidence."""
+
 REMEMBERED_FROM = 0.5
 """A mask with less confidence is accepted, but does not enter the memory."""
 
@@ -66,6 +69,8 @@ class Track:
     trust : float
         0..1: how sure the mask is that the track started from. No later frame can be
         surer of the object than that.
+    confidence : float
+        0..1: how well the object has been held so far, see `ObjectResult`.
     steadiness : float
         0..1, usual IoU of one mask with the next: how much the last one tells.
     missed : int
@@ -78,6 +83,7 @@ class Track:
     size: float
     largest: float
     trust: float = 1.0
+    confidence: float = 1.0
     steadiness: float = FIRST_STEADINESS
     missed: int = 0
 
@@ -91,7 +97,8 @@ class Track:
             return None
         size = float(mask.sum())
         largest = max(LARGEST_SHARE * mask.size, LARGEST_GROWTH * size)
-        return cls(logits, memory, Motion(mask_centre(mask)), size, largest, trust)
+        motion = Motion(mask_centre(mask))
+        return cls(logits, memory, motion, size, largest, trust, confidence=trust)
 
     def expect(
         self,
@@ -134,7 +141,9 @@ class Track:
         size = None if _touches_border(found > 0) else self.size
         return Expectation(found, found, size, self.largest)
 
-    def accept(self, choice: Choice, grid: Grid, view: View) -> Track:
+    def accept(
+        self, choice: Choice, grid: Grid, view: View, confidence: float
+    ) -> Track:
         """Go on with the mask of this frame."""
         mask = grid.cut(choice.logits) > 0
         motion = self.motion.seen_at(mask_centre(mask), frames=self.missed + 1)
@@ -153,11 +162,17 @@ class Track:
             size=size,
             steadiness=self._steadied(choice.temporal_iou),
             missed=0,
+            confidence=confidence,
         )
 
     def miss(self) -> Track:
         """Go on without a mask of this frame."""
-        return replace(self, missed=self.missed + 1)
+        confidence = self.assured(0.0)
+        return replace(self, missed=self.missed + 1, confidence=confidence)
+
+    def assured(self, evidence: float) -> float:
+        """Return the confidence after a frame with so much evidence, in 0..1."""
+        return (1 - DOUBTING) * self.confidence + DOUBTING * evidence
 
     def moved(self, grid: Grid, displacement: np.ndarray) -> np.ndarray:
         """Return the last mask's (rows, columns) logits, moved on to the next frame.
