@@ -90,7 +90,8 @@ class Choice:
     stability : float
         0..1, see `stability`.
     memory_agreement : float
-        0..1, soft IoU with what memory and motion expect; 1 on a prompted frame.
+        0..1, IoU with where memory and motion expect the object; 1 on a prompted
+        frame. Not the soft one: what is expected without being sure is no worse.
     temporal_iou : float
         0..1, soft IoU with the last mask, moved on; 1 on a prompted frame.
     score : float
@@ -113,7 +114,7 @@ class Choice:
 
 
 def soft_iou(first: np.ndarray, second: np.ndarray) -> float:
-    """IoU of two arrays of probabilities, as sum of minima over sum of maxima.
+    """IoU of two arrays of probabilities or of bool: sum of minima over that of maxima.
 
     Returns
     -------
@@ -218,7 +219,7 @@ def choose_like(
         logits=logits[best],
         iou_prediction=float(qualities[best]),
         stability=float(stabilities[best]),
-        memory_agreement=float(agreements[best]),
+        memory_agreement=soft_iou(visible[best] > 0, expectation.prior > 0),
         temporal_iou=soft_iou(expit(visible[best]), expit(expectation.moved)),
         score=float(scores[best]),
     )

@@ -58,7 +58,7 @@ def test_the_table_has_a_row_per_object_and_frame(history):
         "memory_agreement,temporal_iou,area_change,likeness,area"
     )
     assert rows[2] == (
-        "1,1,doubtful,0.5000,0.5000,0.9000,0.8000,0.7000,1.1000,0.6000,3"
+        "1,1,doubtful,0.5000,0.9500,0.9000,0.8000,0.7000,1.1000,0.6000,3"
     )
     assert len(rows) == 5
 

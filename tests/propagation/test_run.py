@@ -187,7 +187,7 @@ def test_what_speaks_for_a_mask_is_reported(stage):
     results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
     before, grown = results[2].objects[1], results[3].objects[1]
     assert (before.area_change, grown.area_change) == (1, pytest.approx(4 / 3))
-    assert before.temporal_iou == pytest.approx(1, abs=0.01)
+    assert before.temporal_iou == pytest.approx(1, abs=0.02)
     assert grown.temporal_iou < before.temporal_iou
     assert grown.confidence == pytest.approx(grown.iou_prediction)
     assert 3 / 4 < grown.memory_agreement <= 1

@@ -28,7 +28,19 @@ SURROUNDINGS = 0.5
 """How far from the object its surroundings reach, as a share of its side."""
 
 CERTAIN_LOGIT = 6.0
-CERTAIN_ABSENCE = -8.0
+CERTAIN_ABSENCE = -12.0
+"""More than cells and colours together can outweigh: twins stay apart."""
+
+FAR = 4.0
+"""Reaches at which the distance begins to count by its square: a twin nearby is not a
+part of the object, however little the flow explains."""
+
+USUAL_LOSS = 0.1
+"""Share of its area that an object may lack without a part of it being hidden."""
+
+REAPPEARANCE = 4.0
+"""How fast absence loses its certainty with the share that is hidden."""
+
 SMALLEST_SIZE = 16.0
 
 
@@ -63,15 +75,17 @@ class Place:
         An object of which a part is hidden may show that part again, away from the
         rest, so absence is the less certain the more there is to come.
         """
-        absence = CERTAIN_ABSENCE * self._shown
-        logits: np.ndarray = self.distances / self.reach
+        hidden = max(0.0, self._lacking - USUAL_LOSS)
+        absence = CERTAIN_ABSENCE * max(0.0, 1 - REAPPEARANCE * hidden)
+        far = np.minimum(self.distances, 0) / (FAR * self.reach.min())
+        logits: np.ndarray = self.distances / self.reach - far**2
         return logits.clip(absence, CERTAIN_LOGIT)
 
     @property
-    def _shown(self) -> float:
-        """Share of the object that is to be seen; all of it if it is gone."""
+    def _lacking(self) -> float:
+        """Share of the object that is not to be seen; none if all of it is gone."""
         area = int(np.count_nonzero(self.distances > 0))
-        return min(1.0, area / self.side**2) if area else 1.0
+        return 1 - area / self.side**2 if area else 0.0
 
     def recall(self, memory: Memory, view: View) -> np.ndarray:
         """Return what the memory says of a frame, as (rows, columns) logits.

@@ -37,8 +37,8 @@ class ObjectResult:
     stability : float
         0..1, IoU of the mask under a stricter and a laxer threshold.
     memory_agreement : float
-        0..1, soft IoU with where memory and motion expected the object; 1 on a
-        prompted frame.
+        0..1, IoU with where memory and motion expected the object; 1 on a prompted
+        frame.
     temporal_iou : float
         0..1, soft IoU with the mask of the frame before, moved on; 1 on a prompted
         frame.
