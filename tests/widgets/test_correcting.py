@@ -170,7 +170,8 @@ def test_another_hypothesis_mends(bench):
     bench.select_object(1)
     bench.choose_hypothesis(1)
     bench.wait()
-    assert changed_frames(bench, before) == [0]
+    # The next frame may follow the smaller mask, until the whole object wins again.
+    assert changed_frames(bench, before) in ([0], [0, 1])
     assert 0 < (bench.labels.data[0] == 1).sum() < (before[0] == 1).sum()
 
 
