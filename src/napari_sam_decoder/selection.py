@@ -179,7 +179,10 @@ def choose_by_quality(
 
 
 def choose_like(
-    logits: np.ndarray, iou_predictions: np.ndarray, expectation: Expectation
+    logits: np.ndarray,
+    iou_predictions: np.ndarray,
+    expectation: Expectation,
+    merits: np.ndarray | None = None,
 ) -> Choice:
     """Choose the mask that is good by itself and fits what is expected.
 
@@ -192,6 +195,8 @@ def choose_like(
     expectation : Expectation
         What the frames before say; its arrays cover the part of the grid that shows
         the frame, and the padding has no say.
+    merits : (N,) array, optional
+        0..1: what else speaks for each mask.
 
     Returns
     -------
@@ -212,6 +217,8 @@ def choose_like(
         * expectation.size_likeness(visible > 0) ** SIZE_WEIGHT
         * agreements**AGREEMENT_WEIGHT
     )
+    if merits is not None:
+        scores *= merits
     scores[np.count_nonzero(visible > 0, axis=(1, 2)) > expectation.largest] = 0
     best = int(np.argmax(scores))
     return Choice(

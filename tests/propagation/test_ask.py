@@ -13,6 +13,7 @@ from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.propagation.ask import (
     DECODER_LIMIT,
     DECODER_SHARE,
+    Journey,
     ask_all,
     choose_answers,
     choose_for_prompt,
@@ -36,7 +37,8 @@ def track_of(theatre, scene, **values):
 def question_on(theatre, scene, **values):
     """What is asked for the object on frame 1; None if it is not asked for."""
     tracks = {1: track_of(theatre, scene, **values)}
-    questions = ask_all(scene, scene.view(1), scene.flow(1, 0), tracks, {})
+    journey = Journey.to(scene, 1, 0, tracks)
+    questions = ask_all(scene, scene.view(1), journey, {})
     return questions[0] if questions else None
 
 

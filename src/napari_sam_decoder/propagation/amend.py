@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.propagation.change import Patch
 from napari_sam_decoder.propagation.fusion import Outcome
-from napari_sam_decoder.propagation.grid import prompt_from_mask, together
+from napari_sam_decoder.propagation.grid import (
+    BACKGROUND_LOGIT,
+    prompt_from_mask,
+    together,
+)
 from napari_sam_decoder.propagation.prior import Place, recall_anywhere
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.seeds import Seed, plant
+from napari_sam_decoder.propagation.track import LARGEST_GROWTH
 from napari_sam_decoder.selection import Expectation, choose_like
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.model.values import Embedding
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.views import View
 
-__all__ = ["amend"]
+__all__ = ["Known", "amend"]
 
 CLICK_LOGIT = 8.0
 SMALLEST_RATING = 0.01
@@ -32,9 +38,28 @@ WRONG_BY = 0.1
 CLICK_RADIUS = 3
 """Low-res pixels around a click that the expected mask is made to agree with it."""
 
+FAR_AWAY = 1.0
+"""Sides of the mask. A positive click farther than that from it says that the object is
+there instead, a nearer one that this belongs to it as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the object's other fixed frames tell.
+
+    Attributes
+    ----------
+    memory : Memory
+    size : float
+        Area in low-res pixels, the mean of those frames.
+    """
+
+    memory: Memory
+    size: float
+
 
 def amend(
-    scene: Scene, prompt: Prompt, existing: np.ndarray | None, known: Memory | None
+    scene: Scene, prompt: Prompt, existing: np.ndarray | None, known: Known | None
 ) -> Seed:
     """Decode a correction.
 
@@ -46,88 +71,195 @@ def amend(
         All that the user has said of the object on this frame.
     existing : (h, w) array, optional
         Low-res logits of the object's mask as it was; None if it was not there.
-    known : Memory, optional
+    known : Known, optional
         What the object's other fixed frames tell.
 
     Returns
     -------
     Seed
-        The mask that has most of the positive points inside and most of the negative
-        ones outside, and among several such masks the best one that fits the memory
-        and what was there. What the user painted, or a hypothesis that the user has
-        picked, is taken as it is.
+        Where there was a mask, it changes around the clicks that it disagrees with and
+        nowhere else. Where there was none, where a box was drawn, and where a positive
+        click lies far from the mask, the object is decoded as a whole: the mask that
+        agrees with most clicks, and among several the best one that fits the memory.
+        What the user painted, or a hypothesis that the user has picked, is taken as it
+        is.
     """
     view = scene.view(prompt.frame)
     starts_anew = existing is None and known is None
     if starts_anew or prompt.mask is not None or prompt.hypothesis is not None:
         return plant(scene, view, prompt)
-    clicks = prompt.to_model(scene.geometry)
-    expectation = _expected(view, existing, known, clicks, scene.grid)
-    logits, ratings = _offers(scene, view.embedding, clicks, existing, expectation)
-    obeying = _obeying(logits, clicks, scene.grid)
-    ratings = np.where(obeying, np.maximum(ratings, SMALLEST_RATING), 0)
-    choice = choose_like(logits, ratings, expectation)
-    result = ObjectResult.of(prompt.object_id, Verdict.PROMPTED, choice, confidence=1.0)
-    memory = Memory.of(view, choice.logits)
-    return Seed(Outcome.of(result, choice.logits), choice.logits, memory)
+    case = _Case(scene, view, known, prompt.to_model(scene.geometry))
+    if existing is None or case.is_elsewhere(existing):
+        return case.found(prompt.object_id, existing)
+    logits = case.patched(existing)
+    result = ObjectResult.certain(prompt.object_id)
+    return Seed(Outcome.of(result, logits), logits, Memory.of(view, logits))
 
 
-def _expected(
-    view: View,
-    existing: np.ndarray | None,
-    known: Memory | None,
-    clicks: ModelPrompt,
-    grid: Grid,
-) -> Expectation:
-    was = np.zeros(grid.content, np.float32)
-    if existing is None:
-        expected = was if known is None else recall_anywhere(known, view)
-    else:
-        was = grid.cut(existing)
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One frame, the clicks on it, and what is known of the object."""
+
+    scene: Scene
+    view: View
+    known: Known | None
+    clicks: ModelPrompt
+
+    def is_elsewhere(self, existing: np.ndarray) -> bool:
+        """Whether the user shows the object at another place than where the mask is."""
+        if self.clicks.box is not None:
+            return True
+        mask = existing > 0
+        distances = ndimage.distance_transform_edt(~mask)
+        far = FAR_AWAY * np.sqrt(np.count_nonzero(mask))
+        rows, columns = self._spots[self.clicks.labels > 0].T
+        return bool((distances[rows, columns] > far).any())
+
+    def found(self, object_id: int, existing: np.ndarray | None) -> Seed:
+        """Decode the object anew."""
+        expectation = self._expected(existing)
+        offers, ratings = self._offers(existing, expectation)
+        choice = choose_like(offers, ratings, expectation, self._obeying(offers))
+        if not choice.score:
+            # Nothing of about its size: all that is sure is the click itself.
+            nothing = np.full(offers.shape[1:], BACKGROUND_LOGIT, np.float32)
+            choice = replace(choice, logits=self._stamped(nothing), iou_prediction=0.0)
+        trust = choice.confidence
+        verdict = Verdict.PROMPTED
+        if trust < self.scene.settings.doubtful_below:
+            verdict = Verdict.DOUBTFUL
+        result = ObjectResult.of(object_id, verdict, choice, confidence=trust)
+        memory = Memory.of(self.view, choice.logits)
+        return Seed(Outcome.of(result, choice.logits), choice.logits, memory, trust)
+
+    def patched(self, existing: np.ndarray) -> np.ndarray:
+        """Mend a mask around one click after the other that it disagrees with."""
+        logits = existing
+        for index in range(len(self._spots)):
+            if not self._agreeing(logits[None])[0, index]:
+                logits = self._patched_at(logits, index)
+        return logits
+
+    def _patched_at(self, existing: np.ndarray, index: int) -> np.ndarray:
+        expectation = self._expected(existing)
+        offers, ratings = self._offers(existing, expectation, wrong=index)
+        spot = int(self._spots[index, 0]), int(self._spots[index, 1])
+        patches = [Patch.of(offer, existing, spot) for offer in offers]
+        masks = np.stack([patch.logits if patch else existing for patch in patches])
+        merits = np.array([patch.centrality if patch else 0.0 for patch in patches])
+        merits *= self._obeying(masks)
+        if not merits.any():
+            return self._stamped(existing)
+        return choose_like(masks, ratings, expectation, merits).logits
+
+    def _expected(self, existing: np.ndarray | None) -> Expectation:
+        if existing is not None:
+            return self._expected_near(self.scene.grid.cut(existing))
+        nothing = np.zeros(self.scene.grid.content, np.float32)
+        if self.known is None:
+            return Expectation(nothing, self._stamped(nothing))
+        size = self.known.size
+        expected = recall_anywhere(self.known.memory, self.view)
+        if self.clicks.labels.any():
+            reach = np.full(nothing.shape, max(np.sqrt(size) / 2, 1))
+            expected = expected + Place.of(self._disk(size), reach, size).logits
+        return Expectation(
+            nothing, self._stamped(expected), size, LARGEST_GROWTH * size
+        )
+
+    def _expected_near(self, was: np.ndarray) -> Expectation:
         size = float(np.count_nonzero(was > 0))
         reach = np.full(was.shape, max(WRONG_BY * np.sqrt(size), 1))
         place = Place.of(was, reach, size)
         expected = place.logits
-        if known is not None:
-            expected = expected + place.recall(known, view)
-    return Expectation(was, _clicked(expected, clicks, grid))
+        if self.known is not None:
+            expected = expected + place.recall(self.known.memory, self.view)
+        return Expectation(was, self._stamped(expected))
 
+    def _disk(self, size: float) -> np.ndarray:
+        """(rows, columns) logits of disks of so many pixels around positive clicks."""
+        rows, columns = np.ogrid[
+            : self.scene.grid.content[0], : self.scene.grid.content[1]
+        ]
+        distances = [
+            np.hypot(rows - row, columns - column)
+            for row, column in self._spots[self.clicks.labels > 0]
+        ]
+        disk: np.ndarray = np.sqrt(size / np.pi) + 1 - np.min(distances, axis=0)
+        return disk
 
-def _clicked(logits: np.ndarray, clicks: ModelPrompt, grid: Grid) -> np.ndarray:
-    """Make logits agree with clicks, in a small disk around each."""
-    rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
-    agreed = logits.copy()
-    for (x, y), label in zip(clicks.points / grid.stride, clicks.labels, strict=True):
-        disk = (rows - y) ** 2 + (columns - x) ** 2 <= CLICK_RADIUS**2
-        agreed[disk] = CLICK_LOGIT if label else -CLICK_LOGIT
-    return agreed
+    def _stamped(self, logits: np.ndarray) -> np.ndarray:
+        """Make logits agree with the clicks, in a small disk around each."""
+        rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
+        agreed = logits.copy()
+        for (row, column), label in zip(self._spots, self.clicks.labels, strict=True):
+            disk = (rows - row) ** 2 + (columns - column) ** 2 <= CLICK_RADIUS**2
+            agreed[disk] = CLICK_LOGIT if label else -CLICK_LOGIT
+        return agreed
 
+    def _offers(
+        self,
+        existing: np.ndarray | None,
+        expectation: Expectation,
+        wrong: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Masks that may be meant, and their ratings: whole ones, and mended ones."""
+        wordings = self._wordings(existing, self.scene.grid.pad(expectation.prior))
+        if wrong is not None:
+            wordings.append((_alone(self.clicks, wrong), None))
+        candidates = self.scene.decoder.decode(
+            self.view.embedding,
+            [wording for wording, _ in wordings],
+            [mask for _, mask in wordings],
+        )
+        logits, ratings = candidates.low_res_logits, candidates.iou_predictions
+        if existing is not None and wrong is not None:
+            is_missing = bool(self.clicks.labels[wrong])
+            patched = _patched(existing, logits[-1], is_missing=is_missing)
+            logits = np.concatenate([logits[:-1], patched[None]])
+        flat = logits.reshape(-1, *logits.shape[2:])
+        return flat, np.maximum(ratings.ravel(), SMALLEST_RATING)
 
-def _offers(
-    scene: Scene,
-    embedding: Embedding,
-    clicks: ModelPrompt,
-    existing: np.ndarray | None,
-    expectation: Expectation,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Masks that may be meant, and their ratings: whole ones, and mended ones."""
-    prior = scene.grid.pad(expectation.prior)
-    wordings = _wordings(clicks, existing, prior, scene.grid)
-    wrong = np.zeros(0, int)
-    if existing is not None:
-        wrong = np.flatnonzero(~_agreeing(existing[None], clicks, scene.grid)[0])
-        wordings += [(_alone(clicks, int(index)), None) for index in wrong]
-    candidates = scene.decoder.decode(
-        embedding,
-        [wording for wording, _ in wordings],
-        [mask for _, mask in wordings],
-    )
-    logits, ratings = candidates.low_res_logits, candidates.iou_predictions
-    if existing is not None and len(wrong) == 1:
-        is_missing = bool(clicks.labels[wrong[0]])
-        logits = logits.copy()
-        logits[-1] = _patched(existing, logits[-1], is_missing=is_missing)
-    return logits.reshape(-1, *logits.shape[2:]), ratings.ravel()
+    def _wordings(
+        self, existing: np.ndarray | None, prior: np.ndarray
+    ) -> list[tuple[ModelPrompt, np.ndarray | None]]:
+        """Ask with what was there, with what is expected now, and by clicks alone."""
+        clicks = self.clicks
+        wordings: list[tuple[ModelPrompt, np.ndarray | None]] = []
+        expected = prompt_from_mask(prior, self.scene.grid)
+        if expected is not None:
+            # Its inner point, but not its box: that may be wrong.
+            around = together(clicks, expected, clicks.box)
+            wordings += [(around, prior), (around, None)]
+        if clicks.labels.any() or clicks.box is not None:
+            wordings.append((clicks, None))
+            if existing is not None:
+                wordings.append((clicks, existing))
+        if not wordings:
+            wordings.append((clicks, existing))
+        return wordings
+
+    def _obeying(self, logits: np.ndarray) -> np.ndarray:
+        """Which of (N, h, w) masks agree with the most clicks; empty ones do not."""
+        agreeing = np.count_nonzero(self._agreeing(logits), axis=1)
+        # Cutting all of it away agrees with a negative click, but is not what is meant.
+        agreeing[~(self.scene.grid.cut(logits) > 0).any(axis=(1, 2))] = -1
+        obeying: np.ndarray = agreeing == agreeing.max()
+        return obeying
+
+    def _agreeing(self, logits: np.ndarray) -> np.ndarray:
+        """Whether each of (N, h, w) masks agrees with each click: (N, clicks)."""
+        inside = logits[:, self._spots[:, 0], self._spots[:, 1]] > 0
+        agreeing: np.ndarray = inside == (self.clicks.labels > 0)
+        return agreeing
+
+    @property
+    def _spots(self) -> np.ndarray:
+        """(clicks, 2) array of int: row and column of the low-res pixel of each."""
+        grid = self.scene.grid
+        places = self.clicks.points[:, ::-1] / grid.stride
+        spots: np.ndarray = places.clip(0, np.subtract(grid.content, 1)).astype(int)
+        return spots
 
 
 def _patched(
@@ -147,40 +279,3 @@ def _patched(
 def _alone(clicks: ModelPrompt, index: int) -> ModelPrompt:
     """Ask what lies under one click, be it part of the object or not."""
     return ModelPrompt(points=clicks.points[index : index + 1], labels=np.array([1]))
-
-
-def _wordings(
-    clicks: ModelPrompt, existing: np.ndarray | None, prior: np.ndarray, grid: Grid
-) -> list[tuple[ModelPrompt, np.ndarray | None]]:
-    """Ask with what was there, with what is expected now, and by the clicks alone."""
-    wordings: list[tuple[ModelPrompt, np.ndarray | None]] = []
-    expected = prompt_from_mask(prior, grid)
-    if expected is not None:
-        # Its inner point, but not its box: that may be wrong.
-        around = together(clicks, expected, clicks.box)
-        wordings += [(around, prior), (around, None)]
-    if clicks.labels.any() or clicks.box is not None:
-        wordings.append((clicks, None))
-        if existing is not None:
-            wordings.append((clicks, existing))
-    if not wordings:
-        wordings.append((clicks, existing))
-    return wordings
-
-
-def _obeying(logits: np.ndarray, clicks: ModelPrompt, grid: Grid) -> np.ndarray:
-    """Which of (N, h, w) masks agree with the most clicks; empty ones do not."""
-    agreeing = np.count_nonzero(_agreeing(logits, clicks, grid), axis=1)
-    # Cutting all of it away agrees with a negative click, but is not what is meant.
-    agreeing[~(grid.cut(logits) > 0).any(axis=(1, 2))] = -1
-    obeying: np.ndarray = agreeing == agreeing.max()
-    return obeying
-
-
-def _agreeing(logits: np.ndarray, clicks: ModelPrompt, grid: Grid) -> np.ndarray:
-    """Whether each of (N, h, w) masks agrees with each click: (N, clicks)."""
-    highest = np.array(logits.shape[1:]) - 1
-    spots = np.clip(clicks.points[:, ::-1] / grid.stride, 0, highest).astype(int)
-    inside = logits[:, spots[:, 0], spots[:, 1]] > 0
-    agreeing: np.ndarray = inside == (clicks.labels > 0)
-    return agreeing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clea
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari_sam_decoder.flow import Flow
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
@@ -23,7 +22,14 @@ if TYPE_CHECKING:
     from napari_sam_decoder.selection import Choice, Expectation
     from napari_sam_decoder.views import View
 
-__all__ = ["Question", "ask", "ask_all", "choose_answers", "choose_for_prompt"]
+__all__ = [
+    "Journey",
+    "Question",
+    "ask",
+    "ask_all",
+    "choose_answers",
+    "choose_for_prompt",
+]
 
 DECODER_SHARE = 0.5
 """How much the decoder has to say in the end; the rest is what was expected."""
@@ -63,12 +69,44 @@ class Question:
     second: tuple[Wording, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Journey:
+    """Objects on their way from one frame to the next.
+
+    Attributes
+    ----------
+    tracks : mapping of object id to Track
+        As the frame before left them.
+    moved : mapping of object id to (rows, columns) array
+        Logits of their last masks, moved on; of those that are still looked for near
+        the place where they were lost.
+    mismatch : (rows, columns) array
+        Of the optical flow.
+    """
+
+    tracks: Mapping[int, Track]
+    moved: Mapping[int, np.ndarray]
+    mismatch: np.ndarray
+
+    @classmethod
+    def to(
+        cls, scene: Scene, frame: int, before: int, tracks: Mapping[int, Track]
+    ) -> Self:
+        """Move objects on with the picture, if any is to be moved at all."""
+        patience = scene.settings.patience
+        near = {key: track for key, track in tracks.items() if track.missed <= patience}
+        if not near:
+            return cls(tracks, {}, np.zeros(scene.grid.content, np.float32))
+        flow = scene.flow(frame, before)
+        moved = {
+            key: track.moved(scene.grid, flow.displacement)
+            for key, track in near.items()
+        }
+        return cls(tracks, moved, flow.mismatch)
+
+
 def ask_all(
-    scene: Scene,
-    view: View,
-    flow: Flow,
-    tracks: Mapping[int, Track],
-    settled: Mapping[int, np.ndarray],
+    scene: Scene, view: View, journey: Journey, settled: Mapping[int, np.ndarray]
 ) -> list[Question]:
     """Form a question for each object that may be in the picture.
 
@@ -78,15 +116,12 @@ def ask_all(
         How to decide.
     view : View
         Of the frame.
-    flow : Flow
-        From the frame before.
-    tracks : mapping of object id to Track
-        Those to ask for.
+    journey : Journey
+        The objects to ask for.
     settled : mapping of object id to (h, w) array
         Low-res logits of objects that have been decided on this frame already.
     """
-    grid = scene.grid
-    moved = {key: track.moved(grid, flow.displacement) for key, track in tracks.items()}
+    grid, tracks, moved = scene.grid, journey.tracks, journey.moved
     places = {key: grid.cut(logits) for key, logits in settled.items()}
     places |= {key: moved[key] for key, track in tracks.items() if not track.missed}
     nothing = np.full(grid.content, BACKGROUND_LOGIT, np.float32)
@@ -94,10 +129,10 @@ def ask_all(
     for object_id, track in tracks.items():
         others = [logits for key, logits in places.items() if key != object_id]
         taken = reduce(np.maximum, others, nothing)
-        if track.missed > scene.settings.patience:
-            expectation = track.expect_anywhere(view, taken)
+        if object_id in moved:
+            expectation = track.expect(view, moved[object_id], taken, journey.mismatch)
         else:
-            expectation = track.expect(view, moved[object_id], taken, flow.mismatch)
+            expectation = track.expect_anywhere(view, taken)
         questions.append(ask(object_id, track, expectation, grid))
     return [question for question in questions if question is not None]
 

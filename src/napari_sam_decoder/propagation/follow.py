@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from napari_sam_decoder.propagation.ask import Question
+    from napari_sam_decoder.propagation.ask import Journey, Question
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.propagation.track import Track
     from napari_sam_decoder.selection import Choice
@@ -39,11 +39,7 @@ class Step:
 
 
 def follow_tracks(
-    scene: Scene,
-    frame: int,
-    before: int,
-    tracks: Mapping[int, Track],
-    settled: Mapping[int, np.ndarray],
+    scene: Scene, frame: int, journey: Journey, settled: Mapping[int, np.ndarray]
 ) -> dict[int, Step]:
     """Carry objects to the next frame, all in one decoder call.
 
@@ -53,10 +49,8 @@ def follow_tracks(
         Where the frames come from and the decoder is.
     frame : int
         The next frame.
-    before : int
-        The frame that they come from.
-    tracks : mapping of object id to Track
-        As the frame before left them.
+    journey : Journey
+        The objects, moved on from the frame before.
     settled : mapping of object id to (h, w) array
         Low-res logits of objects that have been decided on this frame already; their
         place is taken.
@@ -67,12 +61,10 @@ def follow_tracks(
         Absent where the object is not expected in the picture, or where no mask is
         good enough, lies where the object should be, and looks like it.
     """
-    if not tracks:
-        return {}
     view = scene.view(frame)
-    questions = ask_all(scene, view, scene.flow(frame, before), tracks, settled)
+    questions = ask_all(scene, view, journey, settled)
     choices = choose_answers(scene, view.embedding, questions)
-    steps = {key: _missed(key, track) for key, track in tracks.items()}
+    steps = {key: _missed(key, track) for key, track in journey.tracks.items()}
     for question, choice in zip(questions, choices, strict=True):
         steps[question.object_id] = _judge(question, choice, view, scene)
     return steps

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from napari_sam_decoder.labels import overrule
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
-from napari_sam_decoder.propagation.amend import amend
+from napari_sam_decoder.propagation.amend import Known, amend
+from napari_sam_decoder.propagation.ask import Journey
 from napari_sam_decoder.propagation.board import full_size
+from napari_sam_decoder.propagation.change import Change
 from napari_sam_decoder.propagation.follow import absent, follow_tracks
-from napari_sam_decoder.propagation.fusion import Outcome, fuse
 from napari_sam_decoder.propagation.plan import legs_around
-from napari_sam_decoder.propagation.results import FrameResult, Verdict
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.propagation.results import FrameResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.propagation.fusion import Outcome
+    from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.plan import Leg
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.propagation.seeds import Seed
@@ -29,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Draft", "mend", "mend_all"]
 
-SAME_IOU = 0.97
-"""Two masks that agree this well are the same result."""
+LITTLE = 0.01
+"""A difference of less than this share of the object is none."""
 
 SETTLED_AFTER = 2
 """Frames in a row with the same result as before, after which nothing will change."""
@@ -96,6 +100,37 @@ def mend(
     return _Mending(scene, draft, *corrected).steps(legs)
 
 
+@dataclass(frozen=True, eq=False)
+class _Correction:
+    """What became of the corrected frame.
+
+    Attributes
+    ----------
+    seed : Seed
+    change : Change
+        Where the user has changed the mask; anywhere if that is not known.
+    known : Known, optional
+        What the object's other fixed frames tell.
+    fills_gap : bool
+        Whether the object was missing on the frame. Then it may be missing on the next
+        ones too, but where it was found it stays as it is.
+    """
+
+    seed: Seed
+    change: Change
+    known: Known | None
+    fills_gap: bool
+
+    def start(self, grid: Grid) -> Track | None:
+        """Go on from the corrected frame; None if the object is not on it."""
+        memory = self.seed.memory
+        if memory is None:
+            return None
+        if self.known is not None:
+            memory = memory.join(self.known.memory)
+        return self.seed.track(memory, grid)
+
+
 class _Mending:
     def __init__(self, scene: Scene, draft: Draft, object_id: int, frame: int) -> None:
         self._scene = scene
@@ -104,27 +139,37 @@ class _Mending:
         self._frame = frame
 
     def steps(self, legs: tuple[Leg, ...]) -> Iterator[FrameResult]:
-        known = self._known()
         labels = self._draft.labels(self._frame)
-        existing = self._logits(labels == self._object_id)
+        correction = self._corrected(self._logits(labels == self._object_id))
+        outcome = correction.seed.outcome
+        yield self._result(self._frame, labels, outcome, correction.change)
+        if correction.change.pixels.any():
+            for leg in legs:
+                yield from self._carry(leg, correction)
+
+    def _corrected(self, existing: np.ndarray | None) -> _Correction:
+        known = self._known()
         prompt = self._draft.prompts.at(self._object_id, self._frame)
         seed = amend(self._scene, prompt, existing, known)
-        yield self._result(self._frame, labels, seed.outcome)
-        for leg in legs:
-            yield from self._carry(leg, seed, known)
+        shape = (self._scene.decoder.mask_size,) * 2
+        if prompt.mask is not None or seed.logits is None:
+            return _Correction(seed, Change.anywhere(shape), known, fills_gap=False)
+        older = np.zeros(shape, bool) if existing is None else existing > 0
+        change = Change.between(seed.logits > 0, older)
+        return _Correction(seed, change, known, fills_gap=existing is None)
 
-    def _known(self) -> Memory | None:
+    def _known(self) -> Known | None:
         """What the object's other fixed frames tell, by the labels that are there."""
-        known: Memory | None = None
+        memories, sizes = [], []
         for prompt in self._draft.prompts.of_object(self._object_id):
-            if prompt.frame == self._frame:
-                continue
             logits = self._logits(self._draft.mask(self._object_id, prompt.frame))
-            if logits is None:
+            if logits is None or prompt.frame == self._frame:
                 continue
-            memory = Memory.of(self._scene.view(prompt.frame), logits)
-            known = memory if known is None else known.join(memory)
-        return known
+            memories.append(Memory.of(self._scene.view(prompt.frame), logits))
+            sizes.append(np.count_nonzero(logits > 0))
+        if not memories:
+            return None
+        return Known(reduce(Memory.join, memories), float(np.mean(sizes)))
 
     def _logits(self, mask: np.ndarray) -> np.ndarray | None:
         if not mask.any():
@@ -136,67 +181,94 @@ class _Mending:
         logits = self._logits((labels > 0) & (labels != self._object_id))
         return {} if logits is None else {0: logits}
 
-    def _carry(
-        self, leg: Leg, seed: Seed, known: Memory | None
-    ) -> Iterator[FrameResult]:
-        track = self._start(seed, known)
+    def _carry(self, leg: Leg, correction: _Correction) -> Iterator[FrameResult]:
+        track, change = correction.start(self._scene.grid), correction.change
         settled = 0
         for frame in leg.frames:
+            before = frame - leg.frames.step
             labels = self._draft.labels(frame)
+            earlier = self._logits(labels == self._object_id)
+            if earlier is not None and correction.fills_gap:
+                return
+            moved = change.moved(self._scene.flow(frame, before).displacement)
             outcome = absent(self._object_id)
             if track is not None:
-                step = follow_tracks(
-                    self._scene,
-                    frame,
-                    frame - leg.frames.step,
-                    {self._object_id: track},
-                    self._others(labels),
-                )
-                outcome = step[self._object_id].outcome
-                track = step[self._object_id].track
-            earlier = self._logits(labels == self._object_id)
-            settled = settled + 1 if _is_same(outcome, earlier) else 0
-            joined = self._joined(outcome, earlier, frame, leg)
-            yield self._result(frame, labels, joined)
+                journey = self._journey(track, frame, before, moved, earlier)
+                others = self._others(labels)
+                steps = follow_tracks(self._scene, frame, journey, others)
+                step = steps[self._object_id]
+                outcome, track = step.outcome, step.track
+            difference = _difference(outcome, earlier, moved)
+            if difference is None:
+                return
+            settled = settled + 1 if _is_little(difference, outcome, earlier) else 0
+            change = difference if difference.pixels.any() else moved
+            yield self._result(frame, labels, outcome, difference)
             if settled == SETTLED_AFTER:
                 return
 
-    def _start(self, seed: Seed, known: Memory | None) -> Track | None:
-        if seed.memory is None:
-            return None
-        memory = seed.memory if known is None else seed.memory.join(known)
-        return seed.track(memory, self._scene.grid)
-
-    def _joined(
-        self, outcome: Outcome, earlier: np.ndarray | None, frame: int, leg: Leg
-    ) -> Outcome:
-        """Mix with what was there, if that comes from a fixed frame at the end."""
-        end = leg.frames[-1] + leg.frames.step
-        if earlier is None or not self._is_fixed(end):
-            return outcome
-        newer = replace(outcome, distance=abs(frame - leg.seed))
-        # Nothing is known of how sure the older mask was, so nearness alone decides.
-        result = replace(outcome.result, verdict=Verdict.DOUBTFUL)
-        older = replace(Outcome.of(result, earlier), distance=abs(end - frame))
-        return fuse(newer, older)
-
-    def _is_fixed(self, frame: int) -> bool:
-        fixed = self._draft.prompts.of_object(self._object_id)
-        return any(prompt.frame == frame for prompt in fixed)
+    def _journey(
+        self,
+        track: Track,
+        frame: int,
+        before: int,
+        change: Change,
+        earlier: np.ndarray | None,
+    ) -> Journey:
+        """Expect the object where it was found before, but for what has changed."""
+        key, grid = self._object_id, self._scene.grid
+        journey = Journey.to(self._scene, frame, before, {key: track})
+        if earlier is None or key not in journey.moved:
+            return journey
+        is_open = grid.cut(change.surroundings)
+        moved = np.where(is_open, journey.moved[key], grid.cut(earlier))
+        size = max(float(np.count_nonzero(moved > 0)), 1.0)
+        return replace(
+            journey, tracks={key: replace(track, size=size)}, moved={key: moved}
+        )
 
     def _result(
-        self, frame: int, existing: np.ndarray, outcome: Outcome
+        self, frame: int, labels: np.ndarray, outcome: Outcome, change: Change
     ) -> FrameResult:
-        shape = self._scene.geometry.frame_shape
+        """Show an outcome where it makes a difference; else pixels stay as they are."""
+        mask = labels == self._object_id
         logits = full_size(self._scene, {self._object_id: outcome})
-        mask = logits[self._object_id] > 0 if logits else np.zeros(shape, bool)
-        labels = overrule(
-            existing, mask, self._object_id, self._draft.prompts.object_ids
-        )
-        return FrameResult(frame, labels, {self._object_id: outcome.result})
+        new = logits[self._object_id] > 0 if logits else np.zeros_like(mask)
+        if outcome.painted is None:
+            new = np.where(self._full_size(change.pixels), new, mask)
+        mended = overrule(labels, new, self._object_id, self._draft.prompts.object_ids)
+        return FrameResult(frame, mended, {self._object_id: outcome.result})
+
+    def _full_size(self, region: np.ndarray) -> np.ndarray:
+        """(Y, X) bool: the pixels around a region of the low-res grid."""
+        wide = ndimage.binary_dilation(region)
+        logits = np.where(wide, 1, -1).astype(np.float32)
+        shape = self._scene.geometry.frame_shape
+        pixels: np.ndarray = self._scene.decoder.upscale(logits[None], shape)[0] > 0
+        return pixels
 
 
-def _is_same(outcome: Outcome, earlier: np.ndarray | None) -> bool:
-    if outcome.logits is None or earlier is None:
-        return outcome.logits is None and earlier is None
-    return mask_iou(outcome.logits.unpack() > 0, earlier > 0) >= SAME_IOU
+def _difference(
+    outcome: Outcome, earlier: np.ndarray | None, moved: Change
+) -> Change | None:
+    """Say where the change makes a difference; None where the object was lost.
+
+    An object that was lost on the way says nothing about where it was found before,
+    unless most of that is what was wrong.
+    """
+    nothing = np.zeros(moved.added.shape, bool)
+    older = nothing if earlier is None else earlier > 0
+    newer = nothing if outcome.logits is None else outcome.logits.unpack() > 0
+    wrong = np.count_nonzero(older & moved.removed)
+    if not newer.any() and 2 * wrong < np.count_nonzero(older):
+        return None
+    return moved.confine(Change.between(newer, older))
+
+
+def _is_little(
+    difference: Change, outcome: Outcome, earlier: np.ndarray | None
+) -> bool:
+    older = earlier if earlier is not None else np.zeros(0)
+    newer = outcome.logits.values if outcome.logits is not None else np.zeros(0)
+    size = max(np.count_nonzero(logits > 0) for logits in (older, newer))
+    return bool(np.count_nonzero(difference.pixels) <= LITTLE * size)

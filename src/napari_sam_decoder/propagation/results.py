@@ -68,6 +68,20 @@ class ObjectResult:
     confidence: float = 0.0
 
     @classmethod
+    def certain(cls, object_id: int) -> Self:
+        """Report a mask of which the user has decided every part."""
+        return cls(
+            object_id,
+            Verdict.PROMPTED,
+            iou_prediction=1.0,
+            stability=1.0,
+            memory_agreement=1.0,
+            temporal_iou=1.0,
+            likeness=1.0,
+            confidence=1.0,
+        )
+
+    @classmethod
     def of(
         cls,
         object_id: int,

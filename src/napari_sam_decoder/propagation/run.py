@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.propagation.ask import Journey
 from napari_sam_decoder.propagation.board import Board
 from napari_sam_decoder.propagation.follow import absent, follow_tracks
 from napari_sam_decoder.propagation.seeds import plant_seeds
@@ -15,6 +16,7 @@ from napari_sam_decoder.propagation.seeds import plant_seeds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from napari_sam_decoder.propagation.follow import Step
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
     from napari_sam_decoder.propagation.results import FrameResult
     from napari_sam_decoder.propagation.scene import Scene
@@ -97,11 +99,17 @@ class _Run:
             if leg.frames.step == step and frame in leg.frames
         ]
         alive = {leg.object_id: track for leg in legs if (track := self._tracks[leg])}
-        settled = self._board.logits(frame) if alive else {}
-        steps = follow_tracks(self._scene, frame, frame - step, alive, settled)
+        steps = self._steps(frame, frame - step, alive) if alive else {}
         for leg in legs:
             done = steps.get(leg.object_id)
             self._tracks[leg] = done.track if done else None
             outcome = done.outcome if done else absent(leg.object_id)
             distance = abs(frame - leg.seed)
             self._board.note(frame, replace(outcome, distance=distance))
+
+    def _steps(
+        self, frame: int, before: int, tracks: Mapping[int, Track]
+    ) -> dict[int, Step]:
+        journey = Journey.to(self._scene, frame, before, tracks)
+        settled = self._board.logits(frame)
+        return follow_tracks(self._scene, frame, journey, settled)

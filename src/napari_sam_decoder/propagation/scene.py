@@ -116,6 +116,9 @@ class Scene:
     settings : Settings
     view : callable
         Gives the `View` of a frame; the last few are kept.
+    flow : callable
+        Gives the `Flow` of a frame from another one before it: for each low-res pixel
+        where it was.
     """
 
     source: FrameSource
@@ -124,6 +127,7 @@ class Scene:
     grid: Grid
     settings: Settings
     view: Callable[[int], View] = field(repr=False)
+    flow: Callable[[int, int], Flow] = field(repr=False)
 
     @classmethod
     def of(
@@ -142,10 +146,10 @@ class Scene:
             picture = picture_of(source.rgb(frame), grid.content)
             return View(source.get(frame), picture, decoder.mask_size)
 
-        return cls(source, decoder, geometry, grid, settings, view)
+        @lru_cache(maxsize=1)
+        def flow(frame: int, before: int) -> Flow:
+            from napari_sam_decoder.flow import optical_flow
 
-    def flow(self, frame: int, before: int) -> Flow:
-        """Say for each low-res pixel of a frame where it was on another one."""
-        from napari_sam_decoder.flow import optical_flow
+            return optical_flow(view(frame).picture, view(before).picture)
 
-        return optical_flow(self.view(frame).picture, self.view(before).picture)
+        return cls(source, decoder, geometry, grid, settings, view, flow)

@@ -135,15 +135,6 @@ def plant(scene: Scene, view: View, prompt: Prompt) -> Seed:
 
 def _painted(scene: Scene, view: View, prompt: Prompt) -> Seed:
     logits = painted_logits(scene, prompt)
-    result = ObjectResult(
-        prompt.object_id,
-        Verdict.PROMPTED,
-        iou_prediction=1.0,
-        stability=1.0,
-        memory_agreement=1.0,
-        temporal_iou=1.0,
-        likeness=1.0,
-        confidence=1.0,
-    )
+    result = ObjectResult.certain(prompt.object_id)
     outcome = Outcome.of(result, logits, painted=prompt.mask)
     return Seed(outcome, logits, Memory.of(view, logits))

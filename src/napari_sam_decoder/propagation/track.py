@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.selection import Choice
     from napari_sam_decoder.views import View
 
-__all__ = ["Track"]
+__all__ = ["LARGEST_GROWTH", "Track"]
 
 LARGEST_GROWTH = 2.0
 SIZE_ADAPTATION = 0.2
