@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.classifier import Classifier, Lesson
+from napari_sam_decoder.classifier import Classifier, Lesson, with_constant
 
 RED, GREEN, BLUE = np.eye(3, dtype=np.float32)
 
@@ -14,11 +14,11 @@ def lesson(*kinds, counts=None):
     shares = np.concatenate([np.full(n, share, np.float32) for _, share, n in kinds])
     if counts is None:
         counts = np.ones(len(shares), np.float32)
-    return Lesson(samples, shares, counts)
+    return Lesson(with_constant(samples), shares, counts)
 
 
 def score(classifier, kind):
-    return float(classifier.scores(kind[None])[0])
+    return float(classifier.scores(with_constant(kind[None]))[0])
 
 
 def test_an_object_is_told_from_the_rest():

@@ -88,6 +88,16 @@ class TestEmbedder:
             embedder.get(3).features, encoded.astype(np.float16)
         )
 
+    def test_a_look_reads_the_frame_once(self, embedder, movie, monkeypatch):
+        expected, frame = embedder.get(3), movie.rgb(3)
+        reads = []
+        read = movie.raw
+        monkeypatch.setattr(Movie, "raw", lambda _, t: reads.append(t) or read(t))
+        embedding, rgb = embedder.look(3)
+        np.testing.assert_array_equal(embedding.features, expected.features)
+        np.testing.assert_array_equal(rgb, frame)
+        assert reads == [3]
+
     def test_filling_yields_after_each_frame(self, embedder, encoder):
         steps = embedder.fill([4, 1])
         first = next(steps)

@@ -299,6 +299,15 @@ def test_logits_of_a_frame_larger_than_the_grid_are_shares_of_area():
     np.testing.assert_allclose(logits, [[8, 0, -8], [0, -4, -8], [-8, -8, -8]])
 
 
+def test_a_mask_finer_than_the_grid_is_not_lost():
+    mask = np.zeros((64, 64), bool)
+    mask[33, 21] = True
+    logits = mask_logits(mask, FrameGeometry.fit((64, 64), 64), 16)
+    np.testing.assert_array_equal(np.argwhere(logits > 0), [[8, 5]])
+    empty = mask_logits(np.zeros((64, 64), bool), FrameGeometry.fit((64, 64), 64), 16)
+    assert (empty == -8).all()
+
+
 @pytest.mark.parametrize("shape", [(700, 500), (97, 333), (64, 64), (5, 7)])
 def test_logits_keep_the_area(shape):
     mask = np.random.default_rng(0).random(shape) < 0.3

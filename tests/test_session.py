@@ -53,6 +53,21 @@ def test_a_cache_gives_the_same_labels_without_the_encoder(
         assert all(step.was_cached for step in session.embed())
 
 
+def test_pixels_that_were_edited_in_place_are_read_anew(tiny_sam):
+    pixels = np.random.default_rng(0).integers(0, 255, (2, ROWS, COLUMNS))
+    pixels = pixels.astype(np.uint8)
+    prompt = Prompt(1, 0, box=(10, 10, 30, 40))
+    with Session(Movie(pixels, contrast=(0, 255)), model=tiny_sam) as edited:
+        edited.add_prompt(prompt)
+        list(edited.propagate())
+        pixels[:] = pixels[:, ::-1].copy()
+        found = [result.labels for result in edited.propagate()]
+    with Session(Movie(pixels, contrast=(0, 255)), model=tiny_sam) as fresh:
+        fresh.add_prompt(prompt)
+        expected = [result.labels for result in fresh.propagate()]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_only_the_needed_frames_are_embedded(session):
     list(session.propagate(range(1, 3)))
     cached = [step.was_cached for step in session.embed()]

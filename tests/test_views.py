@@ -40,9 +40,10 @@ def test_a_blank_frame_has_a_blank_picture():
 def test_cells_are_compared_by_direction_without_what_all_share():
     features = np.random.default_rng(0).normal(size=(8, 16, 16))
     cells, lit = cells_of(features), cells_of(features * 2 + 5)
-    assert cells.samples.shape == (12 * 16, 8)
-    np.testing.assert_allclose(np.linalg.norm(cells.samples, axis=1), 1, rtol=1e-5)
+    assert cells.directions.shape == (12 * 16, 8)
+    np.testing.assert_allclose(np.linalg.norm(cells.directions, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(cells.samples, lit.samples, atol=0.02)
+    np.testing.assert_array_equal(cells.samples[:, -1], 1)
 
 
 def test_a_cell_is_covered_in_part():

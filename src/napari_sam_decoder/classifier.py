@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
-__all__ = ["Classifier", "Lesson"]
+__all__ = ["Classifier", "Lesson", "with_constant"]
 
 SMALLEST_SHARE = 0.5
 """Samples; a class with less than this in all does not count in full."""
@@ -36,8 +36,8 @@ class Lesson:
 
     Attributes
     ----------
-    samples : (N, K) array of float32
-        Features.
+    samples : (N, K + 1) array of float32
+        Features, and 1 as the last of them.
     shares : (N,) array of float32
         0..1, how far each sample is the object.
     counts : (N,) array of float32
@@ -70,10 +70,10 @@ class Evidence:
             shares / max(float(shares.sum()), SMALLEST_SHARE)
             + rest / max(float(rest.sum()), SMALLEST_SHARE)
         )
-        ones = np.ones((len(lesson.samples), 1), np.float32)
-        extended = np.concatenate([lesson.samples, ones], axis=1)
-        weighted = extended * weights[:, None]
-        return cls(weighted.T @ extended, weighted.T @ (2 * shares - 1))
+        # Both factors the same array: half of the products are not computed.
+        weighted = lesson.samples * np.sqrt(weights)[:, None]
+        targets = (weights * (2 * shares - 1)) @ lesson.samples
+        return cls(weighted.T @ weighted, targets)
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(self.moments + other.moments, self.targets + other.targets)
@@ -119,11 +119,16 @@ class Classifier:
         return self._fitted(self.certain, self.recent * FADING + newest)
 
     def scores(self, samples: np.ndarray) -> np.ndarray:
-        """Return (N,) scores of (N, K) samples: about 1 for the object, -1 for others.
+        """Return (N,) scores of samples: about 1 for the object, -1 for others.
 
         0 lies on the border between them.
+
+        Parameters
+        ----------
+        samples : (N, K + 1) array of float32
+            As in a `Lesson`.
         """
-        scores: np.ndarray = samples @ self.weights[:-1] + self.weights[-1]
+        scores: np.ndarray = samples @ self.weights
         return scores
 
     @classmethod
@@ -135,5 +140,11 @@ class Classifier:
         moments[diagonal, diagonal] += RIDGE / features
         # The constant has no ridge, but a frame without contrast leaves it singular.
         moments[features, features] += SMALLEST_VARIANCE
-        weights = solve(moments, evidence.targets, assume_a="pos")
+        weights = cho_solve(cho_factor(moments), evidence.targets)
         return cls(certain, recent, weights.astype(np.float32))
+
+
+def with_constant(features: np.ndarray) -> np.ndarray:
+    """Append 1 to each of (N, K) features, so that a plane need not cross zero."""
+    ones = np.ones((len(features), 1), features.dtype)
+    return np.concatenate([features, ones], axis=1)

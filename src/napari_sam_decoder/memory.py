@@ -106,6 +106,6 @@ class Memory:
 
 
 def _direction(view: View, logits: np.ndarray) -> np.ndarray:
-    summed = view.cells.shares(logits) @ view.cells.samples
+    summed = view.cells.shares(logits) @ view.cells.directions
     unit: np.ndarray = summed / max(float(np.linalg.norm(summed)), SMALLEST_NORM)
     return unit

@@ -77,9 +77,6 @@ class Session:
             self.movie, self.model, open_store(self.movie, self.model, cache)
         )
         self.settings = settings or Settings()
-        self.scene = Scene.of(
-            self._embedder, self.model, self.movie.frame_shape, self.settings
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +87,13 @@ class Session:
     def close(self) -> None:
         """Let go of the cache, so that others may clear it."""
         self._embedder.close()
+
+    @property
+    def scene(self) -> Scene:
+        """A new one for each run: pixels may be edited in place between two runs."""
+        return Scene.of(
+            self._embedder, self.model, self.movie.frame_shape, self.settings
+        )
 
     @property
     def labels_shape(self) -> tuple[int, int, int]:

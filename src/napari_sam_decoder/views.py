@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.special import expit
 
-from napari_sam_decoder.classifier import Lesson
+from napari_sam_decoder.classifier import Lesson, with_constant
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.values import Embedding
@@ -31,6 +31,9 @@ WAVES = 96
 
 TAUGHT_EVERY = 2
 """Neighbouring pixels teach much the same; one in so many rows and columns will do."""
+
+TAUGHT_WITHIN = 3.0
+"""Sides of the object around it beyond which pixels count too little to be taught."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +81,8 @@ class CellView:
         cells = features.reshape(len(features), -1).T
         cells = cells - cells.mean(axis=0)
         norms = np.linalg.norm(cells, axis=1, keepdims=True)
-        self.samples: np.ndarray = cells / np.maximum(norms, SMALLEST_NORM)
+        self.directions: np.ndarray = cells / np.maximum(norms, SMALLEST_NORM)
+        self.samples: np.ndarray = with_constant(self.directions)
         self._grid = rows, columns
         self._content = content
 
@@ -112,26 +116,27 @@ class PixelView:
     """
 
     def __init__(self, picture: np.ndarray) -> None:
-        blurs = [ndimage.gaussian_filter(picture, (0, s, s)) for s in (FINE, COARSE)]
-        colours = np.concatenate(blurs).astype(np.float32)
+        colours = np.concatenate([_blurred(picture, s) for s in (FINE, COARSE)])
         self._shape = picture.shape[1:]
         directions, phases = _waves(len(colours))
-        angles = colours.reshape(len(colours), -1).T @ directions + phases
-        self.samples: np.ndarray = np.cos(angles) * np.float32(np.sqrt(2 / WAVES))
+        # In place, since getting the memory takes longer than the sums.
+        waves = colours.reshape(len(colours), -1).T @ directions
+        waves += phases
+        np.cos(waves, out=waves)
+        waves[:, :-1] *= np.float32(np.sqrt(2 / WAVES))
+        self.samples: np.ndarray = waves
 
     def lesson(self, logits: np.ndarray) -> Lesson:
         """The object's surroundings count most: there the outline is decided."""
+        samples = self.samples.reshape(*self._shape, -1)
         visible = logits[: self._shape[0], : self._shape[1]]
-        mask = visible > 0
-        nearness = np.ones(self._shape, np.float32)
-        if mask.any():
-            distances = ndimage.distance_transform_edt(~mask)
-            nearness = np.exp(-distances / np.sqrt(mask.sum())).astype(np.float32)
-        taught = np.s_[::TAUGHT_EVERY, ::TAUGHT_EVERY]
+        around = _around(visible > 0)
+        taught = visible[around]
+        nearness = _nearness(taught > 0)
         return Lesson(
-            self.samples.reshape(*self._shape, -1)[taught].reshape(-1, WAVES),
-            expit(visible[taught]).ravel(),
-            nearness[taught].ravel(),
+            samples[around].reshape(-1, samples.shape[-1]),
+            expit(taught).ravel(),
+            nearness.ravel(),
         )
 
     def spread(self, values: np.ndarray) -> np.ndarray:
@@ -164,13 +169,54 @@ def picture_of(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
     return picture
 
 
+def _around(mask: np.ndarray) -> tuple[slice, ...]:
+    """Every second row and column of a mask and its surroundings."""
+    margin = int(TAUGHT_WITHIN * np.sqrt(np.count_nonzero(mask)))
+    extents = ndimage.find_objects(mask.astype(np.uint8)) or [
+        tuple(map(slice, mask.shape))
+    ]
+    return tuple(
+        slice(max((extent.start or 0) - margin, 0), extent.stop + margin, TAUGHT_EVERY)
+        for extent in extents[0]
+    )
+
+
+def _nearness(mask: np.ndarray) -> np.ndarray:
+    """0..1 for each pixel: 1 on the mask, a third at a distance of its side."""
+    if not mask.any():
+        return np.ones(mask.shape, np.float32)
+    distances = ndimage.distance_transform_edt(~mask)
+    nearness: np.ndarray = np.exp(-distances / np.sqrt(np.count_nonzero(mask)))
+    return nearness.astype(np.float32)
+
+
+def _blurred(picture: np.ndarray, deviation: float) -> np.ndarray:
+    """Gaussian of a (C, rows, columns) picture, as products of matrices."""
+    rows, columns = (_blur(side, deviation) for side in picture.shape[1:])
+    blurred: np.ndarray = rows @ picture @ columns.T
+    return blurred
+
+
+@cache
+def _blur(side: int, deviation: float) -> np.ndarray:
+    matrix: np.ndarray = ndimage.gaussian_filter1d(np.eye(side), deviation, axis=0)
+    return matrix.astype(np.float32)
+
+
 @cache
 def _waves(channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(channels, WAVES) directions and (WAVES,) phases, always the same."""
+    """(channels, WAVES + 1) directions and phases, always the same.
+
+    The last one does not depend on the colour: it is the constant.
+    """
     generator = np.random.default_rng(0)
-    directions = generator.normal(scale=1 / COLOUR_WIDTH, size=(channels, WAVES))
-    phases = generator.uniform(0, 2 * np.pi, WAVES)
-    return directions.astype(np.float32), phases.astype(np.float32)
+    directions = np.zeros((channels, WAVES + 1), np.float32)
+    directions[:, :-1] = generator.normal(
+        scale=1 / COLOUR_WIDTH, size=(channels, WAVES)
+    )
+    phases = np.zeros(WAVES + 1, np.float32)
+    phases[:-1] = generator.uniform(0, 2 * np.pi, WAVES)
+    return directions, phases
 
 
 @cache

@@ -161,8 +161,8 @@ class Seer(Repeater):
         cells = is_object[2::4, 2::4]
         return Embedding(np.stack([cells, ~cells]).astype(np.float16), (ROWS, COLUMNS))
 
-    def rgb(self, frame):
-        return np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    def look(self, frame):
+        return self.get(frame), np.zeros((ROWS, COLUMNS, 3), np.uint8)
 
     def decode(self, embedding, prompts, previous_logits):
         answer = super().decode(embedding, prompts, previous_logits)

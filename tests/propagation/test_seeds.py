@@ -7,8 +7,8 @@ from theatre import SIDE, movie_of
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.prompts.painted import LOGIT_SCALE
-from napari_sam_decoder.propagation import Scene, Settings, Verdict
-from napari_sam_decoder.propagation.seeds import painted_logits, plant_seeds
+from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.propagation.seeds import plant_seeds
 
 
 def still(frame):
@@ -86,20 +86,3 @@ def test_nothing_starts_from_an_absence(stage, truth):
     assert seed.memory is None
     known = Memory.of(scene.view(0), np.full((SIDE, SIDE), 8.0))
     assert seed.track(known, scene.grid) is None
-
-
-def test_a_mask_finer_than_the_grid_is_not_lost():
-    class Coarse:
-        image_size, mask_size = 64, 16
-
-    scene = Scene.of(None, Coarse(), (64, 64), Settings())
-    mask = np.zeros((64, 64), bool)
-    mask[33, 21] = True
-    logits = painted_logits(scene, Prompt(1, 0, mask=mask))
-    np.testing.assert_array_equal(np.argwhere(logits > 0), [[8, 5]])
-
-
-def test_a_prompt_without_a_mask_is_not_painted(stage, truth):
-    _, scene = stage(truth)
-    with pytest.raises(ValueError, match="no mask"):
-        painted_logits(scene, Prompt(1, 0, [(1, 1)]))

@@ -46,7 +46,10 @@ class Theatre:
             features[1 + looks.get(thing, thing)] += cells == thing
         return Embedding(features, (SIDE, SIDE))
 
-    def rgb(self, frame):
+    def look(self, frame):
+        return self.get(frame), self.picture(frame)
+
+    def picture(self, frame):
         """Things in their colours, with a texture that moves along with each."""
         picture = np.zeros((SIDE, SIDE, 3), np.uint8)
         for thing in range(1 + KINDS):

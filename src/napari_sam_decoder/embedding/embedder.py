@@ -101,11 +101,24 @@ class Embedder:
         FormatError
             If the store cannot be written.
         """
-        return self._fetch(frame)[0]
+        return self._fetch(frame, self._movie.raw(frame))[0]
 
-    def rgb(self, frame: int) -> np.ndarray:
-        """Return the (Y, X, 3) uint8 pixels of a frame, as the network sees them."""
-        return self._movie.rgb(frame)
+    def look(self, frame: int) -> tuple[Embedding, np.ndarray]:
+        """Return the embedding and the pixels of a frame, which is read once.
+
+        Returns
+        -------
+        embedding : Embedding
+        rgb : (Y, X, 3) array of uint8
+            As the network sees it.
+
+        Raises
+        ------
+        MovieError, DecodingError, FormatError
+            As `get` does.
+        """
+        pixels = self._movie.raw(frame)
+        return self._fetch(frame, pixels)[0], self._movie.as_rgb(pixels)
 
     def fill(self, frames: Iterable[int]) -> Iterator[EmbeddedFrame]:
         """Embed the frames that the store lacks.
@@ -131,7 +144,7 @@ class Embedder:
         """
         for frame in frames:
             started = time.perf_counter()
-            _, was_cached = self._fetch(frame)
+            _, was_cached = self._fetch(frame, self._movie.raw(frame))
             yield EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
 
     def is_embedded(self, frame: int) -> bool:
@@ -158,26 +171,28 @@ class Embedder:
         """Close the store."""
         self._store.close()
 
-    def _fetch(self, frame: int) -> tuple[Embedding, bool]:
-        digest = array_digest(self._movie.raw(frame))
+    def _fetch(self, frame: int, pixels: np.ndarray) -> tuple[Embedding, bool]:
+        digest = array_digest(pixels)
         features = self._store.read(frame, digest)
         was_cached = features is not None
         if features is None:
-            features, was_cached = self._compute_once(frame, digest)
+            features, was_cached = self._compute_once(frame, pixels, digest)
         return Embedding(features, self._movie.frame_shape), was_cached
 
-    def _compute_once(self, frame: int, digest: bytes) -> tuple[np.ndarray, bool]:
+    def _compute_once(
+        self, frame: int, pixels: np.ndarray, digest: bytes
+    ) -> tuple[np.ndarray, bool]:
         """Encode, unless another thread just did: two at once only take longer."""
         with self._encoding:
             features = self._store.read(frame, digest)
             if features is not None:
                 return features, True
-            features = self._compute(frame)
+            features = self._compute(frame, pixels)
             self._store.write(frame, digest, features)
             return features, False
 
-    def _compute(self, frame: int) -> np.ndarray:
-        features = as_stored(self._sam.encode(self._movie.rgb(frame)).features)
+    def _compute(self, frame: int, pixels: np.ndarray) -> np.ndarray:
+        features = as_stored(self._sam.encode(self._movie.as_rgb(pixels)).features)
         if not np.isfinite(features).all():
             raise DecodingError(
                 f"the embedding of frame {frame} has values that are not finite; "

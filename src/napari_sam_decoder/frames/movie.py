@@ -128,7 +128,11 @@ class Movie:
 
     def rgb(self, frame: int) -> np.ndarray:
         """Return one frame as the network sees it: (Y, X, 3) uint8."""
-        stretched = self.contrast.apply(_colour_channels(self.raw(frame)))
+        return self.as_rgb(self.raw(frame))
+
+    def as_rgb(self, pixels: np.ndarray) -> np.ndarray:
+        """Turn what `raw` gives into what the network sees: (Y, X, 3) uint8."""
+        stretched = self.contrast.apply(_colour_channels(pixels))
         if stretched.ndim == 2:
             stretched = stretched[..., np.newaxis]
         return np.ascontiguousarray(

@@ -89,10 +89,13 @@ def mask_logits(
     (mask_size, mask_size) array of float32
         ``LOGIT_SCALE * (2 p - 1)``, where p in 0..1 is the share of a low-res pixel
         that the mask covers: 8 inside, 0 where the edge halves a pixel, -8 beside the
-        object and in the padding.
+        object and in the padding. A mask that covers no low-res pixel by half, and yet
+        is not empty, has the one that it covers most.
     """
     covered = geometry.coverage(mask, mask_size)
     logits: np.ndarray = LOGIT_SCALE * (2 * covered - 1)
+    if mask.any() and not (logits > 0).any():
+        logits[np.unravel_index(int(logits.argmax()), logits.shape)] = LOGIT_SCALE
     return logits
 
 

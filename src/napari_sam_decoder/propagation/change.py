@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder.motion import warp_logits
+from napari_sam_decoder.propagation.grid import inner_depths
 
 __all__ = ["Change", "Patch"]
 
@@ -59,7 +60,7 @@ class Patch:
         different = (candidate > 0) != (existing > 0)
         if not different[spot]:
             return None
-        depth = ndimage.distance_transform_edt(np.pad(different, 1))[1:-1, 1:-1]
+        depth = inner_depths(different)
         rows, columns = np.ogrid[: different.shape[0], : different.shape[1]]
         distances = np.hypot(rows - spot[0], columns - spot[1])
         changed = _part_at(different & (distances <= EXTENT * depth[spot]), spot)

@@ -13,7 +13,7 @@ from napari_sam_decoder.model.values import ModelPrompt
 if TYPE_CHECKING:
     from napari_sam_decoder.frames import FrameGeometry
 
-__all__ = ["BACKGROUND_LOGIT", "Grid", "prompt_from_mask", "together"]
+__all__ = ["BACKGROUND_LOGIT", "Grid", "inner_depths", "prompt_from_mask", "together"]
 
 BACKGROUND_LOGIT = -16.0
 """Sure enough to be background, and exact in float16."""
@@ -79,9 +79,8 @@ def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
     mask = grid.cut(expected) > 0
     if int(mask.sum()) < SMALLEST_MASK:
         return None
-    # The zero rim keeps the point away from the border of the picture.
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
-    row, column = np.subtract(np.unravel_index(int(depth.argmax()), depth.shape), 1)
+    depths = inner_depths(mask)
+    row, column = np.unravel_index(int(depths.argmax()), depths.shape)
     rows, columns = np.nonzero(mask)
     centre = (grid.stride - 1) / 2
     first = np.array([columns.min(), rows.min()]) * grid.stride
@@ -93,6 +92,27 @@ def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
         labels=np.array([1]),
         box=np.concatenate([first, last]).astype(np.float32),
     )
+
+
+def inner_depths(mask: np.ndarray) -> np.ndarray:
+    """Distance of each pixel of a mask to what is outside; so is beyond the border.
+
+    Parameters
+    ----------
+    mask : (rows, columns) array of bool
+        Any.
+
+    Returns
+    -------
+    (rows, columns) array of float32
+        In pixels, 1 along the rim of the mask; 0 outside of it.
+    """
+    depths = np.zeros(mask.shape, np.float32)
+    for extent in ndimage.find_objects(mask.astype(np.uint8)):
+        # Only where the mask is: that takes a fraction of the time.
+        padded = np.pad(mask[extent], 1)
+        depths[extent] = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
+    return depths
 
 
 def together(

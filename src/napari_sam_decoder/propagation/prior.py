@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_decoder.propagation.grid import inner_depths
+
 if TYPE_CHECKING:
     from napari_sam_decoder.memory import Memory
     from napari_sam_decoder.views import View
@@ -143,9 +145,8 @@ def _signed_distances(mask: np.ndarray) -> np.ndarray:
     """Distance from the outline, half a pixel on either side of it."""
     if not mask.any():
         return np.full(mask.shape, -np.inf, np.float32)
-    inside = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     outside = ndimage.distance_transform_edt(~mask)
-    signed: np.ndarray = np.where(mask, inside - 0.5, 0.5 - outside)
+    signed: np.ndarray = np.where(mask, inner_depths(mask) - 0.5, 0.5 - outside)
     return signed.astype(np.float32)
 
 

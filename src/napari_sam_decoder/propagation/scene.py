@@ -28,11 +28,11 @@ VIEWS_KEPT = 2
 class FrameSource(Protocol):
     """Where frames and their embeddings come from; `Embedder` is one."""
 
-    def rgb(self, frame: int) -> np.ndarray:
-        """Return the (Y, X, 3) uint8 pixels of a frame."""
-
     def get(self, frame: int) -> Embedding:
         """Return the embedding, computing it where it is lacking."""
+
+    def look(self, frame: int) -> tuple[Embedding, np.ndarray]:
+        """Return the embedding and the (Y, X, 3) uint8 pixels of a frame."""
 
 
 class Decoder(Protocol):
@@ -143,8 +143,9 @@ class Scene:
 
         @lru_cache(maxsize=VIEWS_KEPT)
         def view(frame: int) -> View:
-            picture = picture_of(source.rgb(frame), grid.content)
-            return View(source.get(frame), picture, decoder.mask_size)
+            embedding, rgb = source.look(frame)
+            picture = picture_of(rgb, grid.content)
+            return View(embedding, picture, decoder.mask_size)
 
         @lru_cache(maxsize=1)
         def flow(frame: int, before: int) -> Flow:

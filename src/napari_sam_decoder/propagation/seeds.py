@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.ask import choose_for_prompt
@@ -19,8 +17,10 @@ from napari_sam_decoder.propagation.track import Track
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
-    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.prompts import PaintedMask, Prompt
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.selection import Choice
@@ -91,7 +91,7 @@ def answer_prompt(
     """
     clicks, painted = prompt.to_model(scene.geometry), None
     if prompt.mask is not None:
-        painted = painted_logits(scene, prompt)
+        painted = painted_logits(scene, prompt.mask)
         clicks = _inside(painted, clicks, scene.grid)
     candidates = scene.decoder.decode(embedding, [clicks], [painted])
     logits, ratings = candidates.low_res_logits[0], candidates.iou_predictions[0]
@@ -106,23 +106,17 @@ def _inside(painted: np.ndarray, clicks: ModelPrompt, grid: Grid) -> ModelPrompt
     return together(clicks, inner, inner.box)
 
 
-def painted_logits(scene: Scene, prompt: Prompt) -> np.ndarray:
-    """Bring a painted mask to the decoder's grid; never empty if the mask is not."""
-    if prompt.mask is None:
-        raise ValueError("the prompt has no mask")
-    mask = prompt.mask.to_array()
-    logits = mask_logits(mask, scene.geometry, scene.decoder.mask_size)
-    if mask.any() and not (logits > 0).any():
-        logits[np.unravel_index(int(logits.argmax()), logits.shape)] = -logits.min()
-    return logits
+def painted_logits(scene: Scene, mask: PaintedMask) -> np.ndarray:
+    """Bring a painted mask to the decoder's grid, as (h, w) logits."""
+    return mask_logits(mask.to_array(), scene.geometry, scene.decoder.mask_size)
 
 
 def plant(scene: Scene, view: View, prompt: Prompt) -> Seed:
     """Decode one prompt on its frame, or take it as it is painted."""
     if prompt.is_absence:
         return Seed(absent(prompt.object_id))
-    if prompt.is_settled:
-        return _painted(scene, view, prompt)
+    if prompt.mask is not None and prompt.is_settled:
+        return _painted(scene, view, prompt.object_id, prompt.mask)
     _, _, choice = answer_prompt(scene, view.embedding, prompt)
     # A mask that the user has picked needs no further proof.
     trust = choice.confidence if prompt.hypothesis is None else 1.0
@@ -133,8 +127,8 @@ def plant(scene: Scene, view: View, prompt: Prompt) -> Seed:
     return Seed(Outcome.of(result, choice.logits), choice.logits, memory, trust)
 
 
-def _painted(scene: Scene, view: View, prompt: Prompt) -> Seed:
-    logits = painted_logits(scene, prompt)
-    result = ObjectResult.certain(prompt.object_id)
-    outcome = Outcome.of(result, logits, painted=prompt.mask)
+def _painted(scene: Scene, view: View, object_id: int, mask: PaintedMask) -> Seed:
+    logits = painted_logits(scene, mask)
+    result = ObjectResult.certain(object_id)
+    outcome = Outcome.of(result, logits, painted=mask)
     return Seed(outcome, logits, Memory.of(view, logits))
