@@ -89,7 +89,8 @@ def _report(options: argparse.Namespace) -> None:
         for part in options.without:
             with without(part):
                 for row in tracking.measure(read(folder), sam, options):
-                    rows.append({**row, "method": f"no {part}"})
+                    name = f"no {part}" if PARTS[part] else "full"
+                    rows.append({**row, "method": name})
                     print(table.line(rows[-1]), flush=True)
     for row in means(rows).values():
         print(table.line(row))
