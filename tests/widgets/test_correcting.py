@@ -128,7 +128,7 @@ def test_a_click_mends_its_frame_and_those_beside_it_only(bench):
     bench.wait()
     assert changed_frames(bench, before) == [4, 5, 6]
     np.testing.assert_array_equal(bench.labels.data[4:7], truth[4:7])
-    assert bench.conductor.outcome.startswith("Mended: 7 frames computed anew")
+    assert bench.conductor.outcome.startswith("Mended: 3 frames computed anew")
     assert describe(bench) == bench.conductor.outcome
 
 
@@ -219,6 +219,7 @@ def test_a_painted_frame_that_is_clicked_stays_too(bench):
 
 
 def test_the_preview_gives_way_once_the_labels_show_the_click(bench, gate, qtbot):
+    lose(bench, 5, 6)
     click(bench, 5)
     qtbot.waitUntil(lambda: bench.conductor.is_mending)
     preview = bench.viewer.layers["SAM preview"]
