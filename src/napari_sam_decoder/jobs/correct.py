@@ -167,7 +167,7 @@ def correct_file(job: CorrectJob, model: Sam, progress: Progress) -> CorrectRepo
     session, frames = job.movie.open(model, origin.settings)
     with session:
         labels = _revisable_labels(job, session)
-        _require_within(job.places, frames)
+        _require_within(job.places, frames, len(session.movie))
         _recall(origin.prompts, session)
         painted = _painted(job, labels, origin.prompts.object_ids)
         # Points after masks: they refine what is painted on the same frame.
@@ -193,14 +193,20 @@ def _revisable_labels(job: CorrectJob, session: Session) -> RevisedLabels:
     return RevisedLabels(labels, dtype)
 
 
-def _require_within(places: Iterable[Place], frames: range) -> None:
+def _require_within(places: Iterable[Place], frames: range, in_movie: int) -> None:
     for object_id, frame in places:
-        if frame not in frames:
+        if frame in frames:
+            continue
+        said = f"object {object_id} is corrected on frame {frame}, "
+        if frame >= in_movie:
             raise OptionError(
-                f"object {object_id} is corrected on frame {frame}, outside the frames "
-                f"that may change, {frames.start}:{frames.stop}; widen --frames, or "
-                "correct it on another frame"
+                f"{said}but the movie has frames 0 to {in_movie - 1}; correct it on "
+                "one of them"
             )
+        raise OptionError(
+            f"{said}outside the frames that may change, {frames.start}:{frames.stop}; "
+            "widen --frames, or correct it on another frame"
+        )
 
 
 def _recall(prompts: PromptSet, session: Session) -> None:
