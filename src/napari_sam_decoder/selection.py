@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGEST_SHARE",
+    "MASKS",
     "Choice",
     "Expectation",
     "choose_by_quality",

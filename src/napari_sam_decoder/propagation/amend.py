@@ -21,9 +21,11 @@ from napari_sam_decoder.propagation.prior import Place, recall_anywhere
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.seeds import Seed, plant
 from napari_sam_decoder.propagation.track import LARGEST_GROWTH
-from napari_sam_decoder.selection import Expectation, choose_like
+from napari_sam_decoder.selection import MASKS, Expectation, choose_like
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.views import View
@@ -85,15 +87,16 @@ def amend(
         is.
     """
     view = scene.view(prompt.frame)
-    starts_anew = existing is None and known is None
-    if starts_anew or prompt.mask is not None or prompt.hypothesis is not None:
+    if prompt.mask is not None or prompt.hypothesis is not None:
         return plant(scene, view, prompt)
     case = _Case(scene, view, known, prompt.to_model(scene.geometry))
-    if existing is None or case.is_elsewhere(existing):
-        return case.found(prompt.object_id, existing)
-    logits = case.patched(existing)
-    result = ObjectResult.certain(prompt.object_id)
-    return Seed(Outcome.of(result, logits), logits, Memory.of(view, logits))
+    if existing is not None and not case.is_elsewhere(existing):
+        logits = case.patched(existing)
+        result = ObjectResult.certain(prompt.object_id)
+        return Seed(Outcome.of(result, logits), logits, Memory.of(view, logits))
+    if known is not None:
+        return case.found(prompt.object_id, known)
+    return plant(scene, view, prompt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +118,11 @@ class _Case:
         rows, columns = self._spots[self.clicks.labels > 0].T
         return bool((distances[rows, columns] > far).any())
 
-    def found(self, object_id: int, existing: np.ndarray | None) -> Seed:
+    def found(self, object_id: int, known: Known) -> Seed:
         """Decode the object anew."""
-        expectation = self._expected(existing)
-        offers, ratings = self._offers(existing, expectation)
+        expectation = self._expected_anywhere(known)
+        prior = self.scene.grid.pad(expectation.prior)
+        offers, ratings = self._decoded(self._wordings(None, prior))
         choice = choose_like(offers, ratings, expectation, self._obeying(offers))
         if not choice.score:
             # Nothing of about its size: all that is sure is the click itself.
@@ -141,8 +145,8 @@ class _Case:
         return logits
 
     def _patched_at(self, existing: np.ndarray, index: int) -> np.ndarray:
-        expectation = self._expected(existing)
-        offers, ratings = self._offers(existing, expectation, wrong=index)
+        expectation = self._expected_near(self.scene.grid.cut(existing))
+        offers, ratings = self._offers(existing, expectation, index)
         spot = int(self._spots[index, 0]), int(self._spots[index, 1])
         patches = [Patch.of(offer, existing, spot) for offer in offers]
         masks = np.stack([patch.logits if patch else existing for patch in patches])
@@ -152,22 +156,18 @@ class _Case:
             return self._stamped(existing)
         return choose_like(masks, ratings, expectation, merits).logits
 
-    def _expected(self, existing: np.ndarray | None) -> Expectation:
-        if existing is not None:
-            return self._expected_near(self.scene.grid.cut(existing))
-        nothing = np.zeros(self.scene.grid.content, np.float32)
-        if self.known is None:
-            return Expectation(nothing, self._stamped(nothing))
-        size = self.known.size
-        expected = recall_anywhere(self.known.memory, self.view)
+    def _expected_anywhere(self, known: Known) -> Expectation:
+        """Expect the object where it is recognised, near the clicks."""
+        nothing, size = np.zeros(self.scene.grid.content, np.float32), known.size
+        expected = recall_anywhere(known.memory, self.view)
         if self.clicks.labels.any():
             reach = np.full(nothing.shape, max(np.sqrt(size) / 2, 1))
             expected = expected + Place.of(self._disk(size), reach, size).logits
-        return Expectation(
-            nothing, self._stamped(expected), size, LARGEST_GROWTH * size
-        )
+        prior = self._stamped(expected)
+        return Expectation(nothing, prior, size, LARGEST_GROWTH * size)
 
     def _expected_near(self, was: np.ndarray) -> Expectation:
+        """Expect the object about where it was."""
         size = float(np.count_nonzero(was > 0))
         reach = np.full(was.shape, max(WRONG_BY * np.sqrt(size), 1))
         place = Place.of(was, reach, size)
@@ -178,9 +178,8 @@ class _Case:
 
     def _disk(self, size: float) -> np.ndarray:
         """(rows, columns) logits of disks of so many pixels around positive clicks."""
-        rows, columns = np.ogrid[
-            : self.scene.grid.content[0], : self.scene.grid.content[1]
-        ]
+        height, width = self.scene.grid.content
+        rows, columns = np.ogrid[:height, :width]
         distances = [
             np.hypot(rows - row, columns - column)
             for row, column in self._spots[self.clicks.labels > 0]
@@ -198,27 +197,28 @@ class _Case:
         return agreed
 
     def _offers(
-        self,
-        existing: np.ndarray | None,
-        expectation: Expectation,
-        wrong: int | None = None,
+        self, existing: np.ndarray, expectation: Expectation, index: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Masks that may be meant, and their ratings: whole ones, and mended ones."""
-        wordings = self._wordings(existing, self.scene.grid.pad(expectation.prior))
-        if wrong is not None:
-            wordings.append((_alone(self.clicks, wrong), None))
-        candidates = self.scene.decoder.decode(
-            self.view.embedding,
-            [wording for wording, _ in wordings],
-            [mask for _, mask in wordings],
+        """Masks that may be meant by a click, and their ratings."""
+        prior = self.scene.grid.pad(expectation.prior)
+        alone = _alone(self.clicks, index)
+        offers, ratings = self._decoded(
+            [*self._wordings(existing, prior), (alone, None)]
         )
-        logits, ratings = candidates.low_res_logits, candidates.iou_predictions
-        if existing is not None and wrong is not None:
-            is_missing = bool(self.clicks.labels[wrong])
-            patched = _patched(existing, logits[-1], is_missing=is_missing)
-            logits = np.concatenate([logits[:-1], patched[None]])
-        flat = logits.reshape(-1, *logits.shape[2:])
-        return flat, np.maximum(ratings.ravel(), SMALLEST_RATING)
+        is_missing = bool(self.clicks.labels[index])
+        parts = offers[-MASKS:]
+        offers[-MASKS:] = _patched(existing, parts, is_missing=is_missing)
+        return offers, ratings
+
+    def _decoded(
+        self, wordings: Sequence[tuple[ModelPrompt, np.ndarray | None]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(N, h, w) logits and (N,) ratings of all answers to all wordings."""
+        prompts, masks = zip(*wordings, strict=True)
+        candidates = self.scene.decoder.decode(self.view.embedding, prompts, masks)
+        logits = candidates.low_res_logits
+        ratings = np.maximum(candidates.iou_predictions.ravel(), SMALLEST_RATING)
+        return logits.reshape(-1, *logits.shape[2:]).copy(), ratings
 
     def _wordings(
         self, existing: np.ndarray | None, prior: np.ndarray
