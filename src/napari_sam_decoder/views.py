@@ -81,10 +81,16 @@ class CellView:
         cells = features.reshape(len(features), -1).T
         cells = cells - cells.mean(axis=0)
         norms = np.linalg.norm(cells, axis=1, keepdims=True)
-        self.directions: np.ndarray = cells / np.maximum(norms, SMALLEST_NORM)
-        self.samples: np.ndarray = with_constant(self.directions)
+        self.samples: np.ndarray = with_constant(
+            cells / np.maximum(norms, SMALLEST_NORM)
+        )
         self._grid = rows, columns
         self._content = content
+
+    @property
+    def directions(self) -> np.ndarray:
+        """(N, C): what the network sees in each cell, as vectors of length 1."""
+        return self.samples[:, :-1]
 
     def shares(self, logits: np.ndarray) -> np.ndarray:
         """How much of each cell an object covers: (N,) in 0..1 of (h, w) logits."""

@@ -134,10 +134,22 @@ def test_saying_that_the_object_is_absent_empties_the_way_to_the_next_fixed_fram
     truth = movie_of(falling, frames=12)
     _, scene = stage(truth)
     labels = truth.copy()
+    labels[3] = 0
     nothing = Prompt(1, 6, mask=np.zeros_like(truth[6], bool))
     mended(scene, labels, [fixed(truth, 0), nothing, fixed(truth, 9)], (1, 6))
-    assert not labels[6].any()
-    np.testing.assert_array_equal(labels[9], truth[9])
+    assert not labels[3:9].any()
+    # Where it was not found any more, another stretch begins.
+    np.testing.assert_array_equal(labels[[2, 9]], truth[[2, 9]])
+
+
+def test_taking_an_object_away_needs_no_embeddings(stage, monkeypatch):
+    truth = movie_of(falling, frames=12)
+    theatre, scene = stage(truth)
+    looks, look = [], theatre.look
+    monkeypatch.setattr(theatre, "look", lambda t: looks.append(t) or look(t))
+    nothing = Prompt(1, 6, mask=np.zeros_like(truth[6], bool))
+    mended(scene, truth.copy(), [fixed(truth, 0), nothing], (1, 6))
+    assert set(looks) <= {0, 6}
 
 
 @pytest.mark.parametrize("foreign", [2, 7])

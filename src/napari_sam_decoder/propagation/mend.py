@@ -183,6 +183,9 @@ class _Mending:
 
     def _carry(self, leg: Leg, correction: _Correction) -> Iterator[FrameResult]:
         track, change = correction.start(self._scene.grid), correction.change
+        if track is None:
+            yield from self._empty(leg)
+            return
         settled = 0
         for frame in leg.frames:
             before = frame - leg.frames.step
@@ -191,21 +194,30 @@ class _Mending:
             if earlier is not None and correction.fills_gap:
                 return
             moved = change.moved(self._scene.flow(frame, before).displacement)
-            outcome = absent(self._object_id)
-            if track is not None:
-                journey = self._journey(track, frame, before, moved, earlier)
-                others = self._others(labels)
-                steps = follow_tracks(self._scene, frame, journey, others)
-                step = steps[self._object_id]
-                outcome, track = step.outcome, step.track
-            difference = _difference(outcome, earlier, moved)
+            journey = self._journey(track, frame, before, moved, earlier)
+            others = self._others(labels)
+            step = follow_tracks(self._scene, frame, journey, others)[self._object_id]
+            track = step.track
+            difference = _difference(step.outcome, earlier, moved)
             if difference is None:
                 return
-            settled = settled + 1 if _is_little(difference, outcome, earlier) else 0
+            settled = (
+                settled + 1 if _is_little(difference, step.outcome, earlier) else 0
+            )
             change = difference if difference.pixels.any() else moved
-            yield self._result(frame, labels, outcome, difference)
+            yield self._result(frame, labels, step.outcome, difference)
             if settled == SETTLED_AFTER:
                 return
+
+    def _empty(self, leg: Leg) -> Iterator[FrameResult]:
+        """Take the object away as far as it was found without a gap."""
+        nothing = absent(self._object_id)
+        anywhere = Change.anywhere((self._scene.decoder.mask_size,) * 2)
+        for frame in leg.frames:
+            labels = self._draft.labels(frame)
+            if not (labels == self._object_id).any():
+                return
+            yield self._result(frame, labels, nothing, anywhere)
 
     def _journey(
         self,
