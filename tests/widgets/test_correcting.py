@@ -400,6 +400,7 @@ def test_an_error_is_told_once_and_the_dock_goes_on(bench, monkeypatch):
     def fail(*_):
         raise DecodingError("out of memory; choose the device 'cpu'")
 
+    lose(bench, 5)
     before = bench.labels.data.copy()
     with monkeypatch.context() as context:
         context.setattr(Session, "correct", fail)

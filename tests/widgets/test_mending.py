@@ -155,6 +155,16 @@ def test_it_says_what_it_does(target):
     assert several.activity == "Mending objects 1, 2 around frames 2, 3…"
 
 
+def test_it_says_when_there_was_nothing_to_mend(target, plane):
+    mending_of(target, CLICK).take(mended(2, plane))
+    again = mending_of(target, CLICK)
+    again.take(mended(2, plane))
+    assert again.summary(was_stopped=False) == (
+        "The labels agree with your points already; nothing has changed."
+    )
+    assert "Stopped" in again.summary(was_stopped=True)
+
+
 def test_it_says_what_came_of_it(target, plane):
     mending = mending_of(target, CLICK)
     for frame, verdict in ((2, Verdict.PROMPTED), (3, Verdict.DOUBTFUL)):

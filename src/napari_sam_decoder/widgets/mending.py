@@ -37,9 +37,12 @@ class Mending(Run):
         What is corrected.
     draft : LabelsDraft
         What the corrections are computed from.
+    has_changed : bool
+        Whether any label is another one by now.
     """
 
     corrections: tuple[Correction, ...] = ()
+    has_changed: bool = False
 
     def __post_init__(self) -> None:
         self.draft = LabelsDraft(self.view, self.target.layer)
@@ -96,7 +99,11 @@ class Mending(Run):
         """
         own_ids = self.target.ledger.object_ids
         labels = np.where(np.isin(result.labels, own_ids), result.labels, 0)
+        place = self.view.index(result.frame)
+        before = np.array(self.target.layer.data[place])
         self._write(result.with_labels(labels.astype(result.labels.dtype)), own_ids)
+        if not np.array_equal(before, self.target.layer.data[place]):
+            self.has_changed = True
         self.target.ledger.amend(self.settled_by(result))
         self.draft.settle(result)
 
@@ -110,6 +117,8 @@ class Mending(Run):
 
     def summary(self, *, was_stopped: bool) -> str:
         """Say in one line what came of it."""
+        if not (was_stopped or self.has_changed or self.kept):
+            return "The labels agree with your points already; nothing has changed."
         start = "Stopped; mended so far:" if was_stopped else "Mended:"
         count = counted(len(self._verdicts_by_frame), "frame")
         parts = [f"{start} {count} computed anew", *self._doubts()]
