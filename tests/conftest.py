@@ -41,4 +41,4 @@ def tiny_sam(make_tiny_sam: Callable[[int], Sam]) -> Sam:
 @pytest.fixture(scope="session")
 def mobile_sam() -> Sam:
     """The bundled real weights; one frame takes a second or two."""
-    return load_sam("mobile_sam", device="cpu")
+    return load_sam("mobile_sam", device="cpu", precision="float32")

@@ -266,3 +266,16 @@ def test_damage_is_reported(run, movie, tmp_path):
 
 def test_a_cache_that_is_none_is_refused(run, tmp_path):
     assert str(tmp_path) in complaint_of(run("cache", "info", tmp_path))
+
+
+def test_precision_reaches_the_network(run, movie, tiny_sam, monkeypatch):
+    asked = {}
+
+    def load(_, **options):
+        asked.update(options)
+        return tiny_sam
+
+    monkeypatch.setattr("napari_sam_decoder.model.registry.load_sam", load)
+    code, _, _ = run("embed", movie, "--precision", "bfloat16", "--quiet")
+    assert code == 0
+    assert asked == {"device": "auto", "precision": "bfloat16"}

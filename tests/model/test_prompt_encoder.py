@@ -41,9 +41,12 @@ def test_grid_positions_are_those_of_points_at_cell_centres(
     centre = torch.tensor([[[16 * column + 7.5, 16 * row + 7.5]]])
     token = encoder.embed_tokens(centre, torch.tensor([[1]]))[0, 0]
     position = token - encoder.point_embeddings[1].weight[0]
-    torch.testing.assert_close(encoder.grid_positions()[:, row, column], position)
+    torch.testing.assert_close(encoder.grid_positions()[4 * row + column], position)
 
 
 def test_masks_shrink_to_the_grid(encoder: PromptEncoder) -> None:
-    assert encoder.embed_masks(torch.randn(3, 1, 16, 16)).shape == (3, 32, 4, 4)
-    assert encoder.embed_no_mask().shape == (1, 32, 1, 1)
+    masks = torch.randn(3, 1, 16, 16)
+    expected = encoder.mask_downscaling(masks).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(encoder.embed_masks(masks), expected)
+    assert expected.shape == (3, 16, 32)
+    assert encoder.embed_no_mask().shape == (1, 32)

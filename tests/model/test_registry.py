@@ -21,6 +21,7 @@ from napari_sam_decoder.errors import (
 from napari_sam_decoder.model import catalogue, registry
 from napari_sam_decoder.model.architectures import build_sam
 from napari_sam_decoder.model.hashing import hash_file
+from napari_sam_decoder.model.precision import tune
 from napari_sam_decoder.model.registry import MODELS, ModelRow, download, load_sam
 from napari_sam_decoder.model.sam import Sam
 
@@ -80,7 +81,7 @@ def test_identity_names_architecture_file_and_type(mobile_sam: Sam) -> None:
 
 def test_path_loads_the_same_as_the_name(mobile_sam: Sam) -> None:
     for path in (BUNDLED, str(BUNDLED)):
-        sam = load_sam(path, device="cpu")
+        sam = load_sam(path, device="cpu", precision="float32")
         assert_same_weights(sam, mobile_sam)
         assert sam.identity == mobile_sam.identity
 
@@ -101,7 +102,8 @@ def test_published_mobile_sam_file_with_real_norms(tmp_path: Path) -> None:
     }
     path = tmp_path / "mobile_sam.pt"
     torch.save(source.state_dict() | unused, path)
-    assert_same_weights(load_sam(path, device="cpu"), source)
+    loaded = load_sam(path, device="cpu", precision="float32")
+    assert_same_weights(loaded, tune(source, torch.float32))
 
 
 def test_given_architecture_is_used_and_must_fit() -> None:
@@ -145,7 +147,7 @@ def test_named_model_in_its_place_is_loaded(
         pytest.importorskip("xxhash")
     path = add_row(toy_row(f"{algorithm}:{hash_file(BUNDLED, algorithm)}"))
     shutil.copy(BUNDLED, path)
-    assert load_sam("toy", device="cpu").identity == mobile_sam.identity
+    assert load_sam("toy", precision="float32").identity == mobile_sam.identity
 
 
 def test_named_model_wins_over_a_file_of_that_name(
@@ -153,7 +155,7 @@ def test_named_model_wins_over_a_file_of_that_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mobile_sam").write_bytes(b"something else")
-    assert load_sam("mobile_sam", device="cpu").identity == mobile_sam.identity
+    assert load_sam(precision="float32").identity == mobile_sam.identity
 
 
 @pytest.mark.parametrize("device", ["no_such_device", "cuda:99"])
@@ -178,7 +180,7 @@ def test_auto_prefers_cuda_then_mps(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     monkeypatch.setattr(Sam, "to", remember)
-    load_sam()
+    load_sam(precision="float32")
     assert asked == [expected]
 
 

@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from napari_sam_decoder.errors import DecodingError, PromptError
-from napari_sam_decoder.model.values import Embedding, MaskCandidates, ModelPrompt
+from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.values import (
+    BACKGROUND_LOGIT,
+    Embedding,
+    MaskCandidates,
+    ModelPrompt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,11 +213,49 @@ def test_want_of_memory_when_enlarging_names_a_remedy(
     tiny_sam: Sam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise torch.OutOfMemoryError("full")
+        raise MemoryError("full")
 
-    monkeypatch.setattr(F, "interpolate", fail)
+    monkeypatch.setattr(np, "full", fail)
     with pytest.raises(DecodingError, match="could not enlarge masks on cpu: full"):
         tiny_sam.upscale(np.zeros((1, 64, 64), np.float32), (60, 100))
+
+
+@pytest.mark.parametrize(
+    "shape", [(60, 100), (256, 256), (300, 40), (1, 7), (999, 700)]
+)
+def test_upscaling_is_bilinear_twice_where_the_object_is(
+    tiny_sam: Sam, shape: tuple[int, int]
+) -> None:
+    logits = np.full((2, 64, 64), -3, np.float32)
+    logits[0, 3:9, 4:6] = np.random.default_rng(0).normal(1, 3, (6, 2))
+    logits[1, 0, 0] = 2
+    rows, columns = input_shape(shape, 256)
+    square = F.interpolate(torch.from_numpy(logits)[None], (256, 256), mode="bilinear")[
+        :, :, :rows, :columns
+    ]
+    expected = F.interpolate(square, shape, mode="bilinear")[0].numpy()
+    found = tiny_sam.upscale(logits, shape)
+    near = found > BACKGROUND_LOGIT
+    assert np.array_equal(found > 0, expected > 0)
+    np.testing.assert_allclose(found[near], expected[near], atol=1e-4)
+
+
+def test_nothing_is_drawn_in_the_padding(tiny_sam: Sam, embedding: Embedding) -> None:
+    # 60 x 100 pixels lie in 154 x 256 of the square, which are 10 rows of cells.
+    logits = tiny_sam.decode(embedding, [at((30, 40))]).low_res_logits
+    assert (logits[..., 40:, :] == BACKGROUND_LOGIT).all()
+    assert (logits[..., :40, :] != BACKGROUND_LOGIT).all()
+
+
+def test_frames_that_are_no_longer_held_leave_nothing_behind(
+    make_tiny_sam: Callable[[int], Sam], frame: np.ndarray
+) -> None:
+    sam = make_tiny_sam(0)
+    seen = sam.encode(frame)
+    sam.decode(seen, [at((30, 40))])
+    assert len(sam._cells) == 1
+    del seen
+    assert len(sam._cells) == 0
 
 
 @pytest.mark.parametrize("shape", [(60, 100), (256, 256), (300, 40), (1, 7)])

@@ -1,37 +1,30 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
+from napari_sam_decoder.model import tiny_vit
 from napari_sam_decoder.model.tiny_vit import (
-    ConvNorm,
+    ConvBlock,
     TinyViT,
     TinyViTConfig,
     WindowAttention,
 )
 
-
-def randomise_statistics(norm: nn.BatchNorm2d) -> None:
-    nn.init.normal_(norm.weight)
-    nn.init.normal_(norm.bias)
-    nn.init.normal_(norm.running_mean)
-    nn.init.uniform_(norm.running_var, 0.5, 2)
+if TYPE_CHECKING:
+    import pytest
 
 
-def test_folded_norm_equals_convolution_then_norm() -> None:
+def test_bands_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    layer = ConvNorm(nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8, bias=False))
-    randomise_statistics(layer.bn)
-    layer.eval()
-    image = torch.randn(2, 8, 9, 9)
-    torch.testing.assert_close(layer(image), layer.bn(layer.c(image)))
-
-
-def test_norm_uses_and_updates_statistics_in_training() -> None:
-    layer = ConvNorm(nn.Conv2d(3, 4, 1, bias=False)).train()
-    out = layer(torch.randn(8, 3, 5, 5))
-    torch.testing.assert_close(out.mean((0, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
-    assert layer.bn.num_batches_tracked == 1
+    block = ConvBlock(8).eval()
+    grid = torch.randn(2, 11, 5, 8)
+    with torch.inference_mode():
+        whole = block(grid)
+        monkeypatch.setattr(tiny_vit, "_BAND_ROWS", 4)
+        torch.testing.assert_close(block(grid), whole)
 
 
 def test_attention_adds_the_bias_of_each_unsigned_distance() -> None:

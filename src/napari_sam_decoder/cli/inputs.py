@@ -108,7 +108,7 @@ def model(options: Namespace) -> Sam:
     """Load the network."""
     from napari_sam_decoder.model.registry import load_sam
 
-    return load_sam(options.model, device=options.device)
+    return load_sam(options.model, device=options.device, precision=options.precision)
 
 
 def progress(options: Namespace) -> Progress:

@@ -258,6 +258,11 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, mps"
     )
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        help="auto (default, the fastest that is safe), float32, bfloat16, float16",
+    )
     _add_quiet(parser)
 
 

@@ -2,18 +2,165 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
+    "ConvNorm",
+    "GridConv",
+    "LayerNorm",
     "LayerNorm2d",
     "LearnedVectors",
+    "Linear",
     "Mlp",
     "from_windows",
+    "gelu",
+    "linear",
     "make_neck",
     "to_windows",
+    "unflattened",
 ]
+
+
+def gelu(image: Tensor) -> Tensor:
+    """Apply the Gaussian error linear unit.
+
+    Parameters
+    ----------
+    image : tensor
+        Overwritten where no gradients are wanted: to get fresh memory for so many
+        numbers takes several times longer than to compute them.
+
+    Returns
+    -------
+    tensor
+        Of the same shape.
+    """
+    if torch.is_grad_enabled() or not image.is_contiguous():
+        return F.gelu(image)
+    activated: Tensor = torch.ops.aten.gelu_(image)
+    return activated
+
+
+def linear(tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Multiply by a matrix and add a bias that costs no pass over the result.
+
+    Parameters
+    ----------
+    tokens : (..., inputs) tensor
+        Of float32 or bfloat16 for the fast way.
+    weight : (outputs, inputs) tensor
+        Of the same number type.
+    bias : (outputs,) tensor
+        Of the same number type.
+
+    Returns
+    -------
+    (..., outputs) tensor
+
+    Notes
+    -----
+    Torch copies the bias into every row of the result before it multiplies, which
+    takes as long as the product itself where rows are short. oneDNN adds it while it
+    writes, but has no gradients.
+    """
+    if torch.is_grad_enabled() or not _has_onednn(tokens):
+        return F.linear(tokens, weight, bias)
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(
+        tokens, weight, bias, "none", [], ""
+    )
+    return product
+
+
+class Linear(nn.Linear):
+    """A linear layer on the last axis, see `linear`."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (..., outputs) for (..., inputs)."""
+        return linear(tokens, self.weight, self.bias)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Normalise the last axis, in whatever number type it comes."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return a tensor of the same shape and type."""
+        weight, bias = self.weight.to(tokens.dtype), self.bias.to(tokens.dtype)
+        return F.layer_norm(tokens, self.normalized_shape, weight, bias, self.eps)
+
+
+def _has_onednn(tokens: Tensor) -> bool:
+    return (
+        tokens.device.type == "cpu"
+        and tokens.dtype in (torch.float32, torch.bfloat16)
+        and _is_onednn_built_in()
+    )
+
+
+@cache
+def _is_onednn_built_in() -> bool:
+    """Whether torch was built with it, as it is for x86."""
+    return (
+        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
+
+
+class GridConv(nn.Conv2d):
+    """A convolution of (B, H, W, C) grids."""
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Return (B, H', W', out) for (B, H, W, in)."""
+        return super().forward(grid.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, followed by a BatchNorm, of (B, H, W, C) grids.
+
+    Parameters
+    ----------
+    convolution : GridConv
+        Gives its shape to the norm.
+    """
+
+    def __init__(self, convolution: GridConv) -> None:
+        super().__init__()
+        self.c = convolution
+        self.bn = nn.BatchNorm2d(convolution.out_channels)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Return (B, H', W', out) for (B, H, W, in)."""
+        normed: Tensor = self.bn(self.c(grid).permute(0, 3, 1, 2))
+        return normed.permute(0, 2, 3, 1)
+
+    def folded(self) -> GridConv | Linear:
+        """Return one layer that does the same, with the present statistics."""
+        convolution = fuse_conv_bn_eval(self.c, self.bn)
+        is_pointwise = convolution.kernel_size == convolution.stride == (1, 1)
+        return _as_linear(convolution) if is_pointwise else convolution
+
+
+def _as_linear(convolution: GridConv) -> Linear:
+    with torch.device("meta"):
+        layer = Linear(convolution.in_channels, convolution.out_channels)
+    layer.weight = nn.Parameter(convolution.weight.flatten(1))
+    layer.bias = nn.Parameter(cast("Tensor", convolution.bias))
+    return layer
+
+
+def unflattened(tensor: Tensor, axis: int, sizes: Sequence[int]) -> Tensor:
+    """Split one axis into several, as `torch.Tensor.unflatten`, which has no types."""
+    split: Tensor = tensor.unflatten(axis, sizes)  # type: ignore[no-untyped-call]
+    return split
 
 
 class LayerNorm2d(nn.Module):

@@ -6,12 +6,19 @@ Kirillov et al., "Segment Anything", ICCV 2023, appendix A.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.layers import LayerNorm2d, LearnedVectors
+from napari_sam_decoder.model.layers import (
+    LayerNorm,
+    LearnedVectors,
+    gelu,
+    linear,
+    unflattened,
+)
 
 __all__ = ["MaskDecoder"]
 
@@ -37,7 +44,7 @@ class MaskDecoder(nn.Module):
         self.mask_tokens = LearnedVectors(_MASKS, width)
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
-            LayerNorm2d(width // 4),
+            LayerNorm(width // 4, eps=1e-6),
             nn.GELU(),
             nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
             nn.GELU(),
@@ -50,31 +57,68 @@ class MaskDecoder(nn.Module):
     def forward(
         self, image: Tensor, positions: Tensor, prompt_tokens: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Decode a batch of prompts.
+        """Let tokens and image ask each other.
 
         Parameters
         ----------
-        image : (B, width, H, W) tensor
-            Image embedding with the dense prompt added.
-        positions : (width, H, W) tensor
-            Positional encoding of the grid.
+        image : (B, N, width) tensor
+            Image embedding with the dense prompt added, one row per grid cell.
+        positions : (N, width) tensor
+            Positional encoding of the cells, in the number type of the image.
         prompt_tokens : (B, T, width) tensor
             Embedded points and box corners.
 
         Returns
         -------
-        logits : (B, 4, 4 * H, 4 * W) tensor
-            Single-mask output first, then the three hypotheses; above 0 is object.
-        iou_predictions : (B, 4) tensor
-            Predicted IoU of each mask, not limited to 1.
+        tokens : (B, 1 + 4, width) tensor
+            Those for the predicted IoU and for the four masks.
+        image : (B, N, width) tensor
+            What the image has become, for `draw`.
         """
-        rows = image.flatten(2).transpose(1, 2)
-        places = positions.flatten(1).T[None]
-        tokens, rows = self.transformer(rows, places, self._with_outputs(prompt_tokens))
-        features = self.output_upscaling(rows.transpose(1, 2).view(image.shape))
-        kernels = self._kernels(tokens[:, 1 : 1 + _MASKS])
-        logits = torch.einsum("bmc,bchw->bmhw", kernels, features)
-        return logits, self.iou_prediction_head(tokens[:, 0])
+        tokens, image = self.transformer(
+            image, positions, self._with_outputs(prompt_tokens)
+        )
+        return tokens[:, : 1 + _MASKS], image
+
+    def draw(self, tokens: Tensor, grid: Tensor) -> Tensor:
+        """Draw the four masks on a part of the grid.
+
+        Parameters
+        ----------
+        tokens : (B, 1 + 4, width) tensor
+            From `forward`.
+        grid : (B, H, W, width) tensor
+            Any part of the image from `forward`: cells do not depend on each other
+            any more, so those of the padding may be left out.
+
+        Returns
+        -------
+        (B, 4, 4 * H, 4 * W) tensor
+            Single-mask output first, then the three hypotheses; above 0 is object.
+        """
+        norm = self.output_upscaling[1]
+        halves = gelu(norm(self._enlarged(grid, step=0)))
+        quarters = gelu(self._enlarged(halves, step=3))
+        kernels = self._kernels(tokens[:, 1:]).to(grid.dtype)
+        logits = torch.bmm(kernels, quarters.flatten(1, -2).transpose(1, 2))
+        return _in_place(logits, quarters.shape[1:-1])
+
+    def rate(self, tokens: Tensor) -> Tensor:
+        """Return the (B, 4) predicted IoU of each mask, not limited to 1."""
+        ratings: Tensor = self.iou_prediction_head(tokens[:, 0])
+        return ratings
+
+    def _enlarged(self, grid: Tensor, step: int) -> Tensor:
+        """Turn each (..., in) pixel into (..., 2, 2, out): a linear layer, so strided.
+
+        The four stay where they are until all is drawn: then numbers of one channel are
+        moved, instead of all channels after each step.
+        """
+        layer = cast("nn.ConvTranspose2d", self.output_upscaling[step])
+        weights = layer.weight.permute(2, 3, 1, 0)
+        bias = cast("Tensor", layer.bias).repeat(4).to(grid.dtype)
+        tokens = linear(grid, weights.flatten(0, 2).to(grid.dtype), bias)
+        return unflattened(tokens, -1, weights.shape[:3])
 
     def _with_outputs(self, prompt_tokens: Tensor) -> Tensor:
         outputs = torch.cat([self.iou_token(), self.mask_tokens()])
@@ -84,6 +128,16 @@ class MaskDecoder(nn.Module):
     def _kernels(self, mask_tokens: Tensor) -> Tensor:
         heads = zip(self.output_hypernetworks_mlps, mask_tokens.unbind(1), strict=True)
         return torch.stack([head(token) for head, token in heads], dim=1)
+
+
+def _in_place(logits: Tensor, shape: torch.Size) -> Tensor:
+    """Bring (B, M, pixels) to (B, M, 4 * H, 4 * W), for pixels of (H, W, 2, 2, 2, 2).
+
+    The last four are the row and column in a half, and then in a quarter of a cell.
+    """
+    cells = unflattened(logits, -1, shape)
+    placed = cells.permute(0, 1, 2, 4, 6, 3, 5, 7)
+    return placed.flatten(5, 7).flatten(2, 4)
 
 
 class Head(nn.Module):

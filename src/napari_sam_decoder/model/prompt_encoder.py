@@ -11,8 +11,10 @@ point is added [2]_.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sam_decoder.model.layers import LayerNorm2d, LearnedVectors
@@ -88,25 +90,28 @@ class PromptEncoder(nn.Module):
 
         Returns
         -------
-        (B, width, grid, grid) tensor
-            To be added to the image embedding.
+        (B, grid * grid, width) tensor
+            To be added to the cells of the image embedding.
         """
-        embedded: Tensor = self.mask_downscaling(masks)
-        return embedded
+        shrunk = self.mask_downscaling[:-1](masks)
+        cells = shrunk.flatten(2).transpose(1, 2).contiguous()
+        # A convolution of single pixels, whose result is wanted with channels last.
+        last = cast("nn.Conv2d", self.mask_downscaling[-1])
+        return F.linear(cells, last.weight.flatten(1), last.bias)
 
     def embed_no_mask(self) -> Tensor:
-        """Return the (1, width, 1, 1) tensor that stands for having no mask."""
+        """Return the (1, width) tensor that stands for having no mask."""
         vector: Tensor = self.no_mask_embed()
-        return vector[:, :, None, None]
+        return vector
 
     def grid_positions(self) -> Tensor:
-        """Return the (width, grid, grid) positions of the image embedding's cells."""
+        """Return the (grid * grid, width) positions of the embedding's cells."""
         matrix = self.pe_layer.positional_encoding_gaussian_matrix
         steps = torch.arange(self.grid, device=matrix.device, dtype=matrix.dtype)
         centres = (steps + 0.5) / self.grid
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         encoded: Tensor = self.pe_layer(torch.stack([x, y], dim=-1))
-        return encoded.permute(2, 0, 1)
+        return encoded.flatten(0, 1)
 
     def _kinds(self) -> list[nn.Module]:
         return [self.not_a_point_embed, *self.point_embeddings]

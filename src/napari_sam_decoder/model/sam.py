@@ -6,22 +6,29 @@ Kirillov et al., "Segment Anything", ICCV 2023.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sam_decoder.errors import DecodingError, PromptError
 from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.layers import unflattened
 from napari_sam_decoder.model.preprocessing import prepare_frame
 from napari_sam_decoder.model.prompt_tokens import PromptTokens, batches, tokenise
-from napari_sam_decoder.model.values import Embedding, MaskCandidates
+from napari_sam_decoder.model.values import (
+    BACKGROUND_LOGIT,
+    Embedding,
+    MaskCandidates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.prompt_encoder import PromptEncoder
     from napari_sam_decoder.model.tiny_vit import TinyViT
     from napari_sam_decoder.model.values import ModelPrompt
@@ -32,8 +39,11 @@ __all__ = ["Sam"]
 _MASKS = 4
 _MASK_PIXELS_PER_CELL = 4
 
-# Each prompt adds some 40 MB of memory, and larger batches are no faster on a CPU.
-_LARGEST_BATCH = 8
+_WHOLE = 0.999
+"""Sum of shares, but for rounding, of a pixel that is a mean of known ones."""
+
+# The features of more prompts would not stay in a processor's cache.
+_LARGEST_BATCH = 4
 
 
 class Sam(nn.Module):
@@ -47,8 +57,8 @@ class Sam(nn.Module):
         Gives the embedding of a frame.
     prompt_encoder : PromptEncoder
         Embeds points, boxes and previous masks.
-    mask_decoder : nn.Module
-        Gives logits and predicted IoUs, as `MaskDecoder` does.
+    mask_decoder : MaskDecoder
+        Gives logits and predicted IoUs.
     identity : str
         Tells these weights from all others; results are cached under it.
     """
@@ -57,7 +67,7 @@ class Sam(nn.Module):
         self,
         image_encoder: TinyViT | ViT,
         prompt_encoder: PromptEncoder,
-        mask_decoder: nn.Module,
+        mask_decoder: MaskDecoder,
         *,
         identity: str,
     ) -> None:
@@ -66,6 +76,9 @@ class Sam(nn.Module):
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
         self._identity = identity
+        # Of each frame that somebody still holds, what all its prompts share.
+        self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()
+        self._places: dict[tuple[torch.device, torch.dtype], Tensor] = {}
         self.eval()
 
     @property
@@ -96,8 +109,8 @@ class Sam(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Number type of the weights and of the work."""
-        return next(self.parameters()).dtype
+        """Number type of the work on pixels and cells; prompts are float32."""
+        return next(self.image_encoder.parameters()).dtype
 
     @torch.inference_mode()
     def encode(self, frame: np.ndarray) -> Embedding:
@@ -162,22 +175,28 @@ class Sam(nn.Module):
         Notes
         -----
         Prompts run together where they have equally many tokens. The result for a
-        prompt does not depend on which others are asked for with it.
+        prompt does not depend on which others are asked for with it. Where the square
+        input shows nothing of the frame, logits are `BACKGROUND_LOGIT`.
         """
-        features = self._checked_features(embedding)
+        self._check_features(embedding)
         masks = self._checked_masks(previous_logits, len(prompts))
         tokens = [tokenise(prompt) for prompt in prompts]
         size = self.mask_size
-        logits = np.empty((len(prompts), _MASKS, size, size), np.float32)
+        logits = np.full((len(prompts), _MASKS, size, size), BACKGROUND_LOGIT, "f4")
         quality = np.empty((len(prompts), _MASKS), np.float32)
+        rows, columns = self._shown_cells(embedding.frame_shape)
+        drawn = logits[
+            ..., : _MASK_PIXELS_PER_CELL * rows, : _MASK_PIXELS_PER_CELL * columns
+        ]
         with _failure_explained("decode prompts", self.device):
-            image = self._to_tensor(features)
-            positions = self.prompt_encoder.grid_positions()
             for batch in batches(tokens, _LARGEST_BATCH):
-                dense = image + self._dense([masks[index] for index in batch])
+                image = self._prompted(embedding, [masks[index] for index in batch])
                 sparse = self._sparse([tokens[index] for index in batch])
-                answers = self.mask_decoder(dense, positions, sparse)
-                logits[batch], quality[batch] = map(_to_numpy, answers)
+                outputs, image = self.mask_decoder(image, self._positions(), sparse)
+                grid = unflattened(image, 1, self.embedding_shape[1:])
+                shown = grid[:, :rows, :columns]
+                drawn[batch] = _to_numpy(self.mask_decoder.draw(outputs, shown))
+                quality[batch] = _to_numpy(self.mask_decoder.rate(outputs))
         return MaskCandidates(logits, quality)
 
     @torch.inference_mode()
@@ -196,19 +215,28 @@ class Sam(nn.Module):
         Returns
         -------
         (N, Y, X) array of float32
-            Logits; above 0 is object.
+            Logits; above 0 is object. Far from all of these they are
+            `BACKGROUND_LOGIT`.
 
         Raises
         ------
         DecodingError
             If memory does not suffice.
+
+        Notes
+        -----
+        As SAM does it: bilinearly to the square input, and from there, without the
+        padding, to the frame. Both are linear along each axis, so that one matrix for
+        each axis does it, and only where there is something of the object.
         """
-        rows, columns = input_shape(frame_shape, self.image_size)
-        square = (self.image_size, self.image_size)
+        down, across = _enlargements(frame_shape, self.image_size, self.mask_size)
         with _failure_explained("enlarge masks", self.device):
-            logits = _bilinear(self._to_tensor(low_res_logits)[:, None], square)
-            fitted = _bilinear(logits[:, :, :rows, :columns], frame_shape)
-            return _to_numpy(fitted[:, 0])
+            enlarged = np.full(
+                (len(low_res_logits), *frame_shape), BACKGROUND_LOGIT, np.float32
+            )
+            for logits, target in zip(low_res_logits, enlarged, strict=True):
+                _enlarge(logits, target, (down, across))
+            return enlarged
 
     def _sparse(self, tokens: list[PromptTokens]) -> Tensor:
         positions = self._to_tensor(np.stack([item.positions for item in tokens]))
@@ -217,30 +245,52 @@ class Sam(nn.Module):
             positions, torch.from_numpy(labels).to(self.device)
         )
 
-    def _dense(self, masks: list[np.ndarray | None]) -> Tensor:
-        """(B, C, grid, grid), each prompt with its own mask or the vector for none."""
-        nothing = self.prompt_encoder.embed_no_mask()
-        dense = nothing.repeat(len(masks), 1, *self.embedding_shape[1:])
-        given = [index for index, mask in enumerate(masks) if mask is not None]
-        if given:
-            stacked = np.stack([mask for mask in masks if mask is not None])
-            logits = self._to_tensor(stacked)[:, None]
-            dense[given] = self.prompt_encoder.embed_masks(logits)
-        return dense
+    def _prompted(self, embedding: Embedding, masks: list[np.ndarray | None]) -> Tensor:
+        """(B, cells, C), each prompt with its own mask or the vector for none."""
+        cells = self._cells_of(embedding)
+        nothing = cells + self.prompt_encoder.embed_no_mask().to(cells.dtype)
+        given = [mask for mask in masks if mask is not None]
+        if not given:
+            return nothing.expand(len(masks), -1, -1)
+        logits = self._to_tensor(np.stack(given))[:, None]
+        embedded = iter(cells + self.prompt_encoder.embed_masks(logits).to(cells.dtype))
+        return torch.stack(
+            [nothing if mask is None else next(embedded) for mask in masks]
+        )
+
+    def _cells_of(self, embedding: Embedding) -> Tensor:
+        """(cells, C), kept for the next prompts on the same frame."""
+        cells = self._cells.get(embedding)
+        if cells is None or (cells.device, cells.dtype) != (self.device, self.dtype):
+            features = self._to_tensor(embedding.features).to(self.dtype)
+            cells = self._cells[embedding] = features.flatten(1).T.contiguous()
+        return cells
+
+    def _positions(self) -> Tensor:
+        """(cells, C); always the same, and slow to compute."""
+        key = self.device, self.dtype
+        if key not in self._places:
+            self._places[key] = self.prompt_encoder.grid_positions().to(self.dtype)
+        return self._places[key]
+
+    def _shown_cells(self, frame_shape: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of cells that show something of the frame."""
+        stride = self.image_size // self.prompt_encoder.grid
+        rows, columns = input_shape(frame_shape, self.image_size)
+        return -(-rows // stride), -(-columns // stride)
 
     def _to_tensor(self, array: np.ndarray) -> Tensor:
         # A copy, since torch warns of arrays that may not be written to.
         numbers = np.array(array, dtype=np.float32, order="C")
-        return torch.from_numpy(numbers).to(self.device, self.dtype)
+        return torch.from_numpy(numbers).to(self.device)
 
-    def _checked_features(self, embedding: Embedding) -> np.ndarray:
+    def _check_features(self, embedding: Embedding) -> None:
         if embedding.features.shape != self.embedding_shape:
             raise DecodingError(
                 f"An embedding of shape {embedding.features.shape} is not this "
                 f"model's, whose shape is {self.embedding_shape}; embed the frame "
                 "again with this model."
             )
-        return embedding.features
 
     def _checked_masks(
         self, masks: Sequence[np.ndarray | None] | None, count: int
@@ -262,10 +312,51 @@ class Sam(nn.Module):
         return masks
 
 
-def _bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
-    if images.shape[2:] == size:
-        return images
-    return F.interpolate(images, size, mode="bilinear", align_corners=False)
+def _enlarge(
+    logits: np.ndarray, target: np.ndarray, matrices: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Fill the part of `target` that a mean of neighbours can bring above 0."""
+    rows, columns = np.nonzero(logits > 0)
+    if not rows.size:
+        return
+    sources = (_around(rows, logits.shape[0]), _around(columns, logits.shape[1]))
+    places = []
+    for matrix, source in zip(matrices, sources, strict=True):
+        (reached,) = np.nonzero(matrix[:, source].sum(axis=1) > _WHOLE)
+        places.append(slice(reached[0], reached[-1] + 1) if reached.size else slice(0))
+    down, across = (
+        matrix[place, source]
+        for matrix, place, source in zip(matrices, places, sources, strict=True)
+    )
+    target[places[0], places[1]] = down @ logits[sources[0], sources[1]] @ across.T
+
+
+def _around(places: np.ndarray, size: int) -> slice:
+    """From the first to the last place, and what else is averaged with these."""
+    return slice(max(int(places.min()) - 2, 0), min(int(places.max()) + 3, size))
+
+
+@lru_cache(maxsize=8)
+def _enlargements(
+    frame_shape: tuple[int, int], image_size: int, mask_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(Y, mask_size) and (X, mask_size) matrices from low-res pixels to the frame's."""
+    fitted = input_shape(frame_shape, image_size)
+    square = _interpolation(mask_size, image_size)
+    down, across = (
+        _interpolation(shown, side) @ square[:shown]
+        for shown, side in zip(fitted, frame_shape, strict=True)
+    )
+    return down, across
+
+
+def _interpolation(size: int, wanted: int) -> np.ndarray:
+    """(wanted, size) matrix of bilinear interpolation, pixels being areas."""
+    places = (np.arange(wanted) + 0.5) * size / wanted - 0.5
+    places = places.clip(0, size - 1)[:, None]
+    shares = np.maximum(0, 1 - np.abs(places - np.arange(size)))
+    matrix: np.ndarray = shares.astype(np.float32)
+    return matrix
 
 
 def _to_numpy(tensor: Tensor) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 A convolutional stage and three stages of windowed attention with a depthwise
 convolution in each block [1]_; MobileSAM leaves the last stage at 64 x 64 and adds
-SAM's neck [2]_.
+SAM's neck [2]_. Grids are (B, H, W, C) throughout: a convolution of single pixels is
+then a linear layer, and nothing is rearranged between attention and convolutions.
 
 .. [1] Wu et al., "TinyViT: fast pretraining distillation for small vision
    transformers", ECCV 2022.
@@ -14,18 +15,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.layers import from_windows, make_neck, to_windows
+from napari_sam_decoder.model.layers import (
+    ConvNorm,
+    GridConv,
+    Linear,
+    from_windows,
+    gelu,
+    make_neck,
+    to_windows,
+)
 
 __all__ = ["TinyViT", "TinyViTConfig"]
 
 _EXPANSION = 4
 _PIXELS_PER_CELL = 16
+
+_BAND_ROWS = 64
+"""The widest grids are worked on in bands of so many rows: they stay in the cache of a
+processor, and getting fresh memory for the whole takes longer than the sums."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +99,10 @@ class TinyViT(nn.Module):
         (B, channels, grid, grid) tensor
             The embedding; grid is ``image_size // 16``.
         """
-        grid = self.patch_embed(image)
+        grid = self.patch_embed(image.permute(0, 2, 3, 1))
         for stage in self.layers:
             grid = stage(grid)
-        embedding: Tensor = self.neck(grid)
+        embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
         return embedding
 
 
@@ -111,45 +123,18 @@ def _make_steps(config: TinyViTConfig) -> list[nn.Module | None]:
     return [*(Step(before, after, stride) for (before, after), stride in pairs), None]
 
 
-class ConvNorm(nn.Module):
-    """A convolution without bias, followed by a BatchNorm."""
-
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.c = convolution
-        self.bn = nn.BatchNorm2d(convolution.out_channels)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return (B, out, H', W') for (B, in, H, W)."""
-        if self.training:
-            trained: Tensor = self.bn(self.c(image))
-            return trained
-        return self._folded(image)
-
-    def _folded(self, image: Tensor) -> Tensor:
-        """Scale the few weights instead of the many pixels; the result is the same."""
-        mean = cast("Tensor", self.bn.running_mean)
-        variance = cast("Tensor", self.bn.running_var)
-        scale = self.bn.weight * torch.rsqrt(variance + self.bn.eps)
-        weight = self.c.weight * scale[:, None, None, None]
-        bias = self.bn.bias - mean * scale
-        return F.conv2d(
-            image, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups
-        )
-
-
 def _pointwise(before: int, after: int) -> ConvNorm:
-    return ConvNorm(nn.Conv2d(before, after, kernel_size=1, bias=False))
+    return ConvNorm(GridConv(before, after, kernel_size=1, bias=False))
 
 
 def _depthwise(width: int, stride: int = 1) -> ConvNorm:
     return ConvNorm(
-        nn.Conv2d(width, width, 3, stride, padding=1, groups=width, bias=False)
+        GridConv(width, width, 3, stride, padding=1, groups=width, bias=False)
     )
 
 
 def _halving(before: int, after: int) -> ConvNorm:
-    return ConvNorm(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False))
+    return ConvNorm(GridConv(before, after, 3, stride=2, padding=1, bias=False))
 
 
 class PatchEmbedding(nn.Module):
@@ -162,8 +147,9 @@ class PatchEmbedding(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return (B, width, H / 4, W / 4) for (B, 3, H, W)."""
-        grid: Tensor = self.seq(image)
+        """Return (B, H / 4, W / 4, width) for (B, H, W, 3)."""
+        first, _, second = self.seq
+        grid: Tensor = second(gelu(first(image)))
         return grid
 
 
@@ -176,7 +162,7 @@ class Stage(nn.Module):
         self.downsample = step
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Return (B, C', H', W') for (B, C, H, W)."""
+        """Return (B, H', W', C') for (B, H, W, C)."""
         for block in self.blocks:
             grid = block(grid)
         return grid if self.downsample is None else self.downsample(grid)
@@ -192,9 +178,19 @@ class ConvBlock(nn.Module):
         self.conv3 = _pointwise(_EXPANSION * width, width)
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Return (B, width, H, W) for (B, width, H, W)."""
-        wide = F.gelu(self.conv2(F.gelu(self.conv1(grid))))
-        return F.gelu(grid + self.conv3(wide))
+        """Return (B, H, W, width) for (B, H, W, width)."""
+        if self.training:  # Norms in training need the statistics of all rows.
+            return self._band(grid, 0, grid.shape[1])
+        starts = range(0, grid.shape[1], _BAND_ROWS)
+        bands = [self._band(grid, start, start + _BAND_ROWS) for start in starts]
+        return torch.cat(bands, dim=1)
+
+    def _band(self, grid: Tensor, start: int, stop: int) -> Tensor:
+        """Rows from `start` up to `stop`, for which one more on either side is seen."""
+        first = max(start - 1, 0)
+        wide = gelu(self.conv2(gelu(self.conv1(grid[:, first : stop + 1]))))
+        narrow = self.conv3(wide[:, start - first : stop - first])
+        return gelu(narrow + grid[:, start:stop])
 
 
 class Step(nn.Module):
@@ -207,8 +203,8 @@ class Step(nn.Module):
         self.conv3 = _pointwise(after, after)
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Return (B, after, H / stride, W / stride) for (B, before, H, W)."""
-        out: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(grid)))))
+        """Return (B, H / stride, W / stride, after) for (B, H, W, before)."""
+        out: Tensor = self.conv3(gelu(self.conv2(gelu(self.conv1(grid)))))
         return out
 
 
@@ -222,13 +218,11 @@ class AttentionBlock(nn.Module):
         self.mlp = NormedMlp(width)
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Return (B, width, H, W) for (B, width, H, W)."""
-        tokens = grid.permute(0, 2, 3, 1)
-        windows = self.attn(to_windows(tokens, self.attn.window))
-        tokens = tokens + from_windows(windows, tokens.shape)
-        tokens = self.local_conv(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        out: Tensor = tokens + self.mlp(tokens)
-        return out.permute(0, 3, 1, 2)
+        """Return (B, H, W, width) for (B, H, W, width)."""
+        windows = self.attn(to_windows(grid, self.attn.window))
+        grid = self.local_conv(grid + from_windows(windows, grid.shape))
+        out: Tensor = grid + self.mlp(grid)
+        return out
 
 
 class WindowAttention(nn.Module):
@@ -239,8 +233,8 @@ class WindowAttention(nn.Module):
         self.heads = heads
         self.window = window
         self.norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
         self.attention_biases = nn.Parameter(torch.zeros(heads, window * window))
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -268,10 +262,10 @@ class NormedMlp(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.fc1 = nn.Linear(width, _EXPANSION * width)
-        self.fc2 = nn.Linear(_EXPANSION * width, width)
+        self.fc1 = Linear(width, _EXPANSION * width)
+        self.fc2 = Linear(_EXPANSION * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (..., width) for (..., width)."""
-        out: Tensor = self.fc2(F.gelu(self.fc1(self.norm(tokens))))
+        out: Tensor = self.fc2(gelu(self.fc1(self.norm(tokens))))
         return out

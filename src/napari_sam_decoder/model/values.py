@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Embedding", "MaskCandidates", "ModelPrompt"]
+__all__ = ["BACKGROUND_LOGIT", "Embedding", "MaskCandidates", "ModelPrompt"]
+
+BACKGROUND_LOGIT = -16.0
+"""Sure enough to be background, and exact in float16."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +58,9 @@ class MaskCandidates:
     ----------
     low_res_logits : (B, 4, h, w) array of float32
         Unthresholded logits over the padded square input, h = w = 256 for an image
-        size of 1024. Index 0 is the single-mask output, 1 to 3 are the three
-        hypotheses (part, whole, superset as SAM was trained to order them loosely).
+        size of 1024; `BACKGROUND_LOGIT` in the padding. Index 0 is the single-mask
+        output, 1 to 3 are the three hypotheses (part, whole, superset as SAM was
+        trained to order them loosely).
     iou_predictions : (B, 4) array of float32
         Predicted IoU of each mask with the object; may exceed 1, since SAM's head
         has no sigmoid.

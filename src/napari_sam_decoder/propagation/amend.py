@@ -9,14 +9,10 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder.memory import Memory
-from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT, ModelPrompt
 from napari_sam_decoder.propagation.change import Patch
 from napari_sam_decoder.propagation.fusion import Outcome
-from napari_sam_decoder.propagation.grid import (
-    BACKGROUND_LOGIT,
-    prompt_from_mask,
-    together,
-)
+from napari_sam_decoder.propagation.grid import prompt_from_mask, together
 from napari_sam_decoder.propagation.prior import Place, recall_anywhere
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.propagation.seeds import Seed, plant

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_sam_decoder.propagation.grid import BACKGROUND_LOGIT, prompt_from_mask
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT
+from napari_sam_decoder.propagation.grid import prompt_from_mask
 from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clear
 
 if TYPE_CHECKING:

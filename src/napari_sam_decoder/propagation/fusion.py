@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.propagation.grid import BACKGROUND_LOGIT
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.scoring import mask_iou
 

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT, ModelPrompt
 
 if TYPE_CHECKING:
     from napari_sam_decoder.frames import FrameGeometry
 
-__all__ = ["BACKGROUND_LOGIT", "Grid", "inner_depths", "prompt_from_mask", "together"]
-
-BACKGROUND_LOGIT = -16.0
-"""Sure enough to be background, and exact in float16."""
+__all__ = ["Grid", "inner_depths", "prompt_from_mask", "together"]
 
 SMALLEST_MASK = 4
 """Fewer low-res pixels than this are too few to ask the decoder about."""

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.model.precision import choose_precision, tune
+from napari_sam_decoder.model.registry import load_sam
+from napari_sam_decoder.model.values import ModelPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam_decoder.model.sam import Sam
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_amx", "expected"),
+    [
+        ("AVX512", True, torch.bfloat16),
+        ("AVX512", False, torch.float32),
+        ("AVX2", True, torch.float32),
+        ("DEFAULT", False, torch.float32),
+    ],
+)
+def test_bfloat16_is_for_matrix_units(
+    capability: str,
+    has_amx: bool,
+    expected: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(
+        torch.cpu, "_is_amx_tile_supported", lambda: has_amx, raising=False
+    )
+    assert choose_precision("auto", CPU) == expected
+
+
+def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    assert choose_precision("auto", CPU) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((8, 6), torch.bfloat16), ((7, 5), torch.float16)]
+)
+def test_gpus_compute_in_half_precision(
+    capability: tuple[int, int], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert choose_precision("auto", torch.device("cuda")) == expected
+    assert choose_precision("auto", torch.device("mps")) == torch.float32
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_what_is_asked_for_is_taken(name: str) -> None:
+    assert choose_precision(name, CPU) == getattr(torch, name)
+    assert choose_precision("float16", torch.device("cuda")) == torch.float16
+
+
+def test_unknown_precision_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(OptionError, match="auto, float32, bfloat16, float16"):
+        load_sam(precision="double")
+
+
+def test_float16_is_refused_on_a_cpu() -> None:
+    with pytest.raises(OptionError, match="float16 is for GPUs"):
+        load_sam(device="cpu", precision="float16")
+
+
+def test_tuned_network_has_no_norms_left_and_lies_channels_last(
+    mobile_sam: Sam,
+) -> None:
+    parts = list(mobile_sam.image_encoder.modules())
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in parts)
+    stem = mobile_sam.image_encoder.patch_embed.seq[0]
+    assert stem.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_smaller_numbers_give_nearly_the_same(
+    dtype: torch.dtype, make_tiny_sam: Callable[[int], Sam]
+) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (60, 100, 3), np.uint8)
+    prompt = ModelPrompt(np.array([[50.0, 60.0]]), np.array([1]))
+    exact, small = make_tiny_sam(0), tune(make_tiny_sam(0), dtype)
+    assert small.dtype == dtype
+    embedding = exact.encode(frame)
+    assert small.encode(frame).features.dtype == np.float32
+    error = np.abs(small.encode(frame).features - embedding.features).max()
+    assert 0 < error < 0.1
+    previous = [exact.decode(embedding, [prompt]).low_res_logits[0, 0]]
+    wanted = exact.decode(embedding, [prompt], previous)
+    found = small.decode(embedding, [prompt], previous)
+    assert found.low_res_logits.dtype == np.float32
+    np.testing.assert_allclose(found.low_res_logits, wanted.low_res_logits, atol=0.15)
+    np.testing.assert_allclose(found.iou_predictions, wanted.iou_predictions, atol=0.05)
