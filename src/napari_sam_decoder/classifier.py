@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+
+from napari_sam_decoder.algebra import gram, product, solved
 
 __all__ = ["Classifier", "Lesson", "with_constant"]
 
@@ -70,10 +71,9 @@ class Evidence:
             shares / max(float(shares.sum()), SMALLEST_SHARE)
             + rest / max(float(rest.sum()), SMALLEST_SHARE)
         )
-        # Both factors the same array: half of the products are not computed.
         weighted = lesson.samples * np.sqrt(weights)[:, None]
-        targets = (weights * (2 * shares - 1)) @ lesson.samples
-        return cls(weighted.T @ weighted, targets)
+        targets = product(weights * (2 * shares - 1), lesson.samples)
+        return cls(gram(weighted), targets)
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(self.moments + other.moments, self.targets + other.targets)
@@ -128,8 +128,7 @@ class Classifier:
         samples : (N, K + 1) array of float32
             As in a `Lesson`.
         """
-        scores: np.ndarray = samples @ self.weights
-        return scores
+        return product(samples, self.weights)
 
     @classmethod
     def _fitted(cls, certain: Evidence, recent: Evidence) -> Classifier:
@@ -140,8 +139,7 @@ class Classifier:
         moments[diagonal, diagonal] += RIDGE / features
         # The constant has no ridge, but a frame without contrast leaves it singular.
         moments[features, features] += SMALLEST_VARIANCE
-        weights = cho_solve(cho_factor(moments), evidence.targets)
-        return cls(certain, recent, weights.astype(np.float32))
+        return cls(certain, recent, solved(moments, evidence.targets))
 
 
 def with_constant(features: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.algebra import product
 from napari_sam_decoder.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -106,6 +107,6 @@ class Memory:
 
 
 def _direction(view: View, logits: np.ndarray) -> np.ndarray:
-    summed = view.cells.shares(logits) @ view.cells.directions
+    summed = product(view.cells.shares(logits), view.cells.directions)
     unit: np.ndarray = summed / max(float(np.linalg.norm(summed)), SMALLEST_NORM)
     return unit

@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.special import expit
 
+from napari_sam_decoder.algebra import cosine, product
 from napari_sam_decoder.classifier import Lesson, with_constant
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ class CellView:
         rows, columns = self._grid
         down = _interpolation(rows, self._size)[: self._content[0]]
         across = _interpolation(columns, self._size)[: self._content[1]]
-        spread: np.ndarray = down @ values.reshape(rows, columns) @ across.T
-        return spread
+        return product(down, values.reshape(rows, columns), across.T)
 
 
 class PixelView:
@@ -126,9 +126,9 @@ class PixelView:
         self._shape = picture.shape[1:]
         directions, phases = _waves(len(colours))
         # In place, since getting the memory takes longer than the sums.
-        waves = colours.reshape(len(colours), -1).T @ directions
+        waves = product(colours.reshape(len(colours), -1).T, directions)
         waves += phases
-        np.cos(waves, out=waves)
+        waves = cosine(waves)
         waves[:, :-1] *= np.float32(np.sqrt(2 / WAVES))
         self.samples: np.ndarray = waves
 
@@ -199,8 +199,7 @@ def _nearness(mask: np.ndarray) -> np.ndarray:
 def _blurred(picture: np.ndarray, deviation: float) -> np.ndarray:
     """Gaussian of a (C, rows, columns) picture, as products of matrices."""
     rows, columns = (_blur(side, deviation) for side in picture.shape[1:])
-    blurred: np.ndarray = rows @ picture @ columns.T
-    return blurred
+    return product(rows, picture, columns.T)
 
 
 @cache

@@ -47,6 +47,7 @@ def test_grid_positions_are_those_of_points_at_cell_centres(
 def test_masks_shrink_to_the_grid(encoder: PromptEncoder) -> None:
     masks = torch.randn(3, 1, 16, 16)
     expected = encoder.mask_downscaling(masks).flatten(2).transpose(1, 2)
-    torch.testing.assert_close(encoder.embed_masks(masks), expected)
+    torch.testing.assert_close(encoder.embed_masks(masks, torch.float32), expected)
+    assert encoder.embed_masks(masks, torch.bfloat16).dtype == torch.bfloat16
     assert expected.shape == (3, 16, 32)
     assert encoder.embed_no_mask().shape == (1, 32)

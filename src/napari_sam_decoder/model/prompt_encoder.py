@@ -14,10 +14,9 @@ import math
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.layers import LayerNorm2d, LearnedVectors
+from napari_sam_decoder.model.layers import LayerNorm2d, LearnedVectors, linear
 
 __all__ = ["PromptEncoder"]
 
@@ -80,13 +79,15 @@ class PromptEncoder(nn.Module):
         placed = torch.where(labels[..., None] < 0, 0.0, encoded)
         return placed + kinds[labels + 1]
 
-    def embed_masks(self, masks: Tensor) -> Tensor:
+    def embed_masks(self, masks: Tensor, dtype: torch.dtype) -> Tensor:
         """Embed masks of earlier calls.
 
         Parameters
         ----------
         masks : (B, 1, 4 * grid, 4 * grid) tensor
             Unthresholded logits.
+        dtype : torch.dtype
+            Number type of the image embedding.
 
         Returns
         -------
@@ -94,10 +95,11 @@ class PromptEncoder(nn.Module):
             To be added to the cells of the image embedding.
         """
         shrunk = self.mask_downscaling[:-1](masks)
-        cells = shrunk.flatten(2).transpose(1, 2).contiguous()
+        cells = shrunk.flatten(2).transpose(1, 2).to(dtype).contiguous()
         # A convolution of single pixels, whose result is wanted with channels last.
         last = cast("nn.Conv2d", self.mask_downscaling[-1])
-        return F.linear(cells, last.weight.flatten(1), last.bias)
+        weight, bias = last.weight.flatten(1), cast("Tensor", last.bias)
+        return linear(cells, weight.to(dtype), bias.to(dtype))
 
     def embed_no_mask(self) -> Tensor:
         """Return the (1, width) tensor that stands for having no mask."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from napari_sam_decoder.errors import DecodingError, PromptError
 from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
 from napari_sam_decoder.model.preprocessing import prepare_frame
 from napari_sam_decoder.model.prompt_tokens import PromptTokens, batches, tokenise
@@ -44,6 +45,7 @@ _WHOLE = 0.999
 
 # The features of more prompts would not stay in a processor's cache.
 _LARGEST_BATCH = 4
+_MOST_LANES = 4
 
 
 class Sam(nn.Module):
@@ -79,6 +81,7 @@ class Sam(nn.Module):
         # Of each frame that somebody still holds, what all its prompts share.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()
         self._places: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._lanes = Lanes(_MOST_LANES)
         self.eval()
 
     @property
@@ -188,15 +191,20 @@ class Sam(nn.Module):
         drawn = logits[
             ..., : _MASK_PIXELS_PER_CELL * rows, : _MASK_PIXELS_PER_CELL * columns
         ]
+
+        @torch.inference_mode()
+        def answer(batch: list[int]) -> None:
+            image = self._prompted(embedding, [masks[index] for index in batch])
+            sparse = self._sparse([tokens[index] for index in batch])
+            outputs, image = self.mask_decoder(image, self._positions(), sparse)
+            grid = unflattened(image, 1, self.embedding_shape[1:])
+            shown = grid[:, :rows, :columns]
+            drawn[batch] = _to_numpy(self.mask_decoder.draw(outputs, shown))
+            quality[batch] = _to_numpy(self.mask_decoder.rate(outputs))
+
         with _failure_explained("decode prompts", self.device):
-            for batch in batches(tokens, _LARGEST_BATCH):
-                image = self._prompted(embedding, [masks[index] for index in batch])
-                sparse = self._sparse([tokens[index] for index in batch])
-                outputs, image = self.mask_decoder(image, self._positions(), sparse)
-                grid = unflattened(image, 1, self.embedding_shape[1:])
-                shown = grid[:, :rows, :columns]
-                drawn[batch] = _to_numpy(self.mask_decoder.draw(outputs, shown))
-                quality[batch] = _to_numpy(self.mask_decoder.rate(outputs))
+            self._cells_of(embedding)
+            self._lanes.each(answer, batches(tokens, self._largest_batch(len(tokens))))
         return MaskCandidates(logits, quality)
 
     @torch.inference_mode()
@@ -238,6 +246,12 @@ class Sam(nn.Module):
                 _enlarge(logits, target, (down, across))
             return enlarged
 
+    def _largest_batch(self, count: int) -> int:
+        """How many prompts to decode together so that every lane has some."""
+        if self.device.type != "cpu":
+            return max(1, count)
+        return max(1, min(_LARGEST_BATCH, -(-count // self._lanes.count)))
+
     def _sparse(self, tokens: list[PromptTokens]) -> Tensor:
         positions = self._to_tensor(np.stack([item.positions for item in tokens]))
         labels = np.stack([item.labels for item in tokens])
@@ -253,16 +267,19 @@ class Sam(nn.Module):
         if not given:
             return nothing.expand(len(masks), -1, -1)
         logits = self._to_tensor(np.stack(given))[:, None]
-        embedded = iter(cells + self.prompt_encoder.embed_masks(logits).to(cells.dtype))
-        return torch.stack(
-            [nothing if mask is None else next(embedded) for mask in masks]
-        )
+        embedded = cells + self.prompt_encoder.embed_masks(logits, cells.dtype)
+        if len(given) == len(masks):
+            return embedded
+        rest = iter(embedded)
+        return torch.stack([nothing if mask is None else next(rest) for mask in masks])
 
     def _cells_of(self, embedding: Embedding) -> Tensor:
         """(cells, C), kept for the next prompts on the same frame."""
         cells = self._cells.get(embedding)
         if cells is None or (cells.device, cells.dtype) != (self.device, self.dtype):
-            features = self._to_tensor(embedding.features).to(self.dtype)
+            # A copy, since torch warns of arrays that may not be written to.
+            features = torch.from_numpy(np.array(embedding.features))
+            features = features.to(self.device, self.dtype)
             cells = self._cells[embedding] = features.flatten(1).T.contiguous()
         return cells
 
@@ -319,7 +336,7 @@ def _enlarge(
     rows, columns = np.nonzero(logits > 0)
     if not rows.size:
         return
-    sources = (_around(rows, logits.shape[0]), _around(columns, logits.shape[1]))
+    sources = _around(rows, logits.shape[0]), _around(columns, logits.shape[1])
     places = []
     for matrix, source in zip(matrices, sources, strict=True):
         (reached,) = np.nonzero(matrix[:, source].sum(axis=1) > _WHOLE)
@@ -328,7 +345,9 @@ def _enlarge(
         matrix[place, source]
         for matrix, place, source in zip(matrices, places, sources, strict=True)
     )
-    target[places[0], places[1]] = down @ logits[sources[0], sources[1]] @ across.T
+    near = torch.from_numpy(np.array(logits[sources], np.float32))
+    product = torch.from_numpy(down) @ near @ torch.from_numpy(across).T
+    target[places[0], places[1]] = product.numpy()
 
 
 def _around(places: np.ndarray, size: int) -> slice:

@@ -1,0 +1,81 @@
+"""Products of matrices and the like, on numpy arrays, by torch.
+
+Numpy's products run in threads of their own, which stay awake for a while after each
+product, and so do torch's. Where both are used in turns, each waits for cores that the
+other one keeps busy: a product of 1 ms then takes 20. So all of them are torch's.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+__all__ = ["cosine", "gram", "product", "solved"]
+
+
+def product(*factors: np.ndarray) -> np.ndarray:
+    """Multiply matrices from left to right.
+
+    Parameters
+    ----------
+    *factors : array of float32
+        As `numpy.matmul` takes them.
+
+    Returns
+    -------
+    array of float32
+    """
+    import torch
+
+    with torch.inference_mode():
+        result: Tensor = reduce(torch.matmul, map(_tensor, factors))
+        return result.numpy()
+
+
+def gram(samples: np.ndarray) -> np.ndarray:
+    """Return the (K, K) products of the columns of (N, K) float32 samples."""
+    import torch
+
+    with torch.inference_mode():
+        columns = _tensor(samples)
+        return (columns.T @ columns).numpy()
+
+
+def solved(matrix: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Solve a system of equations.
+
+    Parameters
+    ----------
+    matrix : (K, K) array of float32
+        Symmetric and positive definite.
+    targets : (K,) array of float32
+        What its product with the result is to be.
+
+    Returns
+    -------
+    (K,) array of float32
+    """
+    import torch
+
+    with torch.inference_mode():
+        factor = torch.linalg.cholesky(_tensor(matrix))
+        return torch.cholesky_solve(_tensor(targets)[:, None], factor)[:, 0].numpy()
+
+
+def cosine(values: np.ndarray) -> np.ndarray:
+    """Return the cosines of float32 values, written over them."""
+    import torch
+
+    with torch.inference_mode():
+        return _tensor(values).cos_().numpy()
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    import torch
+
+    # Torch warns of arrays that may not be written to, though nothing is written.
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,0 +1,84 @@
+"""Work on several things side by side, with a share of the cores for each."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Lanes"]
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Lanes:
+    """A few threads among which torch's are shared out.
+
+    All of torch's threads work on one product at a time, and wait for each other many
+    times in each of the hundreds of small steps of a decoder. So two prompts are
+    decoded sooner side by side, with half of the threads each, than together.
+
+    Parameters
+    ----------
+    most : int
+        Lanes to have at most; there are never more than torch has threads.
+
+    Notes
+    -----
+    The threads come when they are first needed, and go with the object. What runs in a
+    lane must not wait for anything else in the same lanes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._threads = torch.get_num_threads()
+        self.count = max(1, min(most, self._threads))
+
+    def __reduce__(self) -> tuple[type[Lanes], tuple[int]]:
+        """Threads are not copied along with whatever holds this."""
+        return Lanes, (self.count,)
+
+    def start(self, function: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
+        """Call a function in a lane."""
+        return self._pool.submit(function, *arguments)
+
+    def each(
+        self, function: Callable[[Item], Answer], items: Iterable[Item]
+    ) -> list[Answer]:
+        """Call a function for each item; a single one is done here and now.
+
+        Raises
+        ------
+        Exception
+            The first, in the order of the items, that the function raised.
+        """
+        listed = list(items)
+        if min(len(listed), self.count) < 2:
+            return [function(item) for item in listed]
+        return list(self._pool.map(function, listed))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        share = max(1, self._threads // self.count)
+        return ThreadPoolExecutor(
+            self.count,
+            thread_name_prefix="napari-sam-decoder",
+            initializer=_take_share,
+            initargs=(share, self._threads),
+        )
+
+
+def _take_share(share: int, usual: int) -> None:
+    """Let torch use few threads from this one, and as many as usual from others."""
+    # A new thread takes over, when it first asks, how many were last set by any thread.
+    torch.get_num_threads()
+    torch.set_num_threads(share)
+    others = Thread(target=torch.set_num_threads, args=(usual,))
+    others.start()
+    others.join()
