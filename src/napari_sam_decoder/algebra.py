@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
 __all__ = ["cosine", "gram", "product", "solved"]
@@ -77,5 +78,6 @@ def cosine(values: np.ndarray) -> np.ndarray:
 def _tensor(array: np.ndarray) -> Tensor:
     import torch
 
+    numbers = array.astype(np.float32, copy=False)
     # Torch warns of arrays that may not be written to, though nothing is written.
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+    return torch.from_numpy(numbers if numbers.flags.writeable else numbers.copy())

@@ -55,6 +55,10 @@ class View:
     picture: np.ndarray
     mask_size: int
 
+    def prepare(self) -> None:
+        """Do now what is otherwise done when it is first needed."""
+        _ = self.cells, self.pixels
+
     @cached_property
     def cells(self) -> CellView:
         """What the network recognises."""
@@ -122,13 +126,12 @@ class PixelView:
     """
 
     def __init__(self, picture: np.ndarray) -> None:
-        colours = np.concatenate([_blurred(picture, s) for s in (FINE, COARSE)])
-        self._shape = picture.shape[1:]
-        directions, phases = _waves(len(colours))
+        rows, columns = self._shape = picture.shape[1:]
+        layers = [_blurred(picture, deviation) for deviation in (FINE, COARSE)]
+        constant = np.ones((1, rows, columns), np.float32)
+        colours = np.concatenate([*layers, constant]).reshape(-1, rows * columns)
         # In place, since getting the memory takes longer than the sums.
-        waves = product(colours.reshape(len(colours), -1).T, directions)
-        waves += phases
-        waves = cosine(waves)
+        waves = cosine(product(colours.T, _waves(len(colours) - 1)))
         waves[:, :-1] *= np.float32(np.sqrt(2 / WAVES))
         self.samples: np.ndarray = waves
 
@@ -209,19 +212,16 @@ def _blur(side: int, deviation: float) -> np.ndarray:
 
 
 @cache
-def _waves(channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(channels, WAVES + 1) directions and phases, always the same.
+def _waves(channels: int) -> np.ndarray:
+    """(channels + 1, WAVES + 1) directions and, in the last row, phases.
 
-    The last one does not depend on the colour: it is the constant.
+    Always the same. The last wave does not depend on the colour: it is the constant.
     """
     generator = np.random.default_rng(0)
-    directions = np.zeros((channels, WAVES + 1), np.float32)
-    directions[:, :-1] = generator.normal(
-        scale=1 / COLOUR_WIDTH, size=(channels, WAVES)
-    )
-    phases = np.zeros(WAVES + 1, np.float32)
-    phases[:-1] = generator.uniform(0, 2 * np.pi, WAVES)
-    return directions, phases
+    waves = np.zeros((channels + 1, WAVES + 1), np.float32)
+    waves[:-1, :-1] = generator.normal(scale=1 / COLOUR_WIDTH, size=(channels, WAVES))
+    waves[-1, :-1] = generator.uniform(0, 2 * np.pi, WAVES)
+    return waves
 
 
 @cache

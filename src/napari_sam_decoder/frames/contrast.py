@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,6 +66,14 @@ class Contrast:
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """Map intensities to uint8; NaN becomes black, infinities the limits."""
+        if pixels.dtype.kind in "ui" and pixels.dtype.itemsize <= 2:
+            # Fewer kinds of pixels than there are pixels.
+            codes = pixels.view(f"u{pixels.dtype.itemsize}")
+            shades: np.ndarray = np.take(_shades(self, pixels.dtype.str), codes)
+            return shades
+        return self._stretched(pixels)
+
+    def _stretched(self, pixels: np.ndarray) -> np.ndarray:
         values = np.nan_to_num(
             pixels.astype(_working_dtype(pixels.dtype)),
             nan=self.low,
@@ -78,6 +87,14 @@ class Contrast:
         scaled: np.ndarray = (values - self.low) * (255.0 / (self.high - self.low))
         stretched: np.ndarray = np.rint(scaled).astype(np.uint8)
         return stretched
+
+
+@lru_cache(maxsize=4)
+def _shades(contrast: Contrast, dtype: str) -> np.ndarray:
+    """What each pixel of a small integer type becomes, by its bits."""
+    size = np.dtype(dtype).itemsize
+    codes = np.arange(256**size).astype(f"{dtype[0]}u{size}")
+    return contrast._stretched(codes.view(dtype))
 
 
 def _working_dtype(dtype: np.dtype) -> type[np.floating]:

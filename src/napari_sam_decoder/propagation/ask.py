@@ -126,15 +126,19 @@ def ask_all(
     places = {key: grid.cut(logits) for key, logits in settled.items()}
     places |= {key: moved[key] for key, track in tracks.items() if not track.missed}
     nothing = np.full(grid.content, BACKGROUND_LOGIT, np.float32)
-    questions = []
-    for object_id, track in tracks.items():
+
+    def question(object_id: int) -> Question | None:
+        track = tracks[object_id]
         others = [logits for key, logits in places.items() if key != object_id]
         taken = reduce(np.maximum, others, nothing)
         if object_id in moved:
             expectation = track.expect(view, moved[object_id], taken, journey.mismatch)
         else:
             expectation = track.expect_anywhere(view, taken)
-        questions.append(ask(object_id, track, expectation, grid))
+        return ask(object_id, track, expectation, grid)
+
+    view.prepare()
+    questions = scene.objects.each(question, tracks)
     return [question for question in questions if question is not None]
 
 

@@ -65,9 +65,13 @@ def follow_tracks(
     questions = ask_all(scene, view, journey, settled)
     choices = choose_answers(scene, view.embedding, questions)
     steps = {key: _missed(key, track) for key, track in journey.tracks.items()}
-    for question, choice in zip(questions, choices, strict=True):
-        steps[question.object_id] = _judge(question, choice, view, scene)
-    return steps
+
+    def judge(answer: tuple[Question, Choice]) -> tuple[int, Step]:
+        question, choice = answer
+        return question.object_id, _judge(question, choice, view, scene)
+
+    answers = zip(questions, choices, strict=True)
+    return steps | dict(scene.objects.each(judge, answers))
 
 
 def absent(object_id: int) -> Outcome:

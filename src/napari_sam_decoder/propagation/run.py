@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.memory import Memory
@@ -63,13 +63,18 @@ class _Run:
         self._board = Board(scene, itinerary)
 
     def both_ways(self) -> Iterator[FrameResult]:
-        self._plant()
-        for frame in self._itinerary.forward:
-            self._follow(frame, step=1)
-            yield self._board.report(frame)
-        for frame in self._itinerary.backward:
-            self._follow(frame, step=-1)
-            yield self._board.report(frame)
+        lanes = self._scene.steps
+        lanes.start(self._plant).result()
+        sweeps = (self._itinerary.forward, 1), (self._itinerary.backward, -1)
+        for frames, step in sweeps:
+            for frame, following in zip_longest(frames, frames[1:]):
+                if following == frame + step and any(self._tracks.values()):
+                    lanes.start(self._scene.prepare, following, frame)
+                yield lanes.start(self._take, frame, step).result()
+
+    def _take(self, frame: int, step: int) -> FrameResult:
+        self._follow(frame, step)
+        return self._board.report(frame)
 
     def _plant(self) -> None:
         seeds: dict[int, dict[int, Seed]] = {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.propagation.grid import Grid
+from napari_sam_decoder.propagation.kept import Kept
 from napari_sam_decoder.views import View, picture_of
 
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoder", "FrameSource", "Scene", "Settings"]
 
-VIEWS_KEPT = 2
-"""A step needs two frames, and the next one the second of them."""
+VIEWS_KEPT = 3
+"""A step needs two frames, while the next one is prepared already."""
+
+FLOWS_KEPT = 2
+
+MOST_LANES = 4
+"""More objects at once than this wait for each other in Python."""
 
 
 class FrameSource(Protocol):
@@ -119,6 +125,10 @@ class Scene:
     flow : callable
         Gives the `Flow` of a frame from another one before it: for each low-res pixel
         where it was.
+    steps : Lanes
+        One for the step that is taken, and one for what the next one will need.
+    objects : Lanes
+        Where the objects of a frame are thought about side by side.
     """
 
     source: FrameSource
@@ -128,6 +138,8 @@ class Scene:
     settings: Settings
     view: Callable[[int], View] = field(repr=False)
     flow: Callable[[int, int], Flow] = field(repr=False)
+    steps: Lanes = field(repr=False)
+    objects: Lanes = field(repr=False)
 
     @classmethod
     def of(
@@ -141,16 +153,26 @@ class Scene:
         geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
         grid = Grid.of(geometry, decoder.image_size, decoder.mask_size)
 
-        @lru_cache(maxsize=VIEWS_KEPT)
-        def view(frame: int) -> View:
+        def look(frame: int) -> View:
             embedding, rgb = source.look(frame)
             picture = picture_of(rgb, grid.content)
             return View(embedding, picture, decoder.mask_size)
 
-        @lru_cache(maxsize=1)
-        def flow(frame: int, before: int) -> Flow:
+        def compare(frame: int, before: int) -> Flow:
             from napari_sam_decoder.flow import optical_flow
 
             return optical_flow(view(frame).picture, view(before).picture)
 
-        return cls(source, decoder, geometry, grid, settings, view, flow)
+        view, flow = Kept(look, VIEWS_KEPT), Kept(compare, FLOWS_KEPT)
+        lanes = Lanes(2), Lanes(MOST_LANES)
+        return cls(source, decoder, geometry, grid, settings, view, flow, *lanes)
+
+    def prepare(self, frame: int, before: int) -> None:
+        """Do what a step from one frame to the next needs whatever the objects are.
+
+        Meant to be called in a lane of its own: an error is met again, and reported,
+        when the step is taken.
+        """
+        view = self.view(frame)
+        self.flow(frame, before)
+        view.prepare()
