@@ -71,3 +71,25 @@ def test_background_that_does_not_count_teaches_nothing():
 def test_a_frame_without_contrast_is_no_error(share):
     flat = Classifier.of(lesson((RED * 0, share, 30)))
     assert np.isfinite(flat.weights).all()
+
+
+def test_known_products_of_all_samples_give_the_same():
+    generator = np.random.default_rng(0)
+    samples = with_constant(generator.normal(size=(300, 5)).astype(np.float32))
+    shares = np.zeros(300, np.float32)
+    shares[:20] = generator.uniform(0.1, 1, 20)
+    ones = np.ones(300, np.float32)
+    expected = Classifier.of(Lesson(samples, shares, ones))
+    found = Classifier.of(Lesson(samples, shares, ones, samples.T @ samples))
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-4)
+
+
+def test_known_products_serve_an_object_that_is_nearly_everything():
+    generator = np.random.default_rng(0)
+    samples = with_constant(generator.normal(size=(300, 5)).astype(np.float32))
+    shares = np.ones(300, np.float32)
+    shares[:20] = 0.2
+    ones = np.ones(300, np.float32)
+    expected = Classifier.of(Lesson(samples, shares, ones))
+    found = Classifier.of(Lesson(samples, shares, ones, samples.T @ samples))
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)

@@ -21,6 +21,9 @@ __all__ = ["Classifier", "Lesson", "with_constant"]
 SMALLEST_SHARE = 0.5
 """Samples; a class with less than this in all does not count in full."""
 
+LEAST_SHARE = 1e-3
+"""A sample that is less of the object than this is none of it."""
+
 RIDGE = 0.01
 """Relative to the mean variance of a feature. Ten times more blurs the object, ten
 times less fits single samples."""
@@ -43,11 +46,15 @@ class Lesson:
         0..1, how far each sample is the object.
     counts : (N,) array of float32
         0..1, how much each counts as background.
+    total : (K + 1, K + 1) array of float32, optional
+        Products of the samples' columns, where all of them count in full: the same
+        for all objects of a frame.
     """
 
     samples: np.ndarray
     shares: np.ndarray
     counts: np.ndarray
+    total: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +74,17 @@ class Evidence:
     def of(cls, lesson: Lesson) -> Evidence:
         """Object and background count the same, however small the object is."""
         shares, rest = lesson.shares, (1 - lesson.shares) * lesson.counts
-        weights = 0.5 * (
-            shares / max(float(shares.sum()), SMALLEST_SHARE)
-            + rest / max(float(rest.sum()), SMALLEST_SHARE)
-        )
-        weighted = lesson.samples * np.sqrt(weights)[:, None]
+        ours = 0.5 / max(float(shares.sum()), SMALLEST_SHARE)
+        theirs = 0.5 / max(float(rest.sum()), SMALLEST_SHARE)
+        weights = ours * shares + theirs * rest
         targets = product(weights * (2 * shares - 1), lesson.samples)
-        return cls(gram(weighted), targets)
+        if lesson.total is None:
+            return cls(gram(lesson.samples * np.sqrt(weights)[:, None]), targets)
+        # All but the few samples of the object have the same weight.
+        own = shares > LEAST_SHARE
+        samples, extra = lesson.samples[own], (ours - theirs) * shares[own]
+        differing = product((samples * extra[:, None]).T, samples)
+        return cls(theirs * lesson.total + differing, targets)
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(self.moments + other.moments, self.targets + other.targets)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Flow", "optical_flow"]
+__all__ = ["Flow", "displaced", "optical_flow"]
 
 WINDOW_RADIUS = 4
 """Pixels around one that move with it; their weight falls to a seventh at the end."""
@@ -73,6 +73,25 @@ def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> Flow:
     differences = (_displaced(before, flow) - now).square().mean(1, keepdim=True)
     mismatch = _blurred(differences, SMOOTHING_RADIUS).sqrt()
     return Flow(flow[0].numpy(), mismatch[0, 0].numpy())
+
+
+@torch.inference_mode()
+def displaced(layers: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """Look up each pixel of a picture where it was.
+
+    Parameters
+    ----------
+    layers : (C, rows, columns) array of float32
+        The earlier picture; what lies beyond its rim is as the rim.
+    displacement : (2, rows, columns) array of float32
+        As in `Flow`.
+
+    Returns
+    -------
+    (C, rows, columns) array of float32
+        Interpolated bilinearly.
+    """
+    return _displaced(_tensor(layers), _tensor(displacement))[0].numpy()
 
 
 def _refined(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:

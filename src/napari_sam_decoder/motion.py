@@ -81,11 +81,7 @@ def warp_logits(logits: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     -------
     (rows, columns) array of float32
     """
-    rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
-    warped: np.ndarray = ndimage.map_coordinates(
-        logits,
-        [rows + displacement[0], columns + displacement[1]],
-        order=1,
-        mode="nearest",
-    )
+    from napari_sam_decoder.flow import displaced
+
+    warped: np.ndarray = displaced(logits[np.newaxis], displacement)[0]
     return warped

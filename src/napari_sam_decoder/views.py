@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.special import expit
 
-from napari_sam_decoder.algebra import cosine, product
+from napari_sam_decoder.algebra import cosine, gram, product
 from napari_sam_decoder.classifier import Lesson, with_constant
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ class CellView:
         """(N, C): what the network sees in each cell, as vectors of length 1."""
         return self.samples[:, :-1]
 
+    @cached_property
+    def _total(self) -> np.ndarray:
+        return gram(self.samples)
+
     def shares(self, logits: np.ndarray) -> np.ndarray:
         """How much of each cell an object covers: (N,) in 0..1 of (h, w) logits."""
         (rows, columns), size = self._grid, self._size
@@ -107,7 +111,7 @@ class CellView:
     def lesson(self, logits: np.ndarray) -> Lesson:
         """All of the frame counts: what else there is may be met anywhere."""
         shares = self.shares(logits)
-        return Lesson(self.samples, shares, np.ones_like(shares))
+        return Lesson(self.samples, shares, np.ones_like(shares), self._total)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Interpolate between the centres of the cells."""

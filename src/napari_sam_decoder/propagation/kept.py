@@ -42,8 +42,8 @@ class Kept(Generic[Value]):
             is_new = value is None
             if value is None:
                 value = self._values[key] = Future()
-            # The oldest goes, even if it was asked for last: what was made ahead of time
-            # has not been asked for yet.
+            # The oldest goes, even if it was asked for last: what was made ahead of
+            # time has not been asked for yet.
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
         if is_new:
