@@ -83,6 +83,7 @@ class LabelSink:
             self, shutil.rmtree, self._partial, ignore_errors=True
         )
         self._array = self._create()
+        self._written: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +117,7 @@ class LabelSink:
         self._require_fit(frame, labels)
         with writing(self.path):
             self._array[frame] = labels.astype(self.dtype, copy=False)
+        self._written.add(frame)
 
     def finish(self, provenance: Mapping[str, Any]) -> None:
         """Put the file in its place; frames that were not written are zero.
@@ -185,8 +187,11 @@ class LabelSink:
         )
 
     def _frames(self) -> Iterator[np.ndarray]:
+        nothing = np.zeros(self.shape[1:], self.dtype)
         for frame in range(self.shape[0]):
-            yield np.asarray(self._array[frame])
+            # To look for a chunk that is not there takes as long as to read one.
+            is_written = frame in self._written
+            yield np.asarray(self._array[frame]) if is_written else nothing
 
     def _require_open(self) -> None:
         if not self._discard.alive:

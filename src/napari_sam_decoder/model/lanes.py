@@ -7,8 +7,6 @@ from functools import cached_property
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -37,6 +35,8 @@ class Lanes:
     """
 
     def __init__(self, most: int) -> None:
+        import torch
+
         self._threads = torch.get_num_threads()
         self.count = max(1, min(most, self._threads))
 
@@ -76,6 +76,8 @@ class Lanes:
 
 def _take_share(share: int, usual: int) -> None:
     """Let torch use few threads from this one, and as many as usual from others."""
+    import torch
+
     # A new thread takes over, when it first asks, how many were last set by any thread.
     torch.get_num_threads()
     torch.set_num_threads(share)
