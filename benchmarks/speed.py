@@ -132,7 +132,7 @@ def _shown(rows: Iterable[Row]) -> list[Row]:
 def _in_words(machine: Machine) -> str:
     limits = [f"{name}={value}" for name, value in machine["limits"].items()]
     return (
-        f"{machine['cpu']}, {machine['threads']} threads, offers "
+        f"{machine['cpu']}, threads: {machine['threads']}, offers "
         f"{' '.join(machine['offers']) or 'nothing known'}; torch uses "
         f"{machine['torch_uses']}; ours computes in {machine['precision']}"
         + "".join(f"; {limit}" for limit in limits)

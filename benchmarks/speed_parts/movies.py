@@ -28,10 +28,10 @@ __all__ = ["OBJECTS", "movie_rows"]
 OBJECTS = {"propagate": 1, "propagate_10": 10}
 """How many objects are carried through the movie together, by step."""
 
-PROPAGATION = Effort(rounds=3, seconds=40, least=1)
+PROPAGATION = Effort(rounds=3, seconds=30, least=1)
 WARM_FRAMES = 3
 
-EMBEDDING = Patience(seconds=75, frames=12)
+EMBEDDING = Patience(seconds=55, frames=12)
 """On a slow machine the movie becomes shorter."""
 
 

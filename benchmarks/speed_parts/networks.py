@@ -18,11 +18,11 @@ __all__ = ["PROMPTS", "network_rows"]
 PROMPTS = {"decode": 1, "decode_4": 4, "decode_16": 16}
 """How many prompts are decoded together, by step."""
 
-ENCODING = Effort(rounds=7, seconds=35)
+ENCODING = Effort(rounds=7, seconds=30)
 DECODING = {
     "decode": Effort(rounds=15, seconds=8),
     "decode_4": Effort(rounds=9, seconds=10),
-    "decode_16": Effort(rounds=7, seconds=20),
+    "decode_16": Effort(rounds=7, seconds=15),
 }
 
 
