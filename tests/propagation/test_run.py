@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from theatre import movie_of
 
+from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Settings, Verdict, plan
 from napari_sam_decoder.propagation import propagate as run_itinerary
@@ -310,3 +311,46 @@ def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
         # What vanishes beside it may pull at its outline for a frame.
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
+
+
+def test_a_frame_that_cannot_be_read_costs_no_result_before_it(stage, monkeypatch):
+    truth = movie_of(still)
+    theatre, scene = stage(truth)
+    look = theatre.look
+
+    def fail_at_three(frame):
+        if frame == 3:
+            raise FormatError("frame 3 is damaged")
+        return look(frame)
+
+    monkeypatch.setattr(theatre, "look", fail_at_three)
+    results = propagate(scene, PromptSet([click(truth)]), FRAMES)
+    assert [next(results).frame for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(FormatError, match="frame 3 is damaged"):
+        next(results)
+
+
+def test_each_frame_is_read_once(stage, monkeypatch):
+    truth = movie_of(still, falling)
+    theatre, scene = stage(truth)
+    read = []
+    look = theatre.look
+    monkeypatch.setattr(
+        theatre, "look", lambda frame: read.append(frame) or look(frame)
+    )
+    prompts = PromptSet([click(truth), click(truth, object_id=2)])
+    list(propagate(scene, prompts, FRAMES))
+    assert sorted(read) == list(FRAMES)
+
+
+def test_no_frame_is_read_ahead_of_an_object_that_was_never_there(stage, monkeypatch):
+    truth = movie_of(still)
+    theatre, scene = stage(truth)
+    read = []
+    look = theatre.look
+    monkeypatch.setattr(
+        theatre, "look", lambda frame: read.append(frame) or look(frame)
+    )
+    nothing = Prompt(1, 0, mask=np.zeros(truth.shape[1:], bool))
+    list(propagate(scene, PromptSet([nothing]), FRAMES))
+    assert set(read) <= {0}
