@@ -277,9 +277,7 @@ class Sam(nn.Module):
         """(cells, C), kept for the next prompts on the same frame."""
         cells = self._cells.get(embedding)
         if cells is None or (cells.device, cells.dtype) != (self.device, self.dtype):
-            # A copy, since torch warns of arrays that may not be written to.
-            features = torch.from_numpy(np.array(embedding.features))
-            features = features.to(self.device, self.dtype)
+            features = _readable(embedding.features).to(self.device, self.dtype)
             cells = self._cells[embedding] = features.flatten(1).T.contiguous()
         return cells
 
@@ -297,9 +295,7 @@ class Sam(nn.Module):
         return -(-rows // stride), -(-columns // stride)
 
     def _to_tensor(self, array: np.ndarray) -> Tensor:
-        # A copy, since torch warns of arrays that may not be written to.
-        numbers = np.array(array, dtype=np.float32, order="C")
-        return torch.from_numpy(numbers).to(self.device)
+        return _readable(array.astype(np.float32, copy=False)).to(self.device)
 
     def _check_features(self, embedding: Embedding) -> None:
         if embedding.features.shape != self.embedding_shape:
@@ -376,6 +372,12 @@ def _interpolation(size: int, wanted: int) -> np.ndarray:
     shares = np.maximum(0, 1 - np.abs(places - np.arange(size)))
     matrix: np.ndarray = shares.astype(np.float32)
     return matrix
+
+
+def _readable(array: np.ndarray) -> Tensor:
+    """Torch warns of arrays that may not be written to, though nothing is written."""
+    is_plain = array.flags.writeable and array.flags.c_contiguous
+    return torch.from_numpy(array if is_plain else array.copy())
 
 
 def _to_numpy(tensor: Tensor) -> np.ndarray:
