@@ -187,8 +187,9 @@ class ReadImage(Attention):
         """
         queries = self.taken_back(self.by_head(self.q_proj(tokens)), self.k_proj)
         queries = (self.scale * queries).to(image.dtype)
-        shares = _scores(image, positions, queries).softmax(dim=1)
-        seen = torch.bmm(shares.transpose(1, 2), image).to(tokens.dtype)
+        # Torch is several times faster along rows than across them.
+        scores = _scores(image, positions, queries).transpose(1, 2).contiguous()
+        seen = torch.bmm(scores.softmax(dim=-1), image).to(tokens.dtype)
         values = self._projected(unflattened(seen, 1, (self.heads, -1)))
         out: Tensor = self.out_proj(values.transpose(1, 2).flatten(2))
         return out
