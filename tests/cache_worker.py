@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import zarr
 
-from napari_sam_decoder.cache import CacheKey, array_digest
+from napari_sam_decoder.cache import CacheKey, Packing, Storage, array_digest
 from napari_sam_decoder.embedding import Embedder, open_store
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.values import Embedding
@@ -25,9 +25,11 @@ __all__ = [
     "SHAPE",
     "CheapEncoder",
     "cheap_movie",
+    "chunk",
     "files_of",
     "key_of",
     "noise",
+    "rounded",
 ]
 
 FRAMES = 12
@@ -53,13 +55,19 @@ def noise(seed: bytes) -> np.ndarray:
     return rng.standard_normal(SHAPE, dtype=np.float32)
 
 
+def rounded(features: np.ndarray, storage: Storage = Storage.INT8) -> np.ndarray:
+    """Features as every store gives them back."""
+    packing = Packing(SHAPE, storage)
+    return packing.unpack(packing.pack(features))
+
+
 def cheap_movie(frames: int = FRAMES, seed: int = 0) -> Movie:
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 255, (frames, 12, 10), dtype=np.uint8)
     return Movie(pixels, contrast=(0, 255))
 
 
-def key_of(frames: int = FRAMES) -> CacheKey:
+def key_of(frames: int = FRAMES, storage: Storage = Storage.INT8) -> CacheKey:
     return CacheKey(
         model=CheapEncoder.identity,
         contrast=(0.0, 255.0),
@@ -68,7 +76,13 @@ def key_of(frames: int = FRAMES) -> CacheKey:
         dtype="uint8",
         axes="TYX",
         embedding_shape=SHAPE,
+        storage=storage,
     )
+
+
+def chunk(path: Path, frame: int = 0) -> Path:
+    """The file of a frame that is not packed."""
+    return path / "frames" / f"c.{frame}.0"
 
 
 def files_of(path: Path) -> dict[str, bytes]:

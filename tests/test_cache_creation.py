@@ -118,7 +118,7 @@ def test_a_cache_cleared_between_finding_and_locking_is_made_again(path, monkeyp
     monkeypatch.setattr(lock_module.FolderLock, "share", share_after_a_clear)
     with ZarrStore.open(path, key_of()) as opened:
         opened.write(0, DIGEST, FEATURES)
-    assert layout.recorded_frames(path) == {0}
+    assert layout.recorded_frames(path, key_of()) == {0}
 
 
 def test_a_cache_cleared_between_finding_and_opening_is_made_again(path, monkeypatch):
@@ -187,7 +187,7 @@ def test_a_full_disk_is_a_format_error_and_costs_one_frame(store):
 @pytest.fixture
 def partial(path):
     ZarrStore.open(path, key_of()).close()
-    left_over = path / "embeddings" / "c.3.0.0.abc.partial"
+    left_over = path / "frames" / "c.3.0.abc.partial"
     left_over.write_bytes(b"half")
     return left_over
 
@@ -202,7 +202,7 @@ def test_partials_are_swept_by_one_who_is_alone(partial, path):
 def test_partials_stay_while_another_process_has_the_cache_open(path):
     ZarrStore.open(path, key_of()).close()
     with held_by_another_process(path):
-        partial = path / "embeddings" / "c.3.0.0.abc.partial"
+        partial = path / "frames" / "c.3.0.abc.partial"
         partial.write_bytes(b"half")
         make_old(partial)
         ZarrStore.open(path, key_of()).close()

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import zarr
 
-from cache_worker import SHAPE, key_of, noise
+from cache_worker import SHAPE, chunk, key_of, noise, rounded
 from napari_sam_decoder.cache import ZarrStore, array_digest, layout
 from napari_sam_decoder.cache import lock as lock_module
 from napari_sam_decoder.errors import CacheCorruptError, CacheMismatchError
 
 DIGEST = array_digest(np.array([1]))
 FEATURES = noise(b"features")
+ROWS = (12, 32 + 4 * SHAPE[0] + FEATURES.size)
 
 needs_locks = pytest.mark.skipif(
     not lock_module.HAS_LOCKS, reason="this system has no flock"
@@ -33,10 +34,6 @@ def store(path):
     with ZarrStore.open(path, key_of()) as opened:
         opened.write(0, DIGEST, FEATURES)
         yield opened
-
-
-def chunk(path, frame=0):
-    return path / "embeddings" / f"c.{frame}.0.0.0"
 
 
 def flip_byte(file, position=None):
@@ -68,32 +65,22 @@ def test_a_chunk_of_zero_bytes_is_found(store, content):
     assert store.check(0) == "corrupt"
 
 
-def test_a_missing_chunk_is_no_embedding_of_zeros(store):
-    chunk(store.path).unlink()
-    assert store.read(0, DIGEST) is None
-    assert store.check(0) == "corrupt"
-
-
-def test_an_intact_chunk_of_another_frame_is_found(store):
-    store.write(1, DIGEST, -FEATURES)
+def test_the_file_of_another_frame_serves_for_its_own_pixels_only(store):
+    other = array_digest(np.array([2]))
+    store.write(1, other, -FEATURES)
     shutil.copy(chunk(store.path, 1), chunk(store.path, 0))
     assert store.read(0, DIGEST) is None
-    assert store.check(0) == "corrupt"
+    np.testing.assert_array_equal(store.read(0, other), rounded(-FEATURES))
 
 
 @pytest.mark.parametrize("content", [b"", bytes(4), bytes(68)])
-def test_a_damaged_record_is_found(store, content, caplog):
-    layout.record_path(store.path, 0).write_bytes(content)
-    with caplog.at_level(logging.WARNING, "napari_sam_decoder"):
-        assert store.read(0, DIGEST) is None
-    assert "damaged" in caplog.text
+def test_a_damaged_frame_has_no_pixels(store, content):
+    chunk(store.path).write_bytes(content)
     assert store.recorded_digest(0) is None
-    assert store.check(0) == "corrupt"
 
 
 def test_writing_mends_a_damaged_frame(store):
     flip_byte(chunk(store.path))
-    flip_byte(layout.record_path(store.path, 0))
     store.write(0, DIGEST, FEATURES)
     assert store.check(0) == "ok"
 
@@ -109,15 +96,15 @@ class Deadly:
         raise Killed
 
 
-@pytest.mark.parametrize("array", ["_embeddings", "_records"])
-def test_a_frame_is_absent_until_all_of_it_is_written(store, monkeypatch, array):
-    monkeypatch.setattr(store, array, Deadly())
+def test_a_frame_is_what_it_was_until_all_of_it_is_written(store, monkeypatch):
+    monkeypatch.setattr(store._rows, "_loose", Deadly())
     for frame in (0, 1):
         with pytest.raises(Killed):
             store.write(frame, DIGEST, -FEATURES)
     with ZarrStore.open(store.path, key_of()) as reopened:
-        assert reopened.present() == set()
-        assert [reopened.check(frame) for frame in (0, 1)] == ["absent", "absent"]
+        assert reopened.present() == {0}
+        assert [reopened.check(frame) for frame in (0, 1)] == ["ok", "absent"]
+        np.testing.assert_array_equal(reopened.read(0, DIGEST), rounded(FEATURES))
 
 
 def test_a_cache_replaced_by_one_of_another_job_before_locking_is_refused(store):
@@ -126,7 +113,7 @@ def test_a_cache_replaced_by_one_of_another_job_before_locking_is_refused(store)
         ZarrStore(store.path, replace(key_of(), axes="ZYX"), lock)
 
 
-@pytest.mark.parametrize("name", ["embeddings", "records"])
+@pytest.mark.parametrize("name", ["frames", "packed"])
 def test_a_cache_without_an_array_is_corrupt(store, name):
     shutil.rmtree(store.path / name)
     with pytest.raises(CacheCorruptError, match="napari-sam-decoder cache clear"):
@@ -135,7 +122,7 @@ def test_a_cache_without_an_array_is_corrupt(store, name):
 
 @pytest.mark.parametrize("content", ["", "{}", '{"zarr_format": 3}'])
 def test_an_array_without_a_description_is_corrupt(store, content):
-    (store.path / "embeddings" / "zarr.json").write_text(content)
+    (store.path / "frames" / "zarr.json").write_text(content)
     with pytest.raises(CacheCorruptError, match="damaged"):
         ZarrStore.open(store.path, key_of())
 
@@ -143,9 +130,10 @@ def test_an_array_without_a_description_is_corrupt(store, content):
 @pytest.mark.parametrize(
     ("name", "shape", "dtype"),
     [
-        ("records", (12, 32), "uint8"),
-        ("embeddings", (12, 16, 8, 8), "float16"),
-        ("embeddings", (12, *SHAPE), "float32"),
+        ("frames", (12, 32), "uint8"),
+        ("packed", (12, 32), "uint8"),
+        ("packed", ROWS, "uint8"),
+        ("frames", ROWS, "int8"),
     ],
 )
 def test_an_array_of_another_shape_or_type_is_corrupt(store, name, shape, dtype):
@@ -157,7 +145,7 @@ def test_an_array_of_another_shape_or_type_is_corrupt(store, name, shape, dtype)
 
 
 def test_a_group_in_place_of_an_array_is_corrupt(store):
-    zarr.open_group(store.path).create_group("embeddings", overwrite=True)
+    zarr.open_group(store.path).create_group("frames", overwrite=True)
     with pytest.raises(CacheCorruptError, match="damaged"):
         ZarrStore.open(store.path, key_of())
 
@@ -165,7 +153,7 @@ def test_a_group_in_place_of_an_array_is_corrupt(store):
 @needs_locks
 def test_a_cache_that_could_not_be_opened_is_not_held(path):
     ZarrStore.open(path, key_of()).close()
-    shutil.rmtree(path / "embeddings")
+    shutil.rmtree(path / "packed")
     with pytest.raises(CacheCorruptError):
         ZarrStore.open(path, key_of())
     lock = lock_module.FolderLock(layout.lock_path(path))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from cache_worker import key_of, noise
+from cache_worker import chunk, key_of, noise
 from napari_sam_decoder import cache
 from napari_sam_decoder.cache import ZarrStore, array_digest, layout
 from napari_sam_decoder.cache import lock as lock_module
@@ -80,8 +80,8 @@ def test_what_is_no_cache_is_not_described(tmp_path):
         cache.describe(make_foreign(tmp_path / "labels.zarr"))
 
 
-def test_a_cache_without_records_is_not_described(path):
-    shutil.rmtree(path / "records")
+def test_a_cache_without_its_frames_is_not_described(path):
+    shutil.rmtree(path / "frames")
     with pytest.raises(CacheCorruptError, match="damaged"):
         cache.describe(path)
 
@@ -89,7 +89,7 @@ def test_a_cache_without_records_is_not_described(path):
 def test_the_list_has_the_sound_caches_the_oldest_first(tmp_path):
     make_cache(tmp_path / "new.zarr", used=3e9)
     make_cache(tmp_path / "old.zarr", used=1e9)
-    shutil.rmtree(make_cache(tmp_path / "damaged.zarr") / "records")
+    shutil.rmtree(make_cache(tmp_path / "damaged.zarr") / "frames")
     make_foreign(tmp_path / "labels.zarr")
     (tmp_path / "notes.txt").touch()
     names = [info.path.name for info in cache.list_caches(tmp_path)]
@@ -100,14 +100,41 @@ def test_the_list_of_a_folder_that_is_not_there_is_empty(tmp_path):
     assert cache.list_caches(tmp_path / "nowhere") == []
 
 
+def make_version_1(path):
+    """A cache as the first version of this package laid it out."""
+    key = key_of(frames=4).to_json() | {"version": 1}
+    del key["storage"]
+    group = zarr.create_group(
+        path, zarr_format=3, attributes={"napari_sam_decoder_cache": key}
+    )
+    for name in ("embeddings", "records"):
+        group.create_array(name, shape=(4, 8), chunks=(1, 8), dtype="uint8")[:] = 1
+    return path
+
+
+def test_a_cache_of_version_1_is_listed_and_makes_room(tmp_path):
+    make_version_1(tmp_path / "old.zarr")
+    (info,) = cache.list_caches(tmp_path)
+    assert not info.is_readable
+    assert info.bytes > 0
+    with pytest.raises(CacheMismatchError, match="version: the cache has 1"):
+        ZarrStore.open(tmp_path / "old.zarr", key_of(frames=4))
+    cache.make_room(tmp_path, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_storage_of_a_cache_can_be_asked(path, tmp_path):
+    assert cache.storage_of(path) is cache.Storage.INT8
+    assert cache.storage_of(tmp_path / "nowhere") is None
+
+
 # Verifying
 
 
 def test_verifying_tells_sound_corrupt_and_absent_frames(path):
-    chunk = path / "embeddings" / "c.2.0.0.0"
-    content = bytearray(chunk.read_bytes())
+    content = bytearray(chunk(path, 2).read_bytes())
     content[100] ^= 1
-    chunk.write_bytes(content)
+    chunk(path, 2).write_bytes(content)
     states = [(found.frame, found.state) for found in cache.verify(path)]
     assert states == [(0, "ok"), (1, "absent"), (2, "corrupt"), (3, "absent")]
 
@@ -137,7 +164,7 @@ def test_clearing_removes_the_cache_and_nothing_else(path):
     assert [entry.name for entry in path.parent.iterdir()] == [neighbour.name]
 
 
-@pytest.mark.parametrize("lost", ["embeddings", "records"])
+@pytest.mark.parametrize("lost", ["frames", "packed"])
 def test_a_damaged_cache_can_be_cleared(path, lost):
     shutil.rmtree(path / lost)
     cache.clear(path)

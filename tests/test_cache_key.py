@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cache_worker import key_of
-from napari_sam_decoder.cache import CacheKey, array_digest
+from napari_sam_decoder.cache import CacheKey, Storage, array_digest
 
 
 def test_a_key_survives_json():
@@ -20,6 +20,23 @@ def test_a_key_without_a_field_is_no_key():
     del stored["axes"]
     with pytest.raises(KeyError, match="axes"):
         CacheKey.from_json(stored)
+
+
+def test_version_1_had_float16_alone():
+    stored = key_of().to_json() | {"version": 1}
+    del stored["storage"]
+    assert CacheKey.from_json(stored).storage is Storage.FLOAT16
+
+
+def test_a_key_keeps_its_storage():
+    for storage in Storage:
+        key = key_of(storage=storage)
+        assert CacheKey.from_json(json.loads(json.dumps(key.to_json()))) == key
+
+
+def test_a_storage_that_is_not_known_is_none():
+    with pytest.raises(ValueError, match="int3"):
+        CacheKey.from_json(key_of().to_json() | {"storage": "int3"})
 
 
 def test_equal_keys_have_no_differences():

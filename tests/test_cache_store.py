@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cache_worker import key_of, noise
-from napari_sam_decoder.cache import MemoryStore, ZarrStore, array_digest
-from napari_sam_decoder.errors import OptionError
+from cache_worker import SHAPE, key_of, noise, rounded
+from napari_sam_decoder.cache import MemoryStore, Packing, ZarrStore, array_digest
+from napari_sam_decoder.errors import DecodingError, OptionError
 
 RED, BLUE = (array_digest(np.array([value])) for value in (1, 2))
 FEATURES = noise(b"features")
-BYTES = FEATURES.astype(np.float16).nbytes
+PACKING = Packing(SHAPE)
 
 
 @pytest.fixture(params=["memory", "zarr"])
 def store(request, tmp_path):
     if request.param == "memory":
-        opened = MemoryStore()
+        opened = MemoryStore(PACKING)
     else:
         opened = ZarrStore.open(tmp_path / "cache.zarr", key_of(frames=4))
     yield opened
@@ -30,11 +30,21 @@ class TestEveryStore:
         assert store.read(0, RED) is None
         assert store.recorded_digest(0) is None
 
-    def test_it_gives_back_what_was_written_as_float16(self, store):
-        store.write(2, RED, FEATURES)
+    def test_it_gives_back_what_was_written_rounded(self, store):
+        written = store.write(2, RED, FEATURES)
         read = store.read(2, RED)
-        assert read.dtype == np.float16
-        np.testing.assert_array_equal(read, FEATURES.astype(np.float16))
+        assert read.dtype == np.float32
+        np.testing.assert_array_equal(read, rounded(FEATURES))
+        assert written.tobytes() == read.tobytes()
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_it_refuses_what_is_not_finite_and_keeps_what_it_has(self, store, value):
+        store.write(0, RED, FEATURES)
+        spoilt = FEATURES.copy()
+        spoilt[3, 4, 5] = value
+        with pytest.raises(DecodingError, match="not finite"):
+            store.write(0, BLUE, spoilt)
+        assert store.recorded_digest(0) == RED
 
     def test_it_knows_which_frames_it_has(self, store):
         store.write(3, RED, FEATURES)
@@ -51,9 +61,7 @@ class TestEveryStore:
         store.write(0, RED, FEATURES)
         store.write(0, BLUE, -FEATURES)
         assert store.read(0, RED) is None
-        np.testing.assert_array_equal(
-            store.read(0, BLUE), (-FEATURES).astype(np.float16)
-        )
+        np.testing.assert_array_equal(store.read(0, BLUE), rounded(-FEATURES))
 
     def test_an_embedding_of_zeros_is_kept(self, store):
         store.write(0, RED, np.zeros_like(FEATURES))
@@ -62,11 +70,11 @@ class TestEveryStore:
     def test_what_was_read_may_be_changed(self, store):
         store.write(0, RED, FEATURES)
         store.read(0, RED)[:] = 0
-        np.testing.assert_array_equal(store.read(0, RED), FEATURES.astype(np.float16))
+        np.testing.assert_array_equal(store.read(0, RED), rounded(FEATURES))
 
     def test_what_was_written_may_be_changed_afterwards(self, store):
-        features = FEATURES.astype(np.float16)
-        store.write(0, RED, features)
+        features = FEATURES.copy()
+        store.write(0, RED, features)[:] = 0
         features[:] = 0
         assert store.read(0, RED).any()
 
@@ -76,7 +84,7 @@ class TestEveryStore:
 
 
 def test_memory_forgets_the_least_recently_used():
-    store = MemoryStore(limit_bytes=2 * BYTES)
+    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.size)
     store.write(0, RED, FEATURES)
     store.write(1, RED, FEATURES)
     store.read(0, RED)
@@ -85,7 +93,7 @@ def test_memory_forgets_the_least_recently_used():
 
 
 def test_memory_counts_an_overwritten_frame_once():
-    store = MemoryStore(limit_bytes=2 * BYTES)
+    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.size)
     for digest in (RED, BLUE, RED):
         store.write(0, digest, FEATURES)
     store.write(1, RED, FEATURES)
@@ -93,11 +101,11 @@ def test_memory_counts_an_overwritten_frame_once():
 
 
 def test_memory_without_room_keeps_nothing():
-    store = MemoryStore(limit_bytes=BYTES - 1)
+    store = MemoryStore(PACKING, limit_bytes=PACKING.size - 1)
     store.write(0, RED, FEATURES)
     assert store.present() == set()
 
 
 def test_memory_refuses_a_negative_limit():
     with pytest.raises(OptionError, match="0 bytes or more, not -1"):
-        MemoryStore(limit_bytes=-1)
+        MemoryStore(PACKING, limit_bytes=-1)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import zarr
 
-from cache_worker import SHAPE, key_of, noise
-from napari_sam_decoder.cache import ZarrStore, array_digest, layout
+from cache_worker import SHAPE, chunk, key_of, noise
+from napari_sam_decoder.cache import Storage, ZarrStore, array_digest
 from napari_sam_decoder.errors import CacheCorruptError, CacheMismatchError
 
 DIGEST = array_digest(np.array([1]))
@@ -31,44 +31,56 @@ def store(path):
 
 def test_it_is_a_zarr_group_with_the_key_in_its_attributes(store, path):
     group = zarr.open_group(path, mode="r", zarr_format=3)
-    assert sorted(name for name, _ in group.members()) == ["embeddings", "records"]
+    assert sorted(name for name, _ in group.members()) == ["frames", "packed"]
     assert group.attrs["napari_sam_decoder_cache"] == key_of().to_json()
 
 
-def test_an_embedding_is_one_compressed_chunk_with_a_checksum(store, path):
-    embeddings = zarr.open_group(path, mode="r")["embeddings"]
-    assert embeddings.shape == (12, *SHAPE)
-    assert embeddings.chunks == (1, *SHAPE)
-    assert embeddings.shards is None
-    assert embeddings.dtype == np.float16
-    codecs = [codec.to_dict()["name"] for codec in embeddings.compressors]
-    assert codecs == ["zstd", "crc32c"]
+def test_a_frame_is_one_compressed_chunk_with_a_checksum(store, path):
+    frames = zarr.open_group(path, mode="r")["frames"]
+    assert frames.shape == (12, 32 + 4 * SHAPE[0] + FEATURES.size)
+    assert frames.chunks == (1, frames.shape[1])
+    assert frames.shards is None
+    assert frames.dtype == np.uint8
+    codecs = [codec.to_dict()["name"] for codec in frames.compressors]
+    assert codecs == ["blosc", "crc32c"]
 
 
-def test_a_record_holds_the_digests_of_pixels_and_embedding(store, path):
-    record = zarr.open_group(path, mode="r")["records"][0].tobytes()
-    assert record == DIGEST + array_digest(FEATURES.astype(np.float16))
+def test_a_frame_is_the_digest_of_the_pixels_and_the_packed_embedding(store, path):
+    row = zarr.open_group(path, mode="r")["frames"][0].tobytes()
+    assert row == DIGEST + key_of().packing.pack(FEATURES).tobytes()
 
 
-def test_an_embedding_without_its_record_is_absent(store):
-    layout.record_path(store.path, 0).unlink()
+def test_float16_takes_two_bytes_per_value(tmp_path):
+    key = key_of(storage=Storage.FLOAT16)
+    with ZarrStore.open(tmp_path / "halves.zarr", key) as store:
+        store.write(0, DIGEST, FEATURES)
+        frames = zarr.open_group(store.path, mode="r")["frames"]
+        np.testing.assert_array_equal(
+            store.read(0, DIGEST), FEATURES.astype(np.float16)
+        )
+    assert frames.shape == (12, 32 + 2 * FEATURES.size)
+
+
+def test_a_frame_without_its_file_is_absent(store):
+    chunk(store.path).unlink()
     assert store.present() == set()
     assert store.read(0, DIGEST) is None
+    assert store.recorded_digest(0) is None
     assert store.check(0) == "absent"
 
 
-def test_a_record_of_zeros_is_none(store):
+def test_a_frame_of_zeros_is_none(store):
     with zarr.config.set({"array.write_empty_chunks": True}):
-        zarr.open_group(store.path)["records"][0] = 0
-    assert layout.record_path(store.path, 0).exists()
+        zarr.open_group(store.path)["frames"][0] = 0
+    assert chunk(store.path).exists()
     assert store.recorded_digest(0) is None
     assert store.read(0, bytes(32)) is None
-    assert store.check(0) == "absent"
+    assert store.check(0) == "corrupt"
 
 
-def test_files_that_are_no_records_are_not_taken_for_frames(store):
+def test_files_that_are_no_chunks_are_not_taken_for_frames(store):
     for name in ("c.7.0.partial", "c.7.abc.partial", "c.x.0", "c.99.0", "notes.txt"):
-        (store.path / "records" / name).touch()
+        (store.path / "frames" / name).touch()
     assert store.present() == {0}
 
 
@@ -85,7 +97,8 @@ def test_files_that_are_no_records_are_not_taken_for_frames(store):
         ("dtype", "uint16"),
         ("axes", "ZYX"),
         ("embedding_shape", (64, 64, 32)),
-        ("version", 2),
+        ("storage", Storage.FLOAT16),
+        ("version", 3),
     ],
 )
 def test_a_cache_of_another_job_is_refused_with_the_difference(store, field, value):
@@ -142,6 +155,14 @@ def test_a_cache_with_an_incomplete_key_cannot_be_opened_as_it_is(store):
     del document["attributes"]["napari_sam_decoder_cache"]["axes"]
     (store.path / "zarr.json").write_text(json.dumps(document))
     with pytest.raises(CacheCorruptError, match="damaged"):
+        ZarrStore.open_existing(store.path)
+
+
+def test_a_cache_of_another_version_cannot_be_opened_as_it_is(store):
+    document = json.loads((store.path / "zarr.json").read_text())
+    document["attributes"]["napari_sam_decoder_cache"]["version"] = 1
+    (store.path / "zarr.json").write_text(json.dumps(document))
+    with pytest.raises(CacheMismatchError, match="another version"):
         ZarrStore.open_existing(store.path)
 
 

@@ -6,8 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cache_worker import SHAPE, CheapEncoder, cheap_movie, files_of
-from napari_sam_decoder.cache import MemoryStore, ZarrStore, array_digest, cache_root
+from cache_worker import (
+    SHAPE,
+    CheapEncoder,
+    cheap_movie,
+    chunk,
+    files_of,
+    rounded,
+)
+from napari_sam_decoder.cache import (
+    MemoryStore,
+    Storage,
+    ZarrStore,
+    array_digest,
+    cache_root,
+)
 from napari_sam_decoder.cache.places import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
 from napari_sam_decoder.embedding import (
     Embedder,
@@ -15,7 +28,12 @@ from napari_sam_decoder.embedding import (
     nearest_first,
     open_store,
 )
-from napari_sam_decoder.errors import CacheMismatchError, DecodingError, MovieError
+from napari_sam_decoder.errors import (
+    CacheMismatchError,
+    DecodingError,
+    MovieError,
+    OptionError,
+)
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.values import Embedding
 
@@ -70,7 +88,7 @@ class TestEmbedder:
     def test_an_embedding_has_features_and_the_shape_of_the_frame(self, embedder):
         embedding = embedder.get(2)
         assert embedding.features.shape == SHAPE
-        assert embedding.features.dtype == np.float16
+        assert embedding.features.dtype == np.float32
         assert embedding.frame_shape == (12, 10)
 
     def test_a_frame_is_computed_once(self, embedder, encoder):
@@ -84,9 +102,7 @@ class TestEmbedder:
 
     def test_features_are_those_of_the_encoder(self, embedder, movie):
         encoded = CheapEncoder().encode(movie.rgb(3)).features
-        np.testing.assert_array_equal(
-            embedder.get(3).features, encoded.astype(np.float16)
-        )
+        np.testing.assert_array_equal(embedder.get(3).features, rounded(encoded))
 
     def test_a_look_reads_the_frame_once(self, embedder, movie, monkeypatch):
         expected, frame = embedder.get(3), movie.rgb(3)
@@ -123,13 +139,13 @@ class TestEmbedder:
         with pytest.raises(MovieError, match="there is no frame"):
             embedder.is_embedded(frame)
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_values_that_are_not_finite_are_refused(self, embedder, encoder, value):
         def encode(frame):
             return Embedding(np.full(SHAPE, value, np.float32), frame.shape[:2])
 
         encoder.encode = encode
-        with pytest.raises(DecodingError, match="frame 0 has values that are not"):
+        with pytest.raises(DecodingError, match="frame 0: the embedding has values"):
             embedder.get(0)
         assert not embedder.is_embedded(0)
 
@@ -147,7 +163,8 @@ def test_the_key_says_what_embeddings_depend_on(movie, encoder):
         "dtype": "uint8",
         "axes": "TYX",
         "embedding_shape": list(SHAPE),
-        "version": 1,
+        "storage": "int8",
+        "version": 2,
     }
 
 
@@ -182,10 +199,10 @@ def test_one_recorded_frame_is_too_little_to_tell_movies_apart(movie, open_embed
     assert computed(embedder.fill([0])) == [0]
 
 
-def test_damaged_records_are_no_sign_of_another_movie(open_embedder, path):
+def test_damaged_frames_are_no_sign_of_another_movie(open_embedder, path):
     list(open_embedder().fill(range(FRAMES)))
     for frame in range(FRAMES):
-        (path / "records" / f"c.{frame}.0").write_bytes(b"damaged")
+        chunk(path, frame).write_bytes(b"damaged")
     assert computed(open_embedder().fill(range(FRAMES))) == list(range(FRAMES))
 
 
@@ -215,10 +232,9 @@ def test_a_movie_with_one_frame_left_is_no_other_movie(movie, open_embedder):
 
 
 def damage(path, frame):
-    chunk = path / "embeddings" / f"c.{frame}.0.0.0"
-    content = bytearray(chunk.read_bytes())
+    content = bytearray(chunk(path, frame).read_bytes())
     content[500] ^= 1
-    chunk.write_bytes(content)
+    chunk(path, frame).write_bytes(content)
 
 
 @pytest.mark.parametrize("ask", ["get", "fill"])
@@ -248,6 +264,39 @@ def test_a_frame_that_another_has_just_recorded_is_not_computed(open_embedder):
 
 def test_without_a_cache_embeddings_stay_in_memory(movie, encoder):
     assert isinstance(open_store(movie, encoder), MemoryStore)
+
+
+def test_a_value_out_of_the_range_of_float16_is_refused(movie, encoder):
+    encoder.encode = lambda frame: Embedding(np.full(SHAPE, 1e6), frame.shape[:2])
+    store = open_store(movie, encoder, storage="float16")
+    with pytest.raises(DecodingError, match="frame 0: the embedding has values"):
+        Embedder(movie, encoder, store).get(0)
+
+
+def test_a_store_can_keep_float16(movie, encoder, path):
+    for cache in (None, path):
+        embedder = Embedder(
+            movie, encoder, open_store(movie, encoder, cache, "float16")
+        )
+        encoded = CheapEncoder().encode(movie.rgb(3)).features
+        features = embedder.get(3).features
+        np.testing.assert_array_equal(features, encoded.astype(np.float16))
+        embedder.close()
+
+
+def test_a_cache_stays_as_it_is_unless_another_storage_is_asked_for(
+    movie, encoder, path
+):
+    open_store(movie, encoder, path, "float16").close()
+    with open_store(movie, encoder, path) as store:
+        assert store.key.storage is Storage.FLOAT16
+    with pytest.raises(CacheMismatchError, match="storage: the cache has float16"):
+        open_store(movie, encoder, path, "int8")
+
+
+def test_a_storage_that_is_none_is_refused(movie, encoder):
+    with pytest.raises(OptionError, match="'int4'; choose one of int8, float16"):
+        open_store(movie, encoder, storage="int4")
 
 
 def test_a_path_may_be_a_string(movie, encoder, path):

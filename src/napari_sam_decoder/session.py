@@ -50,6 +50,9 @@ class Session:
     cache : str, Path, "auto" or None
         Folder of the embeddings; "auto" is a place per movie under the user's cache
         folder, None keeps them in memory.
+    storage : {"int8", "float16"}, optional
+        What embeddings are rounded to: 1 or 2 bytes per value, before compression.
+        By default int8, or what the cache has.
     settings : Settings, optional
         How propagation decides.
 
@@ -68,13 +71,14 @@ class Session:
         *,
         model: Sam | None = None,
         cache: str | Path | None = None,
+        storage: str | None = None,
         settings: Settings | None = None,
     ) -> None:
         self.movie = _as_movie(movie)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
         self._embedder = Embedder(
-            self.movie, self.model, open_store(self.movie, self.model, cache)
+            self.movie, self.model, open_store(self.movie, self.model, cache, storage)
         )
         self.settings = settings or Settings()
 

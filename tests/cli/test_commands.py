@@ -255,13 +255,33 @@ def test_a_cache_can_be_looked_after(run, movie, tmp_path):
 def test_damage_is_reported(run, movie, tmp_path):
     cache = tmp_path / "cache.zarr"
     run("embed", movie, "--cache", cache)
-    (chunk,) = cache.glob("embeddings/c.2.*")
+    (chunk,) = cache.glob("frames/c.2.*")
     broken = bytearray(chunk.read_bytes())
     broken[100] ^= 1
     chunk.write_bytes(broken)
     code, out, err = run("cache", "verify", cache, "--quiet")
     assert (code, out) == (1, f"{FRAMES - 1} ok, 1 corrupt, 0 absent\n")
     assert "corrupt frames 2" in err
+
+
+def test_a_complete_cache_can_be_compacted(run, movie, tmp_path):
+    cache = tmp_path / "cache.zarr"
+    run("embed", movie, "--cache", cache, "--frames", "0:3", "--quiet")
+    assert "embed the rest" in complaint_of(run("cache", "compact", cache, "--quiet"))
+    run("embed", movie, "--cache", cache, "--quiet")
+    code, out, _ = run("cache", "compact", cache, "--quiet")
+    assert (code, out.split(",")[0]) == (0, "4 frames are packed")
+    assert "4 / 4 frames, 4 packed" in run("cache", "info", cache)[1]
+    assert run("embed", movie, "--cache", cache, "--quiet")[:2] == (
+        0,
+        "0 frames embedded, 4 were there already\n",
+    )
+
+
+def test_embeddings_can_be_stored_as_float16(run, movie, tmp_path):
+    cache = tmp_path / "cache.zarr"
+    run("embed", movie, "--cache", cache, "--storage", "float16", "--quiet")
+    assert "storage: float16" in run("cache", "info", cache)[1]
 
 
 def test_a_cache_that_is_none_is_refused(run, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 import skimage.data
 from safetensors.numpy import load_file
 
+from napari_sam_decoder.cache import Packing, Storage
 from napari_sam_decoder.model.geometry import input_shape
 from napari_sam_decoder.model.registry import load_sam
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
@@ -101,10 +102,10 @@ def test_masks(
     assert masks.sum((1, 2)) == pytest.approx(case["areas"], rel=1e-3)
 
 
-@pytest.mark.slow
-def test_bfloat16_keeps_the_masks(golden: dict[str, np.ndarray]) -> None:
-    sam = load_sam("mobile_sam", device="cpu", precision="bfloat16")
-    embeddings = {image: sam.encode(read_image(image)) for image in IMAGES}
+def compare(
+    sam: Sam, golden: dict[str, np.ndarray], embeddings: dict[str, Embedding]
+) -> tuple[np.ndarray, np.ndarray]:
+    """IoU with all golden masks, and the quality that the network gave those."""
     overlaps, qualities = [], []
     for case in CASES:
         number, embedding = case["case"], embeddings[case["image"]]
@@ -115,6 +116,36 @@ def test_bfloat16_keeps_the_masks(golden: dict[str, np.ndarray]) -> None:
         wanted = np.unpackbits(packed, axis=-1, count=masks.shape[-1]).astype(bool)
         overlaps.append((masks & wanted).sum((1, 2)) / (masks | wanted).sum((1, 2)))
         qualities.append(golden[f"{number}.iou_predictions"].ravel())
-    overlap, quality = np.concatenate(overlaps), np.concatenate(qualities)
-    assert np.median(overlap) >= 0.995
-    assert overlap[quality >= 0.9].min() >= 0.98
+    return np.concatenate(overlaps), np.concatenate(qualities)
+
+
+def stored(embedding: Embedding, storage: Storage) -> Embedding:
+    packing = Packing(embedding.features.shape, storage)
+    features = packing.unpack(packing.pack(embedding.features))
+    return Embedding(features, embedding.frame_shape)
+
+
+@pytest.mark.parametrize("storage", Storage)
+def test_the_cache_keeps_the_masks(
+    storage: Storage,
+    mobile_sam: Sam,
+    golden: dict[str, np.ndarray],
+    embed: Callable[[str], Embedding],
+) -> None:
+    embeddings = {image: stored(embed(image), storage) for image in IMAGES}
+    overlap, quality = compare(mobile_sam, golden, embeddings)
+    assert np.median(overlap) >= 0.999
+    assert overlap[quality >= 0.9].min() >= 0.995
+
+
+@pytest.mark.slow
+def test_bfloat16_and_the_cache_together_keep_the_masks(
+    golden: dict[str, np.ndarray],
+) -> None:
+    sam = load_sam("mobile_sam", device="cpu", precision="bfloat16")
+    embeddings = {image: sam.encode(read_image(image)) for image in IMAGES}
+    rounded = {key: stored(value, Storage.INT8) for key, value in embeddings.items()}
+    for found in (embeddings, rounded):
+        overlap, quality = compare(sam, golden, found)
+        assert np.median(overlap) >= 0.995
+        assert overlap[quality >= 0.9].min() >= 0.98

@@ -6,22 +6,25 @@ its pixels; a cache of another job is refused, with the difference named.
 
 from __future__ import annotations
 
+from napari_sam_decoder.cache.compaction import compact
 from napari_sam_decoder.cache.folder import (
     CacheInfo,
     FrameCheck,
     clear,
     describe,
     list_caches,
+    storage_of,
     verify,
 )
 from napari_sam_decoder.cache.key import CacheKey, array_digest
+from napari_sam_decoder.cache.packing import Packing, Storage
 from napari_sam_decoder.cache.places import (
     cache_root,
     default_place,
     make_room,
     size_limit,
 )
-from napari_sam_decoder.cache.store import EmbeddingStore, MemoryStore, as_stored
+from napari_sam_decoder.cache.store import EmbeddingStore, MemoryStore
 from napari_sam_decoder.cache.zarr_store import ZarrStore
 
 __all__ = [
@@ -30,15 +33,18 @@ __all__ = [
     "EmbeddingStore",
     "FrameCheck",
     "MemoryStore",
+    "Packing",
+    "Storage",
     "ZarrStore",
     "array_digest",
-    "as_stored",
     "cache_root",
     "clear",
+    "compact",
     "default_place",
     "describe",
     "list_caches",
     "make_room",
     "size_limit",
+    "storage_of",
     "verify",
 ]

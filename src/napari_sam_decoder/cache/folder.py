@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.cache import layout
+from napari_sam_decoder.cache.key import FORMAT_VERSION
 from napari_sam_decoder.cache.lock import FolderLock
 from napari_sam_decoder.cache.zarr_store import FrameState, ZarrStore
 from napari_sam_decoder.errors import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam_decoder.cache.key import CacheKey
+    from napari_sam_decoder.cache.packing import Storage
 
 __all__ = [
     "CacheInfo",
@@ -30,10 +32,18 @@ __all__ = [
     "clear",
     "describe",
     "list_caches",
+    "storage_of",
     "verify",
 ]
 
-_OWN_NAMES = frozenset({"zarr.json", layout.EMBEDDINGS, layout.RECORDS, ".DS_Store"})
+_NAMES_OF_VERSION_1 = {"embeddings", "records"}
+_OWN_NAMES = {
+    "zarr.json",
+    layout.FRAMES,
+    layout.PACKED,
+    ".DS_Store",
+    *_NAMES_OF_VERSION_1,
+}
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,12 @@ class CacheInfo:
         Folder of the cache.
     key : CacheKey
         The model and the movie that it was made for.
+    is_readable : bool
+        Whether this version of the package made it.
     present : int
-        Frames that have a record, of ``key.frames``.
+        Frames that are there, of ``key.frames``; 0 if it cannot be read.
+    packed : int
+        How many of them are packed, see `compact`.
     bytes : int
         Room taken on the disk.
     last_used : datetime
@@ -56,7 +70,9 @@ class CacheInfo:
 
     path: Path
     key: CacheKey
+    is_readable: bool
     present: int
+    packed: int
     bytes: int
     last_used: datetime
 
@@ -93,13 +109,25 @@ def describe(path: str | os.PathLike[str]) -> CacheInfo:
         If the cache is damaged as a whole.
     """
     folder = Path(path).expanduser().resolve()
+    key = layout.read_key(folder)
+    is_readable = key.version == FORMAT_VERSION
     return CacheInfo(
         path=folder,
-        key=layout.read_key(folder),
-        present=len(layout.recorded_frames(folder)),
+        key=key,
+        is_readable=is_readable,
+        present=len(layout.recorded_frames(folder, key)) if is_readable else 0,
+        packed=len(layout.packed_frames(folder, key)) if is_readable else 0,
         bytes=_size_of(folder),
         last_used=_last_used(folder),
     )
+
+
+def storage_of(path: str | os.PathLike[str]) -> Storage | None:
+    """Say what the embeddings of a cache are rounded to; None if there is no cache."""
+    try:
+        return layout.read_key(Path(path).expanduser().resolve()).storage
+    except (CacheMismatchError, CacheCorruptError):
+        return None
 
 
 def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
@@ -179,7 +207,7 @@ def clear(path: str | os.PathLike[str]) -> None:
 def _set_aside(folder: Path, trash: Path) -> None:
     """Move a cache out of sight while nobody else can open it."""
     # A damaged cache may lack the folder that its lock file belongs in.
-    (folder / layout.RECORDS).mkdir(exist_ok=True)
+    (folder / layout.FRAMES).mkdir(exist_ok=True)
     with closing(FolderLock(layout.lock_path(folder))) as lock:
         occupancy = lock.try_alone()
         if occupancy == "shared":

@@ -1,10 +1,12 @@
 """How a cache lies on disk, how it comes into being, and how to tell it from others.
 
-A cache is a zarr group of format 3 with two arrays. ``embeddings`` (T, C, H, W) holds
-one chunk per frame. ``records`` (T, 64) holds, per frame, the digest of the pixels and
-the digest of the embedding; it is written after the embedding, and it alone says that
-a frame is present. Both end in a CRC-32C, so that a flipped bit is found. One frame
-has one file in each folder, so that processes can write different frames at once.
+A cache is a zarr group of format 3 with two arrays of bytes, in which a row is all
+that is kept of a frame: the digest of its pixels and its embedding as `Packing` gives
+it. In ``frames`` (T, N) each row has a file of its own, which is there whole or not at
+all, so that processes can write different frames at once. In ``packed`` (T, N) a
+file, a shard of zarr, has 64 rows: it is written by `compact` alone, and there are
+either all rows of a shard or none. The row in ``frames`` is the newer one. Each ends
+in a CRC-32C, so that a flipped bit is found.
 """
 
 from __future__ import annotations
@@ -17,9 +19,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import numpy as np
-
-from napari_sam_decoder.cache.key import DIGEST_SIZE, CacheKey
+from napari_sam_decoder.cache.key import DIGEST_SIZE, FORMAT_VERSION, CacheKey
+from napari_sam_decoder.cache.packing import Storage
 from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
@@ -32,37 +33,49 @@ if TYPE_CHECKING:
     import zarr
 
 __all__ = [
-    "EMBEDDINGS",
-    "RECORDS",
+    "FRAMES",
+    "PACKED",
+    "SHARD_FRAMES",
     "create",
     "damaged",
+    "frame_path",
     "hidden_sibling",
     "lock_path",
     "open_arrays",
+    "packed_frames",
     "read_key",
-    "record_path",
     "recorded_frames",
+    "require_this_version",
+    "shard_path",
     "stored_key",
     "sweep_partials",
     "sweep_siblings",
 ]
 
-EMBEDDINGS = "embeddings"
-RECORDS = "records"
+FRAMES = "frames"
+PACKED = "packed"
+SHARD_FRAMES = 64
+"""What is read and written at once when a cache is packed: about 64 MB."""
+
 _MARKER = "napari_sam_decoder_cache"
 _HIDDEN_PREFIX = ".napari-sam-decoder."
 # Far longer than it takes to write a file or to lay out an empty cache.
 _ABANDONED_SECONDS = 3600.0
 
 
-def record_path(path: Path, frame: int) -> Path:
-    """Return the file that holds the record of one frame."""
-    return path / RECORDS / f"c.{frame}.0"
+def frame_path(path: Path, frame: int) -> Path:
+    """Return the file that holds one frame, unless it is packed."""
+    return path / FRAMES / f"c.{frame}.0"
+
+
+def shard_path(path: Path, frame: int) -> Path:
+    """Return the file that holds one frame and its neighbours, once it is packed."""
+    return path / PACKED / f"c.{frame // SHARD_FRAMES}.0"
 
 
 def lock_path(path: Path) -> Path:
     """Return the lock file of a cache: in an array, where zarr lists no nodes."""
-    return path / RECORDS / ".lock"
+    return path / FRAMES / ".lock"
 
 
 def stored_key(path: Path) -> dict[str, Any] | None:
@@ -92,24 +105,53 @@ def read_key(path: Path) -> CacheKey:
         )
     try:
         return CacheKey.from_json(stored)
-    except KeyError as error:
+    except (KeyError, ValueError) as error:
         raise damaged(path) from error
 
 
-def recorded_frames(path: Path) -> set[int]:
-    """List the frames that have a record, by the names of files alone.
+def require_this_version(path: Path, key: CacheKey) -> None:
+    """Refuse a cache that is laid out differently.
+
+    Raises
+    ------
+    CacheMismatchError
+        If another version of this package made it.
+    """
+    if key.version != FORMAT_VERSION:
+        raise CacheMismatchError(
+            f"the embedding cache {path} was made by another version of "
+            "napari-sam-decoder; remove it with "
+            f"`napari-sam-decoder cache clear {path}` and embed again"
+        )
+
+
+def recorded_frames(path: Path, key: CacheKey) -> set[int]:
+    """List the frames that are there, by the names of files alone.
 
     Raises
     ------
     CacheCorruptError
-        If the folder of the records is gone.
+        If a folder of an array is gone.
     """
-    try:
-        names = os.listdir(path / RECORDS)
-    except OSError as error:
-        raise damaged(path) from error
-    parts = (name.split(".") for name in names)
-    return {int(part[1]) for part in parts if len(part) == 3 and _is_chunk(part)}
+    loose = _chunks(path, FRAMES) & set(range(key.frames))
+    return loose | packed_frames(path, key)
+
+
+def packed_frames(path: Path, key: CacheKey) -> set[int]:
+    """List the frames that are packed, by the names of files alone.
+
+    Raises
+    ------
+    CacheCorruptError
+        If the folder of the array is gone.
+    """
+    return {
+        frame
+        for shard in _chunks(path, PACKED)
+        for frame in range(
+            shard * SHARD_FRAMES, min((shard + 1) * SHARD_FRAMES, key.frames)
+        )
+    }
 
 
 def damaged(path: Path) -> CacheCorruptError:
@@ -155,7 +197,7 @@ def create(path: Path, key: CacheKey) -> None:
 
 
 def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
-    """Open the arrays of embeddings and of records.
+    """Open the arrays of frames by themselves and of packed ones.
 
     Raises
     ------
@@ -168,11 +210,8 @@ def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
         # Comparing each chunk with the fill value takes longer than compressing it.
         with zarr.config.set({"array.write_empty_chunks": True}):
             group = zarr.open_group(path, mode="r+", zarr_format=3)
-            shape = (key.frames, *key.embedding_shape)
-            return (
-                _array(group, EMBEDDINGS, "float16", shape),
-                _array(group, RECORDS, "uint8", (key.frames, 2 * DIGEST_SIZE)),
-            )
+            shape = (key.frames, DIGEST_SIZE + key.packing.size)
+            return _array(group, FRAMES, shape), _array(group, PACKED, shape)
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise damaged(path) from error
 
@@ -193,7 +232,7 @@ def sweep_partials(path: Path, *, is_alone: bool) -> None:
         Whether no other process has the cache open. If that is not known, only files
         that nobody can still be writing go, by their age.
     """
-    for folder in (path, path / EMBEDDINGS, path / RECORDS):
+    for folder in (path, path / FRAMES, path / PACKED):
         for partial in folder.glob("*.partial"):
             if is_alone or _is_abandoned(partial):
                 with suppress(OSError):
@@ -211,21 +250,29 @@ def sweep_siblings(folder: Path) -> None:
 
 def _build(path: Path, key: CacheKey) -> None:
     import zarr
-    from zarr.codecs import Crc32cCodec, ZstdCodec
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
     group = zarr.create_group(path, zarr_format=3, attributes={_MARKER: key.to_json()})
-    # What is missing reads as the fill value: as no embedding, and as no record.
-    for name, shape, dtype, fill_value, compressors in (
-        (EMBEDDINGS, key.embedding_shape, "float16", np.nan, [ZstdCodec(level=1)]),
-        (RECORDS, (2 * DIGEST_SIZE,), "uint8", 0, []),
-    ):
+    size = DIGEST_SIZE + key.packing.size
+    # Neighbours in an embedding are alike in their upper bits, which this collects.
+    # Larger blocks are faster to read, smaller ones compress less.
+    compressor = BloscCodec(
+        cname="zstd",
+        clevel=1,
+        shuffle="bitshuffle",
+        typesize=1 if key.storage is Storage.INT8 else 2,
+        blocksize=2**18,
+    )
+    for name, shards in ((FRAMES, None), (PACKED, (SHARD_FRAMES, size))):
         group.create_array(
             name,
-            shape=(key.frames, *shape),
-            chunks=(1, *shape),
-            dtype=dtype,
-            fill_value=fill_value,
-            compressors=[*compressors, Crc32cCodec()],
+            shape=(key.frames, size),
+            chunks=(1, size),
+            shards=shards,
+            dtype="uint8",
+            # What is missing reads as the digest of no pixels.
+            fill_value=0,
+            compressors=[compressor, Crc32cCodec()],
             # Files side by side can be listed at once, folders for each frame not.
             chunk_key_encoding={"name": "default", "separator": "."},
         )
@@ -250,18 +297,27 @@ def _refuse_foreign(path: Path) -> None:
         )
 
 
-def _array(
-    group: zarr.Group, name: str, dtype: str, shape: tuple[int, ...]
-) -> zarr.Array:
+def _array(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
     """Raise here for an array that would otherwise read as something else."""
     import zarr
 
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{name} is no array")
-    if (str(array.dtype), array.shape) != (dtype, shape) or array.chunks[0] != 1:
+    shards = (SHARD_FRAMES, shape[1]) if name == PACKED else None
+    found = (str(array.dtype), array.shape, array.chunks, array.shards)
+    if found != ("uint8", shape, (1, shape[1]), shards):
         raise ValueError(f"{name} is laid out differently")
     return array
+
+
+def _chunks(path: Path, name: str) -> set[int]:
+    try:
+        names = os.listdir(path / name)
+    except OSError as error:
+        raise damaged(path) from error
+    parts = (name.split(".") for name in names)
+    return {int(part[1]) for part in parts if len(part) == 3 and _is_chunk(part)}
 
 
 def _is_chunk(parts: list[str]) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from napari_sam_decoder.errors import OptionError
 
-__all__ = ["DEFAULT_MEMORY_BYTES", "EmbeddingStore", "MemoryStore", "as_stored"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_sam_decoder.cache.packing import Packing
+
+__all__ = ["DEFAULT_MEMORY_BYTES", "EmbeddingStore", "MemoryStore"]
 
 DEFAULT_MEMORY_BYTES = 4 * 10**9
 
@@ -30,12 +33,13 @@ class EmbeddingStore(Protocol):
 
         Returns
         -------
-        (C, H, W) array of float16, or None
-            A copy that the caller may change. None if nothing is stored, if the
-            pixels were others, or if the stored values are damaged.
+        (C, H, W) array of float32 or float16, or None
+            As `Packing.unpack` gives it, a copy that the caller may change. None if
+            nothing is stored, if the pixels were others, or if what is stored is
+            damaged.
         """
 
-    def write(self, frame: int, digest: bytes, features: np.ndarray) -> None:
+    def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
         """Keep the features of a frame in place of any earlier ones.
 
         Parameters
@@ -45,7 +49,18 @@ class EmbeddingStore(Protocol):
         digest : bytes
             Digest of the frame's pixels, see `array_digest`.
         features : (C, H, W) array of float
-            Rounded to float16.
+            Of the shape that the store was made for.
+
+        Returns
+        -------
+        (C, H, W) array of float32 or float16
+            Rounded, as `read` gives them: a result has the same bits whether its
+            embedding was just computed or read.
+
+        Raises
+        ------
+        DecodingError
+            If the features are not finite.
         """
 
     def recorded_digest(self, frame: int) -> bytes | None:
@@ -63,8 +78,10 @@ class MemoryStore:
 
     Parameters
     ----------
+    packing : Packing
+        How an embedding becomes bytes.
     limit_bytes : int, optional
-        Bytes of features to keep at most; one embedding of SAM takes 2 MiB.
+        Bytes to keep at most; one embedding of SAM takes 1 MiB as int8.
 
     Raises
     ------
@@ -72,11 +89,14 @@ class MemoryStore:
         If the limit is negative.
     """
 
-    def __init__(self, limit_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
+    def __init__(
+        self, packing: Packing, limit_bytes: int = DEFAULT_MEMORY_BYTES
+    ) -> None:
         if limit_bytes < 0:
             raise OptionError(
                 f"the memory for embeddings must be 0 bytes or more, not {limit_bytes}"
             )
+        self._packing = packing
         self._limit = limit_bytes
         self._entries: OrderedDict[int, tuple[bytes, np.ndarray]] = OrderedDict()
         self._lock = Lock()
@@ -87,15 +107,18 @@ class MemoryStore:
             if frame not in self._entries or self._entries[frame][0] != digest:
                 return None
             self._entries.move_to_end(frame)
-            return self._entries[frame][1].copy()
+            packed = self._entries[frame][1]
+        return self._packing.unpack(packed)
 
-    def write(self, frame: int, digest: bytes, features: np.ndarray) -> None:
+    def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
         """See `EmbeddingStore.write`."""
+        packed = self._packing.pack(features)
         with self._lock:
-            self._entries[frame] = (digest, as_stored(features))
+            self._entries[frame] = (digest, packed)
             self._entries.move_to_end(frame)
-            while self._used_bytes() > self._limit:
+            while len(self._entries) * self._packing.size > self._limit:
                 self._entries.popitem(last=False)
+        return self._packing.unpack(packed)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""
@@ -111,16 +134,3 @@ class MemoryStore:
         """Forget all embeddings."""
         with self._lock:
             self._entries.clear()
-
-    def _used_bytes(self) -> int:
-        return sum(features.nbytes for _, features in self._entries.values())
-
-
-def as_stored(features: np.ndarray) -> np.ndarray:
-    """Round to the float16 that every store keeps, in memory of its own.
-
-    Fresh embeddings take this path too, so that a result has the same bits whether
-    its embedding was computed or read. What float16 cannot hold becomes infinite.
-    """
-    with np.errstate(over="ignore"):
-        return np.array(features, dtype=np.float16, order="C")

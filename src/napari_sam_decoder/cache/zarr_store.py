@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from napari_sam_decoder.cache import layout
-from napari_sam_decoder.cache.key import DIGEST_SIZE, CacheKey, array_digest
+from napari_sam_decoder.cache.key import DIGEST_SIZE, CacheKey
 from napari_sam_decoder.cache.lock import FolderLock
-from napari_sam_decoder.cache.store import as_stored
+from napari_sam_decoder.cache.rows import FrameRows
 from napari_sam_decoder.errors import CacheMismatchError, FormatError, SamDecoderError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
-    import zarr
+    from napari_sam_decoder.cache.packing import Packing
 
 __all__ = ["FrameState", "ZarrStore"]
 
@@ -27,12 +28,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class ZarrStore:
-    """Embeddings on disk, one file per frame, and a record of each frame.
+    """Embeddings on disk, each with the digest of the pixels that it is of.
 
-    A frame counts as present only by its own record, which is written after the
-    embedding and holds its digest. So a process may be killed at any moment, and
-    several may write the same cache at once: what does not match its record is taken
-    for absent. Make one with `open` or `open_existing`.
+    A frame is one file, which appears whole or not at all. So a process may be killed
+    at any moment, and several may write the same cache at once: what is damaged, or of
+    other pixels, is taken for absent. Make one with `open` or `open_existing`.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ class ZarrStore:
         self._lock = lock
         try:
             # Only under the lock is it certain that this cache will stay.
-            _require_same(path, key)
-            self._embeddings, self._records = layout.open_arrays(path, key)
+            _require_same(path, key, layout.stored_key(path) or {})
+            self._rows = FrameRows(path, key)
         except SamDecoderError:
             # Whoever handles the error may want to clear the cache at once.
             lock.close()
@@ -86,8 +86,11 @@ class ZarrStore:
         """
         folder = _absolute(path)
         while True:
-            if layout.stored_key(folder) is None:
+            stored = layout.stored_key(folder)
+            if stored is None:
                 layout.create(folder, key)
+            else:
+                _require_same(folder, key, stored)
             lock = _hold(folder)
             if lock is not None:
                 return cls(folder, key, lock)
@@ -104,7 +107,7 @@ class ZarrStore:
         Raises
         ------
         CacheMismatchError
-            If the folder is no cache.
+            If the folder is no cache, or one of another version of this package.
         CacheCorruptError
             If the cache is damaged as a whole.
         FormatError
@@ -113,6 +116,7 @@ class ZarrStore:
         folder = _absolute(path)
         while True:
             key = layout.read_key(folder)
+            layout.require_this_version(folder, key)
             lock = _hold(folder)
             if lock is not None:
                 return cls(folder, key, lock)
@@ -125,17 +129,14 @@ class ZarrStore:
 
     def read(self, frame: int, digest: bytes) -> np.ndarray | None:
         """See `EmbeddingStore.read`; damage is logged."""
-        record = _load(self._records, frame)
-        if record is not None and _pixels_digest(record) != digest:
-            return None
-        features = None if record is None else self._matching(frame, record)
-        if features is None:
-            _LOG.warning(
-                "frame %d of %s is damaged and counts as absent", frame, self.path
-            )
-        return features
+        for row in self._rows.all_of(frame):
+            if row is None:
+                _LOG.warning("frame %d of %s is damaged", frame, self.path)
+            elif _pixels_digest(row) == digest:
+                return self._packing.unpack(row[DIGEST_SIZE:])
+        return None
 
-    def write(self, frame: int, digest: bytes, features: np.ndarray) -> None:
+    def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
         """See `EmbeddingStore.write`.
 
         Raises
@@ -145,35 +146,34 @@ class ZarrStore:
         FormatError
             If the disk cannot be written.
         """
-        features = as_stored(features)
         if features.shape != self.key.embedding_shape:
             raise CacheMismatchError(
                 f"an embedding of shape {features.shape} does not fit the cache "
                 f"{self.path} of {self.key.embedding_shape}; choose another folder"
             )
-        record = np.frombuffer(digest + array_digest(features), np.uint8)
+        packed = self._packing.pack(features)
+        row = np.concatenate([np.frombuffer(digest, np.uint8), packed])
         try:
-            self._erase_record(frame)
-            self._embeddings[frame] = features
-            self._records[frame] = record
+            self._rows.write(frame, row)
         except OSError as error:
             raise FormatError(
                 f"cannot write frame {frame} to the embedding cache {self.path}: "
                 f"{error}; make room or choose another folder; frames written before "
                 "are kept"
             ) from error
+        return self._packing.unpack(packed)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""
-        record = _load(self._records, frame)
-        return None if record is None or not record.any() else _pixels_digest(record)
+        row = self._rows.sound(frame)
+        return None if row is None else _pixels_digest(row)
 
     def present(self) -> set[int]:
         """See `EmbeddingStore.present`."""
-        return layout.recorded_frames(self.path) & set(range(self.key.frames))
+        return layout.recorded_frames(self.path, self.key)
 
     def check(self, frame: int) -> FrameState:
-        """Read a frame through its checksums and compare it with its record.
+        """Read a frame through its checksums.
 
         Parameters
         ----------
@@ -183,28 +183,20 @@ class ZarrStore:
         Returns
         -------
         {"ok", "corrupt", "absent"}
-            "absent" if the frame has no record.
+            "corrupt" if some of what there is of a frame is damaged.
         """
-        record = _load(self._records, frame)
-        if record is None:
-            return "corrupt"
-        if not record.any():
+        rows = list(self._rows.all_of(frame))
+        if not rows:
             return "absent"
-        return "corrupt" if self._matching(frame, record) is None else "ok"
+        return "corrupt" if any(row is None for row in rows) else "ok"
 
     def close(self) -> None:
         """Let other processes clear the cache; nothing is left to be written."""
         self._lock.close()
 
-    def _matching(self, frame: int, record: np.ndarray) -> np.ndarray | None:
-        features = _load(self._embeddings, frame)
-        if features is None or array_digest(features) != record[DIGEST_SIZE:].tobytes():
-            return None
-        return features
-
-    def _erase_record(self, frame: int) -> None:
-        """Keep an old record from standing beside a new embedding if we are killed."""
-        layout.record_path(self.path, frame).unlink(missing_ok=True)
+    @property
+    def _packing(self) -> Packing:
+        return self.key.packing
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
@@ -233,8 +225,8 @@ def _hold(path: Path) -> FolderLock | None:
     return lock
 
 
-def _require_same(path: Path, key: CacheKey) -> None:
-    differences = key.differences(layout.stored_key(path) or {})
+def _require_same(path: Path, key: CacheKey, stored: Mapping[str, Any]) -> None:
+    differences = key.differences(stored)
     if differences:
         raise CacheMismatchError(
             f"the embedding cache {path} was made for another job:\n  "
@@ -244,13 +236,5 @@ def _require_same(path: Path, key: CacheKey) -> None:
         )
 
 
-def _load(array: zarr.Array, frame: int) -> np.ndarray | None:
-    """Read one chunk; None if it fails its checksum or cannot be read."""
-    try:
-        return np.asarray(array[frame])
-    except (ValueError, RuntimeError, OSError):
-        return None
-
-
-def _pixels_digest(record: np.ndarray) -> bytes:
-    return record[:DIGEST_SIZE].tobytes()
+def _pixels_digest(row: np.ndarray) -> bytes:
+    return row[:DIGEST_SIZE].tobytes()

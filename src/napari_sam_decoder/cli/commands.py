@@ -22,6 +22,7 @@ __all__ = [
     "PROGRAM",
     "cache_info",
     "clear_caches",
+    "compact_cache",
     "complain",
     "correct",
     "demo",
@@ -176,6 +177,20 @@ def verify_cache(options: Namespace) -> int:
     return DAMAGED if frames["corrupt"] else 0
 
 
+def compact_cache(options: Namespace) -> int:
+    """Pack a complete cache into few files."""
+    from napari_sam_decoder import cache
+
+    before = cache.describe(options.path)
+    frames = inputs.progress(options)(
+        cache.compact(options.path), total=before.key.frames, what="compacting"
+    )
+    count = sum(1 for _ in frames)
+    size = cache.describe(options.path).bytes
+    say(f"{count} frames are packed, {_megabytes(size)} in {options.path}")
+    return 0
+
+
 def clear_caches(options: Namespace) -> int:
     """Delete one cache, or all in the default place."""
     from napari_sam_decoder import cache
@@ -216,8 +231,14 @@ def _can_show_windows() -> bool:
 
 def _one_line(info: CacheInfo) -> str:
     used = info.last_used.astimezone().strftime("%Y-%m-%d %H:%M")
-    frames = f"{info.present} / {info.key.frames} frames"
-    return f"{info.path}  {frames}  {_megabytes(info.bytes)}  used {used}"
+    return f"{info.path}  {_frames(info)}  {_megabytes(info.bytes)}  used {used}"
+
+
+def _frames(info: CacheInfo) -> str:
+    if not info.is_readable:
+        return f"{info.key.frames} frames, by another version"
+    packed = f", {info.packed} packed" if info.packed else ""
+    return f"{info.present} / {info.key.frames} frames{packed}"
 
 
 def _megabytes(size: int) -> str:

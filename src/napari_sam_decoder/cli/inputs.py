@@ -32,6 +32,7 @@ def movie(options: Namespace) -> MovieOptions:
         axes=options.axes,
         contrast=tuple(options.contrast) if options.contrast else None,
         cache=None if options.cache == "none" else options.cache,
+        storage=options.storage,
         start=start,
         stop=stop,
     )

@@ -209,6 +209,12 @@ def _add_cache(kinds: Commands) -> None:
     verify.add_argument("path", type=Path, metavar="CACHE")
     _add_quiet(verify)
     verify.set_defaults(run=commands.verify_cache)
+    compact = actions.add_parser(
+        "compact", help="pack a complete cache into files of 64 frames each"
+    )
+    compact.add_argument("path", type=Path, metavar="CACHE")
+    _add_quiet(compact)
+    compact.set_defaults(run=commands.compact_cache)
     clear = actions.add_parser("clear", help="delete one cache, or all default ones")
     which = clear.add_mutually_exclusive_group(required=True)
     which.add_argument("path", type=Path, metavar="CACHE", nargs="?")
@@ -245,6 +251,11 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="DIR",
         help="folder of the embeddings, or 'none' (default: a place per movie)",
+    )
+    parser.add_argument(
+        "--storage",
+        choices=("int8", "float16"),
+        help="what embeddings are rounded to (default: int8, or as the cache has it)",
     )
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-from napari_sam_decoder.cache import EmbeddingStore, array_digest, as_stored
+from napari_sam_decoder.cache import EmbeddingStore, array_digest
 from napari_sam_decoder.errors import DecodingError
 from napari_sam_decoder.model.values import Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    import numpy as np
 
     from napari_sam_decoder.frames import Movie
 
@@ -90,14 +90,15 @@ class Embedder:
         Returns
         -------
         Embedding
-            Features of float16, the same bits whether computed or read.
+            Features of float32 or float16, as `Packing.unpack` gives them: the same
+            bits whether computed or read.
 
         Raises
         ------
         MovieError
             If there is no such frame.
         DecodingError
-            If the network gives values that are not finite in float16.
+            If the network gives values that are not finite, or cannot be stored.
         FormatError
             If the store cannot be written.
         """
@@ -187,18 +188,11 @@ class Embedder:
             features = self._store.read(frame, digest)
             if features is not None:
                 return features, True
-            features = self._compute(frame, pixels)
-            self._store.write(frame, digest, features)
-            return features, False
-
-    def _compute(self, frame: int, pixels: np.ndarray) -> np.ndarray:
-        features = as_stored(self._sam.encode(self._movie.as_rgb(pixels)).features)
-        if not np.isfinite(features).all():
-            raise DecodingError(
-                f"the embedding of frame {frame} has values that are not finite; "
-                "compute in float32, or check the checkpoint"
-            )
-        return features
+            embedding = self._sam.encode(self._movie.as_rgb(pixels))
+            try:
+                return self._store.write(frame, digest, embedding.features), False
+            except DecodingError as error:
+                raise DecodingError(f"frame {frame}: {error}") from error
 
 
 def nearest_first(frames: Iterable[int], focus: Callable[[], int]) -> Iterator[int]:

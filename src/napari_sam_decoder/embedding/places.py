@@ -11,12 +11,14 @@ from napari_sam_decoder.cache import (
     CacheKey,
     EmbeddingStore,
     MemoryStore,
+    Storage,
     ZarrStore,
     array_digest,
     cache_root,
     default_place,
     make_room,
     size_limit,
+    storage_of,
 )
 from napari_sam_decoder.errors import CacheMismatchError, SamDecoderError
 
@@ -31,7 +33,7 @@ __all__ = ["cache_key", "open_store"]
 _CHECKED_FRAMES = 16
 
 
-def cache_key(movie: Movie, sam: Encoder) -> CacheKey:
+def cache_key(movie: Movie, sam: Encoder, storage: Storage = Storage.INT8) -> CacheKey:
     """Collect what all embeddings of a movie by a network depend on."""
     return CacheKey(
         model=sam.identity,
@@ -41,11 +43,15 @@ def cache_key(movie: Movie, sam: Encoder) -> CacheKey:
         dtype=str(movie.dtype),
         axes=movie.axes,
         embedding_shape=sam.embedding_shape,
+        storage=storage,
     )
 
 
 def open_store(
-    movie: Movie, sam: Encoder, cache: str | os.PathLike[str] | None = None
+    movie: Movie,
+    sam: Encoder,
+    cache: str | os.PathLike[str] | None = None,
+    storage: str | None = None,
 ) -> EmbeddingStore:
     """Open the place where the embeddings of a movie are kept.
 
@@ -60,6 +66,9 @@ def open_store(
         place of its own in the user's cache folder, see `cache_root`, and makes room
         there first by removing the least recently used caches, see `size_limit`.
         By default embeddings stay in memory.
+    storage : str, optional
+        What embeddings are rounded to, a `Storage`. By default int8, or what a cache
+        that is there already has.
 
     Raises
     ------
@@ -71,11 +80,13 @@ def open_store(
     FormatError
         If the disk cannot be written.
     OptionError
-        If the size limit is no number.
+        If the size limit is no number, or there is no such storage.
     """
+    there = storage_of(cache) if cache not in (None, "auto") else None
+    wanted = Storage.of(storage) if storage else there or Storage.INT8
+    key = cache_key(movie, sam, wanted)
     if cache is None:
-        return MemoryStore()
-    key = cache_key(movie, sam)
+        return MemoryStore(key.packing)
     place = _own_place(movie, key) if cache == "auto" else Path(cache)
     store = ZarrStore.open(place, key)
     try:

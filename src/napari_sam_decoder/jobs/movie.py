@@ -32,6 +32,8 @@ class MovieOptions:
         As in `Movie`.
     cache : str, Path or None
         As in `Session`.
+    storage : str, optional
+        As in `Session`.
     start, stop : int
         The asked frames, half open; ``stop`` is the end of the movie when absent.
     """
@@ -40,6 +42,7 @@ class MovieOptions:
     axes: str | None = None
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
+    storage: str | None = None
     start: int = 0
     stop: int | None = None
 
@@ -73,7 +76,13 @@ class MovieOptions:
             source.data, axes=self.axes or source.axes, contrast=self.contrast
         )
         frames = self._frames_of(len(movie))
-        session = Session(movie, model=model, cache=self.cache, settings=settings)
+        session = Session(
+            movie,
+            model=model,
+            cache=self.cache,
+            storage=self.storage,
+            settings=settings,
+        )
         return session, frames
 
     def _frames_of(self, length: int) -> range:
