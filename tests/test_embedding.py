@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
+import torch
 
 from cache_worker import (
     SHAPE,
@@ -35,6 +37,7 @@ from napari_sam_decoder.errors import (
     OptionError,
 )
 from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.values import Embedding
 
 FRAMES = 6
@@ -350,6 +353,34 @@ def test_two_threads_encode_a_frame_once(open_embedder, encoder):
     assert encoder.encoded == 1
     for answer in answers[1:]:
         np.testing.assert_array_equal(answer.features, answers[0].features)
+
+
+@pytest.fixture
+def wide_embedder(movie, encoder, path):
+    """One with two lanes."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    store = open_store(movie, encoder, path)
+    yield Embedder(movie, encoder, store, Lanes(2))
+    store.close()
+    torch.set_num_threads(usual)
+
+
+def test_lanes_embed_side_by_side_what_one_alone_would(
+    wide_embedder, open_embedder, encoder, monkeypatch, path, tmp_path
+):
+    both, encode = Barrier(2, timeout=10), encoder.encode
+
+    def encode_together(frame):
+        both.wait()
+        return encode(frame)
+
+    monkeypatch.setattr(encoder, "encode", encode_together)
+    steps = list(wide_embedder.fill(range(FRAMES)))
+    assert [step.frame for step in steps] == list(range(FRAMES))
+    monkeypatch.setattr(encoder, "encode", encode)
+    list(open_embedder(cache=tmp_path / "alone.zarr").fill(range(FRAMES)))
+    assert files_of(path) == files_of(tmp_path / "alone.zarr")
 
 
 def test_recorded_frames_are_known_without_their_pixels(open_embedder):

@@ -10,6 +10,7 @@ from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.labels import check_labels, merge_labels
+from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import (
     Direction,
@@ -77,9 +78,8 @@ class Session:
         self.movie = _as_movie(movie)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
-        self._embedder = Embedder(
-            self.movie, self.model, open_store(self.movie, self.model, cache, storage)
-        )
+        store = open_store(self.movie, self.model, cache, storage)
+        self._embedder = Embedder(self.movie, self.model, store, Lanes(2))
         self.settings = settings or Settings()
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 from threading import Barrier, Thread, current_thread
 
 import pytest
@@ -63,6 +64,53 @@ def test_errors_reach_the_caller(four_threads):
         Lanes(2).each(fail, range(3))
     with pytest.raises(ValueError, match="7"):
         Lanes(2).start(fail, 7).result()
+
+
+class TestStream:
+    def test_answers_come_in_the_order_of_the_items(self, four_threads):
+        def slowest_first(item):
+            time.sleep(0.02 * (3 - item))
+            return item
+
+        assert list(Lanes(3).stream(slowest_first, range(4))) == [0, 1, 2, 3]
+
+    def test_as_many_are_under_way_as_there_are_lanes(self, four_threads):
+        both = Barrier(2, timeout=10)
+        assert len(list(Lanes(2).stream(lambda _: both.wait(), range(4)))) == 4
+
+    def test_items_are_taken_no_sooner_than_they_are_needed(self, four_threads):
+        taken = []
+        answers = Lanes(2).stream(abs, (taken.append(k) or k for k in range(9)))
+        assert (next(answers), taken) == (0, [0, 1])
+        assert (next(answers), taken) == (1, [0, 1, 2])
+
+    def test_one_lane_does_all_here(self, four_threads):
+        threads = list(Lanes(1).stream(lambda _: current_thread(), range(3)))
+        assert threads == [current_thread()] * 3
+
+    def test_closing_waits_for_what_is_under_way(self, four_threads):
+        done = []
+
+        def work(item):
+            time.sleep(0.05 * item)
+            done.append(item)
+
+        answers = Lanes(2).stream(work, range(9))
+        next(answers)
+        answers.close()
+        assert done == [0, 1]
+
+    def test_an_error_comes_in_its_turn(self, four_threads):
+        def fail_at_one(item):
+            if item == 1:
+                raise ValueError("one")
+            time.sleep(0.05)
+            return item
+
+        answers = Lanes(2).stream(fail_at_one, range(9))
+        assert next(answers) == 0
+        with pytest.raises(ValueError, match="one"):
+            next(answers)
 
 
 def test_copies_have_threads_of_their_own(four_threads):

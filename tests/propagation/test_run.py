@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from threading import Barrier
+
 import numpy as np
 import pytest
+import torch
 from theatre import movie_of
 
 from napari_sam_decoder.errors import FormatError
@@ -341,6 +344,26 @@ def test_each_frame_is_read_once(stage, monkeypatch):
     prompts = PromptSet([click(truth), click(truth, object_id=2)])
     list(propagate(scene, prompts, FRAMES))
     assert sorted(read) == list(FRAMES)
+
+
+def test_the_next_two_frames_are_read_side_by_side(stage, monkeypatch):
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    truth = movie_of(still)
+    theatre, scene = stage(truth)
+    torch.set_num_threads(usual)
+    both, look = Barrier(2, timeout=10), theatre.look
+
+    def look_together(frame):
+        if frame:
+            both.wait()
+        return look(frame)
+
+    monkeypatch.setattr(theatre, "look", look_together)
+    frames = range(9)  # The first, and four times two.
+    assert_labels_are(
+        truth, propagate(scene, PromptSet([click(truth)]), frames), frames
+    )
 
 
 def test_no_frame_is_read_ahead_of_an_object_that_was_never_there(stage, monkeypatch):

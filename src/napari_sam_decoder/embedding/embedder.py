@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam_decoder.frames import Movie
+    from napari_sam_decoder.model.lanes import Lanes
 
 __all__ = [
     "EmbeddedFrame",
@@ -71,13 +72,22 @@ class Embedder:
         Usually a `Sam`; asked only for frames that the store lacks.
     store : EmbeddingStore
         Made for this movie and this network, see `open_store`.
+    lanes : Lanes, optional
+        Where `fill` embeds several frames side by side; by default one at a time.
     """
 
-    def __init__(self, movie: Movie, sam: Encoder, store: EmbeddingStore) -> None:
+    def __init__(
+        self,
+        movie: Movie,
+        sam: Encoder,
+        store: EmbeddingStore,
+        lanes: Lanes | None = None,
+    ) -> None:
         self._movie = movie
         self._sam = sam
         self._store = store
-        self._encoding = Lock()
+        self._lanes = lanes
+        self._encoding: dict[int, Lock] = {}
 
     def get(self, frame: int) -> Embedding:
         """Return the embedding of a frame; compute and keep it if need be.
@@ -126,7 +136,7 @@ class Embedder:
 
         Frames that it has are read through their checksums, so that afterwards all
         are known to be sound. Each step is complete in itself: close the iterator to
-        cancel, and start again to go on.
+        cancel, and start again to go on. It closes once the frames in work are done.
 
         Parameters
         ----------
@@ -136,17 +146,17 @@ class Embedder:
         Yields
         ------
         EmbeddedFrame
-            After each frame.
+            After each frame, in their order.
 
         Raises
         ------
         MovieError, DecodingError, FormatError
             As `get` does.
         """
-        for frame in frames:
-            started = time.perf_counter()
-            _, was_cached = self._fetch(frame, self._movie.raw(frame))
-            yield EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
+        if self._lanes is None:
+            yield from map(self._embed, frames)
+        else:
+            yield from self._lanes.stream(self._embed, frames)
 
     def is_embedded(self, frame: int) -> bool:
         """Whether the store has a record of a frame with the pixels of now.
@@ -172,6 +182,11 @@ class Embedder:
         """Close the store."""
         self._store.close()
 
+    def _embed(self, frame: int) -> EmbeddedFrame:
+        started = time.perf_counter()
+        _, was_cached = self._fetch(frame, self._movie.raw(frame))
+        return EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
+
     def _fetch(self, frame: int, pixels: np.ndarray) -> tuple[Embedding, bool]:
         digest = array_digest(pixels)
         features = self._store.read(frame, digest)
@@ -183,8 +198,8 @@ class Embedder:
     def _compute_once(
         self, frame: int, pixels: np.ndarray, digest: bytes
     ) -> tuple[np.ndarray, bool]:
-        """Encode, unless another thread just did: two at once only take longer."""
-        with self._encoding:
+        """Encode, unless another thread just did."""
+        with self._encoding.setdefault(frame, Lock()):
             features = self._store.read(frame, digest)
             if features is not None:
                 return features, True

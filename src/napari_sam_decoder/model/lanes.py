@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["Lanes"]
 
@@ -62,6 +63,38 @@ class Lanes:
         if min(len(listed), self.count) < 2:
             return [function(item) for item in listed]
         return list(self._pool.map(function, listed))
+
+    def stream(
+        self, function: Callable[[Item], Answer], items: Iterable[Item]
+    ) -> Iterator[Answer]:
+        """Call a function for each item, as many at a time as there are lanes.
+
+        Items are taken no sooner than there is a lane for them. Closing the iterator
+        waits for the calls under way.
+
+        Yields
+        ------
+        object
+            What the function returned, in the order of the items.
+
+        Raises
+        ------
+        Exception
+            What the function raised for the item that is next.
+        """
+        if self.count < 2:
+            yield from map(function, items)
+            return
+        under_way: deque[Future[Answer]] = deque()
+        try:
+            for item in items:
+                under_way.append(self.start(function, item))
+                if len(under_way) == self.count:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            wait(under_way)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

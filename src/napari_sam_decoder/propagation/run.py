@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import reduce
-from itertools import groupby, zip_longest
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.memory import Memory
@@ -14,7 +15,7 @@ from napari_sam_decoder.propagation.follow import absent, follow_tracks
 from napari_sam_decoder.propagation.seeds import plant_seeds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_sam_decoder.propagation.follow import Step
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
@@ -63,14 +64,30 @@ class _Run:
         self._board = Board(scene, itinerary)
 
     def both_ways(self) -> Iterator[FrameResult]:
+        self._plant()
+        yield from self._sweep(self._itinerary.forward, 1)
+        yield from self._sweep(self._itinerary.backward, -1)
+
+    def _sweep(self, frames: Sequence[int], step: int) -> Iterator[FrameResult]:
+        """Take frame after frame, while the next ones are prepared.
+
+        A step starts when its own frame is ready, so that it never holds a lane only to
+        wait, and before the frame after the next one is begun.
+        """
         lanes = self._scene.steps
-        lanes.start(self._plant).result()
-        sweeps = (self._itinerary.forward, 1), (self._itinerary.backward, -1)
-        for frames, step in sweeps:
-            for frame, following in zip_longest(frames, frames[1:]):
-                if following == frame + step and any(self._tracks.values()):
-                    lanes.start(self._scene.prepare, following, frame)
-                yield lanes.start(self._take, frame, step).result()
+        ready: dict[int, Future[None]] = {}
+        for index, frame in enumerate(frames):
+            if frame in ready:
+                wait([ready.pop(frame)])
+            is_followed = any(self._tracks.values())
+            ahead = frames[index : index + lanes.count + 1] if is_followed else ()
+            taken = lanes.start(self._take, frame, step)
+            for before, following in pairwise(ahead):
+                if following == before + step and following not in ready:
+                    ready[following] = lanes.start(
+                        self._scene.prepare, following, before
+                    )
+            yield taken.result()
 
     def _take(self, frame: int, step: int) -> FrameResult:
         self._follow(frame, step)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoder", "FrameSource", "Scene", "Settings"]
 
-VIEWS_KEPT = 3
-"""A step needs two frames, while the next one is prepared already."""
+VIEWS_KEPT = 4
+"""A step needs two frames, while the next two are prepared already."""
 
-FLOWS_KEPT = 2
+FLOWS_KEPT = 3
 
 MOST_LANES = 4
 """More objects at once than this wait for each other in Python."""
