@@ -17,7 +17,7 @@ from PIL import Image
 
 from napari_sam_decoder import Movie
 from napari_sam_decoder.formats import pictures
-from napari_sam_decoder.jobs import DemoFiles
+from napari_sam_decoder.jobs.demo import DemoFiles
 
 TARGET = Path(__file__).parent / "images" / "cells_overlay.png"
 FRAMES = (0, 20, 50)

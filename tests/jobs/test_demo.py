@@ -6,7 +6,8 @@ import tifffile
 from PIL import Image
 
 from napari_sam_decoder.formats import read_points
-from napari_sam_decoder.jobs import DemoFiles, run_demo, silently
+from napari_sam_decoder.jobs import silently
+from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 
 
 def test_all_files_are_there_and_fit(demo_report, short_sample):

@@ -88,6 +88,14 @@ class TestStream:
         threads = list(Lanes(1).stream(lambda _: current_thread(), range(3)))
         assert threads == [current_thread()] * 3
 
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_a_single_item_is_done_here(self, four_threads, most):
+        answers = Lanes(most).stream(lambda _: current_thread(), iter([0]))
+        assert list(answers) == [current_thread()]
+
+    def test_nothing_is_nothing(self, four_threads):
+        assert list(Lanes(2).stream(abs, [])) == []
+
     def test_closing_waits_for_what_is_under_way(self, four_threads):
         done = []
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_sam_decoder.jobs import DemoFiles
+from napari_sam_decoder.jobs.demo import DemoFiles
 
 napari_components = pytest.importorskip("napari.components")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam_decoder.cache import CacheInfo
-    from napari_sam_decoder.jobs import DemoReport
+    from napari_sam_decoder.jobs.demo import DemoReport
 
 __all__ = [
     "PROGRAM",
@@ -40,7 +40,7 @@ DAMAGED = 1
 
 def demo(options: Namespace) -> int:
     """Segment a generated movie and show how well that went."""
-    from napari_sam_decoder.jobs import DemoFiles, run_demo
+    from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 
     files = DemoFiles(options.out)
     files.folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import weakref
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -176,22 +177,35 @@ class LabelSink:
         is_thin = self.shape[2] == 1
         tifffile.imwrite(
             path,
-            np.stack(list(self._frames())) if is_thin else self._frames(),
+            np.stack(list(self._frames())) if is_thin else self._compressed_frames(),
             shape=self.shape,
             dtype=self.dtype,
             bigtiff=raw_bytes > CLASSIC_TIFF_BYTES,
             # Three frames are not red, green and blue.
             photometric="minisblack",
             compression="zlib",
+            rowsperstrip=self.shape[1],
             metadata={"axes": self.axes, "provenance": provenance},
         )
 
+    def _compressed_frames(self) -> Iterator[bytes]:
+        """Compress what was written; long movies are mostly frames of nothing."""
+        nothing = zlib.compress(self._nothing.tobytes())
+        for frame in range(self.shape[0]):
+            is_written = frame in self._written
+            yield zlib.compress(self._read(frame).tobytes()) if is_written else nothing
+
     def _frames(self) -> Iterator[np.ndarray]:
-        nothing = np.zeros(self.shape[1:], self.dtype)
         for frame in range(self.shape[0]):
             # To look for a chunk that is not there takes as long as to read one.
-            is_written = frame in self._written
-            yield np.asarray(self._array[frame]) if is_written else nothing
+            yield self._read(frame) if frame in self._written else self._nothing
+
+    def _read(self, frame: int) -> np.ndarray:
+        return np.asarray(self._array[frame])
+
+    @property
+    def _nothing(self) -> np.ndarray:
+        return np.zeros(self.shape[1:], self.dtype)
 
     def _require_open(self) -> None:
         if not self._discard.alive:

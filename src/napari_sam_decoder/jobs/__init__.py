@@ -1,9 +1,12 @@
-"""Whole jobs from files to files, as the command line offers them."""
+"""Whole jobs from files to files, as the command line offers them.
+
+The one for the demonstration is in `napari_sam_decoder.jobs.demo`: it draws pictures,
+and what that needs takes a while to import.
+"""
 
 from __future__ import annotations
 
 from napari_sam_decoder.jobs.correct import CorrectJob, CorrectReport, correct_file
-from napari_sam_decoder.jobs.demo import DemoFiles, DemoReport, run_demo
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.history import ObjectHistory, summarise
 from napari_sam_decoder.jobs.masks import MaskFile
@@ -14,8 +17,6 @@ from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
 __all__ = [
     "CorrectJob",
     "CorrectReport",
-    "DemoFiles",
-    "DemoReport",
     "MaskFile",
     "MovieOptions",
     "ObjectHistory",
@@ -23,7 +24,6 @@ __all__ = [
     "SegmentJob",
     "correct_file",
     "embed_file",
-    "run_demo",
     "segment_file",
     "silently",
     "summarise",

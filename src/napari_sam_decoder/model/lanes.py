@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
+from itertools import chain, islice
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,8 +70,8 @@ class Lanes:
     ) -> Iterator[Answer]:
         """Call a function for each item, as many at a time as there are lanes.
 
-        Items are taken no sooner than there is a lane for them. Closing the iterator
-        waits for the calls under way.
+        A single item is done here and now. Items are taken no sooner than there is a
+        lane for them. Closing the iterator waits for the calls under way.
 
         Yields
         ------
@@ -82,12 +83,14 @@ class Lanes:
         Exception
             What the function raised for the item that is next.
         """
-        if self.count < 2:
-            yield from map(function, items)
+        waiting = iter(items)
+        first = tuple(islice(waiting, self.count))
+        if len(first) < 2:
+            yield from map(function, chain(first, waiting))
             return
         under_way: deque[Future[Answer]] = deque()
         try:
-            for item in items:
+            for item in chain(first, waiting):
                 under_way.append(self.start(function, item))
                 if len(under_way) == self.count:
                     yield under_way.popleft().result()

@@ -14,7 +14,7 @@ import napari
 import numpy as np
 
 from napari_sam_decoder.formats import open_labels, open_movie, read_points
-from napari_sam_decoder.jobs import DemoFiles
+from napari_sam_decoder.jobs.demo import DemoFiles
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 
