@@ -133,8 +133,9 @@ def session(tiny_sam):
 def test_each_prompt_is_decoded_and_drawn(session):
     prompts = (Prompt(1, 0, points=[(5, 6)]), Prompt(4, 2, points=[(20, 30)]))
     shown = list(show_prompts(session, prompts, object_colours((1, 4))))
-    assert [one.preview.prompt for one in shown] == list(prompts)
-    for one in shown:
+    assert [one.preview.prompt for one in shown[::2]] == list(prompts)
+    for first, one in zip(shown[::2], shown[1::2], strict=True):
+        assert (first.preview, first.thumbnails) == (one.preview, ())
         assert [offer.number for offer in one.preview.hypotheses] == [1, 2, 3]
         assert [picture.shape for picture in one.thumbnails] == [(96, 96, 3)] * 3
 
@@ -147,6 +148,7 @@ def test_pictures_are_drawn_in_the_colour_of_the_object(session):
             (Prompt(1, 0, points=[(5, 6)]),),
             {1: np.array(colour, float), 2: np.zeros(4)},
         )
+        next(steps)
         drawn.append(np.stack(next(steps).thumbnails).astype(int))
     difference = drawn[0] - drawn[1]
     assert difference[..., 0].max() > 0 > difference[..., 2].min()

@@ -12,14 +12,14 @@ import pytest
 pytest.importorskip("qtpy.QtCore")
 pytestmark = pytest.mark.gui
 
-from qtpy.QtCore import QPoint, Qt  # noqa: E402
+from qtpy.QtCore import QPoint, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 from stage import StageSam, squares  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points  # noqa: E402
-from napari_sam_decoder.widgets import background  # noqa: E402
+from napari_sam_decoder.widgets import background, conductor, desk  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 FRAMES = 8
@@ -117,6 +117,25 @@ def test_clicks_pick_and_run_give_labels(dock, bench, viewer, qtbot, movie):
         for object_id in (1, 2):
             assert iou(labels[frame], movie[1][frame], object_id) > 0.9
     assert dock.workbench.conductor.outcome == f"Done: {FRAMES} frames."
+
+
+@pytest.mark.parametrize("is_embedded", [True, False])
+def test_an_answer_that_comes_soon_comes_before_anything_else(
+    bench, monkeypatch, qtbot, is_embedded
+):
+    monkeypatch.setattr(conductor, "GLANCE_S", 20)
+    monkeypatch.setattr(desk, "_REST_S", 0)
+    layer = bench.new_object()
+    layer.add([0, 16, 15])
+    bench.wait()
+    bench.stop_embedding()
+    bench.conductor.embedded = {0} if is_embedded else set()
+    order = []
+    bench.conductor.previewed.connect(lambda: order.append("mask"))
+    layer.add([0, 18, 16])
+    QTimer.singleShot(0, lambda: order.append("all else"))
+    qtbot.waitUntil(lambda: "mask" in order and "all else" in order)
+    assert order[0] == ("mask" if is_embedded else "all else")
 
 
 def test_hypothesis_two_is_what_is_carried_on(bench, viewer, movie):

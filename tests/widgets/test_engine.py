@@ -104,7 +104,9 @@ def gate():
 
 
 def prompts_in(heard):
-    return [news[1].preview.prompt for news in heard if news[0] == "previewed"]
+    """Prompts of previews that came with their pictures."""
+    shown = [news[1] for news in heard if news[0] == "previewed"]
+    return [one.preview.prompt for one in shown if one.thumbnails]
 
 
 def ends_in(heard):

@@ -57,6 +57,29 @@ def test_jobs_come_one_after_the_other(lane, listener, qtbot):
     assert listener.values == [0, 1, 0, 1, 0, 1]
 
 
+def test_what_is_waited_for_is_heard_at_once(lane, listener):
+    job = listener.job(lambda: count_to(1))
+    lane.start(job)
+    lane.hurry(job, 20)
+    assert listener.values == [0]
+
+
+def test_the_window_does_not_wait_longer_than_it_is_told(lane, listener, qtbot):
+    released = threading.Event()
+
+    def late():
+        released.wait(20)
+        yield 1
+
+    job = listener.job(late)
+    lane.start(job)
+    lane.hurry(job, 0.01)
+    assert listener.values == []
+    released.set()
+    qtbot.waitUntil(lambda: listener.ends == [None])
+    assert listener.values == [1]
+
+
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, MemoryError])
 def test_every_error_is_heard_of(lane, listener, qtbot, kind):
     def fails():

@@ -60,17 +60,17 @@ class Opening:
 
 @dataclass(frozen=True, eq=False)
 class ShownPreview:
-    """A preview with its pictures.
+    """A preview, with its pictures once they are drawn.
 
     Attributes
     ----------
     preview : Preview
     thumbnails : tuple of (96, 96, 3) arrays of uint8
-        Of hypotheses 1, 2 and 3.
+        Of hypotheses 1, 2 and 3; empty before they are drawn.
     """
 
     preview: Preview
-    thumbnails: tuple[np.ndarray, ...]
+    thumbnails: tuple[np.ndarray, ...] = ()
 
 
 class ModelShelf:
@@ -139,11 +139,12 @@ def show_prompts(
     Yields
     ------
     ShownPreview
-        One per prompt.
+        Two per prompt: its masks as soon as they are there, and then with pictures.
     """
     leave_a_core()
     for prompt in prompts:
         preview = session.preview(prompt)
+        yield ShownPreview(preview)
         masks = [offered.mask for offered in preview.hypotheses]
         frame = session.movie.rgb(prompt.frame)
         colour = colours[prompt.object_id]

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Conductor"]
 
+GLANCE_S = 0.08
+
 
 class Conductor(Situation):
     """The situation of one dock, and the work that it needs.
@@ -103,6 +105,14 @@ class Conductor(Situation):
         if len(prompts) and self._wants_embedding is None:
             self._wants_embedding = True
         self.advance()
+
+    def hurry_preview(self) -> None:
+        """Let a preview that takes no longer than a glance come before all painting.
+
+        While the window is painted, decoding takes three times as long.
+        """
+        if self.frame in self.embedded and not self.is_running:
+            self._engine.hurry("preview", GLANCE_S)
 
     def set_frame(self, frame: int) -> None:
         """Look at another frame."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.widgets.conductor import Conductor
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Desk"]
 
 READING_DELAY_MS = 20
+"""How long points that are dragged must rest before they are read."""
+
+_REST_S = 0.1
 
 
 class Desk(QObject):
@@ -35,6 +39,7 @@ class Desk(QObject):
 
     changed = Signal()
     failed = Signal(object)
+    _clicked = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -45,6 +50,8 @@ class Desk(QObject):
         self.is_closed = False
         self._overlay = PreviewOverlay(viewer)
         # Dragging a point changes it many times a second; one reading is enough.
+        self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
+        self._last_touched = -_REST_S
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_DELAY_MS)
@@ -122,7 +129,16 @@ class Desk(QObject):
         if movie is not None:
             self._overlay.show(movie, self.frame, masks)
 
+    def _read_click(self) -> None:
+        """Read, and show the answer if it comes soon, before the window is painted."""
+        self.read()
+        self.conductor.hurry_preview()
+
     def _read_soon(self) -> None:
+        now = monotonic()
+        if now - self._last_touched > _REST_S:
+            self._clicked.emit()
+        self._last_touched = now
         self._reading.start()
 
     def require_movie(self) -> MovieView:

@@ -76,6 +76,20 @@ class Engine(QObject):
         if job is not None:
             job.stop()
 
+    def hurry(self, kind: str, seconds: float) -> None:
+        """Keep the window waiting for the first step of a job, if there is one.
+
+        Parameters
+        ----------
+        kind : str
+            As for `is_busy`.
+        seconds : float
+            To wait at most.
+        """
+        job = self._jobs.get(kind)
+        if job is not None:
+            self._lane(kind).hurry(job, seconds)
+
     def close(self) -> None:
         """Stop everything; no signal comes any more."""
         self.blockSignals(True)
@@ -130,8 +144,10 @@ class Engine(QObject):
             self._jobs[kind].stop()
         job = Job(steps, on_step, lambda error: self._finish(kind, job, error))
         self._jobs[kind] = job
-        lane = self._long if kind in ("embedding", "run") else self._quick
-        lane.start(job)
+        self._lane(kind).start(job)
+
+    def _lane(self, kind: str) -> Lane:
+        return self._long if kind in ("embedding", "run") else self._quick
 
     def _finish(self, kind: str, job: Job, error: Exception | None) -> None:
         """Report the end of a job, unless it was stopped or another took its place."""

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -39,6 +39,7 @@ class Job:
     on_step: Callable[[Any], None]
     on_end: Callable[[Exception | None], None]
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _has_news: threading.Event = field(default_factory=threading.Event)
 
     @property
     def is_stopped(self) -> bool:
@@ -48,6 +49,14 @@ class Job:
     def stop(self) -> None:
         """Ask for no more steps; the one under way is finished and forgotten."""
         self._stopped.set()
+
+    def announce(self) -> None:
+        """Note that there is something to report."""
+        self._has_news.set()
+
+    def wait_for_news(self, seconds: float) -> bool:
+        """Wait until there is something to report; False if the time is over."""
+        return self._has_news.wait(seconds)
 
 
 class Lane(QObject):
@@ -82,6 +91,19 @@ class Lane(QObject):
         if is_idle:
             # Not a daemon: Python must not fall apart under a step that is under way.
             threading.Thread(target=self._work, name="napari-sam-decoder").start()
+
+    def hurry(self, job: Job, seconds: float) -> None:
+        """Keep the window waiting for the first news of a job, and report them.
+
+        Parameters
+        ----------
+        job : Job
+            Started before.
+        seconds : float
+            To wait at most.
+        """
+        if job.wait_for_news(seconds):
+            QCoreApplication.sendPostedEvents(self)
 
     def close(self) -> None:
         """Stop all jobs and report no more; does not wait for the step under way."""
@@ -122,7 +144,10 @@ class Lane(QObject):
         # Qt objects raise RuntimeError once the application is gone.
         with suppress(RuntimeError):
             self._reported.emit((job, news))
+        job.announce()
 
+    # As a slot of its own, what comes for it can be delivered ahead of all else.
+    @Slot(object)  # type: ignore[untyped-decorator, unused-ignore]
     def _hear(self, report: tuple[Job, tuple[Any, ...]]) -> None:
         job, news = report
         if self._is_closed:

@@ -89,7 +89,8 @@ class FramePart(QGroupBox):
                 continue
             offered = shown.preview.hypotheses[place]
             is_chosen = offered.number == shown.preview.chosen.number
-            offer.setIcon(_icon(shown.thumbnails[place]))
+            drawn = place < len(shown.thumbnails)
+            offer.setIcon(_icon(shown.thumbnails[place]) if drawn else QIcon())
             star = " ★" if is_chosen else ""
             offer.setText(f"{offered.number}: {offered.iou_prediction:.2f}{star}")
 
