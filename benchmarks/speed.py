@@ -15,10 +15,14 @@ decode, decode_4, decode_16
     encoder included. Of 4 and 16 prompts that are decoded together it is our time for
     each of them, against the peer's for one prompt alone. Each call of ours gets an
     embedding that it has not seen; the peers get theirs as a tensor.
+embed
+    A frame of a movie into a cache on disk, all included, frames side by side.
 cache_write, cache_read
     One embedding into a cache on disk, and from there, checked against the pixels.
 propagate, propagate_10
     A frame of a movie from a warm cache, all included, with one object and with ten.
+propagate_new
+    A frame of a movie that is not embedded yet, embedding included, with one object.
 
 The peer ``eager_fp32`` is MobileSAM in plain PyTorch and float32: BatchNorms unfused,
 attention in single steps, the embedding repeated for each prompt. It shares no code

@@ -24,12 +24,12 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
 from tracking_parts.annotator import Annotator
 from tracking_parts.data import Clip, Target, choose_targets, read
-from tracking_parts.measures import mean
 from tracking_parts.methods import METHODS, Run, propagate, whole_range
 from tracking_parts.pointing import INITS
 from tracking_parts.report import Table, means, write_json
@@ -119,8 +119,10 @@ def measure(clip: Clip, sam: Sam, options: Options) -> Iterator[Row]:
 
 
 def _embed(session: Session, frames: range) -> float | None:
-    """Seconds per frame that was not in the cache."""
-    return mean(step.seconds for step in session.embed(frames) if not step.was_cached)
+    """Seconds per frame; None if some of them were in the cache."""
+    started = perf_counter()
+    is_new = [not step.was_cached for step in session.embed(frames)]
+    return (perf_counter() - started) / len(is_new) if all(is_new) else None
 
 
 def _scores(trial: Trial, method: str, options: Options) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder import Movie, Prompt, Session
@@ -58,18 +59,14 @@ class Film:
         )
         self.session = Session(self.movie, model=sam, cache=folder)
 
-    def embed(self, patience: Patience) -> list[float]:
-        """Compute embeddings from the first frame on; seconds for each."""
-        times: list[float] = []
-        for step in self.session.embed():
-            times.append(step.seconds)
-            if len(times) >= patience.frames and sum(times) > patience.seconds:
+    def embed(self, patience: Patience | None = None) -> int:
+        """Compute embeddings from the first frame on; the number of frames."""
+        started, count = perf_counter(), 0
+        for count, _ in enumerate(self.session.embed(), start=1):
+            elapsed = perf_counter() - started
+            if patience and count >= patience.frames and elapsed > patience.seconds:
                 break
-        return times
-
-    def read(self, frames: range) -> list[float]:
-        """Read embeddings, or compute what is not there; seconds for each."""
-        return [step.seconds for step in self.session.embed(frames)]
+        return count
 
     def click(self, objects: int) -> None:
         """Point at the first so many discs on the first frame, each once."""

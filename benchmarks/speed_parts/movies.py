@@ -21,6 +21,8 @@ from speed_parts.timing import Effort, alternate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+
     from napari_sam_decoder.model.sam import Sam
 
 __all__ = ["OBJECTS", "movie_rows"]
@@ -60,15 +62,46 @@ def movie_rows(
         TemporaryDirectory() as folder,
         closing(Film(textures, sam, Path(folder) / "embeddings.zarr")) as film,
     ):
-        there = range(len(film.embed(EMBEDDING)))
+        started = perf_counter()
+        there = range(film.embed(EMBEDDING))
+        yield Row("embed", size, (perf_counter() - started) / len(there))
         written = _copy(film, Path(folder) / "copy.zarr", there)
         yield Row("cache_write", size, median(written))
-        yield Row("cache_read", size, median(film.read(there)))
+        yield Row("cache_read", size, median(_read(film, there)))
+        yield Row("propagate_new", size, _play_new(textures, sam, there))
         for step, count in OBJECTS.items():
             film.click(count)
             film.play(there[:WARM_FRAMES])
             times = alternate({step: partial(film.play, there)}, PROPAGATION)
             yield Row(step, size, times[step] / len(there))
+
+
+def _play_new(textures: Textures, sam: Sam, frames: range) -> float:
+    """Seconds per frame to carry an object through a movie that is not embedded."""
+    with (
+        TemporaryDirectory() as folder,
+        closing(Film(textures, sam, Path(folder) / "embeddings.zarr")) as film,
+    ):
+        film.click(1)
+        started = perf_counter()
+        film.play(frames)
+        return (perf_counter() - started) / len(frames)
+
+
+def _read(film: Film, frames: range) -> Iterator[float]:
+    """Seconds to read each embedding, if it is of the pixels that the frame has."""
+    key = cache_key(film.movie, film.session.model)
+    with closing(ZarrStore.open(film.folder, key)) as store:
+        for frame in frames:
+            started = perf_counter()
+            _require(store.read(frame, array_digest(film.movie.raw(frame))), frame)
+            yield perf_counter() - started
+
+
+def _require(features: np.ndarray | None, frame: int) -> np.ndarray:
+    if features is None:
+        raise CacheCorruptError(f"frame {frame} was embedded, but is not there")
+    return features
 
 
 def _copy(film: Film, folder: Path, frames: range) -> Iterator[float]:
@@ -80,9 +113,7 @@ def _copy(film: Film, folder: Path, frames: range) -> Iterator[float]:
     ):
         for frame in frames:
             digest = array_digest(film.movie.raw(frame))
-            features = source.read(frame, digest)
-            if features is None:
-                raise CacheCorruptError(f"frame {frame} was embedded, but is not there")
+            features = _require(source.read(frame, digest), frame)
             started = perf_counter()
             target.write(frame, digest, features)
             yield perf_counter() - started

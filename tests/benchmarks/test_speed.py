@@ -78,7 +78,8 @@ def test_figures_are_as_promised(quick, tmp_path, capsys):
 
 def test_movies_give_rows_without_peers(tiny_sam):
     rows = list(movie_rows(tiny_sam, (48, 64), frames=2))
-    steps = ["cache_write", "cache_read", "propagate", "propagate_10"]
+    steps = ["embed", "cache_write", "cache_read", "propagate_new"]
+    steps += ["propagate", "propagate_10"]
     assert [(row.step, row.size) for row in rows] == [(step, "48x64") for step in steps]
     assert all(row.ours_s > 0 and row.peer is None for row in rows)
 

@@ -67,9 +67,11 @@ def test_a_repeated_movie_starts_again():
 
 def test_embedding_stops_when_patience_ends(tiny_sam, tmp_path):
     film = Film(Textures(6, (48, 64), 1), tiny_sam, tmp_path)
-    assert len(film.embed(Patience(seconds=0, frames=2))) == 2
-    assert film.session.embedded == {0, 1}
-    assert len(film.embed(Patience(seconds=600, frames=1))) == 6
+    assert film.embed(Patience(seconds=0, frames=2)) == 2
+    # One more may have been under way.
+    assert {0, 1} <= film.session.embedded <= {0, 1, 2}
+    assert film.embed(Patience(seconds=600, frames=1)) == 6
+    assert film.embed() == 6
     film.close()
 
 
