@@ -63,7 +63,7 @@ def draw_steps(axes: Axes, rows: list[Row]) -> None:
     axes.set_ylim(0, 1.15)
     axes.set_ylabel("time, relative")
     axes.set_title("Less is faster", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, 0.97))
+    axes.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.85))
     axes.spines[["top", "right"]].set_visible(False)
 
 
