@@ -52,7 +52,7 @@ def compact(path: str | os.PathLike[str]) -> Iterator[int]:
     """
     folder = Path(path).expanduser().resolve()
     key = layout.read_key(folder)
-    layout.require_this_version(folder, key)
+    layout.require_this_version(folder, key.version)
     _require_complete(folder, key)
     for start in range(0, key.frames, layout.SHARD_FRAMES):
         frames = range(start, min(start + layout.SHARD_FRAMES, key.frames))

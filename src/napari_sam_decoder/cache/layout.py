@@ -109,19 +109,26 @@ def read_key(path: Path) -> CacheKey:
         raise damaged(path) from error
 
 
-def require_this_version(path: Path, key: CacheKey) -> None:
+def require_this_version(path: Path, version: object) -> None:
     """Refuse a cache that is laid out differently.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of a cache.
+    version : object
+        What its key says.
 
     Raises
     ------
     CacheMismatchError
         If another version of this package made it.
     """
-    if key.version != FORMAT_VERSION:
+    if version != FORMAT_VERSION:
         raise CacheMismatchError(
             f"the embedding cache {path} was made by another version of "
-            "napari-sam-decoder; remove it with "
-            f"`napari-sam-decoder cache clear {path}` and embed again"
+            "napari-sam-decoder; choose another folder, or remove the cache with "
+            f"`napari-sam-decoder cache clear {path}`"
         )
 
 

@@ -116,7 +116,7 @@ class ZarrStore:
         folder = _absolute(path)
         while True:
             key = layout.read_key(folder)
-            layout.require_this_version(folder, key)
+            layout.require_this_version(folder, key.version)
             lock = _hold(folder)
             if lock is not None:
                 return cls(folder, key, lock)
@@ -226,6 +226,7 @@ def _hold(path: Path) -> FolderLock | None:
 
 
 def _require_same(path: Path, key: CacheKey, stored: Mapping[str, Any]) -> None:
+    layout.require_this_version(path, stored.get("version"))
     differences = key.differences(stored)
     if differences:
         raise CacheMismatchError(
