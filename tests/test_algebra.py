@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.algebra import cosine, gram, product, solved
+from napari_sam_decoder.algebra import cosine, gram, product, sigmoid, solved
 
 GENERATOR = np.random.default_rng(0)
 
@@ -42,6 +42,13 @@ def test_solved_system():
     root = random(6, 6)
     matrix, result = root @ root.T + np.eye(6, dtype=np.float32), random(6)
     np.testing.assert_allclose(solved(matrix, matrix @ result), result, atol=1e-3)
+
+
+def test_sigmoid():
+    values = random(3, 4) * 30
+    expected = 1 / (1 + np.exp(-values.astype(float)))
+    np.testing.assert_allclose(sigmoid(values), expected, rtol=1e-5)
+    np.testing.assert_array_equal(sigmoid(values[:, ::2]), sigmoid(values)[:, ::2])
 
 
 def test_cosines_are_written_over_the_values():

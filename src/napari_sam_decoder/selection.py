@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
+
+from napari_sam_decoder.algebra import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,8 +209,8 @@ def choose_like(
     """
     rows, columns = expectation.prior.shape
     visible = logits[:, :rows, :columns]
-    expected = expit(expectation.prior)
-    agreements = np.array([soft_iou(expit(mask), expected) for mask in visible])
+    expected = sigmoid(expectation.prior)
+    agreements = np.array([soft_iou(sigmoid(mask), expected) for mask in visible])
     qualities = np.clip(iou_predictions, 0, 1)
     stabilities = np.array([stability(mask) for mask in visible])
     scores = (
@@ -228,7 +229,7 @@ def choose_like(
         iou_prediction=float(qualities[best]),
         stability=float(stabilities[best]),
         memory_agreement=soft_iou(visible[best] > 0, expectation.prior > 0),
-        temporal_iou=soft_iou(expit(visible[best]), expit(expectation.moved)),
+        temporal_iou=soft_iou(sigmoid(visible[best]), sigmoid(expectation.moved)),
         score=float(scores[best]),
     )
 

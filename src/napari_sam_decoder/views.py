@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from scipy.special import expit
 
-from napari_sam_decoder.algebra import cosine, gram, product
+from napari_sam_decoder.algebra import cosine, gram, product, sigmoid
 from napari_sam_decoder.classifier import Lesson, with_constant
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class CellView:
     def shares(self, logits: np.ndarray) -> np.ndarray:
         """How much of each cell an object covers: (N,) in 0..1 of (h, w) logits."""
         (rows, columns), size = self._grid, self._size
-        visible = expit(logits[: rows * size, : columns * size])
+        visible = sigmoid(logits[: rows * size, : columns * size])
         cells: np.ndarray = visible.reshape(rows, size, columns, size).mean((1, 3))
         return cells.ravel()
 
@@ -148,7 +147,7 @@ class PixelView:
         nearness = _nearness(taught > 0)
         return Lesson(
             samples[around].reshape(-1, samples.shape[-1]),
-            expit(taught).ravel(),
+            sigmoid(taught).ravel(),
             nearness.ravel(),
         )
 

@@ -7,6 +7,7 @@ import pytest
 from theatre import SIDE, as_logits, movie_of
 
 from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.motion import Motion
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.propagation import Settings
@@ -17,6 +18,7 @@ from napari_sam_decoder.propagation.ask import (
     ask_all,
     choose_answers,
     choose_for_prompt,
+    taken_by_others,
 )
 from napari_sam_decoder.propagation.prior import CERTAIN_LOGIT
 from napari_sam_decoder.propagation.track import Track
@@ -88,6 +90,18 @@ def test_only_an_unclear_answer_is_asked_for_again(stage, truth, quality, calls)
     choice = answer(theatre, scene, question_on(theatre, scene))
     assert theatre.asked == [(1, 1), (1, 2)][:calls]
     assert choice.iou_prediction == pytest.approx(quality)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_the_place_of_others_is_that_of_all_but_one(count):
+    logits = np.random.default_rng(count).normal(size=(count, 4, 6), scale=20).round()
+    places = {7 * key: one.astype(np.float32) for key, one in enumerate(logits, 1)}
+    taken = taken_by_others(places, (4, 6))
+    for object_id in (*places, 3):
+        others = [one for key, one in places.items() if key != object_id]
+        least = np.full((4, 6), BACKGROUND_LOGIT, np.float32)
+        expected = np.max([least, *others], axis=0)
+        np.testing.assert_array_equal(taken(object_id), expected)
 
 
 def test_nothing_to_ask_is_no_decoder_call(stage, truth):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from napari_sam_decoder.propagation.grid import prompt_from_mask
 from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clear
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import Prompt
@@ -30,6 +29,7 @@ __all__ = [
     "ask_all",
     "choose_answers",
     "choose_for_prompt",
+    "taken_by_others",
 ]
 
 DECODER_SHARE = 0.5
@@ -125,12 +125,11 @@ def ask_all(
     grid, tracks, moved = scene.grid, journey.tracks, journey.moved
     places = {key: grid.cut(logits) for key, logits in settled.items()}
     places |= {key: moved[key] for key, track in tracks.items() if not track.missed}
-    nothing = np.full(grid.content, BACKGROUND_LOGIT, np.float32)
+    taken_from = taken_by_others(places, grid.content)
 
     def question(object_id: int) -> Question | None:
         track = tracks[object_id]
-        others = [logits for key, logits in places.items() if key != object_id]
-        taken = reduce(np.maximum, others, nothing)
+        taken = taken_from(object_id)
         if object_id in moved:
             expectation = track.expect(view, moved[object_id], taken, journey.mismatch)
         else:
@@ -140,6 +139,36 @@ def ask_all(
     view.prepare()
     questions = scene.objects.each(question, tracks)
     return [question for question in questions if question is not None]
+
+
+def taken_by_others(
+    places: Mapping[int, np.ndarray], shape: tuple[int, int]
+) -> Callable[[int], np.ndarray]:
+    """Say for each object where all the others are.
+
+    The two largest logits of each pixel tell it for everybody, in one pass over the
+    objects.
+
+    Parameters
+    ----------
+    places : mapping of object id to (rows, columns) array of float32
+        Logits of where each object is, if it is anywhere.
+    shape : tuple of int
+        (rows, columns) of the grid.
+
+    Returns
+    -------
+    callable
+        Gives the (rows, columns) largest logits of all objects but one, at least
+        `BACKGROUND_LOGIT`.
+    """
+    largest = second = np.full(shape, BACKGROUND_LOGIT, np.float32)
+    holder = np.zeros(shape, np.int64)
+    for object_id, logits in places.items():
+        holder[logits > largest] = object_id
+        second = np.maximum(second, np.minimum(largest, logits))
+        largest = np.maximum(largest, logits)
+    return lambda object_id: np.where(holder == object_id, second, largest)
 
 
 def ask(
@@ -215,23 +244,32 @@ def choose_answers(
         One per question, its logits averaged with what was expected: the decoder knows
         what makes a good outline, but not which one is the object's.
     """
-    first = _decode(scene, embedding, {k: (q.first,) for k, q in enumerate(questions)})
-    choices = [
-        choose_like(*first[key], question.expectation)
-        for key, question in enumerate(questions)
-    ]
-    unclear = {
-        key: questions[key].second
-        for key, choice in enumerate(choices)
-        if questions[key].second and not is_clear(choice, questions[key].expectation)
-    }
-    for key, offers in _decode(scene, embedding, unclear).items():
-        opinion = choose_like(*offers, questions[key].expectation)
-        choices[key] = max(choices[key], opinion, key=lambda choice: choice.score)
-    return [
-        _averaged(choice, question.expectation)
-        for choice, question in zip(choices, questions, strict=True)
-    ]
+    keys = range(len(questions))
+    expectations = [question.expectation for question in questions]
+    first = _decode(scene, embedding, {key: (questions[key].first,) for key in keys})
+
+    def choose(key: int) -> Choice:
+        return choose_like(*first[key], expectations[key])
+
+    choices = scene.objects.each(choose, keys)
+    second = _decode(
+        scene,
+        embedding,
+        {
+            key: questions[key].second
+            for key in keys
+            if questions[key].second and not is_clear(choices[key], expectations[key])
+        },
+    )
+
+    def settle(key: int) -> Choice:
+        choice = choices[key]
+        if key in second:
+            opinion = choose_like(*second[key], expectations[key])
+            choice = max(choice, opinion, key=lambda offer: offer.score)
+        return _averaged(choice, expectations[key])
+
+    return scene.objects.each(settle, keys)
 
 
 def _decode(
