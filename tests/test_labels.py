@@ -5,6 +5,7 @@ import pytest
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.labels import label_dtype, merge_labels, resolve_overlaps
+from napari_sam_decoder.model.values import FrameLogits
 
 
 @pytest.mark.parametrize(
@@ -20,17 +21,25 @@ def test_an_id_beyond_32_bits_is_refused():
         label_dtype(2**32)
 
 
+def everywhere(*values):
+    """Logits of a frame of one row."""
+    return FrameLogits(np.array([values], np.float32), (slice(None), slice(None)))
+
+
 def test_a_pixel_belongs_to_the_higher_logit():
-    logits = {
-        2: np.array([[3.0, 1.0, -1.0, 0.0]], np.float32),
-        7: np.array([[2.0, 2.0, -2.0, 0.0]], np.float32),
-    }
+    logits = {2: everywhere(3, 1, -1, 0), 7: everywhere(2, 2, -2, 0)}
     np.testing.assert_array_equal(resolve_overlaps(logits, (1, 4)), [[2, 7, 0, 0]])
 
 
 def test_equal_logits_go_to_the_smaller_id():
-    same = np.ones((1, 1), np.float32)
+    same = everywhere(1)
     assert resolve_overlaps({9: same, 4: same}, (1, 1)) == 4
+
+
+def test_objects_may_cover_parts_of_the_frame():
+    part = FrameLogits(np.array([[2, 4, -1]], np.float32), (slice(0, 1), slice(1, 4)))
+    labels = resolve_overlaps({1: everywhere(3, 3, 3, 3, -3), 5: part}, (1, 5))
+    np.testing.assert_array_equal(labels, [[1, 1, 5, 1, 0]])
 
 
 def test_no_object_is_background():
@@ -40,7 +49,7 @@ def test_no_object_is_background():
 
 
 def test_large_ids_widen_the_labels():
-    labels = resolve_overlaps({70000: np.ones((1, 1), np.float32)}, (1, 1))
+    labels = resolve_overlaps({70000: everywhere(1)}, (1, 1))
     assert labels.dtype == np.uint32
     assert labels[0, 0] == 70000
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from endurance_parts.discs import BAND, MOST_OBJECTS
 from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.model.values import Embedding, MaskCandidates
+from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,17 +64,16 @@ class IdealNetwork:
         logits, ratings = zip(*answers, strict=True)
         return MaskCandidates(np.stack(logits), np.array(ratings, np.float32))
 
-    def upscale(
+    def enlarge(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
-    ) -> np.ndarray:
-        """Bring (N, h, w) low-res logits to (N, Y, X)."""
+    ) -> FrameLogits:
+        """Bring (h, w) low-res logits to the pixels of the frame."""
         rows, columns = (
             side * self.mask_size // max(frame_shape) for side in frame_shape
         )
-        content = torch.tensor(low_res_logits[:, None, :rows, :columns])
+        content = torch.tensor(low_res_logits[None, None, :rows, :columns])
         upscaled = F.interpolate(content, frame_shape, mode="bilinear")
-        logits: np.ndarray = upscaled[:, 0].numpy()
-        return logits
+        return FrameLogits(upscaled[0, 0].numpy(), (slice(None), slice(None)))
 
     def _answer(
         self, shares: np.ndarray, prompt: ModelPrompt

@@ -237,8 +237,7 @@ def _logits_of(scene: Scene, mask: np.ndarray) -> np.ndarray:
 
 def _enlarged(scene: Scene, logits: np.ndarray) -> np.ndarray:
     frame_shape = scene.geometry.frame_shape
-    mask: np.ndarray = scene.decoder.upscale(logits[None], frame_shape)[0] > 0
-    return mask
+    return scene.decoder.enlarge(logits, frame_shape).mask(frame_shape)
 
 
 def _nothing(scene: Scene) -> np.ndarray:

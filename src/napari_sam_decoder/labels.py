@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from napari_sam_decoder.frames import ArrayLike
+    from napari_sam_decoder.model.values import FrameLogits
 
 __all__ = [
     "check_labels",
@@ -55,16 +56,16 @@ def check_labels(labels: ArrayLike, shape: tuple[int, int, int]) -> None:
 
 
 def resolve_overlaps(
-    logits: Mapping[int, np.ndarray], frame_shape: tuple[int, int]
+    logits: Mapping[int, FrameLogits], frame_shape: tuple[int, int]
 ) -> np.ndarray:
     """Give each pixel to the object with the highest logit above zero.
 
     Parameters
     ----------
-    logits : mapping of object id to (Y, X) array
-        Full-size logits of each object that is present.
+    logits : mapping of object id to FrameLogits
+        Of each object that is present.
     frame_shape : tuple of int
-        (Y, X), needed when no object is present.
+        (Y, X).
 
     Returns
     -------
@@ -74,9 +75,10 @@ def resolve_overlaps(
     labels = np.zeros(frame_shape, dtype=label_dtype(max(logits, default=0)))
     best = np.zeros(frame_shape, dtype=np.float32)
     for object_id in sorted(logits):
-        wins = logits[object_id] > best
-        labels[wins] = object_id
-        best[wins] = logits[object_id][wins]
+        values, place = logits[object_id].values, logits[object_id].place
+        wins = values > best[place]
+        labels[place][wins] = object_id
+        best[place][wins] = values[wins]
     return labels
 
 

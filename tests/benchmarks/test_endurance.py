@@ -44,7 +44,8 @@ def test_network_draws_what_is_under_the_click(discs):
     assert embedding.features.shape == network.embedding_shape
     centres = discs.centres(30)
     candidates = network.decode(embedding, [ask(centre) for centre in centres])
-    masks = network.upscale(candidates.low_res_logits[:, WHOLE], discs.shape[1:]) > 0
+    shape, drawn = discs.shape[1:], candidates.low_res_logits[:, WHOLE]
+    masks = [network.enlarge(logits, shape).mask(shape) for logits in drawn]
     for object_id, mask in zip(discs.object_ids, masks, strict=True):
         truth = discs.truth(30) == object_id
         assert (mask & truth).sum() > 0.95 * (mask | truth).sum()

@@ -17,7 +17,7 @@ from tracking_parts.data import choose_targets
 from tracking_parts.methods import METHODS
 
 from napari_sam_decoder import Prompt, Session, Settings
-from napari_sam_decoder.model.values import Embedding, MaskCandidates
+from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation import Scene
 
@@ -51,8 +51,9 @@ class Repeater:
         ratings[0, self.best] = 0.9
         return MaskCandidates(logits, ratings)
 
-    def upscale(self, low_res_logits, frame_shape):
-        return low_res_logits[:, : frame_shape[0], : frame_shape[1]]
+    def enlarge(self, low_res_logits, frame_shape):
+        rows, columns = frame_shape
+        return FrameLogits(low_res_logits[:rows, :columns], (slice(None), slice(None)))
 
 
 @pytest.fixture

@@ -258,6 +258,24 @@ def test_frames_that_are_no_longer_held_leave_nothing_behind(
     assert len(sam._cells) == 0
 
 
+def test_one_mask_is_enlarged_where_there_is_something_of_it(tiny_sam: Sam) -> None:
+    size, shape = tiny_sam.mask_size, (60, 100)
+    logits = np.full((size, size), -5, np.float32)
+    logits[3:7, 10:20] = 4
+    found = tiny_sam.enlarge(logits, shape)
+    whole = tiny_sam.upscale(logits[None], shape)[0]
+    assert found.values.size < whole.size / 4
+    np.testing.assert_array_equal(found.values, whole[found.place])
+    np.testing.assert_array_equal(found.mask(shape), whole > 0)
+
+
+def test_nothing_is_enlarged_to_nothing(tiny_sam: Sam) -> None:
+    nothing = np.full((tiny_sam.mask_size, tiny_sam.mask_size), -5, np.float32)
+    found = tiny_sam.enlarge(nothing, (60, 100))
+    assert found.values.size == 0
+    assert not found.mask((60, 100)).any()
+
+
 @pytest.mark.parametrize("shape", [(60, 100), (256, 256), (300, 40), (1, 7)])
 def test_upscaled_masks_have_the_size_of_the_frame(
     tiny_sam: Sam, shape: tuple[int, int]

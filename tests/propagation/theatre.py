@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_sam_decoder.model.values import Embedding, MaskCandidates
+from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 SIDE = 64
 STRIDE = 4
@@ -68,9 +68,9 @@ class Theatre:
         answers = [self._answer(frame, prompt) for prompt in prompts]
         return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
 
-    def upscale(self, low_res_logits, frame_shape):
+    def enlarge(self, low_res_logits, frame_shape):
         assert frame_shape == (SIDE, SIDE)
-        return low_res_logits
+        return FrameLogits(low_res_logits, (slice(None), slice(None)))
 
     def _answer(self, frame, prompt):
         column, row = (prompt.points[0] / STRIDE).astype(int)

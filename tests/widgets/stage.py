@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.model.values import Embedding, MaskCandidates
+from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 SIDE = 64
 CELL = 4
@@ -47,9 +47,9 @@ class StageSam:
         answers = [self._answer(grey, prompt) for prompt in prompts]
         return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
 
-    def upscale(self, low_res_logits, frame_shape):
+    def enlarge(self, low_res_logits, frame_shape):
         assert tuple(frame_shape) == (SIDE, SIDE)
-        return low_res_logits
+        return FrameLogits(low_res_logits, (slice(None), slice(None)))
 
     def _answer(self, grey, prompt):
         row, column = _inside(prompt)

@@ -23,6 +23,7 @@ from napari_sam_decoder.model.prompt_tokens import PromptTokens, batches, tokeni
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
     Embedding,
+    FrameLogits,
     MaskCandidates,
 )
 
@@ -207,7 +208,6 @@ class Sam(nn.Module):
             self._lanes.each(answer, batches(tokens, self._largest_batch(len(tokens))))
         return MaskCandidates(logits, quality)
 
-    @torch.inference_mode()
     def upscale(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
     ) -> np.ndarray:
@@ -230,21 +230,47 @@ class Sam(nn.Module):
         ------
         DecodingError
             If memory does not suffice.
+        """
+        with _failure_explained("enlarge masks", self.device):
+            shape = (len(low_res_logits), *frame_shape)
+            enlarged = np.full(shape, BACKGROUND_LOGIT, np.float32)
+        for logits, target in zip(low_res_logits, enlarged, strict=True):
+            found = self.enlarge(logits, frame_shape)
+            target[found.place] = found.values
+        return enlarged
+
+    @torch.inference_mode()
+    def enlarge(
+        self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
+    ) -> FrameLogits:
+        """Bring the low-resolution logits of one object to the pixels of the frame.
+
+        Parameters
+        ----------
+        low_res_logits : (h, w) array
+            Logits over the padded square input, one of those that `decode` gives.
+        frame_shape : tuple of int
+            (Y, X) of the frame.
+
+        Returns
+        -------
+        FrameLogits
+            Only where a mean of neighbours can be above 0.
+
+        Raises
+        ------
+        DecodingError
+            If memory does not suffice.
 
         Notes
         -----
         As SAM does it: bilinearly to the square input, and from there, without the
         padding, to the frame. Both are linear along each axis, so that one matrix for
-        each axis does it, and only where there is something of the object.
+        each axis does it.
         """
-        down, across = _enlargements(frame_shape, self.image_size, self.mask_size)
+        matrices = _enlargements(frame_shape, self.image_size, self.mask_size)
         with _failure_explained("enlarge masks", self.device):
-            enlarged = np.full(
-                (len(low_res_logits), *frame_shape), BACKGROUND_LOGIT, np.float32
-            )
-            for logits, target in zip(low_res_logits, enlarged, strict=True):
-                _enlarge(logits, target, (down, across))
-            return enlarged
+            return _enlarged(low_res_logits, matrices)
 
     def _largest_batch(self, count: int) -> int:
         """How many prompts to decode together so that every lane has some."""
@@ -325,13 +351,12 @@ class Sam(nn.Module):
         return masks
 
 
-def _enlarge(
-    logits: np.ndarray, target: np.ndarray, matrices: tuple[np.ndarray, np.ndarray]
-) -> None:
-    """Fill the part of `target` that a mean of neighbours can bring above 0."""
+def _enlarged(
+    logits: np.ndarray, matrices: tuple[np.ndarray, np.ndarray]
+) -> FrameLogits:
     rows, columns = np.nonzero(logits > 0)
     if not rows.size:
-        return
+        return FrameLogits(np.empty((0, 0), np.float32), (slice(0), slice(0)))
     sources = _around(rows, logits.shape[0]), _around(columns, logits.shape[1])
     places = []
     for matrix, source in zip(matrices, sources, strict=True):
@@ -342,8 +367,8 @@ def _enlarge(
         for matrix, place, source in zip(matrices, places, sources, strict=True)
     )
     near = torch.from_numpy(np.array(logits[sources], np.float32))
-    product = torch.from_numpy(down) @ near @ torch.from_numpy(across).T
-    target[places[0], places[1]] = product.numpy()
+    values = torch.from_numpy(down) @ near @ torch.from_numpy(across).T
+    return FrameLogits(values.numpy(), (places[0], places[1]))
 
 
 def _around(places: np.ndarray, size: int) -> slice:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
-__all__ = ["BACKGROUND_LOGIT", "Embedding", "MaskCandidates", "ModelPrompt"]
+__all__ = [
+    "BACKGROUND_LOGIT",
+    "Embedding",
+    "FrameLogits",
+    "MaskCandidates",
+    "ModelPrompt",
+]
 
 BACKGROUND_LOGIT = -16.0
 """Sure enough to be background, and exact in float16."""
@@ -68,3 +72,25 @@ class MaskCandidates:
 
     low_res_logits: np.ndarray
     iou_predictions: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class FrameLogits:
+    """Logits of an object at the pixels of a frame, where any are above 0.
+
+    Attributes
+    ----------
+    values : (rows, columns) array of float32
+        Above 0 is object.
+    place : (slice, slice)
+        Rows and columns of the frame that they are of; elsewhere is background.
+    """
+
+    values: np.ndarray
+    place: tuple[slice, slice]
+
+    def mask(self, frame_shape: tuple[int, int]) -> np.ndarray:
+        """Return the (Y, X) pixels of the object as bool."""
+        mask = np.zeros(frame_shape, bool)
+        mask[self.place] = self.values > 0
+        return mask

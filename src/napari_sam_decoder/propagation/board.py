@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.labels import resolve_overlaps
+from napari_sam_decoder.model.values import FrameLogits
 from napari_sam_decoder.propagation.fusion import Outcome, fuse
 from napari_sam_decoder.propagation.results import FrameResult
 
@@ -71,31 +72,28 @@ class Board:
         )
 
 
-def full_size(scene: Scene, outcomes: Mapping[int, Outcome]) -> dict[int, np.ndarray]:
+def full_size(scene: Scene, outcomes: Mapping[int, Outcome]) -> dict[int, FrameLogits]:
     """Bring the logits of the objects that are there to the pixels of the frame.
 
     Returns
     -------
-    dict of object id to (Y, X) array of float32
+    dict of object id to FrameLogits
         Painted masks come as they are, with logits above all others.
     """
-    logits = {
-        object_id: _as_painted(outcome.painted)
-        for object_id, outcome in outcomes.items()
-        if outcome.painted is not None
-    }
-    decoded = {
-        object_id: outcome.logits.unpack()
-        for object_id, outcome in outcomes.items()
-        if outcome.logits is not None and object_id not in logits
-    }
-    if decoded:
-        upscaled = scene.decoder.upscale(
-            np.stack(list(decoded.values())), scene.geometry.frame_shape
-        )
-        logits.update(zip(decoded, upscaled, strict=True))
-    return logits
+    frame_shape = scene.geometry.frame_shape
+
+    def enlarged(object_id: int) -> FrameLogits | None:
+        outcome = outcomes[object_id]
+        if outcome.painted is not None:
+            return _as_painted(outcome.painted)
+        if outcome.logits is None:
+            return None
+        return scene.decoder.enlarge(outcome.logits.unpack(), frame_shape)
+
+    found = zip(outcomes, scene.objects.each(enlarged, outcomes), strict=True)
+    return {object_id: logits for object_id, logits in found if logits is not None}
 
 
-def _as_painted(mask: PaintedMask) -> np.ndarray:
-    return np.where(mask.to_array(), PAINTED_LOGIT, -PAINTED_LOGIT).astype(np.float32)
+def _as_painted(mask: PaintedMask) -> FrameLogits:
+    values = np.where(mask.to_array(), PAINTED_LOGIT, -PAINTED_LOGIT)
+    return FrameLogits(values.astype(np.float32), (slice(None), slice(None)))

@@ -245,7 +245,9 @@ class _Mending:
         """Show an outcome where it makes a difference; else pixels stay as they are."""
         mask = labels == self._object_id
         logits = full_size(self._scene, {self._object_id: outcome})
-        new = logits[self._object_id] > 0 if logits else np.zeros_like(mask)
+        new = np.zeros_like(mask)
+        if logits:
+            new = logits[self._object_id].mask(mask.shape)
         if outcome.painted is None:
             new = np.where(self._full_size(change.pixels), new, mask)
         mended = overrule(labels, new, self._object_id, self._draft.prompts.object_ids)
@@ -256,8 +258,7 @@ class _Mending:
         wide = ndimage.binary_dilation(region)
         logits = np.where(wide, 1, -1).astype(np.float32)
         shape = self._scene.geometry.frame_shape
-        pixels: np.ndarray = self._scene.decoder.upscale(logits[None], shape)[0] > 0
-        return pixels
+        return self._scene.decoder.enlarge(logits, shape).mask(shape)
 
 
 def _difference(

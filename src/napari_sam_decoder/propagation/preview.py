@@ -74,7 +74,8 @@ def preview(scene: Scene, prompt: Prompt) -> Preview:
         return Preview(prompt, (), Hypothesis(0, prompt.mask.to_array(), 1.0))
     embedding = scene.source.get(prompt.frame)
     logits, ratings, choice = answer_prompt(scene, embedding, prompt)
-    masks = scene.decoder.upscale(logits, scene.geometry.frame_shape) > 0
+    shape = scene.geometry.frame_shape
+    masks = [scene.decoder.enlarge(one, shape).mask(shape) for one in logits]
     offers = tuple(
         Hypothesis(number, mask, float(rating))
         for number, (mask, rating) in enumerate(

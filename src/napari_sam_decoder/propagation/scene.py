@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam_decoder.flow import Flow
-    from napari_sam_decoder.model.values import Embedding, MaskCandidates, ModelPrompt
+    from napari_sam_decoder.model.values import (
+        Embedding,
+        FrameLogits,
+        MaskCandidates,
+        ModelPrompt,
+    )
 
 __all__ = ["Decoder", "FrameSource", "Scene", "Settings"]
 
@@ -60,10 +65,10 @@ class Decoder(Protocol):
     ) -> MaskCandidates:
         """Offer four masks for each prompt."""
 
-    def upscale(
+    def enlarge(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
-    ) -> np.ndarray:
-        """Bring (N, h, w) low-res logits to (N, Y, X)."""
+    ) -> FrameLogits:
+        """Bring (h, w) low-res logits to the pixels of the frame."""
 
 
 @dataclass(frozen=True)
