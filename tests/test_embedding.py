@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, current_thread
 
 import numpy as np
 import pytest
@@ -381,6 +381,19 @@ def test_lanes_embed_side_by_side_what_one_alone_would(
     monkeypatch.setattr(encoder, "encode", encode)
     list(open_embedder(cache=tmp_path / "alone.zarr").fill(range(FRAMES)))
     assert files_of(path) == files_of(tmp_path / "alone.zarr")
+
+
+def test_lanes_get_frames_that_are_read_in_order_by_one_thread(
+    wide_embedder, monkeypatch
+):
+    reads, raw = [], Movie.raw
+    monkeypatch.setattr(
+        Movie,
+        "raw",
+        lambda self, t: reads.append((t, current_thread())) or raw(self, t),
+    )
+    list(wide_embedder.fill(range(FRAMES)))
+    assert reads == [(frame, current_thread()) for frame in range(FRAMES)]
 
 
 def test_recorded_frames_are_known_without_their_pixels(open_embedder):

@@ -153,10 +153,13 @@ class Embedder:
         MovieError, DecodingError, FormatError
             As `get` does.
         """
+        # Frames are read here, one after the other: lanes might swap two of them, and
+        # to go back by a single frame is slow in a video.
+        work = ((frame, self._movie.raw(frame)) for frame in frames)
         if self._lanes is None:
-            yield from map(self._embed, frames)
+            yield from map(self._embed, work)
         else:
-            yield from self._lanes.stream(self._embed, frames)
+            yield from self._lanes.stream(self._embed, work)
 
     def is_embedded(self, frame: int) -> bool:
         """Whether the store has a record of a frame with the pixels of now.
@@ -182,9 +185,10 @@ class Embedder:
         """Close the store."""
         self._store.close()
 
-    def _embed(self, frame: int) -> EmbeddedFrame:
+    def _embed(self, work: tuple[int, np.ndarray]) -> EmbeddedFrame:
+        frame, pixels = work
         started = time.perf_counter()
-        _, was_cached = self._fetch(frame, self._movie.raw(frame))
+        _, was_cached = self._fetch(frame, pixels)
         return EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
 
     def _fetch(self, frame: int, pixels: np.ndarray) -> tuple[Embedding, bool]:
