@@ -117,13 +117,15 @@ class Sam(nn.Module):
         return next(self.image_encoder.parameters()).dtype
 
     @torch.inference_mode()
-    def encode(self, frame: np.ndarray) -> Embedding:
+    def encode(self, frame: np.ndarray, *, with_early: bool = False) -> Embedding:
         """Embed one frame; the slow step, needed once per frame.
 
         Parameters
         ----------
         frame : (Y, X, 3) array of uint8
             RGB pixels.
+        with_early : bool
+            Whether to keep what the encoder saw early, which a `HiresDecoder` needs.
 
         Returns
         -------
@@ -135,15 +137,20 @@ class Sam(nn.Module):
         MovieError
             If the frame is empty or not RGB uint8.
         DecodingError
-            If the network fails, for instance for want of memory.
+            If the network fails, for instance for want of memory, or if early
+            features are wanted of an encoder that has none.
         """
         pixels = prepare_frame(frame, self.image_size)
+        shape = frame.shape[0], frame.shape[1]
         with _failure_explained("embed a frame", self.device):
             image = pixels.to(
                 self.device, self.dtype, memory_format=torch.channels_last
             )
-            features = self.image_encoder(image)[0]
-            return Embedding(_to_numpy(features), (frame.shape[0], frame.shape[1]))
+            if not with_early:
+                return Embedding(_to_numpy(self.image_encoder(image)[0]), shape)
+            features, early = self._look(image)
+            finest = _to_numpy(early[0].permute(2, 0, 1))
+            return Embedding(_to_numpy(features[0]), shape, finest)
 
     @torch.inference_mode()
     def decode(
@@ -271,6 +278,16 @@ class Sam(nn.Module):
         matrices = _enlargements(frame_shape, self.image_size, self.mask_size)
         with _failure_explained("enlarge masks", self.device):
             return _enlarged(low_res_logits, matrices)
+
+    def _look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        look = getattr(self.image_encoder, "look", None)
+        if look is None:
+            raise DecodingError(
+                "This model's encoder sees nothing as finely as sharper masks need; "
+                "choose mobile_sam or another model of its shape."
+            )
+        features, early = look(image)
+        return features, early
 
     def _largest_batch(self, count: int) -> int:
         """How many prompts to decode together so that every lane has some."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -99,11 +100,31 @@ class TinyViT(nn.Module):
         (B, channels, grid, grid) tensor
             The embedding; grid is ``image_size // 16``.
         """
-        grid = self.patch_embed(image.permute(0, 2, 3, 1))
-        for stage in self.layers:
+        return self.look(image)[0]
+
+    def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode a batch of images, and hand out what is seen of them early.
+
+        Parameters
+        ----------
+        image : (B, 3, image_size, image_size) tensor
+            Normalised and padded pixels.
+
+        Returns
+        -------
+        embedding : (B, channels, grid, grid) tensor
+            As `forward` returns it.
+        early : (B, 4 * grid, 4 * grid, widths[0]) tensor
+            The first stage's features before they are shrunk: one cell for 4 x 4
+            pixels, the finest that there are.
+        """
+        first, *later = cast("list[Stage]", [*self.layers])
+        early = first.look(self.patch_embed(image.permute(0, 2, 3, 1)))
+        grid = first.shrink(early)
+        for stage in later:
             grid = stage(grid)
         embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
-        return embedding
+        return embedding, early
 
 
 def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:
@@ -163,8 +184,16 @@ class Stage(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """Return (B, H', W', C') for (B, H, W, C)."""
+        return self.shrink(self.look(grid))
+
+    def look(self, grid: Tensor) -> Tensor:
+        """Return (B, H, W, C) for (B, H, W, C): all but the step."""
         for block in self.blocks:
             grid = block(grid)
+        return grid
+
+    def shrink(self, grid: Tensor) -> Tensor:
+        """Return (B, H', W', C') for (B, H, W, C): the step, where there is one."""
         return grid if self.downsample is None else self.downsample(grid)
 
 

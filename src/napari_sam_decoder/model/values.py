@@ -29,10 +29,13 @@ class Embedding:
     frame_shape : tuple of int
         (rows, columns) of the frame in its own pixels, needed to know which part
         of the square network input is padding.
+    early : (64, 4 * H, 4 * W) array of float32, optional
+        What the encoder saw early and finely, where that was asked for.
     """
 
     features: np.ndarray
     frame_shape: tuple[int, int]
+    early: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Teach decoders: scenes, lessons, tasks, and the loop."""

@@ -1,0 +1,197 @@
+"""What SAM's decoder offers for the objects of a picture, as it is clicked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.values import Embedding, ModelPrompt
+from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.training.lessons import Lesson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.training.scenes import Scene
+
+__all__ = ["prepare_lesson"]
+
+MOST_OBJECTS = 6
+"""Objects of one picture that are asked for; of more there is the same to be learned
+as of those of the next picture, which is another one."""
+
+CLICKS = 3
+FEWEST_IN_COMMON = 0.5
+"""IoU below which a mask is of something else, and there is nothing to sharpen."""
+
+_STEPS = 127
+_BOX = 0.25
+_DEEPEST = 0.3
+
+
+def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson | None:
+    """Embed a picture, and ask SAM for its objects.
+
+    Parameters
+    ----------
+    scene : Scene
+        Picture and truth.
+    sam : Sam
+        Frozen; its encoder must have early features.
+    rng : Generator
+        Which objects, and where they are clicked on.
+
+    Returns
+    -------
+    Lesson or None
+        For each object the best of three masks for one click or box, and the one for
+        three clicks, where it has half of the object. None if there is none of these.
+
+    Raises
+    ------
+    DecodingError
+        If the network fails, or its encoder has no early features.
+    """
+    embedding = sam.encode(scene.picture, with_early=True)
+    rows, columns = input_shape(embedding.frame_shape, sam.image_size)
+    chosen = rng.permutation(len(scene.masks))[:MOST_OBJECTS]
+    truth = [_resized(scene.masks[index], (rows, columns)) for index in chosen]
+    lowered = [_lowered(mask, sam.image_size, sam.mask_size) for mask in truth]
+    seen = [index for index, mask in enumerate(lowered) if mask.any()]
+    offers = _ask(sam, embedding, [lowered[index] for index in seen], rng)
+    kept = [(seen[number], logits) for number, logits in offers]
+    if not kept:
+        return None
+    early, steps = _rounded(embedding, (rows, columns))
+    return Lesson(
+        features=embedding.features.astype(np.float16),
+        early=early,
+        steps=steps,
+        shown=np.array([rows, columns]),
+        truth=np.packbits(np.stack(truth), axis=-1),
+        logits=np.stack([logits for _, logits in kept]).astype(np.float16),
+        objects=np.array([index for index, _ in kept]),
+    )
+
+
+@dataclass
+class _Pointing:
+    """Clicks on one object, as they become more."""
+
+    truth: np.ndarray
+    points: list[tuple[float, float]]
+    labels: list[int]
+    box: np.ndarray | None
+    mask: np.ndarray | None = None
+
+    @property
+    def prompt(self) -> ModelPrompt:
+        points = np.array(self.points, np.float32).reshape(-1, 2)
+        return ModelPrompt(points, np.array(self.labels, int), self.box)
+
+    def correct(self) -> None:
+        """Click on the middle of what is most wrong; again on the object, if all fits.
+
+        The latter only makes sure that all prompts of a batch go on.
+        """
+        found = np.zeros_like(self.truth) if self.mask is None else self.mask > 0
+        wrong = found != self.truth
+        where = _inmost(wrong if wrong.any() else self.truth)
+        self.points.append(_input_pixel(where))
+        self.labels.append(int(self.truth[where]))
+
+
+def _ask(
+    sam: Sam,
+    embedding: Embedding,
+    truths: Sequence[np.ndarray],
+    rng: np.random.Generator,
+) -> list[tuple[int, np.ndarray]]:
+    """(which object, low-res logits) of all masks that have enough of it."""
+    pointings = [_point(truth, rng) for truth in truths]
+    kept = []
+    for click in range(CLICKS):
+        if not pointings:
+            break
+        prompts = [pointing.prompt for pointing in pointings]
+        previous = [pointing.mask for pointing in pointings]
+        logits = sam.decode(embedding, prompts, previous).low_res_logits
+        for number, (pointing, offered) in enumerate(
+            zip(pointings, logits, strict=True)
+        ):
+            offers = offered[1:] if click == 0 else offered[:1]
+            ious = [mask_iou(offer > 0, pointing.truth) for offer in offers]
+            pointing.mask = offers[int(np.argmax(ious))]
+            if max(ious) > FEWEST_IN_COMMON and click in (0, CLICKS - 1):
+                kept.append((number, pointing.mask))
+            pointing.correct()
+    return kept
+
+
+def _point(truth: np.ndarray, rng: np.random.Generator) -> _Pointing:
+    """Begin with a box, or with a click that is seldom in the very middle."""
+    if rng.random() < _BOX:
+        return _Pointing(truth, [], [], _shaken_box(truth, rng))
+    depth = ndimage.distance_transform_edt(np.pad(truth, 1))[1:-1, 1:-1]
+    if rng.random() < _DEEPEST:
+        where = _inmost(truth)
+    else:
+        places = np.argwhere(depth >= min(depth.max(), max(1, 0.3 * depth.max())))
+        row, column = places[rng.integers(len(places))]
+        where = int(row), int(column)
+    return _Pointing(truth, [_input_pixel(where)], [1], None)
+
+
+def _shaken_box(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(x0, y0, x1, y1) around an object, drawn as a hurried hand draws it."""
+    rows, columns = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
+    box = 4.0 * np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    sides = np.tile(box[2:] - box[:2], 2)
+    shaken: np.ndarray = box + (0.05 * sides + 1) * rng.standard_normal(4)
+    return shaken.astype(np.float32)
+
+
+def _inmost(mask: np.ndarray) -> tuple[int, int]:
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(row) - 1, int(column) - 1
+
+
+def _input_pixel(where: tuple[int, int]) -> tuple[float, float]:
+    """(x, y) in the network's input of the middle of a low-res pixel."""
+    row, column = where
+    return 4 * column + 1.5, 4 * row + 1.5
+
+
+def _resized(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    soft = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
+    return np.asarray(soft.resize(shape[::-1], Image.Resampling.BILINEAR)) > 127
+
+
+def _lowered(mask: np.ndarray, image_size: int, mask_size: int) -> np.ndarray:
+    """(mask_size, mask_size) bool: which low-res pixels are mostly covered."""
+    square = np.zeros((image_size, image_size), np.float32)
+    square[: mask.shape[0], : mask.shape[1]] = mask
+    factor = image_size // mask_size
+    blocks = square.reshape(mask_size, factor, mask_size, factor)
+    covered: np.ndarray = blocks.mean(axis=(1, 3)) > 0.5
+    return covered
+
+
+def _rounded(
+    embedding: Embedding, shown: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Early features without the padding as int8, and the size of their steps."""
+    if embedding.early is None:
+        raise ValueError("the embedding has no early features")
+    rows, columns = (4 * -(-side // 16) for side in shown)
+    early = embedding.early[:, :rows, :columns]
+    steps = np.abs(early).max(axis=(1, 2)) / _STEPS
+    safe = np.where(steps > 0, steps, 1)[:, None, None]
+    return np.round(early / safe).astype(np.int8), steps.astype(np.float32)

@@ -1,0 +1,121 @@
+"""What a decoder learns from: pictures as the frozen network sees them, and truth."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Lesson", "Lessons", "read_lesson", "write_lesson"]
+
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One picture, its objects, and the masks that SAM's decoder offers for them.
+
+    Attributes
+    ----------
+    features : (256, 64, 64) array of float16
+        The embedding.
+    early : (E, R, C) array of int8
+        What the encoder saw early, at 256 pixels a side without the padding, in steps.
+    steps : (E,) array of float32
+        Size of a step of each channel.
+    shown : (2,) array of int
+        Rows and columns of the network's square input that show the picture.
+    truth : (N, rows, columns / 8) array of uint8
+        The masks of the objects at those pixels, eight in a byte.
+    logits : (L, 256, 256) array of float16
+        Low-res logits; sure background in the padding.
+    objects : (L,) array of int
+        Which object each of them is of.
+    """
+
+    features: np.ndarray
+    early: np.ndarray
+    steps: np.ndarray
+    shown: np.ndarray
+    truth: np.ndarray
+    logits: np.ndarray
+    objects: np.ndarray
+
+    def mask(self, index: int, rows: slice = slice(None)) -> np.ndarray:
+        """(rows, columns) bool: where an object is, at the pixels of the input."""
+        unpacked = np.unpackbits(self.truth[index, rows], axis=-1)
+        return unpacked[:, : self.shown[1]].astype(bool)
+
+    def early_features(self) -> np.ndarray:
+        """(E, R, C) float32."""
+        features: np.ndarray = self.early * self.steps[:, None, None]
+        return features
+
+
+def write_lesson(lesson: Lesson, path: Path) -> None:
+    """Write a lesson as a file that appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial.npz")
+    np.savez(partial, **{field.name: getattr(lesson, field.name) for field in _FIELDS})
+    partial.replace(path)
+
+
+def read_lesson(path: Path) -> Lesson:
+    """Read a lesson.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, or holds something else.
+    """
+    try:
+        with np.load(path) as content:
+            return Lesson(**{field.name: content[field.name] for field in _FIELDS})
+    except _UNREADABLE as error:
+        raise FormatError(
+            f"{path} is not a lesson ({error}); delete it, and prepare it again"
+        ) from error
+
+
+_FIELDS = fields(Lesson)
+
+
+class Lessons(Sequence[Lesson]):
+    """The lessons of one folder, each read when it is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    FormatError
+        If there are none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(folder.glob("[!.]*.npz"))
+        if not self._paths:
+            raise FormatError(f"there are no lessons in {folder}; prepare some first")
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Lesson: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Lesson]: ...
+
+    def __getitem__(self, index: int | slice) -> Lesson | list[Lesson]:
+        """Read one or several."""
+        if isinstance(index, slice):
+            return [read_lesson(path) for path in self._paths[index]]
+        return read_lesson(self._paths[index])

@@ -1,0 +1,145 @@
+"""Teach a decoder to sharpen masks, a window of a picture at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from napari_sam_decoder.model.hires_decoder import HiresDecoder
+    from napari_sam_decoder.training.lessons import Lesson
+
+__all__ = ["REACH", "Sharpening", "near_edge"]
+
+WINDOW = 16
+"""Cells a side that are learned from at a time: 256 x 256 pixels of the input."""
+
+WINDOWS = 4
+"""Of one picture at a time: to read it takes longer than to cut them out."""
+
+REACH = 4
+"""So many low-res pixels on either side of a mask's edge are redrawn, no others. What
+is farther away is not a matter of sharpness."""
+
+_SQUARE = np.ones((3, 3), bool)
+
+
+class Sharpening:
+    """Windows on the edges of masks, and how far what is drawn there is off.
+
+    Parameters
+    ----------
+    lessons : sequence of Lesson
+        Asked for one whenever windows of it are wanted.
+    pictures : int
+        So many lessons take part in a batch, each with four windows.
+    """
+
+    def __init__(self, lessons: Sequence[Lesson], pictures: int = 2) -> None:
+        self._lessons = lessons
+        self._pictures = pictures
+
+    def batch(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Draw windows.
+
+        Returns
+        -------
+        tuple of tensor
+            Embedding (B, 256, 16, 16), early features (B, E, 64, 64) and low-res
+            logits (B, 1, 64, 64) of windows; the truth (B, 1, 256, 256), and
+            where it counts, both 0..1.
+        """
+        chosen = rng.integers(len(self._lessons), size=self._pictures)
+        lessons = [self._lessons[index] for index in chosen]
+        windows = [_window(lesson, rng) for lesson in lessons for _ in range(WINDOWS)]
+        return tuple(torch.stack(parts) for parts in zip(*windows, strict=True))
+
+    def loss(self, decoder: HiresDecoder, batch: tuple[Tensor, ...]) -> Tensor:
+        """Mean cross-entropy near the edges of the given masks.
+
+        Notes
+        -----
+        Not focal and dice loss, by which whole masks are learned: with those the masks
+        grew by half a pixel, since dice loss rewards to take what is doubtful.
+        """
+        grid, early, logits, truth, counts = batch
+        drawn = decoder.draw(grid, early, logits)
+        off = F.binary_cross_entropy_with_logits(drawn, truth, reduction="none")
+        return (off * counts).sum() / counts.sum().clamp(min=1)
+
+
+def near_edge(mask: np.ndarray) -> np.ndarray:
+    """Say which low-res pixels may be redrawn.
+
+    Parameters
+    ----------
+    mask : (h, w) array of bool
+        What SAM's decoder takes for the object.
+
+    Returns
+    -------
+    (h, w) array of bool
+        Those within `REACH` of the mask's edge.
+    """
+    wider = ndimage.binary_dilation(mask, _SQUARE, iterations=REACH)
+    inner = ndimage.binary_erosion(mask, _SQUARE, iterations=REACH, border_value=1)
+    near: np.ndarray = wider & ~inner
+    return near
+
+
+def _window(lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, ...]:
+    which = rng.integers(len(lesson.logits))
+    logits = lesson.logits[which].astype(np.float32)
+    row, column = _choose_corner(logits > 0, rng)
+    truth, known = _truth_at(lesson, int(lesson.objects[which]), row, column)
+    cells = np.s_[..., row : row + WINDOW, column : column + WINDOW]
+    quarters = _scaled(row, column, 4)
+    near = near_edge(logits > 0)[quarters].repeat(4, axis=0).repeat(4, axis=1)
+    early = np.zeros((len(lesson.early), 4 * WINDOW, 4 * WINDOW), np.float32)
+    found = lesson.early[(slice(None), *quarters)]
+    early[:, : found.shape[1], : found.shape[2]] = found
+    parts = (
+        lesson.features[cells],
+        early * lesson.steps[:, None, None],
+        logits[quarters][None],
+        truth[None],
+        (near & known)[None],
+    )
+    return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)
+
+
+def _choose_corner(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    """First row and column, in cells, of a window with a piece of the edge in it."""
+    edge = mask & ~ndimage.binary_erosion(mask, border_value=1)
+    places = np.argwhere(edge if edge.any() else np.ones_like(mask))
+    place = places[rng.integers(len(places))] // 4
+    corner = place - rng.integers(2, WINDOW - 2, 2)
+    row, column = corner.clip(0, len(mask) // 4 - WINDOW)
+    return int(row), int(column)
+
+
+def _truth_at(
+    lesson: Lesson, index: int, row: int, column: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The truth in a window of cells, and where it is known: not in the padding."""
+    rows, columns = _scaled(row, column, 16)
+    found = lesson.mask(index, rows)[:, columns]
+    truth, known = np.zeros((2, 16 * WINDOW, 16 * WINDOW), bool)
+    truth[: found.shape[0], : found.shape[1]] = found
+    known[: found.shape[0], : found.shape[1]] = True
+    return truth, known
+
+
+def _scaled(row: int, column: int, factor: int) -> tuple[slice, slice]:
+    return (
+        slice(factor * row, factor * (row + WINDOW)),
+        slice(factor * column, factor * (column + WINDOW)),
+    )

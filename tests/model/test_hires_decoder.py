@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from napari_sam_decoder.model.hires_decoder import (
+    DRAWN,
+    SLIM,
+    HiresConfig,
+    HiresDecoder,
+    start_from,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_sam_decoder.model.sam import Sam
+
+SMALL = replace(DRAWN, widths=(16, 12, 8, 4), early_channels=6)
+SMALL_SLIM = replace(SLIM, widths=(16, 12, 8, 4), early_channels=6)
+
+
+def make(config: HiresConfig, seed: int = 0) -> HiresDecoder:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return HiresDecoder(config).eval()
+
+
+def seen(rows: int, columns: int, batch: int = 2, channels: int = 6) -> list[Tensor]:
+    """An embedding, early features, and low-res logits of a window."""
+    noise = torch.Generator().manual_seed(1)
+    return [
+        torch.randn(batch, 256, rows, columns, generator=noise),
+        torch.randn(batch, channels, 4 * rows, 4 * columns, generator=noise),
+        4 * torch.randn(batch, 1, 4 * rows, 4 * columns, generator=noise),
+    ]
+
+
+def prompts(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """The cells of an image, their positions, and three embedded points."""
+    noise = torch.Generator().manual_seed(2)
+    return (
+        torch.randn(batch, 12, 256, generator=noise),
+        torch.randn(12, 256, generator=noise),
+        torch.randn(batch, 3, 256, generator=noise),
+    )
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize("masks", [1, 3, 5])
+@pytest.mark.parametrize("skips", [True, False])
+def test_masks_have_sixteen_times_the_side_of_the_grid(
+    depth: int, masks: int, skips: bool
+) -> None:
+    decoder = make(replace(SMALL, depth=depth, masks=masks, skips=skips))
+    grid, early, _ = seen(3, 4)
+    tokens = decoder.read(*prompts())
+    assert tokens.shape == (2, masks + 1, 256)
+    assert decoder.draw(grid, early, tokens).shape == (2, masks, 48, 64)
+    ratings = decoder.rate(tokens)
+    assert ratings.shape == (2, masks)
+    assert ratings.min() >= 0
+    assert ratings.max() <= 1
+
+
+def test_as_drawn_all_stages_have_the_widths_of_the_document() -> None:
+    with torch.device("meta"):
+        decoder = HiresDecoder(DRAWN)
+    drawing = decoder.drawing
+    steps = [drawing.to_128, drawing.to_256, drawing.to_512, drawing.to_1024]
+    assert [step.out_channels for step in steps] == [256, 128, 64, 32]
+    assert all(step.kernel_size == (3, 3) for step in steps)
+    assert all(step.stride == (2, 2) for step in steps)
+    assert drawing.masks.out_channels == 3
+
+
+def test_the_slim_one_has_at_most_four_million_parameters() -> None:
+    with torch.device("meta"):
+        decoder = HiresDecoder(SLIM)
+    assert sum(weights.numel() for weights in decoder.parameters()) < 4_000_000
+
+
+def test_prompts_change_what_is_drawn() -> None:
+    decoder = make(SMALL)
+    grid, early, _ = seen(3, 4)
+    image, positions, points = prompts()
+    one = decoder.draw(grid, early, decoder.read(image, positions, points))
+    other = decoder.draw(grid, early, decoder.read(image, positions, -points))
+    assert not torch.allclose(one, other)
+
+
+def test_positions_change_what_tokens_read() -> None:
+    decoder = make(SMALL)
+    image, positions, points = prompts()
+    one = decoder.read(image, positions, points)
+    assert not torch.allclose(one, decoder.read(image, positions.flip(0), points))
+
+
+def test_an_untrained_slim_one_leaves_logits_as_they_are() -> None:
+    grid, early, logits = seen(3, 4)
+    drawn = make(SMALL_SLIM).draw(grid, early, logits)
+    smooth = F.interpolate(logits, scale_factor=4, mode="bilinear")
+    torch.testing.assert_close(drawn, smooth)
+
+
+@pytest.mark.parametrize("config", [SMALL, SMALL_SLIM])
+def test_every_weight_learns(config: HiresConfig) -> None:
+    decoder = make(config).train()
+    # What starts as nothing lets nothing through to the weights before it.
+    torch.nn.init.normal_(decoder.drawing.masks.weight)
+    grid, early, logits = seen(3, 4)
+    given = decoder.read(*prompts()) if config.depth else logits
+    loss = decoder.draw(grid, early, given).square().mean()
+    if config.depth:
+        loss = loss + decoder.rate(given).square().mean()
+    loss.backward()
+    idle = [
+        name
+        for name, weights in decoder.named_parameters()
+        if weights.grad is None or not weights.grad.abs().sum() > 0
+    ]
+    # A bias of keys adds the same to all scores, so that no share changes by it.
+    assert all(name.endswith("k_proj.bias") for name in idle)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bound"), [(torch.bfloat16, 0.03), (torch.float16, 0.004)]
+)
+@pytest.mark.parametrize("config", [SMALL, SMALL_SLIM])
+def test_half_precision_changes_logits_little(
+    config: HiresConfig, dtype: torch.dtype, bound: float
+) -> None:
+    decoder = make(config)
+    torch.nn.init.normal_(decoder.drawing.masks.weight)
+    grid, early, logits = seen(3, 4)
+    with torch.inference_mode():
+        given = decoder.read(*prompts()) if config.depth else logits
+        exact = decoder.draw(grid, early, given)
+        decoder.drawing.to(dtype)
+        given = given.to(dtype) if config.depth else given
+        rounded = decoder.draw(grid.to(dtype), early.to(dtype), given)
+    assert rounded.dtype == torch.float32
+    error = (rounded - exact).abs().mean() / exact.abs().mean()
+    assert error < bound
+
+
+def test_what_sam_has_of_the_same_shape_is_taken_over(mobile_sam: Sam) -> None:
+    decoder = make(DRAWN)
+    theirs = mobile_sam.mask_decoder.state_dict()
+    taken = start_from(decoder, mobile_sam.mask_decoder)
+    ours = decoder.state_dict()
+    same = "layers.1.self_attn.q_proj.weight"
+    assert f"reader.{same}" in taken
+    torch.testing.assert_close(ours[f"reader.{same}"], theirs[f"transformer.{same}"])
+    # Of SAM's four mask tokens the first is for the single mask.
+    tokens = ours["reader.mask_tokens.weight"]
+    torch.testing.assert_close(tokens, theirs["mask_tokens.weight"][1:])
+    assert not any("prompts" in name or "drawing" in name for name in taken)
+
+
+def test_of_five_mask_tokens_none_is_taken_over(mobile_sam: Sam) -> None:
+    taken = start_from(make(replace(DRAWN, masks=5)), mobile_sam.mask_decoder)
+    assert "reader.mask_tokens.weight" not in taken
+    assert "reader.iou_token.weight" in taken

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder.errors import DecodingError
+from napari_sam_decoder.model.values import MaskCandidates
+from napari_sam_decoder.training.coarse import prepare_lesson
+from napari_sam_decoder.training.scenes import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.model.values import Embedding, ModelPrompt
+
+
+def scene() -> Scene:
+    masks = np.zeros((3, 200, 400), bool)
+    masks[0, 40:120, 40:160] = True
+    masks[1, 100:180, 220:380] = True
+    masks[2, 5:7, 5:7] = True
+    picture = np.where(masks.any(axis=0), 200, 30).astype(np.uint8)
+    return Scene(np.repeat(picture[..., None], 3, axis=-1), masks)
+
+
+class Oracle:
+    """Sees what it is clicked on as whole, one low-res pixel too far to the right."""
+
+    def __init__(self, sam: Sam, masks: np.ndarray, share: float = 1) -> None:
+        self.image_size, self.mask_size = sam.image_size, sam.mask_size
+        self.encode = sam.encode
+        self.asked: list[list[ModelPrompt]] = []
+        self._masks = masks
+        self._share = share
+
+    def decode(
+        self,
+        embedding: Embedding,
+        prompts: Sequence[ModelPrompt],
+        previous: Sequence[np.ndarray | None],
+    ) -> MaskCandidates:
+        self.asked.append(list(prompts))
+        assert all((mask is None) == (len(self.asked) == 1) for mask in previous)
+        logits = np.full((len(prompts), 4, self.mask_size, self.mask_size), -5, "f4")
+        for drawn, prompt in zip(logits, prompts, strict=True):
+            drawn[:, : self.mask_size // 2] = self._answer(prompt)
+        return MaskCandidates(logits, np.zeros((len(prompts), 4), np.float32))
+
+    def _answer(self, prompt: ModelPrompt) -> np.ndarray:
+        if prompt.box is not None:
+            place = prompt.box.reshape(2, 2).mean(axis=0)
+        else:
+            place = prompt.points[0]
+        column, row = (place / self.image_size * 400).astype(int)
+        mask = self._masks[self._masks[:, row, column].argmax()].astype(float)
+        columns = np.minimum((np.arange(self.mask_size) - 1).clip(0) * 400 // 128, 399)
+        rows = np.arange(self.mask_size // 2) * 400 // 128
+        answer = 8 * mask[np.ix_(rows, columns)] - 4
+        answer[:, int(self._share * self.mask_size) :] = -4
+        return answer
+
+
+def test_objects_are_asked_for_again_and_again(early_sam: Sam) -> None:
+    oracle = Oracle(early_sam, scene().masks)
+    lesson = prepare_lesson(scene(), oracle, np.random.default_rng(0))
+    assert lesson is not None
+    # The third one is smaller than a low-res pixel, so it can not be asked for.
+    assert [len(prompts) for prompts in oracle.asked] == [2, 2, 2]
+    first, _, last = oracle.asked
+    for before, after in zip(first, last, strict=True):
+        assert len(after.points) == len(before.points) + 2
+        assert len(after.labels) == len(after.points)
+    assert np.unique_counts(lesson.objects).counts.tolist() == [2, 2]
+    assert len(lesson.logits) == 4
+
+
+def test_a_lesson_holds_truth_at_the_pixels_of_the_input(early_sam: Sam) -> None:
+    oracle = Oracle(early_sam, scene().masks)
+    lesson = prepare_lesson(scene(), oracle, np.random.default_rng(1))
+    assert lesson is not None
+    assert lesson.shown.tolist() == [256, 512]
+    for index, logits in zip(lesson.objects, lesson.logits, strict=True):
+        truth = lesson.mask(int(index))
+        assert truth.shape == (256, 512)
+        found = (logits > 0)[:64].repeat(4, axis=0).repeat(4, axis=1)
+        assert (truth & found).sum() > 0.8 * (truth | found).sum()
+    assert lesson.early.shape == (8, 64, 128)
+    early = early_sam.encode(scene().picture, with_early=True).early
+    assert early is not None
+    np.testing.assert_allclose(
+        lesson.early_features(), early[:, :64], atol=lesson.steps.max()
+    )
+
+
+def test_clicks_that_correct_lie_where_it_is_wrong(early_sam: Sam) -> None:
+    masks = scene().masks[:1]
+    oracle = Oracle(early_sam, masks, share=0.2)
+    prepare_lesson(Scene(scene().picture, masks), oracle, np.random.default_rng(0))
+    added = oracle.asked[1][0]
+    column, row = added.points[-1] / 512 * 400
+    assert masks[0, int(row), int(column)]
+    assert column > 0.2 * 400
+    assert added.labels[-1] == 1
+
+
+def test_masks_of_something_else_are_left_out(early_sam: Sam) -> None:
+    oracle = Oracle(early_sam, scene().masks, share=0.05)
+    assert prepare_lesson(scene(), oracle, np.random.default_rng(0)) is None
+
+
+def test_a_scene_without_anything_gives_no_lesson(early_sam: Sam) -> None:
+    empty = Scene(scene().picture, np.zeros((0, 200, 400), bool))
+    assert prepare_lesson(empty, early_sam, np.random.default_rng(0)) is None
+
+
+def test_an_encoder_without_early_features_is_refused(tiny_sam: Sam) -> None:
+    with pytest.raises(DecodingError, match="mobile_sam"):
+        prepare_lesson(scene(), tiny_sam, np.random.default_rng(0))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+from napari_sam_decoder.training.lessons import Lesson
+from napari_sam_decoder.training.sharpening import REACH, Sharpening, near_edge
+
+ROWS, COLUMNS = 300, 512
+
+
+def lesson() -> Lesson:
+    """A disc; early features and embedding count low-res pixels and cells."""
+    rows, columns = np.mgrid[:ROWS, :COLUMNS]
+    truth = np.hypot(rows - 150, columns - 300) < 90
+    low_rows, low_columns = np.mgrid[:128, :128]
+    distance = np.hypot(4 * low_rows + 1.5 - 150, 4 * low_columns + 1.5 - 300)
+    places = np.stack(np.mgrid[:76, :128]).astype(np.int8)
+    cells = np.stack(np.mgrid[:32, :32])
+    return Lesson(
+        features=np.concatenate([cells, np.zeros((254, 32, 32))]).astype(np.float16),
+        early=places,
+        steps=np.array([1, 1], np.float32),
+        shown=np.array([ROWS, COLUMNS]),
+        truth=np.packbits(truth, axis=-1)[None],
+        logits=((90 - distance) / 4)[None].astype(np.float16),
+        objects=np.array([0]),
+    )
+
+
+def test_the_parts_of_a_window_show_the_same_place() -> None:
+    batch = Sharpening([lesson()]).batch(np.random.default_rng(0))
+    grid, early, logits, truth, counts = batch
+    assert grid.shape == (8, 256, 16, 16)
+    assert early.shape == (8, 2, 64, 64)
+    assert logits.shape == (8, 1, 64, 64)
+    assert truth.shape == counts.shape == (8, 1, 256, 256)
+    for index in range(8):
+        row, column = (int(place[0, 0]) for place in grid[index, :2])
+        assert early[index, :, 0, 0].tolist() == [4 * row, 4 * column]
+        # Sampled at the middle of low-res pixels, the truth is where logits are > 0.
+        middle = truth[index, 0, 1::4, 1::4] > 0.5
+        assert (middle == (logits[index, 0] > 0)).float().mean() > 0.97
+
+
+def test_windows_have_a_piece_of_the_edge_in_them() -> None:
+    for seed in range(5):
+        batch = Sharpening([lesson()]).batch(np.random.default_rng(seed))
+        for counts in batch[-1]:
+            assert counts.any()
+
+
+def test_what_lies_beyond_the_picture_does_not_count() -> None:
+    flat = replace(lesson(), shown=np.array([160, COLUMNS]))
+    flat = replace(flat, truth=flat.truth[:, :160])
+    for seed in range(5):
+        grid, *_, counts = Sharpening([flat]).batch(np.random.default_rng(seed))
+        for cells, window in zip(grid, counts, strict=True):
+            beyond = max(0, 160 - 16 * int(cells[0, 0, 0]))
+            assert not window[0, beyond:].any()
+
+
+def test_a_batch_follows_from_its_generator() -> None:
+    first, second = (
+        Sharpening([lesson()]).batch(np.random.default_rng(3)) for _ in range(2)
+    )
+    for part, same in zip(first, second, strict=True):
+        torch.testing.assert_close(part, same)
+
+
+def test_only_what_is_near_the_edge_is_redrawn() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[10:, 12:30] = True
+    near = near_edge(mask)
+    assert near[10, 20]
+    assert near[10 - REACH, 20]
+    assert not near[10 - REACH - 1, 20]
+    assert near[10 + REACH - 1, 20]
+    assert not near[10 + REACH, 20]
+    # The border of the picture is no edge.
+    assert not near[39, 20]
+
+
+def test_the_loss_is_that_of_the_logits_until_something_is_learned() -> None:
+    config = replace(SLIM, widths=(8, 8, 4, 4), early_channels=2)
+    task = Sharpening([lesson()])
+    batch = task.batch(np.random.default_rng(0))
+    with torch.inference_mode():
+        good = task.loss(HiresDecoder(config), batch)
+        upside_down = (*batch[:2], -batch[2], *batch[3:])
+        bad = task.loss(HiresDecoder(config), upside_down)
+    assert 0 < good < 0.3
+    assert bad > 2 * good
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_counted_pixel_is_no_loss(seed: int) -> None:
+    config = replace(SLIM, widths=(8, 8, 4, 4), early_channels=2)
+    task = Sharpening([lesson()])
+    *rest, counts = task.batch(np.random.default_rng(seed))
+    loss = task.loss(HiresDecoder(config), (*rest, torch.zeros_like(counts)))
+    assert float(loss) == 0
