@@ -115,8 +115,8 @@ def test_every_weight_learns(config: HiresConfig) -> None:
     grid, early, logits = seen(3, 4)
     given = decoder.read(*prompts()) if config.depth else logits
     loss = decoder.draw(grid, early, given).square().mean()
-    if config.depth:
-        loss = loss + decoder.rate(given).square().mean()
+    tokens = given if config.depth else torch.randn(2, 5, 256)
+    loss = loss + decoder.rate(tokens).square().mean()
     loss.backward()
     idle = [
         name
@@ -146,6 +146,27 @@ def test_half_precision_changes_logits_little(
     assert rounded.dtype == torch.float32
     error = (rounded - exact).abs().mean() / exact.abs().mean()
     assert error < bound
+
+
+def test_the_slim_one_rates_the_hypotheses_of_sam() -> None:
+    decoder = make(SMALL_SLIM)
+    tokens = torch.randn(2, 5, 256, generator=torch.Generator().manual_seed(3))
+    ratings = decoder.rate(tokens)
+    assert ratings.shape == (2, 3)
+    without_single = tokens.clone()
+    without_single[:, 1] = 0
+    torch.testing.assert_close(decoder.rate(without_single), ratings)
+    for kept in (0, 2, 3, 4):
+        changed = tokens.clone()
+        changed[:, kept] = 0
+        assert not torch.allclose(decoder.rate(changed), ratings)
+
+
+def test_what_is_not_there_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="no tokens"):
+        make(SMALL_SLIM).read(*prompts())
+    with pytest.raises(ValueError, match="without an IoU head"):
+        make(replace(SMALL, iou_head=False)).rate(torch.zeros(1, 4, 256))
 
 
 def test_what_sam_has_of_the_same_shape_is_taken_over(mobile_sam: Sam) -> None:

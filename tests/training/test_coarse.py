@@ -47,7 +47,8 @@ class Oracle:
         logits = np.full((len(prompts), 4, self.mask_size, self.mask_size), -5, "f4")
         for drawn, prompt in zip(logits, prompts, strict=True):
             drawn[:, : self.mask_size // 2] = self._answer(prompt)
-        return MaskCandidates(logits, np.zeros((len(prompts), 4), np.float32))
+        tokens = np.full((len(prompts), 5, 256), len(self.asked), np.float32)
+        return MaskCandidates(logits, np.zeros((len(prompts), 4), np.float32), tokens)
 
     def _answer(self, prompt: ModelPrompt) -> np.ndarray:
         if prompt.box is not None:
@@ -75,6 +76,10 @@ def test_objects_are_asked_for_again_and_again(early_sam: Sam) -> None:
         assert len(after.labels) == len(after.points)
     assert np.unique_counts(lesson.objects).counts.tolist() == [2, 2]
     assert len(lesson.logits) == 4
+    # There are three hypotheses for the first prompts only.
+    assert np.all(lesson.tokens == 1)
+    assert lesson.ious.shape == (2, 3)
+    assert lesson.ious.min() > 0.8
 
 
 def test_a_lesson_holds_truth_at_the_pixels_of_the_input(early_sam: Sam) -> None:

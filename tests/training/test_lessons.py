@@ -29,6 +29,8 @@ def make(seed: int = 0) -> Lesson:
         truth=np.packbits(truth, axis=-1),
         logits=rng.standard_normal((1, 8, 8)).astype(np.float16),
         objects=np.array([1]),
+        tokens=rng.standard_normal((2, 5, 256)).astype(np.float16),
+        ious=rng.random((2, 3)).astype(np.float32),
     )
 
 

@@ -55,8 +55,8 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 def test_what_is_taught_is_learned(tmp_path: Path) -> None:
     network = learn(tmp_path, course=Course(steps=300, rate=0.1, warm_up=5))
-    assert float(network.weight) == pytest.approx(3, abs=0.1)
-    assert float(network.bias) == pytest.approx(-1, abs=0.1)
+    assert network.weight.item() == pytest.approx(3, abs=0.1)
+    assert network.bias.item() == pytest.approx(-1, abs=0.1)
 
 
 @pytest.mark.parametrize("stops", [(3,), (7,), (12, 5, 9), (29,)])
@@ -117,4 +117,4 @@ def test_a_state_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_a_state_that_was_cut_off_leaves_the_one_before(tmp_path: Path) -> None:
     learn(tmp_path, 14)
     (tmp_path / "state.partial").write_bytes(b"half of a state")
-    assert float(learn(tmp_path).weight) == float(learn(tmp_path / "whole").weight)
+    assert learn(tmp_path).weight.item() == learn(tmp_path / "whole").weight.item()

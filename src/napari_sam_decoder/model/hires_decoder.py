@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAWN", "SLIM", "HiresConfig", "HiresDecoder", "start_from"]
 
+_RATED = [0, 2, 3, 4]
+"""Of SAM's tokens: those of the IoU and of its hypotheses, not of its single mask."""
+
 _LOGIT_SCALE = 8.0
 """Beyond twice this a low-res logit says no more than that it is sure."""
 
@@ -53,18 +56,18 @@ class HiresConfig:
     Attributes
     ----------
     depth : int
-        Layers in which tokens read prompts and image. With 0 there are no tokens and
-        no prompts: SAM's own decoder has read them, and its low-res logits of one
-        mask, which are then needed, are drawn sharper.
+        Layers in which tokens read prompts and image. With 0 SAM's own decoder has
+        read them: its low-res logits of one mask are drawn sharper, and its tokens
+        tell how good each hypothesis is.
     masks : int
-        Hypotheses, 1 with a depth of 0.
+        Hypotheses.
     widths : tuple of int
         Channels at 128, 256, 512 and 1024 pixels a side.
     skips : bool
         Whether what the encoder saw early is joined, at 128 and, where logits are
         sharpened, at 256 pixels a side.
     iou_head : bool
-        Whether the IoU of each mask is predicted; needs a depth.
+        Whether the IoU of each hypothesis is predicted.
     channels : int
         Of the image embedding and of tokens.
     early_channels : int
@@ -83,8 +86,8 @@ class HiresConfig:
 DRAWN = HiresConfig()
 """As the document draws it."""
 
-SLIM = HiresConfig(depth=0, masks=1, widths=(64, 48, 24, 12), iou_head=False)
-"""For use: sharpens one mask of SAM's own decoder, where it is."""
+SLIM = HiresConfig(depth=0, widths=(64, 48, 24, 12))
+"""For use: sharpens one mask of SAM's own decoder, where it is, and rates all."""
 
 
 class HiresDecoder(nn.Module):
@@ -101,8 +104,7 @@ class HiresDecoder(nn.Module):
         self.config = config
         self.reader = PromptReader(config) if config.depth else None
         self.drawing = Drawing(config)
-        wants_head = config.iou_head and config.depth
-        self.iou_prediction_head = IouHead(config) if wants_head else None
+        self.iou_prediction_head = IouHead(config) if config.iou_head else None
 
     def read(self, image: Tensor, positions: Tensor, prompts: Tensor) -> Tensor:
         """Let the tokens read prompts and image.
@@ -143,15 +145,27 @@ class HiresDecoder(nn.Module):
         -------
         (B, masks, 16 * H, 16 * W) tensor of float32
             Logits; above 0 is object. One of them is one pixel of the network's input.
+            With a depth of 0, of the given mask only: (B, 1, 16 * H, 16 * W).
         """
         logits: Tensor = self.drawing(grid, early, given)
         return logits
 
     def rate(self, tokens: Tensor) -> Tensor:
-        """Return the (B, masks) predicted IoU of each mask, 0..1."""
+        """Predict the IoU of each hypothesis.
+
+        Parameters
+        ----------
+        tokens : (B, masks + 1, channels) or (B, 1 + 4, channels) tensor
+            From `read`; with a depth of 0, from SAM's own `MaskDecoder`.
+
+        Returns
+        -------
+        (B, masks) tensor
+            0..1; with a depth of 0, of SAM's hypotheses without its single mask.
+        """
         if self.iou_prediction_head is None:
             raise ValueError("this decoder was made without an IoU head")
-        ratings: Tensor = self.iou_prediction_head(tokens[:, -1])
+        ratings: Tensor = self.iou_prediction_head(tokens)
         return ratings
 
 
@@ -254,7 +268,9 @@ class Drawing(nn.Module):
         self.refine = ResidualBlock(second)
         self.to_512 = _doubling(second, third)
         self.to_1024 = _doubling(third, fourth)
-        self.masks = nn.Conv2d(fourth, config.masks, kernel_size=1)
+        self.masks = nn.Conv2d(
+            fourth, config.masks if config.depth else 1, kernel_size=1
+        )
         if not config.depth:  # At first, logits stay what they are.
             nn.init.zeros_(self.masks.weight)
             nn.init.zeros_(_bias(self.masks))
@@ -317,16 +333,24 @@ class ResidualBlock(nn.Module):
 
 
 class IouHead(nn.Module):
-    """256 - 128 - one score per mask, and a sigmoid."""
+    """256 - 128 - one score per mask, and a sigmoid.
+
+    The document's head reads the IoU token alone. Of SAM's tokens, which were not
+    taught for it, it reads those of the hypotheses as well.
+    """
 
     def __init__(self, config: HiresConfig) -> None:
         super().__init__()
-        self.hidden = nn.Linear(config.channels, config.channels // 2)
-        self.scores = nn.Linear(config.channels // 2, config.masks)
+        self.reads_last = bool(config.depth)
+        width = config.channels
+        inputs = width if config.depth else len(_RATED) * width
+        self.hidden = nn.Linear(inputs, width // 2)
+        self.scores = nn.Linear(width // 2, config.masks)
 
-    def forward(self, token: Tensor) -> Tensor:
-        """Return (B, masks) in 0..1 for (B, channels)."""
-        return torch.sigmoid(self.scores(gelu(self.hidden(token))))
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, masks) in 0..1 for tokens as in `HiresDecoder.rate`."""
+        known = tokens[:, -1:] if self.reads_last else tokens[:, _RATED]
+        return torch.sigmoid(self.scores(gelu(self.hidden(known.flatten(1)))))
 
 
 def start_from(decoder: HiresDecoder, sam_decoder: nn.Module) -> list[str]:

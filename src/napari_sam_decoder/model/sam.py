@@ -195,6 +195,8 @@ class Sam(nn.Module):
         size = self.mask_size
         logits = np.full((len(prompts), _MASKS, size, size), BACKGROUND_LOGIT, "f4")
         quality = np.empty((len(prompts), _MASKS), np.float32)
+        width = self.prompt_encoder.width
+        read = np.empty((len(prompts), 1 + _MASKS, width), np.float32)
         rows, columns = self._shown_cells(embedding.frame_shape)
         drawn = logits[
             ..., : _MASK_PIXELS_PER_CELL * rows, : _MASK_PIXELS_PER_CELL * columns
@@ -209,11 +211,12 @@ class Sam(nn.Module):
             shown = grid[:, :rows, :columns]
             drawn[batch] = _to_numpy(self.mask_decoder.draw(outputs, shown))
             quality[batch] = _to_numpy(self.mask_decoder.rate(outputs))
+            read[batch] = _to_numpy(outputs)
 
         with _failure_explained("decode prompts", self.device):
             self._cells_of(embedding)
             self._lanes.each(answer, batches(tokens, self._largest_batch(len(tokens))))
-        return MaskCandidates(logits, quality)
+        return MaskCandidates(logits, quality, read)
 
     def upscale(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]

@@ -71,10 +71,13 @@ class MaskCandidates:
     iou_predictions : (B, 4) array of float32
         Predicted IoU of each mask with the object; may exceed 1, since SAM's head
         has no sigmoid.
+    tokens : (B, 5, 256) array of float32, optional
+        What the tokens for the IoU and for the four masks have become.
     """
 
     low_res_logits: np.ndarray
     iou_predictions: np.ndarray
+    tokens: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_sam_decoder.model.geometry import input_shape
-from napari_sam_decoder.model.values import Embedding, ModelPrompt
+from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.scoring import mask_iou
 from napari_sam_decoder.training.lessons import Lesson
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.model.values import Embedding, MaskCandidates
     from napari_sam_decoder.training.scenes import Scene
 
-__all__ = ["prepare_lesson"]
+__all__ = ["Answers", "make_lesson", "prepare_lesson", "resize_mask"]
 
 MOST_OBJECTS = 6
 """Objects of one picture that are asked for; of more there is the same to be learned
@@ -59,24 +60,78 @@ def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson |
         If the network fails, or its encoder has no early features.
     """
     embedding = sam.encode(scene.picture, with_early=True)
-    rows, columns = input_shape(embedding.frame_shape, sam.image_size)
+    shape = input_shape(embedding.frame_shape, sam.image_size)
     chosen = rng.permutation(len(scene.masks))[:MOST_OBJECTS]
-    truth = [_resized(scene.masks[index], (rows, columns)) for index in chosen]
+    truth = [resize_mask(scene.masks[index], shape) for index in chosen]
     lowered = [_lowered(mask, sam.image_size, sam.mask_size) for mask in truth]
-    seen = [index for index, mask in enumerate(lowered) if mask.any()]
-    offers = _ask(sam, embedding, [lowered[index] for index in seen], rng)
-    kept = [(seen[number], logits) for number, logits in offers]
-    if not kept:
+    pointings = [
+        _point(index, mask, rng) for index, mask in enumerate(lowered) if mask.any()
+    ]
+    answers = _ask(sam, embedding, pointings)
+    if not answers.logits:
         return None
-    early, steps = _rounded(embedding, (rows, columns))
+    return make_lesson(embedding, truth, answers)
+
+
+@dataclass
+class Answers:
+    """What SAM's decoder has said about the objects of a picture.
+
+    Attributes
+    ----------
+    logits : list of (256, 256) array of float32
+        Masks that are worth to be sharpened.
+    objects : list of int
+        Which object each of them is of.
+    tokens : list of (5, 256) array of float32
+        Of prompts for which there are three hypotheses.
+    ious : list of (3,) array or list of float
+        How good the hypotheses are.
+    """
+
+    logits: list[np.ndarray] = field(default_factory=list)
+    objects: list[int] = field(default_factory=list)
+    tokens: list[np.ndarray] = field(default_factory=list)
+    ious: list[Sequence[float]] = field(default_factory=list)
+
+    def take(self, candidates: MaskCandidates, index: int, ious: list[float]) -> None:
+        """Note how good the hypotheses of one of several prompts are."""
+        if candidates.tokens is None:
+            raise ValueError("the decoder has not handed out its tokens")
+        self.tokens.append(candidates.tokens[index])
+        self.ious.append(ious)
+
+
+def make_lesson(
+    embedding: Embedding, truth: Sequence[np.ndarray], answers: Answers
+) -> Lesson:
+    """Put a lesson together.
+
+    Parameters
+    ----------
+    embedding : Embedding
+        With early features.
+    truth : sequence of (rows, columns) array of bool
+        The objects at the pixels of the network's input that show the picture.
+    answers : Answers
+        With at least one mask.
+
+    Returns
+    -------
+    Lesson
+    """
+    shown = truth[0].shape[0], truth[0].shape[1]
+    early, steps = _rounded(embedding, shown)
     return Lesson(
         features=embedding.features.astype(np.float16),
         early=early,
         steps=steps,
-        shown=np.array([rows, columns]),
+        shown=np.array(shown),
         truth=np.packbits(np.stack(truth), axis=-1),
-        logits=np.stack([logits for _, logits in kept]).astype(np.float16),
-        objects=np.array([index for index, _ in kept]),
+        logits=np.stack(answers.logits).astype(np.float16),
+        objects=np.array(answers.objects),
+        tokens=np.stack(answers.tokens).astype(np.float16),
+        ious=np.array(answers.ious, np.float32),
     )
 
 
@@ -84,6 +139,7 @@ def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson |
 class _Pointing:
     """Clicks on one object, as they become more."""
 
+    index: int
     truth: np.ndarray
     points: list[tuple[float, float]]
     labels: list[int]
@@ -107,45 +163,39 @@ class _Pointing:
         self.labels.append(int(self.truth[where]))
 
 
-def _ask(
-    sam: Sam,
-    embedding: Embedding,
-    truths: Sequence[np.ndarray],
-    rng: np.random.Generator,
-) -> list[tuple[int, np.ndarray]]:
-    """(which object, low-res logits) of all masks that have enough of it."""
-    pointings = [_point(truth, rng) for truth in truths]
-    kept = []
-    for click in range(CLICKS):
-        if not pointings:
-            break
+def _ask(sam: Sam, embedding: Embedding, pointings: Sequence[_Pointing]) -> Answers:
+    answers = Answers()
+    for click in range(CLICKS if pointings else 0):
         prompts = [pointing.prompt for pointing in pointings]
         previous = [pointing.mask for pointing in pointings]
-        logits = sam.decode(embedding, prompts, previous).low_res_logits
-        for number, (pointing, offered) in enumerate(
-            zip(pointings, logits, strict=True)
-        ):
-            offers = offered[1:] if click == 0 else offered[:1]
+        candidates = sam.decode(embedding, prompts, previous)
+        is_first = click == 0
+        for number, pointing in enumerate(pointings):
+            logits = candidates.low_res_logits[number]
+            offers = logits[1:] if is_first else logits[:1]
             ious = [mask_iou(offer > 0, pointing.truth) for offer in offers]
             pointing.mask = offers[int(np.argmax(ious))]
+            if is_first:
+                answers.take(candidates, number, ious)
             if max(ious) > FEWEST_IN_COMMON and click in (0, CLICKS - 1):
-                kept.append((number, pointing.mask))
+                answers.logits.append(pointing.mask)
+                answers.objects.append(pointing.index)
             pointing.correct()
-    return kept
+    return answers
 
 
-def _point(truth: np.ndarray, rng: np.random.Generator) -> _Pointing:
+def _point(index: int, truth: np.ndarray, rng: np.random.Generator) -> _Pointing:
     """Begin with a box, or with a click that is seldom in the very middle."""
     if rng.random() < _BOX:
-        return _Pointing(truth, [], [], _shaken_box(truth, rng))
-    depth = ndimage.distance_transform_edt(np.pad(truth, 1))[1:-1, 1:-1]
+        return _Pointing(index, truth, [], [], _shaken_box(truth, rng))
     if rng.random() < _DEEPEST:
         where = _inmost(truth)
     else:
+        depth = ndimage.distance_transform_edt(np.pad(truth, 1))[1:-1, 1:-1]
         places = np.argwhere(depth >= min(depth.max(), max(1, 0.3 * depth.max())))
         row, column = places[rng.integers(len(places))]
         where = int(row), int(column)
-    return _Pointing(truth, [_input_pixel(where)], [1], None)
+    return _Pointing(index, truth, [_input_pixel(where)], [1], None)
 
 
 def _shaken_box(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -169,7 +219,8 @@ def _input_pixel(where: tuple[int, int]) -> tuple[float, float]:
     return 4 * column + 1.5, 4 * row + 1.5
 
 
-def _resized(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def resize_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bring a (Y, X) mask to another size; pixels that are half in it are in it."""
     soft = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
     return np.asarray(soft.resize(shape[::-1], Image.Resampling.BILINEAR)) > 127
 

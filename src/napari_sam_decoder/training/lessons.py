@@ -39,6 +39,10 @@ class Lesson:
         Low-res logits; sure background in the padding.
     objects : (L,) array of int
         Which object each of them is of.
+    tokens : (K, 5, 256) array of float16
+        What SAM's tokens have become, of prompts for which there are three hypotheses.
+    ious : (K, 3) array of float32
+        How much each of these has in common with the object, 0..1.
     """
 
     features: np.ndarray
@@ -48,6 +52,8 @@ class Lesson:
     truth: np.ndarray
     logits: np.ndarray
     objects: np.ndarray
+    tokens: np.ndarray
+    ious: np.ndarray
 
     def mask(self, index: int, rows: slice = slice(None)) -> np.ndarray:
         """(rows, columns) bool: where an object is, at the pixels of the input."""

@@ -15,7 +15,7 @@ from napari_sam_decoder.training.shapes import draw_shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Scene", "photographed_things"]
+__all__ = ["Scene", "compressed", "photographed_things", "recoloured"]
 
 FEWEST_PIXELS = 120
 """A thing of which less is to be seen is nothing to ask for."""
@@ -102,7 +102,7 @@ def _surface(
     fitted = piece.resize(shape[::-1], Image.Resampling.BICUBIC)
     surface = np.asarray(fitted, np.float32)[:: rng.choice([-1, 1])]
     surface = surface[:, :: rng.choice([-1, 1])]
-    lit: np.ndarray = _recoloured(rng, surface)
+    lit: np.ndarray = recoloured(rng, surface)
     lit *= _illumination(rng, shape)[..., None]
     return lit
 
@@ -123,7 +123,21 @@ def _piece(
     )
 
 
-def _recoloured(rng: np.random.Generator, surface: np.ndarray) -> np.ndarray:
+def recoloured(rng: np.random.Generator, surface: np.ndarray) -> np.ndarray:
+    """Give a picture another brightness and contrast, and often another hue.
+
+    Parameters
+    ----------
+    rng : Generator
+        Which ones.
+    surface : (Y, X, 3) array of float32
+        RGB, 0..255.
+
+    Returns
+    -------
+    (Y, X, 3) array of float32
+        Some of it below 0 or above 255.
+    """
     mean = surface.mean(axis=(0, 1))
     contrast = rng.uniform(0.3, 1.2)
     if rng.random() < 0.5:  # Another hue; else only lighter or darker.
@@ -263,11 +277,12 @@ def _photograph(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
     noisy = light + rng.normal(0, rng.uniform(0, 8), light.shape)
     picture: np.ndarray = noisy.clip(0, 255).astype(np.uint8)
     if rng.random() < 0.6:
-        picture = _compressed(picture, int(rng.integers(45, 96)))
+        picture = compressed(picture, int(rng.integers(45, 96)))
     return picture
 
 
-def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
+def compressed(picture: np.ndarray, quality: int) -> np.ndarray:
+    """Return (Y, X, 3) uint8 pixels as JPEG of that quality, 1..95, leaves them."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=quality)
     return np.asarray(Image.open(stream))
