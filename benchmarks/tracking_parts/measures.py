@@ -10,15 +10,25 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import KDTree
 from scipy.stats import rankdata
 
 from napari_sam_decoder.scoring import mask_iou
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["auc", "boundary_f", "dice", "flicker", "mean", "precision_recall"]
+__all__ = [
+    "auc",
+    "boundary_f",
+    "boundary_f_within",
+    "boundary_iou",
+    "dice",
+    "flicker",
+    "mean",
+    "precision_recall",
+]
 
 TOLERANCE = 0.008
 """How far a boundary may be off, as a share of the picture's diagonal."""
@@ -43,14 +53,50 @@ def boundary_f(truth: np.ndarray, found: np.ndarray) -> float:
     ``ceil(0.008 * diagonal)`` pixels around it.
     """
     radius = np.ceil(TOLERANCE * np.hypot(*truth.shape))
+    return boundary_f_within(truth, found, [float(radius)])[0]
+
+
+def boundary_f_within(
+    truth: np.ndarray, found: np.ndarray, radii: Sequence[float]
+) -> list[float]:
+    """Give `boundary_f` for disks of other radii, in pixels."""
     window = _window(truth | found)
     true_edge, found_edge = _boundary(truth[window]), _boundary(found[window])
     if not len(true_edge) or not len(found_edge):
-        return float(len(true_edge) == len(found_edge))
-    precision = _share_near(found_edge, true_edge, radius)
-    recall = _share_near(true_edge, found_edge, radius)
-    total = precision + recall
-    return 2 * precision * recall / total if total else 0.0
+        return [float(len(true_edge) == len(found_edge))] * len(radii)
+    off = _distances(found_edge, true_edge), _distances(true_edge, found_edge)
+    return [
+        _harmonic(*(float(np.mean(far <= radius)) for far in off)) for radius in radii
+    ]
+
+
+def boundary_iou(truth: np.ndarray, found: np.ndarray) -> float:
+    """IoU of what lies near the boundaries of two masks.
+
+    Parameters
+    ----------
+    truth, found : (Y, X) array of bool
+        Masks of one frame.
+
+    Returns
+    -------
+    float
+        0..1.
+
+    Notes
+    -----
+    Cheng et al., "Boundary IoU", CVPR 2021: of each mask the pixels within 2 % of the
+    picture's diagonal from its own boundary. The border of the picture is a boundary.
+    """
+    width = max(1, round(0.02 * float(np.hypot(*truth.shape))))
+    return mask_iou(_rim(truth, width), _rim(found, width))
+
+
+def _rim(mask: np.ndarray, width: int) -> np.ndarray:
+    """The pixels of a mask that are at most so far from what is not in it."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    rim: np.ndarray = mask & (depth <= width)
+    return rim
 
 
 def flicker(truth: Iterable[np.ndarray], found: Iterable[np.ndarray]) -> float | None:
@@ -150,6 +196,11 @@ def _boundary(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(unlike)
 
 
-def _share_near(points: np.ndarray, others: np.ndarray, radius: float) -> float:
-    distances, _ = KDTree(others).query(points)
-    return float(np.mean(distances <= radius))
+def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    distances: np.ndarray = KDTree(others).query(points)[0]
+    return distances
+
+
+def _harmonic(precision: float, recall: float) -> float:
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0

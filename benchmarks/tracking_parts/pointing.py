@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Position = tuple[float, float]
     Box = tuple[float, float, float, float]
 
-__all__ = ["INITS", "correcting_click", "inmost", "outline"]
+__all__ = ["INITS", "correcting_click", "inmost", "outline", "wrong_place"]
 
 
 def inmost(mask: np.ndarray) -> Position:
@@ -59,13 +59,22 @@ def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | 
         A positive click where the object is missing, a negative one where something
         else was taken for it; None if nothing is wrong.
     """
-    truth = target.truth(frame)
+    click = wrong_place(target.truth(frame), found)
+    if click is None:
+        return None
+    place, is_missing = click
+    return Prompt(target.object_id, frame, [place], labels=[is_missing])
+
+
+def wrong_place(truth: np.ndarray, found: np.ndarray) -> tuple[Position, bool] | None:
+    """(row, column) deepest inside the largest thing that is wrong.
+
+    With it, whether the object is missing there; None if nothing is wrong.
+    """
     missing, extra = _largest_part(truth & ~found), _largest_part(found & ~truth)
     is_missing = bool(missing.sum() >= extra.sum())
     wrong = missing if is_missing else extra
-    if not wrong.any():
-        return None
-    return Prompt(target.object_id, frame, [inmost(wrong)], labels=[is_missing])
+    return (inmost(wrong), is_missing) if wrong.any() else None
 
 
 def _largest_part(mask: np.ndarray) -> np.ndarray:

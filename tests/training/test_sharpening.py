@@ -8,7 +8,7 @@ import torch
 
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
 from napari_sam_decoder.training.lessons import Lesson
-from napari_sam_decoder.training.sharpening import REACH, Sharpening, near_edge
+from napari_sam_decoder.training.sharpening import Sharpening
 
 ROWS, COLUMNS = 300, 512
 
@@ -72,19 +72,6 @@ def test_a_batch_follows_from_its_generator() -> None:
     )
     for part, same in zip(first, second, strict=True):
         torch.testing.assert_close(part, same)
-
-
-def test_only_what_is_near_the_edge_is_redrawn() -> None:
-    mask = np.zeros((40, 40), bool)
-    mask[10:, 12:30] = True
-    near = near_edge(mask)
-    assert near[10, 20]
-    assert near[10 - REACH, 20]
-    assert not near[10 - REACH - 1, 20]
-    assert near[10 + REACH - 1, 20]
-    assert not near[10 + REACH, 20]
-    # The border of the picture is no edge.
-    assert not near[39, 20]
 
 
 def test_the_loss_is_that_of_the_logits_until_something_is_learned() -> None:

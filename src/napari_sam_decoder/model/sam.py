@@ -6,7 +6,6 @@ Kirillov et al., "Segment Anything", ICCV 2023.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam_decoder.errors import DecodingError, PromptError
+from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.geometry import input_shape
 from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
@@ -40,9 +40,6 @@ __all__ = ["Sam"]
 
 _MASKS = 4
 _MASK_PIXELS_PER_CELL = 4
-
-_WHOLE = 0.999
-"""Sum of shares, but for rounding, of a pixel that is a mean of known ones."""
 
 # The features of more prompts would not stay in a processor's cache.
 _LARGEST_BATCH = 4
@@ -278,9 +275,8 @@ class Sam(nn.Module):
         padding, to the frame. Both are linear along each axis, so that one matrix for
         each axis does it.
         """
-        matrices = _enlargements(frame_shape, self.image_size, self.mask_size)
         with _failure_explained("enlarge masks", self.device):
-            return _enlarged(low_res_logits, matrices)
+            return enlarge(low_res_logits, frame_shape, self.image_size)
 
     def _look(self, image: Tensor) -> tuple[Tensor, Tensor]:
         look = getattr(self.image_encoder, "look", None)
@@ -369,54 +365,6 @@ class Sam(nn.Module):
                 f"low-resolution logits of shape {size} that this model returned."
             )
         return masks
-
-
-def _enlarged(
-    logits: np.ndarray, matrices: tuple[np.ndarray, np.ndarray]
-) -> FrameLogits:
-    rows, columns = np.nonzero(logits > 0)
-    if not rows.size:
-        return FrameLogits(np.empty((0, 0), np.float32), (slice(0), slice(0)))
-    sources = _around(rows, logits.shape[0]), _around(columns, logits.shape[1])
-    places = []
-    for matrix, source in zip(matrices, sources, strict=True):
-        (reached,) = np.nonzero(matrix[:, source].sum(axis=1) > _WHOLE)
-        places.append(slice(reached[0], reached[-1] + 1) if reached.size else slice(0))
-    down, across = (
-        matrix[place, source]
-        for matrix, place, source in zip(matrices, places, sources, strict=True)
-    )
-    near = torch.from_numpy(np.array(logits[sources], np.float32))
-    values = torch.from_numpy(down) @ near @ torch.from_numpy(across).T
-    return FrameLogits(values.numpy(), (places[0], places[1]))
-
-
-def _around(places: np.ndarray, size: int) -> slice:
-    """From the first to the last place, and what else is averaged with these."""
-    return slice(max(int(places.min()) - 2, 0), min(int(places.max()) + 3, size))
-
-
-@lru_cache(maxsize=8)
-def _enlargements(
-    frame_shape: tuple[int, int], image_size: int, mask_size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(Y, mask_size) and (X, mask_size) matrices from low-res pixels to the frame's."""
-    fitted = input_shape(frame_shape, image_size)
-    square = _interpolation(mask_size, image_size)
-    down, across = (
-        _interpolation(shown, side) @ square[:shown]
-        for shown, side in zip(fitted, frame_shape, strict=True)
-    )
-    return down, across
-
-
-def _interpolation(size: int, wanted: int) -> np.ndarray:
-    """(wanted, size) matrix of bilinear interpolation, pixels being areas."""
-    places = (np.arange(wanted) + 0.5) * size / wanted - 0.5
-    places = places.clip(0, size - 1)[:, None]
-    shares = np.maximum(0, 1 - np.abs(places - np.arange(size)))
-    matrix: np.ndarray = shares.astype(np.float32)
-    return matrix
 
 
 def _readable(array: np.ndarray) -> Tensor:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from napari_sam_decoder.model.sharpener import near_edge
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,19 +19,13 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.training.lessons import Lesson
 
-__all__ = ["REACH", "Sharpening", "near_edge"]
+__all__ = ["Sharpening"]
 
 WINDOW = 16
 """Cells a side that are learned from at a time: 256 x 256 pixels of the input."""
 
 WINDOWS = 4
 """Of one picture at a time: to read it takes longer than to cut them out."""
-
-REACH = 4
-"""So many low-res pixels on either side of a mask's edge are redrawn, no others. What
-is farther away is not a matter of sharpness."""
-
-_SQUARE = np.ones((3, 3), bool)
 
 
 class Sharpening:
@@ -76,25 +72,6 @@ class Sharpening:
         return (off * counts).sum() / counts.sum().clamp(min=1)
 
 
-def near_edge(mask: np.ndarray) -> np.ndarray:
-    """Say which low-res pixels may be redrawn.
-
-    Parameters
-    ----------
-    mask : (h, w) array of bool
-        What SAM's decoder takes for the object.
-
-    Returns
-    -------
-    (h, w) array of bool
-        Those within `REACH` of the mask's edge.
-    """
-    wider = ndimage.binary_dilation(mask, _SQUARE, iterations=REACH)
-    inner = ndimage.binary_erosion(mask, _SQUARE, iterations=REACH, border_value=1)
-    near: np.ndarray = wider & ~inner
-    return near
-
-
 def _window(lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, ...]:
     which = rng.integers(len(lesson.logits))
     logits = lesson.logits[which].astype(np.float32)
@@ -102,7 +79,8 @@ def _window(lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, ...]:
     truth, known = _truth_at(lesson, int(lesson.objects[which]), row, column)
     cells = np.s_[..., row : row + WINDOW, column : column + WINDOW]
     quarters = _scaled(row, column, 4)
-    near = near_edge(logits > 0)[quarters].repeat(4, axis=0).repeat(4, axis=1)
+    near = near_edge(torch.from_numpy(logits > 0)).numpy()[quarters]
+    near = near.repeat(4, axis=0).repeat(4, axis=1)
     early = np.zeros((len(lesson.early), 4 * WINDOW, 4 * WINDOW), np.float32)
     found = lesson.early[(slice(None), *quarters)]
     early[:, : found.shape[1], : found.shape[2]] = found

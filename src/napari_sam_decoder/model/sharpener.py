@@ -1,0 +1,158 @@
+"""The slim decoder in use: a mask drawn sharper where its edge is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from napari_sam_decoder.errors import DecodingError
+from napari_sam_decoder.model.enlarging import enlarge
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_sam_decoder.model.hires_decoder import HiresDecoder
+    from napari_sam_decoder.model.values import Embedding
+
+__all__ = ["REACH", "Sharpener", "near_edge"]
+
+REACH = 4
+"""So many low-res pixels on either side of a mask's edge are redrawn, no others. What
+is farther away is not a matter of sharpness."""
+
+_PIXELS_PER_CELL = 4
+_MARGIN = 2
+"""Cells around a mask that are looked at: more than `REACH`, for what a convolution
+sees beyond."""
+
+
+class Sharpener:
+    """Sharpens and rates what SAM's decoder offers; may be used from several threads.
+
+    Parameters
+    ----------
+    decoder : HiresDecoder
+        Of depth 0. Its drawing may be in another number type than float32.
+    """
+
+    def __init__(self, decoder: HiresDecoder) -> None:
+        self._decoder = decoder.eval()
+
+    @torch.inference_mode()
+    def sharpen(self, embedding: Embedding, low_res_logits: np.ndarray) -> FrameLogits:
+        """Draw a mask at the pixels of the frame.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            Of the frame, with early features.
+        low_res_logits : (h, h) array
+            Logits of one object over the padded square input.
+
+        Returns
+        -------
+        FrameLogits
+            Only where any are above 0.
+
+        Raises
+        ------
+        DecodingError
+            If the embedding has no early features.
+        """
+        size = _PIXELS_PER_CELL * len(low_res_logits)
+        square = np.full((size, size), BACKGROUND_LOGIT, np.float32)
+        cells = _cells_around(low_res_logits > 0)
+        if cells is not None:
+            place = tuple(_scaled(side, 16) for side in cells)
+            square[place] = self._drawn(embedding, low_res_logits, cells)
+        return enlarge(square, embedding.frame_shape, size)
+
+    @torch.inference_mode()
+    def rate(self, tokens: np.ndarray) -> np.ndarray:
+        """Predict the IoU of SAM's three hypotheses.
+
+        Parameters
+        ----------
+        tokens : (B, 5, 256) array of float32
+            See `MaskCandidates.tokens`.
+
+        Returns
+        -------
+        (B, 3) array of float32
+            0..1.
+        """
+        rated = self._decoder.rate(torch.from_numpy(tokens).to(self._device))
+        return rated.float().cpu().numpy()
+
+    def _drawn(
+        self, embedding: Embedding, logits: np.ndarray, cells: tuple[slice, slice]
+    ) -> np.ndarray:
+        """Logits at the pixels of the input, where a mask is and around it."""
+        if embedding.early is None:
+            raise DecodingError(
+                "This embedding has no early features, which sharper masks need; embed "
+                "the frame again."
+            )
+        quarters = tuple(_scaled(side, _PIXELS_PER_CELL) for side in cells)
+        window = torch.from_numpy(np.array(logits[quarters], np.float32))[None, None]
+        window = window.to(self._device)
+        grid = self._image(embedding.features[(slice(None), *cells)])
+        early = self._image(embedding.early[(slice(None), *quarters)])
+        drawn = self._decoder.draw(grid, early, window)
+        smooth = F.interpolate(window, scale_factor=4, mode="bilinear")
+        near = near_edge(window > 0).repeat_interleave(4, -2).repeat_interleave(4, -1)
+        return torch.where(near, drawn, smooth)[0, 0].cpu().numpy()
+
+    def _image(self, features: np.ndarray) -> Tensor:
+        """(1, C, H, W) in the number type and on the device of the drawing."""
+        weights = next(self._decoder.drawing.parameters())
+        image = torch.from_numpy(np.ascontiguousarray(features))[None]
+        return image.to(
+            weights.device, weights.dtype, memory_format=torch.channels_last
+        )
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._decoder.parameters()).device
+
+
+def near_edge(mask: Tensor) -> Tensor:
+    """Say which low-res pixels may be redrawn.
+
+    Parameters
+    ----------
+    mask : (..., h, w) tensor of bool
+        What SAM's decoder takes for the object.
+
+    Returns
+    -------
+    (..., h, w) tensor of bool
+        Those within `REACH` of the mask's edge; the border of the picture is none.
+    """
+    inside = mask.float().reshape(-1, 1, *mask.shape[-2:])
+    wider = F.max_pool2d(inside, 2 * REACH + 1, stride=1, padding=REACH)
+    beyond = F.max_pool2d(1 - inside, 2 * REACH + 1, stride=1, padding=REACH)
+    return ((wider > 0) & (beyond > 0)).reshape(mask.shape)
+
+
+def _cells_around(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """Rows and columns of cells with a mask and some margin; None if it is empty."""
+    if not mask.any():
+        return None
+    count = len(mask) // _PIXELS_PER_CELL
+    rows, columns = (
+        slice(
+            max(int(found[0]) // _PIXELS_PER_CELL - _MARGIN, 0),
+            min(int(found[-1]) // _PIXELS_PER_CELL + 1 + _MARGIN, count),
+        )
+        for found in (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    )
+    return rows, columns
+
+
+def _scaled(side: slice, factor: int) -> slice:
+    return slice(factor * side.start, factor * side.stop)
