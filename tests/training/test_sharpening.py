@@ -1,14 +1,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+from napari_sam_decoder.model.sharpener import Sharpener
+from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.training.coarse import prepare_lesson
 from napari_sam_decoder.training.lessons import Lesson
+from napari_sam_decoder.training.loop import Course, train
+from napari_sam_decoder.training.scenes import Scene
 from napari_sam_decoder.training.sharpening import Sharpening
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_decoder.model.sam import Sam
 
 ROWS, COLUMNS = 300, 512
 
@@ -93,3 +104,28 @@ def test_no_counted_pixel_is_no_loss(seed: int) -> None:
     *rest, counts = task.batch(np.random.default_rng(seed))
     loss = task.loss(HiresDecoder(config), (*rest, torch.zeros_like(counts)))
     assert loss.item() == 0
+
+
+@pytest.mark.slow
+def test_one_picture_can_be_learned_by_heart(mobile_sam: Sam, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:480, :640]
+    angles = np.arctan2(rows - 240, columns - 320)
+    flower = np.hypot(rows - 240, columns - 320) < 100 + 7 * np.sin(30 * angles)
+    noise = np.random.default_rng(0).normal(0, 6, (480, 640, 3))
+    picture = (np.where(flower, 170, 60)[..., None] + noise).clip(0, 255)
+    scene = Scene(picture.astype(np.uint8), flower[None])
+    lesson = prepare_lesson(scene, mobile_sam, np.random.default_rng(0))
+    assert lesson is not None
+    torch.manual_seed(0)
+    decoder = HiresDecoder(SLIM)
+    course = Course(steps=60, rate=4e-3, warm_up=10)
+    losses = [
+        step.loss for step in train(decoder, Sharpening([lesson], 1), course, tmp_path)
+    ]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+    embedding = mobile_sam.encode(scene.picture, with_early=True)
+    before = mobile_sam.enlarge(lesson.logits[0], (480, 640)).mask((480, 640))
+    found = Sharpener(decoder).sharpen(embedding, lesson.logits[0].astype(np.float32))
+    after = mask_iou(found.mask((480, 640)), flower)
+    assert mask_iou(before, flower) < 0.975
+    assert after > 0.98

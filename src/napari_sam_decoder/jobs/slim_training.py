@@ -1,0 +1,101 @@
+"""Train the slim decoder from nothing, in one go or in several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+from napari_sam_decoder.model.hires_file import save_hires
+from napari_sam_decoder.model.precision import choose_precision
+from napari_sam_decoder.training.curriculum import Curriculum, prepare
+from napari_sam_decoder.training.drawings import Drawings
+from napari_sam_decoder.training.lessons import Lessons
+from napari_sam_decoder.training.loop import Course, Task, train
+from napari_sam_decoder.training.rating import Rating
+from napari_sam_decoder.training.sharpening import Sharpening
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_sam_decoder.jobs.progress import Progress
+    from napari_sam_decoder.model.hires_decoder import HiresConfig
+    from napari_sam_decoder.model.sam import Sam
+
+__all__ = ["SlimTraining"]
+
+
+@dataclass(frozen=True)
+class SlimTraining:
+    """All that the weights of a slim decoder follow from.
+
+    Attributes
+    ----------
+    curriculum : Curriculum
+        What it learns from.
+    rating, sharpening : Course
+        How long it learns to rate hypotheses, and to sharpen masks.
+    drawings : Path, optional
+        A folder of drawings on nothing, whose shapes half of the things get.
+    config : HiresConfig
+        How it is built.
+    """
+
+    curriculum: Curriculum = field(default_factory=Curriculum)
+    rating: Course = field(default_factory=lambda: Course(steps=3000, rate=1e-3))
+    sharpening: Course = field(default_factory=lambda: Course(steps=12_000))
+    drawings: Path | None = None
+    config: HiresConfig = SLIM
+
+    def run(self, sam: Sam, folder: Path, target: Path, progress: Progress) -> None:
+        """Train, and write the weights.
+
+        Parameters
+        ----------
+        sam : Sam
+            Frozen; the decoder learns on top of it.
+        folder : Path
+            Where lessons and states are kept. What is there is not done again.
+        target : Path
+            The file of the trained decoder.
+        progress : Progress
+            Shows pictures and steps.
+
+        Raises
+        ------
+        SamDecoderError
+            If the encoder has no early features, or what is in the folder is damaged
+            or of another training.
+        """
+        lessons = folder / "lessons"
+        pictures = prepare(self.curriculum, lessons, sam, self._read_drawings())
+        for _ in progress(pictures, total=self.curriculum.total, what="pictures"):
+            pass
+        import torch
+
+        with torch.random.fork_rng():
+            torch.manual_seed(self.curriculum.seed)
+            decoder = HiresDecoder(self.config).to(sam.device)
+        dtype = choose_precision("auto", sam.device)
+        tasks: dict[str, tuple[Task, Course, torch.dtype]] = {
+            "rating": (Rating(Lessons(lessons)), self.rating, torch.float32),
+            "sharpening": (Sharpening(Lessons(lessons)), self.sharpening, dtype),
+        }
+        for name, (task, course, number_type) in tasks.items():
+            steps = train(decoder, task, course, folder / name, dtype=number_type)
+            for _ in progress(steps, total=course.steps, what=name):
+                pass
+        save_hires(decoder, target, self._trained_on(sam))
+
+    def _read_drawings(self) -> Sequence[np.ndarray]:
+        return () if self.drawings is None else Drawings(self.drawings)
+
+    def _trained_on(self, sam: Sam) -> str:
+        drawn = "" if self.drawings is None else f", drawings in {self.drawings.name}"
+        return (
+            f"generated pictures ({self.curriculum}{drawn}), photographs of "
+            f"scikit-image, and what {sam.identity} sees of them"
+        )
