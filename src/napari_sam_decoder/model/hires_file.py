@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from napari_sam_decoder.errors import CheckpointError
 from napari_sam_decoder.model.checkpoints import fill
@@ -60,7 +60,8 @@ def save_hires(decoder: HiresDecoder, path: Path, trained_on: str) -> None:
         "trained_on": trained_on,
     }
     partial = path.with_name(f".{path.name}.partial")
-    save_file(state, partial, metadata=about)
+    # Not `save_file`, whose files only their owner may read.
+    partial.write_bytes(save(state, metadata=about))
     partial.replace(path)
 
 
