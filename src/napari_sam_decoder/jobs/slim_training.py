@@ -45,7 +45,9 @@ class SlimTraining:
     """
 
     curriculum: Curriculum = field(default_factory=Curriculum)
-    rating: Course = field(default_factory=lambda: Course(steps=1500, rate=1e-3, decay=0.1))
+    rating: Course = field(
+        default_factory=lambda: Course(steps=1500, rate=1e-3, decay=0.1)
+    )
     sharpening: Course = field(default_factory=lambda: Course(steps=12_000))
     drawings: Path | None = None
     config: HiresConfig = SLIM
