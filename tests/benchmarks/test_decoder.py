@@ -131,8 +131,8 @@ def test_all_decoders_are_measured(
     sample = load_sample("cells")
     folder = tmp_path / "cells"
     folder.mkdir()
-    tifffile.imwrite(folder / "image.tif", sample.frames[:3])
-    tifffile.imwrite(folder / "masks.tif", sample.truth[:3])
+    tifffile.imwrite(folder / "image.tif", sample.frames[:3], photometric="minisblack")
+    tifffile.imwrite(folder / "masks.tif", sample.truth[:3], photometric="minisblack")
     torch.manual_seed(0)
     save_hires(HiresDecoder(SLIM), tmp_path / "w.safetensors", "nothing")
     options = ["--weights", str(tmp_path / "w.safetensors"), "--frames", "1"]
