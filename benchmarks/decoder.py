@@ -91,7 +91,7 @@ def _make_heads(sam: Sam, options: Options) -> dict[str, Head]:
         name: makers[name](sam) for name in options.head if name in makers
     }
     if options.weights is not None:
-        sharpener = Sharpener(load_hires(options.weights, sam.dtype))
+        sharpener = Sharpener(load_hires(options.weights, sam.dtype), sam.look_closely)
         for name in options.head:
             if name not in makers:
                 heads[name] = SlimHead(sam, sharpener, rates=name == "slim")
@@ -119,7 +119,7 @@ def _objects(
         ids, areas = np.unique(masks[masks > 0], return_counts=True)
         largest = ids[np.argsort(-areas)][: options.objects]
         picture = clip.movie.as_rgb(clip.movie.raw(frame))
-        view = View(picture, sam.encode(picture, with_early=True))
+        view = View(picture, sam.encode(picture))
         for object_id in largest:
             truth = masks == object_id
             if np.count_nonzero(truth) >= FEWEST_PIXELS:

@@ -19,7 +19,7 @@ __all__ = ["Head", "Offers", "SamHead", "SlimHead", "View", "ZoomHead"]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A frame and its embedding, with early features."""
+    """A frame and its embedding."""
 
     picture: np.ndarray
     embedding: Embedding
@@ -100,7 +100,7 @@ class SlimHead(SamHead):
 
     def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
         """(Y, X) bool."""
-        found = self._sharpener.sharpen(view.embedding, logits)
+        found = self._sharpener.sharpen(view.picture, view.embedding, logits)
         return found.mask(view.embedding.frame_shape)
 
     def _rate(self, tokens: np.ndarray, ratings: np.ndarray) -> np.ndarray:

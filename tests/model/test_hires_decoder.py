@@ -12,6 +12,8 @@ from napari_sam_decoder.model.hires_decoder import (
     SLIM,
     HiresConfig,
     HiresDecoder,
+    Seen,
+    compare_sides,
     start_from,
 )
 
@@ -30,14 +32,15 @@ def make(config: HiresConfig, seed: int = 0) -> HiresDecoder:
         return HiresDecoder(config).eval()
 
 
-def seen(rows: int, columns: int, batch: int = 2, channels: int = 6) -> list[Tensor]:
-    """An embedding, early features, and low-res logits of a window."""
+def look(rows: int, columns: int, batch: int = 2) -> tuple[Seen, Tensor]:
+    """What there is to be seen in a window, and low-res logits."""
     noise = torch.Generator().manual_seed(1)
-    return [
+    seen = Seen(
         torch.randn(batch, 256, rows, columns, generator=noise),
-        torch.randn(batch, channels, 4 * rows, 4 * columns, generator=noise),
-        4 * torch.randn(batch, 1, 4 * rows, 4 * columns, generator=noise),
-    ]
+        torch.randn(batch, 6, 4 * rows, 4 * columns, generator=noise),
+        torch.randn(batch, 3, 16 * rows, 16 * columns, generator=noise),
+    )
+    return seen, 4 * torch.randn(batch, 1, 4 * rows, 4 * columns, generator=noise)
 
 
 def prompts(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,10 +60,10 @@ def test_masks_have_sixteen_times_the_side_of_the_grid(
     depth: int, masks: int, skips: bool
 ) -> None:
     decoder = make(replace(SMALL, depth=depth, masks=masks, skips=skips))
-    grid, early, _ = seen(3, 4)
+    seen, _ = look(3, 4)
     tokens = decoder.read(*prompts())
     assert tokens.shape == (2, masks + 1, 256)
-    assert decoder.draw(grid, early, tokens).shape == (2, masks, 48, 64)
+    assert decoder.draw(seen, tokens).shape == (2, masks, 48, 64)
     ratings = decoder.rate(tokens)
     assert ratings.shape == (2, masks)
     assert ratings.min() >= 0
@@ -86,10 +89,10 @@ def test_the_slim_one_has_at_most_four_million_parameters() -> None:
 
 def test_prompts_change_what_is_drawn() -> None:
     decoder = make(SMALL)
-    grid, early, _ = seen(3, 4)
+    seen, _ = look(3, 4)
     image, positions, points = prompts()
-    one = decoder.draw(grid, early, decoder.read(image, positions, points))
-    other = decoder.draw(grid, early, decoder.read(image, positions, -points))
+    one = decoder.draw(seen, decoder.read(image, positions, points))
+    other = decoder.draw(seen, decoder.read(image, positions, -points))
     assert not torch.allclose(one, other)
 
 
@@ -101,8 +104,8 @@ def test_positions_change_what_tokens_read() -> None:
 
 
 def test_an_untrained_slim_one_leaves_logits_as_they_are() -> None:
-    grid, early, logits = seen(3, 4)
-    drawn = make(SMALL_SLIM).draw(grid, early, logits)
+    seen, logits = look(3, 4)
+    drawn = make(SMALL_SLIM).draw(seen, logits)
     smooth = F.interpolate(logits, scale_factor=4, mode="bilinear")
     torch.testing.assert_close(drawn, smooth)
 
@@ -112,9 +115,9 @@ def test_every_weight_learns(config: HiresConfig) -> None:
     decoder = make(config).train()
     # What starts as nothing lets nothing through to the weights before it.
     torch.nn.init.normal_(decoder.drawing.masks.weight)
-    grid, early, logits = seen(3, 4)
+    seen, logits = look(3, 4)
     given = decoder.read(*prompts()) if config.depth else logits
-    loss = decoder.draw(grid, early, given).square().mean()
+    loss = decoder.draw(seen, given).square().mean()
     tokens = given if config.depth else torch.randn(2, 5, 256)
     loss = loss + decoder.rate(tokens).square().mean()
     loss.backward()
@@ -136,16 +139,37 @@ def test_half_precision_changes_logits_little(
 ) -> None:
     decoder = make(config)
     torch.nn.init.normal_(decoder.drawing.masks.weight)
-    grid, early, logits = seen(3, 4)
+    seen, logits = look(3, 4)
     with torch.inference_mode():
         given = decoder.read(*prompts()) if config.depth else logits
-        exact = decoder.draw(grid, early, given)
+        exact = decoder.draw(seen, given)
         decoder.drawing.to(dtype)
         given = given.to(dtype) if config.depth else given
-        rounded = decoder.draw(grid.to(dtype), early.to(dtype), given)
+        less = replace(seen, grid=seen.grid.to(dtype), early=seen.early.to(dtype))
+        rounded = decoder.draw(less, given)
     assert rounded.dtype == torch.float32
     error = (rounded - exact).abs().mean() / exact.abs().mean()
     assert error < bound
+
+
+def test_pixels_are_like_the_object_or_like_what_is_behind_it() -> None:
+    pixels = torch.zeros(1, 3, 128, 128)
+    pixels[..., 70:] = 1.0
+    logits = torch.full((1, 1, 32, 32), 8.0)
+    logits[..., 16:] = -8.0  # Six pixels too far to the left.
+    likeness, contrast = compare_sides(pixels, logits, 17)[0]
+    assert likeness.shape == (64, 64)
+    assert likeness[:, 20:34].min() > 0.5
+    assert likeness[:, 36:44].max() < -0.5
+    assert contrast[32, 32] > 0.5
+
+
+def test_a_decoder_that_looks_at_pixels_is_changed_by_them() -> None:
+    decoder = make(SMALL_SLIM)
+    torch.nn.init.normal_(decoder.drawing.masks.weight)
+    seen, logits = look(3, 4)
+    other = replace(seen, pixels=torch.zeros(2, 3, 48, 64))
+    assert not torch.allclose(decoder.draw(seen, logits), decoder.draw(other, logits))
 
 
 def test_the_slim_one_rates_the_hypotheses_of_sam() -> None:

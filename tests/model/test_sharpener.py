@@ -6,21 +6,31 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam_decoder.errors import DecodingError
 from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
 from napari_sam_decoder.model.sharpener import REACH, Sharpener, near_edge
-from napari_sam_decoder.model.values import Embedding
+from napari_sam_decoder.model.values import Detail, Embedding
 
 FRAME = (300, 480)
 CONFIG = replace(SLIM, widths=(8, 8, 4, 4), channels=16, early_channels=4)
 
 
-def embedding(early: bool = True) -> Embedding:
+PICTURE = np.zeros((*FRAME, 3), np.uint8)
+
+
+def embedding() -> Embedding:
     rng = np.random.default_rng(0)
-    features = rng.standard_normal((16, 32, 32)).astype(np.float32)
-    fine = rng.standard_normal((4, 128, 128)).astype(np.float32)
-    return Embedding(features, FRAME, fine if early else None)
+    return Embedding(rng.standard_normal((16, 32, 32)).astype(np.float32), FRAME)
+
+
+def look_closely(frame: np.ndarray, cells: tuple[slice, slice]) -> Detail:
+    rng = np.random.default_rng(1)
+    assert frame is PICTURE
+    rows, columns = (side.stop - side.start for side in cells)
+    return Detail(
+        rng.standard_normal((3, 16 * rows, 16 * columns)).astype(np.float32),
+        rng.standard_normal((4, 4 * rows, 4 * columns)).astype(np.float32),
+    )
 
 
 def disc(row: float = 50, column: float = 60, radius: float = 20) -> np.ndarray:
@@ -38,12 +48,12 @@ def make(changes: bool, dtype: torch.dtype = torch.float32) -> Sharpener:
     if changes:
         torch.nn.init.constant_(decoder.drawing.masks.bias, 100)
     decoder.drawing.to(dtype)
-    return Sharpener(decoder)
+    return Sharpener(decoder, look_closely)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_what_is_not_redrawn_is_enlarged_as_ever(dtype: torch.dtype) -> None:
-    found = make(changes=False, dtype=dtype).sharpen(embedding(), disc())
+    found = make(changes=False, dtype=dtype).sharpen(PICTURE, embedding(), disc())
     smooth = enlarge(disc(), FRAME, 512)
     mask, expected = found.mask(FRAME), smooth.mask(FRAME)
     assert expected.any()
@@ -52,7 +62,7 @@ def test_what_is_not_redrawn_is_enlarged_as_ever(dtype: torch.dtype) -> None:
 
 def test_only_what_is_near_the_edge_changes() -> None:
     before = enlarge(disc(), FRAME, 512).mask(FRAME)
-    after = make(changes=True).sharpen(embedding(), disc()).mask(FRAME)
+    after = make(changes=True).sharpen(PICTURE, embedding(), disc()).mask(FRAME)
     assert after.sum() > before.sum()
     rows, columns = np.nonzero(after)
     scale = 512 / 480 / 4
@@ -64,20 +74,15 @@ def test_only_what_is_near_the_edge_changes() -> None:
 
 
 def test_a_mask_at_the_corner_is_drawn_there() -> None:
-    found = make(changes=True).sharpen(embedding(), disc(0, 0, 10))
+    found = make(changes=True).sharpen(PICTURE, embedding(), disc(0, 0, 10))
     mask = found.mask(FRAME)
     assert mask[0, 0]
     assert not mask[100:].any()
 
 
 def test_nothing_stays_nothing() -> None:
-    found = make(changes=True).sharpen(embedding(), disc() - 30)
+    found = make(changes=True).sharpen(PICTURE, embedding(), disc() - 30)
     assert not found.mask(FRAME).any()
-
-
-def test_an_embedding_without_early_features_is_refused() -> None:
-    with pytest.raises(DecodingError, match="embed the frame again"):
-        make(changes=False).sharpen(embedding(early=False), disc())
 
 
 def test_hypotheses_are_rated_between_nothing_and_all() -> None:

@@ -37,11 +37,10 @@ class BrightSam:
         self.seen: list[np.ndarray] = []
         self.prompts: list[Sequence[ModelPrompt]] = []
 
-    def encode(self, frame: np.ndarray, *, with_early: bool = False) -> Embedding:
+    def encode(self, frame: np.ndarray) -> Embedding:
         self.seen.append(frame)
         shape = frame.shape[0], frame.shape[1]
-        early = np.ones((4, 128, 128), np.float32) if with_early else None
-        return Embedding(frame[..., 0].astype(np.float32), shape, early)
+        return Embedding(frame[..., 0].astype(np.float32), shape)
 
     def decode(
         self,

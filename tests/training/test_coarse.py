@@ -3,9 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
-from napari_sam_decoder.errors import DecodingError
 from napari_sam_decoder.model.values import MaskCandidates
 from napari_sam_decoder.training.coarse import prepare_lesson
 from napari_sam_decoder.training.scenes import Scene
@@ -92,12 +90,9 @@ def test_a_lesson_holds_truth_at_the_pixels_of_the_input(early_sam: Sam) -> None
         assert truth.shape == (256, 512)
         found = (logits > 0)[:64].repeat(4, axis=0).repeat(4, axis=1)
         assert (truth & found).sum() > 0.8 * (truth | found).sum()
-    assert lesson.early.shape == (8, 64, 128)
-    early = early_sam.encode(scene().picture, with_early=True).early
-    assert early is not None
-    np.testing.assert_allclose(
-        lesson.early_features(), early[:, :64], atol=lesson.steps.max()
-    )
+    np.testing.assert_array_equal(lesson.picture, scene().picture)
+    features = early_sam.encode(scene().picture).features
+    np.testing.assert_allclose(lesson.features, features, atol=0.01)
 
 
 def test_clicks_that_correct_lie_where_it_is_wrong(early_sam: Sam) -> None:
@@ -119,8 +114,3 @@ def test_masks_of_something_else_are_left_out(early_sam: Sam) -> None:
 def test_a_scene_without_anything_gives_no_lesson(early_sam: Sam) -> None:
     empty = Scene(scene().picture, np.zeros((0, 200, 400), bool))
     assert prepare_lesson(empty, early_sam, np.random.default_rng(0)) is None
-
-
-def test_an_encoder_without_early_features_is_refused(tiny_sam: Sam) -> None:
-    with pytest.raises(DecodingError, match="mobile_sam"):
-        prepare_lesson(scene(), tiny_sam, np.random.default_rng(0))

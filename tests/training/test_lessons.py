@@ -23,8 +23,7 @@ def make(seed: int = 0) -> Lesson:
     truth = rng.random((2, 20, 30)) > 0.5
     return Lesson(
         features=rng.standard_normal((4, 2, 2)).astype(np.float16),
-        early=rng.integers(-127, 128, (3, 8, 8)).astype(np.int8),
-        steps=np.array([0.5, 1, 2], np.float32),
+        picture=rng.integers(0, 256, (10, 15, 3)).astype(np.uint8),
         shown=np.array([20, 30]),
         truth=np.packbits(truth, axis=-1),
         logits=rng.standard_normal((1, 8, 8)).astype(np.float16),
@@ -50,19 +49,13 @@ def test_masks_are_unpacked_where_they_are_wanted() -> None:
     np.testing.assert_array_equal(make().mask(0, slice(5, 9)), truth[0, 5:9])
 
 
-def test_early_features_are_steps_of_their_channel() -> None:
-    lesson = make()
-    np.testing.assert_allclose(lesson.early_features()[0], lesson.early[0] * 0.5)
-    np.testing.assert_allclose(lesson.early_features()[2], lesson.early[2] * 2.0)
-
-
 def test_a_folder_of_lessons_is_read_one_by_one(tmp_path: Path) -> None:
     for seed in range(3):
         write_lesson(make(seed), tmp_path / f"{seed}.npz")
     (tmp_path / ".left.npz.partial.npz").write_bytes(b"half of a lesson")
     lessons = Lessons(tmp_path)
     assert len(lessons) == 3
-    np.testing.assert_array_equal(lessons[2].early, make(2).early)
+    np.testing.assert_array_equal(lessons[2].picture, make(2).picture)
     assert len(lessons[:2]) == 2
 
 

@@ -24,7 +24,7 @@ def lesson(seed: int, prompts: int = 40) -> Lesson:
     ious = np.stack([np.full(prompts, 0.5), np.where(good, 0.9, 0.1), 1 - good], axis=1)
     empty = np.zeros(0)
     return Lesson(
-        *(empty, empty, empty, empty, empty, empty, empty),
+        *(empty, empty, empty, empty, empty, empty),
         tokens=tokens,
         ious=ious.astype(np.float32),
     )

@@ -84,7 +84,7 @@ class SlimTraining:
         dtype = choose_precision("auto", sam.device)
         tasks: dict[str, tuple[Task, Course, torch.dtype]] = {
             "rating": (Rating(Lessons(lessons)), self.rating, torch.float32),
-            "sharpening": (Sharpening(Lessons(lessons)), self.sharpening, dtype),
+            "sharpening": (Sharpening(Lessons(lessons), sam), self.sharpening, dtype),
         }
         for name, (task, course, number_type) in tasks.items():
             steps = train(decoder, task, course, folder / name, dtype=number_type)

@@ -17,6 +17,10 @@ No public weights fit it; it is trained on top of a frozen image encoder. The do
   joined by a linear layer, and what it gives is spread over the image.
 - The IoU token is the last one.
 
+What is not in the document, and only done where logits are sharpened: the pixels of
+the picture are joined at 512 and at 1024, with how much each of them has in common with
+what is on either side of the edge. Early features know edges, but not to the pixel.
+
 .. [1] docs/design_document.md.
 """
 
@@ -40,13 +44,20 @@ from napari_sam_decoder.model.transformer import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DRAWN", "SLIM", "HiresConfig", "HiresDecoder", "start_from"]
+__all__ = ["DRAWN", "SLIM", "HiresConfig", "HiresDecoder", "Seen", "start_from"]
 
 _RATED = [0, 2, 3, 4]
 """Of SAM's tokens: those of the IoU and of its hypotheses, not of its single mask."""
 
 _LOGIT_SCALE = 8.0
 """Beyond twice this a low-res logit says no more than that it is sure."""
+
+_COLOURS = 3
+_NEIGHBOURHOODS = (5, 17)
+"""Low-res pixels a side, over which colours on either side of an edge are averaged."""
+
+_SAME_COLOUR = 0.05
+"""Colours that differ by less, in standard deviations, are told apart by nobody."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,9 @@ class HiresConfig:
         Of the image embedding and of tokens.
     early_channels : int
         Of what the encoder saw early.
+    pixels : bool
+        Whether the picture itself is joined, at 512 and 1024 pixels a side; only
+        where logits are sharpened.
     """
 
     depth: int = 2
@@ -81,12 +95,32 @@ class HiresConfig:
     iou_head: bool = True
     channels: int = 256
     early_channels: int = 64
+    pixels: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What there is to be seen in a window of H x W cells.
+
+    Attributes
+    ----------
+    grid : (B, channels, H, W) tensor
+        Of the image embedding, with the dense prompt where tokens have read it.
+    early : (B, early_channels, 4 * H, 4 * W) tensor
+        What the encoder saw early.
+    pixels : (B, 3, 16 * H, 16 * W) tensor of float32, optional
+        The network's input, for decoders that look at it.
+    """
+
+    grid: Tensor
+    early: Tensor
+    pixels: Tensor | None = None
 
 
 DRAWN = HiresConfig()
 """As the document draws it."""
 
-SLIM = HiresConfig(depth=0, widths=(64, 48, 24, 12))
+SLIM = HiresConfig(depth=0, widths=(96, 64, 32, 16), pixels=True)
 """For use: sharpens one mask of SAM's own decoder, where it is, and rates all."""
 
 
@@ -128,16 +162,13 @@ class HiresDecoder(nn.Module):
         tokens: Tensor = self.reader(image, positions, prompts)
         return tokens
 
-    def draw(self, grid: Tensor, early: Tensor, given: Tensor) -> Tensor:
+    def draw(self, seen: Seen, given: Tensor) -> Tensor:
         """Draw masks on a part of the grid.
 
         Parameters
         ----------
-        grid : (B, channels, H, W) tensor
-            Any window of the image embedding, with the dense prompt where tokens have
-            read it.
-        early : (B, early_channels, 4 * H, 4 * W) tensor
-            What the encoder saw early, in the same window.
+        seen : Seen
+            Any window.
         given : (B, masks + 1, channels) or (B, 1, 4 * H, 4 * W) tensor
             Tokens from `read`; with a depth of 0, the low-res logits to be sharpened.
 
@@ -147,7 +178,7 @@ class HiresDecoder(nn.Module):
             Logits; above 0 is object. One of them is one pixel of the network's input.
             With a depth of 0, of the given mask only: (B, 1, 16 * H, 16 * W).
         """
-        logits: Tensor = self.drawing(grid, early, given)
+        logits: Tensor = self.drawing(seen, given)
         return logits
 
     def rate(self, tokens: Tensor) -> Tensor:
@@ -246,7 +277,8 @@ class Drawing(nn.Module):
     ========== ===================== ==========================================
 
     Where logits are sharpened, they and the early features are joined at 256 x 256
-    too, and what is drawn is added to the logits, bilinearly enlarged.
+    too, the pixels at 512 x 512 and 1024 x 1024, and what is drawn is added to the
+    logits, bilinearly enlarged.
     """
 
     def __init__(self, config: HiresConfig) -> None:
@@ -267,25 +299,26 @@ class Drawing(nn.Module):
         self.join_logits = None if config.depth else JoinLogits(config)
         self.refine = ResidualBlock(second)
         self.to_512 = _doubling(second, third)
+        self.join_pixels = JoinPixels(config) if config.pixels else None
         self.to_1024 = _doubling(third, fourth)
-        self.masks = nn.Conv2d(
-            fourth, config.masks if config.depth else 1, kernel_size=1
-        )
-        if not config.depth:  # At first, logits stay what they are.
-            nn.init.zeros_(self.masks.weight)
-            nn.init.zeros_(_bias(self.masks))
+        self.masks = _last_layer(config)
 
-    def forward(self, grid: Tensor, early: Tensor, given: Tensor) -> Tensor:
+    def forward(self, seen: Seen, given: Tensor) -> Tensor:
         """Return (B, masks, 16 * H, 16 * W), see `HiresDecoder.draw`."""
-        halves = gelu(self.to_128(self._with_tokens(grid, given)))
+        halves = gelu(self.to_128(self._with_tokens(seen.grid, given)))
         if self.skip_128 is not None:
-            halves = torch.cat([halves, gelu(self.skip_128(early))], dim=1)
+            halves = torch.cat([halves, gelu(self.skip_128(seen.early))], dim=1)
         quarters = gelu(self.to_256(halves))
         if self.join_logits is not None:
-            quarters = self.join_logits(quarters, early, given)
+            quarters = self.join_logits(quarters, seen.early, given)
         fine = gelu(self.to_512(self.refine(quarters)))
-        drawn: Tensor = self.masks(gelu(self.to_1024(fine))).float()
-        return drawn if self.join_logits is None else drawn + _enlarged(given)
+        if self.join_pixels is not None:
+            fine = self.join_pixels(fine, seen.pixels, given)
+        finest = gelu(self.to_1024(fine))
+        if self.join_pixels is not None and seen.pixels is not None:
+            finest = torch.cat([finest, seen.pixels.to(finest.dtype)], dim=1)
+        drawn: Tensor = self.masks(finest).float()
+        return drawn if self.join_logits is None else drawn + _enlarged(given, 4)
 
     def _with_tokens(self, grid: Tensor, given: Tensor) -> Tensor:
         if self.join_tokens is None:
@@ -316,6 +349,68 @@ class JoinLogits(nn.Module):
         if self.skip is not None:
             joined.append(gelu(self.skip(early)))
         return gelu(self.mix(torch.cat(joined, dim=1)))
+
+
+class JoinPixels(nn.Module):
+    """What is drawn at 512 x 512, the picture, and whose colours each pixel has."""
+
+    def __init__(self, config: HiresConfig) -> None:
+        super().__init__()
+        width = config.widths[2]
+        joined = width + 4 * _COLOURS + 2 * len(_NEIGHBOURHOODS)
+        self.mix = nn.Conv2d(joined, width, kernel_size=3, padding=1)
+
+    def forward(self, fine: Tensor, pixels: Tensor, logits: Tensor) -> Tensor:
+        """Return (B, width, H, W) for the same, (B, 3, 2 * H, 2 * W), (B, 1, ...)."""
+        apart = F.pixel_unshuffle(pixels, 2)
+        sides = [compare_sides(pixels, logits, side) for side in _NEIGHBOURHOODS]
+        joined = torch.cat([apart, *sides], dim=1).to(fine.dtype)
+        return gelu(self.mix(torch.cat([fine, joined], dim=1)))
+
+
+def compare_sides(pixels: Tensor, logits: Tensor, side: int) -> Tensor:
+    """Say whether pixels look like the object around them, or like what is behind it.
+
+    Parameters
+    ----------
+    pixels : (B, 3, 4 * H, 4 * W) tensor of float32
+        The picture.
+    logits : (B, 1, H, W) tensor of float32
+        Where the object is by now.
+    side : int
+        Of the square over which colours are averaged, in pixels of the logits; odd.
+
+    Returns
+    -------
+    (B, 2, 2 * H, 2 * W) tensor of float32
+        From -1, the colour of what is behind the object, to 1, that of the object; and
+        how much the two differ.
+    """
+    with torch.autocast(pixels.device.type, enabled=False):
+        coarse, inside = F.avg_pool2d(pixels, 4), torch.sigmoid(logits)
+        colours = [
+            _enlarged(_local_mean(coarse, share, side), 2)
+            for share in (inside, 1 - inside)
+        ]
+        halves = F.avg_pool2d(pixels, 2)
+        to_object, to_rest = (
+            (halves - colour).abs().mean(dim=1, keepdim=True) for colour in colours
+        )
+        likeness = (to_rest - to_object) / (to_rest + to_object + _SAME_COLOUR)
+        contrast = (colours[0] - colours[1]).abs().mean(dim=1, keepdim=True)
+        return torch.cat([likeness, contrast], dim=1)
+
+
+def _local_mean(image: Tensor, share: Tensor, side: int) -> Tensor:
+    """Mean over squares, where each pixel counts by its share."""
+    total = _box_sum(torch.cat([image * share, share], dim=1), side)
+    return total[:, :-1] / total[:, -1:].clamp(min=1e-4)
+
+
+def _box_sum(image: Tensor, side: int) -> Tensor:
+    """Mean over squares, with nothing beyond the border."""
+    down = F.avg_pool2d(image, (side, 1), stride=1, padding=(side // 2, 0))
+    return F.avg_pool2d(down, (1, side), stride=1, padding=(0, side // 2))
 
 
 class ResidualBlock(nn.Module):
@@ -395,11 +490,20 @@ def _doubling(before: int, after: int) -> nn.ConvTranspose2d:
     )
 
 
-def _enlarged(logits: Tensor) -> Tensor:
-    return F.interpolate(logits.float(), scale_factor=4, mode="bilinear")
+def _enlarged(image: Tensor, factor: int) -> Tensor:
+    return F.interpolate(image.float(), scale_factor=factor, mode="bilinear")
 
 
-def _bias(layer: nn.Conv2d) -> Tensor:
-    if layer.bias is None:
-        raise ValueError("this layer has no bias")
-    return layer.bias
+def _last_layer(config: HiresConfig) -> nn.Conv2d:
+    """Draw the masks; where logits are sharpened, these stay what they are at first."""
+    width = config.widths[-1]
+    if config.depth:
+        return nn.Conv2d(width, config.masks, kernel_size=1)
+    layer = (
+        nn.Conv2d(width + _COLOURS, 1, kernel_size=3, padding=1)
+        if config.pixels
+        else nn.Conv2d(width, 1, kernel_size=1)
+    )
+    for weights in layer.parameters():
+        nn.init.zeros_(weights)
+    return layer

@@ -18,10 +18,12 @@ from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.geometry import input_shape
 from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
-from napari_sam_decoder.model.preprocessing import prepare_frame
+from napari_sam_decoder.model.preprocessing import prepare_frame, prepare_window
 from napari_sam_decoder.model.prompt_tokens import PromptTokens, batches, tokenise
+from napari_sam_decoder.model.tiny_vit import TinyViT
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
+    Detail,
     Embedding,
     FrameLogits,
     MaskCandidates,
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.prompt_encoder import PromptEncoder
-    from napari_sam_decoder.model.tiny_vit import TinyViT
     from napari_sam_decoder.model.values import ModelPrompt
     from napari_sam_decoder.model.vit import ViT
 
@@ -40,6 +41,8 @@ __all__ = ["Sam"]
 
 _MASKS = 4
 _MASK_PIXELS_PER_CELL = 4
+_SEEN_BEYOND = 1
+"""Cells beyond a window that its early features depend on."""
 
 # The features of more prompts would not stay in a processor's cache.
 _LARGEST_BATCH = 4
@@ -114,15 +117,13 @@ class Sam(nn.Module):
         return next(self.image_encoder.parameters()).dtype
 
     @torch.inference_mode()
-    def encode(self, frame: np.ndarray, *, with_early: bool = False) -> Embedding:
+    def encode(self, frame: np.ndarray) -> Embedding:
         """Embed one frame; the slow step, needed once per frame.
 
         Parameters
         ----------
         frame : (Y, X, 3) array of uint8
             RGB pixels.
-        with_early : bool
-            Whether to keep what the encoder saw early, which a `HiresDecoder` needs.
 
         Returns
         -------
@@ -134,20 +135,62 @@ class Sam(nn.Module):
         MovieError
             If the frame is empty or not RGB uint8.
         DecodingError
-            If the network fails, for instance for want of memory, or if early
-            features are wanted of an encoder that has none.
+            If the network fails, for instance for want of memory.
         """
         pixels = prepare_frame(frame, self.image_size)
-        shape = frame.shape[0], frame.shape[1]
         with _failure_explained("embed a frame", self.device):
-            image = pixels.to(
-                self.device, self.dtype, memory_format=torch.channels_last
+            features = _to_numpy(self.image_encoder(self._image(pixels))[0])
+        return Embedding(features, (frame.shape[0], frame.shape[1]))
+
+    @torch.inference_mode()
+    def look_closely(self, frame: np.ndarray, cells: tuple[slice, slice]) -> Detail:
+        """See a part of a frame as finely as a `HiresDecoder` needs it.
+
+        Parameters
+        ----------
+        frame : (Y, X, 3) array of uint8
+            RGB pixels of the whole frame.
+        cells : (slice, slice)
+            Rows and columns of the grid of the embedding.
+
+        Returns
+        -------
+        Detail
+
+        Raises
+        ------
+        MovieError
+            If the frame is empty or not RGB uint8.
+        DecodingError
+            If the network fails, or its encoder sees nothing early.
+
+        Notes
+        -----
+        Only the first stage of the encoder looks, and only at the window: for the
+        window of an object that takes no longer than to read what it saw from a disk,
+        of which it would fill twice as much as the embedding.
+        """
+        if not isinstance(self.image_encoder, TinyViT):
+            raise DecodingError(
+                "This model's encoder sees nothing as finely as sharper masks need; "
+                "choose mobile_sam or another model of its shape."
             )
-            if not with_early:
-                return Embedding(_to_numpy(self.image_encoder(image)[0]), shape)
-            features, early = self._look(image)
-            finest = _to_numpy(early[0].permute(2, 0, 1))
-            return Embedding(_to_numpy(features[0]), shape, finest)
+        grid = self.prompt_encoder.grid
+        stride = self.image_size // grid
+        around = _widened(cells[0], grid), _widened(cells[1], grid)
+        window = _scaled(around[0], stride), _scaled(around[1], stride)
+        pixels = prepare_window(frame, self.image_size, window)
+        down, across = (
+            _moved(side, -wider.start)
+            for side, wider in zip(cells, around, strict=True)
+        )
+        with _failure_explained("look closely at a frame", self.device):
+            seen = _to_numpy(self.image_encoder.glance(self._image(pixels))[0])
+        early = seen[
+            _scaled(down, _MASK_PIXELS_PER_CELL), _scaled(across, _MASK_PIXELS_PER_CELL)
+        ]
+        shown = pixels[0, :, _scaled(down, stride), _scaled(across, stride)]
+        return Detail(shown.numpy(), early.transpose(2, 0, 1))
 
     @torch.inference_mode()
     def decode(
@@ -278,15 +321,8 @@ class Sam(nn.Module):
         with _failure_explained("enlarge masks", self.device):
             return enlarge(low_res_logits, frame_shape, self.image_size)
 
-    def _look(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        look = getattr(self.image_encoder, "look", None)
-        if look is None:
-            raise DecodingError(
-                "This model's encoder sees nothing as finely as sharper masks need; "
-                "choose mobile_sam or another model of its shape."
-            )
-        features, early = look(image)
-        return features, early
+    def _image(self, pixels: Tensor) -> Tensor:
+        return pixels.to(self.device, self.dtype, memory_format=torch.channels_last)
 
     def _largest_batch(self, count: int) -> int:
         """How many prompts to decode together so that every lane has some."""
@@ -365,6 +401,21 @@ class Sam(nn.Module):
                 f"low-resolution logits of shape {size} that this model returned."
             )
         return masks
+
+
+def _widened(cells: slice, count: int) -> slice:
+    """With what early features at the ends depend on."""
+    return slice(
+        max(cells.start - _SEEN_BEYOND, 0), min(cells.stop + _SEEN_BEYOND, count)
+    )
+
+
+def _moved(side: slice, distance: int) -> slice:
+    return slice(side.start + distance, side.stop + distance)
+
+
+def _scaled(side: slice, factor: int) -> slice:
+    return slice(factor * side.start, factor * side.stop)
 
 
 def _readable(array: np.ndarray) -> Tensor:

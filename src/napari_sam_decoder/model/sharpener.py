@@ -8,15 +8,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_sam_decoder.errors import DecodingError
 from napari_sam_decoder.model.enlarging import enlarge
+from napari_sam_decoder.model.hires_decoder import Seen
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
-    from napari_sam_decoder.model.values import Embedding
+    from napari_sam_decoder.model.values import Detail, Embedding
+
+    Look = Callable[[np.ndarray, tuple[slice, slice]], Detail]
 
 __all__ = ["REACH", "Sharpener", "near_edge"]
 
@@ -37,19 +41,26 @@ class Sharpener:
     ----------
     decoder : HiresDecoder
         Of depth 0. Its drawing may be in another number type than float32.
+    look : callable
+        `Sam.look_closely` of the network whose masks are sharpened.
     """
 
-    def __init__(self, decoder: HiresDecoder) -> None:
+    def __init__(self, decoder: HiresDecoder, look: Look) -> None:
         self._decoder = decoder.eval()
+        self._look = look
 
     @torch.inference_mode()
-    def sharpen(self, embedding: Embedding, low_res_logits: np.ndarray) -> FrameLogits:
+    def sharpen(
+        self, frame: np.ndarray, embedding: Embedding, low_res_logits: np.ndarray
+    ) -> FrameLogits:
         """Draw a mask at the pixels of the frame.
 
         Parameters
         ----------
+        frame : (Y, X, 3) array of uint8
+            RGB pixels.
         embedding : Embedding
-            Of the frame, with early features.
+            Of the frame.
         low_res_logits : (h, h) array
             Logits of one object over the padded square input.
 
@@ -61,14 +72,14 @@ class Sharpener:
         Raises
         ------
         DecodingError
-            If the embedding has no early features.
+            If the network fails, or its encoder sees nothing as finely.
         """
         size = _PIXELS_PER_CELL * len(low_res_logits)
         square = np.full((size, size), BACKGROUND_LOGIT, np.float32)
         cells = _cells_around(low_res_logits > 0)
         if cells is not None:
             place = tuple(_scaled(side, 16) for side in cells)
-            square[place] = self._drawn(embedding, low_res_logits, cells)
+            square[place] = self._drawn(frame, embedding, low_res_logits, cells)
         return enlarge(square, embedding.frame_shape, size)
 
     @torch.inference_mode()
@@ -89,20 +100,23 @@ class Sharpener:
         return rated.float().cpu().numpy()
 
     def _drawn(
-        self, embedding: Embedding, logits: np.ndarray, cells: tuple[slice, slice]
+        self,
+        frame: np.ndarray,
+        embedding: Embedding,
+        logits: np.ndarray,
+        cells: tuple[slice, slice],
     ) -> np.ndarray:
         """Logits at the pixels of the input, where a mask is and around it."""
-        if embedding.early is None:
-            raise DecodingError(
-                "This embedding has no early features, which sharper masks need; embed "
-                "the frame again."
-            )
         quarters = tuple(_scaled(side, _PIXELS_PER_CELL) for side in cells)
         window = torch.from_numpy(np.array(logits[quarters], np.float32))[None, None]
         window = window.to(self._device)
-        grid = self._image(embedding.features[(slice(None), *cells)])
-        early = self._image(embedding.early[(slice(None), *quarters)])
-        drawn = self._decoder.draw(grid, early, window)
+        detail = self._look(frame, cells)
+        seen = Seen(
+            self._image(embedding.features[(slice(None), *cells)]),
+            self._image(detail.early),
+            torch.from_numpy(detail.pixels)[None].to(self._device),
+        )
+        drawn = self._decoder.draw(seen, window)
         smooth = F.interpolate(window, scale_factor=4, mode="bilinear")
         near = near_edge(window > 0).repeat_interleave(4, -2).repeat_interleave(4, -1)
         return torch.where(near, drawn, smooth)[0, 0].cpu().numpy()

@@ -100,31 +100,29 @@ class TinyViT(nn.Module):
         (B, channels, grid, grid) tensor
             The embedding; grid is ``image_size // 16``.
         """
-        return self.look(image)[0]
+        grid = self.patch_embed(image.permute(0, 2, 3, 1))
+        for stage in self.layers:
+            grid = stage(grid)
+        embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
+        return embedding
 
-    def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode a batch of images, and hand out what is seen of them early.
+    def glance(self, image: Tensor) -> Tensor:
+        """See what is seen early of images, or of parts of them.
 
         Parameters
         ----------
-        image : (B, 3, image_size, image_size) tensor
+        image : (B, 3, 4 * H, 4 * W) tensor
             Normalised and padded pixels.
 
         Returns
         -------
-        embedding : (B, channels, grid, grid) tensor
-            As `forward` returns it.
-        early : (B, 4 * grid, 4 * grid, widths[0]) tensor
+        (B, H, W, widths[0]) tensor
             The first stage's features before they are shrunk: one cell for 4 x 4
-            pixels, the finest that there are.
+            pixels, the finest that there are. At a border that is not one of the whole
+            image, two cells are other than they were there.
         """
-        first, *later = cast("list[Stage]", [*self.layers])
-        early = first.look(self.patch_embed(image.permute(0, 2, 3, 1)))
-        grid = first.shrink(early)
-        for stage in later:
-            grid = stage(grid)
-        embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
-        return embedding, early
+        first = cast("Stage", self.layers[0])
+        return first.look(self.patch_embed(image.permute(0, 2, 3, 1)))
 
 
 def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:

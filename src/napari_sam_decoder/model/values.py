@@ -8,6 +8,7 @@ import numpy as np
 
 __all__ = [
     "BACKGROUND_LOGIT",
+    "Detail",
     "Embedding",
     "FrameLogits",
     "MaskCandidates",
@@ -29,13 +30,26 @@ class Embedding:
     frame_shape : tuple of int
         (rows, columns) of the frame in its own pixels, needed to know which part
         of the square network input is padding.
-    early : (64, 4 * H, 4 * W) array of float32, optional
-        What the encoder saw early and finely, where that was asked for.
     """
 
     features: np.ndarray
     frame_shape: tuple[int, int]
-    early: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """A window of H x W cells of a frame, seen more finely than its embedding.
+
+    Attributes
+    ----------
+    pixels : (3, 16 * H, 16 * W) array of float32
+        The network's input: normalised, 0 in the padding.
+    early : (64, 4 * H, 4 * W) array of float32
+        What the image encoder sees early.
+    """
+
+    pixels: np.ndarray
+    early: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,6 @@ CLICKS = 3
 FEWEST_IN_COMMON = 0.5
 """IoU below which a mask is of something else, and there is nothing to sharpen."""
 
-_STEPS = 127
 _BOX = 0.25
 _DEEPEST = 0.3
 
@@ -44,7 +43,7 @@ def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson |
     scene : Scene
         Picture and truth.
     sam : Sam
-        Frozen; its encoder must have early features.
+        Frozen.
     rng : Generator
         Which objects, and where they are clicked on.
 
@@ -57,9 +56,9 @@ def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson |
     Raises
     ------
     DecodingError
-        If the network fails, or its encoder has no early features.
+        If the network fails.
     """
-    embedding = sam.encode(scene.picture, with_early=True)
+    embedding = sam.encode(scene.picture)
     shape = input_shape(embedding.frame_shape, sam.image_size)
     chosen = rng.permutation(len(scene.masks))[:MOST_OBJECTS]
     truth = [resize_mask(scene.masks[index], shape) for index in chosen]
@@ -70,7 +69,7 @@ def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson |
     answers = _ask(sam, embedding, pointings)
     if not answers.logits:
         return None
-    return make_lesson(embedding, truth, answers)
+    return make_lesson(scene.picture, embedding, truth, answers)
 
 
 @dataclass
@@ -103,14 +102,19 @@ class Answers:
 
 
 def make_lesson(
-    embedding: Embedding, truth: Sequence[np.ndarray], answers: Answers
+    picture: np.ndarray,
+    embedding: Embedding,
+    truth: Sequence[np.ndarray],
+    answers: Answers,
 ) -> Lesson:
     """Put a lesson together.
 
     Parameters
     ----------
+    picture : (Y, X, 3) array of uint8
+        RGB pixels.
     embedding : Embedding
-        With early features.
+        What the encoder says of it.
     truth : sequence of (rows, columns) array of bool
         The objects at the pixels of the network's input that show the picture.
     answers : Answers
@@ -120,13 +124,10 @@ def make_lesson(
     -------
     Lesson
     """
-    shown = truth[0].shape[0], truth[0].shape[1]
-    early, steps = _rounded(embedding, shown)
     return Lesson(
         features=embedding.features.astype(np.float16),
-        early=early,
-        steps=steps,
-        shown=np.array(shown),
+        picture=picture,
+        shown=np.array(truth[0].shape),
         truth=np.packbits(np.stack(truth), axis=-1),
         logits=np.stack(answers.logits).astype(np.float16),
         objects=np.array(answers.objects),
@@ -233,16 +234,3 @@ def _lowered(mask: np.ndarray, image_size: int, mask_size: int) -> np.ndarray:
     blocks = square.reshape(mask_size, factor, mask_size, factor)
     covered: np.ndarray = blocks.mean(axis=(1, 3)) > 0.5
     return covered
-
-
-def _rounded(
-    embedding: Embedding, shown: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Early features without the padding as int8, and the size of their steps."""
-    if embedding.early is None:
-        raise ValueError("the embedding has no early features")
-    rows, columns = (4 * -(-side // 16) for side in shown)
-    early = embedding.early[:, :rows, :columns]
-    steps = np.abs(early).max(axis=(1, 2)) / _STEPS
-    safe = np.where(steps > 0, steps, 1)[:, None, None]
-    return np.round(early / safe).astype(np.int8), steps.astype(np.float32)

@@ -78,7 +78,7 @@ def prepare(
     folder : Path
         Where they are kept; made if it is not there.
     sam : Sam
-        Frozen; its encoder must have early features.
+        Frozen.
     drawings : sequence of (Y, X, 4) array of uint8
         See `photographed_things`.
 
@@ -91,7 +91,7 @@ def prepare(
     Raises
     ------
     DecodingError
-        If the network fails, or its encoder has no early features.
+        If the network fails.
     FormatError
         If a drawing cannot be read.
     """

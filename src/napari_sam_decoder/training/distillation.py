@@ -53,7 +53,7 @@ def distil_lesson(
     photograph : (Y, X, 3) array of uint8
         RGB; a piece of it is used, often in other colours.
     sam : Sam
-        Frozen; its encoder must have early features.
+        Frozen.
     rng : Generator
         Which piece, and where it is clicked on.
 
@@ -65,10 +65,11 @@ def distil_lesson(
     Raises
     ------
     DecodingError
-        If the network fails, or its encoder has no early features.
+        If the network fails.
     """
     clear = _view(photograph, rng)
-    embedding = sam.encode(_worsened(clear, rng), with_early=True)
+    seen = _worsened(clear, rng)
+    embedding = sam.encode(seen)
     shown = input_shape(embedding.frame_shape, sam.image_size)
     places = rng.uniform(0, 1, (CLICKS, 2)) * shown[::-1]
     prompts = [_click(place) for place in places]
@@ -91,7 +92,7 @@ def distil_lesson(
                 answers.logits.append(logits)
                 answers.objects.append(len(truth))
                 truth.append(mask)
-    return make_lesson(embedding, truth, answers) if truth else None
+    return make_lesson(seen, embedding, truth, answers) if truth else None
 
 
 def _view(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:

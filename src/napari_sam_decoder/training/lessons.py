@@ -27,10 +27,8 @@ class Lesson:
     ----------
     features : (256, 64, 64) array of float16
         The embedding.
-    early : (E, R, C) array of int8
-        What the encoder saw early, at 256 pixels a side without the padding, in steps.
-    steps : (E,) array of float32
-        Size of a step of each channel.
+    picture : (Y, X, 3) array of uint8
+        The picture itself.
     shown : (2,) array of int
         Rows and columns of the network's square input that show the picture.
     truth : (N, rows, columns / 8) array of uint8
@@ -46,8 +44,7 @@ class Lesson:
     """
 
     features: np.ndarray
-    early: np.ndarray
-    steps: np.ndarray
+    picture: np.ndarray
     shown: np.ndarray
     truth: np.ndarray
     logits: np.ndarray
@@ -59,11 +56,6 @@ class Lesson:
         """(rows, columns) bool: where an object is, at the pixels of the input."""
         unpacked = np.unpackbits(self.truth[index, rows], axis=-1)
         return unpacked[:, : self.shown[1]].astype(bool)
-
-    def early_features(self) -> np.ndarray:
-        """(E, R, C) float32."""
-        features: np.ndarray = self.early * self.steps[:, None, None]
-        return features
 
 
 def write_lesson(lesson: Lesson, path: Path) -> None:

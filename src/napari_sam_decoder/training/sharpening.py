@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from napari_sam_decoder.model.hires_decoder import Seen
 from napari_sam_decoder.model.sharpener import near_edge
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
+    from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.training.lessons import Lesson
 
 __all__ = ["Sharpening"]
@@ -35,12 +37,15 @@ class Sharpening:
     ----------
     lessons : sequence of Lesson
         Asked for one whenever windows of it are wanted.
+    sam : Sam
+        What has embedded them; looks at windows more closely.
     pictures : int
         So many lessons take part in a batch, each with four windows.
     """
 
-    def __init__(self, lessons: Sequence[Lesson], pictures: int = 2) -> None:
+    def __init__(self, lessons: Sequence[Lesson], sam: Sam, pictures: int = 2) -> None:
         self._lessons = lessons
+        self._sam = sam
         self._pictures = pictures
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
@@ -49,13 +54,17 @@ class Sharpening:
         Returns
         -------
         tuple of tensor
-            Embedding (B, 256, 16, 16), early features (B, E, 64, 64) and low-res
-            logits (B, 1, 64, 64) of windows; the truth (B, 1, 256, 256), and
-            where it counts, both 0..1.
+            Embedding (B, 256, 16, 16), early features (B, E, 64, 64), pixels
+            (B, 3, 256, 256) and low-res logits (B, 1, 64, 64) of windows; the truth
+            (B, 1, 256, 256), and where it counts, both 0..1.
         """
         chosen = rng.integers(len(self._lessons), size=self._pictures)
         lessons = [self._lessons[index] for index in chosen]
-        windows = [_window(lesson, rng) for lesson in lessons for _ in range(WINDOWS)]
+        windows = [
+            _window(lesson, self._sam, rng)
+            for lesson in lessons
+            for _ in range(WINDOWS)
+        ]
         return tuple(torch.stack(parts) for parts in zip(*windows, strict=True))
 
     def loss(self, decoder: HiresDecoder, batch: tuple[Tensor, ...]) -> Tensor:
@@ -66,27 +75,26 @@ class Sharpening:
         Not focal and dice loss, by which whole masks are learned: with those the masks
         grew by half a pixel, since dice loss rewards to take what is doubtful.
         """
-        grid, early, logits, truth, counts = batch
-        drawn = decoder.draw(grid, early, logits)
+        grid, early, pixels, logits, truth, counts = batch
+        drawn = decoder.draw(Seen(grid, early, pixels), logits)
         off = F.binary_cross_entropy_with_logits(drawn, truth, reduction="none")
         return (off * counts).sum() / counts.sum().clamp(min=1)
 
 
-def _window(lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, ...]:
+def _window(lesson: Lesson, sam: Sam, rng: np.random.Generator) -> tuple[Tensor, ...]:
     which = rng.integers(len(lesson.logits))
     logits = lesson.logits[which].astype(np.float32)
     row, column = _choose_corner(logits > 0, rng)
     truth, known = _truth_at(lesson, int(lesson.objects[which]), row, column)
-    cells = np.s_[..., row : row + WINDOW, column : column + WINDOW]
+    cells = slice(row, row + WINDOW), slice(column, column + WINDOW)
+    detail = sam.look_closely(lesson.picture, cells)
     quarters = _scaled(row, column, 4)
     near = near_edge(torch.from_numpy(logits > 0)).numpy()[quarters]
     near = near.repeat(4, axis=0).repeat(4, axis=1)
-    early = np.zeros((len(lesson.early), 4 * WINDOW, 4 * WINDOW), np.float32)
-    found = lesson.early[(slice(None), *quarters)]
-    early[:, : found.shape[1], : found.shape[2]] = found
     parts = (
-        lesson.features[cells],
-        early * lesson.steps[:, None, None],
+        lesson.features[(slice(None), *cells)],
+        detail.early,
+        detail.pixels,
         logits[quarters][None],
         truth[None],
         (near & known)[None],
