@@ -29,8 +29,6 @@ from decoder_parts.interview import Answer, Score, interview
 from tracking_parts.data import Clip, read
 
 from napari_sam_decoder import load_sam
-from napari_sam_decoder.model.hires_file import load_hires
-from napari_sam_decoder.model.sharpener import Sharpener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +89,7 @@ def _make_heads(sam: Sam, options: Options) -> dict[str, Head]:
         name: makers[name](sam) for name in options.head if name in makers
     }
     if options.weights is not None:
-        sharpener = Sharpener(load_hires(options.weights, sam.dtype), sam.look_closely)
+        sharpener = load_sam(decoder=options.weights).sharpener
         for name in options.head:
             if name not in makers:
                 heads[name] = SlimHead(sam, sharpener, rates=name == "slim")

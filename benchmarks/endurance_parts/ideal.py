@@ -37,6 +37,8 @@ class IdealNetwork:
     """
 
     identity = "ideal"
+    decoder = "ideal"
+    sharpener = None
     image_size = 256
     mask_size = 64
     embedding_shape = 1 + MOST_OBJECTS, mask_size, mask_size

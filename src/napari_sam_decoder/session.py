@@ -96,7 +96,11 @@ class Session:
     def scene(self) -> Scene:
         """A new one for each run: pixels may be edited in place between two runs."""
         return Scene.of(
-            self._embedder, self.model, self.movie.frame_shape, self.settings
+            self._embedder,
+            self.model,
+            self.movie.frame_shape,
+            self.settings,
+            self.model.sharpener,
         )
 
     @property

@@ -125,8 +125,13 @@ def test_all_decoders_are_measured(
     import tifffile
     import torch
 
+    from napari_sam_decoder import load_sam
+    from napari_sam_decoder.model.decoder_file import (
+        AboutDecoder,
+        TrainedDecoder,
+        save_decoder,
+    )
     from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
-    from napari_sam_decoder.model.hires_file import save_hires
 
     sample = load_sample("cells")
     folder = tmp_path / "cells"
@@ -134,7 +139,9 @@ def test_all_decoders_are_measured(
     tifffile.imwrite(folder / "image.tif", sample.frames[:3], photometric="minisblack")
     tifffile.imwrite(folder / "masks.tif", sample.truth[:3], photometric="minisblack")
     torch.manual_seed(0)
-    save_hires(HiresDecoder(SLIM), tmp_path / "w.safetensors", "nothing")
+    about = AboutDecoder(load_sam().weights, "nothing")
+    trained = TrainedDecoder(about, HiresDecoder(SLIM))
+    save_decoder(trained, tmp_path / "w.safetensors")
     options = ["--weights", str(tmp_path / "w.safetensors"), "--frames", "1"]
     options += ["--objects", "2", "--json", str(tmp_path / "out.json")]
     monkeypatch.setattr(sys, "argv", ["decoder.py", str(folder), *options])

@@ -10,8 +10,8 @@ import torch
 from napari_sam_decoder.jobs.progress import silently
 from napari_sam_decoder.jobs.slim_training import SlimTraining
 from napari_sam_decoder.model.architectures import assemble_sam
+from napari_sam_decoder.model.decoder_file import load_decoder
 from napari_sam_decoder.model.hires_decoder import SLIM
-from napari_sam_decoder.model.hires_file import load_hires, read_hires
 from napari_sam_decoder.model.tiny_vit import TinyViT, TinyViTConfig
 from napari_sam_decoder.training import coarse
 from napari_sam_decoder.training.curriculum import Curriculum
@@ -69,10 +69,11 @@ def test_training_ends_with_a_file(sam: Sam, tmp_path: Path) -> None:
     target = tmp_path / "slim.safetensors"
     TRAINING.run(sam, tmp_path / "work", target, note)
     assert told == {"pictures": 3, "rating": 4, "sharpening": 4}
-    about = read_hires(target)
-    assert about.config == TRAINING.config
-    assert "things=2" in about.trained_on
-    assert sam.identity in about.trained_on
+    trained = load_decoder(target)
+    assert trained.hires is not None
+    assert trained.hires.config == TRAINING.config
+    assert "things=2" in trained.about.trained_on
+    assert trained.about.network == sam.weights
     assert (tmp_path / "work" / "sharpening" / "curve.csv").exists()
 
 
@@ -82,9 +83,12 @@ def test_a_training_that_was_stopped_gives_the_same(sam: Sam, tmp_path: Path) ->
         TRAINING.run(sam, tmp_path / "parts", tmp_path / "b.safetensors", until)
     assert not (tmp_path / "b.safetensors").exists()
     TRAINING.run(sam, tmp_path / "parts", tmp_path / "b.safetensors", silently)
-    whole, parts = (load_hires(tmp_path / f"{name}.safetensors") for name in "ab")
-    for name, weights in whole.state_dict().items():
-        torch.testing.assert_close(parts.state_dict()[name], weights, rtol=0, atol=0)
+    whole, parts = (load_decoder(tmp_path / f"{name}.safetensors") for name in "ab")
+    assert whole.hires is not None
+    assert parts.hires is not None
+    for name, weights in whole.hires.state_dict().items():
+        same = parts.hires.state_dict()[name]
+        torch.testing.assert_close(same, weights, rtol=0, atol=0)
 
 
 def test_the_network_itself_is_left_as_it_was(sam: Sam, tmp_path: Path) -> None:

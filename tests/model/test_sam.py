@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from napari_sam_decoder.errors import DecodingError, PromptError
 from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.preprocessing import prepare_frame
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
     Embedding,
@@ -298,3 +299,28 @@ def test_upscaling_leaves_the_padding_out(tiny_sam: Sam) -> None:
 def test_upscaling_nothing_gives_nothing(tiny_sam: Sam) -> None:
     nothing = np.zeros((0, 64, 64), np.float32)
     assert tiny_sam.upscale(nothing, (60, 100)).shape == (0, 60, 100)
+
+
+def test_an_encoder_without_a_fine_stage_cannot_look_closely(
+    tiny_sam: Sam, frame: np.ndarray
+) -> None:
+    with pytest.raises(DecodingError, match="choose mobile_sam"):
+        tiny_sam.look_closely(frame, (slice(0, 2), slice(0, 2)))
+
+
+@pytest.mark.parametrize(
+    "cells", [np.s_[0:10, 0:12], np.s_[7:20, 30:64], np.s_[30:64, 20:40]]
+)
+def test_a_window_is_seen_as_the_whole_is(
+    mobile_sam: Sam, cells: tuple[slice, slice]
+) -> None:
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (600, 1024, 3)).astype(np.uint8)
+    pixels = prepare_frame(frame, 1024)
+    early = mobile_sam.image_encoder.glance(pixels)[0].permute(2, 0, 1)
+    found = mobile_sam.look_closely(frame, cells)
+    (top, bottom), (left, right) = ((side.start, side.stop) for side in cells)
+    fine = early[:, 4 * top : 4 * bottom, 4 * left : 4 * right]
+    shown = pixels[0, :, 16 * top : 16 * bottom, 16 * left : 16 * right]
+    np.testing.assert_allclose(found.pixels, shown, atol=1e-6)
+    np.testing.assert_allclose(found.early, fine.detach(), atol=1e-3)

@@ -27,6 +27,8 @@ class StageSam:
     image_size: int = CELL * SIDE
     mask_size: int = SIDE
     embedding_shape: tuple[int, int, int] = (CELL**2, SIDE // CELL, SIDE // CELL)
+    sharpener: None = None
+    decoder: str = "sam"
     encoded: list[int] = field(default_factory=list)
     gate: threading.Semaphore | None = None
     error: Exception | None = None

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.model.decoder_file import (
+    AboutDecoder,
+    TrainedDecoder,
+    save_decoder,
+)
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
-from napari_sam_decoder.model.hires_file import save_hires
 from napari_sam_decoder.model.precision import choose_precision
 from napari_sam_decoder.training.curriculum import Curriculum, prepare
 from napari_sam_decoder.training.drawings import Drawings
@@ -90,7 +94,8 @@ class SlimTraining:
             steps = train(decoder, task, course, folder / name, dtype=number_type)
             for _ in progress(steps, total=course.steps, what=name):
                 pass
-        save_hires(decoder, target, self._trained_on(sam))
+        about = AboutDecoder(sam.weights, self._trained_on(sam))
+        save_decoder(TrainedDecoder(about, decoder), target)
 
     def _read_drawings(self) -> Sequence[np.ndarray]:
         return () if self.drawings is None else Drawings(self.drawings)

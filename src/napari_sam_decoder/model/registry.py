@@ -21,10 +21,15 @@ from napari_sam_decoder.model.checkpoints import (
     infer_architecture,
     read_checkpoint,
 )
+from napari_sam_decoder.model.decoder_file import load_decoder
 from napari_sam_decoder.model.hashing import choose_hasher, hash_file
 from napari_sam_decoder.model.precision import choose_precision, tune
+from napari_sam_decoder.model.sam import BUNDLED_DECODER
+from napari_sam_decoder.model.sharpener import Sharpener
 
 if TYPE_CHECKING:
+    from napari_sam_decoder.model.decoder_file import TrainedDecoder
+    from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.model.sam import Sam
 
 __all__ = ["MODELS", "ModelRow", "download", "load_sam"]
@@ -36,6 +41,7 @@ def load_sam(
     device: str = "auto",
     precision: str = "auto",
     architecture: str | None = None,
+    decoder: str | Path = BUNDLED_DECODER,
 ) -> Sam:
     """Load a network with its weights, ready for use.
 
@@ -51,6 +57,9 @@ def load_sam(
         device, see `choose_precision`. Embeddings of different ones are not mixed.
     architecture : str, optional
         A key of `ARCHITECTURES`; by default told from the file.
+    decoder : str or Path
+        "sam" for the one that comes with the model; or the path of a file that
+        training has written. Embeddings are the same for all of them.
 
     Returns
     -------
@@ -60,7 +69,8 @@ def load_sam(
     Raises
     ------
     CheckpointError
-        If there is no such model, or its file is missing, unsafe or does not fit.
+        If there is no such model, or its file is missing, unsafe or does not fit; and
+        if the decoder was trained for another model.
     MissingExtraError
         If the file's hash needs the package xxhash.
     OptionError
@@ -82,7 +92,15 @@ def load_sam(
     with torch.device("meta"):
         sam = build_sam(architecture, identity=identity)
     fill(sam, state, torch.float32)
-    return _moved(tune(sam, dtype), place)
+    trained = None if decoder == BUNDLED_DECODER else _read_decoder(decoder, sam)
+    if trained is not None and trained.tuned is not None:
+        fill(sam.mask_decoder, dict(trained.tuned), torch.float32)
+    sam = _moved(tune(sam, dtype), place)
+    if trained is not None:
+        sam.decoder = str(decoder)
+        if trained.hires is not None:
+            sam.sharpener = Sharpener(_prepared(trained.hires, sam), sam.look_closely)
+    return sam
 
 
 def download(name: str, progress: bool = False) -> Path:
@@ -119,6 +137,37 @@ def download(name: str, progress: bool = False) -> Path:
         )
     _retrieve(row, path, progress)
     return path
+
+
+def _read_decoder(place: str | Path, sam: Sam) -> TrainedDecoder:
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise CheckpointError(
+            f"There is no decoder {str(place)!r}. Choose {BUNDLED_DECODER}, or name a "
+            "file that `napari-sam-decoder train` has written."
+        )
+    trained = load_decoder(path)
+    if trained.about.network != sam.weights:
+        raise CheckpointError(
+            f"{path} was trained for the model {trained.about.network}, and this is "
+            f"{sam.weights}; use it with the model that it was trained for, or train "
+            "one for this model."
+        )
+    if trained.hires is not None and trained.hires.config.depth:
+        raise CheckpointError(
+            f"{path} holds a decoder that draws masks of its own, which is only there "
+            "to be compared with; choose one that sharpens masks."
+        )
+    return trained
+
+
+def _prepared(hires: HiresDecoder, sam: Sam) -> HiresDecoder:
+    """On the network's device; drawing in its number type, tokens in float32."""
+    hires = hires.to(sam.device)
+    hires.drawing.to(sam.dtype)
+    # Convolutions are faster with channels last, and give the same numbers.
+    hires.drawing.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return hires
 
 
 def _retrieve(row: ModelRow, path: Path, progress: bool) -> None:

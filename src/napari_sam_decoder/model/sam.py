@@ -18,6 +18,7 @@ from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.geometry import input_shape
 from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
+from napari_sam_decoder.model.precision import Precision
 from napari_sam_decoder.model.preprocessing import prepare_frame, prepare_window
 from napari_sam_decoder.model.prompt_tokens import PromptTokens, batches, tokenise
 from napari_sam_decoder.model.tiny_vit import TinyViT
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.prompt_encoder import PromptEncoder
+    from napari_sam_decoder.model.sharpener import Sharpener
     from napari_sam_decoder.model.values import ModelPrompt
     from napari_sam_decoder.model.vit import ViT
 
-__all__ = ["Sam"]
+__all__ = ["BUNDLED_DECODER", "Sam"]
+
+BUNDLED_DECODER = "sam"
+"""Name of the decoder that comes with a checkpoint."""
 
 _MASKS = 4
 _MASK_PIXELS_PER_CELL = 4
@@ -64,6 +69,13 @@ class Sam(nn.Module):
         Gives logits and predicted IoUs.
     identity : str
         Tells these weights from all others; results are cached under it.
+
+    Attributes
+    ----------
+    decoder : str
+        Name of the decoder in use.
+    sharpener : Sharpener, optional
+        Draws masks at the pixels of the frame; without one they are enlarged.
     """
 
     def __init__(
@@ -79,6 +91,8 @@ class Sam(nn.Module):
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
         self._identity = identity
+        self.decoder = BUNDLED_DECODER
+        self.sharpener: Sharpener | None = None
         # Of each frame that somebody still holds, what all its prompts share.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()
         self._places: dict[tuple[torch.device, torch.dtype], Tensor] = {}
@@ -89,6 +103,12 @@ class Sam(nn.Module):
     def identity(self) -> str:
         """Architecture, SHA-256 of the weights file and number type."""
         return self._identity
+
+    @property
+    def weights(self) -> str:
+        """The identity without the number type: a decoder trained on it fits both."""
+        name, _, last = self._identity.rpartition(" ")
+        return name if last in set(Precision) else self._identity
 
     @property
     def image_size(self) -> int:

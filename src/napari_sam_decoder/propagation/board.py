@@ -65,14 +65,17 @@ class Board:
         return FrameResult(
             frame=frame,
             labels=resolve_overlaps(
-                full_size(self._scene, outcomes), self._scene.geometry.frame_shape
+                full_size(self._scene, frame, outcomes),
+                self._scene.geometry.frame_shape,
             ),
             objects={key: outcomes[key].result for key in sorted(outcomes)},
             is_final=is_final,
         )
 
 
-def full_size(scene: Scene, outcomes: Mapping[int, Outcome]) -> dict[int, FrameLogits]:
+def full_size(
+    scene: Scene, frame: int, outcomes: Mapping[int, Outcome]
+) -> dict[int, FrameLogits]:
     """Bring the logits of the objects that are there to the pixels of the frame.
 
     Returns
@@ -80,7 +83,6 @@ def full_size(scene: Scene, outcomes: Mapping[int, Outcome]) -> dict[int, FrameL
     dict of object id to FrameLogits
         Painted masks come as they are, with logits above all others.
     """
-    frame_shape = scene.geometry.frame_shape
 
     def enlarged(object_id: int) -> FrameLogits | None:
         outcome = outcomes[object_id]
@@ -88,7 +90,7 @@ def full_size(scene: Scene, outcomes: Mapping[int, Outcome]) -> dict[int, FrameL
             return _as_painted(outcome.painted)
         if outcome.logits is None:
             return None
-        return scene.decoder.enlarge(outcome.logits.unpack(), frame_shape)
+        return scene.draw(frame, outcome.logits.unpack())
 
     found = zip(outcomes, scene.objects.each(enlarged, outcomes), strict=True)
     return {object_id: logits for object_id, logits in found if logits is not None}

@@ -244,7 +244,7 @@ class _Mending:
     ) -> FrameResult:
         """Show an outcome where it makes a difference; else pixels stay as they are."""
         mask = labels == self._object_id
-        logits = full_size(self._scene, {self._object_id: outcome})
+        logits = full_size(self._scene, frame, {self._object_id: outcome})
         new = np.zeros_like(mask)
         if logits:
             new = logits[self._object_id].mask(mask.shape)

@@ -75,7 +75,7 @@ def preview(scene: Scene, prompt: Prompt) -> Preview:
     embedding = scene.source.get(prompt.frame)
     logits, ratings, choice = answer_prompt(scene, embedding, prompt)
     shape = scene.geometry.frame_shape
-    masks = [scene.decoder.enlarge(one, shape).mask(shape) for one in logits]
+    masks = [scene.draw(prompt.frame, one).mask(shape) for one in logits]
     offers = tuple(
         Hypothesis(number, mask, float(rating))
         for number, (mask, rating) in enumerate(

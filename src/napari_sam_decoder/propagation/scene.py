@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam_decoder.flow import Flow
+    from napari_sam_decoder.model.sharpener import Sharpener
     from napari_sam_decoder.model.values import (
         Embedding,
         FrameLogits,
@@ -125,6 +126,8 @@ class Scene:
     geometry : FrameGeometry
     grid : Grid
     settings : Settings
+    look : callable
+        Gives the embedding and the pixels of a frame; the last few are kept.
     view : callable
         Gives the `View` of a frame; the last few are kept.
     flow : callable
@@ -134,6 +137,8 @@ class Scene:
         One for the step that is taken, and one for what the next one will need.
     objects : Lanes
         Where the objects of a frame are thought about side by side.
+    sharpener : Sharpener, optional
+        Draws masks at the pixels of the frame; without one they are enlarged.
     """
 
     source: FrameSource
@@ -141,10 +146,12 @@ class Scene:
     geometry: FrameGeometry
     grid: Grid
     settings: Settings
+    look: Callable[[int], tuple[Embedding, np.ndarray]] = field(repr=False)
     view: Callable[[int], View] = field(repr=False)
     flow: Callable[[int, int], Flow] = field(repr=False)
     steps: Lanes = field(repr=False)
     objects: Lanes = field(repr=False)
+    sharpener: Sharpener | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -153,13 +160,14 @@ class Scene:
         decoder: Decoder,
         frame_shape: tuple[int, int],
         settings: Settings,
+        sharpener: Sharpener | None = None,
     ) -> Scene:
         """Derive the geometry from the frame's shape and the network's sizes."""
         geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
         grid = Grid.of(geometry, decoder.image_size, decoder.mask_size)
 
-        def look(frame: int) -> View:
-            embedding, rgb = source.look(frame)
+        def prepare(frame: int) -> View:
+            embedding, rgb = look(frame)
             picture = picture_of(rgb, grid.content)
             return View(embedding, picture, decoder.mask_size)
 
@@ -168,9 +176,18 @@ class Scene:
 
             return optical_flow(view(frame).picture, view(before).picture)
 
-        view, flow = Kept(look, VIEWS_KEPT), Kept(compare, FLOWS_KEPT)
-        lanes = Lanes(2), Lanes(MOST_LANES)
-        return cls(source, decoder, geometry, grid, settings, view, flow, *lanes)
+        look = Kept(lambda frame: source.look(frame), VIEWS_KEPT)
+        view = Kept(prepare, VIEWS_KEPT)
+        flow = Kept(compare, FLOWS_KEPT)
+        parts = source, decoder, geometry, grid, settings
+        return cls(*parts, look, view, flow, Lanes(2), Lanes(MOST_LANES), sharpener)
+
+    def draw(self, frame: int, logits: np.ndarray) -> FrameLogits:
+        """Bring the (h, w) low-res logits of an object to the pixels of a frame."""
+        if self.sharpener is None:
+            return self.decoder.enlarge(logits, self.geometry.frame_shape)
+        embedding, rgb = self.look(frame)
+        return self.sharpener.sharpen(rgb, embedding, logits)
 
     def prepare(self, frame: int, before: int) -> None:
         """Do what a step from one frame to the next needs whatever the objects are.

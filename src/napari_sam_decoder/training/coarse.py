@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from napari_sam_decoder.model.geometry import input_shape
-from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.scoring import mask_iou
 from napari_sam_decoder.training.lessons import Lesson
+from napari_sam_decoder.training.pointing import Pointing, lower_mask, point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +29,6 @@ as of those of the next picture, which is another one."""
 CLICKS = 3
 FEWEST_IN_COMMON = 0.5
 """IoU below which a mask is of something else, and there is nothing to sharpen."""
-
-_BOX = 0.25
-_DEEPEST = 0.3
 
 
 def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson | None:
@@ -62,9 +58,9 @@ def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson |
     shape = input_shape(embedding.frame_shape, sam.image_size)
     chosen = rng.permutation(len(scene.masks))[:MOST_OBJECTS]
     truth = [resize_mask(scene.masks[index], shape) for index in chosen]
-    lowered = [_lowered(mask, sam.image_size, sam.mask_size) for mask in truth]
+    lowered = [lower_mask(mask, sam.image_size, sam.mask_size) for mask in truth]
     pointings = [
-        _point(index, mask, rng) for index, mask in enumerate(lowered) if mask.any()
+        point(index, mask, rng) for index, mask in enumerate(lowered) if mask.any()
     ]
     answers = _ask(sam, embedding, pointings)
     if not answers.logits:
@@ -136,35 +132,7 @@ def make_lesson(
     )
 
 
-@dataclass
-class _Pointing:
-    """Clicks on one object, as they become more."""
-
-    index: int
-    truth: np.ndarray
-    points: list[tuple[float, float]]
-    labels: list[int]
-    box: np.ndarray | None
-    mask: np.ndarray | None = None
-
-    @property
-    def prompt(self) -> ModelPrompt:
-        points = np.array(self.points, np.float32).reshape(-1, 2)
-        return ModelPrompt(points, np.array(self.labels, int), self.box)
-
-    def correct(self) -> None:
-        """Click on the middle of what is most wrong; again on the object, if all fits.
-
-        The latter only makes sure that all prompts of a batch go on.
-        """
-        found = np.zeros_like(self.truth) if self.mask is None else self.mask > 0
-        wrong = found != self.truth
-        where = _inmost(wrong if wrong.any() else self.truth)
-        self.points.append(_input_pixel(where))
-        self.labels.append(int(self.truth[where]))
-
-
-def _ask(sam: Sam, embedding: Embedding, pointings: Sequence[_Pointing]) -> Answers:
+def _ask(sam: Sam, embedding: Embedding, pointings: Sequence[Pointing]) -> Answers:
     answers = Answers()
     for click in range(CLICKS if pointings else 0):
         prompts = [pointing.prompt for pointing in pointings]
@@ -185,52 +153,7 @@ def _ask(sam: Sam, embedding: Embedding, pointings: Sequence[_Pointing]) -> Answ
     return answers
 
 
-def _point(index: int, truth: np.ndarray, rng: np.random.Generator) -> _Pointing:
-    """Begin with a box, or with a click that is seldom in the very middle."""
-    if rng.random() < _BOX:
-        return _Pointing(index, truth, [], [], _shaken_box(truth, rng))
-    if rng.random() < _DEEPEST:
-        where = _inmost(truth)
-    else:
-        depth = ndimage.distance_transform_edt(np.pad(truth, 1))[1:-1, 1:-1]
-        places = np.argwhere(depth >= min(depth.max(), max(1, 0.3 * depth.max())))
-        row, column = places[rng.integers(len(places))]
-        where = int(row), int(column)
-    return _Pointing(index, truth, [_input_pixel(where)], [1], None)
-
-
-def _shaken_box(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(x0, y0, x1, y1) around an object, drawn as a hurried hand draws it."""
-    rows, columns = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
-    box = 4.0 * np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-    sides = np.tile(box[2:] - box[:2], 2)
-    shaken: np.ndarray = box + (0.05 * sides + 1) * rng.standard_normal(4)
-    return shaken.astype(np.float32)
-
-
-def _inmost(mask: np.ndarray) -> tuple[int, int]:
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
-    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(row) - 1, int(column) - 1
-
-
-def _input_pixel(where: tuple[int, int]) -> tuple[float, float]:
-    """(x, y) in the network's input of the middle of a low-res pixel."""
-    row, column = where
-    return 4 * column + 1.5, 4 * row + 1.5
-
-
 def resize_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Bring a (Y, X) mask to another size; pixels that are half in it are in it."""
     soft = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
     return np.asarray(soft.resize(shape[::-1], Image.Resampling.BILINEAR)) > 127
-
-
-def _lowered(mask: np.ndarray, image_size: int, mask_size: int) -> np.ndarray:
-    """(mask_size, mask_size) bool: which low-res pixels are mostly covered."""
-    square = np.zeros((image_size, image_size), np.float32)
-    square[: mask.shape[0], : mask.shape[1]] = mask
-    factor = image_size // mask_size
-    blocks = square.reshape(mask_size, factor, mask_size, factor)
-    covered: np.ndarray = blocks.mean(axis=(1, 3)) > 0.5
-    return covered

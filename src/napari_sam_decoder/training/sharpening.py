@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Sharpening"]
 
+DECODER_LIMIT = 4.0
+"""Logits in propagation are not larger."""
+
 WINDOW = 16
 """Cells a side that are learned from at a time: 256 x 256 pixels of the input."""
+
+ALTERED = 0.5
+"""Share of the masks that are not as SAM's decoder draws them, but as propagation hands
+them on: limited, flatter, and smoothed by what was expected."""
 
 WINDOWS = 4
 """Of one picture at a time: to read it takes longer than to cut them out."""
@@ -83,7 +90,7 @@ class Sharpening:
 
 def _window(lesson: Lesson, sam: Sam, rng: np.random.Generator) -> tuple[Tensor, ...]:
     which = rng.integers(len(lesson.logits))
-    logits = lesson.logits[which].astype(np.float32)
+    logits = _altered(lesson.logits[which].astype(np.float32), rng)
     row, column = _choose_corner(logits > 0, rng)
     truth, known = _truth_at(lesson, int(lesson.objects[which]), row, column)
     cells = slice(row, row + WINDOW), slice(column, column + WINDOW)
@@ -100,6 +107,15 @@ def _window(lesson: Lesson, sam: Sam, rng: np.random.Generator) -> tuple[Tensor,
         (near & known)[None],
     )
     return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)
+
+
+def _altered(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(h, h) logits of the same mask; the edge moves by less than a low-res pixel."""
+    if rng.random() > ALTERED:
+        return logits
+    flatter = rng.uniform(0.3, 1) * np.clip(logits, -DECODER_LIMIT, DECODER_LIMIT)
+    smoothed: np.ndarray = ndimage.gaussian_filter(flatter, rng.uniform(0, 1.2))
+    return smoothed
 
 
 def _choose_corner(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
