@@ -1,0 +1,124 @@
+"""What a person would point at who knows the truth, and how that goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_decoder.model.values import ModelPrompt
+
+if TYPE_CHECKING:
+    Place = tuple[int, int]
+
+__all__ = ["Pointing", "input_pixel", "lower_mask", "place_of_doubt", "point"]
+
+_BOX = 0.25
+_DEEPEST = 0.3
+
+
+@dataclass
+class Pointing:
+    """Clicks on one object, as they become more.
+
+    Attributes
+    ----------
+    index : int
+        Which object.
+    truth : (256, 256) array of bool
+        Where it is, in low-res pixels.
+    points : list of (float, float)
+        (x, y) in the network's input.
+    labels : list of int
+        1 on the object, 0 beside it.
+    box : (4,) array of float32, optional
+        (x0, y0, x1, y1).
+    mask : (256, 256) array of float32, optional
+        Low-res logits of what has been found so far.
+    """
+
+    index: int
+    truth: np.ndarray
+    points: list[tuple[float, float]]
+    labels: list[int]
+    box: np.ndarray | None
+    mask: np.ndarray | None = None
+
+    @property
+    def prompt(self) -> ModelPrompt:
+        """All of it, as the network wants it."""
+        points = np.array(self.points, np.float32).reshape(-1, 2)
+        return ModelPrompt(points, np.array(self.labels, int), self.box)
+
+    def correct(self) -> None:
+        """Click on the middle of what is most wrong."""
+        found = np.zeros_like(self.truth) if self.mask is None else self.mask > 0
+        where = place_of_doubt(self.truth, found)
+        self.points.append(input_pixel(where))
+        self.labels.append(int(self.truth[where]))
+
+
+def point(index: int, truth: np.ndarray, rng: np.random.Generator) -> Pointing:
+    """Begin with a box, or with a click that is seldom in the very middle.
+
+    Parameters
+    ----------
+    index : int
+        Which object.
+    truth : (256, 256) array of bool
+        Where it is, in low-res pixels; not empty.
+    rng : Generator
+        What is pointed at follows from it.
+    """
+    if rng.random() < _BOX:
+        return Pointing(index, truth, [], [], _shaken_box(truth, rng))
+    if rng.random() < _DEEPEST:
+        where = _inmost(truth)
+    else:
+        depth = ndimage.distance_transform_edt(np.pad(truth, 1))[1:-1, 1:-1]
+        places = np.argwhere(depth >= min(depth.max(), max(1, 0.3 * depth.max())))
+        row, column = places[rng.integers(len(places))]
+        where = int(row), int(column)
+    return Pointing(index, truth, [input_pixel(where)], [1], None)
+
+
+def place_of_doubt(truth: np.ndarray, found: np.ndarray) -> Place:
+    """(row, column) of the middle of what is most wrong; on the object, if all fits.
+
+    The latter only makes sure that all prompts of a batch go on.
+    """
+    wrong = found != truth
+    return _inmost(wrong if wrong.any() else truth)
+
+
+def input_pixel(where: Place) -> tuple[float, float]:
+    """(x, y) in the network's input of the middle of a low-res (row, column)."""
+    row, column = where
+    return 4 * column + 1.5, 4 * row + 1.5
+
+
+def lower_mask(mask: np.ndarray, image_size: int, mask_size: int) -> np.ndarray:
+    """(mask_size, mask_size) bool: which low-res pixels are mostly covered."""
+    square = np.zeros((image_size, image_size), np.float32)
+    square[: mask.shape[0], : mask.shape[1]] = mask
+    factor = image_size // mask_size
+    blocks = square.reshape(mask_size, factor, mask_size, factor)
+    covered: np.ndarray = blocks.mean(axis=(1, 3)) > 0.5
+    return covered
+
+
+def _shaken_box(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(x0, y0, x1, y1) around an object, drawn as a hurried hand draws it."""
+    rows, columns = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
+    box = 4.0 * np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    sides = np.tile(box[2:] - box[:2], 2)
+    shaken: np.ndarray = box + (0.05 * sides + 1) * rng.standard_normal(4)
+    return shaken.astype(np.float32)
+
+
+def _inmost(mask: np.ndarray) -> Place:
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(row) - 1, int(column) - 1
