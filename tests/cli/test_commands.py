@@ -288,7 +288,7 @@ def test_a_cache_that_is_none_is_refused(run, tmp_path):
     assert str(tmp_path) in complaint_of(run("cache", "info", tmp_path))
 
 
-def test_precision_reaches_the_network(run, movie, tiny_sam, monkeypatch):
+def test_precision_and_decoder_reach_the_network(run, movie, tiny_sam, monkeypatch):
     asked = {}
 
     def load(_, **options):
@@ -296,6 +296,8 @@ def test_precision_reaches_the_network(run, movie, tiny_sam, monkeypatch):
         return tiny_sam
 
     monkeypatch.setattr("napari_sam_decoder.model.registry.load_sam", load)
-    code, _, _ = run("embed", movie, "--precision", "bfloat16", "--quiet")
+    options = "--precision", "bfloat16", "--decoder", "mine.safetensors", "--quiet"
+    code, _, _ = run("embed", movie, *options)
     assert code == 0
-    assert asked == {"device": "auto", "precision": "bfloat16"}
+    expected = {"precision": "bfloat16", "decoder": "mine.safetensors"}
+    assert asked == {"device": "auto", **expected}

@@ -53,8 +53,8 @@ class Loader:
         self.error = None
         self.asked = []
 
-    def __call__(self, model, *, device):
-        self.asked.append((model, device))
+    def __call__(self, model, *, device, decoder):
+        self.asked.append((model, device, decoder))
         if self.error is not None:
             raise self.error
         return self.sam
@@ -86,7 +86,7 @@ def test_an_opening_serves_for_the_same_movie_and_options(view):
 def test_a_session_is_opened_as_asked(view, loader, tmp_path):
     options = ModelOptions("some", "cpu", (3.0, 9.0), tmp_path / "embeddings.zarr")
     session = open_once(ModelShelf(), Opening(view, options))
-    assert loader.asked == [("some", "cpu")]
+    assert loader.asked == [("some", "cpu", "sam")]
     assert session.model is loader.sam
     assert session.labels_shape == NOISE.shape
     assert (session.movie.contrast.low, session.movie.contrast.high) == (3, 9)
@@ -108,7 +108,9 @@ def test_a_network_is_loaded_once(view, loader):
     assert len(loader.asked) == 1
 
 
-@pytest.mark.parametrize("change", [{"model": "other"}, {"device": "cpu"}])
+@pytest.mark.parametrize(
+    "change", [{"model": "other"}, {"device": "cpu"}, {"decoder": "sharp"}]
+)
 def test_another_network_or_device_is_loaded(view, loader, change):
     shelf = ModelShelf()
     open_once(shelf, Opening(view, IN_MEMORY))

@@ -113,14 +113,17 @@ def embed(options: Namespace) -> int:
 
 
 def list_models(options: Namespace) -> int:
-    """List the known checkpoints."""
+    """List the known checkpoints, and the decoders that come with the package."""
     del options
-    from napari_sam_decoder.model.catalogue import MODELS
+    from napari_sam_decoder.model.catalogue import DECODERS, MODELS
 
     for row in MODELS.values():
         licence = row.licence or "licence unknown"
         say(f"{row.name:28} {row.architecture:6} {licence:16} {row.note}")
         say(f"{'':28} {row.description}")
+    say("\nfor --decoder:")
+    for decoder in DECODERS.values():
+        say(f"{decoder.name:28} {decoder.description}")
     return 0
 
 

@@ -109,7 +109,12 @@ def model(options: Namespace) -> Sam:
     """Load the network."""
     from napari_sam_decoder.model.registry import load_sam
 
-    return load_sam(options.model, device=options.device, precision=options.precision)
+    return load_sam(
+        options.model,
+        device=options.device,
+        precision=options.precision,
+        decoder=options.decoder,
+    )
 
 
 def progress(options: Namespace) -> Progress:

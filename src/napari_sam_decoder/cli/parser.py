@@ -267,6 +267,13 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="a name from 'models' or a checkpoint (default: %(default)s, bundled)",
     )
     parser.add_argument(
+        "--decoder",
+        default="sam",
+        metavar="NAME|FILE",
+        help="sam (default, the model's own), sharp (edges to the pixel), or a file "
+        "that 'train' has written",
+    )
+    parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, mps"
     )
     parser.add_argument(

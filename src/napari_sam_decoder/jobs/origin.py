@@ -89,6 +89,7 @@ def describe(
         "software": "napari-sam-decoder",
         "version": version("napari-sam-decoder"),
         "model": session.model.identity,
+        "decoder": session.model.decoder,
         "movie": movie.name,
         "axes": session.movie.axes,
         "contrast": [contrast.low, contrast.high],

@@ -85,6 +85,8 @@ class SlimTraining:
         with torch.random.fork_rng():
             torch.manual_seed(self.curriculum.seed)
             decoder = HiresDecoder(self.config).to(sam.device)
+        # A step takes two thirds of the time with channels last.
+        decoder.drawing.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = choose_precision("auto", sam.device)
         tasks: dict[str, tuple[Task, Course, torch.dtype]] = {
             "rating": (Rating(Lessons(lessons)), self.rating, torch.float32),

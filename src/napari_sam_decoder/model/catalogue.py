@@ -12,7 +12,15 @@ from napari_sam_decoder.errors import CheckpointError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MODELS", "ModelRow", "find_row", "local_path", "tell_by_hand"]
+__all__ = [
+    "DECODERS",
+    "MODELS",
+    "DecoderRow",
+    "ModelRow",
+    "find_row",
+    "local_path",
+    "tell_by_hand",
+]
 
 _APACHE = "Apache-2.0"
 _BIOIMAGE = "https://uk1s3.embassy.ebi.ac.uk/public-datasets/bioimage.io"
@@ -166,6 +174,45 @@ _ROWS = (
 
 MODELS: Mapping[str, ModelRow] = MappingProxyType({row.name: row for row in _ROWS})
 """All models that have a name, in the order in which they should be listed."""
+
+
+@dataclass(frozen=True)
+class DecoderRow:
+    """One decoder that comes with this package.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    description : str
+        What it does, in a few words.
+    packaged : str, optional
+        Name of its file; None for the one that a model has itself.
+    """
+
+    name: str
+    description: str
+    packaged: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """Its file, if it has one of its own."""
+        return None if self.packaged is None else _PACKAGED / self.packaged
+
+
+_DECODERS = (
+    DecoderRow("sam", "the model's own: masks of 256 x 256 pixels, enlarged"),
+    DecoderRow(
+        "sharp",
+        "the same, and edges drawn anew at 1024 x 1024; for mobile_sam only",
+        packaged="sharp.fp16.safetensors",
+    ),
+)
+
+DECODERS: Mapping[str, DecoderRow] = MappingProxyType(
+    {row.name: row for row in _DECODERS}
+)
+"""All decoders that have a name; others are files that training has written."""
 
 
 def find_row(name: str) -> ModelRow:

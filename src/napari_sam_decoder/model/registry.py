@@ -10,6 +10,7 @@ import torch
 from napari_sam_decoder.errors import CheckpointError, DownloadError, OptionError
 from napari_sam_decoder.model.architectures import build_sam
 from napari_sam_decoder.model.catalogue import (
+    DECODERS,
     MODELS,
     ModelRow,
     find_row,
@@ -24,7 +25,7 @@ from napari_sam_decoder.model.checkpoints import (
 from napari_sam_decoder.model.decoder_file import load_decoder
 from napari_sam_decoder.model.hashing import choose_hasher, hash_file
 from napari_sam_decoder.model.precision import choose_precision, tune
-from napari_sam_decoder.model.sam import BUNDLED_DECODER
+from napari_sam_decoder.model.sam import OWN_DECODER
 from napari_sam_decoder.model.sharpener import Sharpener
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def load_sam(
     device: str = "auto",
     precision: str = "auto",
     architecture: str | None = None,
-    decoder: str | Path = BUNDLED_DECODER,
+    decoder: str | Path = OWN_DECODER,
 ) -> Sam:
     """Load a network with its weights, ready for use.
 
@@ -58,8 +59,8 @@ def load_sam(
     architecture : str, optional
         A key of `ARCHITECTURES`; by default told from the file.
     decoder : str or Path
-        "sam" for the one that comes with the model; or the path of a file that
-        training has written. Embeddings are the same for all of them.
+        A name in `DECODERS`, "sam" for the one that comes with the model; or the path
+        of a file that training has written. Embeddings are the same for all of them.
 
     Returns
     -------
@@ -92,14 +93,12 @@ def load_sam(
     with torch.device("meta"):
         sam = build_sam(architecture, identity=identity)
     fill(sam, state, torch.float32)
-    trained = None if decoder == BUNDLED_DECODER else _read_decoder(decoder, sam)
+    trained = _read_decoder(decoder, sam)
     if trained is not None and trained.tuned is not None:
         fill(sam.mask_decoder, dict(trained.tuned), torch.float32)
     sam = _moved(tune(sam, dtype), place)
-    if trained is not None:
-        sam.decoder = str(decoder)
-        if trained.hires is not None:
-            sam.sharpener = Sharpener(_prepared(trained.hires, sam), sam.look_closely)
+    if trained is not None and trained.hires is not None:
+        sam.sharpener = Sharpener(_prepared(trained.hires, sam), sam.look_closely)
     return sam
 
 
@@ -139,13 +138,18 @@ def download(name: str, progress: bool = False) -> Path:
     return path
 
 
-def _read_decoder(place: str | Path, sam: Sam) -> TrainedDecoder:
-    path = Path(place).expanduser()
-    if not path.is_file():
+def _read_decoder(decoder: str | Path, sam: Sam) -> TrainedDecoder | None:
+    """Read a trained decoder, and note with the network what it is."""
+    if decoder == OWN_DECODER:
+        return None
+    row = DECODERS.get(str(decoder))
+    path = Path(decoder).expanduser() if row is None else row.path
+    if path is None or not path.is_file():
         raise CheckpointError(
-            f"There is no decoder {str(place)!r}. Choose {BUNDLED_DECODER}, or name a "
-            "file that `napari-sam-decoder train` has written."
+            f"There is no decoder {str(decoder)!r}. Choose {' or '.join(DECODERS)}, or "
+            "name a file that `napari-sam-decoder train` has written."
         )
+    sam.decoder = f"{path.name if row is None else row.name} sha256:{hash_file(path)}"
     trained = load_decoder(path)
     if trained.about.network != sam.weights:
         raise CheckpointError(

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.values import ModelPrompt
     from napari_sam_decoder.model.vit import ViT
 
-__all__ = ["BUNDLED_DECODER", "Sam"]
+__all__ = ["OWN_DECODER", "Sam"]
 
-BUNDLED_DECODER = "sam"
+OWN_DECODER = "sam"
 """Name of the decoder that comes with a checkpoint."""
 
 _MASKS = 4
@@ -73,7 +73,7 @@ class Sam(nn.Module):
     Attributes
     ----------
     decoder : str
-        Name of the decoder in use.
+        Name of the decoder in use, and the SHA-256 of its file if it has one.
     sharpener : Sharpener, optional
         Draws masks at the pixels of the frame; without one they are enlarged.
     """
@@ -91,7 +91,7 @@ class Sam(nn.Module):
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
         self._identity = identity
-        self.decoder = BUNDLED_DECODER
+        self.decoder = OWN_DECODER
         self.sharpener: Sharpener | None = None
         # Of each frame that somebody still holds, what all its prompts share.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()

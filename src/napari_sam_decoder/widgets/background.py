@@ -77,7 +77,7 @@ class ModelShelf:
     """Keeps the network that was used last, since loading takes seconds."""
 
     def __init__(self) -> None:
-        self._loaded: tuple[tuple[str | Path, str], Sam] | None = None
+        self._loaded: tuple[tuple[str | Path, ...], Sam] | None = None
 
     def open_session(self, opening: Opening) -> Generator[Session]:
         """Load the network if need be and open the movie and its cache.
@@ -93,7 +93,7 @@ class ModelShelf:
             Once.
         """
         leave_a_core()
-        sam = self._get(opening.options.model, opening.options.device)
+        sam = self._get(opening.options)
         movie = Movie(
             opening.view.frames,
             axes=opening.view.axes,
@@ -101,11 +101,15 @@ class ModelShelf:
         )
         yield Session(movie, model=sam, cache=opening.options.cache)
 
-    def _get(self, model: str | Path, device: str) -> Sam:
+    def _get(self, options: ModelOptions) -> Sam:
         from napari_sam_decoder.model.registry import load_sam
 
-        if self._loaded is None or self._loaded[0] != (model, device):
-            self._loaded = (model, device), load_sam(model, device=device)
+        wanted = options.model, options.device, options.decoder
+        if self._loaded is None or self._loaded[0] != wanted:
+            sam = load_sam(
+                options.model, device=options.device, decoder=options.decoder
+            )
+            self._loaded = wanted, sam
         return self._loaded[1]
 
 

@@ -13,12 +13,12 @@ __all__ = ["ModelOptions"]
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How frames become embeddings; other options mean other embeddings.
+    """How frames become embeddings, and these become masks.
 
     Attributes
     ----------
-    model : str or Path
-        As `load_sam` takes it.
+    model, decoder : str or Path
+        As `load_sam` takes them.
     device : str
         "auto", or a name that torch knows.
     contrast : (float, float), optional
@@ -32,3 +32,4 @@ class ModelOptions:
     device: str = "auto"
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
+    decoder: str | Path = "sam"

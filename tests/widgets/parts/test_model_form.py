@@ -98,6 +98,17 @@ def test_a_weights_file_is_wished(form, wished, monkeypatch):
     assert form.model_box.currentText() == str(Path("/somewhere/weights.pt"))
 
 
+def test_a_trained_decoder_is_wished(form, wished, monkeypatch):
+    assert form.decoder_box.currentText() == "SAM's own"
+    answer(monkeypatch, "getOpenFileName", ("/somewhere/mine.safetensors", ""))
+    choose(form.decoder_box, "trained file…")
+    assert wished[-1].decoder == Path("/somewhere/mine.safetensors")
+    answer(monkeypatch, "getOpenFileName", ("", ""))
+    choose(form.decoder_box, "trained file…")
+    assert wished[-1].decoder == Path("/somewhere/mine.safetensors")
+    assert form.decoder_box.currentText() == str(Path("/somewhere/mine.safetensors"))
+
+
 def test_a_cancelled_file_dialog_changes_nothing(form, wished, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("", ""))
     choose(form.model_box, "weights file…")

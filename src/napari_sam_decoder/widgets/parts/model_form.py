@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import Contrast
-from napari_sam_decoder.model.catalogue import MODELS, local_path
+from napari_sam_decoder.model.catalogue import DECODERS, MODELS, local_path
 from napari_sam_decoder.widgets.options import ModelOptions
 from napari_sam_decoder.widgets.parts.controls import row
 
@@ -45,6 +45,14 @@ class ModelForm(QWidget):
         self.model_box.addItem("weights file…", _FILE)
         self.model_box.setToolTip(
             "The network. `napari-sam-decoder models` lists more to download"
+        )
+        self.decoder_box = QComboBox()
+        for name, text in _decoders_here().items():
+            self.decoder_box.addItem(text, name)
+        self.decoder_box.addItem("trained file…", _FILE)
+        self.decoder_box.setToolTip(
+            "What draws the masks; embeddings stay as they are. "
+            "`napari-sam-decoder train` makes one from your own labels"
         )
         self.device_box = QComboBox()
         for text, name in (("automatic", "auto"), ("CPU", "cpu"), ("CUDA GPU", "cuda")):
@@ -76,6 +84,7 @@ class ModelForm(QWidget):
         """Show the options in force."""
         self.options, self._layer = options, layer
         _show_choice(self.model_box, options.model, str(options.model))
+        _show_choice(self.decoder_box, options.decoder, str(options.decoder))
         _show_choice(self.device_box, options.device, options.device)
         _show_choice(self.cache_box, options.cache, str(options.cache))
         self._show_contrast(options.contrast)
@@ -108,6 +117,7 @@ class ModelForm(QWidget):
 
     def _connect(self) -> None:
         self.model_box.activated.connect(self._on_model)
+        self.decoder_box.activated.connect(self._on_decoder)
         self.device_box.activated.connect(self._on_device)
         self.contrast_box.activated.connect(self._wish_contrast)
         self.cache_box.activated.connect(self._on_cache)
@@ -116,6 +126,7 @@ class ModelForm(QWidget):
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addRow("Model", self.model_box)
+        layout.addRow("Decoder", self.decoder_box)
         layout.addRow("Device", self.device_box)
         layout.addRow("Contrast", row(self.contrast_box, self.low, self.high))
         layout.addRow("Embeddings", self.cache_box)
@@ -135,6 +146,14 @@ class ModelForm(QWidget):
             chosen, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
             model = Path(chosen) if chosen else self.options.model
         self._wish(model=model)
+
+    def _on_decoder(self) -> None:
+        decoder = self.decoder_box.currentData()
+        if decoder == _FILE:
+            title, kinds = "Trained decoder", "Decoders (*.safetensors)"
+            chosen, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
+            decoder = Path(chosen) if chosen else self.options.decoder
+        self._wish(decoder=decoder)
 
     def _on_device(self) -> None:
         self._wish(device=self.device_box.currentData())
@@ -178,6 +197,16 @@ def _models_here() -> dict[str, str]:
         name: f"{name} ({model.note})" if model.is_bundled else name
         for name, model in MODELS.items()
         if local_path(model).is_file()
+    }
+
+
+def _decoders_here() -> dict[str, str]:
+    """Names and texts of the decoders that come with the package."""
+    texts = {"sam": "SAM's own", "sharp": "sharper edges"}
+    return {
+        name: texts[name]
+        for name, row in DECODERS.items()
+        if row.path is None or row.path.is_file()
     }
 
 
