@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from theatre import SIDE, Theatre, movie_of
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.propagation import Settings
+from napari_sam_decoder.model.values import FrameLogits
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.propagation import (
+    Direction,
+    Scene,
+    Settings,
+    plan,
+    propagate,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,3 +31,38 @@ from napari_sam_decoder.propagation import Settings
 def test_settings_out_of_range_are_refused(values):
     with pytest.raises(OptionError, match="must"):
         Settings(**values)
+
+
+class Sharpener:
+    """Draws a single pixel, and notes what it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def sharpen(self, frame, embedding, low_res_logits):
+        self.shown.append((frame, embedding, low_res_logits))
+        return FrameLogits(np.ones((1, 1), np.float32), (slice(3, 4), slice(5, 6)))
+
+
+def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
+    theatre = Theatre(movie_of(lambda frame: (10, 10 + frame)))
+    sharpener = Sharpener()
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), sharpener)
+    logits = np.ones((SIDE, SIDE), np.float32)
+    mask = scene.draw(4, logits).mask((SIDE, SIDE))
+    assert np.argwhere(mask).tolist() == [[3, 5]]
+    ((frame, embedding, given),) = sharpener.shown
+    np.testing.assert_array_equal(frame, theatre.picture(4))
+    assert embedding.features.flat[0] == 4
+    assert given is logits
+
+
+def test_what_is_carried_on_is_not_what_is_drawn():
+    truth = movie_of(lambda frame: (10, 10 + frame))
+    theatre = Theatre(truth)
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener())
+    prompts = PromptSet([Prompt(1, 0, points=[(14, 14)])])
+    itinerary = plan(prompts, range(4), Direction.FORWARD)
+    results = list(propagate(scene, itinerary))
+    assert [np.count_nonzero(result.labels) for result in results] == [1] * 4
+    assert all(result.objects[1].confidence > 0.5 for result in results)

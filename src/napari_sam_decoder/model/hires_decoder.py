@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.layers import LearnedVectors, Mlp, gelu
+from napari_sam_decoder.model.layers import LearnedVectors, Mlp, gelu, initialise
 from napari_sam_decoder.model.transformer import (
     Attention,
     ReadImage,
@@ -302,6 +302,8 @@ class Drawing(nn.Module):
         self.join_pixels = JoinPixels(config) if config.pixels else None
         self.to_1024 = _doubling(third, fourth)
         self.masks = _last_layer(config)
+        if config.depth:
+            self.apply(initialise)
 
     def forward(self, seen: Seen, given: Tensor) -> Tensor:
         """Return (B, masks, 16 * H, 16 * W), see `HiresDecoder.draw`."""

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.layers import LayerNorm2d, gelu
+from napari_sam_decoder.model.layers import LayerNorm2d, gelu, initialise
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.hires_decoder import Seen
@@ -100,7 +100,7 @@ class UnetDecoder(nn.Module):
         self.to_512 = Doubling(config.widths[0], fine)
         self.to_1024 = Doubling(fine, finest)
         self.mask = nn.Conv2d(finest, 1, kernel_size=1)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def draw(self, seen: Seen, hints: Tensor) -> Tensor:
         """Draw a mask on a part of the grid.
@@ -175,14 +175,6 @@ class Doubling(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return (B, width, 2 * H, 2 * W) for (B, before, H, W)."""
         return gelu(self.conv(gelu(self.enlarge(image))))
-
-
-def _initialise(layer: nn.Module) -> None:
-    """So that what goes up arrives; by torch's own numbers a hundredth is left."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
 
 
 def draw_hints(
