@@ -6,15 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
+from napari_sam_decoder.model.asking import Asked, Window, ask, pick
+from napari_sam_decoder.model.enlarging import enlarge
+from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.prompt_tokens import tokenise
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.training.closer import look_closer
 
 if TYPE_CHECKING:
+    from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.model.sharpener import Sharpener
+    from napari_sam_decoder.model.unet_decoder import UnetDecoder
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
 
-__all__ = ["Head", "Offers", "SamHead", "SlimHead", "View", "ZoomHead"]
+__all__ = ["DrawnHead", "Head", "Offers", "SamHead", "SlimHead", "View", "ZoomHead"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +40,10 @@ class Offers:
 
     Attributes
     ----------
-    logits : (M, h, w) array of float32
-        Low-res logits, to be fed back.
+    logits : (M, h, h) array of float32
+        Logits over the square input, to be fed back.
     ratings : (M,) array of float32
-        Predicted IoUs.
+        Predicted IoUs; NaN where none are predicted, and then the first one is picked.
     """
 
     logits: np.ndarray
@@ -105,3 +114,63 @@ class SlimHead(SamHead):
 
     def _rate(self, tokens: np.ndarray, ratings: np.ndarray) -> np.ndarray:
         return self._sharpener.rate(tokens)[0] if self._rates else ratings
+
+
+class DrawnHead:
+    """A decoder that draws whole masks itself: as the document has it, or a U-Net.
+
+    Parameters
+    ----------
+    sam : Sam
+        Embeds frames and prompts.
+    network : HiresDecoder or UnetDecoder
+        Trained on top of it.
+    """
+
+    def __init__(self, sam: Sam, network: HiresDecoder | UnetDecoder) -> None:
+        self._sam = sam
+        self._network = network.eval().to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def ask(
+        self, view: View, prompt: ModelPrompt, previous: np.ndarray | None
+    ) -> Offers:
+        """Offer all hypotheses, or what is rated best where there is a previous one."""
+        tokens = tokenise(prompt)
+        asked = Asked(
+            _tensor(view.embedding.features),
+            _tensor(tokens.positions),
+            torch.from_numpy(tokens.labels)[None],
+            None if previous is None else F.avg_pool2d(_tensor(previous)[None], 4),
+        )
+        answer = ask(self._network, self._sam.prompt_encoder, asked)
+        shown = answer.draw(self._whole(view))
+        size = self._sam.image_size
+        drawn = torch.full((shown.shape[1], size, size), BACKGROUND_LOGIT)
+        drawn[:, : shown.shape[2], : shown.shape[3]] = shown[0]
+        ratings = drawn.new_full((len(drawn),), torch.nan)
+        if answer.ratings is not None:
+            ratings = answer.ratings[0]
+        wanted = slice(None) if previous is None else pick(answer.ratings, shown)
+        return Offers(drawn[wanted].numpy(), ratings[wanted].numpy())
+
+    def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
+        """(Y, X) bool."""
+        shape = view.embedding.frame_shape
+        return enlarge(logits, shape, self._sam.image_size).mask(shape)
+
+    def _whole(self, view: View) -> Window:
+        """All cells that show something of the frame."""
+        stride = self._sam.image_size // self._sam.embedding_shape[1]
+        rows, columns = (
+            -(-side // stride)
+            for side in input_shape(view.embedding.frame_shape, self._sam.image_size)
+        )
+        detail = self._sam.look_closely(
+            view.picture, (slice(0, rows), slice(0, columns))
+        )
+        return Window(torch.zeros(1, 2, dtype=torch.int64), _tensor(detail.early))
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.array(array, np.float32))[None]
