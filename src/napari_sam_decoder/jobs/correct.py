@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
+from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.history import ObjectHistory
 from napari_sam_decoder.jobs.origin import Origin, describe
@@ -113,12 +113,7 @@ class CorrectJob:
         """
         if self.prompts is not None:
             return Origin(self.prompts)
-        try:
-            require_target(self.labels.absolute())
-        except FormatError:
-            # Other formats cannot hold it.
-            return Origin()
-        return Origin.of(self.labels)
+        return Origin.as_far_as_noted(self.labels)
 
 
 @dataclass(frozen=True, eq=False)

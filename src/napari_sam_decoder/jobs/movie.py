@@ -71,11 +71,7 @@ class MovieOptions:
         SamDecoderError
             If the file or the cache cannot be used.
         """
-        source = open_movie(self.path)
-        movie = Movie(
-            source.data, axes=self.axes or source.axes, contrast=self.contrast
-        )
-        frames = self._frames_of(len(movie))
+        movie, frames = self.read()
         session = Session(
             movie,
             model=model,
@@ -84,6 +80,28 @@ class MovieOptions:
             settings=settings,
         )
         return session, frames
+
+    def read(self) -> tuple[Movie, range]:
+        """Open the movie alone, without network or cache.
+
+        Returns
+        -------
+        movie : Movie
+        frames : range
+            The asked ones.
+
+        Raises
+        ------
+        OptionError
+            If the frames do not lie in the movie.
+        SamDecoderError
+            If the file cannot be used.
+        """
+        source = open_movie(self.path)
+        movie = Movie(
+            source.data, axes=self.axes or source.axes, contrast=self.contrast
+        )
+        return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:
         stop = length if self.stop is None else self.stop

@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
-from napari_sam_decoder.formats import read_provenance
+from napari_sam_decoder.errors import (
+    FormatError,
+    LabelsError,
+    OptionError,
+    PromptError,
+)
+from napari_sam_decoder.formats import read_provenance, require_target
 from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet
 from napari_sam_decoder.propagation import Settings
 
@@ -62,6 +67,21 @@ class Origin:
                 f"what {path} says about its prompts and settings cannot be read "
                 f"({error}); give the points that it was made from with --prompts"
             ) from error
+
+    @classmethod
+    def as_far_as_noted(cls, path: Path) -> Origin:
+        """Read what is noted with labels; nothing where the format cannot hold it.
+
+        Raises
+        ------
+        FormatError, LabelsError
+            As `of`, of formats that can.
+        """
+        try:
+            require_target(path.absolute())
+        except FormatError:
+            return cls()
+        return cls.of(path)
 
 
 def describe(

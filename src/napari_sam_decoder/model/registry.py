@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,8 @@ def load_sam(
         fill(sam.mask_decoder, dict(trained.tuned), torch.float32)
     sam = _moved(tune(sam, dtype), place)
     if trained is not None and trained.hires is not None:
-        sam.sharpener = Sharpener(_prepared(trained.hires, sam), sam.look_closely)
+        in_use = _prepared(trained.hires, sam)
+        sam.sharpener = Sharpener(in_use, sam.look_closely, trained.hires)
     return sam
 
 
@@ -166,8 +168,8 @@ def _read_decoder(decoder: str | Path, sam: Sam) -> TrainedDecoder | None:
 
 
 def _prepared(hires: HiresDecoder, sam: Sam) -> HiresDecoder:
-    """On the network's device; drawing in its number type, tokens in float32."""
-    hires = hires.to(sam.device)
+    """A copy on the network's device; drawing in its number type, tokens in float32."""
+    hires = copy.deepcopy(hires).to(sam.device)
     hires.drawing.to(sam.dtype)
     # Convolutions are faster with channels last, and give the same numbers.
     hires.drawing.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

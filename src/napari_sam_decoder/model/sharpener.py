@@ -43,11 +43,17 @@ class Sharpener:
         Of depth 0. Its drawing may be in another number type than float32.
     look : callable
         `Sam.look_closely` of the network whose masks are sharpened.
+    original : HiresDecoder, optional
+        The decoder as it was trained, in float32 and on the CPU, to be written again;
+        the same as the one in use by default.
     """
 
-    def __init__(self, decoder: HiresDecoder, look: Look) -> None:
+    def __init__(
+        self, decoder: HiresDecoder, look: Look, original: HiresDecoder | None = None
+    ) -> None:
         self._decoder = decoder.eval()
         self._look = look
+        self.original = original or decoder
 
     @torch.inference_mode()
     def sharpen(
