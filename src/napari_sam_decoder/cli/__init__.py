@@ -53,5 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"error: {'; '.join(line for line in lines if line)}")
         return USER_MISTAKE
     except KeyboardInterrupt:
-        complain("stopped: nothing was written, the frames embedded so far are kept")
+        complain(
+            "stopped: nothing was written; what was embedded or learned so far is "
+            "kept, and the same command goes on"
+        )
         return INTERRUPTED

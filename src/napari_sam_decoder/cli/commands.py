@@ -31,6 +31,7 @@ __all__ = [
     "list_caches",
     "list_models",
     "segment",
+    "train",
     "verify_cache",
 ]
 
@@ -96,6 +97,24 @@ def correct(options: Namespace) -> int:
     if not done.known_prompts:
         say("no earlier prompts are known, so only these corrections count as certain")
     say(f"labels: {job.target}")
+    return 0
+
+
+def train(options: Namespace) -> int:
+    """Teach the decoder what labels say where they are right."""
+    from napari_sam_decoder.jobs.train import STEPS, TrainJob, train_decoder
+
+    job = TrainJob(
+        movie=inputs.movie(options),
+        labels=options.labels,
+        target=options.output,
+        fixed=options.fixed,
+        replace=options.replace,
+        steps=options.steps or STEPS,
+    )
+    known = train_decoder(job, inputs.model(options), inputs.progress(options))
+    say(f"learned from {known}")
+    say(f"decoder: {options.output}; use it with --decoder {options.output}")
     return 0
 
 

@@ -127,4 +127,4 @@ def progress(options: Namespace) -> Progress:
 def _with_a_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
     from tqdm import tqdm
 
-    yield from tqdm(steps, total=total, desc=what, unit="frame", file=sys.stderr)
+    yield from tqdm(steps, total=total, desc=what, unit="step", file=sys.stderr)

@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(kinds)
     _add_segment(kinds)
     _add_correct(kinds)
+    _add_train(kinds)
     _add_embed(kinds)
     _add_models(kinds)
     _add_cache(kinds)
@@ -179,6 +180,39 @@ def _add_correct(kinds: Commands) -> None:
     correct.set_defaults(run=commands.correct)
 
 
+def _add_train(kinds: Commands) -> None:
+    train = kinds.add_parser(
+        "train", help="teach the decoder what labels say where they are right"
+    )
+    _add_frame_options(train)
+    train.add_argument("--labels", type=Path, required=True, help="labels of the movie")
+    train.add_argument(
+        "--fixed",
+        type=texts.several,
+        default=(),
+        metavar="FRAMES",
+        help="frames such as 3,17,40:43 on which all objects in LABELS are right "
+        "(default: each object on the frames where you pointed at it or painted it)",
+    )
+    train.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DECODER",
+        help=".safetensors, for --decoder of the other commands",
+    )
+    train.add_argument(
+        "--replace", action="store_true", help="replace the output if it exists"
+    )
+    train.add_argument(
+        "--steps", type=texts.steps, metavar="N", help="how long (default: 300)"
+    )
+    _add_model_options(train)
+    # Pictures that are turned and cropped are in no cache.
+    train.set_defaults(run=commands.train, cache="none", storage=None)
+
+
 def _add_embed(kinds: Commands) -> None:
     embed = kinds.add_parser("embed", help="embed a movie ahead of time")
     _add_movie_options(embed)
@@ -223,6 +257,21 @@ def _add_cache(kinds: Commands) -> None:
 
 
 def _add_movie_options(parser: argparse.ArgumentParser) -> None:
+    _add_frame_options(parser)
+    parser.add_argument(
+        "--cache",
+        default="auto",
+        metavar="DIR",
+        help="folder of the embeddings, or 'none' (default: a place per movie)",
+    )
+    parser.add_argument(
+        "--storage",
+        choices=("int8", "float16"),
+        help="what embeddings are rounded to (default: int8, or as the cache has it)",
+    )
+
+
+def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "movie",
         type=Path,
@@ -245,17 +294,6 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="intensities shown as black and white (default: robust percentiles)",
-    )
-    parser.add_argument(
-        "--cache",
-        default="auto",
-        metavar="DIR",
-        help="folder of the embeddings, or 'none' (default: a place per movie)",
-    )
-    parser.add_argument(
-        "--storage",
-        choices=("int8", "float16"),
-        help="what embeddings are rounded to (default: int8, or as the cache has it)",
     )
 
 

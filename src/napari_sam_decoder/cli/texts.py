@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-__all__ = ["box", "frame", "frames", "place"]
+__all__ = ["box", "frame", "frames", "place", "several", "steps"]
 
 
 def frames(text: str) -> tuple[int, int | None]:
@@ -51,3 +51,25 @@ def place(text: str) -> tuple[int, int]:
             f"{text!r} is not ID:FRAME, such as 2:15 for object 2 on frame 15"
         )
     return int(found[1]), int(found[2])
+
+
+def several(text: str) -> tuple[int, ...]:
+    """Read frames such as ``3,17,40:43``, of which the last one is three."""
+    found: list[int] = []
+    for part in text.split(","):
+        if not re.fullmatch(r"\d+(:\d+)?", part, re.ASCII):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} are no frames, such as 3,17 or 3,40:43"
+            )
+        first, _, stop = part.partition(":")
+        found += range(int(first), int(stop) if stop else int(first) + 1)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} holds no frame")
+    return tuple(found)
+
+
+def steps(text: str) -> int:
+    """Read a number of steps."""
+    if not re.fullmatch(r"[1-9]\d*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps, at least 1")
+    return int(text)
