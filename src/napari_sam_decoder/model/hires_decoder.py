@@ -318,7 +318,8 @@ class Drawing(nn.Module):
             fine = self.join_pixels(fine, seen.pixels, given)
         finest = gelu(self.to_1024(fine))
         if self.join_pixels is not None and seen.pixels is not None:
-            finest = torch.cat([finest, seen.pixels.to(finest.dtype)], dim=1)
+            pixels = seen.pixels.to(finest.dtype, memory_format=torch.channels_last)
+            finest = torch.cat([finest, pixels], dim=1)
         drawn: Tensor = self.masks(finest).float()
         return drawn if self.join_logits is None else drawn + _enlarged(given, 4)
 
@@ -366,8 +367,9 @@ class JoinPixels(nn.Module):
         """Return (B, width, H, W) for the same, (B, 3, 2 * H, 2 * W), (B, 1, ...)."""
         apart = F.pixel_unshuffle(pixels, 2)
         sides = [compare_sides(pixels, logits, side) for side in _NEIGHBOURHOODS]
-        joined = torch.cat([apart, *sides], dim=1).to(fine.dtype)
-        return gelu(self.mix(torch.cat([fine, joined], dim=1)))
+        joined = torch.cat([apart, *sides], dim=1)
+        given = joined.to(fine.dtype, memory_format=torch.channels_last)
+        return gelu(self.mix(torch.cat([fine, given], dim=1)))
 
 
 def compare_sides(pixels: Tensor, logits: Tensor, side: int) -> Tensor:

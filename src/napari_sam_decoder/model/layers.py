@@ -48,6 +48,13 @@ def gelu(image: Tensor) -> Tensor:
     tensor
         Of the same shape.
     """
+    if image.ndim == 4 and image.is_contiguous(memory_format=torch.channels_last):
+        # Torch takes nine times as long for the same numbers with channels last.
+        return _flat_gelu(image.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return _flat_gelu(image)
+
+
+def _flat_gelu(image: Tensor) -> Tensor:
     if torch.is_grad_enabled() or not image.is_contiguous():
         return F.gelu(image)
     activated: Tensor = torch.ops.aten.gelu_(image)

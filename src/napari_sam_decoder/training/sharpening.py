@@ -96,7 +96,7 @@ def _window(lesson: Lesson, sam: Sam, rng: np.random.Generator) -> tuple[Tensor,
     cells = slice(row, row + WINDOW), slice(column, column + WINDOW)
     detail = sam.look_closely(lesson.picture, cells)
     quarters = _scaled(row, column, 4)
-    near = near_edge(torch.from_numpy(logits > 0)).numpy()[quarters]
+    near = near_edge(torch.from_numpy(logits[quarters] > 0)).numpy()
     near = near.repeat(4, axis=0).repeat(4, axis=1)
     parts = (
         lesson.features[(slice(None), *cells)],
