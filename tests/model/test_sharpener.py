@@ -95,7 +95,7 @@ def test_hypotheses_are_rated_between_nothing_and_all() -> None:
 
 
 def test_the_band_around_an_edge_reaches_as_far_on_either_side() -> None:
-    mask = torch.zeros(40, 40, dtype=torch.bool)
+    mask = np.zeros((40, 40), bool)
     mask[10:, 12:30] = True
     near = near_edge(mask)
     assert near[10, 20]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
-from napari_sam_decoder.model.sharpener import Sharpener
+from napari_sam_decoder.model.sharpener import REACH, Sharpener
 from napari_sam_decoder.model.values import Detail
 from napari_sam_decoder.scoring import mask_iou
 from napari_sam_decoder.training.coarse import prepare_lesson
@@ -60,12 +60,12 @@ class Glass:
 def test_the_parts_of_a_window_show_the_same_place() -> None:
     batch = Sharpening([lesson()], Glass()).batch(np.random.default_rng(0))
     grid, early, pixels, logits, truth, counts = batch
-    assert grid.shape == (8, 256, 16, 16)
-    assert early.shape == (8, 2, 64, 64)
-    assert pixels.shape == (8, 3, 256, 256)
-    assert logits.shape == (8, 1, 64, 64)
-    assert truth.shape == counts.shape == (8, 1, 256, 256)
-    for index in range(8):
+    assert grid.shape == (15, 256, 10, 10)
+    assert early.shape == (15, 2, 40, 40)
+    assert pixels.shape == (15, 3, 160, 160)
+    assert logits.shape == (15, 1, 40, 40)
+    assert truth.shape == counts.shape == (15, 1, 160, 160)
+    for index in range(15):
         row, column = (int(place[0, 0]) for place in grid[index, :2])
         assert early[index, :, 0, 0].tolist() == [4 * row, 4 * column]
         assert pixels[index, :2, 0, 0].tolist() == [16 * row, 16 * column]
@@ -79,6 +79,17 @@ def test_windows_have_a_piece_of_the_edge_in_them() -> None:
         batch = Sharpening([lesson()], Glass()).batch(np.random.default_rng(seed))
         for counts in batch[-1]:
             assert counts.any()
+
+
+def test_where_the_true_edge_is_far_nothing_counts() -> None:
+    far = lesson().logits.copy()
+    far[0, :, :75] = -8  # Half of the disc is missing.
+    task = Sharpening([replace(lesson(), logits=far)], Glass())
+    for _, _, pixels, _, _, counts in [task.batch(np.random.default_rng(0))]:
+        rows, columns = pixels[:, 0], pixels[:, 1]
+        distance = torch.hypot(rows - 150, columns - 300) - 90
+        assert counts.any()
+        assert distance[counts[:, 0] > 0].abs().max() < 4 * (REACH + 1) * 2**0.5
 
 
 def test_what_lies_beyond_the_picture_does_not_count() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 
 from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.hires_decoder import Seen
@@ -124,8 +125,8 @@ class Sharpener:
         )
         drawn = self._decoder.draw(seen, window)
         smooth = F.interpolate(window, scale_factor=4, mode="bilinear")
-        near = near_edge(window > 0).repeat_interleave(4, -2).repeat_interleave(4, -1)
-        return torch.where(near, drawn, smooth)[0, 0].cpu().numpy()
+        near = near_edge(logits[quarters] > 0).repeat(4, axis=0).repeat(4, axis=1)
+        return np.where(near, _to_numpy(drawn), _to_numpy(smooth))
 
     def _image(self, features: np.ndarray) -> Tensor:
         """(1, C, H, W) in the number type and on the device of the drawing."""
@@ -140,23 +141,24 @@ class Sharpener:
         return next(self._decoder.parameters()).device
 
 
-def near_edge(mask: Tensor) -> Tensor:
+def near_edge(mask: np.ndarray) -> np.ndarray:
     """Say which low-res pixels may be redrawn.
 
     Parameters
     ----------
-    mask : (..., h, w) tensor of bool
+    mask : (h, w) array of bool
         What SAM's decoder takes for the object.
 
     Returns
     -------
-    (..., h, w) tensor of bool
+    (h, w) array of bool
         Those within `REACH` of the mask's edge; the border of the picture is none.
     """
-    inside = mask.float().reshape(-1, 1, *mask.shape[-2:])
-    wider = F.max_pool2d(inside, 2 * REACH + 1, stride=1, padding=REACH)
-    beyond = F.max_pool2d(1 - inside, 2 * REACH + 1, stride=1, padding=REACH)
-    return ((wider > 0) & (beyond > 0)).reshape(mask.shape)
+    side = 2 * REACH + 1
+    near: np.ndarray = ndimage.maximum_filter(mask, side) & ~ndimage.minimum_filter(
+        mask, side
+    )
+    return near
 
 
 def _cells_around(mask: np.ndarray) -> tuple[slice, slice] | None:
@@ -172,6 +174,10 @@ def _cells_around(mask: np.ndarray) -> tuple[slice, slice] | None:
         for found in (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     )
     return rows, columns
+
+
+def _to_numpy(logits: Tensor) -> np.ndarray:
+    return logits[0, 0].cpu().numpy()
 
 
 def _scaled(side: slice, factor: int) -> slice:

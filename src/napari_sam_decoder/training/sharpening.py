@@ -26,14 +26,14 @@ __all__ = ["Sharpening"]
 DECODER_LIMIT = 4.0
 """Logits in propagation are not larger."""
 
-WINDOW = 16
-"""Cells a side that are learned from at a time: 256 x 256 pixels of the input."""
+WINDOW = 10
+"""Cells a side that are learned from at a time: 160 x 160 pixels of the input."""
 
 ALTERED = 0.5
 """Share of the masks that are not as SAM's decoder draws them, but as propagation hands
 them on: limited, flatter, and smoothed by what was expected."""
 
-WINDOWS = 4
+WINDOWS = 3
 """Of one picture at a time: to read it takes longer than to cut them out."""
 
 
@@ -47,10 +47,10 @@ class Sharpening:
     sam : Sam
         What has embedded them; looks at windows more closely.
     pictures : int
-        So many lessons take part in a batch, each with four windows.
+        So many lessons take part in a batch, each with three windows.
     """
 
-    def __init__(self, lessons: Sequence[Lesson], sam: Sam, pictures: int = 2) -> None:
+    def __init__(self, lessons: Sequence[Lesson], sam: Sam, pictures: int = 5) -> None:
         self._lessons = lessons
         self._sam = sam
         self._pictures = pictures
@@ -61,9 +61,9 @@ class Sharpening:
         Returns
         -------
         tuple of tensor
-            Embedding (B, 256, 16, 16), early features (B, E, 64, 64), pixels
-            (B, 3, 256, 256) and low-res logits (B, 1, 64, 64) of windows; the truth
-            (B, 1, 256, 256), and where it counts, both 0..1.
+            Embedding (B, 256, 10, 10), early features (B, E, 40, 40), pixels
+            (B, 3, 160, 160) and low-res logits (B, 1, 40, 40) of windows; the truth
+            (B, 1, 160, 160), and where it counts, both 0..1.
         """
         chosen = rng.integers(len(self._lessons), size=self._pictures)
         lessons = [self._lessons[index] for index in chosen]
@@ -75,10 +75,14 @@ class Sharpening:
         return tuple(torch.stack(parts) for parts in zip(*windows, strict=True))
 
     def loss(self, decoder: HiresDecoder, batch: tuple[Tensor, ...]) -> Tensor:
-        """Mean cross-entropy near the edges of the given masks.
+        """Mean cross-entropy where both the given and the true edge are near.
 
         Notes
         -----
+        Where the true edge is far, the given mask is of something else, and which
+        nobody can tell from nearby: for all that there is to be learned, such places
+        drown it.
+
         Not focal and dice loss, by which whole masks are learned: with those the masks
         grew by half a pixel, since dice loss rewards to take what is doubtful.
         """
@@ -91,20 +95,21 @@ class Sharpening:
 def _window(lesson: Lesson, sam: Sam, rng: np.random.Generator) -> tuple[Tensor, ...]:
     which = rng.integers(len(lesson.logits))
     logits = _altered(lesson.logits[which].astype(np.float32), rng)
-    row, column = _choose_corner(logits > 0, rng)
-    truth, known = _truth_at(lesson, int(lesson.objects[which]), row, column)
+    mask = lesson.mask(int(lesson.objects[which]))
+    near = _near_both(logits > 0, mask)
+    row, column = _choose_corner(logits > 0, near, rng)
+    truth, known = _cut(mask, *_scaled(row, column, 16))
     cells = slice(row, row + WINDOW), slice(column, column + WINDOW)
     detail = sam.look_closely(lesson.picture, cells)
     quarters = _scaled(row, column, 4)
-    near = near_edge(torch.from_numpy(logits[quarters] > 0)).numpy()
-    near = near.repeat(4, axis=0).repeat(4, axis=1)
+    counts = near[quarters].repeat(4, axis=0).repeat(4, axis=1)
     parts = (
         lesson.features[(slice(None), *cells)],
         detail.early,
         detail.pixels,
         logits[quarters][None],
         truth[None],
-        (near & known)[None],
+        (counts & known)[None],
     )
     return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)
 
@@ -118,26 +123,37 @@ def _altered(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return smoothed
 
 
-def _choose_corner(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+def _near_both(given: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(h, h) bool: the low-res pixels with the edges of both masks in reach."""
+    sampled = truth[1::4, 1::4]
+    lowered = np.zeros_like(given)
+    lowered[: sampled.shape[0], : sampled.shape[1]] = sampled
+    near: np.ndarray = near_edge(given) & near_edge(lowered)
+    return near
+
+
+def _choose_corner(
+    mask: np.ndarray, near: np.ndarray, rng: np.random.Generator
+) -> tuple[int, int]:
     """First row and column, in cells, of a window with a piece of the edge in it."""
     edge = mask & ~ndimage.binary_erosion(mask, border_value=1)
-    places = np.argwhere(edge if edge.any() else np.ones_like(mask))
+    wanted = next((some for some in (edge & near, edge) if some.any()), ~mask)
+    places = np.argwhere(wanted)
     place = places[rng.integers(len(places))] // 4
     corner = place - rng.integers(2, WINDOW - 2, 2)
     row, column = corner.clip(0, len(mask) // 4 - WINDOW)
     return int(row), int(column)
 
 
-def _truth_at(
-    lesson: Lesson, index: int, row: int, column: int
+def _cut(
+    truth: np.ndarray, rows: slice, columns: slice
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The truth in a window of cells, and where it is known: not in the padding."""
-    rows, columns = _scaled(row, column, 16)
-    found = lesson.mask(index, rows)[:, columns]
-    truth, known = np.zeros((2, 16 * WINDOW, 16 * WINDOW), bool)
-    truth[: found.shape[0], : found.shape[1]] = found
+    """The truth in a window, and where it is known: not in the padding."""
+    found = truth[rows, columns]
+    cut, known = np.zeros((2, 16 * WINDOW, 16 * WINDOW), bool)
+    cut[: found.shape[0], : found.shape[1]] = found
     known[: found.shape[0], : found.shape[1]] = True
-    return truth, known
+    return cut, known
 
 
 def _scaled(row: int, column: int, factor: int) -> tuple[slice, slice]:
