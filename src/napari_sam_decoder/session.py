@@ -178,7 +178,9 @@ class Session:
         PromptError
             If the object has no prompt on the frame.
         """
-        return self.preview(self.prompts.at(object_id, frame)).hypotheses
+        prompt = self.prompts.at(object_id, frame)
+        prompt.check(self.movie)
+        return preview(self.scene, prompt).hypotheses
 
     def preview(self, prompt: Prompt) -> Preview:
         """Show what a prompt gives on its own frame, without adding it.
@@ -191,7 +193,8 @@ class Session:
         Returns
         -------
         Preview
-            The three hypotheses, and which mask propagation would start from.
+            The three hypotheses, and which mask propagation would start from. Only
+            that one is drawn by the sharpener of the model, if it has one.
 
         Raises
         ------
@@ -199,7 +202,7 @@ class Session:
             If the prompt does not fit the movie.
         """
         prompt.check(self.movie)
-        return preview(self.scene, prompt)
+        return preview(self.scene, prompt, sharpen_all=False)
 
     def plan(
         self,

@@ -12,6 +12,7 @@ from napari_sam_decoder.propagation import (
     Scene,
     Settings,
     plan,
+    preview,
     propagate,
 )
 
@@ -66,3 +67,16 @@ def test_what_is_carried_on_is_not_what_is_drawn():
     results = list(propagate(scene, itinerary))
     assert [np.count_nonzero(result.labels) for result in results] == [1] * 4
     assert all(result.objects[1].confidence > 0.5 for result in results)
+
+
+@pytest.mark.parametrize(("sharpen_all", "drawn"), [(True, 4), (False, 1)])
+def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
+    theatre = Theatre(movie_of(lambda frame: (10, 10)))
+    sharpener = Sharpener()
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), sharpener)
+    prompt = Prompt(1, 2, points=[(14, 14)])
+    shown = preview(scene, prompt, sharpen_all=sharpen_all)
+    assert len(sharpener.shown) == drawn
+    assert np.count_nonzero(shown.chosen.mask) == 1
+    sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
+    assert bool(max(sizes) == 1) is sharpen_all

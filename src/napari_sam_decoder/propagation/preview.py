@@ -56,7 +56,7 @@ class Preview:
     chosen: Hypothesis
 
 
-def preview(scene: Scene, prompt: Prompt) -> Preview:
+def preview(scene: Scene, prompt: Prompt, *, sharpen_all: bool = True) -> Preview:
     """Decode one prompt on its frame.
 
     Parameters
@@ -65,6 +65,9 @@ def preview(scene: Scene, prompt: Prompt) -> Preview:
         Where the embedding comes from, and the decoder.
     prompt : Prompt
         Within the movie.
+    sharpen_all : bool
+        Whether a sharpener, where there is one, draws all masks, or but the chosen
+        one, and the others are enlarged: sharpening takes longer than all else.
 
     Returns
     -------
@@ -72,10 +75,16 @@ def preview(scene: Scene, prompt: Prompt) -> Preview:
     """
     if prompt.mask is not None and prompt.is_settled:
         return Preview(prompt, (), Hypothesis(0, prompt.mask.to_array(), 1.0))
-    embedding = scene.source.get(prompt.frame)
+    embedding = scene.embedding(prompt.frame)
     logits, ratings, choice = answer_prompt(scene, embedding, prompt)
     shape = scene.geometry.frame_shape
-    masks = [scene.draw(prompt.frame, one).mask(shape) for one in logits]
+
+    def drawn(index: int) -> np.ndarray:
+        if sharpen_all or index == choice.index:
+            return scene.draw(prompt.frame, logits[index]).mask(shape)
+        return scene.decoder.enlarge(logits[index], shape).mask(shape)
+
+    masks = scene.objects.each(drawn, range(len(logits)))
     offers = tuple(
         Hypothesis(number, mask, float(rating))
         for number, (mask, rating) in enumerate(

@@ -182,6 +182,10 @@ class Scene:
         parts = source, decoder, geometry, grid, settings
         return cls(*parts, look, view, flow, Lanes(2), Lanes(MOST_LANES), sharpener)
 
+    def embedding(self, frame: int) -> Embedding:
+        """Return the embedding of a frame, read with its pixels if these are needed."""
+        return self.source.get(frame) if self.sharpener is None else self.look(frame)[0]
+
     def draw(self, frame: int, logits: np.ndarray) -> FrameLogits:
         """Bring the (h, w) low-res logits of an object to the pixels of a frame."""
         if self.sharpener is None:
