@@ -113,6 +113,11 @@ def test_mistakes_are_one_line(run, movie, labels, target, options, remedy):
     assert not target.with_name(f"{target.name}.unfinished").exists()
 
 
+def test_the_help_knows_how_long(run):
+    _, out, _ = run("train", "--help")
+    assert f"(default: {train.STEPS})" in out
+
+
 def test_labels_of_another_shape(run, movie, target, tmp_path):
     write_stack(tmp_path / "other.tif", np.ones((FRAMES, ROWS, 9), np.uint8))
     command = ("train", movie, "--labels", tmp_path / "other.tif", "--fixed", "0")

@@ -206,7 +206,7 @@ def _add_train(kinds: Commands) -> None:
         "--replace", action="store_true", help="replace the output if it exists"
     )
     train.add_argument(
-        "--steps", type=texts.steps, metavar="N", help="how long (default: 300)"
+        "--steps", type=texts.steps, metavar="N", help="how long (default: 500)"
     )
     _add_model_options(train)
     # Pictures that are turned and cropped are in no cache.

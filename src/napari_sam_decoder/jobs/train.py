@@ -26,14 +26,14 @@ __all__ = ["STEPS", "TrainJob", "train_decoder"]
 
 SUFFIX = ".safetensors"
 
-STEPS = 300
+STEPS = 500
 """After so many there was little more to be gained on all data that was tried."""
 
 PICTURES = 48
 """Made of the known frames, in all; but each comes as it is, and changed."""
 
 FEWEST_VARIATIONS = 2
-RATE = 1e-4
+RATE = 2e-4
 WARM_UP = 20
 SAVE_EVERY = 20
 

@@ -130,8 +130,10 @@ class Tuning:
         self._recipe = recipe or Recipe()
         # To make them takes longer than all else of a batch.
         self._lowered: dict[int, np.ndarray] = {}
+        # In float16 gradients would vanish.
+        self._dtype = torch.float32 if sam.dtype is torch.float16 else sam.dtype
         with torch.no_grad():
-            self._positions = sam.prompt_encoder.grid_positions().to(sam.dtype)
+            self._positions = sam.prompt_encoder.grid_positions().to(self._dtype)
 
     def batch(self, rng: np.random.Generator) -> Question:
         """Draw a lesson with objects that are large enough to be seen, and prompts."""
@@ -225,7 +227,7 @@ class Tuning:
     @torch.no_grad()
     def _embedded(self, question: Question) -> tuple[Tensor, Tensor]:
         """(B, cells, C) with the mask prompts, and (B, T, C) tokens."""
-        encoder, dtype = self._sam.prompt_encoder, self._sam.dtype
+        encoder, dtype = self._sam.prompt_encoder, self._dtype
         cells = question.features.flatten(1).T.to(dtype)
         masks = encoder.embed_masks(question.logits[:, None], dtype)
         nothing = encoder.embed_no_mask().to(dtype)
