@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import torch
 
     from napari_sam_decoder.jobs.progress import Progress
     from napari_sam_decoder.model.hires_decoder import HiresConfig
     from napari_sam_decoder.model.sam import Sam
+
+    _Subject = tuple[Task, Course, torch.dtype]
 
 __all__ = ["SlimTraining"]
 
@@ -52,7 +55,7 @@ class SlimTraining:
     rating: Course = field(
         default_factory=lambda: Course(steps=1500, rate=1e-3, decay=0.1)
     )
-    sharpening: Course = field(default_factory=lambda: Course(steps=12_000))
+    sharpening: Course = field(default_factory=lambda: Course(steps=7500))
     drawings: Path | None = None
     config: HiresConfig = SLIM
 
@@ -73,31 +76,40 @@ class SlimTraining:
         Raises
         ------
         SamDecoderError
-            If the encoder has no early features, or what is in the folder is damaged
-            or of another training.
+            If the encoder sees nothing early, or what is in the folder is damaged or
+            of another training.
         """
         lessons = folder / "lessons"
         pictures = prepare(self.curriculum, lessons, sam, self._read_drawings())
         for _ in progress(pictures, total=self.curriculum.total, what="pictures"):
             pass
-        import torch
-
-        with torch.random.fork_rng():
-            torch.manual_seed(self.curriculum.seed)
-            decoder = HiresDecoder(self.config).to(sam.device)
-        # A step takes two thirds of the time with channels last.
-        decoder.drawing.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        dtype = choose_precision("auto", sam.device)
-        tasks: dict[str, tuple[Task, Course, torch.dtype]] = {
-            "rating": (Rating(Lessons(lessons)), self.rating, torch.float32),
-            "sharpening": (Sharpening(Lessons(lessons), sam), self.sharpening, dtype),
-        }
-        for name, (task, course, number_type) in tasks.items():
-            steps = train(decoder, task, course, folder / name, dtype=number_type)
+        decoder = self._untrained(sam.device)
+        for name, (task, course, dtype) in self._tasks(Lessons(lessons), sam).items():
+            steps = train(decoder, task, course, folder / name, dtype=dtype)
             for _ in progress(steps, total=course.steps, what=name):
                 pass
         about = AboutDecoder(sam.weights, self._trained_on(sam))
         save_decoder(TrainedDecoder(about, decoder), target)
+
+    def _untrained(self, device: torch.device) -> HiresDecoder:
+        import torch
+
+        with torch.random.fork_rng():
+            torch.manual_seed(self.curriculum.seed)
+            decoder = HiresDecoder(self.config).to(device)
+        # A step takes two thirds of the time with channels last.
+        decoder.drawing.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return decoder
+
+    def _tasks(self, lessons: Lessons, sam: Sam) -> dict[str, _Subject]:
+        import torch
+
+        tasks: dict[str, _Subject] = {}
+        if self.config.iou_head:
+            tasks["rating"] = Rating(lessons), self.rating, torch.float32
+        dtype = choose_precision("auto", sam.device)
+        tasks["sharpening"] = Sharpening(lessons, sam), self.sharpening, dtype
+        return tasks
 
     def _read_drawings(self) -> Sequence[np.ndarray]:
         return () if self.drawings is None else Drawings(self.drawings)

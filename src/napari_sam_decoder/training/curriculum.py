@@ -46,9 +46,9 @@ class Curriculum:
         All pictures follow from it.
     """
 
-    things: int = 800
-    cells: int = 400
-    views: int = 400
+    things: int = 1100
+    cells: int = 250
+    views: int = 100
     seed: int = 0
 
     @property

@@ -62,7 +62,7 @@ def _read(path: Path) -> np.ndarray:
             shrunk = picture.convert("RGBA")
             shrunk.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
             return np.asarray(shrunk)
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise FormatError(
             f"{path} cannot be read as a picture ({error}); take it out of the folder"
         ) from error
