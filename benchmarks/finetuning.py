@@ -10,9 +10,8 @@ frames, once with the model's own decoder and once with the trained one:
 - IoU after one click and after three, the program's own pick, and the clicks that it
   takes to reach an IoU of 0.8 (7 where six do not do), of every object on some frames;
 - of the objects that are there longest in the middle of the movie, carried together
-  from their masks on their first frames: J, the share of frames with a J of 0.8, the
-  corrections for each object that it takes until all frames have that, or until the
-  annotator gives up, and the share of such frames then.
+  from their masks on their first frames: J, the corrections for each object until all
+  of its frames have a J of 0.7, or until the annotator gives up, and J then.
 
 With ``--also``, the first part for other movies, of which nothing was learned.
 """
@@ -52,11 +51,10 @@ HEADINGS = {
     "three": "3 clicks",
     "needed": "to 0.8",
     "region": "J",
-    "good": "good",
     "corrections": "corrections",
-    "good_after": "good then",
+    "region_after": "J then",
 }
-PERCENT = {"one", "three", "region", "good", "good_after"}
+PERCENT = {"one", "three", "region", "region_after"}
 
 
 def main() -> None:
@@ -159,9 +157,8 @@ def _carried(clip: Clip, sam: Sam, fixed: Sequence[int], options: Options) -> Ro
     return {
         "carried": len(targets),
         "region": found.region,
-        "good": found.good,
         "corrections": found.clicks,
-        "good_after": found.good_after,
+        "region_after": found.region_after,
     }
 
 

@@ -10,7 +10,6 @@ from tracking_parts.methods import propagate
 from tracking_parts.pointing import correcting_click
 from tracking_parts.scorecard import Scorecard
 
-from finetuning_parts.clicks import GOOD
 from napari_sam_decoder import Prompt, Session
 
 if TYPE_CHECKING:
@@ -18,7 +17,10 @@ if TYPE_CHECKING:
 
     from tracking_parts.data import Target
 
-__all__ = ["Carried", "carry"]
+__all__ = ["ENOUGH", "Carried", "carry"]
+
+ENOUGH = 0.7
+"""J that an annotator who corrects a movie is content with."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,17 @@ class Carried:
     Attributes
     ----------
     region : float
-        0..1: mean IoU on the frames that count, before any correction.
-    good : float
-        0..1: share of them with an IoU of `GOOD`, before any correction.
+        0..1: mean J on the frames that count, before any correction.
     clicks : float
-        Corrections for each object until all of its frames that count were good, or
+        Corrections for each object until all of its frames that count had `ENOUGH`, or
         nobody would go on.
-    good_after : float
-        0..1: share of good ones, after these.
+    region_after : float
+        0..1: mean J after these.
     """
 
     region: float
-    good: float
     clicks: float
-    good_after: float
+    region_after: float
 
 
 def carry(
@@ -82,12 +81,7 @@ def carry(
     )
     fresh = [Scorecard(target, mask_at) for target in targets]
     after = _regions(fresh, counting)
-    return Carried(
-        float(np.mean(before)),
-        float(np.mean(before >= GOOD)),
-        clicks / len(targets),
-        float(np.mean(after >= GOOD)),
-    )
+    return Carried(float(np.mean(before)), clicks / len(targets), float(np.mean(after)))
 
 
 def _counting(target: Target, without: Collection[int]) -> list[int]:
@@ -115,10 +109,10 @@ def _correct(
     labels: np.ndarray,
     most_clicks: int,
 ) -> int:
-    """Click on the worst frame until all are good; return how often."""
+    """Click on the worst frame until all are good enough; return how often."""
     for number in range(most_clicks):
         worst = min(frames, key=card.region)
-        if card.region(worst) >= GOOD:
+        if card.region(worst) >= ENOUGH:
             return number
         click = correcting_click(card.target, worst, card.mask(worst))
         if click is None:

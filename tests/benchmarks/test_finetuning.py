@@ -98,7 +98,7 @@ def test_corrections_are_counted_on_frames_that_were_not_learned(clip):
     targets = long_lived(clip, length=6, count=1)
     found = carry(session, targets, without=[4], most_clicks=10)
     # Of frames 1, 2, 3 and 5 the last two are lost.
-    assert (found.region, found.good, found.good_after) == (0.5, 0.5, 1.0)
+    assert (found.region, found.region_after) == (0.5, 1.0)
     assert found.clicks == 2
     assert session.corrected == [(1, 3), (1, 5)]
 
@@ -107,4 +107,4 @@ def test_the_annotator_gives_up(clip):
     session = Carrying(clip.masks, lost_from=0)
     found = carry(session, long_lived(clip, 6, 2), without=(), most_clicks=2)
     assert found.clicks == 2
-    assert found.good_after == pytest.approx(4 / 8)
+    assert found.region_after == pytest.approx(4 / 8)

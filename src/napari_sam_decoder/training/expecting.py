@@ -21,14 +21,14 @@ _INSIDE, _OUTSIDE = 6.0, -12.0
 _REACHES = 1.0, 6.0
 """By how many low-res pixels outlines may be wrong, as far as propagation knows."""
 
-_SHIFT = 0.1
-_BEND = 0.08
-"""How far objects are moved and outlines bent, in sides of the object."""
+_SHIFT, _BEND, _GROWTH = 0.25, 0.2, 0.2
+"""How far objects are moved, outlines bent, and masks grown or shrunk, in sides of the
+object, at most. Masks that drift are as wrong as that, and are to be brought back."""
 
-_SPOILT = 0.4
+_SPOILT = 0.5
 """Share of the masks that lack a piece, or hold one that is not theirs."""
 
-_PIECE = 0.35
+_PIECE = 0.5
 """Radius of such a piece, in sides of the object, at most."""
 
 _NOISE = 2.0
@@ -56,14 +56,14 @@ def expect(
         would be left.
     """
     side = float(np.sqrt(np.count_nonzero(truth)))
-    guess = _bent(truth, side, rng)
+    off = side * rng.random()
+    guess = _bent(truth, side, off, rng)
     if rng.random() < _SPOILT:
         guess = _spoilt(guess, everybody, side, rng)
+    guess = _depths(guess) > rng.uniform(-_GROWTH, _GROWTH) * off
     if not guess.any():
         guess = truth
-    depth = ndimage.distance_transform_edt(guess)
-    depth -= ndimage.distance_transform_edt(~guess)
-    soft = depth / rng.uniform(*_REACHES)
+    soft = _depths(guess) / rng.uniform(*_REACHES)
     soft += _NOISE * rng.random() * _smooth_noise(truth.shape, max(side / 4, 1), rng)
     least, most = np.where(guess, 0.1, _OUTSIDE), np.where(guess, _INSIDE, -0.1)
     logits: np.ndarray = soft.clip(least, most).astype(np.float32)
@@ -92,10 +92,19 @@ def prompt_at(expected: np.ndarray) -> ModelPrompt:
     )
 
 
-def _bent(mask: np.ndarray, side: float, rng: np.random.Generator) -> np.ndarray:
+def _depths(mask: np.ndarray) -> np.ndarray:
+    """(h, w) distances from the outline of a mask, positive inside."""
+    inside = ndimage.distance_transform_edt(mask)
+    depths: np.ndarray = inside - ndimage.distance_transform_edt(~mask)
+    return depths
+
+
+def _bent(
+    mask: np.ndarray, side: float, off: float, rng: np.random.Generator
+) -> np.ndarray:
     """Move a mask, and bend its outline in long waves."""
-    shift = rng.uniform(-_SHIFT, _SHIFT, 2) * side
-    strength = _BEND * side * rng.random()
+    shift = rng.uniform(-_SHIFT, _SHIFT, 2) * off
+    strength = _BEND * off * rng.random()
     waves = [_smooth_noise(mask.shape, max(side / 3, 1), rng) for _ in range(2)]
     places = [
         axis - moved + strength * wave
