@@ -157,7 +157,7 @@ def test_pixels_are_like_the_object_or_like_what_is_behind_it() -> None:
     pixels[..., 70:] = 1.0
     logits = torch.full((1, 1, 32, 32), 8.0)
     logits[..., 16:] = -8.0  # Six pixels too far to the left.
-    likeness, contrast = compare_sides(pixels, logits, 17)[0]
+    *_, likeness, contrast = compare_sides(pixels, logits)[0]
     assert likeness.shape == (64, 64)
     assert likeness[:, 20:34].min() > 0.5
     assert likeness[:, 36:44].max() < -0.5

@@ -366,13 +366,13 @@ class JoinPixels(nn.Module):
     def forward(self, fine: Tensor, pixels: Tensor, logits: Tensor) -> Tensor:
         """Return (B, width, H, W) for the same, (B, 3, 2 * H, 2 * W), (B, 1, ...)."""
         apart = F.pixel_unshuffle(pixels, 2)
-        sides = [compare_sides(pixels, logits, side) for side in _NEIGHBOURHOODS]
-        joined = torch.cat([apart, *sides], dim=1)
+        sides = compare_sides(pixels, logits)
+        joined = torch.cat([apart, sides], dim=1)
         given = joined.to(fine.dtype, memory_format=torch.channels_last)
         return gelu(self.mix(torch.cat([fine, given], dim=1)))
 
 
-def compare_sides(pixels: Tensor, logits: Tensor, side: int) -> Tensor:
+def compare_sides(pixels: Tensor, logits: Tensor) -> Tensor:
     """Say whether pixels look like the object around them, or like what is behind it.
 
     Parameters
@@ -381,28 +381,29 @@ def compare_sides(pixels: Tensor, logits: Tensor, side: int) -> Tensor:
         The picture.
     logits : (B, 1, H, W) tensor of float32
         Where the object is by now.
-    side : int
-        Of the square over which colours are averaged, in pixels of the logits; odd.
 
     Returns
     -------
-    (B, 2, 2 * H, 2 * W) tensor of float32
+    (B, 4, 2 * H, 2 * W) tensor of float32
         From -1, the colour of what is behind the object, to 1, that of the object; and
-        how much the two differ.
+        how much the two differ. First for what is close by, then for a wider area.
     """
     with torch.autocast(pixels.device.type, enabled=False):
-        coarse, inside = F.avg_pool2d(pixels, 4), torch.sigmoid(logits)
-        colours = [
-            _enlarged(_local_mean(coarse, share, side), 2)
-            for share in (inside, 1 - inside)
-        ]
-        halves = F.avg_pool2d(pixels, 2)
-        to_object, to_rest = (
-            (halves - colour).abs().mean(dim=1, keepdim=True) for colour in colours
-        )
-        likeness = (to_rest - to_object) / (to_rest + to_object + _SAME_COLOUR)
-        contrast = (colours[0] - colours[1]).abs().mean(dim=1, keepdim=True)
-        return torch.cat([likeness, contrast], dim=1)
+        halves, quarters = F.avg_pool2d(pixels, 2), F.avg_pool2d(pixels, 4)
+        inside = torch.sigmoid(logits)
+        shares = inside, 1 - inside
+        compared = []
+        for side in _NEIGHBOURHOODS:
+            means = [_local_mean(quarters, share, side) for share in shares]
+            colours = [_enlarged(mean, 2) for mean in means]
+            to_object, to_rest = (_difference(halves, colour) for colour in colours)
+            likeness = (to_rest - to_object) / (to_rest + to_object + _SAME_COLOUR)
+            compared += [likeness, _difference(*colours)]
+        return torch.cat(compared, dim=1)
+
+
+def _difference(first: Tensor, second: Tensor) -> Tensor:
+    return (first - second).abs().mean(dim=1, keepdim=True)
 
 
 def _local_mean(image: Tensor, share: Tensor, side: int) -> Tensor:
