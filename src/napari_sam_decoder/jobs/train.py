@@ -27,7 +27,7 @@ __all__ = ["STEPS", "TrainJob", "train_decoder"]
 SUFFIX = ".safetensors"
 
 STEPS = 500
-"""After so many there was little more to be gained on all data that was tried."""
+"""With 300 a mask after one click is as good, but not one after several."""
 
 PICTURES = 48
 """Made of the known frames, in all; but each comes as it is, and changed."""
