@@ -276,6 +276,8 @@ def test_a_trained_decoder_takes_the_place_of_its_parts(
     sam = load_sam(device="cpu", precision="float32", decoder=path)
     assert sam.mask_decoder.iou_token.weight.eq(0.5).all()
     assert sam.sharpener is not None
+    # Its ratings are made of the tokens of the decoder that has been replaced.
+    assert not sam.sharpener.rates
     assert sam.decoder == f"mine.safetensors sha256:{hash_file(path)}"
     # What is cached for one decoder serves for another.
     assert sam.identity == mobile_sam.identity
@@ -310,3 +312,10 @@ def test_a_decoder_that_draws_for_itself_is_refused(
 def test_a_decoder_that_is_not_there_is_named() -> None:
     with pytest.raises(CheckpointError, match="no decoder 'nowhere'"):
         load_sam(decoder="nowhere")
+
+
+def test_the_packaged_decoder_fits_the_packaged_model() -> None:
+    sam = load_sam(device="cpu", precision="float32", decoder="sharp")
+    assert sam.sharpener is not None
+    assert sam.sharpener.rates
+    assert sam.decoder.startswith("sharp sha256:")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from theatre import SIDE, Theatre, movie_of
@@ -35,10 +37,15 @@ def test_settings_out_of_range_are_refused(values):
 
 
 class Sharpener:
-    """Draws a single pixel, and notes what it was shown."""
+    """Draws a single pixel, and notes what it was shown; thinks best of the part."""
 
-    def __init__(self):
+    def __init__(self, rates=False):
         self.shown = []
+        self.rates = rates
+
+    def rate(self, tokens):
+        assert tokens.shape == (1, 5, 2)
+        return np.array([[0.8, 0.3, 0.2]])
 
     def sharpen(self, frame, embedding, low_res_logits):
         self.shown.append((frame, embedding, low_res_logits))
@@ -80,3 +87,30 @@ def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
     assert np.count_nonzero(shown.chosen.mask) == 1
     sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
     assert bool(max(sizes) == 1) is sharpen_all
+
+
+def with_tokens(theatre):
+    """Hand out tokens with what it offers."""
+    decode = theatre.decode
+
+    def told(*asked):
+        return replace(decode(*asked), tokens=np.zeros((1, 5, 2)))
+
+    theatre.decode = told
+    return theatre
+
+
+@pytest.mark.parametrize(("rates", "number"), [(True, 1), (False, 2)])
+def test_a_single_click_is_rated_anew_by_a_sharpener_that_rates(rates, number):
+    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener(rates))
+    shown = preview(scene, Prompt(1, 2, points=[(14, 14)]))
+    assert shown.chosen.number == number
+    assert shown.hypotheses[0].iou_prediction == pytest.approx(0.8 if rates else 0.54)
+
+
+def test_what_is_no_single_click_is_rated_by_sam():
+    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener(True))
+    shown = preview(scene, Prompt(1, 2, points=[(14, 14), (15, 15)]))
+    assert shown.chosen.number == 2

@@ -100,7 +100,9 @@ def load_sam(
     sam = _moved(tune(sam, dtype), place)
     if trained is not None and trained.hires is not None:
         in_use = _prepared(trained.hires, sam)
-        sam.sharpener = Sharpener(in_use, sam.look_closely, trained.hires)
+        sam.sharpener = Sharpener(
+            in_use, sam.look_closely, trained.hires, rates=trained.tuned is None
+        )
     return sam
 
 

@@ -47,12 +47,21 @@ class Sharpener:
     original : HiresDecoder, optional
         The decoder as it was trained, in float32 and on the CPU, to be written again;
         the same as the one in use by default.
+    rates : bool
+        Whether its predicted IoUs are wanted, if it has any: they are made of tokens
+        of the decoder beside which it was trained, and mean nothing of those of others.
     """
 
     def __init__(
-        self, decoder: HiresDecoder, look: Look, original: HiresDecoder | None = None
+        self,
+        decoder: HiresDecoder,
+        look: Look,
+        original: HiresDecoder | None = None,
+        *,
+        rates: bool = True,
     ) -> None:
         self._decoder = decoder.eval()
+        self.rates = rates and decoder.config.iou_head
         self._look = look
         self.original = original or decoder
 

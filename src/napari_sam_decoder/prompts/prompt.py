@@ -90,6 +90,11 @@ class Prompt:
         return self.mask is not None and self.mask.is_empty
 
     @property
+    def is_single_click(self) -> bool:
+        """Whether it is one point without a box, which may mean several things."""
+        return self.box is None and len(self.points) == 1
+
+    @property
     def is_settled(self) -> bool:
         """Whether the painted mask is the answer, with nothing left to decode."""
         nothing_else = not self.points and self.box is None

@@ -217,7 +217,7 @@ def choose_for_prompt(
     """
     if prompt.hypothesis is not None:
         allowed: tuple[int, ...] = (prompt.hypothesis,)
-    elif prompt.box is None and len(prompt.points) == 1:
+    elif prompt.is_single_click:
         allowed = (1, 2, 3)
     else:
         allowed = (0, 1, 2, 3)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.model.lanes import Lanes
@@ -14,8 +16,6 @@ from napari_sam_decoder.views import View, picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import numpy as np
 
     from napari_sam_decoder.flow import Flow
     from napari_sam_decoder.model.sharpener import Sharpener
@@ -185,6 +185,13 @@ class Scene:
     def embedding(self, frame: int) -> Embedding:
         """Return the embedding of a frame, read with its pixels if these are needed."""
         return self.source.get(frame) if self.sharpener is None else self.look(frame)[0]
+
+    def rate(self, candidates: MaskCandidates) -> np.ndarray:
+        """(B, 4) predicted IoUs for single clicks; anew, if the sharpener does that."""
+        ratings, tokens = candidates.iou_predictions, candidates.tokens
+        if self.sharpener is None or not self.sharpener.rates or tokens is None:
+            return ratings
+        return np.concatenate([ratings[:, :1], self.sharpener.rate(tokens)], axis=1)
 
     def draw(self, frame: int, logits: np.ndarray) -> FrameLogits:
         """Bring the (h, w) low-res logits of an object to the pixels of a frame."""

@@ -95,6 +95,8 @@ def answer_prompt(
         clicks = _inside(painted, clicks, scene.grid)
     candidates = scene.decoder.decode(embedding, [clicks], [painted])
     logits, ratings = candidates.low_res_logits[0], candidates.iou_predictions[0]
+    if prompt.mask is None and prompt.is_single_click:
+        ratings = scene.rate(candidates)[0]
     return logits, ratings, choose_for_prompt(prompt, logits, ratings, scene.grid)
 
 
