@@ -2,6 +2,7 @@
 
     python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
         [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
+        [--decoder NAME|FILE]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
@@ -82,7 +83,7 @@ def apply_threads(options: Options) -> None:
 
 
 def _report(options: Options) -> None:
-    sam = load_sam()
+    sam = load_sam(decoder=options.decoder)
     table = Table(left_out(options), options.rounds if options.corrections else ())
     print(table.heading(), flush=True)
     rows: list[Row] = []
@@ -196,6 +197,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="N",
         help="numbers of clicks after which to score",
     )
+    add("--decoder", default="sam", metavar="NAME|FILE", help="as for the program")
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=_positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")
