@@ -12,7 +12,7 @@ from tracking_parts.report import MEASURES
 
 @pytest.fixture
 def folder(tmp_path, pixels, truth, tiny_sam, monkeypatch):
-    monkeypatch.setattr(tracking, "load_sam", lambda: tiny_sam)
+    monkeypatch.setattr(tracking, "load_sam", lambda **_: tiny_sam)
     place = tmp_path / "squares"
     place.mkdir()
     tifffile.imwrite(place / "image.tif", pixels)
