@@ -114,3 +114,15 @@ def test_what_is_no_single_click_is_rated_by_sam():
     scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener(True))
     shown = preview(scene, Prompt(1, 2, points=[(14, 14), (15, 15)]))
     assert shown.chosen.number == 2
+
+
+def test_a_click_is_as_sure_as_sam_says_whoever_rates_it():
+    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+    sure = []
+    for rates in (True, False):
+        sharpener = Sharpener(rates)
+        scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), sharpener)
+        prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
+        (result,) = propagate(scene, plan(prompts, range(2, 3), Direction.FORWARD))
+        sure.append(result.objects[1].iou_prediction)
+    assert sure == pytest.approx([0.54, 0.9])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
@@ -16,8 +18,6 @@ from napari_sam_decoder.propagation.track import Track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
 
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
     from napari_sam_decoder.prompts import PaintedMask, Prompt
@@ -95,9 +95,13 @@ def answer_prompt(
         clicks = _inside(painted, clicks, scene.grid)
     candidates = scene.decoder.decode(embedding, [clicks], [painted])
     logits, ratings = candidates.low_res_logits[0], candidates.iou_predictions[0]
-    if prompt.mask is None and prompt.is_single_click:
-        ratings = scene.rate(candidates)[0]
-    return logits, ratings, choose_for_prompt(prompt, logits, ratings, scene.grid)
+    if prompt.mask is not None or not prompt.is_single_click:
+        return logits, ratings, choose_for_prompt(prompt, logits, ratings, scene.grid)
+    anew = scene.rate(candidates)[0]
+    choice = choose_for_prompt(prompt, logits, anew, scene.grid)
+    # Verdicts compare it with SAM's ratings on other frames, which are higher.
+    quality = float(np.clip(ratings[choice.index], 0, 1))
+    return logits, anew, replace(choice, iou_prediction=quality)
 
 
 def _inside(painted: np.ndarray, clicks: ModelPrompt, grid: Grid) -> ModelPrompt:
