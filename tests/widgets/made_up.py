@@ -52,7 +52,7 @@ def bench_with(sam, monkeypatch):
     from napari_sam_decoder.widgets.workbench import Workbench
 
     monkeypatch.setattr(
-        "napari_sam_decoder.model.registry.load_sam", lambda model, *, device: sam
+        "napari_sam_decoder.model.registry.load_sam", lambda *_, **__: sam
     )
     bench = Workbench(ViewerModel())
     bench.configure(ModelOptions(cache=None))
