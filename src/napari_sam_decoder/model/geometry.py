@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_sam_decoder.errors import MovieError
 
-__all__ = ["input_shape"]
+__all__ = ["input_shape", "scaled"]
 
 
 def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int]:
@@ -46,6 +46,11 @@ def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int
         )
     scale = image_size / max(rows, columns)
     return _rounded(rows * scale), _rounded(columns * scale)
+
+
+def scaled(side: slice, factor: int) -> slice:
+    """Return a range of cells as the pixels in it, so many to a cell."""
+    return slice(factor * side.start, factor * side.stop)
 
 
 def _rounded(side: float) -> int:

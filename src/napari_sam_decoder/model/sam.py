@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from napari_sam_decoder.errors import DecodingError, PromptError
 from napari_sam_decoder.model.enlarging import enlarge
-from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.geometry import input_shape, scaled
 from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
 from napari_sam_decoder.model.precision import Precision
@@ -198,7 +198,7 @@ class Sam(nn.Module):
         grid = self.prompt_encoder.grid
         stride = self.image_size // grid
         around = _widened(cells[0], grid), _widened(cells[1], grid)
-        window = _scaled(around[0], stride), _scaled(around[1], stride)
+        window = scaled(around[0], stride), scaled(around[1], stride)
         pixels = prepare_window(frame, self.image_size, window)
         down, across = (
             _moved(side, -wider.start)
@@ -207,9 +207,9 @@ class Sam(nn.Module):
         with _failure_explained("look closely at a frame", self.device):
             seen = _to_numpy(self.image_encoder.glance(self._image(pixels))[0])
         early = seen[
-            _scaled(down, _MASK_PIXELS_PER_CELL), _scaled(across, _MASK_PIXELS_PER_CELL)
+            scaled(down, _MASK_PIXELS_PER_CELL), scaled(across, _MASK_PIXELS_PER_CELL)
         ]
-        shown = pixels[0, :, _scaled(down, stride), _scaled(across, stride)]
+        shown = pixels[0, :, scaled(down, stride), scaled(across, stride)]
         return Detail(shown.numpy(), early.transpose(2, 0, 1))
 
     @torch.inference_mode()
@@ -432,10 +432,6 @@ def _widened(cells: slice, count: int) -> slice:
 
 def _moved(side: slice, distance: int) -> slice:
     return slice(side.start + distance, side.stop + distance)
-
-
-def _scaled(side: slice, factor: int) -> slice:
-    return slice(factor * side.start, factor * side.stop)
 
 
 def _readable(array: np.ndarray) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from scipy import ndimage
 
 from napari_sam_decoder.model.enlarging import enlarge
+from napari_sam_decoder.model.geometry import scaled
 from napari_sam_decoder.model.hires_decoder import Seen
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
 
@@ -94,7 +95,7 @@ class Sharpener:
         square = np.full((size, size), BACKGROUND_LOGIT, np.float32)
         cells = _cells_around(low_res_logits > 0)
         if cells is not None:
-            place = tuple(_scaled(side, 16) for side in cells)
+            place = tuple(scaled(side, 16) for side in cells)
             square[place] = self._drawn(frame, embedding, low_res_logits, cells)
         return enlarge(square, embedding.frame_shape, size)
 
@@ -123,7 +124,7 @@ class Sharpener:
         cells: tuple[slice, slice],
     ) -> np.ndarray:
         """Logits at the pixels of the input, where a mask is and around it."""
-        quarters = tuple(_scaled(side, _PIXELS_PER_CELL) for side in cells)
+        quarters = tuple(scaled(side, _PIXELS_PER_CELL) for side in cells)
         window = torch.from_numpy(np.array(logits[quarters], np.float32))[None, None]
         window = window.to(self._device)
         detail = self._look(frame, cells)
@@ -187,7 +188,3 @@ def _cells_around(mask: np.ndarray) -> tuple[slice, slice] | None:
 
 def _to_numpy(logits: Tensor) -> np.ndarray:
     return logits[0, 0].cpu().numpy()
-
-
-def _scaled(side: slice, factor: int) -> slice:
-    return slice(factor * side.start, factor * side.stop)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_sam_decoder.model.asking import Window
+from napari_sam_decoder.model.geometry import scaled
 from napari_sam_decoder.model.prompt_tokens import tokenise
 from napari_sam_decoder.training.pointing import lower_mask, point
 
@@ -159,7 +160,7 @@ class Prompted:
         row, column = corner.tolist()
         cells = slice(row, row + side), slice(column, column + side)
         early = self._sam.look_closely(lesson.picture, cells).early
-        rows, columns = (slice(CELL * one.start, CELL * one.stop) for one in cells)
+        rows, columns = (scaled(one, CELL) for one in cells)
         shown = mask[rows, columns]
         truth = np.zeros((CELL * side, CELL * side), np.float32)
         truth[: shown.shape[0], : shown.shape[1]] = shown

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from napari_sam_decoder.model.geometry import scaled
 from napari_sam_decoder.model.hires_decoder import Seen
 from napari_sam_decoder.model.sharpener import near_edge
 
@@ -98,10 +99,10 @@ def _window(lesson: Lesson, sam: Sam, rng: np.random.Generator) -> tuple[Tensor,
     mask = lesson.mask(int(lesson.objects[which]))
     near = _near_both(logits > 0, mask)
     row, column = _choose_corner(logits > 0, near, rng)
-    truth, known = _cut(mask, *_scaled(row, column, 16))
     cells = slice(row, row + WINDOW), slice(column, column + WINDOW)
+    truth, known = _cut(mask, scaled(cells[0], 16), scaled(cells[1], 16))
     detail = sam.look_closely(lesson.picture, cells)
-    quarters = _scaled(row, column, 4)
+    quarters = scaled(cells[0], 4), scaled(cells[1], 4)
     counts = near[quarters].repeat(4, axis=0).repeat(4, axis=1)
     parts = (
         lesson.features[(slice(None), *cells)],
@@ -154,10 +155,3 @@ def _cut(
     cut[: found.shape[0], : found.shape[1]] = found
     known[: found.shape[0], : found.shape[1]] = True
     return cut, known
-
-
-def _scaled(row: int, column: int, factor: int) -> tuple[slice, slice]:
-    return (
-        slice(factor * row, factor * (row + WINDOW)),
-        slice(factor * column, factor * (column + WINDOW)),
-    )
