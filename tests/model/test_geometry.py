@@ -3,10 +3,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from napari_sam_decoder.errors import MovieError
-from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.geometry import extent, input_shape
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,14 @@ def test_costs_no_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "False"
+
+
+def test_the_smallest_window_holds_all_of_a_mask_and_no_more() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[4, 7] = mask[9, 21] = True
+    assert extent(mask) == (slice(4, 10), slice(7, 22))
+    assert extent(mask.T) == (slice(7, 22), slice(4, 10))
+
+
+def test_nothing_has_no_window() -> None:
+    assert extent(np.zeros((3, 4), bool)) is None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from scipy import ndimage
+
 from napari_sam_decoder.errors import MovieError
 
-__all__ = ["input_shape", "scaled"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["extent", "input_shape", "scaled"]
 
 
 def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int]:
@@ -51,6 +58,23 @@ def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int
 def scaled(side: slice, factor: int) -> slice:
     """Return a range of cells as the pixels in it, so many to a cell."""
     return slice(factor * side.start, factor * side.stop)
+
+
+def extent(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """Return the smallest window that holds a mask.
+
+    Parameters
+    ----------
+    mask : (rows, columns) array of bool
+        Any.
+
+    Returns
+    -------
+    (slice, slice) or None
+        Rows and columns, of plain numbers; None if nothing is in the mask.
+    """
+    found: list[tuple[slice, slice]] = ndimage.find_objects(mask.view("u1"))
+    return found[0] if found else None
 
 
 def _rounded(side: float) -> int:

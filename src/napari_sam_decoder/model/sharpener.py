@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from scipy import ndimage
 
 from napari_sam_decoder.model.enlarging import enlarge
-from napari_sam_decoder.model.geometry import scaled
+from napari_sam_decoder.model.geometry import extent, scaled
 from napari_sam_decoder.model.hires_decoder import Seen
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
 
@@ -37,7 +37,7 @@ sees beyond."""
 
 
 class Sharpener:
-    """Sharpens and rates what SAM's decoder offers; may be used from several threads.
+    """Sharpens what SAM's decoder offers; may be used from several threads.
 
     Parameters
     ----------
@@ -48,9 +48,6 @@ class Sharpener:
     original : HiresDecoder, optional
         The decoder as it was trained, in float32 and on the CPU, to be written again;
         the same as the one in use by default.
-    rates : bool
-        Whether its predicted IoUs are wanted, if it has any: they are made of tokens
-        of the decoder beside which it was trained, and mean nothing of those of others.
     """
 
     def __init__(
@@ -58,11 +55,8 @@ class Sharpener:
         decoder: HiresDecoder,
         look: Look,
         original: HiresDecoder | None = None,
-        *,
-        rates: bool = True,
     ) -> None:
         self._decoder = decoder.eval()
-        self.rates = rates and decoder.config.iou_head
         self._look = look
         self.original = original or decoder
 
@@ -98,23 +92,6 @@ class Sharpener:
             place = tuple(scaled(side, 16) for side in cells)
             square[place] = self._drawn(frame, embedding, low_res_logits, cells)
         return enlarge(square, embedding.frame_shape, size)
-
-    @torch.inference_mode()
-    def rate(self, tokens: np.ndarray) -> np.ndarray:
-        """Predict the IoU of SAM's three hypotheses.
-
-        Parameters
-        ----------
-        tokens : (B, 5, 256) array of float32
-            See `MaskCandidates.tokens`.
-
-        Returns
-        -------
-        (B, 3) array of float32
-            0..1.
-        """
-        rated = self._decoder.rate(torch.from_numpy(tokens).to(self._device))
-        return rated.float().cpu().numpy()
 
     def _drawn(
         self,
@@ -173,15 +150,16 @@ def near_edge(mask: np.ndarray) -> np.ndarray:
 
 def _cells_around(mask: np.ndarray) -> tuple[slice, slice] | None:
     """Rows and columns of cells with a mask and some margin; None if it is empty."""
-    if not mask.any():
+    window = extent(mask)
+    if window is None:
         return None
     count = len(mask) // _PIXELS_PER_CELL
     rows, columns = (
         slice(
-            max(int(found[0]) // _PIXELS_PER_CELL - _MARGIN, 0),
-            min(int(found[-1]) // _PIXELS_PER_CELL + 1 + _MARGIN, count),
+            max(side.start // _PIXELS_PER_CELL - _MARGIN, 0),
+            min(-(-side.stop // _PIXELS_PER_CELL) + _MARGIN, count),
         )
-        for found in (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        for side in window
     )
     return rows, columns
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.model.geometry import extent
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
     FrameLogits,
@@ -57,14 +58,15 @@ def look_closer(
     """
     shape = picture.shape[0], picture.shape[1]
     coarse = sam.upscale(logits[None], shape)[0]
-    if not (coarse > 0).any():
+    seen = extent(coarse > 0)
+    if seen is None:
         return None
-    place = _around(coarse > 0)
+    place = _around(seen, shape)
     window = picture[place]
     geometry = FrameGeometry.fit(window.shape[:2], sam.image_size)
     previous = _lowered(coarse[place], geometry, sam.mask_size, sam.image_size)
     moved = _moved(prompt, FrameGeometry.fit(shape, sam.image_size), geometry, place)
-    boxed = ModelPrompt(moved.points, moved.labels, _box(coarse[place] > 0, geometry))
+    boxed = ModelPrompt(moved.points, moved.labels, _box(seen, place, geometry))
     candidates = sam.decode(sam.encode(window), [boxed], [previous])
     offers = candidates.low_res_logits[0]
     best = int(np.argmax([mask_iou(offer > 0, previous > 0) for offer in offers]))
@@ -72,15 +74,14 @@ def look_closer(
     return FrameLogits(found, place), float(candidates.iou_predictions[0, best])
 
 
-def _around(mask: np.ndarray) -> tuple[slice, slice]:
-    """A square around a mask, cut off at the border of the frame."""
-    sides = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    extent = max(side[-1] + 1 - side[0] for side in sides)
-    half = max(ROOM * extent, SMALLEST_SIDE) / 2
-    middles = [(side[0] + side[-1] + 1) / 2 for side in sides]
+def _around(seen: tuple[slice, slice], shape: tuple[int, int]) -> tuple[slice, slice]:
+    """A square around what was seen, cut off at the border of the frame."""
+    longest = max(side.stop - side.start for side in seen)
+    half = max(ROOM * longest, SMALLEST_SIDE) / 2
+    middles = [(side.start + side.stop) / 2 for side in seen]
     rows, columns = (
         slice(max(int(middle - half), 0), min(int(middle + half) + 1, length))
-        for middle, length in zip(middles, mask.shape, strict=True)
+        for middle, length in zip(middles, shape, strict=True)
     )
     return rows, columns
 
@@ -99,11 +100,13 @@ def _moved(
     return ModelPrompt(moved, prompt.labels[inside])
 
 
-def _box(mask: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
-    """(x0, y0, x1, y1) around a mask, in pixels of the network's input."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    corners = [[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]]
-    return geometry.to_model(np.array(corners)).ravel().astype(np.float32)
+def _box(
+    seen: tuple[slice, slice], place: tuple[slice, slice], geometry: FrameGeometry
+) -> np.ndarray:
+    """(x0, y0, x1, y1) around what was seen, in pixels of the window's input."""
+    corner = np.array([side.start for side in place])
+    corners = np.array([[side.start for side in seen], [side.stop for side in seen]])
+    return geometry.to_model(corners - corner).ravel().astype(np.float32)
 
 
 def _lowered(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder.model.values import ModelPrompt
-from napari_sam_decoder.training.pointing import input_pixel, place_of_doubt
+from napari_sam_decoder.training.pointing import box_around, input_pixel, place_of_doubt
 
 if TYPE_CHECKING:
     Shape = tuple[int, int]
@@ -84,9 +84,7 @@ def prompt_at(expected: np.ndarray) -> ModelPrompt:
     """
     mask = expected > 0
     inmost = input_pixel(place_of_doubt(mask, np.zeros_like(mask)))
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    corners = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
-    box = 4.0 * np.array(corners) - (0, 0, 1, 1)
+    box = box_around(mask) - (0, 0, 1, 1)
     return ModelPrompt(
         np.array([inmost], np.float32), np.array([1]), box.astype(np.float32)
     )

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_decoder.model.geometry import extent
 from napari_sam_decoder.model.values import ModelPrompt
 
 if TYPE_CHECKING:
     Place = tuple[int, int]
 
-__all__ = ["Pointing", "input_pixel", "lower_mask", "place_of_doubt", "point"]
+__all__ = [
+    "Pointing",
+    "box_around",
+    "input_pixel",
+    "lower_mask",
+    "place_of_doubt",
+    "point",
+]
 
 _BOX = 0.25
 _DEEPEST = 0.3
@@ -99,6 +107,15 @@ def input_pixel(where: Place) -> tuple[float, float]:
     return 4 * column + 1.5, 4 * row + 1.5
 
 
+def box_around(mask: np.ndarray) -> np.ndarray:
+    """(x0, y0, x1, y1) in the network's input around a (h, w) low-res mask."""
+    window = extent(mask)
+    if window is None:
+        raise ValueError("there is no box around an empty mask")
+    rows, columns = window
+    return 4.0 * np.array([columns.start, rows.start, columns.stop, rows.stop])
+
+
 def lower_mask(mask: np.ndarray, image_size: int, mask_size: int) -> np.ndarray:
     """(mask_size, mask_size) bool: which low-res pixels are mostly covered."""
     square = np.zeros((image_size, image_size), np.float32)
@@ -111,8 +128,7 @@ def lower_mask(mask: np.ndarray, image_size: int, mask_size: int) -> np.ndarray:
 
 def _shaken_box(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(x0, y0, x1, y1) around an object, drawn as a hurried hand draws it."""
-    rows, columns = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
-    box = 4.0 * np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    box = box_around(truth)
     sides = np.tile(box[2:] - box[:2], 2)
     shaken: np.ndarray = box + (0.05 * sides + 1) * rng.standard_normal(4)
     return shaken.astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
+from napari_sam_decoder.model.geometry import extent
 from napari_sam_decoder.selection import LARGEST_SHARE
 
 if TYPE_CHECKING:
@@ -55,29 +56,23 @@ def _common_window(masks: Sequence[np.ndarray]) -> _Window:
     seen = [mask for mask in masks if 0 < mask.mean() <= LARGEST_SHARE]
     seen = seen or [mask for mask in masks if mask.any()]
     shape = masks[0].shape
+    whole = _span(shape[0] // 2, max(shape), shape[0]), _span(0, max(shape), shape[1])
     if not seen:
-        return _span(shape[0] // 2, max(shape), shape[0]), _span(
-            0, max(shape), shape[1]
-        )
-    smallest = _extent(min(seen, key=np.count_nonzero))
-    everything = _extent(np.any(seen, axis=0))
+        return whole
+    smallest = extent(min(seen, key=np.count_nonzero)) or whole
+    everything = extent(np.any(seen, axis=0)) or whole
     side = min(_longest(everything), _LARGEST_ZOOM_OUT * _longest(smallest))
     side = max(round(side * (1 + 2 * _MARGIN)), _SMALLEST_VIEW)
     rows, columns = (
-        _span(sum(span) // 2, side, length)
+        _span((span.start + span.stop - 1) // 2, side, length)
         for span, length in zip(smallest, shape, strict=True)
     )
     return rows, columns
 
 
-def _extent(mask: np.ndarray) -> list[tuple[int, int]]:
-    """First and last row, first and last column."""
-    filled = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    return [(int(places[0]), int(places[-1])) for places in filled]
-
-
-def _longest(extent: list[tuple[int, int]]) -> int:
-    return max(last - first + 1 for first, last in extent)
+def _longest(window: _Window) -> int:
+    longest: int = max(side.stop - side.start for side in window)
+    return longest
 
 
 def _span(centre: int, side: int, length: int) -> slice:

@@ -9,6 +9,7 @@ from napari.layers import Labels
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.labels import label_dtype, merge_labels
+from napari_sam_decoder.model.geometry import extent
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, placement
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def write_frame(
             f"shape {labels.shape}; choose a new labels layer"
         )
     # Merging leaves alone what is the same already, which is most of a picture.
-    window = _window_of(labels != new)
+    window = extent(labels != new)
     if window is None:
         return False
     after = merge_labels(labels[window], new[window], object_ids, replace=replace)
@@ -172,18 +173,6 @@ def _ids_in(labels: np.ndarray) -> set[int]:
         return set()
     starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     return {int(flat[0]), *np.unique(flat[starts]).tolist()}
-
-
-def _window_of(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """Smallest window that holds a mask, unless it is empty."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if rows.size == 0:
-        return None
-    # Plain numbers, since zarr takes no others.
-    top, bottom, left, right = (
-        int(edge) for edge in (rows[0], rows[-1], columns[0], columns[-1])
-    )
-    return slice(top, bottom + 1), slice(left, right + 1)
 
 
 def _check_shape(view: MovieView, layer: Labels) -> None:
