@@ -6,8 +6,9 @@
 DATA is as for ``tracking.py``. On so many frames of each, evenly spread, the largest
 objects are clicked on at their inmost pixel, and twice more on what is most wrong.
 ``sam`` is the bundled decoder with bilinear enlargement, ``zoom`` the same with a
-second look at each object in a picture of it alone, ``slim`` the decoder that draws
-masks sharper and rates them anew, ``sharp`` the same with SAM's own ratings. ``drawn``
+second look at each object in a picture of it alone, ``rated`` the same masks as
+``sam``, rated anew, ``sharp`` the same drawn sharper with SAM's own ratings, and
+``slim`` drawn sharper and rated anew. ``drawn``
 is the decoder as the document draws it, and ``unet`` what it is compared with, see
 ``decoder_ablation.py``.
 
@@ -40,8 +41,12 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
 
 Options = argparse.Namespace
-HEADS = ("sam", "zoom", "sharp", "slim", "drawn", "unet")
-NEEDED = {"sharp": "weights", "slim": "weights", "drawn": "drawn", "unet": "unet"}
+HEADS = ("sam", "zoom", "rated", "sharp", "slim", "drawn", "unet")
+NEEDED = {
+    **dict.fromkeys(("rated", "sharp", "slim"), "weights"),
+    "drawn": "drawn",
+    "unet": "unet",
+}
 """The option that names the file of a decoder."""
 
 
@@ -108,8 +113,10 @@ def _make_head(name: str, sam: Sam, options: Options) -> Head:
         return DrawnHead(sam, load_decoder(options.drawn).hires)
     if name == "unet":
         return DrawnHead(sam, load_unet(options.unet))
-    sharpener = load_sam(decoder=options.weights).sharpener
-    return SlimHead(sam, sharpener, rates=name == "slim")
+    heads = load_sam(decoder=options.weights).heads
+    if name == "rated":
+        return SamHead(sam, heads.rater)
+    return SlimHead(sam, heads.sharpener, heads.rater if name == "slim" else None)
 
 
 if __name__ == "__main__":

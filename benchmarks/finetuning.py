@@ -97,7 +97,7 @@ def _measure(folder: Path, options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory() as kept:
         path = (options.keep or Path(kept)) / f"{clip.name}.safetensors"
         seconds = _train(folder, clip, fixed, path, options)
-        decoders = {"before": load_sam(), "after": load_sam(decoder=path)}
+        decoders = {"before": load_sam(decoder="sam"), "after": load_sam(decoder=path)}
     print(f"trained in {seconds:.0f} s")
     print(_line("", "decoder", HEADINGS.values()))
     rows = []

@@ -197,7 +197,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="N",
         help="numbers of clicks after which to score",
     )
-    add("--decoder", default="sam", metavar="NAME|FILE", help="as for the program")
+    add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=_positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")

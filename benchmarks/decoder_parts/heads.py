@@ -17,6 +17,7 @@ from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.training.closer import look_closer
 
 if TYPE_CHECKING:
+    from napari_sam_decoder.model.heads import Rater
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.model.sharpener import Sharpener
@@ -63,10 +64,19 @@ class Head(Protocol):
 
 
 class SamHead:
-    """The decoder of the public checkpoints, and bilinear enlargement."""
+    """The decoder of the public checkpoints, and bilinear enlargement.
 
-    def __init__(self, sam: Sam) -> None:
+    Parameters
+    ----------
+    sam : Sam
+        Embeds and decodes; what is in use beside its decoder does not count.
+    rater : Rater, optional
+        Rates hypotheses in place of it.
+    """
+
+    def __init__(self, sam: Sam, rater: Rater | None = None) -> None:
         self._sam = sam
+        self._rater = rater
 
     def ask(
         self, view: View, prompt: ModelPrompt, previous: np.ndarray | None
@@ -75,17 +85,14 @@ class SamHead:
         answer = self._sam.decode(view.embedding, [prompt], [previous])
         asked = slice(1, 4) if previous is None else slice(0, 1)
         ratings = answer.iou_predictions[0, asked]
-        if previous is None and answer.tokens is not None:
-            ratings = self._rate(answer.tokens, ratings)
+        if previous is None and self._rater is not None:
+            ratings = self._rater.rate(answer.tokens)[0]
         return Offers(answer.low_res_logits[0, asked], ratings)
 
     def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
         """(Y, X) bool."""
         shape = view.embedding.frame_shape
         return self._sam.enlarge(logits, shape).mask(shape)
-
-    def _rate(self, tokens: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-        return ratings
 
 
 class ZoomHead(SamHead):
@@ -100,20 +107,18 @@ class ZoomHead(SamHead):
 
 
 class SlimHead(SamHead):
-    """The same, drawn sharper and rated anew."""
+    """The same, drawn sharper."""
 
-    def __init__(self, sam: Sam, sharpener: Sharpener, *, rates: bool = True) -> None:
-        super().__init__(sam)
+    def __init__(
+        self, sam: Sam, sharpener: Sharpener, rater: Rater | None = None
+    ) -> None:
+        super().__init__(sam, rater)
         self._sharpener = sharpener
-        self._rates = rates
 
     def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
         """(Y, X) bool."""
         found = self._sharpener.sharpen(view.picture, view.embedding, logits)
         return found.mask(view.embedding.frame_shape)
-
-    def _rate(self, tokens: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-        return self._sharpener.rate(tokens)[0] if self._rates else ratings
 
 
 class DrawnHead:

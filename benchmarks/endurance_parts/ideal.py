@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from endurance_parts.discs import BAND, MOST_OBJECTS
 from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class IdealNetwork:
 
     identity = "ideal"
     decoder = "ideal"
-    sharpener = None
+    heads = Heads()
     image_size = 256
     mask_size = 64
     embedding_shape = 1 + MOST_OBJECTS, mask_size, mask_size

@@ -100,7 +100,7 @@ class Session:
             self.model,
             self.movie.frame_shape,
             self.settings,
-            self.model.sharpener,
+            self.model.heads,
         )
 
     @property

@@ -149,7 +149,8 @@ def test_all_decoders_are_measured(
     printed = capsys.readouterr().out
     assert "cells: 2 objects" in printed
     rows = json.loads((tmp_path / "out.json").read_text())["all"]
-    assert list(rows) == ["sam", "zoom", "sharp", "slim"]
+    assert list(rows) == ["sam", "zoom", "rated", "sharp", "slim"]
+    assert rows["rated"]["best_iou"] == rows["sam"]["best_iou"]
     # Untrained, it draws what SAM draws.
     assert rows["sharp"]["best_iou"] == pytest.approx(rows["sam"]["best_iou"], abs=1)
     assert rows["sam"]["best_iou"] > 80

@@ -13,6 +13,7 @@ from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs import MovieOptions, silently, train
 from napari_sam_decoder.jobs.train import TrainJob, train_decoder
 from napari_sam_decoder.model.decoder_file import load_decoder
+from napari_sam_decoder.model.heads import Heads, Rater
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
 from napari_sam_decoder.model.registry import load_sam
 from napari_sam_decoder.model.sharpener import Sharpener
@@ -129,7 +130,7 @@ def test_a_sharpener_is_written_along(
 ) -> None:
     sam = make_tiny_sam(1)
     hires = HiresDecoder(replace(SLIM, widths=(8, 8, 4, 4)))
-    sam.sharpener = Sharpener(hires, sam.look_closely)
+    sam.heads = Heads(Rater(hires), Sharpener(hires, sam.look_closely))
     train_decoder(job, sam, silently)
     carried = load_decoder(job.target).hires
     assert carried is not None

@@ -10,7 +10,7 @@ import pooch
 import pytest
 import requests
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from napari_sam_decoder.errors import (
@@ -21,6 +21,7 @@ from napari_sam_decoder.errors import (
 )
 from napari_sam_decoder.model import catalogue, registry
 from napari_sam_decoder.model.architectures import build_sam
+from napari_sam_decoder.model.checkpoints import read_checkpoint
 from napari_sam_decoder.model.decoder_file import (
     AboutDecoder,
     TrainedDecoder,
@@ -275,14 +276,13 @@ def test_a_trained_decoder_takes_the_place_of_its_parts(
     save_decoder(TrainedDecoder(about, HiresDecoder(SMALL), tuned), path)
     sam = load_sam(device="cpu", precision="float32", decoder=path)
     assert sam.mask_decoder.iou_token.weight.eq(0.5).all()
-    assert sam.sharpener is not None
-    # Its ratings are made of the tokens of the decoder that has been replaced.
-    assert not sam.sharpener.rates
+    assert sam.heads.sharpener is not None
+    # Its ratings would be made of the tokens of the decoder that has been replaced.
+    assert sam.heads.rater is None
     assert sam.decoder == f"mine.safetensors sha256:{hash_file(path)}"
     # What is cached for one decoder serves for another.
     assert sam.identity == mobile_sam.identity
-    assert mobile_sam.sharpener is None
-    assert mobile_sam.decoder == "sam"
+    assert not mobile_sam.mask_decoder.state_dict()["iou_token.weight"].eq(0.5).any()
 
 
 def test_a_decoder_fits_all_number_types(mobile_sam: Sam) -> None:
@@ -316,6 +316,29 @@ def test_a_decoder_that_is_not_there_is_named() -> None:
 
 def test_the_packaged_decoder_fits_the_packaged_model() -> None:
     sam = load_sam(device="cpu", precision="float32", decoder="sharp")
-    assert sam.sharpener is not None
-    assert sam.sharpener.rates
+    assert sam.heads.sharpener is not None
+    assert sam.heads.rater is not None
     assert sam.decoder.startswith("sharp sha256:")
+
+
+@pytest.mark.parametrize("decoder", ["auto", "rated"])
+def test_the_packaged_model_is_rated_anew_unless_told_otherwise(decoder: str) -> None:
+    sam = load_sam(device="cpu", precision="float32", decoder=decoder)
+    assert sam.heads.sharpener is None
+    assert sam.heads.rater is not None
+    assert sam.decoder.startswith("rated sha256:")
+    plain = load_sam(device="cpu", precision="float32", decoder="sam")
+    assert plain.heads.rater is None
+    assert plain.decoder == "sam"
+
+
+def test_other_models_rate_for_themselves(tmp_path: Path) -> None:
+    state = dict(read_checkpoint(BUNDLED))
+    state["mask_decoder.iou_token.weight"] = torch.zeros(1, 256)
+    path = tmp_path / "another.safetensors"
+    save_file(state, path)
+    sam = load_sam(path, device="cpu", precision="float32")
+    assert sam.decoder == "sam"
+    assert sam.heads.rater is None
+    with pytest.raises(CheckpointError, match="trained for the model"):
+        load_sam(path, device="cpu", precision="float32", decoder="rated")

@@ -85,15 +85,6 @@ def test_nothing_stays_nothing() -> None:
     assert not found.mask(FRAME).any()
 
 
-def test_hypotheses_are_rated_between_nothing_and_all() -> None:
-    tokens = np.random.default_rng(0).standard_normal((6, 5, 16)).astype(np.float32)
-    rated = make(changes=False).rate(tokens)
-    assert rated.shape == (6, 3)
-    assert rated.dtype == np.float32
-    assert rated.min() > 0
-    assert rated.max() < 1
-
-
 def test_the_band_around_an_edge_reaches_as_far_on_either_side() -> None:
     mask = np.zeros((40, 40), bool)
     mask[10:, 12:30] = True

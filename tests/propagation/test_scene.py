@@ -7,6 +7,7 @@ import pytest
 from theatre import SIDE, Theatre, movie_of
 
 from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.values import FrameLogits
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import (
@@ -37,15 +38,10 @@ def test_settings_out_of_range_are_refused(values):
 
 
 class Sharpener:
-    """Draws a single pixel, and notes what it was shown; thinks best of the part."""
+    """Draws a single pixel, and notes what it was shown."""
 
-    def __init__(self, rates=False):
+    def __init__(self):
         self.shown = []
-        self.rates = rates
-
-    def rate(self, tokens):
-        assert tokens.shape == (1, 5, 2)
-        return np.array([[0.8, 0.3, 0.2]])
 
     def sharpen(self, frame, embedding, low_res_logits):
         self.shown.append((frame, embedding, low_res_logits))
@@ -55,7 +51,7 @@ class Sharpener:
 def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
     theatre = Theatre(movie_of(lambda frame: (10, 10 + frame)))
     sharpener = Sharpener()
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), sharpener)
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
     logits = np.ones((SIDE, SIDE), np.float32)
     mask = scene.draw(4, logits).mask((SIDE, SIDE))
     assert np.argwhere(mask).tolist() == [[3, 5]]
@@ -68,7 +64,9 @@ def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
 def test_what_is_carried_on_is_not_what_is_drawn():
     truth = movie_of(lambda frame: (10, 10 + frame))
     theatre = Theatre(truth)
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener())
+    scene = Scene.of(
+        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, Sharpener())
+    )
     prompts = PromptSet([Prompt(1, 0, points=[(14, 14)])])
     itinerary = plan(prompts, range(4), Direction.FORWARD)
     results = list(propagate(scene, itinerary))
@@ -80,13 +78,21 @@ def test_what_is_carried_on_is_not_what_is_drawn():
 def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
     theatre = Theatre(movie_of(lambda frame: (10, 10)))
     sharpener = Sharpener()
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), sharpener)
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
     prompt = Prompt(1, 2, points=[(14, 14)])
     shown = preview(scene, prompt, sharpen_all=sharpen_all)
     assert len(sharpener.shown) == drawn
     assert np.count_nonzero(shown.chosen.mask) == 1
     sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
     assert bool(max(sizes) == 1) is sharpen_all
+
+
+class Rater:
+    """Thinks best of the part."""
+
+    def rate(self, tokens):
+        assert tokens.shape == (1, 5, 2)
+        return np.array([[0.8, 0.3, 0.2]])
 
 
 def with_tokens(theatre):
@@ -100,18 +106,20 @@ def with_tokens(theatre):
     return theatre
 
 
-@pytest.mark.parametrize(("rates", "number"), [(True, 1), (False, 2)])
-def test_a_single_click_is_rated_anew_by_a_sharpener_that_rates(rates, number):
+@pytest.mark.parametrize(
+    ("rater", "number", "rating"), [(Rater(), 1, 0.8), (None, 2, 0.54)]
+)
+def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener(rates))
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
     shown = preview(scene, Prompt(1, 2, points=[(14, 14)]))
     assert shown.chosen.number == number
-    assert shown.hypotheses[0].iou_prediction == pytest.approx(0.8 if rates else 0.54)
+    assert shown.hypotheses[0].iou_prediction == pytest.approx(rating)
 
 
 def test_what_is_no_single_click_is_rated_by_sam():
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Sharpener(True))
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(Rater()))
     shown = preview(scene, Prompt(1, 2, points=[(14, 14), (15, 15)]))
     assert shown.chosen.number == 2
 
@@ -119,9 +127,8 @@ def test_what_is_no_single_click_is_rated_by_sam():
 def test_a_click_is_as_sure_as_sam_says_whoever_rates_it():
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
     sure = []
-    for rates in (True, False):
-        sharpener = Sharpener(rates)
-        scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), sharpener)
+    for rater in (Rater(), None):
+        scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
         prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
         (result,) = propagate(scene, plan(prompts, range(2, 3), Direction.FORWARD))
         sure.append(result.objects[1].iou_prediction)

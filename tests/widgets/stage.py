@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 SIDE = 64
@@ -27,7 +28,7 @@ class StageSam:
     image_size: int = CELL * SIDE
     mask_size: int = SIDE
     embedding_shape: tuple[int, int, int] = (CELL**2, SIDE // CELL, SIDE // CELL)
-    sharpener: None = None
+    heads: Heads = field(default_factory=Heads)
     decoder: str = "sam"
     encoded: list[int] = field(default_factory=list)
     gate: threading.Semaphore | None = None

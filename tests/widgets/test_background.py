@@ -86,7 +86,7 @@ def test_an_opening_serves_for_the_same_movie_and_options(view):
 def test_a_session_is_opened_as_asked(view, loader, tmp_path):
     options = ModelOptions("some", "cpu", (3.0, 9.0), tmp_path / "embeddings.zarr")
     session = open_once(ModelShelf(), Opening(view, options))
-    assert loader.asked == [("some", "cpu", "sam")]
+    assert loader.asked == [("some", "cpu", "auto")]
     assert session.model is loader.sam
     assert session.labels_shape == NOISE.shape
     assert (session.movie.contrast.low, session.movie.contrast.high) == (3, 9)

@@ -306,10 +306,10 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--decoder",
-        default="sam",
+        default="auto",
         metavar="NAME|FILE",
-        help="sam (default, the model's own), sharp (edges to the pixel), or a file "
-        "that 'train' has written",
+        help="rated (the default where it fits the model: a better pick), sharp (edges "
+        "to the pixel, too), sam (the model's own), or a file that 'train' has written",
     )
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, mps"

@@ -175,5 +175,6 @@ def _save(decoder: MaskDecoder, target: Path, model: Sam, learned: str) -> None:
     )
 
     about = AboutDecoder(model.weights, learned)
-    hires = None if model.sharpener is None else model.sharpener.original
+    sharpener = model.heads.sharpener
+    hires = None if sharpener is None else sharpener.original
     save_decoder(TrainedDecoder(about, hires, decoder.state_dict()), target)

@@ -178,7 +178,7 @@ MODELS: Mapping[str, ModelRow] = MappingProxyType({row.name: row for row in _ROW
 
 @dataclass(frozen=True)
 class DecoderRow:
-    """One decoder that comes with this package.
+    """One way to make masks that comes with this package.
 
     Attributes
     ----------
@@ -188,11 +188,14 @@ class DecoderRow:
         What it does, in a few words.
     packaged : str, optional
         Name of its file; None for the one that a model has itself.
+    draws : bool
+        Whether masks are drawn by what is in the file, or only rated.
     """
 
     name: str
     description: str
     packaged: str | None = None
+    draws: bool = False
 
     @property
     def path(self) -> Path | None:
@@ -200,13 +203,21 @@ class DecoderRow:
         return None if self.packaged is None else _PACKAGED / self.packaged
 
 
+_HEADS_FILE = "sharp.fp16.safetensors"
+
 _DECODERS = (
-    DecoderRow("sam", "the model's own: masks of 256 x 256 pixels, enlarged"),
+    DecoderRow(
+        "rated",
+        "the model's own masks, and a better pick of three; for mobile_sam only",
+        packaged=_HEADS_FILE,
+    ),
     DecoderRow(
         "sharp",
         "the same, and edges drawn anew at 1024 x 1024; for mobile_sam only",
-        packaged="sharp.fp16.safetensors",
+        packaged=_HEADS_FILE,
+        draws=True,
     ),
+    DecoderRow("sam", "the model's own masks and ratings; for all models"),
 )
 
 DECODERS: Mapping[str, DecoderRow] = MappingProxyType(

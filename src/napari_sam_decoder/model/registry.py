@@ -23,8 +23,9 @@ from napari_sam_decoder.model.checkpoints import (
     infer_architecture,
     read_checkpoint,
 )
-from napari_sam_decoder.model.decoder_file import load_decoder
+from napari_sam_decoder.model.decoder_file import load_decoder, read_about
 from napari_sam_decoder.model.hashing import choose_hasher, hash_file
+from napari_sam_decoder.model.heads import Heads, Rater
 from napari_sam_decoder.model.precision import choose_precision, tune
 from napari_sam_decoder.model.sam import OWN_DECODER
 from napari_sam_decoder.model.sharpener import Sharpener
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.model.sam import Sam
 
-__all__ = ["MODELS", "ModelRow", "download", "load_sam"]
+__all__ = ["AUTO_DECODER", "MODELS", "ModelRow", "download", "load_sam"]
+
+AUTO_DECODER = "auto"
+_BEST = "rated"
 
 
 def load_sam(
@@ -43,7 +47,7 @@ def load_sam(
     device: str = "auto",
     precision: str = "auto",
     architecture: str | None = None,
-    decoder: str | Path = OWN_DECODER,
+    decoder: str | Path = AUTO_DECODER,
 ) -> Sam:
     """Load a network with its weights, ready for use.
 
@@ -60,8 +64,9 @@ def load_sam(
     architecture : str, optional
         A key of `ARCHITECTURES`; by default told from the file.
     decoder : str or Path
-        A name in `DECODERS`, "sam" for the one that comes with the model; or the path
-        of a file that training has written. Embeddings are the same for all of them.
+        A name in `DECODERS`, or the path of a file that training has written; "auto"
+        for "rated" where that fits the model, else "sam", the model's own. Embeddings
+        are the same for all of them.
 
     Returns
     -------
@@ -94,15 +99,14 @@ def load_sam(
     with torch.device("meta"):
         sam = build_sam(architecture, identity=identity)
     fill(sam, state, torch.float32)
-    trained = _read_decoder(decoder, sam)
+    name = _named(decoder, sam)
+    trained = _read_decoder(name, sam)
     if trained is not None and trained.tuned is not None:
         fill(sam.mask_decoder, dict(trained.tuned), torch.float32)
     sam = _moved(tune(sam, dtype), place)
-    if trained is not None and trained.hires is not None:
-        in_use = _prepared(trained.hires, sam)
-        sam.sharpener = Sharpener(
-            in_use, sam.look_closely, trained.hires, rates=trained.tuned is None
-        )
+    if trained is not None:
+        row = DECODERS.get(str(name))
+        sam.heads = _heads(trained, sam, draws=row is None or row.draws)
     return sam
 
 
@@ -142,6 +146,16 @@ def download(name: str, progress: bool = False) -> Path:
     return path
 
 
+def _named(decoder: str | Path, sam: Sam) -> str | Path:
+    """Choose one if none was named."""
+    if decoder != AUTO_DECODER:
+        return decoder
+    path = DECODERS[_BEST].path
+    if path is None or not path.is_file():
+        return OWN_DECODER
+    return _BEST if read_about(path).network == sam.weights else OWN_DECODER
+
+
 def _read_decoder(decoder: str | Path, sam: Sam) -> TrainedDecoder | None:
     """Read a trained decoder, and note with the network what it is."""
     if decoder == OWN_DECODER:
@@ -167,6 +181,18 @@ def _read_decoder(decoder: str | Path, sam: Sam) -> TrainedDecoder | None:
             "to be compared with; choose one that sharpens masks."
         )
     return trained
+
+
+def _heads(trained: TrainedDecoder, sam: Sam, *, draws: bool) -> Heads:
+    """Make of a file's content what is used; a tuned decoder rates for itself."""
+    if trained.hires is None:
+        return Heads()
+    in_use = _prepared(trained.hires, sam)
+    rates = trained.hires.config.iou_head and trained.tuned is None
+    return Heads(
+        Rater(in_use) if rates else None,
+        Sharpener(in_use, sam.look_closely, trained.hires) if draws else None,
+    )
 
 
 def _prepared(hires: HiresDecoder, sam: Sam) -> HiresDecoder:

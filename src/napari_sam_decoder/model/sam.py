@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from napari_sam_decoder.errors import DecodingError, PromptError
 from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.geometry import input_shape, scaled
+from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
 from napari_sam_decoder.model.precision import Precision
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.prompt_encoder import PromptEncoder
-    from napari_sam_decoder.model.sharpener import Sharpener
     from napari_sam_decoder.model.values import ModelPrompt
     from napari_sam_decoder.model.vit import ViT
 
@@ -74,8 +74,8 @@ class Sam(nn.Module):
     ----------
     decoder : str
         Name of the decoder in use, and the SHA-256 of its file if it has one.
-    sharpener : Sharpener, optional
-        Draws masks at the pixels of the frame; without one they are enlarged.
+    heads : Heads
+        What has been trained on top, and is in use.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Sam(nn.Module):
         self.mask_decoder = mask_decoder
         self._identity = identity
         self.decoder = OWN_DECODER
-        self.sharpener: Sharpener | None = None
+        self.heads = Heads()
         # Of each frame that somebody still holds, what all its prompts share.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()
         self._places: dict[tuple[torch.device, torch.dtype], Tensor] = {}

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.propagation.grid import Grid
 from napari_sam_decoder.propagation.kept import Kept
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_sam_decoder.flow import Flow
-    from napari_sam_decoder.model.sharpener import Sharpener
     from napari_sam_decoder.model.values import (
         Embedding,
         FrameLogits,
@@ -137,8 +137,8 @@ class Scene:
         One for the step that is taken, and one for what the next one will need.
     objects : Lanes
         Where the objects of a frame are thought about side by side.
-    sharpener : Sharpener, optional
-        Draws masks at the pixels of the frame; without one they are enlarged.
+    heads : Heads
+        What rates hypotheses and draws masks, where it is not the decoder.
     """
 
     source: FrameSource
@@ -151,7 +151,7 @@ class Scene:
     flow: Callable[[int, int], Flow] = field(repr=False)
     steps: Lanes = field(repr=False)
     objects: Lanes = field(repr=False)
-    sharpener: Sharpener | None = field(default=None, repr=False)
+    heads: Heads = field(default_factory=Heads, repr=False)
 
     @classmethod
     def of(
@@ -160,7 +160,7 @@ class Scene:
         decoder: Decoder,
         frame_shape: tuple[int, int],
         settings: Settings,
-        sharpener: Sharpener | None = None,
+        heads: Heads | None = None,
     ) -> Scene:
         """Derive the geometry from the frame's shape and the network's sizes."""
         geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
@@ -180,25 +180,28 @@ class Scene:
         view = Kept(prepare, VIEWS_KEPT)
         flow = Kept(compare, FLOWS_KEPT)
         parts = source, decoder, geometry, grid, settings
-        return cls(*parts, look, view, flow, Lanes(2), Lanes(MOST_LANES), sharpener)
+        lanes = Lanes(2), Lanes(MOST_LANES)
+        return cls(*parts, look, view, flow, *lanes, heads or Heads())
 
     def embedding(self, frame: int) -> Embedding:
         """Return the embedding of a frame, read with its pixels if these are needed."""
-        return self.source.get(frame) if self.sharpener is None else self.look(frame)[0]
+        if self.heads.sharpener is None:
+            return self.source.get(frame)
+        return self.look(frame)[0]
 
     def rate(self, candidates: MaskCandidates) -> np.ndarray:
-        """(B, 4) predicted IoUs for single clicks; anew, if the sharpener does that."""
+        """(B, 4) predicted IoUs for single clicks; by the rater, if there is one."""
         ratings, tokens = candidates.iou_predictions, candidates.tokens
-        if self.sharpener is None or not self.sharpener.rates or tokens is None:
+        if self.heads.rater is None or tokens is None:
             return ratings
-        return np.concatenate([ratings[:, :1], self.sharpener.rate(tokens)], axis=1)
+        return np.concatenate([ratings[:, :1], self.heads.rater.rate(tokens)], axis=1)
 
     def draw(self, frame: int, logits: np.ndarray) -> FrameLogits:
         """Bring the (h, w) low-res logits of an object to the pixels of a frame."""
-        if self.sharpener is None:
+        if self.heads.sharpener is None:
             return self.decoder.enlarge(logits, self.geometry.frame_shape)
         embedding, rgb = self.look(frame)
-        return self.sharpener.sharpen(rgb, embedding, logits)
+        return self.heads.sharpener.sharpen(rgb, embedding, logits)
 
     def prepare(self, frame: int, before: int) -> None:
         """Do what a step from one frame to the next needs whatever the objects are.

@@ -32,4 +32,4 @@ class ModelOptions:
     device: str = "auto"
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
-    decoder: str | Path = "sam"
+    decoder: str | Path = "auto"

@@ -99,7 +99,7 @@ def test_a_weights_file_is_wished(form, wished, monkeypatch):
 
 
 def test_a_trained_decoder_is_wished(form, wished, monkeypatch):
-    assert form.decoder_box.currentText() == "SAM's own"
+    assert form.decoder_box.currentText() == "automatic"
     answer(monkeypatch, "getOpenFileName", ("/somewhere/mine.safetensors", ""))
     choose(form.decoder_box, "trained file…")
     assert wished[-1].decoder == Path("/somewhere/mine.safetensors")

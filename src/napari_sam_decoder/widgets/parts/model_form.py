@@ -51,7 +51,7 @@ class ModelForm(QWidget):
             self.decoder_box.addItem(text, name)
         self.decoder_box.addItem("trained file…", _FILE)
         self.decoder_box.setToolTip(
-            "What draws the masks; embeddings stay as they are. "
+            "What draws masks and rates them; embeddings stay as they are. "
             "`napari-sam-decoder train` makes one from your own labels"
         )
         self.device_box = QComboBox()
@@ -202,12 +202,13 @@ def _models_here() -> dict[str, str]:
 
 def _decoders_here() -> dict[str, str]:
     """Names and texts of the decoders that come with the package."""
-    texts = {"sam": "SAM's own", "sharp": "sharper edges"}
-    return {
+    texts = {"rated": "better pick", "sharp": "sharper edges", "sam": "SAM's own"}
+    here = {
         name: texts[name]
         for name, row in DECODERS.items()
         if row.path is None or row.path.is_file()
     }
+    return {"auto": "automatic", **here}
 
 
 def _show_choice(box: QComboBox, value: Any, text: str) -> None:
