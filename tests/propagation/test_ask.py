@@ -7,12 +7,11 @@ import pytest
 from theatre import SIDE, as_logits, movie_of
 
 from napari_sam_decoder.memory import Memory
-from napari_sam_decoder.model.values import BACKGROUND_LOGIT
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.motion import Motion
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.propagation.ask import (
-    DECODER_LIMIT,
     DECODER_SHARE,
     Journey,
     ask_all,

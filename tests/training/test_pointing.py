@@ -6,6 +6,7 @@ import pytest
 from napari_sam_decoder.training.pointing import (
     input_pixel,
     lower_mask,
+    next_clicks,
     place_of_doubt,
     point,
 )
@@ -58,3 +59,12 @@ def test_low_res_pixels_are_in_a_mask_if_most_of_them_is() -> None:
         [0, 0, 0, 0],
         [0, 0, 0, 0],
     ]
+
+
+def test_each_of_several_masks_is_clicked_on_where_it_is_wrong() -> None:
+    nothing = np.zeros_like(disc())
+    wanted, found = np.stack([disc(), nothing]), np.stack([nothing, disc()])
+    places, labels = next_clicks(wanted, found)
+    assert labels.tolist() == [1, 0]
+    for x, y in places:
+        assert disc()[int(y) // 4, int(x) // 4]

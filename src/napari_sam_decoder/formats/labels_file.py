@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.formats.failure import reading
 from napari_sam_decoder.formats.readers import open_movie
 from napari_sam_decoder.formats.source import FrameArray
@@ -14,7 +14,7 @@ from napari_sam_decoder.formats.target import is_tiff, require_suffix
 __all__ = ["open_labels", "read_provenance"]
 
 
-def open_labels(path: str | Path) -> Any:
+def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> Any:
     """Open labels in a file, of which frames are read one at a time.
 
     Parameters
@@ -22,6 +22,8 @@ def open_labels(path: str | Path) -> Any:
     path : str or Path
         What `LabelSink` wrote, or anything else that `open_movie` reads and that
         holds whole numbers.
+    shape : (int, int, int), optional
+        (T, Y, X) of the movie whose labels they are to be.
 
     Returns
     -------
@@ -32,7 +34,19 @@ def open_labels(path: str | Path) -> Any:
     ------
     FormatError
         If it cannot be read, or holds no labels.
+    LabelsError
+        If they do not fit the movie.
     """
+    labels = _open(path)
+    if shape is not None and tuple(labels.shape) != shape:
+        raise LabelsError(
+            f"{path} holds labels of shape {tuple(labels.shape)}, but this movie needs "
+            f"{shape}; give the labels of this movie"
+        )
+    return labels
+
+
+def _open(path: str | Path) -> Any:
     source = open_movie(path)
     data = source.data
     is_grey = data.ndim in (2, 3) and "C" not in (source.axes or "")

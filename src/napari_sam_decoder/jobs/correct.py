@@ -177,12 +177,7 @@ def correct_file(job: CorrectJob, model: Sam, progress: Progress) -> CorrectRepo
 
 
 def _revisable_labels(job: CorrectJob, session: Session) -> RevisedLabels:
-    labels = open_labels(job.labels)
-    if tuple(labels.shape) != session.labels_shape:
-        raise LabelsError(
-            f"{job.labels} holds labels of shape {tuple(labels.shape)}, but this movie "
-            f"needs {session.labels_shape}; give the labels of this movie"
-        )
+    labels = open_labels(job.labels, session.labels_shape)
     highest = max(object_id for object_id, _ in job.places)
     dtype = np.promote_types(label_dtype(highest), labels.dtype)
     return RevisedLabels(labels, dtype)

@@ -97,13 +97,7 @@ def find_known(
     SamDecoderError
         If the labels cannot be read or do not fit, or nothing is known.
     """
-    labels = open_labels(path)
-    shape = len(movie), *movie.frame_shape
-    if tuple(labels.shape) != shape:
-        raise LabelsError(
-            f"{path} holds labels of shape {tuple(labels.shape)}, but this movie needs "
-            f"{shape}; give the labels of this movie"
-        )
+    labels = open_labels(path, (len(movie), *movie.frame_shape))
     if fixed:
         objects = _all_on(fixed, frames, labels, path)
     else:

@@ -8,6 +8,7 @@ import numpy as np
 
 __all__ = [
     "BACKGROUND_LOGIT",
+    "DECODER_LIMIT",
     "Detail",
     "Embedding",
     "FrameLogits",
@@ -17,6 +18,10 @@ __all__ = [
 
 BACKGROUND_LOGIT = -16.0
 """Sure enough to be background, and exact in float16."""
+
+DECODER_LIMIT = 4.0
+"""So sure the decoder may be of what propagation hands on: its logits grow without
+bound, but what is expected for certain is to stand."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_sam_decoder.model.values import BACKGROUND_LOGIT
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.propagation.grid import prompt_from_mask
 from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clear
 
@@ -34,9 +34,6 @@ __all__ = [
 
 DECODER_SHARE = 0.5
 """How much the decoder has to say in the end; the rest is what was expected."""
-
-DECODER_LIMIT = 4.0
-"""Its logits grow without bound, but what is expected for certain is to stand."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ __all__ = [
     "box_around",
     "input_pixel",
     "lower_mask",
+    "next_clicks",
     "place_of_doubt",
     "point",
 ]
@@ -99,6 +100,26 @@ def place_of_doubt(truth: np.ndarray, found: np.ndarray) -> Place:
     """
     wrong = found != truth
     return _inmost(wrong if wrong.any() else truth)
+
+
+def next_clicks(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Click on what is most wrong, in each of several masks.
+
+    Parameters
+    ----------
+    truth, found : (B, h, w) arrays of bool
+        Low-res masks; each true one has some pixel.
+
+    Returns
+    -------
+    places : (B, 2) array
+        x and y in the network's input.
+    labels : (B,) array of int
+        1 where the object is, else 0.
+    """
+    where = [place_of_doubt(*masks) for masks in zip(truth, found, strict=True)]
+    labels = [mask[place] for mask, place in zip(truth, where, strict=True)]
+    return np.array([input_pixel(place) for place in where]), np.array(labels, int)
 
 
 def input_pixel(where: Place) -> tuple[float, float]:

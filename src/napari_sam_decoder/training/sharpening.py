@@ -12,6 +12,7 @@ from scipy import ndimage
 from napari_sam_decoder.model.geometry import scaled
 from napari_sam_decoder.model.hires_decoder import Seen
 from napari_sam_decoder.model.sharpener import near_edge
+from napari_sam_decoder.model.values import DECODER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from napari_sam_decoder.training.lessons import Lesson
 
 __all__ = ["Sharpening"]
-
-DECODER_LIMIT = 4.0
-"""Logits in propagation are not larger."""
 
 WINDOW = 10
 """Cells a side that are learned from at a time: 160 x 160 pixels of the input."""

@@ -25,12 +25,7 @@ from napari_sam_decoder.training.mask_loss import (
     rating_loss,
     true_ious,
 )
-from napari_sam_decoder.training.pointing import (
-    input_pixel,
-    lower_mask,
-    place_of_doubt,
-    point,
-)
+from napari_sam_decoder.training.pointing import lower_mask, next_clicks, point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -255,15 +250,11 @@ def _corrected(question: Question, offers: Tensor, ratings: Tensor) -> Question:
     picked = offers[every, ratings.argmax(dim=1)]
     logits = torch.full_like(question.logits, BACKGROUND_LOGIT)
     logits[:, :rows, :columns] = picked[:, :rows, :columns]
-    pairs = zip(question.truth.cpu().numpy(), (logits > 0).cpu().numpy(), strict=True)
-    where = [place_of_doubt(wanted, found) for wanted, found in pairs]
-    places = question.places.new_tensor([input_pixel(place) for place in where])
-    kinds = torch.stack(
-        [wanted[place] for wanted, place in zip(question.truth, where, strict=True)]
-    ).to(question.kinds)
+    clicks = next_clicks(question.truth.cpu().numpy(), (logits > 0).cpu().numpy())
+    places, kinds = (torch.from_numpy(part)[:, None] for part in clicks)
     return question._replace(
-        places=torch.cat([places[:, None], question.places], dim=1),
-        kinds=torch.cat([kinds[:, None], question.kinds], dim=1),
+        places=torch.cat([places.to(question.places), question.places], dim=1),
+        kinds=torch.cat([kinds.to(question.kinds), question.kinds], dim=1),
         logits=logits,
         is_guided=every % 2 == 0,
     )

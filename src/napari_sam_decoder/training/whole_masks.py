@@ -22,7 +22,7 @@ from napari_sam_decoder.training.mask_loss import (
     rating_loss,
     true_ious,
 )
-from napari_sam_decoder.training.pointing import input_pixel, place_of_doubt
+from napari_sam_decoder.training.pointing import next_clicks
 from napari_sam_decoder.training.prompted import Batch, Prompted, Recipe
 
 if TYPE_CHECKING:
@@ -133,16 +133,13 @@ def correct(
         logits = torch.where(truth, SURE, -SURE)
         for window, offers in zip(batch.windows, drawn, strict=True):
             _insert(logits, window, _picked(ratings, offers))
-        pairs = zip(truth[:, 0].cpu().numpy(), logits[:, 0].cpu().numpy(), strict=True)
-        where = [place_of_doubt(wanted, found > 0) for wanted, found in pairs]
-        places = asked.places.new_tensor([input_pixel(place) for place in where])
-        labels = torch.stack(
-            [wanted[0][place] for wanted, place in zip(truth, where, strict=True)]
-        )
+        found = logits[:, 0] > 0
+        clicks = next_clicks(truth[:, 0].cpu().numpy(), found.cpu().numpy())
+        places, kinds = (torch.from_numpy(part)[:, None] for part in clicks)
         return Asked(
             asked.grid,
-            torch.cat([asked.places, places[:, None]], dim=1),
-            torch.cat([asked.kinds, labels[:, None].to(asked.kinds)], dim=1),
+            torch.cat([asked.places, places.to(asked.places)], dim=1),
+            torch.cat([asked.kinds, kinds.to(asked.kinds)], dim=1),
             logits,
         )
 
