@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    sam = load_sam()
+    sam = load_sam(decoder=options.decoder)
     table = Table(tracking.left_out(options), ())
     print(table.heading(), flush=True)
     rows = []

@@ -8,9 +8,8 @@ objects are clicked on at their inmost pixel, and twice more on what is most wro
 ``sam`` is the bundled decoder with bilinear enlargement, ``zoom`` the same with a
 second look at each object in a picture of it alone, ``rated`` the same masks as
 ``sam``, rated anew, ``sharp`` the same drawn sharper with SAM's own ratings, and
-``slim`` drawn sharper and rated anew. ``drawn``
-is the decoder as the document draws it, and ``unet`` what it is compared with, see
-``decoder_ablation.py``.
+``slim`` drawn sharper and rated anew. ``drawn`` is the decoder as the document draws
+it, and ``unet`` what it is compared with, see ``decoder_ablation.py``.
 
 IoU, boundary IoU and boundary F within 1, 2 and 4 pixels are in percent, averaged over
 objects, then over sequences: of the mask that is rated best after one click, of the
@@ -23,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +114,8 @@ def _make_head(name: str, sam: Sam, options: Options) -> Head:
     if name == "unet":
         return DrawnHead(sam, load_unet(options.unet))
     heads = load_sam(decoder=options.weights).heads
+    if heads.sharpener is None or heads.rater is None:
+        sys.exit(f"error: {options.weights} holds no decoder that sharpens and rates")
     if name == "rated":
         return SamHead(sam, heads.rater)
     return SlimHead(sam, heads.sharpener, heads.rater if name == "slim" else None)

@@ -39,7 +39,7 @@ def main() -> None:
     if options.steps:
         course = replace(training.sharpening, steps=options.steps)
         training = replace(training, sharpening=course)
-    sam = load_sam(device=options.device)
+    sam = load_sam(device=options.device, decoder="sam")
     try:
         training.run(sam, options.work, options.output, _with_a_bar)
     except SamDecoderError as error:

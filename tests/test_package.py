@@ -26,6 +26,17 @@ def test_importing_costs_neither_torch_nor_qt(statement):
     assert not set(HEAVY) & set(done.stdout.split())
 
 
+def test_a_session_is_known_without_torch():
+    code = (
+        "import sys; from napari_sam_decoder import Session, Settings; "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False"]
+
+
 def test_every_public_name_exists():
     for name in napari_sam_decoder.__all__:
         assert getattr(napari_sam_decoder, name) is not None

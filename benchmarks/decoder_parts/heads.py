@@ -17,8 +17,8 @@ from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.training.closer import look_closer
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.model.heads import Rater
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
+    from napari_sam_decoder.model.rater import Rater
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.model.sharpener import Sharpener
     from napari_sam_decoder.model.unet_decoder import UnetDecoder
@@ -107,7 +107,16 @@ class ZoomHead(SamHead):
 
 
 class SlimHead(SamHead):
-    """The same, drawn sharper."""
+    """The same, drawn sharper.
+
+    Parameters
+    ----------
+    sam : Sam
+    sharpener : Sharpener
+        Draws.
+    rater : Rater, optional
+        As for `SamHead`.
+    """
 
     def __init__(
         self, sam: Sam, sharpener: Sharpener, rater: Rater | None = None

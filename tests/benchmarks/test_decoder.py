@@ -151,6 +151,7 @@ def test_all_decoders_are_measured(
     rows = json.loads((tmp_path / "out.json").read_text())["all"]
     assert list(rows) == ["sam", "zoom", "rated", "sharp", "slim"]
     assert rows["rated"]["best_iou"] == rows["sam"]["best_iou"]
+    assert rows["rated"]["off"] != rows["sam"]["off"]
     # Untrained, it draws what SAM draws.
     assert rows["sharp"]["best_iou"] == pytest.approx(rows["sam"]["best_iou"], abs=1)
     assert rows["sam"]["best_iou"] > 80

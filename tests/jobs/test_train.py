@@ -13,8 +13,9 @@ from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs import MovieOptions, silently, train
 from napari_sam_decoder.jobs.train import TrainJob, train_decoder
 from napari_sam_decoder.model.decoder_file import load_decoder
-from napari_sam_decoder.model.heads import Heads, Rater
+from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+from napari_sam_decoder.model.rater import Rater
 from napari_sam_decoder.model.registry import load_sam
 from napari_sam_decoder.model.sharpener import Sharpener
 
@@ -136,6 +137,16 @@ def test_a_sharpener_is_written_along(
     assert carried is not None
     for name, part in hires.state_dict().items():
         torch.testing.assert_close(carried.state_dict()[name], part.half().float())
+
+
+def test_a_rater_takes_no_part_in_training(job: TrainJob, tiny_sam: Sam) -> None:
+    tiny_sam.decoder = "rated sha256:12"
+    train_decoder(job, tiny_sam, silently)
+    assert load_decoder(job.target).about.trained_on.endswith("on rated sha256:12")
+    hires = HiresDecoder(replace(SLIM, widths=(8, 8, 4, 4)))
+    tiny_sam.heads = Heads(Rater(hires))
+    train_decoder(replace(job, replace=True), tiny_sam, silently)
+    assert load_decoder(job.target).about.trained_on.endswith("on sam")
 
 
 def test_an_output_that_is_there_is_kept(job: TrainJob, tiny_sam: Sam) -> None:

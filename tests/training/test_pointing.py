@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.training.pointing import (
+    box_around,
     input_pixel,
     lower_mask,
     next_clicks,
@@ -68,3 +69,11 @@ def test_each_of_several_masks_is_clicked_on_where_it_is_wrong() -> None:
     assert labels.tolist() == [1, 0]
     for x, y in places:
         assert disc()[int(y) // 4, int(x) // 4]
+
+
+def test_a_box_goes_around_all_of_a_mask() -> None:
+    mask = np.zeros((8, 10), bool)
+    mask[2:5, 3:7] = True
+    assert box_around(mask).tolist() == [12, 8, 28, 20]
+    with pytest.raises(ValueError, match="empty"):
+        box_around(~mask & mask)

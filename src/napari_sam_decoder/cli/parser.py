@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from napari_sam_decoder.cli import commands, texts
+from napari_sam_decoder.model.catalogue import AUTO_DECODER
 
 __all__ = ["PROGRAM", "build_parser"]
 
@@ -306,10 +307,11 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--decoder",
-        default="auto",
+        default=AUTO_DECODER,
         metavar="NAME|FILE",
-        help="rated (the default where it fits the model: a better pick), sharp (edges "
-        "to the pixel, too), sam (the model's own), or a file that 'train' has written",
+        help="auto (default: rated where it fits the model, else sam), rated (a better "
+        "pick of masks), sharp (edges to the pixel, too), sam (the model's own), or a "
+        "file that 'train' has written",
     )
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, mps"

@@ -10,6 +10,7 @@ from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs.known import find_known
 from napari_sam_decoder.jobs.outputs import require_apart, require_folder
 from napari_sam_decoder.jobs.unfinished import UnfinishedWork
+from napari_sam_decoder.model.catalogue import OWN_DECODER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +129,7 @@ def train_decoder(job: TrainJob, model: Sam, progress: Progress) -> KnownFrames:
     job.check()
     movie, frames = job.movie.read()
     known = find_known(job.labels, movie, frames, job.fixed)
-    learned = f"{job.movie.path.name}, {known}, {job.steps} steps, on {model.decoder}"
+    learned = f"{job.movie.path.name}, {known}, {job.steps} steps, on {_base(model)}"
     depends_on = f"{learned}\n{model.identity}\n{job.course}\n{known.digest()}\n"
     work = UnfinishedWork(job.folder, depends_on)
     work.take_up()
@@ -141,6 +142,12 @@ def train_decoder(job: TrainJob, model: Sam, progress: Progress) -> KnownFrames:
     _save(decoder, job.target, model, learned)
     work.clear()
     return known
+
+
+def _base(model: Sam) -> str:
+    """The decoder that training begins with; what only rates takes no part in it."""
+    only_rates = model.heads.rater is not None and model.heads.sharpener is None
+    return OWN_DECODER if only_rates else model.decoder
 
 
 def _prepare(

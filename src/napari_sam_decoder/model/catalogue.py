@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AUTO_DECODER",
     "DECODERS",
     "MODELS",
+    "OWN_DECODER",
+    "RATED_DECODER",
     "DecoderRow",
     "ModelRow",
     "find_row",
@@ -178,7 +181,7 @@ MODELS: Mapping[str, ModelRow] = MappingProxyType({row.name: row for row in _ROW
 
 @dataclass(frozen=True)
 class DecoderRow:
-    """One way to make masks that comes with this package.
+    """One way to make and rate masks that comes with this package.
 
     Attributes
     ----------
@@ -187,7 +190,7 @@ class DecoderRow:
     description : str
         What it does, in a few words.
     packaged : str, optional
-        Name of its file; None for the one that a model has itself.
+        Name of its file, which several may share; None for what a model has itself.
     draws : bool
         Whether masks are drawn by what is in the file, or only rated.
     """
@@ -199,15 +202,21 @@ class DecoderRow:
 
     @property
     def path(self) -> Path | None:
-        """Its file, if it has one of its own."""
+        """Its file; None for what a model has itself."""
         return None if self.packaged is None else _PACKAGED / self.packaged
 
+
+AUTO_DECODER = "auto"
+"""`RATED_DECODER` where it fits the model, else `OWN_DECODER`."""
+
+OWN_DECODER = "sam"
+RATED_DECODER = "rated"
 
 _HEADS_FILE = "sharp.fp16.safetensors"
 
 _DECODERS = (
     DecoderRow(
-        "rated",
+        RATED_DECODER,
         "the model's own masks, and a better pick of three; for mobile_sam only",
         packaged=_HEADS_FILE,
     ),
@@ -217,7 +226,7 @@ _DECODERS = (
         packaged=_HEADS_FILE,
         draws=True,
     ),
-    DecoderRow("sam", "the model's own masks and ratings; for all models"),
+    DecoderRow(OWN_DECODER, "the model's own masks and ratings; for all models"),
 )
 
 DECODERS: Mapping[str, DecoderRow] = MappingProxyType(

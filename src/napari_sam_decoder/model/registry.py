@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import torch
 from napari_sam_decoder.errors import CheckpointError, DownloadError, OptionError
 from napari_sam_decoder.model.architectures import build_sam
 from napari_sam_decoder.model.catalogue import (
-    DECODERS,
+    AUTO_DECODER,
     MODELS,
     ModelRow,
     find_row,
@@ -23,22 +22,14 @@ from napari_sam_decoder.model.checkpoints import (
     infer_architecture,
     read_checkpoint,
 )
-from napari_sam_decoder.model.decoder_file import load_decoder, read_about
+from napari_sam_decoder.model.decoders import build_heads, choose_decoder
 from napari_sam_decoder.model.hashing import choose_hasher, hash_file
-from napari_sam_decoder.model.heads import Heads, Rater
 from napari_sam_decoder.model.precision import choose_precision, tune
-from napari_sam_decoder.model.sam import OWN_DECODER
-from napari_sam_decoder.model.sharpener import Sharpener
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.model.decoder_file import TrainedDecoder
-    from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.model.sam import Sam
 
-__all__ = ["AUTO_DECODER", "MODELS", "ModelRow", "download", "load_sam"]
-
-AUTO_DECODER = "auto"
-_BEST = "rated"
+__all__ = ["MODELS", "ModelRow", "download", "load_sam"]
 
 
 def load_sam(
@@ -99,14 +90,14 @@ def load_sam(
     with torch.device("meta"):
         sam = build_sam(architecture, identity=identity)
     fill(sam, state, torch.float32)
-    name = _named(decoder, sam)
-    trained = _read_decoder(name, sam)
-    if trained is not None and trained.tuned is not None:
+    chosen = choose_decoder(decoder, sam.weights)
+    if chosen is None:
+        return _moved(tune(sam, dtype), place)
+    trained = chosen.load(sam.weights)
+    if trained.tuned is not None:
         fill(sam.mask_decoder, dict(trained.tuned), torch.float32)
     sam = _moved(tune(sam, dtype), place)
-    if trained is not None:
-        row = DECODERS.get(str(name))
-        sam.heads = _heads(trained, sam, draws=row is None or row.draws)
+    sam.decoder, sam.heads = chosen.identity, build_heads(trained, sam, chosen.draws)
     return sam
 
 
@@ -144,64 +135,6 @@ def download(name: str, progress: bool = False) -> Path:
         )
     _retrieve(row, path, progress)
     return path
-
-
-def _named(decoder: str | Path, sam: Sam) -> str | Path:
-    """Choose one if none was named."""
-    if decoder != AUTO_DECODER:
-        return decoder
-    path = DECODERS[_BEST].path
-    if path is None or not path.is_file():
-        return OWN_DECODER
-    return _BEST if read_about(path).network == sam.weights else OWN_DECODER
-
-
-def _read_decoder(decoder: str | Path, sam: Sam) -> TrainedDecoder | None:
-    """Read a trained decoder, and note with the network what it is."""
-    if decoder == OWN_DECODER:
-        return None
-    row = DECODERS.get(str(decoder))
-    path = Path(decoder).expanduser() if row is None else row.path
-    if path is None or not path.is_file():
-        raise CheckpointError(
-            f"There is no decoder {str(decoder)!r}. Choose {' or '.join(DECODERS)}, or "
-            "name a file that `napari-sam-decoder train` has written."
-        )
-    sam.decoder = f"{path.name if row is None else row.name} sha256:{hash_file(path)}"
-    trained = load_decoder(path)
-    if trained.about.network != sam.weights:
-        raise CheckpointError(
-            f"{path} was trained for the model {trained.about.network}, and this is "
-            f"{sam.weights}; use it with the model that it was trained for, or train "
-            "one for this model."
-        )
-    if trained.hires is not None and trained.hires.config.depth:
-        raise CheckpointError(
-            f"{path} holds a decoder that draws masks of its own, which is only there "
-            "to be compared with; choose one that sharpens masks."
-        )
-    return trained
-
-
-def _heads(trained: TrainedDecoder, sam: Sam, *, draws: bool) -> Heads:
-    """Make of a file's content what is used; a tuned decoder rates for itself."""
-    if trained.hires is None:
-        return Heads()
-    in_use = _prepared(trained.hires, sam)
-    rates = trained.hires.config.iou_head and trained.tuned is None
-    return Heads(
-        Rater(in_use) if rates else None,
-        Sharpener(in_use, sam.look_closely, trained.hires) if draws else None,
-    )
-
-
-def _prepared(hires: HiresDecoder, sam: Sam) -> HiresDecoder:
-    """A copy on the network's device; drawing in its number type, tokens in float32."""
-    hires = copy.deepcopy(hires).to(sam.device)
-    hires.drawing.to(sam.dtype)
-    # Convolutions are faster with channels last, and give the same numbers.
-    hires.drawing.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return hires
 
 
 def _retrieve(row: ModelRow, path: Path, progress: bool) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam_decoder.errors import DecodingError, PromptError
+from napari_sam_decoder.model.catalogue import OWN_DECODER
 from napari_sam_decoder.model.enlarging import enlarge
 from napari_sam_decoder.model.geometry import input_shape, scaled
 from napari_sam_decoder.model.heads import Heads
@@ -39,9 +40,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.values import ModelPrompt
     from napari_sam_decoder.model.vit import ViT
 
-__all__ = ["OWN_DECODER", "Sam"]
+__all__ = ["Sam"]
 
-OWN_DECODER = "sam"
 """Name of the decoder that comes with a checkpoint."""
 
 _MASKS = 4

@@ -20,8 +20,8 @@ BACKGROUND_LOGIT = -16.0
 """Sure enough to be background, and exact in float16."""
 
 DECODER_LIMIT = 4.0
-"""So sure the decoder may be of what propagation hands on: its logits grow without
-bound, but what is expected for certain is to stand."""
+"""Propagation takes the decoder's logits for no larger: they grow without bound, and
+what is expected for certain is to stand."""
 
 
 @dataclass(frozen=True, eq=False)

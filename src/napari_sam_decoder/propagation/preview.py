@@ -29,7 +29,8 @@ class Hypothesis:
         answer to several points or a box, which cannot be picked.
     mask : (Y, X) array of bool
     iou_prediction : float
-        0..1, how well the decoder expects it to fit the object.
+        0..1, how well it is expected to fit the object: of the answers to a single
+        click by the `Rater` in use, if there is one, else by SAM's decoder.
     """
 
     number: int

@@ -151,7 +151,7 @@ class Scene:
     flow: Callable[[int, int], Flow] = field(repr=False)
     steps: Lanes = field(repr=False)
     objects: Lanes = field(repr=False)
-    heads: Heads = field(default_factory=Heads, repr=False)
+    heads: Heads = field(repr=False)
 
     @classmethod
     def of(

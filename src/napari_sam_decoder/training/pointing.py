@@ -108,11 +108,11 @@ def next_clicks(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.nd
     Parameters
     ----------
     truth, found : (B, h, w) arrays of bool
-        Low-res masks; each true one has some pixel.
+        Low-res masks; of each pair at least one has some pixel.
 
     Returns
     -------
-    places : (B, 2) array
+    places : (B, 2) array of float
         x and y in the network's input.
     labels : (B,) array of int
         1 where the object is, else 0.
@@ -129,7 +129,13 @@ def input_pixel(where: Place) -> tuple[float, float]:
 
 
 def box_around(mask: np.ndarray) -> np.ndarray:
-    """(x0, y0, x1, y1) in the network's input around a (h, w) low-res mask."""
+    """(x0, y0, x1, y1) in the network's input around a (h, w) low-res mask.
+
+    Raises
+    ------
+    ValueError
+        If nothing is in it.
+    """
     window = extent(mask)
     if window is None:
         raise ValueError("there is no box around an empty mask")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.model.catalogue import AUTO_DECODER
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,4 +34,4 @@ class ModelOptions:
     device: str = "auto"
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
-    decoder: str | Path = "auto"
+    decoder: str | Path = AUTO_DECODER

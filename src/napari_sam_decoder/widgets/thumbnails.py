@@ -56,11 +56,12 @@ def _common_window(masks: Sequence[np.ndarray]) -> _Window:
     seen = [mask for mask in masks if 0 < mask.mean() <= LARGEST_SHARE]
     seen = seen or [mask for mask in masks if mask.any()]
     shape = masks[0].shape
-    whole = _span(shape[0] // 2, max(shape), shape[0]), _span(0, max(shape), shape[1])
-    if not seen:
-        return whole
-    smallest = extent(min(seen, key=np.count_nonzero)) or whole
-    everything = extent(np.any(seen, axis=0)) or whole
+    smallest = extent(min(seen, key=np.count_nonzero, default=masks[0]))
+    everything = extent(np.any(seen or masks, axis=0))
+    if smallest is None or everything is None:
+        return _span(shape[0] // 2, max(shape), shape[0]), _span(
+            0, max(shape), shape[1]
+        )
     side = min(_longest(everything), _LARGEST_ZOOM_OUT * _longest(smallest))
     side = max(round(side * (1 + 2 * _MARGIN)), _SMALLEST_VIEW)
     rows, columns = (

@@ -3,10 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
-from napari_sam_decoder.model.heads import Heads, Rater
+from napari_sam_decoder.errors import DecodingError
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+from napari_sam_decoder.model.rater import Rater
 
 CONFIG = replace(SLIM, widths=(8, 8, 4, 4), channels=16, early_channels=4)
 
@@ -23,6 +25,7 @@ def test_hypotheses_are_rated_between_nothing_and_all() -> None:
     assert rated.max() < 1
 
 
-def test_there_are_none_unless_given() -> None:
-    assert Heads().rater is None
-    assert Heads().sharpener is None
+def test_what_cannot_be_rated_is_told_by_our_own_error() -> None:
+    tokens = np.zeros((1, 5, 3), np.float32)
+    with pytest.raises(DecodingError, match="could not rate"):
+        Rater(HiresDecoder(CONFIG)).rate(tokens)
