@@ -30,6 +30,8 @@ FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "ima
 SIZE = (1280, 860)
 SAMPLE = load_sample("cells")
 FIRST, LATER = 30, 45
+CELL = 4
+"""In the truth; the first that is clicked, so it becomes object 1."""
 
 
 def main() -> None:
@@ -67,7 +69,7 @@ def open_movie(viewer: napari.Viewer) -> SamDecoderDock:
 def click_object(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     """Press New object and click the first cell."""
     press(dock._objects.new_button)
-    click_cell(viewer, 1, FIRST)
+    click_cell(viewer, CELL, FIRST)
     dock.workbench.wait(120)
     require(dock.workbench.current_prompt is not None, "the click is a prompt")
     viewer.layers.selection.active = viewer.layers["object 1"]
@@ -91,7 +93,7 @@ def propagate(viewer: napari.Viewer, dock: SamDecoderDock, picture: str) -> None
     viewer.dims.set_point(0, FIRST + 8)
     save(viewer.window._qt_window, picture)
     dock.workbench.wait(600)
-    require_found(viewer, 1)
+    require_found(viewer)
 
 
 def correct(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
@@ -99,7 +101,7 @@ def correct(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     viewer.dims.set_point(0, LATER)
     pause(0.3)
     dock.workbench.select_object(1)
-    click_cell(viewer, 1, LATER)
+    click_cell(viewer, CELL, LATER)
     dock.workbench.wait(60)
     frames = dock.workbench.objects.current.frames
     require(frames == (FIRST, LATER), "the correction is a second prompt")
@@ -109,8 +111,8 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     """Click all other cells on the frame and press Both ways again."""
     viewer.dims.set_point(0, FIRST)
     pause(0.3)
-    seen = [int(value) for value in np.unique(SAMPLE.truth[FIRST]) if value > 1]
-    for place, cell in enumerate(seen, start=2):
+    seen = set(np.unique(SAMPLE.truth[FIRST]).tolist()) - {0, CELL}
+    for place, cell in enumerate(sorted(seen), start=2):
         press(dock._objects.new_button)
         click_cell(viewer, cell, FIRST)
         dock.workbench.wait(60)
@@ -119,7 +121,7 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     press(dock._run.both)
     dock.workbench.wait(600)
     labels = viewer.layers["SAM labels"].data
-    for place, cell in enumerate(seen, start=2):
+    for place, cell in enumerate(sorted(seen), start=2):
         iou = mask_iou(SAMPLE.truth[FIRST] == cell, labels[FIRST] == place)
         require(iou > 0.8, f"object {place} is found where it was clicked ({iou:.2f})")
 
@@ -175,11 +177,11 @@ def press(control: QWidget) -> None:
     pause(0.2)
 
 
-def require_found(viewer: napari.Viewer, object_id: int) -> None:
-    """Compare an object's labels with the truth."""
+def require_found(viewer: napari.Viewer) -> None:
+    """Compare the labels of the first object with the truth."""
     labels = viewer.layers["SAM labels"].data
     ious = [
-        mask_iou(truth == object_id, found == object_id)
+        mask_iou(truth == CELL, found == 1)
         for truth, found in zip(SAMPLE.truth, labels, strict=True)
     ]
     require(np.mean(ious) > 0.8, f"the object is found (IoU {np.mean(ious):.2f})")

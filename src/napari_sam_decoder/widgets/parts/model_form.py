@@ -202,7 +202,11 @@ def _models_here() -> dict[str, str]:
 
 def _decoders_here() -> dict[str, str]:
     """Names and texts of the decoders that come with the package."""
-    texts = {"rated": "better pick", "sharp": "sharper edges", "sam": "SAM's own"}
+    texts = {
+        "rated": "SAM's, better pick",
+        "sharp": "sharper edges",
+        "sam": "SAM's own",
+    }
     here = {
         name: texts[name]
         for name, row in DECODERS.items()
