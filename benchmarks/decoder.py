@@ -9,7 +9,9 @@ objects are clicked on at their inmost pixel, and twice more on what is most wro
 second look at each object in a picture of it alone, ``rated`` the same masks as
 ``sam``, rated anew, ``sharp`` the same drawn sharper with SAM's own ratings, and
 ``slim`` drawn sharper and rated anew. ``drawn`` is the decoder as the document draws
-it, and ``unet`` what it is compared with, see ``decoder_ablation.py``.
+it, and ``unet`` what it is compared with, see ``decoder_ablation.py``. ``first``,
+``second`` and ``third`` are ``sam`` without ratings, the same hypothesis picked always,
+and ``single`` is its mask for several prompts, the only one that is offered.
 
 IoU, boundary IoU and boundary F within 1, 2 and 4 pixels are in percent, averaged over
 objects, then over sequences: of the mask that is rated best after one click, of the
@@ -26,7 +28,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from decoder_parts.heads import DrawnHead, Head, SamHead, SlimHead, ZoomHead
+from decoder_parts.heads import (
+    DrawnHead,
+    FixedHead,
+    Head,
+    SamHead,
+    SlimHead,
+    ZoomHead,
+)
 from decoder_parts.sampling import Sampling, ask_all
 from decoder_parts.summary import mean, print_rows, summarise
 from decoder_parts.unet_file import load_unet
@@ -42,6 +51,9 @@ if TYPE_CHECKING:
 
 Options = argparse.Namespace
 HEADS = ("sam", "zoom", "rated", "sharp", "slim", "drawn", "unet")
+FIXED = ("single", "first", "second", "third")
+"""These are measured only if they are named."""
+
 NEEDED = {
     **dict.fromkeys(("rated", "sharp", "slim"), "weights"),
     "drawn": "drawn",
@@ -79,7 +91,7 @@ def main() -> None:
 def _parse() -> Options:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, nargs="+")
-    parser.add_argument("--head", choices=HEADS, nargs="+", default=None)
+    parser.add_argument("--head", choices=HEADS + FIXED, nargs="+", default=None)
     parser.add_argument("--weights", type=Path, help="of the slim decoder")
     parser.add_argument("--drawn", type=Path, help="weights of a decoder as drawn")
     parser.add_argument("--unet", type=Path, help="weights of a U-Net")
@@ -87,7 +99,7 @@ def _parse() -> Options:
     parser.add_argument("--objects", type=int, default=4)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    given = {name for name in HEADS if _is_given(options, name)}
+    given = {name for name in HEADS + FIXED if _is_given(options, name)}
     if options.head is None:
         options.head = [name for name in HEADS if name in given]
     for name in options.head:
@@ -107,6 +119,8 @@ def _make_heads(sam: Sam, options: Options) -> dict[str, Head]:
 def _make_head(name: str, sam: Sam, options: Options) -> Head:
     if name == "sam":
         return SamHead(sam)
+    if name in FIXED:
+        return FixedHead(sam, FIXED.index(name))
     if name == "zoom":
         return ZoomHead(sam)
     if name == "drawn":

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.unet_decoder import UnetDecoder
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
 
-__all__ = ["DrawnHead", "Head", "Offers", "SamHead", "SlimHead", "View", "ZoomHead"]
+__all__ = [
+    "DrawnHead",
+    "FixedHead",
+    "Head",
+    "Offers",
+    "SamHead",
+    "SlimHead",
+    "View",
+    "ZoomHead",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +53,8 @@ class Offers:
     logits : (M, h, h) array of float32
         Logits over the square input, to be fed back.
     ratings : (M,) array of float32
-        Predicted IoUs; NaN where none are predicted, and then the first one is picked.
+        Predicted IoUs; NaN where none is predicted. The first NaN is picked, if there
+        is any.
     """
 
     logits: np.ndarray
@@ -93,6 +103,34 @@ class SamHead:
         """(Y, X) bool."""
         shape = view.embedding.frame_shape
         return self._sam.enlarge(logits, shape).mask(shape)
+
+
+class FixedHead(SamHead):
+    """The same, but without ratings: always the same output is picked.
+
+    Parameters
+    ----------
+    sam : Sam
+    output : {0, 1, 2, 3}
+        0 is the mask for several prompts, which is then the only one that is offered;
+        else the number of a hypothesis.
+    """
+
+    def __init__(self, sam: Sam, output: int) -> None:
+        super().__init__(sam)
+        self._output = output
+
+    def ask(
+        self, view: View, prompt: ModelPrompt, previous: np.ndarray | None
+    ) -> Offers:
+        """Offer the same masks; the one that is picked counts as the highest."""
+        if previous is not None:
+            return super().ask(view, prompt, previous)
+        logits = self._sam.decode(view.embedding, [prompt]).low_res_logits[0]
+        offers = logits[1:] if self._output else logits[:1]
+        ratings = np.zeros(len(offers), np.float32)
+        ratings[max(self._output - 1, 0)] = np.nan
+        return Offers(offers, ratings)
 
 
 class ZoomHead(SamHead):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import decoder
 import numpy as np
 import pytest
-from decoder_parts.heads import Offers, View
+from decoder_parts.heads import FixedHead, Offers, View
 from decoder_parts.interview import interview
 from tracking_parts.measures import boundary_f, boundary_f_within, boundary_iou
 
@@ -16,6 +16,8 @@ from napari_sam_decoder.samples import load_sample
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_sam_decoder.model.sam import Sam
 
 SHAPE = (60, 80)
 
@@ -155,3 +157,15 @@ def test_all_decoders_are_measured(
     # Untrained, it draws what SAM draws.
     assert rows["sharp"]["best_iou"] == pytest.approx(rows["sam"]["best_iou"], abs=1)
     assert rows["sam"]["best_iou"] > 80
+
+
+def test_without_ratings_the_same_output_is_picked(mobile_sam: Sam) -> None:
+    picture = load_sample("pictures").frames[0]
+    shown = View(picture, mobile_sam.encode(picture))
+    click = ModelPrompt(np.array([[500, 400]], np.float32), np.array([1]))
+    answer = mobile_sam.decode(shown.embedding, [click]).low_res_logits[0]
+    for output in range(4):
+        offers = FixedHead(mobile_sam, output).ask(shown, click, None)
+        picked = offers.logits[int(np.argmax(offers.ratings))]
+        np.testing.assert_array_equal(picked, answer[output])
+        assert len(offers.logits) == (3 if output else 1)
