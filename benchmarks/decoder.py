@@ -14,10 +14,11 @@ it, and ``unet`` what it is compared with, see ``decoder_ablation.py``. ``first`
 and ``single`` is its mask for several prompts, the only one that is offered.
 
 IoU, boundary IoU and boundary F within 1, 2 and 4 pixels are in percent, averaged over
-objects, then over sequences: of the mask that is rated best after one click, of the
-best mask after one click, and after three clicks. ``right`` is how often the one that
-is rated best is the best, ``off`` how far its predicted IoU is off, and ``ms``
-the median from click to mask on an embedded frame.
+objects, then over sequences: of the mask that is picked after one click, of the best
+mask after one click, and after three clicks. As in the program, that is picked which is
+rated best, but none of more than 40 % of the picture if there are others. ``right`` is
+how often it is the best, ``off`` how far its predicted IoU is off, and ``ms`` the
+median from click to mask on an embedded frame.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from tracking_parts.pointing import inmost, wrong_place
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.selection import LARGEST_SHARE
 
 if TYPE_CHECKING:
-    from decoder_parts.heads import Head, View
+    from decoder_parts.heads import Head, Offers, View
 
 __all__ = ["RADII", "Answer", "Score", "interview"]
 
@@ -57,7 +58,8 @@ class Answer:
     Attributes
     ----------
     picked : Score
-        After one click, of the mask that is rated best.
+        After one click, of the mask that is picked: the one that is rated best, if
+        there is one that is no more than `LARGEST_SHARE` of the picture.
     best : Score
         After one click, of the best mask.
     last : Score
@@ -92,7 +94,7 @@ def interview(head: Head, view: View, truth: np.ndarray) -> Answer:
     started = perf_counter()
     prompt = _prompt(clicks, geometry)
     offers = head.ask(view, prompt, None)
-    pick = int(np.argmax(offers.ratings))
+    pick = _pick(offers, geometry)
     found = head.mask(view, prompt, offers.logits[pick])
     seconds = perf_counter() - started
     masks = [
@@ -116,6 +118,17 @@ def interview(head: Head, view: View, truth: np.ndarray) -> Answer:
         rated=float(offers.ratings[pick]),
         seconds=seconds,
     )
+
+
+def _pick(offers: Offers, geometry: FrameGeometry) -> int:
+    """As the program: what is rated best of those that are not the whole scene."""
+    size = offers.logits.shape[-1]
+    rows, columns = (-(-size * side // IMAGE_SIZE) for side in geometry.model_shape)
+    shares = (offers.logits[:, :rows, :columns] > 0).mean(axis=(1, 2))
+    allowed = np.flatnonzero(shares <= LARGEST_SHARE)
+    if not len(allowed):
+        allowed = np.arange(len(shares))
+    return int(allowed[np.argmax(offers.ratings[allowed])])
 
 
 def _prompt(

@@ -102,6 +102,14 @@ def test_each_click_lies_in_what_is_wrong() -> None:
     assert (square() ^ square(4))[int(row), int(column)]
 
 
+def test_the_whole_scene_is_not_picked_if_there_is_anything_else() -> None:
+    scene = np.ones(SHAPE, bool)
+    painter = Painter([square(), scene], [0.6, 0.9], [square()] * 2)
+    assert interview(painter, view(), square()).picked.iou == 1
+    painter = Painter([scene, ~square()], [0.6, 0.9], [square()] * 2)
+    assert interview(painter, view(), square()).rated == 0.9
+
+
 def test_where_nothing_is_wrong_there_are_no_more_clicks() -> None:
     painter = Painter([square()], [1], [])
     assert interview(painter, view(), square()).last.iou == 1
