@@ -11,7 +11,8 @@ second look at each object in a picture of it alone, ``rated`` the same masks as
 ``slim`` drawn sharper and rated anew. ``drawn`` is the decoder as the document draws
 it, and ``unet`` what it is compared with, see ``decoder_ablation.py``. ``first``,
 ``second`` and ``third`` are ``sam`` without ratings, the same hypothesis picked always,
-and ``single`` is its mask for several prompts, the only one that is offered.
+and ``single`` is its mask for several prompts, the only one that is offered; ``off``
+says nothing of these.
 
 IoU, boundary IoU and boundary F within 1, 2 and 4 pixels are in percent, averaged over
 objects, then over sequences: of the mask that is picked after one click, of the best

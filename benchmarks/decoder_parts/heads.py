@@ -53,8 +53,7 @@ class Offers:
     logits : (M, h, h) array of float32
         Logits over the square input, to be fed back.
     ratings : (M,) array of float32
-        Predicted IoUs; NaN where none is predicted. The first NaN is picked, if there
-        is any.
+        Predicted IoUs; NaN where none are predicted, and then the first one is picked.
     """
 
     logits: np.ndarray
@@ -123,13 +122,13 @@ class FixedHead(SamHead):
     def ask(
         self, view: View, prompt: ModelPrompt, previous: np.ndarray | None
     ) -> Offers:
-        """Offer the same masks; the one that is picked counts as the highest."""
+        """Offer the same masks, all but the one that is picked rated 0, and that 1."""
         if previous is not None:
             return super().ask(view, prompt, previous)
         logits = self._sam.decode(view.embedding, [prompt]).low_res_logits[0]
         offers = logits[1:] if self._output else logits[:1]
         ratings = np.zeros(len(offers), np.float32)
-        ratings[max(self._output - 1, 0)] = np.nan
+        ratings[max(self._output - 1, 0)] = 1
         return Offers(offers, ratings)
 
 

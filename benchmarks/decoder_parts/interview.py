@@ -12,8 +12,9 @@ from tracking_parts.pointing import inmost, wrong_place
 
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.propagation.grid import Grid
 from napari_sam_decoder.scoring import mask_iou
-from napari_sam_decoder.selection import LARGEST_SHARE
+from napari_sam_decoder.selection import choose_by_quality
 
 if TYPE_CHECKING:
     from decoder_parts.heads import Head, Offers, View
@@ -58,8 +59,7 @@ class Answer:
     Attributes
     ----------
     picked : Score
-        After one click, of the mask that is picked: the one that is rated best, if
-        there is one that is no more than `LARGEST_SHARE` of the picture.
+        After one click, of the mask that the program picks, see `choose_by_quality`.
     best : Score
         After one click, of the best mask.
     last : Score
@@ -121,14 +121,10 @@ def interview(head: Head, view: View, truth: np.ndarray) -> Answer:
 
 
 def _pick(offers: Offers, geometry: FrameGeometry) -> int:
-    """As the program: what is rated best of those that are not the whole scene."""
-    size = offers.logits.shape[-1]
-    rows, columns = (-(-size * side // IMAGE_SIZE) for side in geometry.model_shape)
-    shares = (offers.logits[:, :rows, :columns] > 0).mean(axis=(1, 2))
-    allowed = np.flatnonzero(shares <= LARGEST_SHARE)
-    if not len(allowed):
-        allowed = np.arange(len(shares))
-    return int(allowed[np.argmax(offers.ratings[allowed])])
+    """As the program does; the first one where nothing is rated."""
+    grid = Grid.of(geometry, IMAGE_SIZE, offers.logits.shape[-1])
+    every = range(len(offers.logits))
+    return choose_by_quality(offers.logits, offers.ratings, every, grid.content).index
 
 
 def _prompt(

@@ -210,7 +210,10 @@ AUTO_DECODER = "auto"
 """`RATED_DECODER` where it fits the model, else `OWN_DECODER`."""
 
 OWN_DECODER = "sam"
+"""The one that comes with a checkpoint."""
+
 RATED_DECODER = "rated"
+"""That, and a head that rates the answers to a single click."""
 
 _HEADS_FILE = "sharp.fp16.safetensors"
 

@@ -71,7 +71,8 @@ def extent(mask: np.ndarray) -> tuple[slice, slice] | None:
 
     Notes
     -----
-    A fiftieth of what `scipy.ndimage.find_objects` takes for 2048 x 2048 pixels.
+    Along the axes, since `scipy.ndimage.find_objects` looks at one pixel after the
+    other, which takes long for a whole frame.
     """
     filled = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
     if not filled[0].size:

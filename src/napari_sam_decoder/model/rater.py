@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_sam_decoder.errors import DecodingError
+from napari_sam_decoder.model.failure import computing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,10 +49,6 @@ class Rater:
             If the network fails.
         """
         device = next(self._decoder.parameters()).device
-        try:
+        with computing("rate masks", device):
             rated = self._decoder.rate(torch.from_numpy(tokens).to(device))
             return rated.float().cpu().numpy()
-        except RuntimeError as error:
-            raise DecodingError(
-                f"The network could not rate masks on {device}: {error}"
-            ) from error

@@ -5,7 +5,6 @@ Kirillov et al., "Segment Anything", ICCV 2023.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from napari_sam_decoder.errors import DecodingError, PromptError
 from napari_sam_decoder.model.catalogue import OWN_DECODER
 from napari_sam_decoder.model.enlarging import enlarge
+from napari_sam_decoder.model.failure import computing
 from napari_sam_decoder.model.geometry import input_shape, scaled
 from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.lanes import Lanes
@@ -33,7 +33,7 @@ from napari_sam_decoder.model.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.prompt_encoder import PromptEncoder
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.vit import ViT
 
 __all__ = ["Sam"]
-
-"""Name of the decoder that comes with a checkpoint."""
 
 _MASKS = 4
 _MASK_PIXELS_PER_CELL = 4
@@ -158,7 +156,7 @@ class Sam(nn.Module):
             If the network fails, for instance for want of memory.
         """
         pixels = prepare_frame(frame, self.image_size)
-        with _failure_explained("embed a frame", self.device):
+        with computing("embed a frame", self.device):
             features = _to_numpy(self.image_encoder(self._image(pixels))[0])
         return Embedding(features, (frame.shape[0], frame.shape[1]))
 
@@ -204,7 +202,7 @@ class Sam(nn.Module):
             _moved(side, -wider.start)
             for side, wider in zip(cells, around, strict=True)
         )
-        with _failure_explained("look closely at a frame", self.device):
+        with computing("look closely at a frame", self.device):
             seen = _to_numpy(self.image_encoder.glance(self._image(pixels))[0])
         early = seen[
             scaled(down, _MASK_PIXELS_PER_CELL), scaled(across, _MASK_PIXELS_PER_CELL)
@@ -273,7 +271,7 @@ class Sam(nn.Module):
             quality[batch] = _to_numpy(self.mask_decoder.rate(outputs))
             read[batch] = _to_numpy(outputs)
 
-        with _failure_explained("decode prompts", self.device):
+        with computing("decode prompts", self.device):
             self._cells_of(embedding)
             self._lanes.each(answer, batches(tokens, self._largest_batch(len(tokens))))
         return MaskCandidates(logits, quality, read)
@@ -301,7 +299,7 @@ class Sam(nn.Module):
         DecodingError
             If memory does not suffice.
         """
-        with _failure_explained("enlarge masks", self.device):
+        with computing("enlarge masks", self.device):
             shape = (len(low_res_logits), *frame_shape)
             enlarged = np.full(shape, BACKGROUND_LOGIT, np.float32)
         for logits, target in zip(low_res_logits, enlarged, strict=True):
@@ -338,7 +336,7 @@ class Sam(nn.Module):
         padding, to the frame. Both are linear along each axis, so that one matrix for
         each axis does it.
         """
-        with _failure_explained("enlarge masks", self.device):
+        with computing("enlarge masks", self.device):
             return enlarge(low_res_logits, frame_shape, self.image_size)
 
     def _image(self, pixels: Tensor) -> Tensor:
@@ -442,16 +440,3 @@ def _readable(array: np.ndarray) -> Tensor:
 
 def _to_numpy(tensor: Tensor) -> np.ndarray:
     return tensor.float().cpu().contiguous().numpy()
-
-
-@contextmanager
-def _failure_explained(task: str, device: torch.device) -> Iterator[None]:
-    """Torch reports everything as RuntimeError, even want of memory."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        raise DecodingError(
-            f"The network could not {task} on {device}: {error}. Use fewer objects at "
-            "a time, a frame with shorter sides, a smaller model, or another device "
-            "such as 'cpu'."
-        ) from error

@@ -16,7 +16,12 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import Contrast
-from napari_sam_decoder.model.catalogue import DECODERS, MODELS, local_path
+from napari_sam_decoder.model.catalogue import (
+    AUTO_DECODER,
+    DECODERS,
+    MODELS,
+    local_path,
+)
 from napari_sam_decoder.widgets.options import ModelOptions
 from napari_sam_decoder.widgets.parts.controls import row
 
@@ -212,7 +217,7 @@ def _decoders_here() -> dict[str, str]:
         for name, row in DECODERS.items()
         if row.path is None or row.path.is_file()
     }
-    return {"auto": "automatic", **here}
+    return {AUTO_DECODER: "automatic", **here}
 
 
 def _show_choice(box: QComboBox, value: Any, text: str) -> None:
