@@ -1,11 +1,16 @@
-"""Networks that tests of several modules share."""
+"""Networks that tests of several modules share, and how many examples are tried.
+
+``HYPOTHESIS_PROFILE=thorough`` tries 2,000 examples of each property.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from hypothesis import settings
 
 from napari_sam_decoder.model.architectures import assemble_sam
 from napari_sam_decoder.model.registry import load_sam
@@ -15,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam_decoder.model.sam import Sam
+
+# How long an example takes says nothing on a machine that others use, too.
+settings.register_profile("short", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 TINY = ViTConfig(
     width=48, depth=2, heads=3, global_blocks=(1,), window=7, image_size=256
