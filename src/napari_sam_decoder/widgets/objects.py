@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.prompts import PromptSet
-from napari_sam_decoder.widgets.layers import PointsReading, read_points_layers
+from napari_sam_decoder.widgets.layers import (
+    PLACING,
+    PointsReading,
+    read_points_layers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -131,4 +135,6 @@ class ObjectBook:
 
 
 def _emitters(layer: Points) -> tuple[Any, ...]:
-    return layer.events.data, layer.events.features, layer.events.name
+    """Who tells of all that a reading depends on, the place in the world included."""
+    names = ("data", "features", "name", *PLACING)
+    return tuple(getattr(layer.events, name) for name in names)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.widgets.layers import preview_layer, show_preview
+from napari_sam_decoder.widgets.layers import WorldMap, preview_layer, show_preview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ class PreviewOverlay:
         self._frame = 0
         self._masks: Mapping[int, np.ndarray] = {}
         self._layer: Labels | None = None
+        self._placed: WorldMap | None = None
 
     def show(
         self, view: MovieView, frame: int, masks: Mapping[int, np.ndarray]
@@ -54,7 +55,13 @@ class PreviewOverlay:
         masks : mapping of object id to (Y, X) array of bool
             Where they overlap, the last is shown; without any, the layer is emptied.
         """
-        is_same_view = self._view is not None and view.is_same_as(self._view)
+        placed = WorldMap.of(view.layer)
+        is_same_view = (
+            self._view is not None
+            and view.is_same_as(self._view)
+            and self._placed is not None
+            and placed.is_close(self._placed)
+        )
         if not (masks or is_same_view):
             self.remove()
         if self._shows(frame if is_same_view else None, masks):
@@ -64,6 +71,7 @@ class PreviewOverlay:
             labels[mask] = object_id
         show_preview(view, self._layer_for(view), frame, labels)
         self._view, self._frame, self._masks = view, frame, dict(masks)
+        self._placed = placed
 
     def remove(self) -> None:
         """Take the layer away, if the user has not done so."""

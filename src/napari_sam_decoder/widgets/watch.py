@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points
 
-from napari_sam_decoder.widgets.layers import MovieView, slider_point
+from napari_sam_decoder.widgets.layers import MovieView, Tether, slider_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ class ViewerWatch:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._layer: Image | None = None
+        self._tethers: dict[Layer, Tether] = {}
+        self._followers: dict[Layer, tuple[Layer, ...]] = {}
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
 
@@ -38,14 +41,46 @@ class ViewerWatch:
         for emitter, listener in self._subscriptions():
             emitter.disconnect(listener)
         self.follow_pixels(None)
+        for layer in tuple(self._tethers):
+            self._untie(layer)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Which layers do not lie on the movie any more."""
+        if self._layer not in self._tethers:
+            return ()
+        return self._tethers[self._layer].notices
 
     def follow_pixels(self, layer: Image | None) -> None:
-        """Listen to the pixels of a layer being replaced, and to no other's."""
+        """Listen to the pixels of a layer being replaced, and to no other's.
+
+        Points and labels of a movie stay on its pixels also while another is chosen.
+        """
         if self._layer is not None:
             self._layer.events.data.disconnect(self._on_pixels_replaced)
+            self._followers[self._layer] = self._companions()
         self._layer = layer
         if layer is not None:
             layer.events.data.connect(self._on_pixels_replaced)
+            if layer not in self._tethers:
+                followers = partial(self._followers_of, layer)
+                self._tethers[layer] = Tether(layer, followers, self._on_moved)
+
+    def _followers_of(self, movie: Layer) -> tuple[Layer, ...]:
+        if movie is self._layer:
+            return self._companions()
+        return self._followers.get(movie, ())
+
+    def _companions(self) -> tuple[Layer, ...]:
+        """Layers that belong to the movie of now."""
+        labels = self._bench.labels
+        return (*self._bench.objects.layers, *(() if labels is None else (labels,)))
+
+    def _untie(self, movie: Layer) -> None:
+        tether = self._tethers.pop(movie, None)
+        if tether is not None:
+            tether.close()
+        self._followers.pop(movie, None)
 
     def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:
         layers, dims = self._bench.viewer.layers, self._bench.viewer.dims
@@ -71,7 +106,8 @@ class ViewerWatch:
             self._lose_labels(layer)
         if layer is self._layer:
             self._bench.choose_movie(None)
-        elif isinstance(layer, Points):
+        self._untie(layer)
+        if isinstance(layer, Points):
             self._bench.drop_points(layer)
         self._bench.changed.emit()
 
@@ -102,7 +138,13 @@ class ViewerWatch:
         if self._bench.movie is not None:
             self._bench.choose_movie(self._layer, self._bench.movie.axis)
 
-    def _on_slider_moved(self, _: Any) -> None:
+    def _on_moved(self) -> None:
+        """Look again where the sliders and the points are on the movie."""
+        self._on_slider_moved()
+        self._bench.read()
+        self._bench.changed.emit()
+
+    def _on_slider_moved(self, _: Any = None) -> None:
         movie = self._bench.movie
         if movie is None or movie.layer not in self._bench.viewer.layers:
             # The sliders go before the layer does when the last layer is removed.

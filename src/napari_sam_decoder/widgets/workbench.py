@@ -48,6 +48,11 @@ class Workbench(Pointing):
         self._watch.close()
         super().close()
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What cannot be used or does not fit, and why."""
+        return (*super().notices, *self._watch.notices)
+
     def take(self, view: MovieView | None) -> None:
         """Take another movie, and follow its pixels."""
         self._watch.follow_pixels(None if view is None else view.layer)

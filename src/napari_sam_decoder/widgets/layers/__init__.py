@@ -34,14 +34,19 @@ from napari_sam_decoder.widgets.layers.targets import (
     new_labels_layer,
     write_frame,
 )
+from napari_sam_decoder.widgets.layers.tether import PLACING, Tether
+from napari_sam_decoder.widgets.layers.transforms import WorldMap
 from napari_sam_decoder.widgets.layers.view import MovieView
 
 __all__ = [
+    "PLACING",
     "AxisChoice",
     "LabelsDraft",
     "MovieView",
     "ObjectPoints",
     "PointsReading",
+    "Tether",
+    "WorldMap",
     "axis_choices",
     "check_target",
     "foreign_ids",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-__all__ = ["WorldMap", "placement", "unit_factors"]
+__all__ = ["WorldMap", "is_placed_like", "place_like", "placement", "unit_factors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,40 @@ def placement(layer: Layer) -> dict[str, Any]:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+
+
+def place_like(layer: Layer, leader: Layer) -> None:
+    """Put a layer of as many axes where another one lies.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        To be placed; what already agrees is not set, since each change is drawn.
+    leader : napari.layers.Layer
+        Left as it is.
+    """
+    for name, value in placement(leader).items():
+        is_affine = name == "affine"
+        now = layer.affine.affine_matrix if is_affine else getattr(layer, name)
+        if not np.array_equal(now, value):
+            setattr(layer, name, value)
+
+
+def is_placed_like(layer: Layer, world: WorldMap, units: Sequence[Any]) -> bool:
+    """Whether a layer lies where another one lies, or lay once, pixel by pixel.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        To be looked at.
+    world : WorldMap
+        Of the other layer.
+    units : sequence of pint.Unit
+        Of the other layer, one for each of its axes.
+    """
+    return WorldMap.of(layer).is_close(world) and bool(
+        np.allclose(unit_factors(layer.units, units), 1)
+    )
 
 
 def unit_factors(source: Sequence[Any], target: Sequence[Any]) -> np.ndarray:
