@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.labels import label_dtype, merge_labels, resolve_overlaps
+from napari_sam_decoder.labels import (
+    check_labels,
+    label_dtype,
+    merge_labels,
+    require_room,
+    resolve_overlaps,
+)
 from napari_sam_decoder.model.values import FrameLogits
+
+UINT16, UINT32 = np.dtype("uint16"), np.dtype("uint32")
 
 
 @pytest.mark.parametrize(
@@ -28,30 +37,32 @@ def everywhere(*values):
 
 def test_a_pixel_belongs_to_the_higher_logit():
     logits = {2: everywhere(3, 1, -1, 0), 7: everywhere(2, 2, -2, 0)}
-    np.testing.assert_array_equal(resolve_overlaps(logits, (1, 4)), [[2, 7, 0, 0]])
+    labels = resolve_overlaps(logits, (1, 4), UINT16)
+    np.testing.assert_array_equal(labels, [[2, 7, 0, 0]])
 
 
 def test_equal_logits_go_to_the_smaller_id():
     same = everywhere(1)
-    assert resolve_overlaps({9: same, 4: same}, (1, 1)) == 4
+    assert resolve_overlaps({9: same, 4: same}, (1, 1), UINT16) == 4
 
 
 def test_objects_may_cover_parts_of_the_frame():
     part = FrameLogits(np.array([[2, 4, -1]], np.float32), (slice(0, 1), slice(1, 4)))
-    labels = resolve_overlaps({1: everywhere(3, 3, 3, 3, -3), 5: part}, (1, 5))
+    labels = resolve_overlaps({1: everywhere(3, 3, 3, 3, -3), 5: part}, (1, 5), UINT16)
     np.testing.assert_array_equal(labels, [[1, 1, 5, 1, 0]])
 
 
 def test_no_object_is_background():
-    labels = resolve_overlaps({}, (2, 3))
+    labels = resolve_overlaps({}, (2, 3), UINT16)
     assert labels.shape == (2, 3)
     assert not labels.any()
 
 
-def test_large_ids_widen_the_labels():
-    labels = resolve_overlaps({70000: everywhere(1)}, (1, 1))
+@pytest.mark.parametrize("logits", [{70000: everywhere(1)}, {}])
+def test_labels_are_of_the_type_that_is_asked_for(logits):
+    labels = resolve_overlaps(logits, (1, 1), UINT32)
     assert labels.dtype == np.uint32
-    assert labels[0, 0] == 70000
+    assert labels[0, 0] == max(logits, default=0)
 
 
 EXISTING = np.array([[5, 5, 1, 0, 0]], np.uint8)
@@ -84,15 +95,44 @@ def test_what_was_there_is_not_changed_in_place():
     np.testing.assert_array_equal(EXISTING, before)
 
 
-def test_the_merged_type_holds_both():
+@pytest.mark.parametrize("new", [NEW, np.zeros_like(NEW)])
+@pytest.mark.parametrize("dtype", ["uint8", ">u2", "int64"])
+def test_the_merged_type_is_that_of_what_was_there(new, dtype):
+    assert merge_labels(EXISTING.astype(dtype), new, {1}).dtype == dtype
+
+
+def test_no_id_becomes_another_one():
     wide = np.array([[0, 0, 0, 70000, 0]], np.uint32)
-    merged = merge_labels(EXISTING, wide, {70000})
-    assert merged.dtype == np.uint32
-    np.testing.assert_array_equal(merged, [[5, 5, 1, 70000, 0]])
+    for dtype in ("uint8", "uint16"):
+        with pytest.raises(LabelsError, match=r"hold object 70000.*astype\('uint32'\)"):
+            merge_labels(EXISTING.astype(dtype), wide, {70000})
 
 
-def test_an_empty_frame_keeps_the_type():
-    assert merge_labels(EXISTING, np.zeros_like(NEW), {1}).dtype == np.uint8
+@pytest.mark.parametrize(
+    ("dtype", "highest"),
+    [("bool", 1), ("int8", 127), ("uint16", 65535), (">u4", 2**32 - 1)],
+)
+def test_a_type_has_room_for_so_many_ids(dtype, highest):
+    require_room(np.dtype(dtype), (highest, 1))
+    if dtype != ">u4":
+        with pytest.raises(LabelsError, match=f"end at {highest}"):
+            require_room(np.dtype(dtype), (highest + 1,))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[[0]]], "not a list; make one of them"),
+        (None, "not a NoneType"),
+        (torch.zeros((1, 1, 1), dtype=torch.int64), "are no numpy array"),
+        (np.zeros((1, 1, 1)), "of float64.*are integers"),
+        (np.zeros((1, 1), int), "shape .1, 1. do not fit"),
+        (np.zeros((1, 1, 1), np.uint8), "cannot hold object 300"),
+    ],
+)
+def test_what_are_no_labels_of_the_movie_is_refused(labels, message):
+    with pytest.raises(LabelsError, match=message):
+        check_labels(labels, (1, 1, 1), {300})
 
 
 def test_labels_of_another_shape_are_refused():

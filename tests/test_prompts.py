@@ -45,17 +45,43 @@ def test_box_corners_come_in_any_order():
         ({"frame": 0.5}, "a frame must be a whole number"),
         ({"frame": -1}, "frames start at 0"),
         ({"labels": [True, False]}, "1 points need as many labels, not 2"),
+        ({"object_id": True}, "an object id must be a whole number, not True"),
+        ({"object_id": 2**32}, "4294967296 is above 4294967295"),
+        ({"frame": True}, "a frame must be a whole number, not True"),
+        ({"frame": np.array([0, 1])}, "a frame must be a whole number"),
+        ({"labels": [0.5]}, "labels must be a list of True or False.*not .0.5."),
+        ({"labels": ["negative"]}, "labels must be a list of True or False"),
+        ({"labels": [2]}, "labels must be a list"),
+        ({"labels": [np.nan]}, "labels must be a list"),
+        ({"labels": True}, "labels must be a list"),
+        ({"labels": [[True]]}, "labels must be a list"),
         ({"hypothesis": 0}, "1, 2 or 3"),
         ({"hypothesis": 4}, "1, 2 or 3"),
+        ({"hypothesis": True}, "a hypothesis must be a whole number, not True"),
+        ({"hypothesis": 1.0}, "a hypothesis must be a whole number, not 1.0"),
+        ({"hypothesis": np.nan}, "a hypothesis must be a whole number, not nan"),
+        ({"hypothesis": "2"}, "a hypothesis must be a whole number, not '2'"),
         ({"points": []}, "at least one point or a box"),
         ({"points": [(1, np.nan)]}, "finite"),
-        ({"points": [(1, 2, 3)]}, "pairs"),
+        ({"points": [(0, 24, 41), (0, 3, 4)]}, "column.*the frame is given apart"),
+        ({"points": (240, 410)}, r"as in .*points=\[\(row, column\)\]"),
+        ({"points": [(1, 2), (3,)]}, "as many entries in each row"),
+        ({"points": np.zeros((1, 1, 2))}, "pairs"),
+        ({"points": [("1", "2")]}, "points must be finite numbers, not '1'"),
+        ({"points": [(True, False)]}, "points must be finite numbers, not True"),
+        ({"points": [(None, 1)]}, "points must be finite numbers, not None"),
+        ({"points": [(1 + 2j, 1)]}, "points must be finite numbers"),
+        ({"points": np.ma.masked_equal([[1, 2]], 2)}, "must not be masked"),
+        ({"points": 5}, "pairs"),
         ({"box": (1, 2, 3)}, "row0, column0, row1, column1"),
+        ({"box": (0, 1, 2, 0, 3, 4)}, "the frame is given apart"),
+        ({"box": "1234"}, "must be finite numbers"),
+        ({"box": [(1, 2), (3, 4)]}, "row0, column0, row1, column1"),
         ({"box": (1, 2, np.inf, 4)}, "finite"),
         ({"box": (1, 2, 1, 4)}, "height and a width"),
         ({"mask": np.ones((2, 3, 4), bool)}, r"not an array of shape \(2, 3, 4\)"),
         ({"mask": np.ones((2, 3))}, "booleans or integers, not float64; compare"),
-        ({"mask": [[1, 0], [1]]}, "as many columns in each row"),
+        ({"mask": [[1, 0], [1]]}, "as many entries in each row"),
         ({"mask": NOTHING}, "empty mask on frame 0.*leave out one"),
         ({"mask": NOTHING, "points": [], "box": (1, 1, 9, 9)}, "empty mask"),
     ],
@@ -249,6 +275,77 @@ def test_a_table_of_points_becomes_prompts():
 def test_a_table_that_picks_two_hypotheses_is_refused():
     with pytest.raises(PromptError, match="different hypotheses on frame 0"):
         prompts_from_points([0, 0, 0], np.ones((3, 2)), [1, 1, 1], [1, 1, 1], [2, 0, 3])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"frames": [0.5, 1]}, "frames must be a list of whole numbers, not 0.5"),
+        ({"frames": [0, np.nan]}, "frames must be finite"),
+        ({"frames": [True, False]}, "frames must be finite numbers, not True"),
+        ({"frames": [[0, 1]]}, "frames must be a list of whole numbers"),
+        ({"frames": [0]}, "2 positions need as many frames, not 1"),
+        ({"positions": [(0, 1, 2), (0, 3, 4)]}, "the frame is given apart"),
+        ({"positions": 3}, "pairs"),
+        ({"labels": [0.5, 1]}, "labels must be a list of True or False"),
+        ({"labels": ["positive", "negative"]}, "labels must be a list of True or"),
+        ({"object_ids": [1, 1.5]}, "object ids must be a list of whole numbers"),
+        ({"object_ids": [1, 2**40]}, "is above 4294967295"),
+        ({"object_ids": [1, 0]}, "ids start at 1"),
+        ({"hypotheses": [0, 4]}, "1, 2 or 3"),
+        ({"hypotheses": [0, 1.5]}, "hypotheses must be a list of whole numbers"),
+        ({"hypotheses": [0, 1, 2]}, "as many hypotheses, not 3"),
+    ],
+)
+def test_a_table_with_a_wrong_column_is_refused(columns, message):
+    good = {
+        "frames": [0, 1],
+        "positions": [(1, 2), (3, 4)],
+        "labels": [True, False],
+        "object_ids": [1, 1],
+    }
+    with pytest.raises(PromptError, match=message):
+        prompts_from_points(**{**good, **columns})
+
+
+def test_a_table_may_hold_whole_numbers_as_floats():
+    floats = np.array([2.0]), np.array([[1, 2]]), np.array([1.0]), np.array([3.0])
+    assert list(prompts_from_points(*floats)) == [Prompt(3, 2, [(1, 2)])]
+
+
+@pytest.mark.parametrize(
+    ("shape", "runs"),
+    [
+        ((2, 3), (5,)),
+        ((2, 3), (3, 0, 3)),
+        ((2, 3), (7, -1)),
+        ((2, 3), (5.5, 0.5)),
+        ((2, 3), ()),
+        ((6,), (6,)),
+        ((2, 3), "66"),
+        ((-2, -3), (6,)),
+    ],
+)
+def test_runs_that_do_not_fill_a_mask_are_refused(shape, runs):
+    with pytest.raises(PromptError, match="mask"):
+        PaintedMask(shape, runs)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: PromptSet([{"object_id": 1}]), "is no Prompt"),
+        (lambda: PromptSet(Prompt(1, 0, [(1, 1)])), "give a list of prompts"),
+        (lambda: PromptSet(5), "give a list of prompts, not 5"),
+        (lambda: PromptSet().at(1, 0.5), "a frame must be a whole number"),
+        (lambda: PromptSet().at(True, 0), "an object id must be a whole number"),
+        (lambda: PromptSet().without(1, 0.5), "a frame must be a whole number"),
+        (lambda: PromptSet().without("1"), "an object id must be a whole number"),
+    ],
+)
+def test_a_set_takes_prompts_and_whole_numbers(call, message):
+    with pytest.raises(PromptError, match=message):
+        call()
 
 
 def test_the_network_sees_x_before_y():

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder import Prompt, PromptSet, Session
-from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
+from napari_sam_decoder.errors import (
+    ClosedError,
+    LabelsError,
+    OptionError,
+    PromptError,
+)
 from napari_sam_decoder.frames import Movie
 
 FRAMES, ROWS, COLUMNS = 4, 48, 64
@@ -150,6 +155,171 @@ def test_labels_that_were_there_stay_unless_told(session):
         np.testing.assert_array_equal(result.labels, expected)
 
 
+def test_labels_have_one_type_that_is_known_before_the_first_result(session):
+    assert session.labels_dtype == np.uint16
+    # Found on frame 1 only, where the other object is not.
+    session.add_prompt(Prompt(70000, 3, box=(2, 2, 8, 8)))
+    assert session.labels_dtype == session.plan().labels_dtype == np.uint32
+    labels = np.zeros(session.labels_shape, session.labels_dtype)
+    for result in session.propagate():
+        assert result.labels.dtype == session.labels_dtype
+        labels[result.frame] = result.labels
+    assert 70000 in labels
+    assert set(np.unique(labels)) <= {0, 1, 70000}
+
+
+def test_without_prompts_labels_have_a_type_too(movie, tiny_sam):
+    assert Session(movie, model=tiny_sam).labels_dtype == np.uint16
+
+
+@pytest.mark.parametrize("dtype", ["uint8", ">u2", "int64"])
+def test_results_have_the_type_of_the_labels_that_were_there(session, dtype):
+    existing = np.zeros(session.labels_shape, dtype)
+    results = list(session.propagate(labels=existing))
+    results += session.correct([Prompt(1, 2, [(20, 20)])], existing)
+    assert {result.labels.dtype for result in results} == {np.dtype(dtype)}
+
+
+def test_an_id_that_the_labels_cannot_hold_is_refused_before_any_work(session):
+    session.add_prompt(Prompt(70000, 1, [(20, 20)]))
+    existing = np.zeros(session.labels_shape, np.uint16)
+    with pytest.raises(LabelsError, match=r"uint16 cannot hold object 70000"):
+        session.propagate(labels=existing)
+    with pytest.raises(LabelsError, match=r"uint16 cannot hold object 70000"):
+        session.correct([Prompt(70000, 2, [(20, 20)])], existing)
+    assert not session.embedded
+
+
+@pytest.mark.parametrize("frames", [[1, 2], slice(1, 3), np.arange(1, 3), slice(-3, 3)])
+def test_frames_may_be_given_in_many_ways(session, frames):
+    assert {result.frame for result in session.propagate(frames)} == {1, 2}
+    assert session.plan(frames).legs == session.plan(range(1, 3)).legs
+    assert [step.frame for step in session.embed(frames)] == [1, 2]
+
+
+@pytest.mark.parametrize("frames", [range(0, 4, 2), range(3, -1, -1), [0, 2]])
+def test_only_embedding_takes_frames_with_gaps(session, frames):
+    labels = np.zeros(session.labels_shape, np.uint16)
+    prompt = Prompt(1, 2, [(20, 20)])
+    for call in (
+        lambda: session.plan(frames),
+        lambda: session.propagate(frames),
+        lambda: session.correct([prompt], labels, frames),
+    ):
+        with pytest.raises(OptionError, match="do not follow one another"):
+            call()
+    assert [step.frame for step in session.embed(frames)] == list(frames)
+
+
+def test_an_iterator_that_is_not_taken_leaves_the_session_as_it_was(session):
+    before = session.prompts
+    labels = np.full(session.labels_shape, 1, np.uint16)
+    session.correct([Prompt(1, 2, [(20, 20)])], labels)
+    session.propagate()
+    session.propagate(labels=labels)
+    session.embed()
+    assert session.prompts is before
+    assert session.plan().visits == 4
+    assert not session.embedded
+
+
+def test_a_correction_counts_as_fixed_once_its_frame_has_come(session):
+    labels = np.full(session.labels_shape, 1, np.uint16)
+    corrections = [Prompt(1, frame, [(20, 20)], [False]) for frame in (0, 2, 3)]
+    results = session.correct(corrections, labels)
+    labels[0] = next(results).labels
+    assert [prompt.frame for prompt in session.prompts] == [0, 1]
+    results.close()
+    assert [prompt.frame for prompt in session.prompts] == [0, 1]
+
+
+def test_a_correction_that_fails_leaves_what_it_has_not_come_to(
+    session, tiny_sam, monkeypatch
+):
+    labels = np.full(session.labels_shape, 1, np.uint16)
+    # What is painted needs no decoder on its own frame.
+    painted = Prompt(1, 3, mask=np.ones((ROWS, COLUMNS), bool))
+    results = session.correct([painted, Prompt(1, 0, [(20, 20)], [False])], labels)
+    assert next(results).frame == 3
+    monkeypatch.setattr(tiny_sam, "decode", None)
+    with pytest.raises(TypeError):
+        list(results)
+    assert [prompt.frame for prompt in session.prompts] == [1, 3]
+    assert [prompt.frame for prompt in session.prompts.of_object(1)] == [1, 3]
+
+
+def test_prompts_added_during_a_correction_stay(session):
+    labels = np.full(session.labels_shape, 1, np.uint16)
+    results = session.correct([Prompt(1, 2, [(20, 20)], [False])], labels)
+    session.add_prompt(Prompt(2, 0, [(5, 5)]))
+    list(results)
+    places = [(prompt.object_id, prompt.frame) for prompt in session.prompts]
+    assert places == [(1, 1), (1, 2), (2, 0)]
+
+
+PROMPT = Prompt(1, 2, [(20, 20)])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.add_prompt(PROMPT),
+        lambda s: s.remove_prompts(1),
+        lambda s: s.embedded,
+        lambda s: s.scene,
+        lambda s: s.embed(),
+        lambda s: s.hypotheses(1, 1),
+        lambda s: s.preview(PROMPT),
+        lambda s: s.plan(),
+        lambda s: s.propagate(),
+        lambda s: s.propagate(labels=np.zeros(s.labels_shape, int)),
+        lambda s: s.correct([PROMPT], np.zeros(s.labels_shape, int)),
+    ],
+)
+def test_a_closed_session_refuses_further_work(session, call):
+    call(session)
+    session.close()
+    session.close()
+    with pytest.raises(ClosedError, match="open another one"):
+        call(session)
+    assert session.labels_shape == (FRAMES, ROWS, COLUMNS)
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.embed(),
+        lambda s: s.propagate(),
+        lambda s: s.propagate(labels=np.zeros(s.labels_shape, int)),
+        lambda s: s.correct([PROMPT], np.zeros(s.labels_shape, int)),
+    ],
+)
+def test_a_closed_session_refuses_further_steps(session, call, taken):
+    steps = call(session)
+    for _ in range(taken):
+        next(steps)
+    session.close()
+    with pytest.raises(ClosedError):
+        next(steps)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "mobile_sam"}, r"model=load_sam\('mobile_sam'\)"),
+        ({"cache": 5}, "a cache must be a name or a path, not 5"),
+        ({"cache": True}, "a cache must be a name or a path"),
+        ({"storage": 8}, "storage is 'int8' or 'float16', not 8"),
+        ({"storage": "int4"}, "cannot be stored as 'int4'"),
+        ({"settings": {"stabilise": 1}}, "settings are a Settings"),
+    ],
+)
+def test_options_of_another_type_are_refused(movie, tiny_sam, options, message):
+    with pytest.raises(OptionError, match=message):
+        Session(movie, **{"model": tiny_sam, **options})
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -165,6 +335,26 @@ def test_labels_that_were_there_stay_unless_told(session):
             LabelsError,
             "its labels have shape",
         ),
+        (lambda s: s.propagate(replace="no"), OptionError, "replace must be True or"),
+        (lambda s: s.propagate(direction=1), OptionError, "choose one of both"),
+        (lambda s: s.propagate(labels=[[[1]]]), LabelsError, "not a list"),
+        (lambda s: s.add_prompt({"object_id": 1}), PromptError, "is no Prompt"),
+        (lambda s: s.preview((20, 20)), PromptError, "is no Prompt"),
+        (lambda s: s.remove_prompts(1.0), PromptError, "an object id must be a whole"),
+        (lambda s: s.remove_prompts(1, True), PromptError, "a frame must be a whole"),
+        (lambda s: s.hypotheses(1, 1.0), PromptError, "a frame must be a whole"),
+        (lambda s: s.hypotheses(True, 1), PromptError, "an object id must be a whole"),
+        (
+            lambda s: s.correct(PROMPT, np.zeros(s.labels_shape, int)),
+            PromptError,
+            "give a list of prompts",
+        ),
+        (
+            lambda s: s.correct([(20, 20)], np.zeros(s.labels_shape, int)),
+            PromptError,
+            "is no Prompt",
+        ),
+        (lambda s: s.correct([PROMPT], None), LabelsError, "not a NoneType"),
     ],
 )
 def test_mistakes_are_refused_at_once(session, call, error, message):

@@ -10,6 +10,7 @@ __all__ = [
     "CacheCorruptError",
     "CacheMismatchError",
     "CheckpointError",
+    "ClosedError",
     "DecodingError",
     "DownloadError",
     "FormatError",
@@ -28,6 +29,10 @@ class SamDecoderError(Exception):
 
 class CheckpointError(SamDecoderError):
     """A checkpoint cannot be used: unsafe, unreadable, or of another shape."""
+
+
+class ClosedError(SamDecoderError):
+    """A session was closed before it was asked for this; open another one."""
 
 
 class DownloadError(SamDecoderError):

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.frames import ArrayLike
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
-    from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.model.values import FrameLogits
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "label_dtype",
     "merge_labels",
     "overrule",
+    "require_room",
     "resolve_overlaps",
 ]
 
@@ -40,23 +42,65 @@ def label_dtype(highest_id: int) -> np.dtype:
     )
 
 
-def check_labels(labels: ArrayLike, shape: tuple[int, int, int]) -> None:
-    """Refuse labels that are not those of a movie.
+def check_labels(
+    labels: Any, shape: tuple[int, int, int], object_ids: Collection[int] = ()
+) -> None:
+    """Refuse labels that are not those of a movie, or cannot hold what will come.
+
+    Parameters
+    ----------
+    labels : object
+        As the caller gives them.
+    shape : (int, int, int)
+        (T, Y, X) of the movie.
+    object_ids : collection of int
+        Objects that will be written into them.
 
     Raises
     ------
     LabelsError
-        If they are no integers or do not have the (T, Y, X) shape.
+        If they are no array of integers of the shape, or of too small a type.
     """
-    if tuple(labels.shape) != shape or labels.dtype.kind not in "bui":
+    if not isinstance(labels, ArrayLike):
         raise LabelsError(
-            f"labels of {labels.dtype} and shape {tuple(labels.shape)} do not fit this "
-            f"movie; its labels have shape {shape} and are integers"
+            f"labels are an array of shape {shape}, not a {type(labels).__name__}; "
+            "make one of them first, as in np.asarray(labels)"
+        )
+    found = f"labels of {labels.dtype} and shape {tuple(labels.shape)}"
+    try:
+        dtype = np.dtype(labels.dtype)
+    except TypeError as error:
+        raise LabelsError(
+            f"{found} are no numpy array; convert them first, as in np.asarray(labels)"
+        ) from error
+    if tuple(labels.shape) != shape or dtype.kind not in "bui":
+        raise LabelsError(
+            f"{found} do not fit this movie; its labels have shape {shape} and are "
+            "integers"
+        )
+    require_room(dtype, object_ids)
+
+
+def require_room(dtype: np.dtype, object_ids: Collection[int]) -> None:
+    """Refuse object ids that a type of labels cannot hold, before any work.
+
+    Raises
+    ------
+    LabelsError
+        If one of them would become another id.
+    """
+    highest = max(object_ids, default=0)
+    most = 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
+    if highest > most:
+        raise LabelsError(
+            f"labels of {dtype} cannot hold object {highest}, since their ids end at "
+            f"{most}; choose a smaller object id, or convert them, as in "
+            f"labels.astype('{label_dtype(highest)}')"
         )
 
 
 def resolve_overlaps(
-    logits: Mapping[int, FrameLogits], frame_shape: tuple[int, int]
+    logits: Mapping[int, FrameLogits], frame_shape: tuple[int, int], dtype: np.dtype
 ) -> np.ndarray:
     """Give each pixel to the object with the highest logit above zero.
 
@@ -66,13 +110,15 @@ def resolve_overlaps(
         Of each object that is present.
     frame_shape : tuple of int
         (Y, X).
+    dtype : dtype
+        Of the result; it holds all ids.
 
     Returns
     -------
-    (Y, X) array of uint16 or uint32
+    (Y, X) array
         0 where no object has a logit above zero. Of equal logits the smaller id wins.
     """
-    labels = np.zeros(frame_shape, dtype=label_dtype(max(logits, default=0)))
+    labels = np.zeros(frame_shape, dtype=dtype)
     best = np.zeros(frame_shape, dtype=np.float32)
     for object_id in sorted(logits):
         values, place = logits[object_id].values, logits[object_id].place
@@ -105,24 +151,23 @@ def merge_labels(
     Returns
     -------
     (Y, X) array
-        In the dtype of ``existing``, or a wider one if an id needs it.
+        In the dtype of ``existing``.
 
     Raises
     ------
     LabelsError
-        If the shapes differ.
+        If the shapes differ, or ``existing`` cannot hold an id of ``new``.
     """
     if existing.shape != new.shape:
         raise LabelsError(
             f"existing labels of shape {existing.shape} do not fit frames of shape "
             f"{new.shape}; choose labels of the same movie or a new target"
         )
-    highest = int(new.max())
-    wide_enough = np.promote_types(existing.dtype, label_dtype(highest))
-    merged = existing.astype(wide_enough if highest else existing.dtype)
+    require_room(existing.dtype, (int(new.max()),))
+    merged = existing.copy()
     np.copyto(merged, 0, where=_is_any_of(merged, object_ids))
     written = (new > 0) if replace else (new > 0) & (merged == 0)
-    # The type was chosen to hold every new label.
+    # The type holds every new label.
     np.copyto(merged, new, where=written, casting="unsafe")
     return merged
 
@@ -154,7 +199,12 @@ def overrule(
     Returns
     -------
     (Y, X) array
-        Of the same dtype, or a larger one if the id needs it.
+        Of the same dtype.
+
+    Raises
+    ------
+    LabelsError
+        If that cannot hold the id.
     """
     room = labels.copy()
     room[mask & np.isin(labels, list(yielding))] = 0

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import numpy as np
+
+from napari_sam_decoder.arguments import flag, path
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
-from napari_sam_decoder.errors import OptionError, PromptError
+from napari_sam_decoder.errors import ClosedError, OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
-from napari_sam_decoder.frames import Movie
-from napari_sam_decoder.labels import check_labels, merge_labels
+from napari_sam_decoder.frames import Movie, asked_frames, asked_stretch
+from napari_sam_decoder.labels import check_labels, label_dtype, merge_labels
 from napari_sam_decoder.model.lanes import Lanes
-from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.prompts import Prompt, PromptSet, checked_prompts
 from napari_sam_decoder.propagation import (
     Direction,
     Draft,
@@ -24,10 +28,10 @@ from napari_sam_decoder.propagation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from napari_sam_decoder.embedding import EmbeddedFrame
-    from napari_sam_decoder.frames import ArrayLike
+    from napari_sam_decoder.frames import ArrayLike, AskedFrames
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import (
         FrameResult,
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["Session"]
+
+T = TypeVar("T")
 
 
 class Session:
@@ -57,6 +63,17 @@ class Session:
     settings : Settings, optional
         How propagation decides.
 
+    Raises
+    ------
+    SamDecoderError
+        If the movie or the cache cannot be used, or an option is of another type.
+
+    Notes
+    -----
+    Once it is closed, a session refuses all further work with a `ClosedError`. An
+    iterator that it has returned does nothing before it is asked for the first result,
+    and what it has not come to when it is closed or fails, it leaves as it was.
+
     Examples
     --------
     >>> session = Session(movie, cache="embeddings.zarr")  # doctest: +SKIP
@@ -75,12 +92,14 @@ class Session:
         storage: str | None = None,
         settings: Settings | None = None,
     ) -> None:
+        _check_options(model, cache, storage, settings)
         self.movie = _as_movie(movie)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
         store = open_store(self.movie, self.model, cache, storage)
         self._embedder = Embedder(self.movie, self.model, store, Lanes(2))
         self.settings = settings or Settings()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -89,12 +108,14 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Let go of the cache, so that others may clear it."""
+        """Let go of the cache, so that others may clear it; twice does no harm."""
+        self._is_closed = True
         self._embedder.close()
 
     @property
     def scene(self) -> Scene:
         """A new one for each run: pixels may be edited in place between two runs."""
+        self._require_open()
         return Scene.of(
             self._embedder,
             self.model,
@@ -108,14 +129,24 @@ class Session:
         """(T, Y, X) of the labels of the whole movie."""
         return len(self.movie), *self.movie.frame_shape
 
+    @property
+    def labels_dtype(self) -> np.dtype:
+        """Type of the labels that `propagate` gives for the prompts so far.
+
+        uint16, or uint32 where an object id needs it. With ``labels=``, and in
+        `correct`, results are of the type of these labels instead.
+        """
+        return label_dtype(max(self.prompts.object_ids, default=0))
+
     def add_prompt(self, prompt: Prompt) -> None:
         """Point at an object; joins what the object already has on that frame.
 
         Raises
         ------
         PromptError
-            If the prompt lies outside the movie.
+            If it is no prompt, or lies outside the movie.
         """
+        self._require_open()
         joined = self.prompts.add(prompt)
         # A negative point alone is fine where the object has a positive one already.
         joined.at(prompt.object_id, prompt.frame).check(self.movie)
@@ -129,6 +160,7 @@ class Session:
         PromptError
             If there is none to forget.
         """
+        self._require_open()
         remaining = self.prompts.without(object_id, frame)
         if len(remaining) == len(self.prompts):
             raise PromptError(f"object {object_id} has no such prompt to remove")
@@ -137,16 +169,17 @@ class Session:
     @property
     def embedded(self) -> frozenset[int]:
         """Frames that the cache has a record of, without a look at their pixels."""
+        self._require_open()
         return self._embedder.recorded()
 
     def embed(
-        self, frames: range | None = None, *, focus: Callable[[], int] | None = None
+        self, frames: AskedFrames = None, *, focus: Callable[[], int] | None = None
     ) -> Iterator[EmbeddedFrame]:
         """Embed frames ahead of time; propagation does it by itself where needed.
 
         Parameters
         ----------
-        frames : range, optional
+        frames : range, list, slice or array of int, optional
             All by default, in the order given.
         focus : callable, optional
             Says before each step which frame matters most just now; the frame nearest
@@ -156,9 +189,16 @@ class Session:
         -------
         iterator of EmbeddedFrame
             One per frame; stopping early loses nothing that was yielded.
+
+        Raises
+        ------
+        OptionError
+            If they are no frames of the movie.
         """
-        asked = self._checked(frames)
-        return self._embedder.fill(nearest_first(asked, focus) if focus else asked)
+        self._require_open()
+        asked = asked_frames(frames, len(self.movie))
+        order = nearest_first(asked, focus) if focus else asked
+        return self._while_open(self._embedder.fill(order))
 
     def hypotheses(self, object_id: int, frame: int) -> tuple[Hypothesis, ...]:
         """Show the three masks that the decoder offers for an object's prompt.
@@ -178,6 +218,7 @@ class Session:
         PromptError
             If the object has no prompt on the frame.
         """
+        self._require_open()
         prompt = self.prompts.at(object_id, frame)
         prompt.check(self.movie)
         return preview(self.scene, prompt).hypotheses
@@ -199,22 +240,24 @@ class Session:
         Raises
         ------
         PromptError
-            If the prompt does not fit the movie.
+            If it is no prompt, or does not fit the movie.
         """
+        self._require_open()
+        (prompt,) = checked_prompts([prompt])
         prompt.check(self.movie)
         return preview(self.scene, prompt, sharpen_all=False)
 
     def plan(
         self,
-        frames: range | None = None,
+        frames: AskedFrames = None,
         direction: str = Direction.BOTH,
     ) -> Itinerary:
         """Say what `propagate` will do, without doing it.
 
         Parameters
         ----------
-        frames : range, optional
-            The frames to label, all by default.
+        frames : range, list, slice or array of int, optional
+            The frames to label, all by default; one after the other without a gap.
         direction : {"both", "forward", "backward"}
             Which way objects are carried from their prompts.
 
@@ -228,11 +271,13 @@ class Session:
         OptionError, PromptError
             If the frames, direction or prompts do not fit.
         """
-        return plan(self.prompts, self._checked(frames), Direction.of(direction))
+        self._require_open()
+        asked = asked_stretch(frames, len(self.movie))
+        return plan(self.prompts, asked, Direction.of(direction))
 
     def propagate(
         self,
-        frames: range | None = None,
+        frames: AskedFrames = None,
         *,
         direction: str = Direction.BOTH,
         labels: ArrayLike | None = None,
@@ -244,13 +289,13 @@ class Session:
 
         Parameters
         ----------
-        frames : range, optional
-            The frames to label, all by default.
+        frames : range, list, slice or array of int, optional
+            The frames to label, all by default; one after the other without a gap.
         direction : {"both", "forward", "backward"}
             Which way objects are carried from their prompts.
         labels : (T, Y, X) array-like of int, optional
-            Labels that are there already. Each result then holds them too: pixels of
-            objects without prompts stay, unless ``replace``.
+            Labels that are there already. Each result then holds them too, in their
+            type: pixels of objects without prompts stay, unless ``replace``.
         replace : bool, default False
             Whether new pixels overwrite those of other objects in ``labels``.
 
@@ -262,26 +307,31 @@ class Session:
         Raises
         ------
         OptionError, PromptError, LabelsError
-            If the frames, direction, prompts or labels do not fit; before the first
-            result.
+            If the frames, direction, prompts or labels do not fit, or the labels are
+            of a type that cannot hold the object ids; before the first result.
         """
-        results = propagate(self.scene, self.plan(frames, direction))
-        if labels is None:
-            return results
-        check_labels(labels, self.labels_shape)
-        return _merged(results, labels, self.prompts.object_ids, replace=replace)
+        itinerary = self.plan(frames, direction)
+        object_ids = itinerary.prompts.object_ids
+        replace = flag(replace, "replace", OptionError)
+        if labels is not None:
+            check_labels(labels, self.labels_shape, object_ids)
+        results = propagate(self.scene, itinerary)
+        if labels is not None:
+            results = _merged(results, labels, object_ids, replace=replace)
+        return self._while_open(results)
 
     def correct(
         self,
         prompts: Iterable[Prompt],
         labels: ArrayLike,
-        frames: range | None = None,
+        frames: AskedFrames = None,
     ) -> Iterator[FrameResult]:
         """Add prompts where the labels are wrong, and mend only what they concern.
 
-        Each corrected frame becomes a fixed one. From there the object is carried
-        anew up to its next fixed frames, and no farther than its result changes. All
-        that the labels hold on fixed frames, painted pixels too, counts as certain.
+        Each corrected frame becomes a fixed one when its result has come. From there
+        the object is carried anew up to its next fixed frames, and no farther than its
+        result changes. All that the labels hold on fixed frames, painted pixels too,
+        counts as certain.
 
         Parameters
         ----------
@@ -291,45 +341,74 @@ class Session:
         labels : (T, Y, X) array-like of int
             Labels as they are. Write each result into them before asking for the
             next one: ``labels[result.frame] = result.labels``.
-        frames : range, optional
-            Frames that may change, all by default.
+        frames : range, list, slice or array of int, optional
+            Frames that may change, all by default; one after the other without a gap.
 
         Returns
         -------
         iterator of FrameResult
             Only for frames that were computed anew, so that their number is the cost
-            of the correction. Their labels hold all objects; those of this session
-            give way to the corrected one, others do not.
+            of the correction. Their labels hold all objects, in the type of
+            ``labels``; those of this session give way to the corrected one, others do
+            not.
 
         Raises
         ------
         OptionError, PromptError, LabelsError
-            If the frames, prompts or labels do not fit; before the first result.
+            If the frames, prompts or labels do not fit, or the labels are of a type
+            that cannot hold the object ids; before the first result.
         """
-        check_labels(labels, self.labels_shape)
-        allowed, corrections = self._checked(frames), tuple(prompts)
-        joined = self.prompts
+        self._require_open()
+        corrections = checked_prompts(prompts)
+        object_ids = {prompt.object_id for prompt in corrections}
+        check_labels(labels, self.labels_shape, object_ids)
+        allowed = asked_stretch(frames, len(self.movie))
         for prompt in corrections:
             prompt.check_inside(self.movie)
-            joined = joined.add(prompt)
-        places = list(dict.fromkeys((p.object_id, p.frame) for p in corrections))
-        draft = Draft(labels.__getitem__, joined)
-        for object_id, frame in places:
+        draft = self._draft(corrections, labels)
+        for object_id, frame in _places(corrections):
             if not draft.mask(object_id, frame).any():
-                joined.at(object_id, frame).check(self.movie)
-        self.prompts = joined
-        return mend_all(self.scene, draft, places, allowed)
+                draft.prompts.at(object_id, frame).check(self.movie)
+        return self._while_open(self._mended(corrections, labels, allowed))
 
-    def _checked(self, frames: range | None) -> range:
-        every = range(len(self.movie))
-        if frames is None:
-            return every
-        if not frames or frames[0] not in every or frames[-1] not in every:
-            raise OptionError(
-                f"frames {frames.start}:{frames.stop} do not lie in the movie, which "
-                f"has {len(every)} frames (0:{len(every)})"
+    def _draft(self, corrections: Iterable[Prompt], labels: ArrayLike) -> Draft:
+        return Draft(labels.__getitem__, PromptSet((*self.prompts, *corrections)))
+
+    def _mended(
+        self, corrections: tuple[Prompt, ...], labels: ArrayLike, frames: range
+    ) -> Iterator[FrameResult]:
+        draft = self._draft(corrections, labels)
+        results = mend_all(self.scene, draft, _places(corrections), frames)
+        for result in results:
+            # A leg ends before the object's next correction, so this is its own frame.
+            done = (
+                prompt
+                for prompt in corrections
+                if prompt.frame == result.frame and prompt.object_id in result.objects
             )
-        return frames
+            self.prompts = PromptSet((*self.prompts, *done))
+            yield result
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("this session is closed; open another one to go on")
+
+    def _while_open(self, steps: Iterator[T]) -> Generator[T]:
+        """Refuse the steps that are asked for after the session was closed."""
+        self._require_open()
+        with closing(_closable(steps)) as open_steps:
+            for step in open_steps:
+                yield step
+                self._require_open()
+
+
+def _places(prompts: Iterable[Prompt]) -> list[tuple[int, int]]:
+    """(object_id, frame) of each prompt, each of them once."""
+    return list(dict.fromkeys((prompt.object_id, prompt.frame) for prompt in prompts))
+
+
+def _closable(steps: Iterator[T]) -> Generator[T]:
+    yield from steps
 
 
 def _merged(
@@ -340,10 +419,23 @@ def _merged(
     replace: bool,
 ) -> Iterator[FrameResult]:
     for result in results:
-        existing = labels[result.frame]
+        existing = np.asarray(labels[result.frame])
         yield result.with_labels(
             merge_labels(existing, result.labels, object_ids, replace=replace)
         )
+
+
+def _check_options(model: Any, cache: Any, storage: Any, settings: Any) -> None:
+    if isinstance(model, str | Path):
+        raise OptionError(
+            f"a session takes a model that is loaded, as in model=load_sam({model!r})"
+        )
+    if cache is not None:
+        path(cache, "a cache", OptionError)
+    if not (storage is None or isinstance(storage, str)):
+        raise OptionError(f"storage is 'int8' or 'float16', not {storage!r}")
+    if not (settings is None or isinstance(settings, Settings)):
+        raise OptionError(f"settings are a Settings, not {settings!r}")
 
 
 def _as_movie(movie: Any) -> Movie:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.arguments import numbers
 from napari_sam_decoder.errors import OptionError
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ class Contrast:
         OptionError
             If the limits are anything else.
         """
-        low, high = (float(value) for value in limits)
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        found = numbers(limits, "contrast limits", OptionError)
+        if found.shape != (2,) or found[0] >= found[1]:
+            shown = ", ".join(f"{value:g}" for value in found.ravel()[:5])
             raise OptionError(
-                f"contrast limits must be two finite numbers, low < high, not "
-                f"{low:g}, {high:g}"
+                f"contrast limits must be two finite numbers, low < high, not {shown}"
             )
-        return cls(low, high)
+        return cls(float(found[0]), float(found[1]))
 
     @classmethod
     def measure(cls, sample: np.ndarray) -> Contrast:

@@ -204,7 +204,7 @@ def _checked_axes(data: ArrayLike, axes: str | None) -> str:
         )
     if 0 in shape:
         raise MovieError(f"the movie is empty: its shape is {shape}")
-    axes = guess_axes(shape) if axes is None else axes.upper()
+    axes = guess_axes(shape) if axes is None else str(axes).upper()
     if axes not in KNOWN_AXES or len(axes) != len(shape):
         raise MovieError(
             f"axes {axes!r} do not fit an array of shape {shape}; use one of "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.history import ObjectHistory
@@ -91,6 +92,9 @@ class CorrectJob:
         OptionError, FormatError
             If so.
         """
+        for object_id, frame in self.painted:
+            whole(object_id, "a painted object", OptionError)
+            whole(frame, "a painted frame", OptionError)
         if not self.places:
             raise OptionError("say what is wrong: give --points or --painted")
         require_target(self.target.absolute())
@@ -166,8 +170,10 @@ def correct_file(job: CorrectJob, model: Sam, progress: Progress) -> CorrectRepo
         _recall(origin.prompts, session)
         painted = _painted(job, labels, origin.prompts.object_ids)
         # Points after masks: they refine what is painted on the same frame.
-        results = session.correct([*painted, *job.corrections], labels, frames)
-        most = _most_steps(job.places, session.prompts, frames)
+        corrections = [*painted, *job.corrections]
+        results = session.correct(corrections, labels, frames)
+        fixed = PromptSet((*session.prompts, *corrections))
+        most = _most_steps(job.places, fixed, frames)
         steps = progress(results, total=most, what="correcting")
         history = _revise(steps, labels)
         _save(job, session, labels, frames)

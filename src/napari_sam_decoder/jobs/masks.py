@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels
 from napari_sam_decoder.prompts import Prompt
@@ -70,7 +71,7 @@ class MaskFile:
 
     def _first_frame(self, painted: int, frames: int) -> int:
         if painted == 1:
-            return self.frame or 0
+            return whole(self.frame or 0, "the frame of a mask", OptionError)
         if self.frame is not None:
             raise OptionError(
                 f"{self.path} has {painted} frames, so it says itself where they "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie
@@ -104,10 +105,13 @@ class MovieOptions:
         return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:
-        stop = length if self.stop is None else self.stop
-        if not 0 <= self.start < stop <= length:
+        start = whole(self.start, "the first frame", OptionError)
+        stop = length
+        if self.stop is not None:
+            stop = whole(self.stop, "the end of the frames", OptionError)
+        if not 0 <= start < stop <= length:
             raise OptionError(
-                f"frames {self.start}:{stop} do not lie in {self.path.name}, which "
+                f"frames {start}:{stop} do not lie in {self.path.name}, which "
                 f"has {length} frames (0:{length})"
             )
-        return range(self.start, stop)
+        return range(start, stop)

@@ -18,7 +18,7 @@ from napari_sam_decoder.jobs.outputs import (
     require_folder,
     write_text,
 )
-from napari_sam_decoder.labels import label_dtype
+from napari_sam_decoder.jobs.revision import RevisedLabels
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
 
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
+    """Open what the output holds, in a type that has room for the new objects."""
     if job.replace or not job.output.exists():
         return None
     labels = _open_existing(job.output)
@@ -158,7 +159,7 @@ def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
             f"{job.output} already holds object {', '.join(map(str, clashing))}; use "
             "another object_id to add to it, --replace to begin anew, or another output"
         )
-    return labels
+    return RevisedLabels(labels, np.promote_types(labels.dtype, session.labels_dtype))
 
 
 def _open_existing(path: Path) -> ArrayLike:
@@ -175,9 +176,7 @@ def _open_existing(path: Path) -> ArrayLike:
 def _open_sink(
     job: SegmentJob, session: Session, existing: ArrayLike | None
 ) -> LabelSink:
-    dtype = label_dtype(max(session.prompts.object_ids))
-    if existing is not None:
-        dtype = np.promote_types(dtype, existing.dtype)
+    dtype = session.labels_dtype if existing is None else existing.dtype
     return open_sink(job.output, session, dtype)
 
 

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs.known import find_known
 from napari_sam_decoder.jobs.outputs import require_apart, require_folder
@@ -90,6 +91,9 @@ class TrainJob:
         OptionError, FormatError
             If so.
         """
+        for frame in self.fixed:
+            whole(frame, "a fixed frame", OptionError)
+        _ = self.course  # says itself what is wrong with it
         if self.target.suffix.lower() != SUFFIX:
             raise FormatError(
                 f"a decoder cannot be kept in {self.target.name}; use a name that ends "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_sam_decoder import arguments
 from napari_sam_decoder.errors import CheckpointError, DownloadError, OptionError
 from napari_sam_decoder.model.architectures import build_sam
 from napari_sam_decoder.model.catalogue import (
@@ -72,13 +73,16 @@ def load_sam(
     MissingExtraError
         If the file's hash needs the package xxhash.
     OptionError
-        If the device is not there, or does not compute in the precision.
+        If the device is not there, or does not compute in the precision; and if the
+        model or the decoder is neither a name nor a path.
 
     Examples
     --------
     >>> load_sam().image_size
     1024
     """
+    model = arguments.path(model, "a model", OptionError)
+    decoder = arguments.path(decoder, "a decoder", OptionError)
     place = _choose_device(device)
     dtype = choose_precision(precision, place)
     path = _find(model)
@@ -189,7 +193,7 @@ def _choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise OptionError(
             f"The device {name!r} cannot be used here ({reason}); choose 'auto' or "

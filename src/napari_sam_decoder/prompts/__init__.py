@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.prompts.collection import PromptSet, prompts_from_points
+from napari_sam_decoder.prompts.collection import (
+    PromptSet,
+    checked_prompts,
+    prompts_from_points,
+)
 from napari_sam_decoder.prompts.painted import PaintedMask, mask_logits
-from napari_sam_decoder.prompts.prompt import Prompt
+from napari_sam_decoder.prompts.prompt import HIGHEST_ID, Prompt
 
-__all__ = ["PaintedMask", "Prompt", "PromptSet", "mask_logits", "prompts_from_points"]
+__all__ = [
+    "HIGHEST_ID",
+    "PaintedMask",
+    "Prompt",
+    "PromptSet",
+    "checked_prompts",
+    "mask_logits",
+    "prompts_from_points",
+]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.arguments import array
 from napari_sam_decoder.errors import PromptError
 
 if TYPE_CHECKING:
@@ -32,10 +33,27 @@ class PaintedMask:
     runs : tuple of int
         Pixels in a row that are alike, along one row of the picture after the other:
         first how many are beside the object, maybe 0, then how many on it, and so on.
+
+    Raises
+    ------
+    PromptError
+        If the runs do not fill the shape.
     """
 
     shape: tuple[int, int]
     runs: tuple[int, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        shape = _checked_sizes(self.shape, "the shape of a mask")
+        runs = _checked_sizes(self.runs, "the runs of a mask")
+        is_full = len(shape) == 2 and sum(runs) == shape[0] * shape[1]
+        if not is_full or 0 in runs[1:]:
+            raise PromptError(
+                f"runs of {sum(runs)} pixels do not fill a mask of shape {shape}; make "
+                "masks with PaintedMask.of"
+            )
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "runs", runs)
 
     @classmethod
     def of(cls, pixels: Any) -> PaintedMask:
@@ -100,12 +118,7 @@ def mask_logits(
 
 
 def _checked_plane(pixels: Any) -> np.ndarray:
-    try:
-        plane = np.asarray(pixels)
-    except ValueError as error:
-        raise PromptError(
-            "a mask must be one array; give as many columns in each row"
-        ) from error
+    plane = array(pixels, "a mask", PromptError)
     if plane.ndim != 2:
         raise PromptError(
             f"a mask is one frame of rows and columns, not an array of shape "
@@ -117,3 +130,11 @@ def _checked_plane(pixels: Any) -> np.ndarray:
             "in mask > 0.5"
         )
     return plane
+
+
+def _checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
+    found = array(sizes, what, PromptError)
+    is_row = found.ndim == 1 and found.size > 0 and found.dtype.kind in "ui"
+    if not is_row or (found < 0).any():
+        raise PromptError(f"{what} must be whole numbers from 0")
+    return tuple(found.tolist())

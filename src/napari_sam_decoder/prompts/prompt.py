@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.arguments import numbers, signs, whole
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts.painted import PaintedMask
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.frames import FrameGeometry, Movie
 
-__all__ = ["Prompt"]
+__all__ = ["HIGHEST_ID", "Prompt", "checked_positions"]
 
 Position = tuple[float, float]
 Box = tuple[float, float, float, float]
 HYPOTHESES = (1, 2, 3)
+
+HIGHEST_ID = 2**32 - 1
+"""The largest object id that labels of 32 bits hold."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,14 @@ class Prompt:
     Attributes
     ----------
     object_id : int
-        The object's value in the labels, 1 or more.
+        The object's value in the labels, 1 to 4294967295.
     frame : int
         Index of the frame, 0 or more.
     points : sequence of (row, column)
         In frame pixels, integers at pixel centres.
     labels : sequence of bool, optional
-        True for a point on the object, False for one beside it; all True by default.
+        True for a point on the object, False for one beside it, or 1 and 0; all True
+        by default.
     box : (row0, column0, row1, column1), optional
         Two opposite corners, in any order.
     hypothesis : {1, 2, 3}, optional
@@ -62,13 +66,15 @@ class Prompt:
     mask: PaintedMask | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "object_id", _whole(self.object_id, "an object id"))
-        object.__setattr__(self, "frame", _whole(self.frame, "a frame"))
-        points = _positions(self.points)
-        labels = (True,) * len(points) if self.labels is None else self.labels
+        object.__setattr__(
+            self, "object_id", whole(self.object_id, "an object id", PromptError)
+        )
+        object.__setattr__(self, "frame", whole(self.frame, "a frame", PromptError))
+        points = checked_positions(self.points)
         object.__setattr__(self, "points", points)
-        object.__setattr__(self, "labels", tuple(bool(label) for label in labels))
+        object.__setattr__(self, "labels", _signs(self.labels, len(points)))
         object.__setattr__(self, "box", _ordered_box(self.box))
+        object.__setattr__(self, "hypothesis", _picked(self.hypothesis))
         if self.mask is not None:
             object.__setattr__(self, "mask", PaintedMask.of(self.mask))
         self._check_numbers()
@@ -183,6 +189,11 @@ class Prompt:
     def _check_numbers(self) -> None:
         if self.object_id < 1:
             raise PromptError(f"object ids start at 1, not {self.object_id}")
+        if self.object_id > HIGHEST_ID:
+            raise PromptError(
+                f"object id {self.object_id} is above {HIGHEST_ID}, which is the most "
+                "that labels hold; choose a smaller one"
+            )
         if self.frame < 0:
             raise PromptError(f"frames start at 0, not {self.frame}")
         if len(self.labels or ()) != len(self.points):
@@ -190,8 +201,6 @@ class Prompt:
                 f"{len(self.points)} points need as many labels, not "
                 f"{len(self.labels or ())}"
             )
-        if self.hypothesis not in (None, *HYPOTHESES):
-            raise PromptError(f"a hypothesis is 1, 2 or 3, not {self.hypothesis}")
         if not self.points and self.box is None and self.mask is None:
             raise PromptError("a prompt needs at least one point or a box, or a mask")
 
@@ -237,29 +246,50 @@ class Prompt:
             )
 
 
-def _whole(value: Any, what: str) -> int:
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise PromptError(f"{what} must be a whole number, not {value!r}") from error
+def checked_positions(points: Any) -> tuple[Position, ...]:
+    """Take (N, 2) positions in the frame.
+
+    Raises
+    ------
+    PromptError
+        If they are of another shape, or no finite numbers.
+    """
+    found = numbers(points, "points", PromptError)
+    if found.shape == (0,):
+        return ()
+    if found.ndim != 2 or found.shape[1] != 2:
+        raise PromptError(
+            "points are pairs (row, column), the frame is given apart, as in "
+            "Prompt(object_id, frame, points=[(row, column)]); an array of shape "
+            f"{found.shape} holds no such pairs"
+        )
+    return tuple((row, column) for row, column in found.tolist())
 
 
-def _positions(points: Any) -> tuple[Position, ...]:
-    try:
-        array = np.asarray(points, dtype=float).reshape(-1, 2)
-    except ValueError as error:
-        raise PromptError("points must be pairs (row, column) of numbers") from error
-    if not np.isfinite(array).all():
-        raise PromptError("points must be finite numbers")
-    return tuple((float(row), float(column)) for row, column in array)
+def _signs(labels: Any, count: int) -> tuple[bool, ...]:
+    if labels is None:
+        return (True,) * count
+    return signs(labels, "labels", PromptError)
+
+
+def _picked(hypothesis: Any) -> int | None:
+    if hypothesis is None:
+        return None
+    number = whole(hypothesis, "a hypothesis", PromptError)
+    if number not in HYPOTHESES:
+        raise PromptError(f"a hypothesis is 1, 2 or 3, not {number}")
+    return number
 
 
 def _ordered_box(box: Any) -> Box | None:
     if box is None:
         return None
-    corners = np.asarray(box, dtype=float)
-    if corners.shape != (4,) or not np.isfinite(corners).all():
-        raise PromptError("a box is row0, column0, row1, column1, all finite")
+    corners = numbers(box, "the corners of a box", PromptError)
+    if corners.shape != (4,):
+        raise PromptError(
+            "a box is (row0, column0, row1, column1), the frame is given apart; an "
+            f"array of shape {corners.shape} is no such box"
+        )
     row0, row1 = sorted((float(corners[0]), float(corners[2])))
     column0, column1 = sorted((float(corners[1]), float(corners[3])))
     if row0 == row1 or column0 == column1:

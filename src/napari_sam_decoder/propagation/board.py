@@ -37,6 +37,7 @@ class Board:
 
     def __init__(self, scene: Scene, itinerary: Itinerary) -> None:
         self._scene = scene
+        self._dtype = itinerary.labels_dtype
         self._awaited = Counter(prompt.frame for prompt in itinerary.prompts)
         for leg in itinerary.legs:
             self._awaited.update(leg.frames)
@@ -67,6 +68,7 @@ class Board:
             labels=resolve_overlaps(
                 full_size(self._scene, frame, outcomes),
                 self._scene.geometry.frame_shape,
+                self._dtype,
             ),
             objects={key: outcomes[key].result for key in sorted(outcomes)},
             is_final=is_final,

@@ -8,9 +8,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import OptionError, PromptError
+from napari_sam_decoder.labels import label_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
     from napari_sam_decoder.prompts import PromptSet
 
@@ -85,6 +88,11 @@ class Itinerary:
     def visits(self) -> int:
         """How many results there will be."""
         return len(self.forward) + len(self.backward)
+
+    @property
+    def labels_dtype(self) -> np.dtype:
+        """Type of the labels of all results: uint16, or uint32 where an id needs it."""
+        return label_dtype(max(self.prompts.object_ids))
 
 
 def plan(

@@ -114,8 +114,8 @@ class FrameResult:
     Attributes
     ----------
     frame : int
-    labels : (Y, X) array of uint16 or uint32
-        Object ids, 0 where there is none.
+    labels : (Y, X) array of int
+        Object ids, 0 where there is none. All results of a run have the same type.
     objects : dict of int to ObjectResult
         Every object that has been decided on this frame so far.
     is_final : bool

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from napari_sam_decoder.arguments import finite, whole
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.model.heads import Heads
@@ -91,6 +92,11 @@ class Settings:
     stabilise : float
         0..1: how much of the flicker of the outline is taken out, see `smooth`; 0
         leaves each frame as it was decided.
+
+    Raises
+    ------
+    OptionError
+        If a value is no number, or outside its range.
     """
 
     doubtful_below: float = 0.6
@@ -100,6 +106,11 @@ class Settings:
     stabilise: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("doubtful_below", "absent_below", "unlike_below", "stabilise"):
+            value = finite(getattr(self, name), name, OptionError)
+            object.__setattr__(self, name, value)
+        patience = whole(self.patience, "patience", OptionError)
+        object.__setattr__(self, "patience", patience)
         if not 0 <= self.absent_below <= self.doubtful_below <= 1:
             raise OptionError(
                 "thresholds must satisfy 0 <= absent_below <= doubtful_below <= 1, not "

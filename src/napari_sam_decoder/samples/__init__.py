@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.samples.cells import deforming_cells
 from napari_sam_decoder.samples.movie import Click, SampleMovie
@@ -51,9 +52,10 @@ def load_sample(name: str = "cells", seed: int = 0) -> SampleMovie:
     >>> load_sample("cells").frames.shape
     (60, 512, 512)
     """
-    if name not in SAMPLES:
+    if str(name) not in SAMPLES:
         names = ", ".join(sorted(SAMPLES))
         raise OptionError(f"There is no sample {name!r}; choose one of: {names}.")
+    seed = whole(seed, "a seed", OptionError)
     if seed < 0:
         raise OptionError(f"The seed is {seed}; choose 0 or a positive number.")
     return SAMPLES[name](seed)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.arguments import finite, whole
+from napari_sam_decoder.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,11 @@ class Course:
         All batches follow from it.
     save_every : int
         Steps between two states on disk.
+
+    Raises
+    ------
+    OptionError
+        If one of them is no such number.
     """
 
     steps: int
@@ -64,11 +70,24 @@ class Course:
     seed: int = 0
     save_every: int = 200
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "save_every"):
+            _require_from(1, whole(getattr(self, name), name, OptionError), name)
+        for name in ("warm_up", "seed"):
+            _require_from(0, whole(getattr(self, name), name, OptionError), name)
+        for name in ("rate", "decay"):
+            _require_from(0, finite(getattr(self, name), name, OptionError), name)
+
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, from 0."""
         rising = min(1.0, (step + 1) / max(self.warm_up, 1))
         falling = 0.5 * (1 + math.cos(math.pi * step / self.steps))
         return self.rate * rising * max(falling, _LEAST_RATE)
+
+
+def _require_from(least: int, value: float, name: str) -> None:
+    if value < least:
+        raise OptionError(f"{name} must be {least} or more, not {value}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.formats import is_blank, parse_label
+from napari_sam_decoder.prompts import HIGHEST_ID
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -66,7 +67,7 @@ def _object_id(value: object, own_id: int) -> int | None:
     if is_blank(value):
         return own_id
     whole = _whole(value)
-    return whole if whole is not None and whole >= 1 else None
+    return whole if whole is not None and 1 <= whole <= HIGHEST_ID else None
 
 
 def _hypothesis(value: object) -> int | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.prompts import HIGHEST_ID
 from napari_sam_decoder.widgets.layers.features import PointFeatures
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, unit_factors
 
@@ -224,8 +225,10 @@ def _feature_faults(features: PointFeatures) -> Iterator[_Fault]:
     )
     yield _Fault(
         _is_none(features.object_ids),
-        "has an object_id that is not a whole number from 1 and is not used; mend it",
-        "have object_ids that are not whole numbers from 1 and are not used; mend them",
+        f"has an object_id that is no whole number from 1 to {HIGHEST_ID} and is not "
+        "used; mend it",
+        f"have object_ids that are no whole numbers from 1 to {HIGHEST_ID} and are not "
+        "used; mend them",
     )
 
 

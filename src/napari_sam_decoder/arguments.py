@@ -1,0 +1,127 @@
+"""What callers give: taken for what it has to be, or refused with a reason.
+
+Numpy and Python take much for a number that nobody meant as one: ``True`` for 1, "0"
+for 0, 0.5 for a label that is true. What is let through here means what it says.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.errors import SamDecoderError
+
+__all__ = ["array", "finite", "flag", "numbers", "path", "signs", "whole"]
+
+_TOO_LARGE = 2**63
+
+
+def whole(value: Any, what: str, error: type[SamDecoderError]) -> int:
+    """Take a whole number: an int of Python or numpy, not a float, not a bool.
+
+    Parameters
+    ----------
+    value : object
+        As the caller gives it.
+    what : str
+        What it is, as the subject of a sentence: "a frame".
+    error : type
+        Raised if it is anything else.
+    """
+    try:
+        number = operator.index(value)
+        is_flag = np.asarray(value).dtype.kind == "b"
+    except (TypeError, ValueError):
+        is_flag = True
+    if is_flag:
+        raise error(f"{what} must be a whole number, not {value!r}")
+    if abs(number) >= _TOO_LARGE:
+        raise error(f"{what} of more than {number.bit_length() - 1} bits is too large")
+    return number
+
+
+def finite(value: Any, what: str, error: type[SamDecoderError]) -> float:
+    """Take a finite number; see `whole` for the parameters."""
+    found = numbers(value, what, error)
+    if found.ndim:
+        raise error(f"{what} must be one number, not {value!r}")
+    return float(found)
+
+
+def flag(value: Any, what: str, error: type[SamDecoderError]) -> bool:
+    """Take True or False; see `whole` for the parameters."""
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{what} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
+    """Take a name or a path; see `whole` for the parameters."""
+    if not isinstance(value, str | os.PathLike):
+        raise error(f"{what} must be a name or a path, not {value!r}")
+    return value if isinstance(value, str) else Path(value)
+
+
+def numbers(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
+    """Take an array of finite numbers; see `whole` for the parameters.
+
+    Returns
+    -------
+    array of float
+        Of any shape.
+    """
+    found = array(values, what, error)
+    if found.size and found.dtype.kind not in "iuf":
+        raise error(f"{what} must be finite numbers, not {_shown(values)}")
+    floats: np.ndarray = found.astype(float)
+    if not np.isfinite(floats).all():
+        raise error(f"{what} must be finite numbers, not {_shown(values)}")
+    return floats
+
+
+def signs(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool, ...]:
+    """Take a row of True and False, or of 1 and 0; see `whole` for the parameters."""
+    found = array(values, what, error)
+    is_row = found.ndim == 1 and (found.size == 0 or found.dtype.kind in "biuf")
+    if not is_row or not np.isin(found, (0, 1)).all():
+        raise error(
+            f"{what} must be a list of True or False, or of 1 or 0, not "
+            f"{_shown(values)}"
+        )
+    return tuple((found == 1).tolist())
+
+
+def array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
+    """Take anything that numpy understands as an array; see `whole`."""
+    if np.ma.is_masked(values):
+        raise error(f"{what} must not be masked; leave out what is not meant")
+    try:
+        return np.asarray(values)
+    # Rows of different lengths; tensors that are elsewhere or still being trained.
+    except (TypeError, ValueError, RuntimeError) as reason:
+        raise error(
+            f"{what} must form one array, with as many entries in each row ({reason})"
+        ) from reason
+
+
+def _shown(values: Any) -> str:
+    """Show a value that may be long; the first entry that is no number, if any."""
+    entries = np.ravel(np.asarray(values, dtype=object)).tolist()
+    odd = next((entry for entry in entries if not _is_plain(entry)), values)
+    text = "a number that is too large" if _is_huge(odd) else repr(odd)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) >= _TOO_LARGE
+
+
+def _is_plain(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not _is_huge(value) and math.isfinite(value)
