@@ -78,7 +78,7 @@ def test_one_point_between_frames():
         ("object_id", [0, -2], "2 points .*have object_ids .*whole numbers from 1"),
         ("object_id", ["cell", "1"], "1 point .*has an object_id .*not used; mend it"),
         ("object_id", [1.5, 1], "1 point .*has an object_id that is no whole num"),
-        ("object_id", [np.inf, 1], "1 point .*has an object_id that is not a whole"),
+        ("object_id", [np.inf, 1], "1 point .*has an object_id that is no whole"),
     ],
 )
 def test_features_that_are_not_understood(feature, values, notice):
