@@ -129,7 +129,7 @@ def test_an_answer_that_comes_soon_comes_before_anything_else(
     layer.add([0, 16, 15])
     bench.wait()
     bench.stop_embedding()
-    bench.conductor.embedded = {0} if is_embedded else set()
+    bench.conductor.work.embedded = {0} if is_embedded else set()
     order = []
     bench.conductor.previewed.connect(lambda: order.append("mask"))
     layer.add([0, 18, 16])

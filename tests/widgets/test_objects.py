@@ -34,7 +34,9 @@ def told():
 
 @pytest.fixture
 def book(told):
-    return ObjectBook(told)
+    book = ObjectBook()
+    book.listen(told)
+    return book
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def object_layer(view, object_id, *points):
 def read(book, view, *layers):
     for own_id, layer in layers:
         book.use(layer, own_id)
-    book.read(view)
+    book.read(view, book.layers)
 
 
 def test_points_in_use_are_prompts(book, view):
@@ -107,22 +109,22 @@ def test_every_change_is_told(book, view, told, change):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("let_go", ["drop", "close"])
+@pytest.mark.parametrize("let_go", ["drop", "rest"])
 def test_no_change_is_told_of_a_layer_that_was_let_go(book, view, told, change, let_go):
     layer = object_layer(view, 1, (0, 5, 5))
     book.use(layer, 1)
-    book.drop(layer) if let_go == "drop" else book.close()
+    book.drop(layer) if let_go == "drop" else book.rest()
     told.pop()
     change(layer)
     assert not told.pop()
-    assert layer not in book
+    assert (layer in book) == (let_go == "rest")
 
 
 def test_dropped_points_stay_in_their_layer(book, view):
     layer = object_layer(view, 1, (0, 5, 5))
     read(book, view, (1, layer))
     book.drop(layer)
-    book.read(view)
+    book.read(view, book.layers)
     assert book.reading.objects == ()
     assert len(layer.data) == 1
 
@@ -146,7 +148,7 @@ def test_another_object_is_worked_on_when_the_current_one_goes(book, view):
     read(book, view, *zip((1, 2, 3), layers, strict=True))
     book.select(1)
     book.drop(layers[0])
-    book.read(view)
+    book.read(view, book.layers)
     assert book.current.object_id == 3
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -17,6 +15,7 @@ from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.layers import MovieView
 from napari_sam_decoder.widgets.recorder import LABELS_NAME, Recorder
 from napari_sam_decoder.widgets.runs import RunRequest
+from napari_sam_decoder.widgets.work import MovieWork, WantedRun
 
 pytestmark = pytest.mark.gui
 
@@ -32,13 +31,18 @@ def recorder(qapp, viewer):
     owner = QObject()
     recorder = Recorder(viewer, owner)
     yield recorder
-    recorder.release()
+    owner.deleteLater()
 
 
 @pytest.fixture
 def painted(viewer):
     """A labels layer of somebody else, full of object 3."""
     return viewer.add_labels(np.full(SHAPE, 3, np.uint16), name="mine")
+
+
+def begin(recorder, view, prompts, request):
+    """Begin a run on the movie of now, which will have four results."""
+    recorder.begin(WantedRun(recorder.work, view, prompts, request), prompts, 4)
 
 
 class Screen:
@@ -58,7 +62,7 @@ def will_draw(recorder):
 
 def test_the_first_run_makes_a_layer_above_the_movie(recorder, viewer, view):
     points = viewer.add_points(np.empty((0, 3)), name="points")
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     assert [layer.name for layer in viewer.layers] == [
         view.layer.name,
         LABELS_NAME,
@@ -71,20 +75,20 @@ def test_the_first_run_makes_a_layer_above_the_movie(recorder, viewer, view):
 
 def test_the_next_run_goes_on_in_the_same_layer(recorder, viewer, view):
     for object_ids in ((1,), (1, 2)):
-        recorder.begin(view, prompts_of(*object_ids), KEEP, visits=4)
+        begin(recorder, view, prompts_of(*object_ids), KEEP)
         recorder.end(was_stopped=False)
     assert len(viewer.layers) == 2
 
 
 def test_a_new_layer_holds_every_id(recorder, view):
     """Ids of tracks that come from elsewhere may be large."""
-    recorder.begin(view, prompts_of(70_000), KEEP, visits=4)
+    begin(recorder, view, prompts_of(70_000), KEEP)
     assert recorder.layer.data.dtype == np.uint32
 
 
 def test_results_go_to_the_chosen_layer(recorder, view, painted):
     assert recorder.choose(view, painted, ()) == ()
-    recorder.begin(view, prompts_of(1), REPLACE, visits=4)
+    begin(recorder, view, prompts_of(1), REPLACE)
     recorder.take(result_on(2), shown_frame=0)
     assert painted.data[:, 0, 0].tolist() == [3, 3, 1, 3]
     assert recorder.layer is painted
@@ -93,7 +97,7 @@ def test_results_go_to_the_chosen_layer(recorder, view, painted):
 def test_ids_of_others_are_refused_before_anything_is_written(recorder, view, painted):
     recorder.choose(view, painted, {3})
     with pytest.raises(LabelsError, match="holds object 3 already"):
-        recorder.begin(view, prompts_of(1, 3), KEEP, visits=4)
+        begin(recorder, view, prompts_of(1, 3), KEEP)
     assert recorder.run is None
     recorder.take(result_on(0, 3), shown_frame=0)
     assert (painted.data == 3).all()
@@ -101,19 +105,16 @@ def test_ids_of_others_are_refused_before_anything_is_written(recorder, view, pa
 
 def test_ids_of_others_may_be_replaced(recorder, view, painted):
     recorder.choose(view, painted, {3})
-    recorder.begin(view, prompts_of(3), REPLACE, visits=4)
+    begin(recorder, view, prompts_of(3), REPLACE)
     recorder.end(was_stopped=False)
-    recorder.begin(view, prompts_of(3), KEEP, visits=4)
+    begin(recorder, view, prompts_of(3), KEEP)
     assert recorder.run is not None
 
 
 def test_it_waits_until_it_knows_what_a_layer_holds(recorder, view, painted):
-    assert recorder.is_ready
     recorder.choose(view, painted, None)
-    assert not recorder.is_ready
     assert recorder.taken_ids == frozenset()
     recorder.target.foreign_ids = frozenset({3})
-    assert recorder.is_ready
     assert recorder.taken_ids == {3}
 
 
@@ -129,7 +130,7 @@ def test_a_layer_that_does_not_fit_is_refused_and_the_old_one_stays(
 def test_ids_that_do_not_fit_the_layer_are_refused(recorder, view):
     recorder.choose(view, Labels(np.zeros(SHAPE, np.uint8), name="small"), ())
     with pytest.raises(LabelsError, match="'small' holds uint8"):
-        recorder.begin(view, prompts_of(300), KEEP, visits=4)
+        begin(recorder, view, prompts_of(300), KEEP)
     assert recorder.run is None
 
 
@@ -140,7 +141,7 @@ def test_what_is_odd_about_a_layer_is_told(recorder, view):
 
 
 def test_a_result_on_the_screen_is_drawn_soon(recorder, view, qtbot):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     screen = Screen(recorder.layer)
     recorder.take(result_on(0), shown_frame=0)
     assert recorder.layer.data[0].all()
@@ -150,7 +151,7 @@ def test_a_result_on_the_screen_is_drawn_soon(recorder, view, qtbot):
 
 
 def test_many_results_are_drawn_at_once(recorder, view, qtbot):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     screen = Screen(recorder.layer)
     for _ in range(20):
         recorder.take(result_on(0), shown_frame=0)
@@ -159,7 +160,7 @@ def test_many_results_are_drawn_at_once(recorder, view, qtbot):
 
 
 def test_results_elsewhere_are_not_drawn(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     screen = Screen(recorder.layer)
     for frame in (1, 2, 3):
         recorder.take(result_on(frame), shown_frame=0)
@@ -170,7 +171,7 @@ def test_results_elsewhere_are_not_drawn(recorder, view):
 
 def test_a_volume_is_drawn_at_the_end_only(recorder, viewer, view):
     viewer.dims.ndisplay = 3
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     screen = Screen(recorder.layer)
     for frame in range(4):
         recorder.take(result_on(frame), shown_frame=frame)
@@ -181,7 +182,7 @@ def test_a_volume_is_drawn_at_the_end_only(recorder, viewer, view):
 
 
 def test_the_end_is_told_and_drawn(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     screen = Screen(recorder.layer)
     recorder.take(result_on(1, verdict=Verdict.DOUBTFUL), shown_frame=0)
     told = recorder.end(was_stopped=True)
@@ -192,7 +193,7 @@ def test_the_end_is_told_and_drawn(recorder, view):
 
 
 def test_a_late_result_is_not_written(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     recorder.end(was_stopped=True)
     recorder.take(result_on(1), shown_frame=1)
     assert not recorder.layer.data.any()
@@ -200,7 +201,7 @@ def test_a_late_result_is_not_written(recorder, view):
 
 
 def test_painted_frames_are_kept_and_told(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     recorder.layer.paint((2, 5, 5), 9)
     for frame in range(4):
         recorder.take(result_on(frame), shown_frame=0)
@@ -209,7 +210,7 @@ def test_painted_frames_are_kept_and_told(recorder, view):
 
 
 def test_verdicts_outlive_the_run(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     recorder.take(result_on(1, verdict=Verdict.DOUBTFUL), shown_frame=0)
     recorder.end(was_stopped=False)
     assert recorder.verdicts.counts(1) == {Verdict.DOUBTFUL: 1}
@@ -217,36 +218,40 @@ def test_verdicts_outlive_the_run(recorder, view):
     assert not recorder.verdicts.counts(1)
 
 
-def test_a_layer_that_was_let_go_is_not_drawn(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
-    recorder.take(result_on(0), shown_frame=0)
-    recorder.release()
-    assert not will_draw(recorder)
-    assert recorder.layer is None
-
-
 def test_after_letting_go_the_next_run_makes_another_layer(recorder, viewer, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     first = recorder.layer
     recorder.release()
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     assert recorder.layer is not first
     assert len(viewer.layers) == 3
 
 
 def test_another_plane_of_the_image_keeps_the_layer(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
+    begin(recorder, view, prompts_of(1), KEEP)
     layer = recorder.layer
     sideways = MovieView.of(view.layer, 1)
-    recorder.follow(sideways)
+    recorder.fit(sideways)
     assert recorder.layer is layer
-    recorder.begin(sideways, prompts_of(1), replace(KEEP, replace=True), visits=12)
+    begin(recorder, sideways, prompts_of(1), REPLACE)
     recorder.take(result_on(3, shape=sideways.frame_shape), shown_frame=0)
     assert layer.data[:, 3].all()
     assert layer.data.sum() == layer.data[:, 3].sum()
 
 
-def test_another_image_lets_the_layer_go(recorder, view):
-    recorder.begin(view, prompts_of(1), KEEP, visits=4)
-    recorder.follow(view_of())
+def test_an_image_of_another_shape_lets_the_layer_go(recorder, view):
+    begin(recorder, view, prompts_of(1), KEEP)
+    recorder.fit(view_of((4, 12, 15)))
     assert recorder.layer is None
+
+
+def test_another_movie_has_labels_of_its_own(recorder, view):
+    first = recorder.work
+    begin(recorder, view, prompts_of(1), KEEP)
+    layer = recorder.layer
+    recorder.work = MovieWork()
+    assert recorder.layer is None
+    recorder.take(result_on(0), shown_frame=None)
+    assert layer.data[0].all(), "the run goes on"
+    recorder.work = first
+    assert recorder.layer is layer

@@ -3,23 +3,26 @@
 Wishes are plain values. Whenever something happens, `advance` looks at them:
 
 1. A wish or an event (a point, the slider, a finished job) changes a value.
-2. `advance` opens a session for the movie and options of now, if there is none.
+2. `advance` opens a session for the movie and options of now, if there is none, or for
+   a run that waits on another movie.
 3. With a session, it starts the run, the preview, the corrections and the embedding
    that are wanted and not under way. Each runs in the background with a copy of what it
-   needs. Nobody asks for a correction: points that have come since a run are one.
+   needs. Nobody asks for a correction: points that have come since a run are one. Runs
+   go on when another movie is chosen, one at a time; the others wait.
 4. Steps come back as signals and change values; the end of a job leads to 2 again.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.widgets.background import Opening
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.mending import Mending
 from napari_sam_decoder.widgets.situation import Situation
+from napari_sam_decoder.widgets.work import MovieWork, WantedRun
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -63,47 +66,49 @@ class Conductor(Situation):
         self._engine.ended.connect(self._on_ended)
 
     def close(self) -> None:
-        """Stop everything and let go of the layers."""
+        """Stop everything; what has been done stays with the movies."""
         self._engine.close()
-        self.recorder.run = None
-        self.recorder.release()
-        if self._session is not None:
-            self._session.close()
+        for wanted in self._wanted:
+            wanted.work.outcome = "The run had not begun when the dock was closed."
+        run, work = self.recorder.run, self.recorder.running
+        if run is not None and work is not None:
+            work.outcome = run.summary(was_stopped=True)
+        for work in (*self.all_work, self.work):
+            session = work.part_with_session()
+            if session is not None:
+                session.close()
 
     # Wishes
 
     def set_movie(self, movie: MovieView | None) -> None:
-        """Work on another movie, or on none."""
+        """Work on another movie, another cut of the same one, or on none.
+
+        A run goes on with what it was started with, and one that waits for its turn
+        keeps it, unless its movie is cut in another way.
+        """
+        self._leave()
         self.movie = movie
-        self.prompts = self.negatives = PromptSet()
-        self._forget_session()
         if movie is None:
-            self.recorder.release()
-        else:
-            self.recorder.follow(movie)
+            self.recorder.work = MovieWork(self.options)
+            return
+        self.recorder.work = work = self.all_work.on(movie.layer, self.options)
+        if work.view is None or not movie.is_same_as(work.view):
+            self._forget_session(work)
+            self._give_up_runs(work, "is looked at in another way now")
+            work.view = movie
+            self.recorder.fit(movie)
 
     def set_options(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on."""
         if options != self.options:
-            self.options = options
-            self._forget_session()
+            self.work.options = options
+            self._forget_session(self.work)
             self.advance()
 
-    def set_prompts(self, prompts: PromptSet, negatives: PromptSet) -> None:
-        """Take prompts as they are now; the first ones start the embedding.
-
-        Parameters
-        ----------
-        prompts : PromptSet
-            All that says where an object is.
-        negatives : PromptSet
-            Negative points alone on their frames.
-        """
-        if [*prompts, *negatives] != [*self.prompts, *self.negatives]:
-            self.outcome = ""
-        self.prompts, self.negatives = prompts, negatives
-        if len(prompts) and self._wants_embedding is None:
-            self._wants_embedding = True
+    def take_points(self) -> None:
+        """Take prompts as they are now; the first ones start the embedding."""
+        if len(self.prompts) and self.work.wants_embedding is None:
+            self.work.wants_embedding = True
         self.advance()
 
     def hurry_preview(self) -> None:
@@ -111,7 +116,7 @@ class Conductor(Situation):
 
         While the window is painted, decoding takes three times as long.
         """
-        if self.frame in self.embedded and not self.is_running:
+        if self.frame in self.embedded and self.recorder.run is None:
             self._engine.hurry("preview", GLANCE_S)
 
     def set_frame(self, frame: int) -> None:
@@ -124,26 +129,28 @@ class Conductor(Situation):
         if self.movie is None:
             return
         notices = self.recorder.choose(self.movie, layer, () if is_own else None)
-        self.outcome = " ".join(notices)
+        self.work.outcome = " ".join(notices)
         if not is_own:
             self._engine.look_for_ids(layer.data)
 
     def embed(self) -> None:
         """Embed all frames, those around the current one first."""
-        self._wants_embedding = True
+        self.work.wants_embedding = True
         self.advance()
 
     def stop_embedding(self) -> None:
         """Embed no more ahead of time; what is embedded stays."""
-        self._wants_embedding = False
+        self.work.wants_embedding = False
         self._engine.stop("embedding")
         self.changed.emit()
 
     def propagate(self, request: RunRequest) -> None:
         """Carry objects through the movie, as soon as that is possible."""
-        self._halt()
-        self._wanted_run = request
-        self.advance()
+        if self.movie is not None:
+            self._halt()
+            wanted = WantedRun(self.work, self.movie, self.prompts, request)
+            self._wanted.append(wanted)
+            self.advance()
 
     def correct(self) -> None:
         """Start corrections that were stopped, or that have failed, once more."""
@@ -152,42 +159,90 @@ class Conductor(Situation):
         self.advance()
 
     def stop(self) -> None:
-        """Stop the run or correction, and those that wait; what is done stays."""
-        self._halt()
-        self._find_corrections()
-        self._decline_corrections()
+        """Stop the run or correction, and those that wait; what is done stays.
+
+        What is under way on another movie is stopped where nothing is on this one.
+        """
+        if not self.is_running and self.recorder.run is not None:
+            self._end_run(was_stopped=True)
+        else:
+            self._halt()
+            self._find_corrections()
+            self._decline_corrections()
         self.advance()
+
+    def part_with(self, work: MovieWork, reason: str) -> None:
+        """Stop what is under way on a movie that is no more what it was.
+
+        Parameters
+        ----------
+        work : MovieWork
+            On the movie.
+        reason : str
+            What has become of it, to go on after its name.
+        """
+        if self.recorder.running is work:
+            self._end_run(was_stopped=True)
+            self.informed.emit(f"{work.outcome} {work.name!r} {reason}.")
+        self._give_up_runs(work, reason)
+        self._forget_session(work)
+
+    def lose_labels(self, layer: Labels) -> None:
+        """Let go of a Labels layer that the viewer has no more, for all movies."""
+        run, running = self.recorder.run, self.recorder.running
+        if run is not None and running is not None and run.target.layer is layer:
+            self._end_run(was_stopped=True)
+            running.outcome = (
+                f"Stopped, since {layer.name!r} was removed; run again for a new one."
+            )
+            if running is not self.work:
+                self.informed.emit(running.outcome)
+        for work in self.all_work:
+            if layer in work.targets:
+                self.recorder.forget(work, layer)
+                work.previews.unsettle()
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
         self._find_corrections()
-        if self.movie is not None and self._is_anything_wanted():
-            if self._session is None:
-                self._open(self.movie)
-            else:
-                self._advance_run(self.movie, self._session)
-                self._advance_preview(self._session)
-                self._advance_corrections(self.movie, self._session)
-                self._advance_embedding(self.movie, self._session)
+        self._advance_opening()
+        self._advance_run()
+        movie, session = self.movie, self.work.session
+        if movie is not None and session is not None:
+            self._advance_preview(session)
+            self._advance_corrections(movie, session)
+            self._advance_embedding(movie, session)
         self.changed.emit()
 
     # How wishes come true
 
-    def _open(self, movie: MovieView) -> None:
-        if self._opening is None:
-            self._opening = Opening(movie, self.options)
-            self._engine.open(self._opening)
-
-    def _advance_run(self, movie: MovieView, session: Session) -> None:
-        request = self._wanted_run
-        if request is None or not self.recorder.is_ready:
+    def _advance_opening(self) -> None:
+        if self._opening is not None:
             return
-        self._wanted_run = None
+        waiting = [wanted.work for wanted in self._wanted]
+        here = [self.work] if self._is_session_needed() else []
+        for work in (*here, *waiting):
+            if work.session is None and work.view is not None:
+                opening = Opening(work.view, work.options)
+                self._opening = work, opening
+                self._engine.open(opening)
+                return
+
+    def _advance_run(self) -> None:
+        for wanted in tuple(self._wanted):
+            session = wanted.work.session
+            if self.recorder.run is None and session is not None and _is_ready(wanted):
+                self._wanted.remove(wanted)
+                self._begin(wanted, session)
+
+    def _begin(self, wanted: WantedRun, session: Session) -> None:
+        request, view = wanted.request, wanted.view
+        prompts = self.prompts if self._is_here(view) else wanted.prompts
         try:
-            session.prompts = request.choose(self.prompts)
+            session.prompts = request.choose(prompts)
             plan = session.plan(request.frames, request.direction)
             steps = session.propagate(request.frames, direction=request.direction)
-            self.recorder.begin(movie, plan.prompts, request, plan.visits)
+            self.recorder.begin(wanted, plan.prompts, plan.visits)
         except SamDecoderError as error:
             self.failed.emit(error)
         else:
@@ -202,7 +257,7 @@ class Conductor(Situation):
     def _advance_corrections(self, movie: MovieView, session: Session) -> None:
         is_click_shown = not (self.is_previewing or self._missing_previews())
         target = self.recorder.target
-        if target is None or self.is_running or not is_click_shown:
+        if target is None or self.is_busy or not is_click_shown:
             return
         if not self.corrections:
             return
@@ -213,7 +268,7 @@ class Conductor(Situation):
             self._decline_corrections()
             self.failed.emit(error)
         else:
-            self.recorder.run = mending
+            self.recorder.start(self.work, mending)
             self._run(steps)
 
     def _run(self, steps: Iterator[FrameResult]) -> None:
@@ -221,10 +276,21 @@ class Conductor(Situation):
         self._engine.run(steps)
 
     def _halt(self) -> None:
-        self._wanted_run = None
+        """Stop what is under way on the movie of now, and what waits."""
+        self._wanted = [one for one in self._wanted if not self._is_here(one.view)]
+        if self.run is not None:
+            self._end_run(was_stopped=True)
+
+    def _end_run(self, *, was_stopped: bool) -> None:
         self._engine.stop("run")
-        if self.recorder.run is not None:
-            self.outcome = self.recorder.end(was_stopped=True)
+        work = self.recorder.running
+        if work is not None:
+            work.outcome = self.recorder.end(was_stopped=was_stopped)
+
+    def _give_up_runs(self, work: MovieWork, reason: str) -> None:
+        if any(wanted.work is work for wanted in self._wanted):
+            self._wanted = [one for one in self._wanted if one.work is not work]
+            self.informed.emit(f"{work.name!r} {reason}; the run did not begin.")
 
     def _decline_corrections(self) -> None:
         """Let nothing start that a person has stopped, or that cannot succeed."""
@@ -233,27 +299,46 @@ class Conductor(Situation):
         self.corrections = ()
 
     def _advance_embedding(self, movie: MovieView, session: Session) -> None:
-        is_free = not (self.is_running or self.is_embedding)
-        if self._wants_embedding and is_free and len(self.embedded) < len(movie):
+        is_free = not (self.is_busy or self.is_embedding)
+        is_incomplete = len(self.embedded) < len(movie)
+        if self.work.wants_embedding and is_free and is_incomplete:
             self._engine.embed(session.embed(focus=lambda: self.frame))
 
-    def _forget_session(self) -> None:
-        """Let a run under way finish with the session that it has."""
-        for kind in ("opening", "preview", "embedding"):
+    def _leave(self) -> None:
+        """Stop what only serves whoever looks at the movie of now."""
+        for kind in ("preview", "embedding"):
             self._engine.stop(kind)
-        if self._session is not None:
-            self._engine.retire(self._session)
-        self._session = self._opening = None
-        self.embedded = set()
-        self.previews.clear()
-        if self.recorder.target is not None:
-            self.recorder.target.ledger.clear()
+        if not any(wanted.work is self.work for wanted in self._wanted):
+            self._stop_opening(self.work)
+        self._wanted = [
+            replace(wanted, prompts=self.prompts)
+            if self._is_here(wanted.view)
+            else wanted
+            for wanted in self._wanted
+        ]
+
+    def _forget_session(self, work: MovieWork) -> None:
+        """Let a run under way finish with the session that it has."""
+        if work is self.work:
+            for kind in ("preview", "embedding"):
+                self._engine.stop(kind)
+        self._stop_opening(work)
+        session = work.part_with_session()
+        if session is not None:
+            self._engine.retire(session)
+
+    def _stop_opening(self, work: MovieWork) -> None:
+        if self._opening is not None and self._opening[0] is work:
+            self._engine.stop("opening")
+            self._opening = None
 
     # What comes back
 
     def _on_opened(self, session: Session) -> None:
-        self._session = session
-        self.embedded = set(session.embedded)
+        if self._opening is not None:
+            work, _ = self._opening
+            work.session = session
+            work.embedded = set(session.embedded)
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:
         self.embedded.add(step.frame)
@@ -270,40 +355,63 @@ class Conductor(Situation):
             self.recorder.target.foreign_ids = ids
 
     def _on_propagated(self, result: FrameResult) -> None:
-        run = self.recorder.run
-        is_here = run is not None and run.view is self.movie
-        self.recorder.take(result, self.frame if is_here else None)
-        if run is not None and is_here:
-            self.embedded.add(result.frame)
-            self._settle(run.settled_by(result))
+        run, work = self.recorder.run, self.recorder.running
+        if run is None or work is None:
+            return
+        self.recorder.take(result, self._shown_frame(work, result))
+        if work.view is not None and run.view.is_same_as(work.view):
+            work.embedded.add(result.frame)
+            self._settle(work, run.settled_by(result))
         self.changed.emit()
 
-    def _settle(self, prompts: Collection[Prompt]) -> None:
+    def _shown_frame(self, work: MovieWork, result: FrameResult) -> int | None:
+        if self.run is not None:
+            return self.frame
+        # Labels of another movie may be on the screen, and its own frame is not known.
+        return None if work is self.work else result.frame
+
+    def _settle(self, work: MovieWork, prompts: Collection[Prompt]) -> None:
         """Show the labels of these prompts instead of their previews."""
         if prompts:
-            self.previews.settle(prompts)
+            work.previews.settle(prompts)
             self.previewed.emit()
 
     def _on_ended(self, kind: str, error: Exception | None) -> None:
         if error is not None:
             self._give_up(kind)
             self.failed.emit(error)
-        if kind == "run" and self.recorder.run is not None:
-            self._settle(tuple(self.recorder.run.prompts))
-            self.outcome = self.recorder.end(was_stopped=error is not None)
+        if kind == "opening":
+            self._opening = None
+        if kind == "run":
+            self._conclude(has_failed=error is not None)
         self.advance()
+
+    def _conclude(self, *, has_failed: bool) -> None:
+        run, work, is_here = self.recorder.run, self.recorder.running, self.run
+        if run is None or work is None:
+            return
+        if work.view is not None and run.view.is_same_as(work.view):
+            self._settle(work, tuple(run.prompts))
+        self._end_run(was_stopped=has_failed)
+        if not is_here:
+            self.informed.emit(f"{work.name!r}: {work.outcome}")
 
     def _give_up(self, kind: str) -> None:
         """Want no more what has just failed, so that it is not tried for ever."""
+        work = self.work if self._opening is None else self._opening[0]
         if kind in ("opening", "embedding"):
-            self._wants_embedding = False
+            work.wants_embedding = False
         if kind in ("opening", "ids"):
-            self._wanted_run = None
-        if kind == "run":
+            self._wanted = [one for one in self._wanted if one.work is not work]
+        if kind == "run" and self.run is not None:
             self._decline_corrections()
         if kind == "ids":
             self.recorder.release()
-        if kind in ("opening", "preview"):
+        if kind in ("opening", "preview") and work is self.work:
             self.previews.give_up(self._missing_previews())
-        if kind == "opening":
-            self._opening = None
+
+
+def _is_ready(wanted: WantedRun) -> bool:
+    """Whether it is known what the Labels layer holds."""
+    target = wanted.work.target
+    return target is None or target.foreign_ids is not None

@@ -10,15 +10,16 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.widgets.conductor import Conductor
 from napari_sam_decoder.widgets.layers import forget_pick, slider_point, unused_notices
-from napari_sam_decoder.widgets.objects import ObjectBook
 from napari_sam_decoder.widgets.overlay import PreviewOverlay
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Labels
+    from napari.layers import Labels, Points
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.widgets.layers import MovieView, ObjectPoints
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.objects import ObjectBook, SegmentedObject
+    from napari_sam_decoder.widgets.work import MovieWork
 
 __all__ = ["Desk"]
 
@@ -38,6 +39,7 @@ class Desk(QObject):
     """
 
     changed = Signal()
+    informed = Signal(str)
     failed = Signal(object)
     _clicked = Signal()
 
@@ -45,7 +47,6 @@ class Desk(QObject):
         super().__init__()
         self.viewer = viewer
         self.conductor = Conductor(viewer, self)
-        self.objects = ObjectBook(self._read_soon)
         self.failure: Exception | None = None
         self.is_closed = False
         self._overlay = PreviewOverlay(viewer)
@@ -58,20 +59,28 @@ class Desk(QObject):
         self._reading.timeout.connect(self.read)
         self.conductor.previewed.connect(self.show_previews)
         self.conductor.changed.connect(self.changed.emit)
+        self.conductor.informed.connect(self.informed.emit)
         self.conductor.failed.connect(self._on_failed)
 
     def close(self) -> None:
         """Stop all work and let go of the layers."""
         self.is_closed = True
+        for work in self.conductor.all_work:
+            self.unhide(work)
         self._reading.stop()
+        self.objects.rest()
         self.conductor.close()
-        self.objects.close()
         self._overlay.remove()
 
     @property
     def movie(self) -> MovieView | None:
         """The chosen image layer as a movie."""
         return self.conductor.movie
+
+    @property
+    def objects(self) -> ObjectBook:
+        """The objects on the movie, and their points."""
+        return self.conductor.work.objects
 
     @property
     def frame(self) -> int:
@@ -105,16 +114,22 @@ class Desk(QObject):
     def read(self) -> None:
         """Read the points again and act on what they say."""
         self._reading.stop()
-        self.objects.read(self.movie)
+        before = self._pointed_at
+        self.objects.read(self.movie, self.viewer.layers)
         for layer in self.objects.layers:
             forget_pick(layer)
-        reading = self.objects.reading
-        self.conductor.set_prompts(reading.prompts, reading.negatives)
+        if self._pointed_at != before:
+            self.conductor.work.outcome = ""
+        self.conductor.take_points()
         self.show_previews()
 
     def take(self, view: MovieView | None) -> None:
         """Take another movie, or another plane of the same one."""
+        self.objects.rest()
         self.conductor.set_movie(view)
+        self.objects.listen(self._read_soon)
+        if view is not None:
+            self._show_own_points(view)
         if view is None:
             self._overlay.remove()
         else:
@@ -122,12 +137,40 @@ class Desk(QObject):
             self.conductor.frame = view.frame_at(point)
         self.read()
 
+    def unhide(self, work: MovieWork) -> None:
+        """Show the points of a movie that were hidden while another was chosen."""
+        for layer in work.hidden:
+            layer.visible = True
+        work.hidden.clear()
+
+    def _show_own_points(self, view: MovieView) -> None:
+        """Hide the points of other movies, and let no click go to them."""
+        others: list[Points] = []
+        for work in self.conductor.all_work:
+            if work is not self.conductor.work:
+                layers = [one for one in work.objects.layers if one not in self.objects]
+                others += layers
+                for layer in layers:
+                    if layer.visible and layer in self.viewer.layers:
+                        layer.visible = False
+                        work.hidden.append(layer)
+        self.unhide(self.conductor.work)
+        selection = self.viewer.layers.selection
+        if selection.active in others:
+            current = self.objects.current
+            own = None if current is None else current.layer
+            selection.active = view.layer if own is None else own
+
     def show_previews(self) -> None:
         """Draw what the prompts of the current frame would give."""
         movie, conductor = self.movie, self.conductor
         masks = conductor.previews.masks(conductor.prompts_here)
         if movie is not None:
             self._overlay.show(movie, self.frame, masks)
+
+    @property
+    def _pointed_at(self) -> list[Prompt]:
+        return [*self.conductor.prompts, *self.conductor.negatives]
 
     def _read_click(self) -> None:
         """Read, and show the answer if it comes soon, before the window is painted."""
@@ -153,7 +196,7 @@ class Desk(QObject):
             raise MovieError("there is no movie: open one, or choose an image layer")
         return self.movie
 
-    def require_object(self) -> ObjectPoints:
+    def require_object(self) -> SegmentedObject:
         """Return the object that clicks go to.
 
         Raises

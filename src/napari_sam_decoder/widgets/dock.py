@@ -7,7 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Points
-from napari.utils.notifications import notification_manager, show_error
+from napari.utils.notifications import (
+    notification_manager,
+    show_error,
+    show_info,
+)
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -15,7 +19,6 @@ from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.widgets.keys import bind_keys, release_keys
-from napari_sam_decoder.widgets.layers import sign_of_next
 from napari_sam_decoder.widgets.parts import (
     FramePart,
     ModelForm,
@@ -132,6 +135,7 @@ class SamDecoderDock(QWidget):
     def _connect(self) -> None:
         bench = self.workbench
         bench.failed.connect(_tell)
+        bench.informed.connect(show_info)
         self._movie.movie_chosen.connect(self._wish(bench.choose_movie))
         self._movie.axis_chosen.connect(self._on_axis_chosen)
         self._movie.embedding_toggled.connect(self._on_embedding_toggled)
@@ -193,14 +197,10 @@ class SamDecoderDock(QWidget):
             self.workbench.use_points(layer)
 
     def _on_renamed(self, object_id: int, name: str) -> None:
-        listed = self.workbench.objects.find(object_id)
-        if listed is not None:
-            listed.layer.name = name
+        self.workbench.objects.rename(object_id, name)
 
     def _on_sign_toggled(self) -> None:
-        current = self.workbench.objects.current
-        is_positive = current is None or not sign_of_next(current.layer)
-        self._wish(self.workbench.set_sign)(is_positive)
+        self._wish(self.workbench.set_sign)(not self.workbench.is_next_positive)
 
     def _on_run_asked(self, direction: str) -> None:
         current = self.workbench.objects.current_id

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.corrections import Correction
+    from napari_sam_decoder.widgets.corrections import Correction, Ledger
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.target import LabelsTarget
 
@@ -84,7 +84,7 @@ class Mending(Run):
         PromptError, LabelsError
             If points or labels do not fit the movie.
         """
-        known = self.target.ledger.without(self.corrections)
+        known = self._ledger.without(self.corrections)
         session.prompts = PromptSet((*known, *self._painted()))
         calls = [
             session.correct(one.prompts, self.draft, one.frames)
@@ -97,14 +97,14 @@ class Mending(Run):
 
         Objects that runs have made yield to the corrected one, other labels do not.
         """
-        own_ids = self.target.ledger.object_ids
+        own_ids = self._ledger.object_ids
         labels = np.where(np.isin(result.labels, own_ids), result.labels, 0)
         place = self.view.index(result.frame)
         before = np.array(self.target.layer.data[place])
         self._write(result.with_labels(labels.astype(result.labels.dtype)), own_ids)
         if not np.array_equal(before, self.target.layer.data[place]):
             self.has_changed = True
-        self.target.ledger.amend(self.settled_by(result))
+        self._ledger.amend(self.settled_by(result))
         self.draft.settle(result)
 
     def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
@@ -125,6 +125,10 @@ class Mending(Run):
         if self.kept:
             parts.append(f"{len(self.kept)} kept as you painted them")
         return ", ".join(parts) + "."
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self.target.record(self.view).ledger
 
     def _painted(self) -> Iterator[Prompt]:
         for one in self.corrections:

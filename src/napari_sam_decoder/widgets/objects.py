@@ -1,7 +1,8 @@
-"""The Points layers that count as prompts, and the object that is worked on."""
+"""The objects of one movie: their points, their names, and what the labels hold."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import PromptError
@@ -13,29 +14,50 @@ from napari_sam_decoder.widgets.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from napari.layers import Points
 
-    from napari_sam_decoder.widgets.layers import MovieView, ObjectPoints
+    from napari_sam_decoder.widgets.layers import MovieView
 
-__all__ = ["NOTHING_READ", "ObjectBook"]
+__all__ = ["NOTHING_READ", "ObjectBook", "SegmentedObject"]
 
 NOTHING_READ = PointsReading(PromptSet(), PromptSet(), (), ())
 
 
-class ObjectBook:
-    """Points layers in use, each with an id for points that have none of their own.
+@dataclass(frozen=True)
+class SegmentedObject:
+    """One object of a movie.
 
-    Parameters
+    Attributes
     ----------
-    on_change : callable
-        Called without arguments when points, features or names change.
+    object_id : int
+        Its value in the labels.
+    name : str
+    layer : napari.layers.Points or None
+        Where its points are; None for an object that only the labels hold.
+    frames : tuple of int
+        The frames with points that are used, ascending.
     """
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
-        self._on_change = on_change
+    object_id: int
+    name: str
+    layer: Points | None = None
+    frames: tuple[int, ...] = ()
+
+
+class ObjectBook:
+    """The objects of one movie, whoever made them: points, runs, or labels taken over.
+
+    An object outlives its Points layer for as long as the labels hold it. The book
+    itself outlives the dock; only while it is listened to does it tell of changes.
+    """
+
+    def __init__(self) -> None:
+        self._on_change: Callable[[], None] | None = None
         self._ids: dict[Points, int] = {}
+        self._names: dict[int, str] = {}
+        self._in_labels: frozenset[int] = frozenset()
         self.reading = NOTHING_READ
         self.current_id: int | None = None
 
@@ -43,15 +65,29 @@ class ObjectBook:
         return layer in self._ids
 
     @property
-    def current(self) -> ObjectPoints | None:
+    def listed(self) -> tuple[SegmentedObject, ...]:
+        """All objects, by id."""
+        found = {object_id: self._without_points(object_id) for object_id in self._bare}
+        for points in self.reading.objects:
+            found[points.object_id] = SegmentedObject(
+                points.object_id, points.name, points.layer, points.frames
+            )
+        return tuple(found[object_id] for object_id in sorted(found))
+
+    @property
+    def current(self) -> SegmentedObject | None:
         """The object that clicks go to, if there is one."""
         return self.find(self.current_id)
 
-    def find(self, object_id: int | None) -> ObjectPoints | None:
+    def find(self, object_id: int | None) -> SegmentedObject | None:
         """Look an object up by its id."""
-        for listed in self.reading.objects:
-            if listed.object_id == object_id:
-                return listed
+        for points in self.reading.objects:
+            if points.object_id == object_id:
+                return SegmentedObject(
+                    points.object_id, points.name, points.layer, points.frames
+                )
+        if object_id is not None and object_id in self._bare:
+            return self._without_points(object_id)
         return None
 
     def own_id(self, layer: Points) -> int:
@@ -63,6 +99,12 @@ class ObjectBook:
         """All layers in use, in the order in which they came."""
         return tuple(self._ids)
 
+    @property
+    def ids(self) -> frozenset[int]:
+        """All ids that are in use."""
+        named = (points.object_id for points in self.reading.objects)
+        return frozenset((*self._ids.values(), *named, *self._in_labels))
+
     def next_id(self, taken: Collection[int]) -> int:
         """Smallest id above all that are in use.
 
@@ -71,49 +113,77 @@ class ObjectBook:
         taken : collection of int
             Ids in the label layer.
         """
-        listed = (listed.object_id for listed in self.reading.objects)
-        return max((0, *self._ids.values(), *listed, *taken)) + 1
+        return max((0, *self.ids, *taken)) + 1
+
+    def note_labels(self, object_ids: Iterable[int]) -> None:
+        """Say which objects the labels hold."""
+        self._in_labels = frozenset(object_ids)
 
     def use(self, layer: Points, own_id: int) -> None:
-        """Count a layer's points as prompts.
+        """Count a layer's points as prompts, for as long as the viewer has it.
 
         Parameters
         ----------
         layer : Points
-            Not in use yet.
+            If it is in use already, its id is changed.
         own_id : int
             For points without an id of their own.
         """
+        if layer not in self._ids and self._on_change is not None:
+            self._connect(layer)
         self._ids[layer] = own_id
-        for emitter in _emitters(layer):
-            emitter.connect(self._note_change)
 
     def drop(self, layer: Points) -> None:
         """Count a layer's points no more; they stay in the layer."""
         del self._ids[layer]
-        for emitter in _emitters(layer):
-            emitter.disconnect(self._note_change)
+        if self._on_change is not None:
+            self._disconnect(layer)
 
-    def close(self) -> None:
-        """Let go of all layers."""
-        for layer in tuple(self._ids):
-            self.drop(layer)
+    def rename(self, object_id: int, name: str) -> None:
+        """Name an object; one with a Points layer is named as that is."""
+        found = self.find(object_id)
+        if found is not None and found.layer is not None:
+            found.layer.name = name
+        self._names[object_id] = name
 
-    def read(self, view: MovieView | None) -> None:
+    def listen(self, on_change: Callable[[], None]) -> None:
+        """Tell when points, features or names change.
+
+        Parameters
+        ----------
+        on_change : callable
+            Called without arguments.
+        """
+        self.rest()
+        self._on_change = on_change
+        for layer in self._ids:
+            self._connect(layer)
+
+    def rest(self) -> None:
+        """Tell nobody any more; what is in use stays so."""
+        if self._on_change is not None:
+            for layer in self._ids:
+                self._disconnect(layer)
+        self._on_change = None
+
+    def read(self, view: MovieView | None, present: Collection[object]) -> None:
         """Read all layers again, for a movie.
 
         Parameters
         ----------
         view : MovieView, optional
             Without a movie there is nothing to point at.
+        present : collection of Layer
+            The layers of the viewer; others do not count until they are back.
         """
-        self.reading = (
-            NOTHING_READ if view is None else read_points_layers(view, self._ids)
-        )
+        ids = {layer: own for layer, own in self._ids.items() if layer in present}
+        self.reading = NOTHING_READ if view is None else read_points_layers(view, ids)
+        for points in self.reading.objects:
+            self._names[points.object_id] = points.name
         if self.current is None and self.reading.objects:
             self.current_id = self.reading.objects[-1].object_id
 
-    def select(self, object_id: int) -> ObjectPoints:
+    def select(self, object_id: int) -> SegmentedObject:
         """Make an object the one that is worked on.
 
         Raises
@@ -121,17 +191,35 @@ class ObjectBook:
         PromptError
             If there is no such object.
         """
-        listed = self.find(object_id)
-        if listed is None:
+        found = self.find(object_id)
+        if found is None:
             raise PromptError(
                 f"there is no object {object_id}; the objects are "
-                f"{', '.join(str(one.object_id) for one in self.reading.objects)}"
+                f"{', '.join(str(one.object_id) for one in self.listed)}"
             )
         self.current_id = object_id
-        return listed
+        return found
+
+    @property
+    def _bare(self) -> frozenset[int]:
+        """Objects that the labels hold and no points name."""
+        return self._in_labels - {points.object_id for points in self.reading.objects}
+
+    def _without_points(self, object_id: int) -> SegmentedObject:
+        name = self._names.get(object_id, f"object {object_id}")
+        return SegmentedObject(object_id, name)
+
+    def _connect(self, layer: Points) -> None:
+        for emitter in _emitters(layer):
+            emitter.connect(self._note_change)
+
+    def _disconnect(self, layer: Points) -> None:
+        for emitter in _emitters(layer):
+            emitter.disconnect(self._note_change)
 
     def _note_change(self, _: Any = None) -> None:
-        self._on_change()
+        if self._on_change is not None:
+            self._on_change()
 
 
 def _emitters(layer: Points) -> tuple[Any, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.model.catalogue import AUTO_DECODER
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Self
 
 __all__ = ["ModelOptions"]
 
@@ -35,3 +36,8 @@ class ModelOptions:
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
     decoder: str | Path = AUTO_DECODER
+
+    def for_another_movie(self) -> Self:
+        """Keep what does not belong to one movie: neither contrast nor cache folder."""
+        cache = self.cache if self.cache is None else "auto"
+        return replace(self, contrast=None, cache=cache)

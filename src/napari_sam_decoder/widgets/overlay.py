@@ -76,7 +76,7 @@ class PreviewOverlay:
     def remove(self) -> None:
         """Take the layer away, if the user has not done so."""
         layer, self._layer = self._layer, None
-        self._masks = {}
+        self._masks, self._view = {}, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 

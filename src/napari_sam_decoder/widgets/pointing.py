@@ -11,10 +11,13 @@ from napari_sam_decoder.widgets.layers import (
     new_points_layer,
     pick_hypothesis,
     set_sign,
+    sign_of_next,
 )
 
 if TYPE_CHECKING:
     from napari.layers import Points
+
+    from napari_sam_decoder.widgets.objects import SegmentedObject
 
 __all__ = ["Pointing"]
 
@@ -40,12 +43,9 @@ class Pointing(Desk):
         MovieError
             If no movie is chosen.
         """
-        movie = self.require_movie()
+        self.require_movie()
         object_id = self._next_id()
-        layer = new_points_layer(movie, object_id, object_colour(object_id), name)
-        self.objects.use(layer, object_id)
-        self.viewer.add_layer(layer)
-        self.read()
+        layer = self._make_layer(object_id, name)
         self.select_object(object_id)
         return layer
 
@@ -81,7 +81,7 @@ class Pointing(Desk):
         PromptError
             If there is no such object.
         """
-        self._let_clicks_go_to(self.objects.select(object_id).layer)
+        self._let_clicks_go_to(self.objects.select(object_id))
 
     def set_sign(self, is_positive: bool) -> None:
         """Let the next clicks say where the object is, or where it is not.
@@ -96,9 +96,16 @@ class Pointing(Desk):
         PromptError
             If there is no object yet.
         """
-        layer = self.require_object().layer
-        set_sign(layer, is_positive)
-        self._let_clicks_go_to(layer)
+        listed = self.require_object()
+        set_sign(self._points_of(listed), is_positive)
+        self._let_clicks_go_to(self.require_object())
+
+    @property
+    def is_next_positive(self) -> bool:
+        """Whether the next click says where the object is, not where it is not."""
+        current = self.objects.current
+        layer = None if current is None else current.layer
+        return layer is None or sign_of_next(layer)
 
     def choose_hypothesis(self, number: int | None) -> None:
         """Pick what the selected object is on the current frame.
@@ -127,7 +134,22 @@ class Pointing(Desk):
     def _next_id(self) -> int:
         return self.objects.next_id(self.conductor.recorder.taken_ids)
 
-    def _let_clicks_go_to(self, layer: Points) -> None:
+    def _points_of(self, listed: SegmentedObject) -> Points:
+        """Return the layer that takes an object's clicks, made if there is none."""
+        if listed.layer is not None:
+            return listed.layer
+        return self._make_layer(listed.object_id, listed.name)
+
+    def _make_layer(self, object_id: int, name: str | None) -> Points:
+        colour = object_colour(object_id)
+        layer = new_points_layer(self.require_movie(), object_id, colour, name)
+        self.objects.use(layer, object_id)
+        self.viewer.add_layer(layer)
+        self.read()
+        return layer
+
+    def _let_clicks_go_to(self, listed: SegmentedObject) -> None:
+        layer = self._points_of(listed)
         self.viewer.layers.selection.active = layer
         layer.mode = "add"
         self.changed.emit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from qtpy.QtCore import QObject, QTimer
 
@@ -11,6 +12,7 @@ from napari_sam_decoder.widgets.overlay import add_quietly
 from napari_sam_decoder.widgets.pace import Pace
 from napari_sam_decoder.widgets.runs import Run, VerdictBook
 from napari_sam_decoder.widgets.target import LabelsTarget
+from napari_sam_decoder.widgets.work import MovieWork
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.widgets.layers import MovieView
-    from napari_sam_decoder.widgets.runs import RunRequest
+    from napari_sam_decoder.widgets.work import WantedRun
 
 __all__ = ["LABELS_NAME", "Recorder"]
 
@@ -30,7 +32,7 @@ REPAINT_MS = 100
 
 
 class Recorder(QObject):
-    """The Labels layer that results go to, and the run that fills it.
+    """The Labels layer of the movie of now, and the run that fills it or another.
 
     Parameters
     ----------
@@ -38,18 +40,32 @@ class Recorder(QObject):
         Where new Labels layers are added.
     parent : QObject
         Takes it along when it is deleted.
+
+    Attributes
+    ----------
+    work : MovieWork
+        On the movie of now.
+    run : Run or None
+        Under way, on this movie or on another.
+    running : MovieWork or None
+        The work that the run belongs to.
     """
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.target: LabelsTarget | None = None
+        self.work = MovieWork()
         self.run: Run | None = None
-        self.verdicts = VerdictBook()
+        self.running: MovieWork | None = None
         self._repaint = QTimer(self)
         self._repaint.setSingleShot(True)
         self._repaint.setInterval(REPAINT_MS)
         self._repaint.timeout.connect(self._refresh)
+
+    @property
+    def target(self) -> LabelsTarget | None:
+        """Where results go, unless the next run makes a layer."""
+        return self.work.target
 
     @property
     def layer(self) -> Labels | None:
@@ -57,14 +73,14 @@ class Recorder(QObject):
         return None if self.target is None else self.target.layer
 
     @property
+    def verdicts(self) -> VerdictBook:
+        """What runs have said of the movie of now."""
+        return VerdictBook() if self.target is None else self.target.verdicts
+
+    @property
     def taken_ids(self) -> frozenset[int]:
         """Ids in the layer that are not of this dock's making, as far as known."""
         return (self.target and self.target.foreign_ids) or frozenset()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it is known what the layer holds."""
-        return self.target is None or self.target.foreign_ids is not None
 
     def choose(
         self, view: MovieView, layer: Labels, ids: Collection[int] | None
@@ -91,38 +107,44 @@ class Recorder(QObject):
             If the layer does not fit, or cannot be written.
         """
         notices = check_target(view, layer, highest_id=1)
-        self.release()
-        self.target = LabelsTarget(layer, view, ids)
+        known = self.work.targets.get(layer)
+        if known is None:
+            self._aim(self.work, LabelsTarget(layer, view, ids))
+        else:
+            known.view = view
+            self.work.target = known
         return notices
 
     def release(self) -> None:
-        """Let go of the layer; the next run makes a new one."""
-        self._repaint.stop()
-        if self.target is not None:
-            self.target.close()
-        self.target = None
-        self.verdicts.clear()
+        """Let the next run make a new layer."""
+        self.work.target = None
 
-    def follow(self, view: MovieView) -> None:
-        """Keep the layer for another plane of the same image, else let it go."""
-        if self.target is not None and self.target.view.layer is view.layer:
-            self.target.view = view
-        else:
-            self.release()
+    def fit(self, view: MovieView) -> None:
+        """Keep the layers for another cut of the same image, if they fit it still."""
+        for layer, target in tuple(self.work.targets.items()):
+            if layer.data.shape == view.spatial_shape:
+                target.view = view
+            else:
+                self.forget(self.work, layer)
 
-    def begin(
-        self, view: MovieView, prompts: PromptSet, request: RunRequest, visits: int
-    ) -> None:
+    def forget(self, work: MovieWork, layer: Labels) -> None:
+        """Let go of a layer that fits a movie no more, or that the viewer lacks."""
+        target = work.targets.pop(layer, None)
+        if target is None:
+            return
+        target.close()
+        if target is work.target:
+            work.target, work.lost = None, ref(layer)
+
+    def begin(self, wanted: WantedRun, prompts: PromptSet, visits: int) -> None:
         """Make ready for the results of a run.
 
         Parameters
         ----------
-        view : MovieView
-            The movie.
+        wanted : WantedRun
+            Says on which movie, and whether to replace.
         prompts : PromptSet
             Those of the run.
-        request : RunRequest
-            Says whether to replace.
         visits : int
             Results to come.
 
@@ -131,16 +153,24 @@ class Recorder(QObject):
         LabelsError
             If the layer cannot take the objects.
         """
-        if self.target is None:
-            layer = new_labels_layer(view, LABELS_NAME, max(prompts.object_ids))
+        work, view, replace = wanted.work, wanted.view, wanted.request.replace
+        highest_id = max(prompts.object_ids)
+        target = work.target
+        if target is None:
+            layer = new_labels_layer(view, LABELS_NAME, highest_id)
             add_quietly(self._viewer, layer, above=view.layer)
-            self.target = LabelsTarget(layer, view, ())
-        check_target(view, self.target.layer, max(prompts.object_ids))
-        if not request.replace:
-            self.target.require_free(prompts.object_ids)
-        self.target.own(prompts.object_ids)
-        self.target.ledger.begin(prompts)
-        self.run = Run(view, self.target, prompts, request.replace, Pace(visits))
+            target = LabelsTarget(layer, view, ())
+            self._aim(work, target)
+        check_target(view, target.layer, highest_id)
+        if not replace:
+            target.require_free(prompts.object_ids)
+        target.own(prompts.object_ids)
+        target.record(view).ledger.begin(prompts)
+        self.start(work, Run(view, target, prompts, replace, Pace(visits)))
+
+    def start(self, work: MovieWork, run: Run) -> None:
+        """Take results for a run from now on."""
+        self.run, self.running = run, work
 
     def take(self, result: FrameResult, shown_frame: int | None) -> None:
         """Write a result, and repaint soon if it is on the screen.
@@ -150,12 +180,11 @@ class Recorder(QObject):
         result : FrameResult
             Of the run.
         shown_frame : int, optional
-            The frame on the screen; None if that shows another plane of the image.
+            The frame on the screen; None if that shows another movie or plane.
         """
         if self.run is None:
             return
         self.run.take(result)
-        self.verdicts.note(result)
         # In 3-D a repaint sends the whole volume to the screen: once, at the end.
         is_seen = result.frame == shown_frame and self._viewer.dims.ndisplay == 2
         if is_seen and not self._repaint.isActive():
@@ -163,10 +192,14 @@ class Recorder(QObject):
 
     def end(self, *, was_stopped: bool) -> str:
         """Finish the run and say what came of it."""
-        run, self.run = self.run, None
         self._refresh()
+        run, self.run, self.running = self.run, None, None
         return "" if run is None else run.summary(was_stopped=was_stopped)
 
+    def _aim(self, work: MovieWork, target: LabelsTarget) -> None:
+        work.targets[target.layer] = work.target = target
+
     def _refresh(self) -> None:
-        if self.target is not None:
-            self.target.layer.refresh(extent=False)
+        self._repaint.stop()
+        if self.run is not None:
+            self.run.target.layer.refresh(extent=False)

@@ -141,7 +141,9 @@ class Run:
         replace = self.replace
         if not self.target.write(self.view, result, object_ids, replace=replace):
             self.kept.add(result.frame)
-        self.target.ledger.note(result)
+        record = self.target.record(self.view)
+        record.ledger.note(result)
+        record.verdicts.note(result)
         self.verdicts.note(result)
         self.pace.step()
 

@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.widgets.engine import Engine
 from napari_sam_decoder.widgets.mending import Mending
-from napari_sam_decoder.widgets.options import ModelOptions
-from napari_sam_decoder.widgets.previews import PreviewBook
 from napari_sam_decoder.widgets.recorder import Recorder
+from napari_sam_decoder.widgets.work import ViewerWork
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.session import Session
+    from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.widgets.background import Opening
     from napari_sam_decoder.widgets.corrections import Correction
     from napari_sam_decoder.widgets.layers import MovieView
-    from napari_sam_decoder.widgets.runs import RunRequest
+    from napari_sam_decoder.widgets.options import ModelOptions
+    from napari_sam_decoder.widgets.previews import PreviewBook
+    from napari_sam_decoder.widgets.runs import Run
+    from napari_sam_decoder.widgets.work import MovieWork, WantedRun
 
 __all__ = ["Situation"]
 
 
 class Situation(QObject):
-    """Movie, points, wishes, previews and results of one dock.
+    """The movie of now with its work, and what is under way on it and on others.
 
     Parameters
     ----------
@@ -39,25 +39,54 @@ class Situation(QObject):
 
     changed = Signal()
     previewed = Signal()
+    informed = Signal(str)
     failed = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self.movie: MovieView | None = None
         self.frame = 0
-        self.prompts = PromptSet()
-        self.negatives = PromptSet()
         self.corrections: tuple[Correction, ...] = ()
-        self.options = ModelOptions()
-        self.embedded: set[int] = set()
-        self.previews = PreviewBook()
         self.recorder = Recorder(viewer, self)
-        self.outcome = ""
-        self._session: Session | None = None
-        self._opening: Opening | None = None
-        self._wants_embedding: bool | None = None
-        self._wanted_run: RunRequest | None = None
+        self.all_work = ViewerWork.of(viewer)
+        self._opening: tuple[MovieWork, Opening] | None = None
+        self._wanted: list[WantedRun] = []
         self._engine = Engine(self)
+
+    @property
+    def work(self) -> MovieWork:
+        """What has been done on the movie of now, and what is wanted for it."""
+        return self.recorder.work
+
+    @property
+    def prompts(self) -> PromptSet:
+        """All that says where an object is."""
+        return self.work.objects.reading.prompts
+
+    @property
+    def negatives(self) -> PromptSet:
+        """Negative points alone on their frames."""
+        return self.work.objects.reading.negatives
+
+    @property
+    def options(self) -> ModelOptions:
+        """How frames become embeddings, and these become masks."""
+        return self.work.options
+
+    @property
+    def embedded(self) -> set[int]:
+        """Frames whose embedding is known."""
+        return self.work.embedded
+
+    @property
+    def previews(self) -> PreviewBook:
+        """What is known of prompts before they are propagated."""
+        return self.work.previews
+
+    @property
+    def outcome(self) -> str:
+        """What came of the last run on the movie of now."""
+        return self.work.outcome
 
     @property
     def is_opening(self) -> bool:
@@ -75,20 +104,41 @@ class Situation(QObject):
         return self._engine.is_busy("preview")
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a run or correction is wanted or under way, on whatever movie."""
+        return bool(self._wanted) or self.recorder.run is not None
+
+    @property
     def is_running(self) -> bool:
-        """Whether a propagation is wanted or under way, or a correction under way."""
-        return self._wanted_run is not None or self.recorder.run is not None
+        """Whether a run is wanted or under way here, or a correction under way."""
+        return self.is_waiting or self.run is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a run is wanted on the movie of now."""
+        return any(self._is_here(wanted.view) for wanted in self._wanted)
+
+    @property
+    def run(self) -> Run | None:
+        """The run or correction under way on the movie of now."""
+        run = self.recorder.run
+        return run if run is not None and self._is_here(run.view) else None
+
+    @property
+    def run_elsewhere(self) -> Run | None:
+        """The run or correction under way on another movie, or on another plane."""
+        return self.recorder.run if self.run is None else None
 
     @property
     def is_mending(self) -> bool:
-        """Whether a correction is under way."""
-        return isinstance(self.recorder.run, Mending)
+        """Whether a correction is under way on the movie of now."""
+        return isinstance(self.run, Mending)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a person waits for."""
         kinds = ("opening", "preview", "ids")
-        return not (self.is_running or any(map(self._engine.is_busy, kinds)))
+        return not (self.is_busy or any(map(self._engine.is_busy, kinds)))
 
     @property
     def prompts_here(self) -> tuple[Prompt, ...]:
@@ -105,6 +155,9 @@ class Situation(QObject):
             if prompt not in correcting and not self._is_in_labels(prompt)
         )
 
+    def _is_here(self, view: MovieView) -> bool:
+        return self.movie is not None and view.is_same_as(self.movie)
+
     def _find_corrections(self) -> None:
         self.corrections = ()
         target = self.recorder.target
@@ -119,10 +172,11 @@ class Situation(QObject):
     def _missing_previews(self) -> tuple[Prompt, ...]:
         return self.previews.missing(self.prompts_here)
 
-    def _is_anything_wanted(self) -> bool:
+    def _is_session_needed(self) -> bool:
+        """Whether the movie of now cannot do without one."""
         return bool(
-            self._wanted_run
-            or self._wants_embedding
+            self.is_waiting
+            or self.work.wants_embedding
             or self.corrections
             or self._missing_previews()
         )

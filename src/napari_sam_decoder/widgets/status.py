@@ -27,8 +27,8 @@ def _activity(bench: Workbench) -> str:
     conductor = bench.conductor
     if conductor.is_opening:
         return "Loading the network and opening the cache…"
-    if conductor.recorder.run is not None:
-        return conductor.recorder.run.activity
+    if conductor.run is not None:
+        return conductor.run.activity
     if conductor.is_previewing:
         is_known = bench.frame in conductor.embedded
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.widgets.corrections import Ledger
 from napari_sam_decoder.widgets.layers import write_frame
+from napari_sam_decoder.widgets.runs import VerdictBook
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -21,7 +23,23 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.corrections import Correction
     from napari_sam_decoder.widgets.layers import MovieView
 
-__all__ = ["LabelsTarget"]
+__all__ = ["CutRecord", "LabelsTarget"]
+
+
+@dataclass(frozen=True, eq=False)
+class CutRecord:
+    """What runs have made of the labels on one cut through them, such as one plane.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        From which prompts.
+    verdicts : VerdictBook
+        What was said of it.
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+    verdicts: VerdictBook = field(default_factory=VerdictBook)
 
 
 class LabelsTarget:
@@ -35,11 +53,6 @@ class LabelsTarget:
         The movie.
     foreign_ids : collection of int, optional
         Ids that were there before; None while they are not known yet.
-
-    Attributes
-    ----------
-    ledger : Ledger
-        What runs have made in it, and from which prompts.
     """
 
     def __init__(
@@ -51,9 +64,23 @@ class LabelsTarget:
         self.layer = layer
         self.view = view
         self.foreign_ids = None if foreign_ids is None else frozenset(foreign_ids)
-        self.ledger = Ledger()
+        self._records: dict[object, CutRecord] = {}
         self._painted: set[tuple[int, ...]] = set()
         layer.events.paint.connect(self._note_painting)
+
+    def record(self, view: MovieView) -> CutRecord:
+        """Return what is known of the cut that a view shows."""
+        return self._records.setdefault((view.axis, view.fixed), CutRecord())
+
+    @property
+    def ledger(self) -> Ledger:
+        """What runs have made on the cut of now, and from which prompts."""
+        return self.record(self.view).ledger
+
+    @property
+    def verdicts(self) -> VerdictBook:
+        """What runs have said of the cut of now."""
+        return self.record(self.view).verdicts
 
     def close(self) -> None:
         """Let go of the layer."""
@@ -158,7 +185,8 @@ class LabelsTarget:
         present : collection of Prompt
             All prompts as they are now.
         """
-        return self.ledger.corrections(present, partial(self._has_mask, view))
+        has_mask = partial(self._has_mask, view)
+        return self.record(view).ledger.corrections(present, has_mask)
 
     def _has_mask(self, view: MovieView, object_id: int, frame: int) -> bool:
         labels = np.asarray(self.layer.data[view.index(frame)])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Points
+from napari.layers import Labels, Points
 
 from napari_sam_decoder.widgets.layers import MovieView, Tether, slider_point
 
@@ -14,13 +13,14 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Layer
 
+    from napari_sam_decoder.widgets.work import MovieWork
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["ViewerWatch"]
 
 
 class ViewerWatch:
-    """Listens to sliders and layer list for as long as it is not closed.
+    """Listens to sliders, movies and layer list for as long as it is not closed.
 
     Parameters
     ----------
@@ -30,9 +30,7 @@ class ViewerWatch:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._layer: Image | None = None
-        self._tethers: dict[Layer, Tether] = {}
-        self._followers: dict[Layer, tuple[Layer, ...]] = {}
+        self._tethers: dict[Image, Tether] = {}
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
 
@@ -40,47 +38,32 @@ class ViewerWatch:
         """Listen no more."""
         for emitter, listener in self._subscriptions():
             emitter.disconnect(listener)
-        self.follow_pixels(None)
         for layer in tuple(self._tethers):
-            self._untie(layer)
+            self.unfollow(layer)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Which layers do not lie on the movie any more."""
-        if self._layer not in self._tethers:
+        movie = self._bench.movie
+        if movie is None or movie.layer not in self._tethers:
             return ()
-        return self._tethers[self._layer].notices
+        return self._tethers[movie.layer].notices
 
-    def follow_pixels(self, layer: Image | None) -> None:
-        """Listen to the pixels of a layer being replaced, and to no other's.
+    def follow(self, work: MovieWork, layer: Image) -> None:
+        """Listen to a movie being replaced or placed anew, also when it is not chosen.
 
-        Points and labels of a movie stay on its pixels also while another is chosen.
+        Its points and labels stay on its pixels.
         """
-        if self._layer is not None:
-            self._layer.events.data.disconnect(self._on_pixels_replaced)
-            self._followers[self._layer] = self._companions()
-        self._layer = layer
-        if layer is not None:
+        if layer not in self._tethers:
             layer.events.data.connect(self._on_pixels_replaced)
-            if layer not in self._tethers:
-                followers = partial(self._followers_of, layer)
-                self._tethers[layer] = Tether(layer, followers, self._on_moved)
+            self._tethers[layer] = Tether(layer, lambda: work.layers, self._on_moved)
 
-    def _followers_of(self, movie: Layer) -> tuple[Layer, ...]:
-        if movie is self._layer:
-            return self._companions()
-        return self._followers.get(movie, ())
-
-    def _companions(self) -> tuple[Layer, ...]:
-        """Layers that belong to the movie of now."""
-        labels = self._bench.labels
-        return (*self._bench.objects.layers, *(() if labels is None else (labels,)))
-
-    def _untie(self, movie: Layer) -> None:
-        tether = self._tethers.pop(movie, None)
+    def unfollow(self, layer: Layer) -> None:
+        """Listen to a movie no more, if that was done."""
+        tether = self._tethers.pop(layer, None)
         if tether is not None:
+            layer.events.data.disconnect(self._on_pixels_replaced)
             tether.close()
-        self._followers.pop(movie, None)
 
     def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:
         layers, dims = self._bench.viewer.layers, self._bench.viewer.dims
@@ -96,47 +79,33 @@ class ViewerWatch:
         self._bench.changed.emit()
 
     def _on_inserted(self, event: Any) -> None:
-        event.value.events.name.connect(self._on_changed)
+        layer: Layer = event.value
+        layer.events.name.connect(self._on_changed)
+        if layer in self._bench.objects:
+            self._bench.read()
+        elif isinstance(layer, Labels):
+            self._bench.find_again(layer)
         self._bench.changed.emit()
 
     def _on_removed(self, event: Any) -> None:
         layer: Layer = event.value
         layer.events.name.disconnect(self._on_changed)
-        if layer is self._bench.labels:
-            self._lose_labels(layer)
-        if layer is self._layer:
-            self._bench.choose_movie(None)
-        self._untie(layer)
-        if isinstance(layer, Points):
-            self._bench.drop_points(layer)
+        self.unfollow(layer)
+        if isinstance(layer, Labels):
+            self._bench.lose_labels(layer)
+        elif isinstance(layer, Points) and layer in self._bench.objects:
+            self._bench.read()
+        else:
+            self._bench.lose_movie(layer)
         self._bench.changed.emit()
-
-    def _lose_labels(self, layer: Layer) -> None:
-        conductor = self._bench.conductor
-        was_running = conductor.is_running
-        conductor.stop()
-        self._bench.choose_labels(None)
-        if was_running:
-            conductor.outcome = (
-                f"Stopped, since {layer.name!r} was removed; run again for a new one."
-            )
 
     def _on_selected(self, event: Any) -> None:
         """Work on what is clicked in the layer list."""
-        objects = self._bench.objects
-        is_current = objects.current is not None and (
-            objects.current.layer is event.value
-        )
-        if event.value in objects and not is_current:
-            for listed in objects.reading.objects:
-                if listed.layer is event.value:
-                    objects.current_id = listed.object_id
-                    self._bench.changed.emit()
-                    return
+        if isinstance(event.value, Points):
+            self._bench.turn_to(event.value)
 
-    def _on_pixels_replaced(self, _: Any) -> None:
-        if self._bench.movie is not None:
-            self._bench.choose_movie(self._layer, self._bench.movie.axis)
+    def _on_pixels_replaced(self, event: Any) -> None:
+        self._bench.take_new_pixels(event.source)
 
     def _on_moved(self) -> None:
         """Look again where the sliders and the points are on the movie."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.widgets.layers import (
     MovieView,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer, Points
 
     from napari_sam_decoder.widgets.options import ModelOptions
 
@@ -44,9 +45,13 @@ class Workbench(Pointing):
         self._watch = ViewerWatch(self)
 
     def close(self) -> None:
-        """Stop all work and give back events and layers; of no more use then."""
-        self._watch.close()
-        super().close()
+        """Stop all work and give back events and layers; of no more use then.
+
+        What has been done on each movie stays, for the next one on this viewer.
+        """
+        if not self.is_closed:
+            self._watch.close()
+            super().close()
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -54,20 +59,24 @@ class Workbench(Pointing):
         return (*super().notices, *self._watch.notices)
 
     def take(self, view: MovieView | None) -> None:
-        """Take another movie, and follow its pixels."""
-        self._watch.follow_pixels(None if view is None else view.layer)
+        """Take another movie, or another plane of the same one."""
         super().take(view)
+        if view is not None:
+            self._watch.follow(self.conductor.work, view.layer)
 
     def choose_movie(self, layer: Image | None, axis: int | None = None) -> None:
         """Work on an image layer, or on none.
+
+        Its objects, labels and options are found again as they were left; a run on the
+        movie before goes on in the background.
 
         Parameters
         ----------
         layer : napari.layers.Image, optional
             A movie, a volume or a picture.
         axis : int, optional
-            Axis of the layer's data along which objects are followed; by default time,
-            else depth, else the first.
+            Axis of the layer's data along which objects are followed; by default the
+            one that was given the last time, or time, else depth, else the first.
 
         Raises
         ------
@@ -76,13 +85,70 @@ class Workbench(Pointing):
         """
         view = None
         if layer is not None:
-            point = slider_point(layer, self.viewer.dims)
-            view = MovieView.of(layer, axis, point)
-        self.conductor.stop()
-        if view is not None:
+            view = self._view_of(layer, axis)
             show_frames(view, self.viewer.dims)
         self.take(view)
-        self.conductor.outcome = ""
+        if axis is not None:
+            self.conductor.work.axis = axis
+
+    def turn_to(self, layer: Points) -> None:
+        """Work on the object of a Points layer, and on the movie that it belongs to."""
+        if layer not in self.objects:
+            for work in self.conductor.all_work:
+                if layer in work.objects and work.view is not None:
+                    self.choose_movie(work.view.layer)
+                    break
+        current = self.objects.current
+        if current is not None and current.layer is layer:
+            return
+        for points in self.objects.reading.objects:
+            if points.layer is layer:
+                self.objects.current_id = points.object_id
+                self.changed.emit()
+                return
+
+    def take_new_pixels(self, layer: Image) -> None:
+        """Note that the pixels of a movie were replaced."""
+        work = self.conductor.all_work.find(layer)
+        if work is None:
+            return
+        self.conductor.part_with(work, "has got other pixels")
+        if work is self.conductor.work:
+            try:
+                self.choose_movie(layer)
+            except MovieError as error:
+                self.choose_movie(None)
+                self.informed.emit(str(error))
+
+    def lose_movie(self, layer: Layer) -> None:
+        """Note that a layer which may be a movie has been removed; it takes nothing."""
+        work = self.conductor.all_work.find(layer)
+        if work is None:
+            return
+        self.conductor.part_with(work, "was removed")
+        self.unhide(work)
+        if work is self.conductor.work:
+            self.choose_movie(None)
+
+    def lose_labels(self, layer: Labels) -> None:
+        """Note that a Labels layer has been removed, maybe in mid-run."""
+        self.conductor.lose_labels(layer)
+        self.show_previews()
+
+    def find_again(self, layer: Labels) -> None:
+        """Let results go to a Labels layer that had been removed and is back."""
+        lost = self.conductor.work.lost
+        if self.labels is None and lost is not None and lost() is layer:
+            self.choose_labels(layer)
+
+    def _view_of(self, layer: Image, axis: int | None) -> MovieView:
+        point = slider_point(layer, self.viewer.dims)
+        work = self.conductor.all_work.find(layer)
+        if axis is None and work is not None and work.axis is not None:
+            # Other pixels may have no such axis.
+            with suppress(MovieError):
+                return MovieView.of(layer, work.axis, point)
+        return MovieView.of(layer, axis, point)
 
     def configure(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on.

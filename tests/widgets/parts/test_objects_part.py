@@ -94,9 +94,16 @@ def test_frames_with_points_are_told(part, bench, objects):
     assert column(part, POINTS) == ["0, 3", "0, 1, 2…", "none yet"]
 
 
+def verdicts_of(bench):
+    """What runs have said of the labels, which are chosen for that."""
+    labels = np.zeros(bench.movie.spatial_shape, np.uint16)
+    bench.choose_labels(bench.viewer.add_labels(labels), is_own=True)
+    return bench.conductor.recorder.verdicts
+
+
 @pytest.mark.usefixtures("objects")
 def test_what_came_of_the_last_run_is_told(part, bench):
-    book = bench.conductor.recorder.verdicts
+    book = verdicts_of(bench)
     for frame, verdict in enumerate(
         (Verdict.PROMPTED, Verdict.DOUBTFUL, Verdict.ABSENT, Verdict.ABSENT)
     ):
@@ -107,7 +114,7 @@ def test_what_came_of_the_last_run_is_told(part, bench):
 
 @pytest.mark.usefixtures("objects")
 def test_one_frame_is_told_in_the_singular(part, bench):
-    bench.conductor.recorder.verdicts.note(result_on(0, 1, Verdict.PROMPTED))
+    verdicts_of(bench).note(result_on(0, 1, Verdict.PROMPTED))
     part.show_state(bench)
     assert column(part, RESULT)[0] == "1 frame"
 

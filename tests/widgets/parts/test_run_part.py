@@ -13,6 +13,7 @@ from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.overlay import PREVIEW_NAME
 from napari_sam_decoder.widgets.parts import RunPart
 from napari_sam_decoder.widgets.runs import RunRequest
+from napari_sam_decoder.widgets.work import WantedRun
 
 pytestmark = pytest.mark.gui
 
@@ -131,7 +132,8 @@ def test_the_progress_of_a_run_is_shown(part, bench):
     view = show_movie(bench) and bench.movie
     prompts = PromptSet([Prompt(1, 0, points=[(5, 6)])])
     recorder = bench.conductor.recorder
-    recorder.begin(view, prompts, RunRequest(), visits=7)
+    wanted = WantedRun(bench.conductor.work, view, prompts, RunRequest())
+    recorder.begin(wanted, prompts, visits=7)
     recorder.run.pace.step()
     part.show_state(bench)
     assert (part.progress.value(), part.progress.maximum()) == (1, 7)

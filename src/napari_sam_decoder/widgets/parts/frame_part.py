@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_sam_decoder.widgets.layers import sign_of_next
 from napari_sam_decoder.widgets.parts.controls import button, row
 from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
 
@@ -62,7 +61,7 @@ class FramePart(QGroupBox):
         self.setTitle(f"This frame ({bench.frame})" if has_movie else "This frame")
         self.setEnabled(current is not None)
         if current is not None:
-            is_positive = sign_of_next(current.layer)
+            is_positive = bench.is_next_positive
             (self.positive if is_positive else self.negative).setChecked(True)
         prompt = bench.current_prompt
         shown = (

@@ -23,7 +23,7 @@ from napari_sam_decoder.widgets.parts.controls import button, row
 from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.widgets.layers import ObjectPoints
+    from napari_sam_decoder.widgets.objects import SegmentedObject
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["ObjectsPart"]
@@ -79,7 +79,7 @@ class ObjectsPart(QGroupBox):
         self._fill_menu(layers, bench)
         self.points_button.setEnabled(bool(layers))
         self.table.blockSignals(True)
-        objects = bench.objects.reading.objects
+        objects = bench.objects.listed
         while self.table.topLevelItemCount() > len(objects):
             self.table.takeTopLevelItem(self.table.topLevelItemCount() - 1)
         for place, listed in enumerate(objects):
@@ -119,7 +119,7 @@ class ObjectsPart(QGroupBox):
             item.setText(0, item.toolTip(0))
 
 
-def _fill(item: QTreeWidgetItem, listed: ObjectPoints, bench: Workbench) -> None:
+def _fill(item: QTreeWidgetItem, listed: SegmentedObject, bench: Workbench) -> None:
     """Write what has changed: a name that is being typed would be lost otherwise."""
     if item.data(0, _ID) != listed.object_id:
         item.setData(0, _ID, listed.object_id)
@@ -139,7 +139,7 @@ def _swatch(object_id: int) -> QIcon:
     return QIcon(square)
 
 
-def _points_text(listed: ObjectPoints) -> str:
+def _points_text(listed: SegmentedObject) -> str:
     if not listed.frames:
         return "none yet"
     frames = ", ".join(map(str, listed.frames[:3]))

@@ -21,6 +21,7 @@ from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
+    from napari_sam_decoder.widgets.conductor import Conductor
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["RunPart"]
@@ -82,13 +83,21 @@ class RunPart(QGroupBox):
             way.setEnabled(has_prompts and is_free)
         self.setEnabled(length > 0)
         self.labels_box.setEnabled(not is_running)
-        self.stop.setEnabled(is_running)
-        pace = None if recorder.run is None else recorder.run.pace
+        self.stop.setEnabled(bench.conductor.is_busy)
+        self._show_progress(bench.conductor)
+
+    def _show_progress(self, conductor: Conductor) -> None:
+        run = conductor.run
+        elsewhere = ""
+        if run is None and not conductor.is_waiting:
+            run = conductor.run_elsewhere
+            elsewhere = "" if run is None else f"{run.view.layer.name}: "
+        pace = None if run is None else run.pace
         # Without an end, Qt shows that something is going on.
         self.progress.setRange(0, 1 if pace is None else pace.total or 0)
         self.progress.setValue(0 if pace is None else pace.done)
-        waiting = "waiting…" if is_running else ""
-        self.progress.setFormat(waiting if pace is None else str(pace))
+        waiting = "waiting…" if conductor.is_waiting else ""
+        self.progress.setFormat(waiting if pace is None else f"{elsewhere}{pace}")
 
     def _show_length(self, length: int) -> None:
         if length == self._length:
