@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("napari.layers")
 
 import torch
+from made_up import view_of
 from napari.layers import Image
 
 from napari_sam_decoder.errors import CheckpointError
@@ -178,7 +179,10 @@ def test_steps_that_are_not_taken_are_closed():
 def test_ids_are_found():
     data = np.zeros((3, 4, 5), np.uint16)
     data[1, 2], data[2, 0, 0] = 7, 9
-    assert list(look_for_ids(data)) == [{7, 9}]
+    seen = []
+    steps = look_for_ids(view_of(data.shape), data, lambda at, _: seen.append(at))
+    assert list(steps) == [{7, 9}]
+    assert seen == [(0,), (1,), (2,)]
 
 
 def threads_after(work):

@@ -10,10 +10,15 @@ import pytest
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from made_up import bench_with
-from stage import BACKGROUND, StageSam, squares
+from stage import BACKGROUND, SIDE, StageSam, squares
 
-from napari_sam_decoder.errors import DecodingError, MovieError, PromptError
-from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.errors import (
+    DecodingError,
+    LabelsError,
+    MovieError,
+    PromptError,
+)
+from napari_sam_decoder.propagation import FrameResult, Verdict
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets.options import ModelOptions
 from napari_sam_decoder.widgets.parts import RunPart
@@ -98,9 +103,10 @@ def inside(object_id, frame):
 
 def lose(bench, *frames):
     """Let an earlier run have missed the first object on some frames."""
+    target = bench.conductor.recorder.target
     for frame in frames:
-        labels = bench.labels.data[frame]
-        labels[labels == 1] = 0
+        nothing = FrameResult(frame, np.zeros((SIDE, SIDE), np.uint16))
+        target.write(target.view, nothing, {1}, replace=False)
 
 
 def click(bench, frame, position=None, *, object_id=1, is_positive=True):
@@ -218,6 +224,18 @@ def test_a_painted_frame_that_is_clicked_stays_too(bench):
     assert "1 kept as you painted them" in bench.conductor.outcome
 
 
+def test_a_click_brings_back_an_object_that_was_wiped_out_on_its_frame(bench):
+    truth = bench.labels.data.copy()
+    for frame in (4, 5):
+        bench.labels.fill((frame, *inside(1, frame)), 0)
+    click(bench, 5)
+    bench.wait()
+    np.testing.assert_array_equal(bench.labels.data[5], truth[5])
+    assert not bench.labels.data[4].any(), "nobody has clicked there"
+    bench.labels.undo()
+    np.testing.assert_array_equal(bench.labels.data[5], truth[5])
+
+
 def test_the_preview_gives_way_once_the_labels_show_the_click(bench, gate, qtbot):
     lose(bench, 5, 6)
     click(bench, 5)
@@ -294,7 +312,7 @@ def test_propagate_still_runs_everything(pair, gate):
     click(pair, 5)
     pair.wait()
     pair.labels.data[:] = 0
-    pair.propagate()
+    pair.propagate(replace=True)
     pair.wait()
     assert len(gate.asked) == 1
     assert pair.conductor.outcome == f"Done: {FRAMES} frames."
@@ -431,6 +449,32 @@ def test_an_error_under_way_is_told_once_and_what_is_done_stays(bench, monkeypat
         bench.wait()
     bench.wait()
     assert [bool((bench.labels.data[frame] == 1).any()) for frame in (5, 6)] == [1, 0]
+
+
+def test_labels_that_do_not_fit_any_more_stop_the_run(bench, gate, qtbot):
+    click(bench, 5, right_edge(5), is_positive=False)
+    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    bench.labels.data = np.zeros((2, 9, 9), int)
+    gate.let(1)
+    with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
+        bench.wait()
+    gate.let(1000)
+    bench.wait()
+    bench.propagate()
+    with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
+        bench.wait()
+
+
+def test_labels_that_were_replaced_meanwhile_are_read(bench, gate, qtbot):
+    click(bench, 5, right_edge(5), is_positive=False)
+    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    data = bench.labels.data.copy()
+    data[7] = NOBODY
+    bench.labels.data = data
+    gate.let(1000)
+    bench.wait()
+    assert (bench.labels.data[7] == NOBODY).all()
+    assert bench.labels.data[(5, *right_edge(5))] == 0
 
 
 def test_a_script_need_not_wait_for_its_points_to_be_seen(bench):

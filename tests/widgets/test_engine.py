@@ -165,7 +165,8 @@ def test_embedded_frames_arrive_in_order(engine, heard, qtbot):
 
 
 def test_ids_are_found(engine, heard, qtbot):
-    engine.look_for_ids(np.array([[0, 4], [9, 4]]))
+    labels = np.array([[0, 4], [9, 4]])
+    engine.look_for_ids(view_of(labels.shape), labels, lambda *_: None)
     assert engine.is_busy("ids")
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert heard == [("found_ids", {4, 9}), ("ended", "ids", None)]

@@ -134,7 +134,8 @@ def test_painted_frames_are_not_written(target, plane):
     mending.take(mended(2, plane))
     np.testing.assert_array_equal(target.layer.data, before)
     assert mending.summary(was_stopped=False) == (
-        "Mended: 1 frame computed anew, 1 kept as you painted them."
+        "Mended: 1 frame computed anew, 1 kept as you painted them (undo your strokes "
+        "there, or paint on)."
     )
 
 

@@ -96,7 +96,7 @@ def test_a_frame_that_comes_twice_is_one_frame_but_two_steps(run):
 
 
 def test_the_summary_says_what_deserves_a_look(run):
-    run.target.layer.paint((1, 5, 5), 9)
+    run.target.layer.paint((1, 5, 5), 1)
     for frame, verdict in enumerate((SURE, DOUBTFUL, DOUBTFUL)):
         run.take(result_on(frame, verdict=verdict))
     assert run.summary(was_stopped=True) == (

@@ -9,18 +9,20 @@ from made_up import SHAPE, result_on, view_of
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.widgets.layers import new_labels_layer
+from napari_sam_decoder.widgets.layers import new_labels_layer, survey_labels
 from napari_sam_decoder.widgets.target import LabelsTarget
 
 FRAMES = range(SHAPE[0])
-BLANK = 3
-"""A label that is on every frame before anything is painted."""
+BLANK = 1
+"""The object that is on every frame before anything is painted, and runs again."""
 
 
 def target_on(view, ids=()):
     layer = new_labels_layer(view, "labels")
     layer.data[:] = BLANK
-    return LabelsTarget(layer, view, ids)
+    target = LabelsTarget(layer, view, ids)
+    survey_labels(view, layer.data, lambda *at: target.note(view, *at))
+    return target
 
 
 @pytest.fixture
@@ -29,16 +31,16 @@ def target():
 
 
 def kept_frames(target, frames=FRAMES):
-    """Which frames a run may not write."""
+    """On which frames a run has spared the object."""
     return {
         frame
         for frame in frames
-        if not target.write(
+        if target.write(
             target.view,
             result_on(frame, shape=target.view.frame_shape),
             {1},
             replace=False,
-        )
+        ).spared
     }
 
 
@@ -83,7 +85,7 @@ def test_a_frame_painted_by_hand_is_kept(target, by_hand):
 @pytest.mark.parametrize("by_hand", HANDS)
 def test_a_painted_frame_is_replaced_when_asked_for(target, by_hand):
     by_hand(target.layer)
-    assert target.write(target.view, result_on(1), {1}, replace=True)
+    assert not target.write(target.view, result_on(1), {1}, replace=True).spared
     assert (target.layer.data[1] == 1).all()
     assert kept_frames(target) == set()
 
@@ -142,7 +144,7 @@ def test_other_planes_do_not_count():
     target.layer.paint((1, 0, 5, 5), 9)
     target.layer.paint((2, 2, 5, 5), 9)
     assert kept_frames(target, range(3)) == {2}
-    assert not (target.layer.data[:, [0, 1, 3]] == 1).any()
+    assert set(np.unique(target.layer.data[1, 0])) == {1, 9}
 
 
 def test_paint_is_remembered_when_another_plane_becomes_the_movie():
@@ -167,12 +169,22 @@ def test_a_painted_picture_is_kept():
     assert kept_frames(target, range(1)) == {0}
 
 
-def test_others_keep_their_pixels_unless_replaced(target):
-    target.layer.data[0, :6] = 0
+def test_others_keep_their_pixels_unless_replaced():
+    view = view_of()
+    layer = new_labels_layer(view, "labels")
+    layer.data[0, 6:] = 3
+    target = LabelsTarget(layer, view, ())
+    target.write(view, result_on(0), {1}, replace=False)
+    np.testing.assert_array_equal(layer.data[0], [[1] * 14] * 6 + [[3] * 14] * 6)
+    target.write(view, result_on(0), {1}, replace=True)
+    assert (layer.data[0] == 1).all()
+
+
+def test_data_that_cannot_take_a_result_any_more_are_refused(target):
     target.write(target.view, result_on(0), {1}, replace=False)
-    np.testing.assert_array_equal(target.layer.data[0], [[1] * 14] * 6 + [[3] * 14] * 6)
-    target.write(target.view, result_on(0), {1}, replace=True)
-    assert (target.layer.data[0] == 1).all()
+    target.layer.data = np.zeros((2, 3, 4), int)
+    with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
+        target.write(target.view, result_on(0), {1}, replace=False)
 
 
 def test_foreign_ids_are_refused_by_name():
@@ -196,17 +208,11 @@ def test_ids_that_are_not_known_yet_are_told_from_none():
     assert target_on(view_of(), ids=()).foreign_ids == frozenset()
 
 
-def test_a_layer_that_was_let_go_is_not_watched(target):
-    target.close()
-    target.layer.paint((1, 5, 5), 9)
-    assert kept_frames(target) == set()
-
-
 def test_what_was_painted_is_told_as_prompts(target):
     target.layer.paint((1, 5, 5), 9)
     target.layer.paint((2, 5, 5), 9)
     found = list(target.painted(target.view, (BLANK, 9, 5), (0, 1)))
-    assert [(prompt.object_id, prompt.frame) for prompt in found] == [(3, 1), (9, 1)]
+    assert [(prompt.object_id, prompt.frame) for prompt in found] == [(1, 1), (9, 1)]
     for prompt in found:
         mask = target.layer.data[1] == prompt.object_id
         np.testing.assert_array_equal(prompt.mask.to_array(), mask)

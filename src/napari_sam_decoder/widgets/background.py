@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.widgets.layers import foreign_ids
+from napari_sam_decoder.widgets.layers import survey_labels
 from napari_sam_decoder.widgets.thumbnails import draw_thumbnails
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Preview
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import MovieView, Place
     from napari_sam_decoder.widgets.options import ModelOptions
 
 __all__ = [
@@ -172,17 +172,23 @@ def computing(steps: Iterator[T]) -> Generator[T]:
     yield from steps
 
 
-def look_for_ids(data: Any) -> Generator[frozenset[int]]:
-    """Find the ids in a label array.
+def look_for_ids(
+    view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
+) -> Generator[frozenset[int]]:
+    """Find the ids in a label array, and show each plane that is read on the way.
 
     Parameters
     ----------
+    view : MovieView
+        The movie that the labels are of.
     data : array-like of int
         May be large and on disk.
+    note : callable
+        As `survey_labels` calls it, in the background.
 
     Yields
     ------
     frozenset of int
         Once.
     """
-    yield foreign_ids(data)
+    yield survey_labels(view, data, note)

@@ -15,6 +15,7 @@ Wishes are plain values. Whenever something happens, `advance` looks at them:
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import SamDecoderError
@@ -130,8 +131,10 @@ class Conductor(Situation):
             return
         notices = self.recorder.choose(self.movie, layer, () if is_own else None)
         self.work.outcome = " ".join(notices)
-        if not is_own:
-            self._engine.look_for_ids(layer.data)
+        target = self.recorder.target
+        if target is not None:
+            note = partial(target.note, self.movie)
+            self._engine.look_for_ids(self.movie, layer.data, note)
 
     def embed(self) -> None:
         """Embed all frames, those around the current one first."""
@@ -351,14 +354,20 @@ class Conductor(Situation):
         self.changed.emit()
 
     def _on_found_ids(self, ids: frozenset[int]) -> None:
-        if self.recorder.target is not None:
-            self.recorder.target.foreign_ids = ids
+        target = self.recorder.target
+        if target is not None and target.foreign_ids is None:
+            target.foreign_ids = ids
 
     def _on_propagated(self, result: FrameResult) -> None:
         run, work = self.recorder.run, self.recorder.running
         if run is None or work is None:
             return
-        self.recorder.take(result, self._shown_frame(work, result))
+        try:
+            self.recorder.take(result, self._shown_frame(work, result))
+        except SamDecoderError as error:
+            # The data of the layer may have been replaced by others meanwhile.
+            self._end_run(was_stopped=True)
+            self.failed.emit(error)
         if work.view is not None and run.view.is_same_as(work.view):
             work.embedded.add(result.frame)
             self._settle(work, run.settled_by(result))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.background import Opening
+    from napari_sam_decoder.widgets.layers import MovieView, Place
 
 __all__ = ["Engine"]
 
@@ -112,9 +113,12 @@ class Engine(QObject):
 
         self._long.start(Job(closing, lambda _: None, lambda _: None))
 
-    def look_for_ids(self, data: Any) -> None:
-        """Find the ids in a label array, for `found_ids`."""
-        self._begin("ids", partial(look_for_ids, data), self.found_ids.emit)
+    def look_for_ids(
+        self, view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
+    ) -> None:
+        """Find the ids in a label array, for `found_ids`; `note` sees its planes."""
+        steps = partial(look_for_ids, view, data, note)
+        self._begin("ids", steps, self.found_ids.emit)
 
     def preview(
         self,

@@ -98,12 +98,11 @@ class Mending(Run):
         Objects that runs have made yield to the corrected one, other labels do not.
         """
         own_ids = self._ledger.object_ids
-        labels = np.where(np.isin(result.labels, own_ids), result.labels, 0)
-        place = self.view.index(result.frame)
-        before = np.array(self.target.layer.data[place])
-        self._write(result.with_labels(labels.astype(result.labels.dtype)), own_ids)
-        if not np.array_equal(before, self.target.layer.data[place]):
-            self.has_changed = True
+        labels = np.where(np.isin(result.labels, own_ids), result.labels, 0).astype(
+            result.labels.dtype
+        )
+        edit = self._write(result.with_labels(labels), own_ids)
+        self.has_changed |= edit is not None
         self._ledger.amend(self.settled_by(result))
         self.draft.settle(result)
 
@@ -123,12 +122,20 @@ class Mending(Run):
         count = counted(len(self._verdicts_by_frame), "frame")
         parts = [f"{start} {count} computed anew", *self._doubts()]
         if self.kept:
-            parts.append(f"{len(self.kept)} kept as you painted them")
+            parts.append(
+                f"{len(self.kept)} kept as you painted them (undo your strokes there, "
+                "or paint on)"
+            )
         return ", ".join(parts) + "."
 
     @property
     def _ledger(self) -> Ledger:
         return self.target.record(self.view).ledger
+
+    def _returning(self, result: FrameResult) -> tuple[int, ...]:
+        """Whoever points at an object where it was wiped out wants it back."""
+        settled = self.settled_by(result)
+        return tuple(prompt.object_id for prompt in settled if prompt.is_positive)
 
     def _painted(self) -> Iterator[Prompt]:
         for one in self.corrections:

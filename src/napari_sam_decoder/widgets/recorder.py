@@ -159,7 +159,7 @@ class Recorder(QObject):
         if target is None:
             layer = new_labels_layer(view, LABELS_NAME, highest_id)
             add_quietly(self._viewer, layer, above=view.layer)
-            target = LabelsTarget(layer, view, ())
+            target = LabelsTarget(layer, view, (), is_blank=True)
             self._aim(work, target)
         check_target(view, target.layer, highest_id)
         if not replace:

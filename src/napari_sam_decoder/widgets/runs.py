@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import Edit, MovieView
     from napari_sam_decoder.widgets.pace import Pace
     from napari_sam_decoder.widgets.target import LabelsTarget
 
@@ -95,7 +95,8 @@ class Run:
         As asked.
     pace : Pace
     kept : set of int
-        Frames that were not written, since a person had painted on them.
+        Frames that show other objects than the run has found, since a person had
+        painted these there.
     verdicts : VerdictBook
         Of this run alone.
     """
@@ -137,15 +138,26 @@ class Run:
     def _verdicts_by_frame(self) -> dict[int, Verdict]:
         return self.verdicts.frames_of(self.prompts.object_ids)
 
-    def _write(self, result: FrameResult, object_ids: Collection[int]) -> None:
-        replace = self.replace
-        if not self.target.write(self.view, result, object_ids, replace=replace):
+    def _write(self, result: FrameResult, object_ids: Collection[int]) -> Edit | None:
+        written = self.target.write(
+            self.view,
+            result,
+            object_ids,
+            replace=self.replace,
+            returning=self._returning(result),
+        )
+        if written.spared & result.objects.keys():
             self.kept.add(result.frame)
         record = self.target.record(self.view)
         record.ledger.note(result)
         record.verdicts.note(result)
         self.verdicts.note(result)
         self.pace.step()
+        return written.edit
+
+    def _returning(self, result: FrameResult) -> tuple[int, ...]:
+        """Objects that may come back on a frame on which they were wiped out."""
+        return ()
 
     def _doubts(self) -> list[str]:
         counts = Counter(self._verdicts_by_frame.values())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.widgets.corrections import Ledger
-from napari_sam_decoder.widgets.layers import write_frame
+from napari_sam_decoder.widgets.layers import Handiwork, check_target
 from napari_sam_decoder.widgets.runs import VerdictBook
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.widgets.corrections import Correction
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import MovieView, Place, Written
 
 __all__ = ["CutRecord", "LabelsTarget"]
 
@@ -53,6 +53,8 @@ class LabelsTarget:
         The movie.
     foreign_ids : collection of int, optional
         Ids that were there before; None while they are not known yet.
+    is_blank : bool, default False
+        Whether the layer was made just now and holds nothing.
     """
 
     def __init__(
@@ -60,13 +62,15 @@ class LabelsTarget:
         layer: Labels,
         view: MovieView,
         foreign_ids: Collection[int] | None = None,
+        *,
+        is_blank: bool = False,
     ) -> None:
         self.layer = layer
         self.view = view
         self.foreign_ids = None if foreign_ids is None else frozenset(foreign_ids)
         self._records: dict[object, CutRecord] = {}
-        self._painted: set[tuple[int, ...]] = set()
-        layer.events.paint.connect(self._note_painting)
+        self._checked = layer.data
+        self._handiwork = Handiwork(layer, view, is_blank=is_blank)
 
     def record(self, view: MovieView) -> CutRecord:
         """Return what is known of the cut that a view shows."""
@@ -84,7 +88,11 @@ class LabelsTarget:
 
     def close(self) -> None:
         """Let go of the layer."""
-        self.layer.events.paint.disconnect(self._note_painting)
+        self._handiwork.close()
+
+    def note(self, view: MovieView, place: Place, plane: np.ndarray) -> None:
+        """Take a plane for what was there from the beginning; see `Handiwork.note`."""
+        self._handiwork.note(view, place, plane)
 
     def own(self, object_ids: Collection[int]) -> None:
         """Count objects as made here, so that they may be made again."""
@@ -112,8 +120,9 @@ class LabelsTarget:
         object_ids: Collection[int],
         *,
         replace: bool,
-    ) -> bool:
-        """Put a result into the layer's data, unless a person painted on the frame.
+        returning: Collection[int] = (),
+    ) -> Written:
+        """Put a result into the layer's data, but for what a person has painted.
 
         Parameters
         ----------
@@ -125,26 +134,48 @@ class LabelsTarget:
             The objects of the run.
         replace : bool
             Whether it may overwrite other objects and what was painted.
+        returning : collection of int
+            Objects that come back although a person has wiped them out on the frame.
 
         Returns
         -------
-        bool
-            Whether it was written.
+        Written
+            What has changed, and which objects were spared.
+
+        Raises
+        ------
+        LabelsError
+            If the layer has other data by now, which cannot take the result.
         """
-        place = self._place(view, result.frame)
-        if replace:
-            self._painted.discard(place)
-        elif place in self._painted:
-            return False
-        write_frame(
+        if self.layer.data is not self._checked:
+            check_target(view, self.layer, max(object_ids, default=1))
+            self._checked = self.layer.data
+        return self._handiwork.write(
             view,
-            self.layer,
             result.frame,
             result.labels,
             object_ids,
             replace=replace,
+            returning=[
+                object_id
+                for object_id in returning
+                if not self._has_mask(view, object_id, result.frame)
+            ],
         )
-        return True
+
+    def painted_ids(self, view: MovieView, frame: int) -> frozenset[int]:
+        """List the objects that a person has painted or erased on a frame.
+
+        A script may have done it as well. What was undone does not count.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie, of the same image.
+        frame : int
+            0 <= frame < len(view).
+        """
+        return self._handiwork.objects(view, frame)
 
     def painted(
         self, view: MovieView, object_ids: Collection[int], frames: Iterable[int]
@@ -163,15 +194,14 @@ class LabelsTarget:
         Yields
         ------
         Prompt
-            The mask of an object on a frame where anything was painted.
+            The mask of an object on a frame where it was painted, without a pixel
+            where it was wiped out.
         """
         for frame in frames:
-            if self._place(view, frame) in self._painted:
-                labels = np.asarray(self.layer.data[view.index(frame)])
-                for object_id in object_ids:
-                    mask = labels == object_id
-                    if mask.any():
-                        yield Prompt(object_id, frame, mask=PaintedMask.of(mask))
+            if self._handiwork.is_likely(view, frame):
+                for object_id in self.painted_ids(view, frame) & set(object_ids):
+                    mask = self._mask(view, object_id, frame)
+                    yield Prompt(object_id, frame, mask=PaintedMask.of(mask))
 
     def corrections(
         self, view: MovieView, present: Collection[Prompt]
@@ -185,35 +215,15 @@ class LabelsTarget:
         present : collection of Prompt
             All prompts as they are now.
         """
+        if tuple(self.layer.data.shape) != view.spatial_shape:
+            # They were replaced by others, which a run will refuse with a reason.
+            return ()
         has_mask = partial(self._has_mask, view)
         return self.record(view).ledger.corrections(present, has_mask)
 
     def _has_mask(self, view: MovieView, object_id: int, frame: int) -> bool:
-        labels = np.asarray(self.layer.data[view.index(frame)])
-        return bool((labels == object_id).any())
+        return bool(self._mask(view, object_id, frame).any())
 
-    @staticmethod
-    def _place(view: MovieView, frame: int) -> tuple[int, ...]:
-        origin = view.origin(frame)
-        return tuple(origin[axis] for axis in view.sliced_axes)
-
-    def _note_painting(self, event: Any) -> None:
-        for atom in event.value:
-            self._painted |= _painted_planes(atom, self.view.sliced_axes)
-
-
-def _painted_planes(atom: Any, axes: tuple[int, ...]) -> set[tuple[int, ...]]:
-    """Where a piece of a stroke lies along the axes that are cut."""
-    box = getattr(atom, "slice_key", None)
-    if box is None:
-        # napari before 0.9, and strokes set by index: one array of places per axis.
-        if not axes:
-            return {()}
-        places = np.broadcast_arrays(*(np.ravel(atom[0][axis]) for axis in axes))
-        return {tuple(map(int, place)) for place in np.stack(places, -1)}
-    shape = tuple(span.stop - span.start for span in box)
-    mask = np.ones(shape, bool) if atom.mask is None else atom.mask
-    within_plane = tuple(axis for axis in range(mask.ndim) if axis not in axes)
-    start = [box[axis].start for axis in axes]
-    found = np.argwhere(mask.any(axis=within_plane)) + np.array(start, int)
-    return {tuple(map(int, place)) for place in found}
+    def _mask(self, view: MovieView, object_id: int, frame: int) -> np.ndarray:
+        mask: np.ndarray = np.asarray(self.layer.data[view.index(frame)]) == object_id
+        return mask

@@ -7,12 +7,13 @@ from napari.layers import Image, Labels
 from placements import transform
 
 from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.widgets.layers import (
-    MovieView,
+from napari_sam_decoder.widgets.layers import MovieView
+from napari_sam_decoder.widgets.layers.targets import (
+    apply_edit,
     check_target,
-    foreign_ids,
+    merge_frame,
     new_labels_layer,
-    write_frame,
+    survey_labels,
 )
 from napari_sam_decoder.widgets.layers.transforms import WorldMap
 
@@ -111,6 +112,14 @@ def test_labels_elsewhere_are_remarked(view, kind):
     assert notice.startswith("'result' lies elsewhere than 'cells'")
 
 
+def write_frame(view, layer, frame, new, object_ids, *, replace):
+    now = np.asarray(layer.data[view.index(frame)])
+    edit = merge_frame(now, new, object_ids, replace=replace)
+    if edit is not None:
+        apply_edit(view, layer, frame, edit)
+    return edit is not None
+
+
 def in_memory(folder):
     return np.zeros(SHAPE, np.uint16)
 
@@ -177,19 +186,59 @@ def test_labels_of_another_frame_shape_are_refused(view):
         write_frame(view, labels(), 0, np.zeros((5, 4), int), {1}, replace=False)
 
 
+def test_an_edit_says_what_has_changed():
+    now, new = np.zeros((4, 5), int), np.zeros((4, 5), int)
+    now[0, 0], new[2, 1:4] = 9, 1
+    edit = merge_frame(now, new, {1}, replace=False)
+    np.testing.assert_array_equal(np.argwhere(edit.spread((4, 5)))[:, 1], [1, 2, 3])
+    np.testing.assert_array_equal(edit.after[edit.changed], 1)
+    np.testing.assert_array_equal(edit.before[edit.changed], 0)
+    assert now[2].sum() == 0, "nothing is written"
+
+
+def test_pixels_that_are_to_be_kept_are_kept():
+    kept = np.zeros((4, 5), bool)
+    kept[0] = True
+    edit = merge_frame(
+        np.zeros((4, 5), int), np.ones((4, 5), int), {1}, replace=True, kept=kept
+    )
+    np.testing.assert_array_equal(edit.spread((4, 5)), ~kept)
+
+
+def surveyed(data, axis=None, place=()):
+    seen = {}
+    view = MovieView.of(Image(np.zeros(data.shape)), axis, place)
+    ids = survey_labels(view, data, lambda at, plane: seen.update({at: plane.copy()}))
+    return ids, seen
+
+
 @pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5), (2, 3, 4, 5)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])
-def test_ids_that_are_there(shape, dtype, tmp_path):
+def test_ids_that_are_there_and_planes(shape, dtype, tmp_path):
     data = np.zeros(shape, dtype)
     data[..., 1, 1:3] = 4
     data[..., -1] = 9
     data.flat[0] = 7
     array = zarr.create_array(tmp_path / "z", shape=shape, dtype=dtype)
     array[:] = data
-    assert foreign_ids(data) == {4, 7, 9}
-    assert foreign_ids(array) == {4, 7, 9}
+    for labels in (data, array):
+        ids, seen = surveyed(labels)
+        assert ids == {4, 7, 9}
+        assert seen.keys() == set(np.ndindex(shape[:-2]))
+        for place, plane in seen.items():
+            np.testing.assert_array_equal(plane, data[place])
+
+
+def test_planes_of_a_volume_that_is_cut_along_another_axis():
+    data = np.arange(120).reshape(2, 3, 4, 5)
+    _, seen = surveyed(data, 2)
+    np.testing.assert_array_equal(seen[1, 3], data[1, :, 3])
+    _, seen = surveyed(data[0], 1)
+    assert seen == {}, "each plane would have to be gathered from all others"
 
 
 def test_empty_labels_have_no_ids():
-    assert foreign_ids(np.zeros(SHAPE, int)) == frozenset()
-    assert foreign_ids(np.zeros((2, 0, 3), int)) == frozenset()
+    for shape in (SHAPE, (2, 2, 0)):
+        view = MovieView.of(Image(np.zeros((2, 2, 2))))
+        data = np.zeros(shape, int)
+        assert survey_labels(view, data, lambda *_: None) == frozenset()

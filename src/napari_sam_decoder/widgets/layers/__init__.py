@@ -16,6 +16,8 @@ from napari_sam_decoder.widgets.layers.clicking import (
     sign_of_next,
 )
 from napari_sam_decoder.widgets.layers.draft import LabelsDraft
+from napari_sam_decoder.widgets.layers.handiwork import Handiwork, Written
+from napari_sam_decoder.widgets.layers.imprint import Place
 from napari_sam_decoder.widgets.layers.points import (
     ObjectPoints,
     PointsReading,
@@ -29,10 +31,10 @@ from napari_sam_decoder.widgets.layers.sliders import (
     slider_point,
 )
 from napari_sam_decoder.widgets.layers.targets import (
+    Edit,
     check_target,
-    foreign_ids,
     new_labels_layer,
-    write_frame,
+    survey_labels,
 )
 from napari_sam_decoder.widgets.layers.tether import PLACING, Tether
 from napari_sam_decoder.widgets.layers.transforms import WorldMap
@@ -41,15 +43,18 @@ from napari_sam_decoder.widgets.layers.view import MovieView
 __all__ = [
     "PLACING",
     "AxisChoice",
+    "Edit",
+    "Handiwork",
     "LabelsDraft",
     "MovieView",
     "ObjectPoints",
+    "Place",
     "PointsReading",
     "Tether",
     "WorldMap",
+    "Written",
     "axis_choices",
     "check_target",
-    "foreign_ids",
     "forget_pick",
     "go_to_frame",
     "new_labels_layer",
@@ -62,6 +67,6 @@ __all__ = [
     "show_preview",
     "sign_of_next",
     "slider_point",
+    "survey_labels",
     "unused_notices",
-    "write_frame",
 ]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.widgets.layers.targets import check_shape
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
@@ -30,12 +32,12 @@ class LabelsDraft:
     view : MovieView
         The movie.
     layer : napari.layers.Labels
-        Of the movie's shape; it is only read.
+        Of the movie's shape; it is only read, also if its data are replaced meanwhile.
     """
 
     def __init__(self, view: MovieView, layer: Labels) -> None:
         self._view = view
-        self._data = layer.data
+        self._layer = layer
         self._coming: dict[int, np.ndarray] = {}
         self._guard = Lock()
 
@@ -47,15 +49,22 @@ class LabelsDraft:
     @property
     def dtype(self) -> Any:
         """Type of one pixel of the layer."""
-        return self._data.dtype
+        return self._layer.data.dtype
 
     def __getitem__(self, frame: int) -> np.ndarray:
-        """Read the labels of one frame: (Y, X), not to be changed."""
+        """Read the labels of one frame: (Y, X), not to be changed.
+
+        Raises
+        ------
+        LabelsError
+            If the layer has got data of another shape meanwhile.
+        """
         with self._guard:
             coming = self._coming.get(frame)
         if coming is not None:
             return coming
-        return np.asarray(self._data[self._view.index(frame)])
+        check_shape(self._view, self._layer)
+        return np.asarray(self._layer.data[self._view.index(frame)])
 
     def follow(self, results: Iterable[FrameResult]) -> Iterator[FrameResult]:
         """Keep each result before the next one is asked for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,49 @@ from napari_sam_decoder.model.geometry import extent
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from napari_sam_decoder.widgets.layers.imprint import Place
     from napari_sam_decoder.widgets.layers.view import MovieView
 
-__all__ = ["check_target", "foreign_ids", "new_labels_layer", "write_frame"]
+__all__ = [
+    "Edit",
+    "apply_edit",
+    "check_shape",
+    "check_target",
+    "merge_frame",
+    "new_labels_layer",
+    "survey_labels",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What became of a part of one frame.
+
+    Attributes
+    ----------
+    window : (slice, slice)
+        Rows and columns of the frame.
+    before, after : (rows, columns) arrays of int
+        Labels of the window.
+    """
+
+    window: tuple[slice, slice]
+    before: np.ndarray
+    after: np.ndarray
+
+    @property
+    def changed(self) -> np.ndarray:
+        """(rows, columns) bool: the pixels of the window that have another label."""
+        changed: np.ndarray = self.before != self.after
+        return changed
+
+    def spread(self, shape: tuple[int, int]) -> np.ndarray:
+        """(Y, X) bool over a whole frame: the pixels that have another label."""
+        changed = np.zeros(shape, bool)
+        changed[self.window] = self.changed
+        return changed
 
 
 def new_labels_layer(view: MovieView, name: str, highest_id: int = 1) -> Labels:
@@ -65,7 +104,7 @@ def check_target(view: MovieView, layer: Labels, highest_id: int) -> tuple[str, 
         If it is multiscale, of another shape, cannot be written to, or its type cannot
         hold the ids.
     """
-    _check_shape(view, layer)
+    check_shape(view, layer)
     if not _is_writable(layer.data):
         raise LabelsError(
             f"the labels of '{layer.name}' cannot be written to; choose a new labels "
@@ -86,18 +125,58 @@ def check_target(view: MovieView, layer: Labels, highest_id: int) -> tuple[str, 
     return (notice,)
 
 
-def write_frame(
-    view: MovieView,
-    layer: Labels,
-    frame: int,
+def merge_frame(
+    labels: np.ndarray,
     new: np.ndarray,
     object_ids: Collection[int],
     *,
     replace: bool,
-) -> bool:
-    """Merge the labels of one frame into a layer that `check_target` has passed.
+    kept: np.ndarray | None = None,
+) -> Edit | None:
+    """Say what becomes of a frame when the labels of some objects are merged into it.
 
-    The layer is not refreshed.
+    Parameters
+    ----------
+    labels : (Y, X) array of int
+        As they are; not changed.
+    new : (Y, X) array of int
+        Labels of this run, holding only ``object_ids`` and 0.
+    object_ids : collection of int
+        The objects of this run: what they had on the frame is given up.
+    replace : bool
+        Whether new pixels overwrite those of other objects.
+    kept : (Y, X) array of bool, optional
+        Pixels that stay as they are whatever the run says.
+
+    Returns
+    -------
+    Edit or None
+        None if nothing changes.
+
+    Raises
+    ------
+    LabelsError
+        If ``new`` has another shape than the frame.
+    """
+    if labels.shape != new.shape:
+        raise LabelsError(
+            f"results of shape {new.shape} do not fit labels whose frames have shape "
+            f"{labels.shape}; choose a new labels layer"
+        )
+    # Merging leaves alone what is the same already, which is most of a picture.
+    window = extent(labels != new)
+    if window is None:
+        return None
+    # A copy: labels in memory are only seen through the layer.
+    before = np.array(labels[window])
+    after = merge_labels(before, new[window], object_ids, replace=replace)
+    if kept is not None:
+        np.copyto(after, before, where=kept[window])
+    return None if np.array_equal(before, after) else Edit(window, before, after)
+
+
+def apply_edit(view: MovieView, layer: Labels, frame: int, edit: Edit) -> None:
+    """Put what an edit gives into a layer, which is not refreshed.
 
     Parameters
     ----------
@@ -107,62 +186,48 @@ def write_frame(
         Its data are changed in place.
     frame : int
         0 <= frame < len(view).
-    new : (Y, X) array of int
-        Labels of this run, holding only ``object_ids`` and 0.
-    object_ids : collection of int
-        The objects of this run: what they had on the frame is given up.
-    replace : bool
-        Whether new pixels overwrite those of other objects.
-
-    Returns
-    -------
-    bool
-        Whether any pixel has changed.
-
-    Raises
-    ------
-    LabelsError
-        If ``new`` has another shape than the frames.
+    edit : Edit
+        Its ``after`` is written over whatever is there.
     """
-    index = view.index(frame)
-    labels = np.asarray(layer.data[index])
-    if labels.shape != new.shape:
-        raise LabelsError(
-            f"labels of shape {new.shape} do not fit the frames of '{layer.name}' of "
-            f"shape {labels.shape}; choose a new labels layer"
-        )
-    # Merging leaves alone what is the same already, which is most of a picture.
-    window = extent(labels != new)
-    if window is None:
-        return False
-    after = merge_labels(labels[window], new[window], object_ids, replace=replace)
-    if np.array_equal(labels[window], after):
-        return False
-    place = list(index)
-    for axis, part in zip(view.frame_axes, window, strict=True):
+    place = list(view.index(frame))
+    for axis, part in zip(view.frame_axes, edit.window, strict=True):
         place[axis] = part
-    layer.data[tuple(place)] = after
-    return True
+    layer.data[tuple(place)] = edit.after
 
 
-def foreign_ids(data: Any) -> frozenset[int]:
-    """List the ids in labels, reading one plane of the first axis at a time.
+def survey_labels(
+    view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
+) -> frozenset[int]:
+    """List the ids in labels, and show every plane that comes past.
 
     Parameters
     ----------
+    view : MovieView
+        The movie, which says along which axes the labels are cut.
     data : array-like of int
-        Numpy, zarr or anything else that is read by indexing, with two axes or more.
+        Of the movie's shape; read one plane of the first axis at a time.
+    note : callable
+        Gets the place of each plane along the sliced axes, and its (Y, X) labels. Not
+        called where whole planes would have to be gathered from many parts.
 
     Returns
     -------
     frozenset of int
         Without 0.
     """
-    is_picture = len(data.shape) == 2
-    parts = [slice(None)] if is_picture else range(data.shape[0])
+    if len(data.shape) == 2:
+        picture = np.asarray(data[:])
+        note((), picture)
+        return frozenset(_ids_in(picture) - {0})
+    inner = [axis - 1 for axis in view.sliced_axes if axis > 0]
     ids: set[int] = set()
-    for part in parts:
-        ids |= _ids_in(np.asarray(data[part]))
+    for part in range(data.shape[0]):
+        labels = np.asarray(data[part])
+        ids |= _ids_in(labels)
+        if 0 in view.sliced_axes:
+            planes = np.moveaxis(labels, inner, range(len(inner)))
+            for place in np.ndindex(*planes.shape[: len(inner)]):
+                note((part, *place), planes[place])
     return frozenset(ids - {0})
 
 
@@ -175,7 +240,14 @@ def _ids_in(labels: np.ndarray) -> set[int]:
     return {int(flat[0]), *np.unique(flat[starts]).tolist()}
 
 
-def _check_shape(view: MovieView, layer: Labels) -> None:
+def check_shape(view: MovieView, layer: Labels) -> None:
+    """Refuse a labels layer whose pixels are not those of a movie.
+
+    Raises
+    ------
+    LabelsError
+        If it is multiscale or of another shape.
+    """
     if layer.multiscale:
         raise LabelsError(
             f"'{layer.name}' is multiscale, and only one of its levels would be "

@@ -1,0 +1,166 @@
+"""The planes of a Labels layer as they were last left, to see what others changed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numcodecs import Blosc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["KEPT_BYTES", "Imprint", "Place"]
+
+Place = tuple[int, ...]
+"""Where a plane lies along the sliced axes of a layer."""
+
+KEPT_BYTES = 256 * 2**20
+"""Room for compressed planes, about 30 kB for a megapixel of labels.
+
+Of planes beyond that, the oldest ones, only a checksum is kept: then a change is seen,
+but not where it is.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pressed:
+    """A plane in few bytes."""
+
+    content: bytes
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, plane: np.ndarray) -> _Pressed:
+        whole = np.ascontiguousarray(plane)
+        return cls(_codec().encode(whole), whole.dtype, whole.shape)
+
+    def plane(self) -> np.ndarray:
+        pixels = np.frombuffer(_codec().decode(self.content), self.dtype)
+        return pixels.reshape(self.shape)
+
+
+class Imprint:
+    """Labels as they were last left, plane by plane.
+
+    Parameters
+    ----------
+    is_blank : bool, default False
+        Whether planes that were not put here are known to be 0.
+    room : int
+        Bytes for compressed planes.
+    """
+
+    def __init__(self, *, is_blank: bool = False, room: int = KEPT_BYTES) -> None:
+        self._is_blank = is_blank
+        self._room = room
+        self._pressed: dict[Place, _Pressed] = {}
+        self._digests: dict[Place, bytes] = {}
+        self._size = 0
+        self._guard = Lock()
+
+    def __contains__(self, place: Place) -> bool:
+        return self._is_blank or place in self._pressed or place in self._digests
+
+    def __iter__(self) -> Iterator[Place]:
+        """Go through the places of all planes that were put here."""
+        yield from (*self._pressed, *self._digests)
+
+    def put(self, place: Place, plane: np.ndarray) -> None:
+        """Keep a plane as it is now.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where it lies along the sliced axes.
+        plane : (Y, X) array of int
+            A copy is kept, compressed.
+        """
+        with self._guard:
+            self._put(place, plane)
+
+    def begin(self, place: Place, plane: np.ndarray) -> None:
+        """Keep a plane unless one is known there; may be called in the background."""
+        with self._guard:
+            if place not in self:
+                self._put(place, plane)
+
+    def changed(
+        self, place: Place, now: np.ndarray, left: np.ndarray
+    ) -> np.ndarray | None:
+        """Find the pixels that are not as they were left.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where the plane lies along the sliced axes.
+        now : (Y, X) array of int
+            As it is now.
+        left : (Y, X) array of int
+            As `plane` gives it.
+
+        Returns
+        -------
+        (Y, X) array of bool or None
+            None where nothing has changed, or where the plane is not known. All of it
+            where only a checksum is known.
+        """
+        digest = self._digests.get(place)
+        if digest is not None:
+            return None if digest == _digest(now) else np.ones(now.shape, bool)
+        changed: np.ndarray = left != now
+        return changed if changed.any() else None
+
+    def plane(self, place: Place, now: np.ndarray) -> np.ndarray:
+        """Return a plane as it was left, as far as it is known.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where it lies along the sliced axes.
+        now : (Y, X) array of int
+            As it is now; taken for what was left where nothing is known.
+
+        Returns
+        -------
+        (Y, X) array of int
+            Not to be changed.
+        """
+        pressed = self._pressed.get(place)
+        if pressed is not None and pressed.shape == now.shape:
+            return pressed.plane()
+        if pressed is None and self._is_blank and place not in self._digests:
+            return np.zeros_like(now)
+        return now
+
+    def _put(self, place: Place, plane: np.ndarray) -> None:
+        self._drop(place)
+        pressed = _Pressed.of(plane)
+        self._pressed[place] = pressed
+        self._size += len(pressed.content)
+        while self._size > self._room and len(self._pressed) > 1:
+            oldest = next(iter(self._pressed))
+            digest = _digest(self._pressed[oldest].plane())
+            self._drop(oldest)
+            self._digests[oldest] = digest
+
+    def _drop(self, place: Place) -> None:
+        pressed = self._pressed.pop(place, None)
+        if pressed is not None:
+            self._size -= len(pressed.content)
+        self._digests.pop(place, None)
+
+
+def _codec() -> Blosc:
+    # One per call: it holds no state, and planes are read in the background as well.
+    return Blosc("zstd", clevel=1, shuffle=Blosc.SHUFFLE)
+
+
+def _digest(plane: np.ndarray) -> bytes:
+    # Whatever the type of the labels, for they may be replaced by others.
+    pixels = np.ascontiguousarray(plane, dtype=np.int64)
+    return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
