@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -46,22 +45,3 @@ def test_every_public_name_exists():
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         napari_sam_decoder.nothing  # noqa: B018
-
-
-@pytest.mark.parametrize(("set_before", "expected"), [(None, "1000"), ("7", "7")])
-def test_threads_of_torch_do_not_count_for_long_unless_told(set_before, expected):
-    environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"}
-    if set_before:
-        environment["GOMP_SPINCOUNT"] = set_before
-    code = (
-        "import os, sys; import napari_sam_decoder.model; "
-        "print('torch' in sys.modules, os.environ['GOMP_SPINCOUNT'])"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answer.stdout.split() == ["False", expected]

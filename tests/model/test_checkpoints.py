@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,31 @@ def test_pickle_that_runs_code_is_refused_and_does_not_run(
     # The trap is armed: an unguarded reader springs it.
     torch.load(path, weights_only=False)
     assert marker.exists()
+
+
+def test_program_saved_by_torch_is_refused_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "network.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("network/constants.pkl", b"")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(CheckpointError, match=r"torch\.save\(model\.state_dict"):
+            read_checkpoint(path)
+
+
+def test_filters_of_warnings_stay_while_a_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, load, seen = tmp_path / "weights.pt", torch.load, []
+    torch.save(STATE, path)
+
+    def watched(*args: Any, **options: Any) -> Any:
+        seen.append(list(warnings.filters))
+        return load(*args, **options)
+
+    monkeypatch.setattr(torch, "load", watched)
+    read_checkpoint(path)
+    assert seen == [list(warnings.filters)]
 
 
 def test_bare_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> None:

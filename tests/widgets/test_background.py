@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -185,12 +186,12 @@ def test_ids_are_found():
     assert seen == [(0,), (1,), (2,)]
 
 
-def threads_after(work):
+def threads_after(work, usual=8):
     """How many threads torch uses on a thread that works."""
     counted = []
 
     def run():
-        torch.set_num_threads(1)
+        torch.set_num_threads(usual)
         work()
         counted.append(torch.get_num_threads())
 
@@ -204,6 +205,27 @@ def threads_after(work):
 def test_one_core_is_left_to_the_window(monkeypatch, cores, threads):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert threads_after(leave_a_core) == threads
+
+
+def test_a_user_who_lets_torch_use_fewer_is_obeyed(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 9)
+    assert threads_after(leave_a_core, usual=2) == 2
+
+
+def test_leaving_a_core_is_of_no_concern_to_other_threads(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    torch.set_num_threads(5)
+    thread = threading.Thread(target=leave_a_core)
+    thread.start()
+    thread.join()
+    assert torch.get_num_threads() == 5
+    assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 5
+
+
+def test_no_thread_that_computes_sets_the_environment(monkeypatch):
+    before = dict(os.environ)
+    leave_a_core()
+    assert dict(os.environ) == before
 
 
 @pytest.mark.usefixtures("loader")

@@ -214,11 +214,9 @@ def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
     import zarr
 
     try:
-        # Comparing each chunk with the fill value takes longer than compressing it.
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            group = zarr.open_group(path, mode="r+", zarr_format=3)
-            shape = (key.frames, DIGEST_SIZE + key.packing.size)
-            return _array(group, FRAMES, shape), _array(group, PACKED, shape)
+        group = zarr.open_group(path, mode="r+", zarr_format=3)
+        shape = (key.frames, DIGEST_SIZE + key.packing.size)
+        return _array(group, FRAMES, shape), _array(group, PACKED, shape)
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise damaged(path) from error
 
@@ -315,7 +313,12 @@ def _array(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
     found = (str(array.dtype), array.shape, array.chunks, array.shards)
     if found != ("uint8", shape, (1, shape[1]), shards):
         raise ValueError(f"{name} is laid out differently")
-    return array
+    # Comparing each chunk with the fill value takes longer than compressing it. Only
+    # said of this array: zarr's own setting would count for all that others open.
+    config = {"write_empty_chunks": True}
+    return zarr.Array(
+        zarr.AsyncArray(array.metadata, array.store_path, config)  # type: ignore[call-overload]
+    )
 
 
 def _chunks(path: Path, name: str) -> set[int]:

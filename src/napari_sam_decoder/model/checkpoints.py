@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import warnings
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -31,6 +31,7 @@ _READ_FAILURES = (
     TypeError,
     AttributeError,
     SafetensorError,
+    zipfile.BadZipFile,
 )
 
 # Never used by SAM, or computed from the configuration.
@@ -163,10 +164,19 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _read_pickle(path: Path) -> Any:
-    with warnings.catch_warnings():
-        # What it would warn of is refused, with an error of our own.
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.load(path, map_location="cpu", weights_only=True)
+    # Torch would refuse it too, but warn first, and only the filters of the whole
+    # process could keep that quiet.
+    if _is_program(path):
+        raise pickle.UnpicklingError("a TorchScript archive")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_program(path: Path) -> bool:
+    """Whether it is a zip file as `torch.jit.save` writes them."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _unwrapped(content: Any) -> Any:

@@ -6,8 +6,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from itertools import chain, islice
-from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_sam_decoder.model.threads import use_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -105,18 +106,6 @@ class Lanes:
         return ThreadPoolExecutor(
             self.count,
             thread_name_prefix="napari-sam-decoder",
-            initializer=_take_share,
-            initargs=(share, self._threads),
+            initializer=use_threads,
+            initargs=(share,),
         )
-
-
-def _take_share(share: int, usual: int) -> None:
-    """Let torch use few threads from this one, and as many as usual from others."""
-    import torch
-
-    # A new thread takes over, when it first asks, how many were last set by any thread.
-    torch.get_num_threads()
-    torch.set_num_threads(share)
-    others = Thread(target=torch.set_num_threads, args=(usual,))
-    others.start()
-    others.join()

@@ -26,6 +26,7 @@ __all__ = [
     "initialise",
     "linear",
     "make_neck",
+    "standard_normal",
     "to_windows",
     "unflattened",
 ]
@@ -227,19 +228,25 @@ class LearnedVectors(nn.Module):
     width : int
         Length of each.
 
-    Notes
-    -----
-    Not `nn.Embedding`, which draws in place: on the meta device torch imports sympy
-    for that, and two seconds would be lost whenever a checkpoint is loaded.
     """
 
     def __init__(self, count: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.normal(0.0, 1.0, (count, width)))
+        self.weight = nn.Parameter(standard_normal(count, width))
 
     def forward(self) -> Tensor:
         """Return the vectors, (count, width)."""
         return self.weight
+
+
+def standard_normal(rows: int, columns: int) -> Tensor:
+    """Draw a (rows, columns) matrix; nothing is drawn on torch's meta device.
+
+    A checkpoint that is loaded there must not move on the random numbers of the
+    process. Torch would also import sympy for it, which takes two seconds.
+    """
+    blank = torch.empty(rows, columns)
+    return blank if blank.is_meta else torch.randn(rows, columns)
 
 
 class Mlp(nn.Module):

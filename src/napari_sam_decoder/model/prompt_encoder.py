@@ -16,7 +16,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.layers import LayerNorm2d, LearnedVectors, linear
+from napari_sam_decoder.model.layers import (
+    LayerNorm2d,
+    LearnedVectors,
+    linear,
+    standard_normal,
+)
 
 __all__ = ["PromptEncoder"]
 
@@ -126,7 +131,7 @@ class FourierPositions(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        matrix = torch.normal(0.0, 1.0, (2, width // 2))
+        matrix = standard_normal(2, width // 2)
         self.register_buffer("positional_encoding_gaussian_matrix", matrix)
 
     def forward(self, positions: Tensor) -> Tensor:

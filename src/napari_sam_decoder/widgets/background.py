@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.model.threads import use_threads
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets.layers import survey_labels
 from napari_sam_decoder.widgets.thumbnails import draw_thumbnails
@@ -116,14 +117,13 @@ class ModelShelf:
 def leave_a_core() -> None:
     """Let torch use all processor cores but one, which is for the window.
 
-    To be called on each thread that computes. It holds for that thread, and for
-    threads started later that have not said otherwise.
+    To be called on each thread that computes. It holds for that thread alone, and
+    never gives it more than torch would use by itself.
     """
-    # Only before torch is loaded; in huge pages its memory is a fifth faster to get.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    cores = (os.cpu_count() or 1) - 1
+    use_threads(max(1, min(cores, torch.get_num_threads())))
 
 
 def show_prompts(

@@ -1,0 +1,62 @@
+"""The dock sets nothing that counts for napari and its other plugins."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("qtpy.QtCore")
+pytestmark = pytest.mark.gui
+
+import torch  # noqa: E402
+from stage import StageSam, squares  # noqa: E402
+
+from napari_sam_decoder.widgets import background  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from process_settings import changes, settings  # noqa: E402
+
+PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
+
+
+def newcomers_threads():
+    with ThreadPoolExecutor(1) as newcomer:
+        return newcomer.submit(torch.get_num_threads).result()
+
+
+@pytest.fixture
+def sam(monkeypatch, tmp_path):
+    stage = StageSam()
+    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
+    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
+    return stage
+
+
+@pytest.mark.usefixtures("sam")
+def test_a_run_in_the_dock_sets_nothing(make_napari_viewer, monkeypatch):
+    usual = torch.get_num_threads()
+    torch.set_num_threads(4)
+    monkeypatch.setattr(background.os, "cpu_count", lambda: 3)
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(squares(4)[0], name="squares")
+    before, during = settings(), set()
+    try:
+        _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        bench = dock.workbench
+        bench.conductor.changed.connect(lambda: during.add(newcomers_threads()))
+        bench.new_object()
+        bench.objects.current.layer.add((0, 16, 14))
+        bench.propagate()
+        bench.wait()
+        bench.conductor.embed()
+        bench.wait()
+        assert bench.conductor.recorder.layer.data.any()
+        assert during == {4}, "whoever else begins to use torch meanwhile"
+        dock.close()
+        assert changes(before, settings()) == []
+    finally:
+        torch.set_num_threads(usual)
