@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,25 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_sam_decoder.errors import SamDecoderError
 
-__all__ = ["array", "finite", "flag", "numbers", "path", "signs", "whole"]
+__all__ = [
+    "HIGHEST_ID",
+    "array",
+    "finite",
+    "flag",
+    "numbers",
+    "path",
+    "read_number",
+    "signs",
+    "whole",
+]
+
+HIGHEST_ID = 2**32 - 1
+"""The largest object id that labels of 32 bits hold."""
 
 _TOO_LARGE = 2**63
+
+# Python reads "1_0", "infinity" and digits of other scripts as numbers, too.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def whole(value: Any, what: str, error: type[SamDecoderError]) -> int:
@@ -95,6 +112,12 @@ def signs(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool, .
             f"{_shown(values)}"
         )
     return tuple((found == 1).tolist())
+
+
+def read_number(text: str) -> float:
+    """Read a number as tables and options spell it; NaN if it is none, or too large."""
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:

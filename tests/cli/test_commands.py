@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import tifffile
 import zarr
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_stack
 
+from napari_sam_decoder.cli.parser import _Once, build_parser
 from napari_sam_decoder.formats import read_provenance
 
 
@@ -92,7 +94,23 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
         (["--box", "0,100,100,200,200"], "outside the picture"),
         (["--box", "0,1,1,5"], "FRAME,ROW,COL,ROW,COL"),
         (["--box", "0,1,1,5,x"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0,1,1,5,1_0"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0.0,1,1,5,5"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0,1,1,5,5,1,2"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0,1,1,nan,5"], "FRAME,ROW,COL,ROW,COL"),
+        (["--box", "0,1,1,5,5,0"], "ids start at 1"),
+        (["--box", "0,1,1,5,5,4294967296"], "above 4294967295"),
+        (["--box", "0,1,1,5,5", "--box", "0,9,9,15,15"], "object 1 has 2 boxes on fra"),
         (["--box", "0,1,1,5,5", "--frames", "2:9"], "do not lie in movie.tif"),
+        (["--box", "0,1,1,5,5", "--frames", "0:4:2"], "is not A:B"),
+        (["--box", "0,1,1,5,5", "--frames", "0:1_0"], "is not A:B"),
+        (["--box", "0,1,1,5,5", "--frames", "3:1"], "do not lie in movie.tif"),
+        (["--box", "0,1,1,5,5", "--frames", "0:2", "--frames", "2:4"], "given twice"),
+        (["--box", "0,1,1,5,5", "--axes", "TYX", "--axes", "ZYX"], "given twice"),
+        (["--box", "0,1,1,5,5", *["--contrast", "1", "2"] * 2], "given twice"),
+        (["--box", "0,1,1,5,5", "-o", "other.tif"], "given twice"),
+        (["--box", "0,1,1,5,5", "--stabilise", "nan"], "'nan' is no number"),
+        (["--box", "0,1,1,5,5", "--contrast", "1", "inf"], "'inf' is no number"),
         (["--box", "0,1,1,5,5", "--frames", "2"], "is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "a:b"], "is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "2:4"], "outside the asked frames 2:4"),
@@ -108,6 +126,79 @@ def test_mistakes_end_with_one_line_and_leave_nothing(
     assert message in complaint_of(run("segment", movie, "-o", output, *arguments))
     left_over = set(tmp_path.iterdir()) - before - {tmp_path / "default-cache"}
     assert not left_over
+
+
+def test_every_option_is_a_list_or_refuses_to_be_given_twice():
+    """Nothing that is typed is dropped without a word."""
+    for parser in every_parser(build_parser()):
+        for action in parser._actions:
+            assert isinstance(action, LOSES_NOTHING), action
+
+
+LOSES_NOTHING = (
+    _Once,
+    argparse._AppendAction,
+    argparse._ExtendAction,
+    argparse._StoreTrueAction,
+    argparse._HelpAction,
+    argparse._VersionAction,
+    argparse._SubParsersAction,
+)
+
+
+def every_parser(parser):
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from every_parser(inner)
+
+
+def test_tables_add_up(run, movie, points, tmp_path):
+    more = tmp_path / "more.csv"
+    more.write_text("axis-0,axis-1,axis-2,object_id\n3,30,50,2\n0,21,31,1\n")
+    output = tmp_path / "labels.tif"
+    code, out, _ = run(
+        *("segment", movie, "--points", points, "--points", more, "-o", output),
+        "--quiet",
+    )
+    assert code == 0
+    assert [f"object {key}:" in out for key in (1, 2, 70000)] == [True] * 3
+    noted = read_provenance(output)["prompts"]
+    assert noted[0]["points"] == [[20, 30], [5, 5], [21, 31]]
+
+
+def test_tables_that_contradict_each_other_are_refused(run, movie, tmp_path):
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for number, path in enumerate(paths, 1):
+        path.write_text(f"axis-0,axis-1,axis-2,hypothesis\n0,20,30,{number}\n")
+    tables = [part for path in paths for part in ("--points", path)]
+    asked = ("segment", movie, "-o", tmp_path / "labels.tif", *tables)
+    assert "different hypotheses on frame 0" in complaint_of(run(*asked))
+    again = complaint_of(run(*asked, "--points", paths[0]))
+    assert "a.csv is named 2 times" in again
+
+
+def test_tables_are_not_overwritten(run, movie, points, tmp_path):
+    more = tmp_path / "more.csv"
+    more.write_text("axis-0,axis-1,axis-2,object_id\n3,30,50,2\n")
+    asked = ("segment", movie, "--points", points, "--points", more)
+    for table in (points, more):
+        out = ("-o", tmp_path / "labels.tif", "--report", table)
+        assert "would overwrite" in complaint_of(run(*asked, *out))
+
+
+def test_new_objects_widen_what_was_there(run, movie, points, tmp_path):
+    output = tmp_path / "labels.tif"
+    existing = np.zeros((FRAMES, ROWS, COLUMNS), np.uint8)
+    existing[:, 40:] = 200
+    write_stack(output, existing)
+    code, _, _ = run("segment", movie, "--points", points, "-o", output, "--quiet")
+    assert code == 0
+    labels = tifffile.imread(output)
+    assert labels.dtype == np.uint32
+    assert (labels[:, 40:] == 200).all()
+    assert set(np.unique(labels)) <= {0, 1, 200, 70000}
 
 
 def test_a_missing_movie_is_named(run, tmp_path):

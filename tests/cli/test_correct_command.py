@@ -49,6 +49,16 @@ def places(path):
     return [(prompt.object_id, prompt.frame) for prompt in Origin.of(path).prompts]
 
 
+def test_corrections_and_prompts_add_up(run, movie, foreign, clicks):
+    tables = [clicks(f"{frame}.csv", f"{frame},20,30,,1") for frame in range(FRAMES)]
+    earlier, later = tables[:2], tables[2:]
+    options = [part for table in later for part in ("--points", table)]
+    options += [part for table in earlier for part in ("--prompts", table)]
+    code, *_ = run("correct", movie, "--labels", foreign, *options, "--quiet")
+    assert code == 0
+    assert places(foreign) == [(1, 0), (1, 1), (1, 2), (1, 3)]
+
+
 def test_corrections_chain(run, movie, labels, clicks):
     first = clicks("first.csv", "2,20,30,positive,1")
     code, out, _ = run("correct", movie, "--labels", labels, "--points", first)

@@ -65,6 +65,29 @@ def test_a_picture_belongs_to_one_frame(
     np.testing.assert_array_equal(tifffile.imread(output)[frame], painting)
 
 
+def test_masks_add_up(run, movie, painting, tmp_path):
+    for frame in (1, 3):
+        np.save(tmp_path / f"{frame}.npy", painting)
+    output = tmp_path / "labels.tif"
+    asked = ("segment", movie, "-o", output, "--quiet")
+    for frame in (3, 1):
+        asked += ("--masks", tmp_path / f"{frame}.npy", "--masks-frame", frame)
+    assert run(*asked)[0] == 0
+    labels = tifffile.imread(output)
+    np.testing.assert_array_equal(labels[[1, 3]], [painting, painting])
+    assert "not 3 times" in complaint_of(run(*asked, "--masks-frame", 0))
+    again = ("--masks", tmp_path / "1.npy", "--masks-frame", 0)
+    assert "1.npy is named 2 times" in complaint_of(run(*asked, *again))
+
+
+def test_masks_that_contradict_each_other_are_refused(run, movie, painting, tmp_path):
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", painting)
+    masks = ("--masks", tmp_path / "a.npy", "--masks", tmp_path / "b.npy")
+    line = complaint_of(run("segment", movie, *masks, "-o", tmp_path / "labels.tif"))
+    assert "object 3 is painted on frame 0 both in" in line
+
+
 def test_points_stand_beside_masks(run, movie, points, stack, tmp_path):
     code, out, _ = run(
         *("segment", movie, "--masks", tmp_path / "painted.tif"),

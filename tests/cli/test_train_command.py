@@ -31,7 +31,8 @@ def target(tmp_path):
 
 def test_fixed_frames_teach(run, movie, labels, target):
     code, out, err = run(
-        *("train", movie, "--labels", labels, "--fixed", "0,1:3", "-o", target),
+        *("train", movie, "--labels", labels, "--fixed", "0", "--fixed", "1:3"),
+        *("-o", target),
         *("--steps", 2),
     )
     assert code == 0
@@ -100,10 +101,12 @@ def test_an_interrupted_training_goes_on(
         (("--fixed", "0", "--frames", "1:3"), "no frame 0 in 1:3"),
         (("--fixed", "3"), "no object on frame 3"),
         (("--fixed", "0;3"), "are no frames, such as 3,17"),
-        (("--fixed", "3:3"), "holds no frame"),
+        (("--fixed", "3:3"), "'3:3' in '3:3' are no frames"),
+        (("--fixed", "0,3:1"), "'3:1' in '0,3:1' are no frames"),
+        (("--fixed", "0:99999999999"), "are no frames"),
+        (("--fixed", "0", "--fixed", "9"), "no frame 9 in 0:4"),
+        (("--fixed", "0", "--steps", "1", "--steps", "2"), "--steps: is given twice"),
         (("--fixed", "0", "--steps", "0"), "no number of steps"),
-        (("--fixed", "0", "-o", "mine.pt"), "ends in .safetensors"),
-        (("--fixed", "0", "-o", "no/mine.safetensors"), "make the folder first"),
     ],
 )
 def test_mistakes_are_one_line(run, movie, labels, target, options, remedy):
@@ -111,6 +114,18 @@ def test_mistakes_are_one_line(run, movie, labels, target, options, remedy):
     assert remedy in complaint_of(run(*command))
     assert not target.exists()
     assert not target.with_name(f"{target.name}.unfinished").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "remedy"),
+    [
+        ("mine.pt", "ends in .safetensors"),
+        ("no/mine.safetensors", "make the folder first"),
+    ],
+)
+def test_places_for_no_decoder_are_refused(run, movie, labels, target, remedy):
+    command = ("train", movie, "--labels", labels, "--fixed", "0")
+    assert remedy in complaint_of(run(*command, "-o", movie.parent / target))
 
 
 def test_the_help_knows_how_long(run):

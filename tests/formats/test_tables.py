@@ -29,14 +29,14 @@ def test_as_napari_saves_it(tmp_path: Path) -> None:
         tmp_path,
         "index,axis-0,axis-1,axis-2,label,object_id,hypothesis\n"
         "0.0,3.0,10.5,20.25,1.0,1.0,\n"
-        "1.0,2.7,11.0,21.0,0.0,2.0,3.0\n"
-        "2.0,0.2,1,2,nan,7,nan\n"
+        "1.0,2.9999999,11.0,21.0,0.0,2.0,3.0\n"
+        "2.0,1e-7,1,2,nan,7,nan\n"
         "3.0,0.0,1,2,positive,7,0\n",
     )
 
     np.testing.assert_array_equal(table.frames, [3, 3, 0, 0])
     np.testing.assert_array_equal(
-        table.positions, table.positions, [[10.5, 20.25], [11, 21], [1, 2], [1, 2]]
+        table.positions, [[10.5, 20.25], [11, 21], [1, 2], [1, 2]]
     )
     np.testing.assert_array_equal(table.labels, [True, False, True, True])
     np.testing.assert_array_equal(table.object_ids, [1, 2, 7, 7])
@@ -123,17 +123,47 @@ def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:
         ("0,nan,2,1,1,", r"line 3: axis-1 must be a finite number, not 'nan'"),
         ("0,1,inf,1,1,", r"line 3: axis-2 must be a finite number, not 'inf'"),
         ("0,1,,1,1,", r"line 3: axis-2 must be a finite number, not ''"),
-        ("-1,1,2,1,1,", r"line 3: frames start at 0, not -1"),
+        ("0,10,5,20,1,", r"line 3: label must be .*not '20'"),
+        ('0,"10,5",20,1,1,', r"line 3: axis-1 .*not '10,5'; write decimals with a poi"),
+        ("0,1_0,2,1,1,", r"line 3: axis-1 must be a finite number, not '1_0'"),
+        ("0,\u0661,2,1,1,", r"line 3: axis-1 must be a finite number, not '\u0661'"),
+        ("0,1e999,2,1,1,", r"line 3: axis-1 must be a finite number, not '1e999'"),
+        ("-1,1,2,1,1,", r"line 3: axis-0 must be a whole number from 0 .*not '-1'"),
+        ("0.5,1,2,1,1,", r"line 3: axis-0 must be a whole number from 0 .*not '0.5'"),
+        ("1.5,1,2,1,1,", r"line 3: axis-0 must be a whole number from 0 .*not '1.5'"),
+        ("1e300,1,2,1,1,", r"line 3: axis-0 must be a whole number .*not '1e300'"),
+        ("nan,1,2,1,1,", r"line 3: axis-0 must be a finite number, not 'nan'"),
+        ("0,1,2,0.5,1,", r"line 3: label must be .*not '0.5'"),
+        ("0,1,2,1,4294967296,", r"line 3: object_id .*to 4294967295, not '4294967296'"),
+        ("0,1,2,1,1e300,", r"line 3: object_id .*not '1e300'"),
+        ("0,1,2,1,-1,", r"line 3: object_id .*not '-1'"),
+        ("0,1,2,1,1,1.5", r"line 3: hypothesis .*not '1.5'"),
+        ("0,1,2,1,1,one", r"line 3: hypothesis must be a finite number, not 'one'"),
+        (
+            "axis-0,axis-1,axis-2,label,object_id,hypothesis",
+            r"line 3: axis-0 .*not 'ax",
+        ),
+        ('0,1,2,1,1,"1', r"line 3 is no table in plain text.*unexpected end"),
+        ('0,1,2,1,1,"1"2', r"line 3 is no table in plain text"),
         ("0,1,2,maybe,1,", r"line 3: label must be .*positive.*not 'maybe'"),
         ("0,1,2,2,1,", r"line 3: label must be .*not '2'"),
-        ("0,1,2,1,0,", r"line 3: object_id must be a whole number from 1, not '0'"),
+        (
+            "0,1,2,1,0,",
+            r"line 3: object_id must be a whole number from 1 to .*, not '0'",
+        ),
         ("0,1,2,1,1.5,", r"line 3: object_id .*not '1.5'"),
         ("0,1,2,1,,", r"line 3: object_id .*not ''"),
         ("0,1,2,1,cell,", r"line 3: object_id .*not 'cell'"),
         ("0,1,2,1,nan,", r"line 3: object_id .*not 'nan'"),
         ("0,1,2,1,inf,", r"line 3: object_id .*not 'inf'"),
-        ("0,1,2,1,1,4", r"line 3: hypothesis must be 1, 2 or 3, or 0 or empty.* not 4"),
-        ("0,1,2,1,1,-1", r"line 3: hypothesis must be a whole number from 1, not '-1'"),
+        (
+            "0,1,2,1,1,4",
+            r"line 3: hypothesis must be a whole number from 0 to 3, not '4'",
+        ),
+        (
+            "0,1,2,1,1,-1",
+            r"line 3: hypothesis must be a whole number from 0 to 3, .*'-1'",
+        ),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
@@ -146,6 +176,8 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
     ("header", "message"),
     [
         ("axis-0;axis-1;axis-2", r"line 1: .*semicolons; save the table with commas"),
+        ("axis-0\taxis-1\taxis-2", r"line 1: .*tabs; save the table with commas"),
+        (f"{AXES},", r"unknown column ''"),
         (f"{AXES},axis-3", r"the axes are axis-0, axis-1, axis-2, axis-3; a movie"),
         ("axis-0", r"the axes are axis-0; a movie needs"),
         ("axis-1,axis-2", r"the axes are axis-1, axis-2; a movie needs"),

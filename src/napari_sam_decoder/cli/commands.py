@@ -66,7 +66,7 @@ def segment(options: Namespace) -> int:
         output=options.output,
         replace=options.replace,
         report=options.report,
-        sources=(options.points,) if options.points else (),
+        sources=tuple(options.points),
         masks=inputs.masks(options),
         settings=inputs.settings(options),
     )
@@ -89,7 +89,7 @@ def correct(options: Namespace) -> int:
         prompts=inputs.table(options.prompts) if options.prompts else None,
         output=options.output,
         report=options.report,
-        sources=tuple(path for path in (options.points, options.prompts) if path),
+        sources=(*options.points, *options.prompts),
     )
     done = correct_file(job, inputs.model(options), inputs.progress(options))
     for line in summarise(done.history, computed_of=done.frames):
@@ -108,7 +108,7 @@ def train(options: Namespace) -> int:
         movie=inputs.movie(options),
         labels=options.labels,
         target=options.output,
-        fixed=options.fixed,
+        fixed=tuple(options.fixed),
         replace=options.replace,
         steps=options.steps or STEPS,
     )

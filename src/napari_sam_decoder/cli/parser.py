@@ -6,7 +6,7 @@ import argparse
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_sam_decoder.cli import commands, texts
 from napari_sam_decoder.model.catalogue import AUTO_DECODER
@@ -16,8 +16,29 @@ __all__ = ["PROGRAM", "build_parser"]
 PROGRAM = commands.PROGRAM
 
 
+class _Once(argparse.Action):
+    """Stores a value, and refuses a second one, which would take its place."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        given: frozenset[str] = getattr(namespace, "given", frozenset())
+        if self.dest in given:
+            raise argparse.ArgumentError(self, "is given twice; give it once")
+        namespace.given = given | {self.dest}
+        setattr(namespace, self.dest, values)
+
+
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, as the commands do."""
+    """Complains in one line, as the commands do, and loses nothing that is typed."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("action", None, _Once)
 
     def error(self, message: str) -> NoReturn:
         commands.complain(f"error: {message}; see '{self.prog} --help'")
@@ -80,9 +101,11 @@ def _add_segment(kinds: Commands) -> None:
     segment.add_argument(
         "--points",
         type=Path,
+        action="append",
+        default=[],
         metavar="CSV",
         help="points as napari saves them: index,axis-0,axis-1,axis-2 and optionally "
-        "label (positive or negative), object_id, hypothesis (1 to 3)",
+        "label (positive or negative), object_id, hypothesis (1 to 3); may be repeated",
     )
     _add_masks(segment)
     segment.add_argument(
@@ -106,7 +129,7 @@ def _add_segment(kinds: Commands) -> None:
     )
     segment.add_argument(
         "--stabilise",
-        type=float,
+        type=texts.number,
         metavar="SHARE",
         help="0 to 1, how much of the flicker of outlines is taken out (default: 0)",
     )
@@ -119,15 +142,20 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks",
         type=Path,
+        action="append",
+        default=[],
         metavar="FILE",
         help="objects painted with their ids on some frames, all else 0: labels of "
-        "the whole movie, or a picture of one frame",
+        "the whole movie, or a picture of one frame; may be repeated",
     )
     parser.add_argument(
         "--masks-frame",
         type=texts.frame,
+        action="append",
+        default=[],
         metavar="FRAME",
-        help="the frame that a single picture belongs to (default: 0)",
+        help="the frame that a single picture belongs to (default: 0); once for each "
+        "--masks",
     )
 
 
@@ -151,9 +179,11 @@ def _add_correct(kinds: Commands) -> None:
     correct.add_argument(
         "--points",
         type=Path,
+        action="append",
+        default=[],
         metavar="CSV",
         help="corrections: points on what is missing, negative ones on what is too "
-        "much; a table as for segment",
+        "much; a table as for segment; may be repeated",
     )
     correct.add_argument(
         "--painted",
@@ -166,8 +196,11 @@ def _add_correct(kinds: Commands) -> None:
     correct.add_argument(
         "--prompts",
         type=Path,
+        action="append",
+        default=[],
         metavar="CSV",
-        help="points that the labels were made from (default: what LABELS says)",
+        help="points that the labels were made from (default: what LABELS says); may "
+        "be repeated",
     )
     correct.add_argument(
         "-o",
@@ -190,10 +223,12 @@ def _add_train(kinds: Commands) -> None:
     train.add_argument(
         "--fixed",
         type=texts.several,
-        default=(),
+        action="extend",
+        default=[],
         metavar="FRAMES",
-        help="frames such as 3,17,40:43 on which all objects in LABELS are right "
-        "(default: each object on the frames where you pointed at it or painted it)",
+        help="frames such as 3,17,40:43 on which all objects in LABELS are right; may "
+        "be repeated (default: each object on the frames where you pointed at it or "
+        "painted it)",
     )
     train.add_argument(
         "-o",
@@ -291,7 +326,7 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contrast",
-        type=float,
+        type=texts.number,
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="intensities shown as black and white (default: robust percentiles)",

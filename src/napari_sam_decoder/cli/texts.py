@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 
-__all__ = ["box", "frame", "frames", "place", "several", "steps"]
+from napari_sam_decoder.arguments import read_number
+
+__all__ = ["box", "frame", "frames", "number", "place", "several", "steps"]
+
+MOST_FRAMES = 10_000_000
+"""More than any movie has; longer lists would not fit in memory."""
 
 
 def frames(text: str) -> tuple[int, int | None]:
     """Read ``A:B``, of which either may be left out."""
-    start, separator, stop = text.partition(":")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, such as 10:20 or 10:")
-    try:
-        return int(start or 0), int(stop) if stop else None
-    except ValueError:
+    found = re.fullmatch(r"(\d*):(\d*)", text, re.ASCII)
+    if found is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not A:B with whole numbers, such as 10:20"
-        ) from None
+            f"{text!r} is not A:B with whole numbers, such as 10:20 or 10:"
+        )
+    return int(found[1] or 0), int(found[2]) if found[2] else None
+
+
+def number(text: str) -> float:
+    """Read a finite number."""
+    value = read_number(text)
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return value
 
 
 def box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
     """Read ``FRAME,ROW,COL,ROW,COL[,ID]``; the object is 1 if it is left out."""
-    parts = text.split(",")
-    try:
-        row0, column0, row1, column1 = map(float, parts[1:5])
-        frame, object_id = int(parts[0]), int(parts[5]) if len(parts) > 5 else 1
-    except ValueError:
-        parts = []
-    if len(parts) not in (5, 6):
+    first, *corners = text.split(",")
+    object_id = corners.pop() if len(corners) == 5 else "1"
+    values = [read_number(corner) for corner in corners]
+    is_whole = all(re.fullmatch(r"\d+", part, re.ASCII) for part in (first, object_id))
+    if not is_whole or len(values) != 4 or any(map(math.isnan, values)):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not FRAME,ROW,COL,ROW,COL or FRAME,ROW,COL,ROW,COL,ID"
         )
-    return frame, (row0, column0, row1, column1), object_id
+    row0, column0, row1, column1 = values
+    return int(first), (row0, column0, row1, column1), int(object_id)
 
 
 def frame(text: str) -> int:
@@ -62,9 +72,12 @@ def several(text: str) -> tuple[int, ...]:
                 f"{text!r} are no frames, such as 3,17 or 3,40:43"
             )
         first, _, stop = part.partition(":")
-        found += range(int(first), int(stop) if stop else int(first) + 1)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} holds no frame")
+        asked = range(int(first), int(stop) if stop else int(first) + 1)
+        if not 0 < len(asked) <= MOST_FRAMES:
+            raise argparse.ArgumentTypeError(
+                f"{part!r} in {text!r} are no frames, such as 3,17 or 3,40:43"
+            )
+        found += asked
     return tuple(found)
 
 

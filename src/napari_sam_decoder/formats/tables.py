@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.arguments import HIGHEST_ID, read_number
 from napari_sam_decoder.errors import FormatError, PromptError
 from napari_sam_decoder.formats.failure import first_line
 
@@ -22,8 +23,13 @@ __all__ = ["PointsTable", "is_blank", "parse_label", "read_points"]
 FEATURES = ("label", "object_id", "hypothesis")
 KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
 POSITIVE = ("1", "1.0", "true", "positive", "foreground")
-NOT_PICKED = ("0", "0.0")
 NEGATIVE = ("0", "0.0", "false", "negative", "background")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+NO_TABLE = "is no table in plain text; save it as CSV with commas, in UTF-8"
+HIGHEST_FRAME = 2**31 - 1
+HIGHEST_HYPOTHESIS = 3
+# Positions of a scaled layer come back from napari with errors of rounding.
+ROUNDING = 1e-3
 # What napari writes, and what it holds, where a feature is not set on some points.
 NOT_SET = ("nan", "", "none", "<na>")
 
@@ -69,41 +75,38 @@ class _Row:
     place: str
 
     def point(self) -> _Point:
-        axes = [self._number(name) for name in _axis_columns(self.cells)]
-        frame = round(axes[0]) if len(axes) == 3 else 0
-        if frame < 0:
-            raise PromptError(f"{self.place}: frames start at 0, not {frame}")
+        axes = _axis_columns(self.cells)
         return _Point(
-            frame,
-            (axes[-2], axes[-1]),
+            self._whole("axis-0", range(HIGHEST_FRAME + 1)) if len(axes) == 3 else 0,
+            (self._number(axes[-2]), self._number(axes[-1])),
             self._label(),
-            self._whole("object_id", default="1"),
+            self._object_id(),
             self._hypothesis(),
         )
 
     def _number(self, column: str) -> float:
         text = self.cells[column]
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+        value = read_number(text)
+        if math.isnan(value):
+            hint = "; write decimals with a point" if "," in text else ""
             raise PromptError(
-                f"{self.place}: {column} must be a finite number, not {text!r}"
+                f"{self.place}: {column} must be a finite number, not {text!r}{hint}"
             )
         return value
 
-    def _whole(self, column: str, default: str) -> int:
-        text = self.cells.get(column, default)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (value >= 1 and value.is_integer()):
+    def _whole(self, column: str, allowed: range) -> int:
+        value = self._number(column)
+        if abs(value - round(value)) > ROUNDING or round(value) not in allowed:
             raise PromptError(
-                f"{self.place}: {column} must be a whole number from 1, not {text!r}"
+                f"{self.place}: {column} must be a whole number from {allowed[0]} to "
+                f"{allowed[-1]}, not {self.cells[column]!r}"
             )
-        return int(value)
+        return round(value)
+
+    def _object_id(self) -> int:
+        if "object_id" not in self.cells:
+            return 1
+        return self._whole("object_id", range(1, HIGHEST_ID + 1))
 
     def _label(self) -> bool:
         text = self.cells.get("label", "").lower()
@@ -116,16 +119,9 @@ class _Row:
         return label
 
     def _hypothesis(self) -> int:
-        text = self.cells.get("hypothesis", "")
-        if is_blank(text) or text in NOT_PICKED:
+        if is_blank(self.cells.get("hypothesis", "")):
             return 0
-        value = self._whole("hypothesis", default="")
-        if value > 3:
-            raise PromptError(
-                f"{self.place}: hypothesis must be 1, 2 or 3, or 0 or empty for the "
-                f"best one, not {value}"
-            )
-        return value
+        return self._whole("hypothesis", range(HIGHEST_HYPOTHESIS + 1))
 
 
 def parse_label(value: object) -> bool | None:
@@ -164,9 +160,10 @@ def read_points(path: str | Path) -> PointsTable:
     ----------
     path : str or Path
         Its first line names the columns. ``axis-0``, ``axis-1`` and ``axis-2`` are
-        frame, row and column; with only the first two of them, they are row and column
-        of a single picture. Optional: ``index`` (not used), ``label`` (positive if
-        absent), ``object_id`` (1 if absent) and ``hypothesis`` (1 to 3, or 0 or empty).
+        frame (a whole number), row and column; with only the first two of them, they
+        are row and column of a single picture. Optional: ``index`` (not used),
+        ``label`` (positive if absent), ``object_id`` (1 if absent) and ``hypothesis``
+        (1 to 3, or 0 or empty).
 
     Returns
     -------
@@ -189,10 +186,8 @@ def read_points(path: str | Path) -> PointsTable:
             f"cannot read the points in {place}; check the path "
             f"({error.strerror or first_line(error)})"
         ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PromptError(
-            f"{place} is no table in plain text; save it as CSV with commas, in UTF-8"
-        ) from error
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{place} {NO_TABLE}") from error
     if not points:
         raise PromptError(f"{place} holds no points; add some and save it again")
     return PointsTable(
@@ -205,13 +200,8 @@ def read_points(path: str | Path) -> PointsTable:
 
 
 def _rows(lines: Iterator[str], path: Path) -> Iterator[_Row]:
-    reader = csv.reader(lines)
     header: list[str] | None = None
-    for cells in reader:
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
-            continue
-        place = f"{path}, line {reader.line_num}"
+    for place, cells in _lines(lines, path):
         if header is None:
             header = _checked_header(cells, place)
             continue
@@ -223,12 +213,26 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[_Row]:
         yield _Row(dict(zip(header, cells, strict=True)), place)
 
 
+def _lines(lines: Iterator[str], path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the cells of each line that holds any, and where it stands."""
+    reader = csv.reader(lines, strict=True)
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                yield f"{path}, line {reader.line_num}", stripped
+    except csv.Error as error:
+        place = f"{path}, line {reader.line_num}"
+        raise PromptError(f"{place} {NO_TABLE} ({error})") from error
+
+
 def _checked_header(header: Sequence[str], place: str) -> list[str]:
-    if len(header) == 1 and ";" in header[0]:
-        raise PromptError(
-            f"{place}: the cells are separated by semicolons; save the table with "
-            "commas, and with points in its decimal numbers"
-        )
+    for separator, name in SEPARATORS.items():
+        if len(header) == 1 and separator in header[0]:
+            raise PromptError(
+                f"{place}: the cells are separated by {name}; save the table with "
+                "commas, and with points in its decimal numbers"
+            )
     names = [name.lower() for name in header]
     axes = _axis_columns(names)
     if axes not in (["axis-0", "axis-1"], ["axis-0", "axis-1", "axis-2"]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, LabelsError
+from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.history import ObjectHistory
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.movie import MovieOptions
     from napari_sam_decoder.jobs.progress import Progress
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
@@ -55,8 +55,9 @@ class SegmentJob:
         ``.csv`` for the verdict and confidence of every object and frame.
     sources : tuple of Path
         Files that the prompts came from; like the movie they are never overwritten.
-    masks : MaskFile, optional
-        Painted objects; prompts on the same frame refine them.
+    masks : tuple of MaskFile
+        Painted objects, each in one of the files on a frame; prompts on the same frame
+        refine them.
     settings : Settings
         How propagation decides.
     """
@@ -67,7 +68,7 @@ class SegmentJob:
     replace: bool = False
     report: Path | None = None
     sources: tuple[Path, ...] = ()
-    masks: MaskFile | None = None
+    masks: tuple[MaskFile, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
     def check(self) -> None:
@@ -83,7 +84,7 @@ class SegmentJob:
         if self.report is not None:
             require_folder(self.report)
             outputs.append(self.report)
-        painted = [self.masks.path] if self.masks else []
+        painted = [masks.path for masks in self.masks]
         require_apart(outputs, [self.movie.path, *self.sources, *painted])
 
 
@@ -127,9 +128,25 @@ def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHisto
 
 
 def _add_prompts(job: SegmentJob, session: Session) -> None:
-    painted = job.masks.prompts(len(session.movie)) if job.masks else []
-    for prompt in [*painted, *job.prompts]:
+    for prompt in [*_painted(job.masks, len(session.movie)), *job.prompts]:
         session.add_prompt(prompt)
+
+
+def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
+    sources: dict[tuple[int, int], Path] = {}
+    found: list[Prompt] = []
+    for masks in files:
+        for prompt in masks.prompts(frames):
+            place = prompt.object_id, prompt.frame
+            earlier = sources.setdefault(place, masks.path)
+            if earlier != masks.path:
+                raise OptionError(
+                    f"object {place[0]} is painted on frame {place[1]} both in "
+                    f"{earlier} and in {masks.path}; leave it out of one, or give it "
+                    "another object id there"
+                )
+            found.append(prompt)
+    return found
 
 
 def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:

@@ -8,10 +8,9 @@ from napari_sam_decoder.prompts.collection import (
     prompts_from_points,
 )
 from napari_sam_decoder.prompts.painted import PaintedMask, mask_logits
-from napari_sam_decoder.prompts.prompt import HIGHEST_ID, Prompt
+from napari_sam_decoder.prompts.prompt import Prompt
 
 __all__ = [
-    "HIGHEST_ID",
     "PaintedMask",
     "Prompt",
     "PromptSet",

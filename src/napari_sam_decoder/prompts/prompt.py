@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.arguments import numbers, signs, whole
+from napari_sam_decoder.arguments import HIGHEST_ID, numbers, signs, whole
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts.painted import PaintedMask
@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.frames import FrameGeometry, Movie
 
-__all__ = ["HIGHEST_ID", "Prompt", "checked_positions"]
+__all__ = ["Prompt", "checked_positions"]
 
 Position = tuple[float, float]
 Box = tuple[float, float, float, float]
 HYPOTHESES = (1, 2, 3)
-
-HIGHEST_ID = 2**32 - 1
-"""The largest object id that labels of 32 bits hold."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_decoder.arguments import HIGHEST_ID
 from napari_sam_decoder.formats import is_blank, parse_label
-from napari_sam_decoder.prompts import HIGHEST_ID
 
 if TYPE_CHECKING:
     from napari.layers import Points

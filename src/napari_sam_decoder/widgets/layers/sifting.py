@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.prompts import HIGHEST_ID
+from napari_sam_decoder.arguments import HIGHEST_ID
 from napari_sam_decoder.widgets.layers.features import PointFeatures
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, unit_factors
 
