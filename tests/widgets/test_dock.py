@@ -464,6 +464,41 @@ def test_two_docks_have_nothing_to_do_with_each_other(make_napari_viewer, sam, m
     assert benches[1].labels is None
 
 
+def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
+    for name in ("first", "second"):
+        viewer.add_image(movie[0].copy(), name=name)
+    viewer.dims.set_point(0, 0)
+    frame, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    dock.workbench.choose_movie(viewer.layers["second"])
+    dock.workbench.new_object().add([0, 16, 15])
+    dock.workbench.propagate()
+    dock.workbench.wait()
+    frame.title.close_button.click()
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    assert dock._movie.layer_box.currentText() == "second"
+    assert dock._run.labels_box.currentText() == "SAM labels"
+    qtbot.waitUntil(lambda: dock._message.text() == f"Done: {FRAMES} frames.")
+    item = dock._objects.table.topLevelItem(0)
+    assert [item.text(place) for place in range(3)] == ["object 1", "0", "8 frames"]
+
+
+def test_a_second_dock_on_a_viewer_shows_the_same(viewer, dock, told, qtbot):
+    second = type(dock)(viewer)
+    frame = viewer.window.add_dock_widget(second, name="second")
+    assert second.workbench is dock.workbench
+    bench = dock.workbench
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_N, Qt.KeyboardModifier.AltModifier)
+    assert len(bench.objects.listed) == 1, "a key acts once"
+    bench.objects.current.layer.add([0, 16, 15])
+    bench.failed.emit(LabelsError("choose other labels"))
+    assert told == ["choose other labels"], "an error is told once"
+    frame.title.close_button.click()
+    qtbot.keyClick(canvas, Qt.Key.Key_B, Qt.KeyboardModifier.AltModifier)
+    bench.wait()
+    assert (bench.labels.data == 1).any(), "the first dock goes on"
+
+
 @pytest.mark.parametrize("what", ["window", "dock"])
 def test_closing_during_a_run_leaves_nothing_behind(
     what, make_napari_viewer, sam, movie, qtbot

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image, Points
 from napari.utils.notifications import (
@@ -56,19 +57,18 @@ class SamDecoderDock(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        self.workbench = Workbench(_unwrapped(napari_viewer))
+        docks = _Docks.of(_unwrapped(napari_viewer))
+        self.workbench = docks.bench
         self._lay_out()
         self._connect()
-        keys = bind_keys(self.workbench.viewer, self._key_actions())
         # Where the whole window is closed, this widget is gone when it hears of it.
-        self._shut_down = partial(_shut_down, self.workbench, keys)
+        self._shut_down = partial(docks.leave, docks.enter(self._key_actions()))
         self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
         self._refresh_timer.setInterval(REFRESH_MS)
         self._refresh_timer.timeout.connect(self.refresh)
         self.workbench.changed.connect(self._refresh_soon)
-        self._offer_a_movie()
         self.refresh()
 
     def refresh(self) -> None:
@@ -97,9 +97,10 @@ class SamDecoderDock(QWidget):
             self._refresh_timer.start()
 
     def _offer_a_movie(self) -> None:
-        """Choose the selected image, or else the first, that can be a movie."""
+        """Choose the movie of the last time, else the selected, else the first."""
         viewer = self.workbench.viewer
-        for layer in (viewer.layers.selection.active, *viewer.layers):
+        last = self.workbench.conductor.all_work.last
+        for layer in (last, viewer.layers.selection.active, *viewer.layers):
             if isinstance(layer, Image):
                 with suppress(SamDecoderError):
                     self.workbench.choose_movie(layer)
@@ -134,8 +135,6 @@ class SamDecoderDock(QWidget):
 
     def _connect(self) -> None:
         bench = self.workbench
-        bench.failed.connect(_tell)
-        bench.informed.connect(show_info)
         self._movie.movie_chosen.connect(self._wish(bench.choose_movie))
         self._movie.axis_chosen.connect(self._on_axis_chosen)
         self._movie.embedding_toggled.connect(self._on_embedding_toggled)
@@ -213,21 +212,62 @@ class SamDecoderDock(QWidget):
         )
 
 
+class _Docks:
+    """The docks on one viewer: they show one workbench, which the last one closes.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose keys are bound once, to the dock that was opened last.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self.bench = Workbench(viewer)
+        self.bench.failed.connect(_tell)
+        self.bench.informed.connect(show_info)
+        self._actions: list[Mapping[str, Callable[[], None]]] = []
+        self._before: Mapping[str, Callable[..., object] | None] = {}
+
+    @staticmethod
+    def of(viewer: napari.Viewer) -> _Docks:
+        """Return those of a viewer."""
+        known = _OF_VIEWERS.get(viewer)
+        docks = None if known is None else known()
+        if docks is None or docks.bench.is_closed:
+            docks = _Docks(viewer)
+            _OF_VIEWERS[viewer] = ref(docks)
+        return docks
+
+    def enter(
+        self, actions: Mapping[str, Callable[[], None]]
+    ) -> Mapping[str, Callable[[], None]]:
+        """Take one more dock, and what its keys do."""
+        self._actions.append(actions)
+        if not self._before:
+            keys = {key: partial(self._press, key) for key in actions}
+            self._before = bind_keys(self.bench.viewer, keys)
+        return actions
+
+    def leave(
+        self, actions: Mapping[str, Callable[[], None]], _: object = None
+    ) -> None:
+        """Let one dock go; with the last one, give back all events and keys."""
+        self._actions = [other for other in self._actions if other is not actions]
+        # At exit Qt may have deleted the workbench already.
+        if not self._actions and isalive(self.bench) and not self.bench.is_closed:
+            release_keys(self.bench.viewer, self._before)
+            self.bench.close()
+
+    def _press(self, key: str) -> None:
+        self._actions[-1][key]()
+
+
+_OF_VIEWERS: WeakKeyDictionary[napari.Viewer, ref[_Docks]] = WeakKeyDictionary()
+
+
 def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:
     """Return the viewer itself: of napari's proxy for plugins, no layer is itself."""
     return getattr(viewer, "__wrapped__", viewer)
-
-
-def _shut_down(
-    bench: Workbench,
-    keys: Mapping[str, Callable[..., object] | None],
-    _: object = None,
-) -> None:
-    """Stop all work and give back events and keys."""
-    # At exit Qt may have deleted the workbench already.
-    if isalive(bench) and not bench.is_closed:
-        release_keys(bench.viewer, keys)
-        bench.close()
 
 
 def _tell(error: Exception) -> None:
