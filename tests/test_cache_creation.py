@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from cache_worker import key_of, noise
-from napari_sam_decoder.cache import ZarrStore, array_digest, layout
+from napari_sam_decoder.cache import ZarrStore, array_digest, clear, layout
 from napari_sam_decoder.cache import lock as lock_module
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.errors import CacheMismatchError, FormatError
 
 WORKER = Path(__file__).with_name("cache_worker.py")
 DIGEST = array_digest(np.array([1]))
@@ -62,6 +62,49 @@ def test_an_empty_folder_becomes_the_cache(path):
     path.mkdir()
     ZarrStore.open(path, key_of()).close()
     assert layout.stored_key(path) == key_of().to_json()
+
+
+LEFTOVERS = (
+    "frames/c.3.0",
+    "frames/c.4.0.a1b2.partial",
+    "packed/c.0.0",
+    "frames/.lock",
+)
+
+
+@pytest.fixture(params=LEFTOVERS)
+def leftover(request, path):
+    """What a writer leaves that was under way while the cache was cleared."""
+    file = path / request.param
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"late")
+    return file
+
+
+def test_rows_that_a_cleared_cache_lost_do_not_block_its_place(leftover, path):
+    with ZarrStore.open(path, key_of()) as store:
+        assert store.present() == set()
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_rows_that_a_cleared_cache_lost_can_be_cleared(leftover, path):
+    clear(path)
+    assert os.listdir(path.parent) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["frames/notes.txt", "frames/c.3.0/mine", "notes.txt", "packed/c.1.x"]
+)
+def test_files_of_others_among_them_do(path, name):
+    for file in (path / "frames" / "c.0.0", path / name):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"mine")
+    with pytest.raises(CacheMismatchError, match="is there already"):
+        ZarrStore.open(path, key_of())
+    with pytest.raises(CacheMismatchError, match="nothing was removed"):
+        clear(path)
+    assert (path / name).exists()
+    assert (path / "frames" / "c.0.0").exists()
 
 
 def test_missing_folders_above_are_made(path):

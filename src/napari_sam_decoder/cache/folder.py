@@ -222,7 +222,7 @@ def _set_aside(folder: Path, trash: Path) -> None:
 
 
 def _require_own(folder: Path) -> None:
-    if layout.stored_key(folder) is None:
+    if layout.stored_key(folder) is None and not layout.holds_leftovers(folder):
         raise CacheMismatchError(
             f"{folder} is no embedding cache of napari-sam-decoder; nothing was removed"
         )

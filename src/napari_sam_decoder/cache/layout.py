@@ -40,6 +40,7 @@ __all__ = [
     "damaged",
     "frame_path",
     "hidden_sibling",
+    "holds_leftovers",
     "lock_path",
     "open_arrays",
     "packed_frames",
@@ -175,8 +176,8 @@ def create(path: Path, key: CacheKey) -> None:
     Parameters
     ----------
     path : Path
-        Absent or an empty folder. If another process makes a cache there meanwhile,
-        that one stays.
+        Absent, an empty folder, or one that holds leftovers. If another process makes
+        a cache there meanwhile, that one stays.
     key : CacheKey
         Written into the attributes of the group.
 
@@ -284,6 +285,8 @@ def _build(path: Path, key: CacheKey) -> None:
 
 
 def _move_into_place(building: Path, path: Path) -> None:
+    if holds_leftovers(path):
+        _set_leftovers_aside(path)
     with suppress(OSError):
         path.rmdir()  # Windows does not rename onto an empty folder.
     try:
@@ -293,9 +296,41 @@ def _move_into_place(building: Path, path: Path) -> None:
             raise
 
 
+def holds_leftovers(path: Path) -> bool:
+    """Whether a folder holds rows that a cache lost, and nothing else.
+
+    A row that was on its way while the cache was cleared, perhaps by a program that
+    knows no locks, makes the folder anew.
+    """
+    folders = list(path.iterdir()) if path.is_dir() else []
+    return bool(folders) and all(
+        folder.name in (FRAMES, PACKED)
+        and folder.is_dir()
+        and all(map(_is_leftover, folder.iterdir()))
+        for folder in folders
+    )
+
+
+def _is_leftover(file: Path) -> bool:
+    is_row = _is_chunk(file.name.split("."))
+    return file.is_file() and (
+        is_row or file.name.endswith(".partial") or file.name == ".lock"
+    )
+
+
+def _set_leftovers_aside(path: Path) -> None:
+    trash = hidden_sibling(path, "trash")
+    path.rename(trash)
+    if stored_key(trash) is not None:
+        # Another process has just made its cache there.
+        trash.rename(path)
+    else:
+        shutil.rmtree(trash, ignore_errors=True)
+
+
 def _refuse_foreign(path: Path) -> None:
-    is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if not is_free:
+    is_empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not (is_empty or holds_leftovers(path)):
         raise CacheMismatchError(
             f"{path} is there already and is no embedding cache; nothing in it was "
             "touched; choose another folder for the cache"
@@ -327,11 +362,12 @@ def _chunks(path: Path, name: str) -> set[int]:
     except OSError as error:
         raise damaged(path) from error
     parts = (name.split(".") for name in names)
-    return {int(part[1]) for part in parts if len(part) == 3 and _is_chunk(part)}
+    return {int(part[1]) for part in parts if _is_chunk(part)}
 
 
 def _is_chunk(parts: list[str]) -> bool:
-    return parts[0] == "c" and parts[1].isdigit() and parts[2] == "0"
+    is_long_enough = len(parts) == 3 and parts[1].isdigit()
+    return is_long_enough and (parts[0], parts[2]) == ("c", "0")
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.formats.partial import take_back
 from napari_sam_decoder.formats.readers import open_movie
 from napari_sam_decoder.formats.source import FrameArray
 from napari_sam_decoder.formats.target import is_tiff, require_suffix
@@ -37,6 +38,7 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     LabelsError
         If they do not fit the movie.
     """
+    take_back(Path(path).expanduser())
     labels = _open(path)
     if shape is not None and tuple(labels.shape) != shape:
         raise LabelsError(
@@ -75,6 +77,7 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     """
     place = Path(path).expanduser()
     require_suffix(place)
+    take_back(place)
     with reading(place):
         noted = _noted_in_tiff(place) if is_tiff(place) else _noted_in_zarr(place)
     return noted if isinstance(noted, dict) else {}

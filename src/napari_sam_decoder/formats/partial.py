@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["make_partial", "replace_folder", "sweep_stale"]
+__all__ = ["make_partial", "replace_folder", "sweep_stale", "take_back"]
 
 REPLACED = "replaced"
 # On Windows, what asks whether a process is there elsewhere ends it.
@@ -86,6 +86,18 @@ def sweep_stale(target: Path) -> None:
                 replaced.rename(target)
         if target.exists() or not replaced.exists():
             shutil.rmtree(stale, ignore_errors=True)
+
+
+def take_back(target: Path) -> None:
+    """Put a folder back that a process was killed in replacing.
+
+    Parameters
+    ----------
+    target : Path
+        About to be read; nothing is done if it is there.
+    """
+    if not target.exists() and target.parent.is_dir():
+        sweep_stale(target)
 
 
 def _dead_siblings(target: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
+from napari_sam_decoder.formats.partial import take_back
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.history import ObjectHistory
 from napari_sam_decoder.jobs.origin import describe
@@ -160,6 +161,7 @@ def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
     """Open what the output holds, in a type that has room for the new objects."""
+    take_back(job.output)
     if job.replace or not job.output.exists():
         return None
     labels = _open_existing(job.output)

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.formats.failure import writing
+from napari_sam_decoder.formats.partial import (
+    make_partial,
+    replace_folder,
+    sweep_stale,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,23 +40,46 @@ class UnfinishedWork:
     def take_up(self) -> None:
         """Make the folder, or keep what is in it if that was done for the same job.
 
+        It is there with its mark or not at all, whenever this process ends.
+
         Raises
         ------
         FormatError
-            If something else is in the way.
+            If something else is in the way, or the disk cannot be written.
         """
-        mark = self.folder / _MARK
-        if self.folder.exists() and not mark.is_file():
+        if self.folder.parent.is_dir():
+            sweep_stale(self.folder)
+        noted = self._noted()
+        if noted is None and not _is_free(self.folder):
             raise FormatError(
                 f"{self.folder} is in the way: unfinished training is kept there; move "
                 "it, or choose another output"
             )
-        if self.folder.exists() and mark.read_text(encoding="utf-8") != self.job:
-            self.clear()
-        if not self.folder.exists():
-            self.folder.mkdir()
-            mark.write_text(self.job, encoding="utf-8")
+        if noted != self.job.encode():
+            self._begin()
 
     def clear(self) -> None:
-        """Delete the folder; it is finished, or of no use."""
-        shutil.rmtree(self.folder)
+        """Delete the folder; it is finished."""
+        trash = make_partial(self.folder)
+        with writing(self.folder):
+            self.folder.rename(trash / "finished")
+        shutil.rmtree(trash, ignore_errors=True)
+
+    def _noted(self) -> bytes | None:
+        """For which job the folder is; None if that is not said."""
+        mark = self.folder / _MARK
+        return mark.read_bytes() if mark.is_file() else None
+
+    def _begin(self) -> None:
+        partial = make_partial(self.folder)
+        made = partial / "begun"
+        with writing(self.folder):
+            made.mkdir()
+            (made / _MARK).write_bytes(self.job.encode())
+            replace_folder(made, self.folder)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether nothing is there, or a folder that a process was killed in making."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
