@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -22,15 +23,16 @@ TOUCHES = ("open", "os.", "shutil.", "fcntl.")
 
 def kill_everywhere(job, folder):
     """Kill a job before its first touch, before its second, until it is through."""
-    for touch in count(1):
+    ending, touch = signal.SIGKILL, 0
+    while ending == signal.SIGKILL:
+        touch += 1
         place = folder / str(touch)
         place.mkdir()
         require(done(job.prepare, place) == 0)
         ending = done(job.work, place, touch)
         require(done(job.after, place) == 0)
-        if ending == 0:
-            return touch - 1
-        require(ending == signal.SIGKILL)
+    require(ending == 0)
+    return touch - 1
 
 
 def done(work, place, last_touch=None):
@@ -271,11 +273,6 @@ JOBS = {
 
 if __name__ == "__main__":
     # Loaded once, not by each process anew.
-    import tifffile
-    import torch
-    import zarr.codecs
-
-    import napari_sam_decoder.jobs.unfinished
-    import napari_sam_decoder.model.decoder_file  # noqa: F401
-
+    for module in ("tifffile", "zarr.codecs", "napari_sam_decoder.model.decoder_file"):
+        import_module(module)
     print(kill_everywhere(JOBS[sys.argv[1]](), Path(sys.argv[2])))  # noqa: T201
