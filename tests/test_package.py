@@ -45,3 +45,15 @@ def test_every_public_name_exists():
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         napari_sam_decoder.nothing  # noqa: B018
+
+
+def test_the_package_is_silent_unless_asked() -> None:
+    """Not even warnings are shown where nobody has configured logging."""
+    script = (
+        "import logging, napari_sam_decoder; "
+        "logging.getLogger('napari_sam_decoder.cache').warning('heard')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""

@@ -6,6 +6,7 @@ Qt.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     )
     from napari_sam_decoder.samples import load_sample
     from napari_sam_decoder.session import Session
+
+# Silent, unless whoever uses the package asks to hear of it.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
     "Direction": "propagation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["Session"]
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -315,6 +318,7 @@ class Session:
         replace = flag(replace, "replace", OptionError)
         if labels is not None:
             check_labels(labels, self.labels_shape, object_ids)
+        _LOG.info("propagating objects %s, %d results", object_ids, itinerary.visits)
         results = propagate(self.scene, itinerary)
         if labels is not None:
             results = _merged(results, labels, object_ids, replace=replace)
@@ -369,6 +373,7 @@ class Session:
         for object_id, frame in _places(corrections):
             if not draft.mask(object_id, frame).any():
                 draft.prompts.at(object_id, frame).check(self.movie)
+        _LOG.info("correcting %s in %s", _places(corrections), allowed)
         return self._while_open(self._mended(corrections, labels, allowed))
 
     def _draft(self, corrections: Iterable[Prompt], labels: ArrayLike) -> Draft:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -199,6 +200,68 @@ def test_new_objects_widen_what_was_there(run, movie, points, tmp_path):
     assert labels.dtype == np.uint32
     assert (labels[:, 40:] == 200).all()
     assert set(np.unique(labels)) <= {0, 1, 200, 70000}
+
+
+class Unexpected:
+    """A network that fails in a way that nobody has thought of."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *_, **__):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("lost"), OSError(24, "Too many open files"), RuntimeError("?")]
+)
+def test_what_is_not_the_users_is_not_dressed_up_as_such(
+    run, movie, tmp_path, monkeypatch, error
+):
+    load = "napari_sam_decoder.model.registry.load_sam"
+    monkeypatch.setattr(load, Unexpected(error))
+    asked = ("segment", movie, "--box", "0,1,1,9,9", "-o", tmp_path / "labels.tif")
+    code, out, err = run(*asked)
+    assert (code, out) == (3, "")
+    (line,) = err.splitlines()
+    assert f"unexpected error: {type(error).__name__}: " in line
+    assert "--verbose" in line
+    for verbose in ((*asked, "--verbose"), ("--verbose", *asked)):
+        code, _, err = run(*verbose)
+        assert code == 3
+        assert "Traceback (most recent call last)" in err
+        assert "in __call__" in err
+
+
+def test_verbose_says_where_a_mistake_came_up(run, movie, tmp_path):
+    asked = ("segment", movie, "--box", "9,1,1,9,9", "-o", tmp_path / "labels.tif")
+    assert len(run(*asked)[2].splitlines()) == 1
+    code, _, err = run(*asked, "--verbose")
+    assert code == 2
+    assert "error: object 1 has a prompt on frame 9" in err
+    assert "Traceback (most recent call last)" in err
+
+
+def test_verbose_tells_what_is_done_and_leaves_no_trace(run, movie, tmp_path):
+    before = {name: logging.getLogger(name).level for name in LOGGERS}
+    handlers = list(logging.getLogger().handlers)
+    box = ("--box", "0,1,1,9,9", "--quiet")
+    asked = ("segment", movie, *box, "-o", tmp_path / "labels.tif")
+    assert run(*asked)[2] == ""
+    err = run(*asked, "--verbose", "--replace")[2]
+    for told in ("embeddings are kept in", "propagating objects (1,)", "wrote"):
+        assert told in err
+    assert {name: logging.getLogger(name).level for name in LOGGERS} == before
+    assert logging.getLogger().handlers == handlers
+
+
+LOGGERS = ("napari_sam_decoder", "tifffile")
+
+
+def test_every_command_can_tell_more(run):
+    code, out, _ = run("models", "list", "--verbose")
+    assert (code, "bundled" in out) == (0, True)
+    assert run("cache", "--verbose", "list")[0] == 0
 
 
 def test_a_missing_movie_is_named(run, tmp_path):

@@ -117,7 +117,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="Check the path"):
+    with pytest.raises(CheckpointError, match="check the path"):
         read_checkpoint(tmp_path / "weights.pth")
 
 

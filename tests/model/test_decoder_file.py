@@ -75,14 +75,34 @@ def test_the_slim_one_adds_less_than_eight_megabytes(tmp_path: Path) -> None:
 
 def test_what_is_no_trained_decoder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"cannot read .*check the path"):
         load_decoder(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"it is damaged.*training has written"):
         load_decoder(path)
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="not a trained decoder"):
         read_about(path)
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {},
+        {"network": "n"},
+        {"network": "n", "trained_on": "t", "config": "no JSON"},
+        {"network": "n", "trained_on": "t", "config": "[]"},
+        {"network": "n", "trained_on": "t", "config": '{"widths": [1], "odd": 2}'},
+    ],
+)
+def test_what_says_too_little_of_itself_is_refused(
+    tmp_path: Path, noted: dict[str, str]
+) -> None:
+    path = tmp_path / "a.safetensors"
+    metadata = {"format": "napari-sam-decoder decoder 1", **noted}
+    save_file({"weight": torch.zeros(1)}, path, metadata)
+    with pytest.raises(CheckpointError, match="not a trained decoder"):
+        load_decoder(path)
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -25,7 +25,18 @@ def test_hypotheses_are_rated_between_nothing_and_all() -> None:
     assert rated.max() < 1
 
 
-def test_what_cannot_be_rated_is_told_by_our_own_error() -> None:
-    tokens = np.zeros((1, 5, 3), np.float32)
+def test_want_of_memory_is_told_by_our_own_error() -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    decoder = HiresDecoder(CONFIG)
+    decoder.register_forward_pre_hook(fail)
+    for part in decoder.modules():
+        part.register_forward_pre_hook(fail)
     with pytest.raises(DecodingError, match="could not rate"):
-        Rater(HiresDecoder(CONFIG)).rate(tokens)
+        Rater(decoder).rate(np.zeros((1, 5, 16), np.float32))
+
+
+def test_tokens_of_another_decoder_are_a_mistake_of_ours() -> None:
+    with pytest.raises(RuntimeError):
+        Rater(HiresDecoder(CONFIG)).rate(np.zeros((1, 5, 3), np.float32))

@@ -189,7 +189,13 @@ def test_embedding_of_another_model_is_refused(tiny_sam: Sam) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "error", [RuntimeError("broken"), torch.OutOfMemoryError("full"), MemoryError()]
+    "error",
+    [
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("MPS backend out of memory"),
+        torch.OutOfMemoryError("full"),
+        MemoryError(),
+    ],
 )
 def test_failures_name_a_remedy(
     make_tiny_sam: Callable[[int], Sam],

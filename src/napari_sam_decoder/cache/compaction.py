@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.lock import FolderLock
 from napari_sam_decoder.cache.rows import FrameRows
-from napari_sam_decoder.errors import CacheMismatchError, FormatError
+from napari_sam_decoder.errors import CacheMismatchError
+from napari_sam_decoder.failures import explaining
 
 if TYPE_CHECKING:
     import os
@@ -56,13 +57,9 @@ def compact(path: str | os.PathLike[str]) -> Iterator[int]:
     _require_complete(folder, key)
     for start in range(0, key.frames, layout.SHARD_FRAMES):
         frames = range(start, min(start + layout.SHARD_FRAMES, key.frames))
-        try:
+        # No frame is lost; it may be compacted again to go on.
+        with explaining(f"cannot compact the embedding cache {folder}"):
             _pack_alone(folder, key, frames)
-        except OSError as error:
-            raise FormatError(
-                f"cannot compact the embedding cache {folder}: {error}; make room, and "
-                "compact it again to go on; no frame is lost"
-            ) from error
         yield from frames
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from contextlib import closing, suppress
@@ -19,6 +20,7 @@ from napari_sam_decoder.errors import (
     CacheMismatchError,
     FormatError,
 )
+from napari_sam_decoder.failures import explaining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +37,8 @@ __all__ = [
     "storage_of",
     "verify",
 ]
+
+_LOG = logging.getLogger(__name__)
 
 _NAMES_OF_VERSION_1 = {"embeddings", "records"}
 _OWN_NAMES = {
@@ -127,7 +131,7 @@ def storage_of(path: str | os.PathLike[str]) -> Storage | None:
     try:
         return layout.read_key(Path(path).expanduser().resolve()).storage
     except (CacheMismatchError, CacheCorruptError):
-        return None
+        return None  # Whoever opens it says what is wrong.
 
 
 def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
@@ -142,8 +146,10 @@ def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
     folder = Path(root).expanduser()
     found = []
     for child in folder.iterdir() if folder.is_dir() else ():
-        with suppress(CacheMismatchError, CacheCorruptError):
+        try:
             found.append(describe(child))
+        except (CacheMismatchError, CacheCorruptError, FormatError) as error:
+            _LOG.info("left out of the list: %s", error)
     return sorted(found, key=lambda info: info.last_used)
 
 
@@ -193,13 +199,8 @@ def clear(path: str | os.PathLike[str]) -> None:
     folder = Path(path).expanduser().resolve()
     _require_own(folder)
     trash = layout.hidden_sibling(folder, "trash")
-    try:
+    with explaining(f"cannot remove the embedding cache {folder}"):
         _set_aside(folder, trash)
-    except OSError as error:
-        raise FormatError(
-            f"cannot remove the embedding cache {folder}: {error}; close the programs "
-            "that use it and check that its folder can be written"
-        ) from error
     shutil.rmtree(trash, ignore_errors=True)
     layout.sweep_siblings(folder.parent)
 

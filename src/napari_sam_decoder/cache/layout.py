@@ -25,7 +25,9 @@ from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
     FormatError,
+    SamDecoderError,
 )
+from napari_sam_decoder.failures import explaining, is_damage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,12 +82,24 @@ def lock_path(path: Path) -> Path:
 
 
 def stored_key(path: Path) -> dict[str, Any] | None:
-    """Read the key from a folder, without zarr; None if it is no cache of ours."""
+    """Read the key from a folder, without zarr; None if it is no cache of ours.
+
+    Raises
+    ------
+    FormatError
+        If the folder may not be read.
+    """
     try:
-        document = json.loads((path / "zarr.json").read_bytes())
-        key = document["attributes"][_MARKER]
-    except (OSError, ValueError, KeyError, TypeError):
+        with explaining(f"cannot open the embedding cache {path}"):
+            document = json.loads((path / "zarr.json").read_bytes())
+    except ValueError:
         return None
+    except FormatError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return None
+        raise
+    attributes = document.get("attributes") if isinstance(document, dict) else None
+    key = attributes.get(_MARKER) if isinstance(attributes, dict) else None
     return key if isinstance(key, dict) else None
 
 
@@ -190,16 +204,12 @@ def create(path: Path, key: CacheKey) -> None:
     """
     building = hidden_sibling(path, "building")
     try:
-        _refuse_foreign(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep_siblings(path.parent)
-        _build(building, key)
-        _move_into_place(building, path)
-    except OSError as error:
-        raise FormatError(
-            f"cannot create an embedding cache at {path}: {error}; choose a folder "
-            "that can be written, or work without a cache"
-        ) from error
+        with explaining(f"cannot create an embedding cache at {path}"):
+            _refuse_foreign(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep_siblings(path.parent)
+            _build(building, key)
+            _move_into_place(building, path)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -214,11 +224,16 @@ def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
     """
     import zarr
 
+    shape = (key.frames, DIGEST_SIZE + key.packing.size)
     try:
-        group = zarr.open_group(path, mode="r+", zarr_format=3)
-        shape = (key.frames, DIGEST_SIZE + key.packing.size)
-        return _array(group, FRAMES, shape), _array(group, PACKED, shape)
-    except (KeyError, ValueError, TypeError, OSError) as error:
+        with explaining(f"cannot open the embedding cache {path}"):
+            group = zarr.open_group(path, mode="r+", zarr_format=3)
+            return _array(group, FRAMES, shape), _array(group, PACKED, shape)
+    except SamDecoderError:
+        raise
+    except Exception as error:
+        if not is_damage(error):
+            raise
         raise damaged(path) from error
 
 
@@ -341,9 +356,9 @@ def _array(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
     """Raise here for an array that would otherwise read as something else."""
     import zarr
 
-    array = group[name]
+    array = group.get(name)
     if not isinstance(array, zarr.Array):
-        raise TypeError(f"{name} is no array")
+        raise ValueError(f"{name} is no array")  # noqa: TRY004 - the file's fault
     shards = (SHARD_FRAMES, shape[1]) if name == PACKED else None
     found = (str(array.dtype), array.shape, array.chunks, array.shards)
     if found != ("uint8", shape, (1, shape[1]), shards):
@@ -358,9 +373,12 @@ def _array(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
 
 def _chunks(path: Path, name: str) -> set[int]:
     try:
-        names = os.listdir(path / name)
-    except OSError as error:
-        raise damaged(path) from error
+        with explaining(f"cannot open the embedding cache {path}"):
+            names = os.listdir(path / name)
+    except FormatError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            raise damaged(path) from error
+        raise
     parts = (name.split(".") for name in names)
     return {int(part[1]) for part in parts if _is_chunk(part)}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ __all__ = [
     "make_room",
     "size_limit",
 ]
+
+_LOG = logging.getLogger(__name__)
 
 CACHE_ROOT_VARIABLE = "NAPARI_SAM_DECODER_CACHE"
 CACHE_LIMIT_VARIABLE = "NAPARI_SAM_DECODER_CACHE_LIMIT"
@@ -103,8 +105,12 @@ def make_room(root: Path, limit: int) -> None:
     for info in caches:
         if total <= limit:
             return
-        with suppress(SamDecoderError):
+        try:
             clear(info.path)
+        except SamDecoderError as error:
+            _LOG.info("a cache was not removed to make room: %s", error)
+        else:
+            _LOG.info("removed %s to make room", info.path)
             total -= info.bytes
 
 

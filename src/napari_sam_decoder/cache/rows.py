@@ -6,7 +6,9 @@ zarr makes through its threads would take more than half the time of a read.
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.key import DIGEST_SIZE
 from napari_sam_decoder.errors import CacheCorruptError
+from napari_sam_decoder.failures import explaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,14 +57,17 @@ class FrameRows:
         Yields
         ------
         (N,) array of uint8, or None
-            None for a row that fails its checksum or cannot be read.
+            None for a row that fails its checksum.
         """
         loose = layout.frame_path(self._path, frame)
-        if loose.exists():
-            yield self._row(loose, _whole_file)
         shard = layout.shard_path(self._path, frame)
-        if shard.exists():
-            yield self._row(shard, lambda file: _part_of_shard(file, frame))
+        for file, read in (
+            (loose, _whole_file),
+            (shard, lambda file: _part_of_shard(file, frame)),
+        ):
+            # Another process may pack the frame meanwhile.
+            with suppress(FileNotFoundError):
+                yield self._row(file, read)
 
     def sound(self, frame: int) -> np.ndarray | None:
         """Return the newest row of a frame that can be read, if any."""
@@ -117,8 +123,16 @@ class FrameRows:
     def _row(self, file: Path, read: Callable[[Path], bytes]) -> np.ndarray | None:
         try:
             row = _decoded(read(file))
-        except (ValueError, RuntimeError, OSError):
+        except FileNotFoundError:
+            raise
+        except (ValueError, RuntimeError):
             return None
+        except OSError as error:
+            # A file that is too short, or on a bad place of the disk.
+            if error.errno in (errno.EINVAL, errno.EIO):
+                return None
+            with explaining(f"cannot read the embedding cache {self._path}"):
+                raise
         is_row = row.shape == self._loose.shape[1:] and row[:DIGEST_SIZE].any()
         return row if is_row else None
 

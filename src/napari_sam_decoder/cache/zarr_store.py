@@ -13,6 +13,7 @@ from napari_sam_decoder.cache.key import DIGEST_SIZE, CacheKey
 from napari_sam_decoder.cache.lock import FolderLock
 from napari_sam_decoder.cache.rows import FrameRows
 from napari_sam_decoder.errors import CacheMismatchError, FormatError, SamDecoderError
+from napari_sam_decoder.failures import explaining
 
 if TYPE_CHECKING:
     import os
@@ -153,14 +154,8 @@ class ZarrStore:
             )
         packed = self._packing.pack(features)
         row = np.concatenate([np.frombuffer(digest, np.uint8), packed])
-        try:
+        with explaining(f"cannot write frame {frame} to the cache {self.path}"):
             self._rows.write(frame, row)
-        except OSError as error:
-            raise FormatError(
-                f"cannot write frame {frame} to the embedding cache {self.path}: "
-                f"{error}; make room or choose another folder; frames written before "
-                "are kept"
-            ) from error
         return self._packing.unpack(packed)
 
     def recorded_digest(self, frame: int) -> bytes | None:
@@ -206,15 +201,14 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 def _hold(path: Path) -> FolderLock | None:
     """Share the lock of a cache and tidy up; None if the cache went away meanwhile."""
     try:
-        lock = FolderLock(layout.lock_path(path))
-    except FileNotFoundError:
+        with explaining(f"cannot open the embedding cache {path}"):
+            lock = FolderLock(layout.lock_path(path))
+    except FormatError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
         if layout.stored_key(path) is None:
             return None
         raise layout.damaged(path) from None
-    except OSError as error:
-        raise FormatError(
-            f"cannot open the embedding cache {path}: {error}; choose another folder"
-        ) from error
     occupancy = lock.try_alone()
     if occupancy != "shared":
         layout.sweep_partials(path, is_alone=occupancy == "alone")

@@ -1,8 +1,8 @@
 """The command line: each command parses its options and calls one library function.
 
 Results go to stdout, progress and errors to stderr. The exit code is 0, 1 where
-``cache verify`` finds damage, 2 for a mistake that the message helps to mend, and 130
-after Ctrl+C.
+``cache verify`` finds damage, 2 for a mistake that the message helps to mend, 3 for one
+of the program itself, and 130 after Ctrl+C.
 """
 
 from __future__ import annotations
@@ -10,19 +10,24 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.cli.commands import complain
-from napari_sam_decoder.cli.parser import PROGRAM, build_parser
+from napari_sam_decoder.cli.parser import PROGRAM, build_parser, is_verbose
 from napari_sam_decoder.errors import SamDecoderError
+from napari_sam_decoder.failures import first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["main"]
 
 USER_MISTAKE = 2
+OWN_MISTAKE = 3
 INTERRUPTED = 130
+
+_LOG = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,26 +44,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
-    logging.basicConfig(
-        stream=sys.stderr, format=f"{PROGRAM}: %(message)s", level=logging.WARNING
-    )
-    # It says of damaged files what our own errors say with a remedy.
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     if argv is None:
         _tune_own_process()
     options = build_parser().parse_args(argv)
+    with _logging_to_stderr(logging.DEBUG if is_verbose(options) else logging.WARNING):
+        try:
+            return int(options.run(options))
+        except SamDecoderError as error:
+            lines = (line.strip() for line in str(error).splitlines())
+            complain(f"error: {'; '.join(line for line in lines if line)}")
+            _LOG.debug("this is where it came up", exc_info=True)
+            return USER_MISTAKE
+        except KeyboardInterrupt:
+            complain(
+                "stopped: nothing was written; what was embedded or learned so far is "
+                "kept, and the same command goes on"
+            )
+            return INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - whoever typed it is told
+            complain(
+                f"unexpected error: {type(error).__name__}: {first_line(error)}; this "
+                "is no mistake of yours: --verbose shows where it came up, for a report"
+            )
+            _LOG.debug("this is where it came up", exc_info=True)
+            return OWN_MISTAKE
+
+
+@contextmanager
+def _logging_to_stderr(level: int) -> Iterator[None]:
+    """Show what is logged while a command runs: our own from a level on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
+    root = logging.getLogger()
+    # tifffile says of damaged files what our own errors say with a remedy.
+    levels = {"napari_sam_decoder": level, "tifffile": logging.CRITICAL}
+    before = {name: logging.getLogger(name).level for name in levels}
+    _set_levels(levels)
+    root.addHandler(handler)
     try:
-        return int(options.run(options))
-    except (SamDecoderError, OSError) as error:
-        lines = (line.strip() for line in str(error).splitlines())
-        complain(f"error: {'; '.join(line for line in lines if line)}")
-        return USER_MISTAKE
-    except KeyboardInterrupt:
-        complain(
-            "stopped: nothing was written; what was embedded or learned so far is "
-            "kept, and the same command goes on"
-        )
-        return INTERRUPTED
+        yield
+    finally:
+        root.removeHandler(handler)
+        _set_levels(before)
+
+
+def _set_levels(levels: Mapping[str, int]) -> None:
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _tune_own_process() -> None:

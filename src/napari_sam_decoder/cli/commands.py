@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.cli import inputs
 from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.failures import writing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -44,10 +45,10 @@ def demo(options: Namespace) -> int:
     from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 
     files = DemoFiles(options.out)
-    files.folder.mkdir(parents=True, exist_ok=True)
-    report = run_demo(
-        files, inputs.model(options), inputs.progress(options), options.sample
-    )
+    model, progress = inputs.model(options), inputs.progress(options)
+    with writing(files.folder):
+        files.folder.mkdir(parents=True, exist_ok=True)
+        report = run_demo(files, model, progress, options.sample)
     for line in _describe_demo(report):
         say(line)
     if not options.headless and _can_show_windows():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from napari_sam_decoder.cli import commands, texts
 from napari_sam_decoder.model.catalogue import AUTO_DECODER
 
-__all__ = ["PROGRAM", "build_parser"]
+__all__ = ["PROGRAM", "build_parser", "is_verbose"]
 
 PROGRAM = commands.PROGRAM
 
@@ -39,6 +39,13 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.register("action", None, _Once)
+        self.add_argument(
+            "--verbose",
+            action="store_true",
+            # Or a command would take back what was typed before its name.
+            default=argparse.SUPPRESS,
+            help="tell more, and of errors where they came up",
+        )
 
     def error(self, message: str) -> NoReturn:
         commands.complain(f"error: {message}; see '{self.prog} --help'")
@@ -67,6 +74,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_models(kinds)
     _add_cache(kinds)
     return parser
+
+
+def is_verbose(options: argparse.Namespace) -> bool:
+    """Whether ``--verbose`` was typed, before a command or after it."""
+    return bool(getattr(options, "verbose", False))
 
 
 def _add_demo(kinds: Commands) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -25,6 +26,8 @@ __all__ = [
     "Encoder",
     "nearest_first",
 ]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
@@ -207,6 +210,7 @@ class Embedder:
             features = self._store.read(frame, digest)
             if features is not None:
                 return features, True
+            _LOG.debug("embedding frame %d", frame)
             embedding = self._sam.encode(self._movie.as_rgb(pixels))
             try:
                 return self._store.write(frame, digest, embedding.features), False

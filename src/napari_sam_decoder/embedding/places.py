@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import Movie
 
 __all__ = ["cache_key", "open_store"]
+
+_LOG = logging.getLogger(__name__)
 
 _CHECKED_FRAMES = 16
 
@@ -88,6 +91,7 @@ def open_store(
     if cache is None:
         return MemoryStore(key.packing)
     place = _own_place(movie, key) if cache == "auto" else Path(cache)
+    _LOG.info("embeddings are kept in %s", place)
     store = ZarrStore.open(place, key)
     try:
         _require_same_movie(movie, store)

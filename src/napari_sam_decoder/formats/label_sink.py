@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import weakref
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import zarr
 
 __all__ = ["LabelSink"]
+
+_LOG = logging.getLogger(__name__)
 
 # Classic TIFF counts its bytes in 32 bits; some are left for the tables of the pages.
 CLASSIC_TIFF_BYTES = 2**32 - 2**25
@@ -147,6 +150,7 @@ class LabelSink:
                 self._array.attrs["provenance"] = plain
                 replace_folder(self._partial / "labels", self.path)
         self._discard()
+        _LOG.info("wrote %s", self.path)
 
     def _create(self) -> zarr.Array:
         import zarr

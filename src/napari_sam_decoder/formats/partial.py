@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["make_partial", "replace_folder", "sweep_stale", "take_back"]
+
+_LOG = logging.getLogger(__name__)
 
 REPLACED = "replaced"
 # On Windows, what asks whether a process is there elsewhere ends it.
@@ -84,6 +87,7 @@ def sweep_stale(target: Path) -> None:
         with suppress(OSError):
             if replaced.exists() and not target.exists():
                 replaced.rename(target)
+        _LOG.info("a killed process has left %s behind", stale)
         if target.exists() or not replaced.exists():
             shutil.rmtree(stale, ignore_errors=True)
 

@@ -45,7 +45,9 @@ def open_movie(path: str | Path) -> MovieSource:
         If it is a video and the library for videos is not installed.
     """
     place = Path(path).expanduser()
-    if not place.exists():
+    with reading(place):
+        is_there = place.exists()
+    if not is_there:
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():
         is_array = is_zarr(place) or place.suffix.lower() == ".zarr"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.arguments import HIGHEST_ID, read_number
-from napari_sam_decoder.errors import FormatError, PromptError
-from napari_sam_decoder.formats.failure import first_line
+from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.failures import explaining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -179,13 +179,11 @@ def read_points(path: str | Path) -> PointsTable:
     """
     place = Path(path).expanduser()
     try:
-        with place.open(newline="", encoding="utf-8-sig") as file:
+        with (
+            explaining(f"cannot read the points in {place}"),
+            place.open(newline="", encoding="utf-8-sig") as file,
+        ):
             points = [row.point() for row in _rows(file, place)]
-    except OSError as error:
-        raise FormatError(
-            f"cannot read the points in {place}; check the path "
-            f"({error.strerror or first_line(error)})"
-        ) from error
     except UnicodeDecodeError as error:
         raise PromptError(f"{place} {NO_TABLE}") from error
     if not points:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.failures import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,14 +46,12 @@ def require_target(path: Path) -> None:
         is neither a TIFF file nor a single zarr array, such as a group of images.
     """
     require_suffix(path)
-    if not path.parent.is_dir():
+    with writing(path):
+        has_folder, is_free = path.parent.is_dir(), _is_free(path)
+    if not has_folder:
         raise FormatError(
             f"there is no folder {path.parent} for {path.name}; make it first"
         )
-    if is_tiff(path):
-        is_free = not path.is_dir()
-    else:
-        is_free = _is_array(path) or not path.exists()
     if not is_free:
         raise FormatError(
             f"{path} is in the way and is no labels file, so it stays; move it or "
@@ -60,12 +59,21 @@ def require_target(path: Path) -> None:
         )
 
 
+def _is_free(path: Path) -> bool:
+    """Whether nothing is there, or something that may be replaced."""
+    if is_tiff(path):
+        return not path.is_dir()
+    return _is_array(path) or not path.exists()
+
+
 def _is_array(path: Path) -> bool:
     """Labels are one array; a group may hold images and much else."""
     if (path / ".zarray").is_file():
         return True
+    if not (path / "zarr.json").is_file():
+        return False
     try:
         description = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except ValueError:
         return False
     return isinstance(description, dict) and description.get("node_type") == "array"

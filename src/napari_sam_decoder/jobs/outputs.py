@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError, OptionError
+from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats import LabelSink
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     """
     taken = [path.resolve() for path in inputs]
     for output in outputs:
-        place = output.resolve()
+        with writing(output):
+            place = output.resolve()
         if any(place == path or path in place.parents for path in taken):
             raise OptionError(
                 f"{output} would overwrite or change an input of this job; choose "
@@ -53,7 +55,9 @@ def require_folder(path: Path) -> None:
     FormatError
         If so.
     """
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    with writing(path):
+        is_free = not path.is_dir() and path.absolute().parent.is_dir()
+    if not is_free:
         raise FormatError(
             f"{path} cannot be written: it is a folder, or there is no folder for it; "
             "make the folder first or choose another name"
@@ -73,10 +77,17 @@ def open_sink(path: Path, session: Session, dtype: np.dtype) -> LabelSink:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file that appears whole or not at all.
+
+    Raises
+    ------
+    FormatError
+        If the disk cannot be written.
+    """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        with writing(path):
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -7,11 +7,11 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.model.architectures import ARCHITECTURES
 from napari_sam_decoder.model.vit import ViTConfig
 
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["fill", "infer_architecture", "read_checkpoint"]
 
 _SHOWN = 10
-_READ_FAILURES = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    SafetensorError,
-    zipfile.BadZipFile,
-)
 
 # Never used by SAM, or computed from the configuration.
 _IGNORED_PREFIXES = (
@@ -70,19 +59,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         If the file is missing, damaged, holds something else than tensors, or would
         run code when opened.
     """
-    try:
-        content = load_file(path) if _is_safetensors(path) else _read_pickle(path)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is refused: it is not a weights file, or it would run code when "
-            "opened. Use a safetensors file, or one made with "
-            "torch.save(model.state_dict(), path)."
-        ) from error
-    except _READ_FAILURES as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({_first_line(error)}). Check the path; if the "
-            "file is there, it is damaged: fetch it again."
-        ) from error
+    with reading(path, CheckpointError, "fetch it again"):
+        content = _read(path)
     return _checked_tensors(_unwrapped(content), path)
 
 
@@ -163,6 +141,17 @@ def _is_safetensors(path: Path) -> bool:
         return stream.read(9)[8:] == b"{"
 
 
+def _read(path: Path) -> Any:
+    try:
+        return load_file(path) if _is_safetensors(path) else _read_pickle(path)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is refused: it is not a weights file, or it would run code when "
+            "opened. Use a safetensors file, or one made with "
+            "torch.save(model.state_dict(), path)."
+        ) from error
+
+
 def _read_pickle(path: Path) -> Any:
     # Torch would refuse it too, but warn first, and only the filters of the whole
     # process could keep that quiet.
@@ -234,7 +223,3 @@ def _listed(names: Iterable[object]) -> str:
     rest = len(texts) - _SHOWN
     more = f" and {rest} more" if rest > 0 else ""
     return ", ".join(texts[:_SHOWN]) + more
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.failures import reading, writing
 from napari_sam_decoder.model.checkpoints import fill
 from napari_sam_decoder.model.hires_decoder import HiresConfig, HiresDecoder
 
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 FORMAT = "napari-sam-decoder decoder 1"
+_REMEDY = "name a file that training has written"
 _HIRES = "hires."
 _TUNED = "mask_decoder."
 
@@ -76,6 +78,11 @@ def save_decoder(decoder: TrainedDecoder, path: Path) -> None:
         To be written.
     path : Path
         A safetensors file; what is there is replaced.
+
+    Raises
+    ------
+    FormatError
+        If the disk cannot be written.
     """
     parts = {_TUNED: decoder.tuned or {}}
     about = {"format": FORMAT, **asdict(decoder.about)}
@@ -88,9 +95,10 @@ def save_decoder(decoder: TrainedDecoder, path: Path) -> None:
         for name, weights in entries.items()
     }
     partial = path.with_name(f".{path.name}.partial")
-    # Not `save_file`, whose files only their owner may read.
-    partial.write_bytes(save(state, metadata=about))
-    partial.replace(path)
+    with writing(path):
+        # Not `save_file`, whose files only their owner may read.
+        partial.write_bytes(save(state, metadata=about))
+        partial.replace(path)
 
 
 def read_about(path: Path) -> AboutDecoder:
@@ -131,16 +139,26 @@ def load_decoder(path: Path) -> TrainedDecoder:
         If the file is missing, damaged, or of another kind.
     """
     noted = _metadata(path)
-    state = {name: weights.float() for name, weights in load_file(path).items()}
-    hires = _build(noted["config"], _part(state, _HIRES)) if "config" in noted else None
+    with reading(path, CheckpointError, _REMEDY):
+        state = {name: weights.float() for name, weights in load_file(path).items()}
+    hires = None
+    if "config" in noted:
+        hires = _build(_config(noted["config"], path), _part(state, _HIRES))
     return TrainedDecoder(_about(noted), hires, _part(state, _TUNED) or None)
 
 
-def _build(spelled: str, state: dict[str, Tensor]) -> HiresDecoder:
-    config = json.loads(spelled)
-    config["widths"] = tuple(config["widths"])
+def _config(spelled: str, path: Path) -> HiresConfig:
+    try:
+        config = json.loads(spelled)
+        return HiresConfig(**{**config, "widths": tuple(config["widths"])})
+    # What is written there is JSON of anybody's making.
+    except (ValueError, TypeError, KeyError) as error:
+        raise _not_ours(path) from error
+
+
+def _build(config: HiresConfig, state: dict[str, Tensor]) -> HiresDecoder:
     with torch.device("meta"):
-        decoder = HiresDecoder(HiresConfig(**config))
+        decoder = HiresDecoder(config)
     fill(decoder, state, torch.float32)
     return decoder.eval()
 
@@ -158,17 +176,14 @@ def _about(noted: Mapping[str, str]) -> AboutDecoder:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    try:
-        with safe_open(path, "pt") as content:
-            noted: dict[str, str] = content.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read as a trained decoder ({error}); name a file that "
-            "training has written"
-        ) from error
-    if noted.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} is not a trained decoder of this version of the program; name a "
-            "file that training has written"
-        )
+    with reading(path, CheckpointError, _REMEDY), safe_open(path, "pt") as content:
+        noted: dict[str, str] = content.metadata() or {}
+    if noted.get("format") != FORMAT or not {"network", "trained_on"} <= noted.keys():
+        raise _not_ours(path)
     return noted
+
+
+def _not_ours(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is not a trained decoder of this version of the program; {_REMEDY}"
+    )

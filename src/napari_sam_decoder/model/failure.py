@@ -5,21 +5,26 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import torch
+
 from napari_sam_decoder.errors import DecodingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import torch
+__all__ = ["computing", "is_out_of_memory"]
 
-__all__ = ["computing"]
+# On the CPU and on Apple's devices torch has no class for it.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @contextmanager
 def computing(task: str, device: torch.device) -> Iterator[None]:
-    """Turn every error of torch within the context into a `DecodingError`.
+    """Turn what torch reports within the context into a `DecodingError`, if it helps.
 
-    Torch reports everything as RuntimeError, even want of memory.
+    Torch reports everything as RuntimeError, even want of memory. Where that is not
+    what it is, another device is the remedy; on the CPU it is a mistake of the program,
+    and goes on as it is.
 
     Parameters
     ----------
@@ -27,12 +32,31 @@ def computing(task: str, device: torch.device) -> Iterator[None]:
         What the network is to do, such as "decode prompts".
     device : torch.device
         Where.
+
+    Raises
+    ------
+    DecodingError
+        If there is too little memory, or an accelerator fails.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise DecodingError(
+                f"The network could not {task} on {device}: {error}. Use fewer objects "
+                "at a time, a frame with shorter sides, a smaller model, or another "
+                "device such as 'cpu'."
+            ) from error
+        if device.type == "cpu":
+            raise
         raise DecodingError(
-            f"The network could not {task} on {device}: {error}. Use fewer objects at "
-            "a time, a frame with shorter sides, a smaller model, or another device "
+            f"The network could not {task} on {device}: {error}. Use another device "
             "such as 'cpu'."
         ) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is torch's way to say that there is too little memory."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return any(phrase in str(error).lower() for phrase in _OUT_OF_MEMORY)

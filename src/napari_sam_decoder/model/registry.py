@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from napari_sam_decoder.model.checkpoints import (
     read_checkpoint,
 )
 from napari_sam_decoder.model.decoders import build_heads, choose_decoder
+from napari_sam_decoder.model.failure import is_out_of_memory
 from napari_sam_decoder.model.hashing import choose_hasher, hash_file
 from napari_sam_decoder.model.precision import choose_precision, tune
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
 
 __all__ = ["MODELS", "ModelRow", "download", "load_sam"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_sam(
@@ -84,6 +88,7 @@ def load_sam(
     model = arguments.path(model, "a model", OptionError)
     decoder = arguments.path(decoder, "a decoder", OptionError)
     place = _choose_device(device)
+    _LOG.info("loading %s on %s", model, place)
     dtype = choose_precision(precision, place)
     path = _find(model)
     state = read_checkpoint(path)
@@ -95,6 +100,7 @@ def load_sam(
         sam = build_sam(architecture, identity=identity)
     fill(sam, state, torch.float32)
     chosen = choose_decoder(decoder, sam.weights)
+    _LOG.info("%s, decoder %s", identity, chosen.name if chosen else "of its own")
     if chosen is None:
         return _moved(tune(sam, dtype), place)
     trained = chosen.load(sam.weights)
@@ -205,6 +211,8 @@ def _moved(sam: Sam, device: torch.device) -> Sam:
     try:
         return sam.to(device)
     except RuntimeError as error:
+        if device.type == "cpu" and not is_out_of_memory(error):
+            raise
         raise OptionError(
             f"The network does not fit on {device} ({error}); choose a smaller model "
             "or the device 'cpu'."

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.failures import reading, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Lesson", "Lessons", "read_lesson", "write_lesson"]
-
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +59,11 @@ class Lesson:
 def write_lesson(lesson: Lesson, path: Path) -> None:
     """Write a lesson as a file that appears whole or not at all."""
     partial = path.with_name(f".{path.name}.partial.npz")
-    np.savez(partial, **{field.name: getattr(lesson, field.name) for field in _FIELDS})
-    partial.replace(path)
+    with writing(path):
+        np.savez(
+            partial, **{field.name: getattr(lesson, field.name) for field in _FIELDS}
+        )
+        partial.replace(path)
 
 
 def read_lesson(path: Path) -> Lesson:
@@ -73,16 +74,15 @@ def read_lesson(path: Path) -> Lesson:
     FormatError
         If the file is missing, damaged, or holds something else.
     """
-    try:
-        with np.load(path) as content:
-            return Lesson(**{field.name: content[field.name] for field in _FIELDS})
-    except _UNREADABLE as error:
-        raise FormatError(
-            f"{path} is not a lesson ({error}); delete it, and prepare it again"
-        ) from error
+    with reading(path, remedy=_REMEDY), np.load(path) as content:
+        if not isinstance(content, Mapping) or not content.keys() >= _NAMES:
+            raise FormatError(f"{path} is not a lesson; {_REMEDY}")
+        return Lesson(**{name: content[name] for name in _NAMES})
 
 
+_REMEDY = "delete it, and prepare it again"
 _FIELDS = fields(Lesson)
+_NAMES = {field.name for field in _FIELDS}
 
 
 class Lessons(Sequence[Lesson]):

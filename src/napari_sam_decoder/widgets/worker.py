@@ -7,6 +7,7 @@ overlap leave Python's handling of warnings patched for good.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from contextlib import closing, suppress
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 __all__ = ["Job", "Lane"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -137,6 +140,7 @@ class Lane(QObject):
                             break
                         self._report(job, value)
         except Exception as error:  # noqa: BLE001 - whoever listens decides about it
+            _LOG.debug("a job in the background has failed", exc_info=True)
             return error
         return None
 
