@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, current_thread
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Barrier, Event, current_thread
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from napari_sam_decoder.cache import (
     ZarrStore,
     array_digest,
     cache_root,
+    clear,
 )
 from napari_sam_decoder.cache.places import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
 from napari_sam_decoder.embedding import (
@@ -32,6 +34,7 @@ from napari_sam_decoder.embedding import (
 )
 from napari_sam_decoder.errors import (
     CacheMismatchError,
+    ClosedError,
     DecodingError,
     MovieError,
     OptionError,
@@ -400,3 +403,62 @@ def test_recorded_frames_are_known_without_their_pixels(open_embedder):
     embedder = open_embedder()
     list(embedder.fill([4, 1]))
     assert embedder.recorded() == {1, 4}
+
+
+class GatedEncoder(CheapEncoder):
+    """Says when it has begun, and goes on when it may."""
+
+    def __init__(self):
+        super().__init__()
+        self.has_begun, self.may_go_on = Event(), Event()
+
+    def encode(self, frame):
+        self.has_begun.set()
+        assert self.may_go_on.wait(20)
+        return super().encode(frame)
+
+
+@pytest.fixture
+def gated(movie, path):
+    """An embedder that is embedding a frame in another thread."""
+    encoder = GatedEncoder()
+    embedder = Embedder(movie, encoder, open_store(movie, encoder, path))
+    with ThreadPoolExecutor(1) as other:
+        step = other.submit(embedder.get, 0)
+        assert encoder.has_begun.wait(20)
+        yield embedder, encoder, step
+        encoder.may_go_on.set()
+
+
+class TestClosing:
+    def test_a_cache_is_in_use_until_the_last_step_has_ended(self, gated, path):
+        embedder, encoder, step = gated
+        embedder.close(wait=False)
+        with pytest.raises(CacheMismatchError, match="in use"):
+            clear(path)
+        encoder.may_go_on.set()
+        step.result()
+        clear(path)
+        assert os.listdir(path.parent) == []
+
+    def test_it_waits_for_steps_of_other_threads(self, gated, path):
+        embedder, encoder, step = gated
+        with ThreadPoolExecutor(1) as another:
+            closing = another.submit(embedder.close)
+            assert not wait([closing], 0.1).done
+            encoder.may_go_on.set()
+            closing.result(20)
+        assert step.done()
+        clear(path)
+
+    def test_no_step_begins_after_it(self, gated):
+        embedder, encoder, _ = gated
+        embedder.close(wait=False)
+        for work in (lambda: embedder.get(1), lambda: list(embedder.fill([1]))):
+            with pytest.raises(ClosedError, match="open another"):
+                work()
+
+    def test_twice_does_no_harm(self, open_embedder):
+        embedder = open_embedder()
+        embedder.close()
+        embedder.close()

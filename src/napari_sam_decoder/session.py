@@ -110,10 +110,17 @@ class Session:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Let go of the cache, so that others may clear it; twice does no harm."""
+    def close(self, *, wait: bool = True) -> None:
+        """Let go of the cache, so that others may clear it; twice does no harm.
+
+        Parameters
+        ----------
+        wait : bool, default True
+            Whether to wait for frames that other threads are embedding just now.
+            Otherwise the cache stays in use until these are written.
+        """
         self._is_closed = True
-        self._embedder.close()
+        self._embedder.close(wait=wait)
 
     @property
     def scene(self) -> Scene:

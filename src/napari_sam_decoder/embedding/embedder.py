@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Protocol
 
 from napari_sam_decoder.cache import EmbeddingStore, array_digest
-from napari_sam_decoder.errors import DecodingError
+from napari_sam_decoder.errors import ClosedError, DecodingError
 from napari_sam_decoder.model.values import Embedding
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Embedder:
         self._movie = movie
         self._sam = sam
         self._store = store
+        self._steps = _Steps(store.close)
         self._lanes = lanes
         self._encoding: dict[int, Lock] = {}
 
@@ -114,6 +116,8 @@ class Embedder:
             If the network gives values that are not finite, or cannot be stored.
         FormatError
             If the store cannot be written.
+        ClosedError
+            If `close` was called.
         """
         return self._fetch(frame, self._movie.raw(frame))[0]
 
@@ -128,7 +132,7 @@ class Embedder:
 
         Raises
         ------
-        MovieError, DecodingError, FormatError
+        MovieError, DecodingError, FormatError, ClosedError
             As `get` does.
         """
         pixels = self._movie.raw(frame)
@@ -153,7 +157,7 @@ class Embedder:
 
         Raises
         ------
-        MovieError, DecodingError, FormatError
+        MovieError, DecodingError, FormatError, ClosedError
             As `get` does.
         """
         # Frames are read here, one after the other: lanes might swap two of them, and
@@ -184,9 +188,16 @@ class Embedder:
         """Frames that the store has a record of, whatever their pixels are now."""
         return frozenset(self._store.present())
 
-    def close(self) -> None:
-        """Close the store."""
-        self._store.close()
+    def close(self, *, wait: bool = True) -> None:
+        """Take no more steps, and close the store when the last one has ended.
+
+        Parameters
+        ----------
+        wait : bool, default True
+            Whether to come back only then. Otherwise the store stays open, and its
+            folder in use, for as long as steps are under way in other threads.
+        """
+        self._steps.close(wait=wait)
 
     def _embed(self, work: tuple[int, np.ndarray]) -> EmbeddedFrame:
         frame, pixels = work
@@ -195,12 +206,13 @@ class Embedder:
         return EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
 
     def _fetch(self, frame: int, pixels: np.ndarray) -> tuple[Embedding, bool]:
-        digest = array_digest(pixels)
-        features = self._store.read(frame, digest)
-        was_cached = features is not None
-        if features is None:
-            features, was_cached = self._compute_once(frame, pixels, digest)
-        return Embedding(features, self._movie.frame_shape), was_cached
+        with self._steps.one():
+            digest = array_digest(pixels)
+            features = self._store.read(frame, digest)
+            was_cached = features is not None
+            if features is None:
+                features, was_cached = self._compute_once(frame, pixels, digest)
+            return Embedding(features, self._movie.frame_shape), was_cached
 
     def _compute_once(
         self, frame: int, pixels: np.ndarray, digest: bytes
@@ -216,6 +228,57 @@ class Embedder:
                 return self._store.write(frame, digest, embedding.features), False
             except DecodingError as error:
                 raise DecodingError(f"frame {frame}: {error}") from error
+
+
+class _Steps:
+    """Counts steps under way in all threads, and does something after the last.
+
+    Parameters
+    ----------
+    at_end : callable
+        Called once, when there are to be no more steps and none is under way.
+    """
+
+    def __init__(self, at_end: Callable[[], None]) -> None:
+        self._at_end = at_end
+        self._changed = Condition()
+        self._under_way = 0
+        self._is_closed = False
+        self._is_over = False
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a step within the context.
+
+        Raises
+        ------
+        ClosedError
+            If there are to be no more.
+        """
+        with self._changed:
+            if self._is_closed:
+                raise ClosedError("this session is closed; open another one")
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._end_after_last()
+
+    def close(self, *, wait: bool) -> None:
+        """Let no more steps begin."""
+        with self._changed:
+            self._is_closed = True
+            self._end_after_last()
+            if wait:
+                self._changed.wait_for(lambda: self._is_over)
+
+    def _end_after_last(self) -> None:
+        if self._is_closed and not self._under_way and not self._is_over:
+            self._at_end()
+            self._is_over = True
+            self._changed.notify_all()
 
 
 def nearest_first(frames: Iterable[int], focus: Callable[[], int]) -> Iterator[int]:

@@ -77,7 +77,8 @@ class Conductor(Situation):
         for work in (*self.all_work, self.work):
             session = work.part_with_session()
             if session is not None:
-                session.close()
+                # A step under way goes on; the window does not wait for it.
+                session.close(wait=False)
 
     # Wishes
 
