@@ -452,7 +452,7 @@ class TestClosing:
         clear(path)
 
     def test_no_step_begins_after_it(self, gated):
-        embedder, encoder, _ = gated
+        embedder = gated[0]
         embedder.close(wait=False)
         for work in (lambda: embedder.get(1), lambda: list(embedder.fill([1]))):
             with pytest.raises(ClosedError, match="open another"):
