@@ -30,6 +30,15 @@ def result_on(frame, object_id=1, verdict=Verdict.SURE, shape=SHAPE[1:]):
     return FrameResult(frame, labels, {object_id: ObjectResult(object_id, verdict)})
 
 
+def found_by(search):
+    """Take all steps of a search and return what it has found."""
+    while True:
+        try:
+            next(search)
+        except StopIteration as end:
+            return end.value
+
+
 def preview_of(prompt, number=1, shape=SHAPE[1:]):
     """Offer masks of one, two and three rows, and choose one; 0 has four rows."""
     from napari_sam_decoder.widgets.background import ShownPreview

@@ -4,6 +4,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,11 +24,11 @@ from napari_sam_decoder.widgets.background import (
     Opening,
     computing,
     leave_a_core,
-    look_for_ids,
+    looking,
     show_prompts,
 )
 from napari_sam_decoder.widgets.colours import object_colours
-from napari_sam_decoder.widgets.layers import MovieView
+from napari_sam_decoder.widgets.layers import MovieView, survey_labels
 from napari_sam_decoder.widgets.options import ModelOptions
 
 IN_MEMORY = ModelOptions(cache=None)
@@ -181,8 +182,11 @@ def test_ids_are_found():
     data = np.zeros((3, 4, 5), np.uint16)
     data[1, 2], data[2, 0, 0] = 7, 9
     seen = []
-    steps = look_for_ids(view_of(data.shape), data, lambda at, _: seen.append(at))
-    assert list(steps) == [{7, 9}]
+    view = view_of(data.shape)
+    search = partial(survey_labels, view, data, lambda at, _: seen.append(at))
+    *waiting, found = looking(search)
+    assert waiting == [None] * 3
+    assert found.ids == {7, 9}
     assert seen == [(0,), (1,), (2,)]
 
 

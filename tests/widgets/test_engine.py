@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,9 @@ from qtpy.QtCore import QObject
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets import engine as engine_module
-from napari_sam_decoder.widgets.background import Opening
+from napari_sam_decoder.widgets.background import Opening, looking
 from napari_sam_decoder.widgets.engine import Engine
+from napari_sam_decoder.widgets.layers import ids_in
 from napari_sam_decoder.widgets.options import ModelOptions
 
 pytestmark = pytest.mark.gui
@@ -78,7 +80,7 @@ def engine(owner):
     engine.close()
 
 
-SIGNALS = ("opened", "embedded", "previewed", "found_ids", "propagated")
+SIGNALS = ("opened", "embedded", "previewed", "propagated")
 
 
 def listen(engine):
@@ -166,10 +168,14 @@ def test_embedded_frames_arrive_in_order(engine, heard, qtbot):
 
 def test_ids_are_found(engine, heard, qtbot):
     labels = np.array([[0, 4], [9, 4]])
-    engine.look_for_ids(view_of(labels.shape), labels, lambda *_: None)
-    assert engine.is_busy("ids")
-    qtbot.waitUntil(lambda: bool(ends_in(heard)))
-    assert heard == [("found_ids", {4, 9}), ("ended", "ids", None)]
+    found = []
+    for _ in range(2):
+        search = partial(looking, partial(ids_in, labels))
+        engine.look(search, found.append, lambda error: found.append(("end", error)))
+    assert engine.is_looking
+    qtbot.waitUntil(lambda: not engine.is_looking)
+    assert found == [None, {4, 9}, ("end", None)] * 2
+    assert heard == []
 
 
 def test_an_error_ends_a_job_and_is_told(engine, heard, qtbot):

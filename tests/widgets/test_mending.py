@@ -26,7 +26,7 @@ FRAMES = range(4)
 def target():
     """Labels of objects 1 and 2, which a run has made from the first frame."""
     view = view_of()
-    target = LabelsTarget(new_labels_layer(view, "labels"), view, ())
+    target = LabelsTarget(new_labels_layer(view, "labels"), view)
     target.ledger.begin(PromptSet([FIRST, OTHER]))
     for frame in FRAMES:
         for object_id in (1, 2):

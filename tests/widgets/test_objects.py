@@ -164,13 +164,3 @@ def test_an_object_that_is_not_there_cannot_be_selected(book, view):
     with pytest.raises(PromptError, match="no object 5; the objects are 1, 2"):
         book.select(5)
     assert book.current.object_id == 2
-
-
-def test_a_new_object_gets_an_id_that_nobody_uses(book, view):
-    assert book.next_id(()) == 1
-    assert book.next_id({4, 2}) == 5
-    read(book, view, (6, Points(ndim=3)))
-    assert book.next_id({4}) == 7
-    features = {"object_id": [30]}
-    read(book, view, (8, Points([(0, 5, 5)], features=features)))
-    assert book.next_id({4}) == 31

@@ -87,48 +87,24 @@ def test_a_new_layer_holds_every_id(recorder, view):
 
 
 def test_results_go_to_the_chosen_layer(recorder, view, painted):
-    assert recorder.choose(view, painted, ()) == ()
+    assert recorder.choose(view, painted) == ()
     begin(recorder, view, prompts_of(1), REPLACE)
     recorder.take(result_on(2), shown_frame=0)
     assert painted.data[:, 0, 0].tolist() == [3, 3, 1, 3]
     assert recorder.layer is painted
 
 
-def test_ids_of_others_are_refused_before_anything_is_written(recorder, view, painted):
-    recorder.choose(view, painted, {3})
-    with pytest.raises(LabelsError, match="holds object 3 already"):
-        begin(recorder, view, prompts_of(1, 3), KEEP)
-    assert recorder.run is None
-    recorder.take(result_on(0, 3), shown_frame=0)
-    assert (painted.data == 3).all()
-
-
-def test_ids_of_others_may_be_replaced(recorder, view, painted):
-    recorder.choose(view, painted, {3})
-    begin(recorder, view, prompts_of(3), REPLACE)
-    recorder.end(was_stopped=False)
-    begin(recorder, view, prompts_of(3), KEEP)
-    assert recorder.run is not None
-
-
-def test_it_waits_until_it_knows_what_a_layer_holds(recorder, view, painted):
-    recorder.choose(view, painted, None)
-    assert recorder.taken_ids == frozenset()
-    recorder.target.foreign_ids = frozenset({3})
-    assert recorder.taken_ids == {3}
-
-
 def test_a_layer_that_does_not_fit_is_refused_and_the_old_one_stays(
     recorder, view, painted
 ):
-    recorder.choose(view, painted, ())
+    recorder.choose(view, painted)
     with pytest.raises(LabelsError, match="does not fit"):
-        recorder.choose(view, Labels(np.zeros((2, 3, 4), int)), ())
+        recorder.choose(view, Labels(np.zeros((2, 3, 4), int)))
     assert recorder.layer is painted
 
 
 def test_ids_that_do_not_fit_the_layer_are_refused(recorder, view):
-    recorder.choose(view, Labels(np.zeros(SHAPE, np.uint8), name="small"), ())
+    recorder.choose(view, Labels(np.zeros(SHAPE, np.uint8), name="small"))
     with pytest.raises(LabelsError, match="'small' holds uint8"):
         begin(recorder, view, prompts_of(300), KEEP)
     assert recorder.run is None
@@ -136,7 +112,7 @@ def test_ids_that_do_not_fit_the_layer_are_refused(recorder, view):
 
 def test_what_is_odd_about_a_layer_is_told(recorder, view):
     moved = Labels(np.zeros(SHAPE, int), name="moved", translate=(0, 5, 5))
-    (notice,) = recorder.choose(view, moved, ())
+    (notice,) = recorder.choose(view, moved)
     assert "'moved' lies elsewhere" in notice
 
 

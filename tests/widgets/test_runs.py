@@ -72,7 +72,7 @@ def test_verdicts_are_forgotten():
 @pytest.fixture
 def run():
     view = view_of()
-    target = LabelsTarget(new_labels_layer(view, "labels"), view, ())
+    target = LabelsTarget(new_labels_layer(view, "labels"), view, is_blank=True)
     return Run(target.view, target, prompts_of(1), replace=False, pace=Pace(4))
 
 

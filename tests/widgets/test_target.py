@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("napari.layers")
 
-from made_up import SHAPE, result_on, view_of
+from made_up import SHAPE, found_by, result_on, view_of
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import Prompt, PromptSet
@@ -17,11 +17,14 @@ BLANK = 1
 """The object that is on every frame before anything is painted, and runs again."""
 
 
-def target_on(view, ids=()):
+def target_on(view):
     layer = new_labels_layer(view, "labels")
     layer.data[:] = BLANK
-    target = LabelsTarget(layer, view, ids)
-    survey_labels(view, layer.data, lambda *at: target.note(view, *at))
+    target = LabelsTarget(layer, view)
+    contents = found_by(
+        survey_labels(view, layer.data, lambda *at: target.note(view, *at))
+    )
+    target.take_over(view, contents, ())
     return target
 
 
@@ -173,7 +176,7 @@ def test_others_keep_their_pixels_unless_replaced():
     view = view_of()
     layer = new_labels_layer(view, "labels")
     layer.data[0, 6:] = 3
-    target = LabelsTarget(layer, view, ())
+    target = LabelsTarget(layer, view)
     target.write(view, result_on(0), {1}, replace=False)
     np.testing.assert_array_equal(layer.data[0], [[1] * 14] * 6 + [[3] * 14] * 6)
     target.write(view, result_on(0), {1}, replace=True)
@@ -185,27 +188,6 @@ def test_data_that_cannot_take_a_result_any_more_are_refused(target):
     target.layer.data = np.zeros((2, 3, 4), int)
     with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
         target.write(target.view, result_on(0), {1}, replace=False)
-
-
-def test_foreign_ids_are_refused_by_name():
-    target = target_on(view_of(), ids={3, 5, 8})
-    with pytest.raises(
-        LabelsError, match=r"'labels' holds object 3, 8 already: choose a new .*, or"
-    ):
-        target.require_free((1, 3, 8))
-    target.require_free((1, 2, 4))
-
-
-def test_own_objects_may_be_made_again():
-    target = target_on(view_of(), ids={3, 5})
-    target.own((3, 4))
-    target.require_free((3, 4))
-    assert target.foreign_ids == {5}
-
-
-def test_ids_that_are_not_known_yet_are_told_from_none():
-    assert target_on(view_of(), ids=None).foreign_ids is None
-    assert target_on(view_of(), ids=()).foreign_ids == frozenset()
 
 
 def test_what_was_painted_is_told_as_prompts(target):

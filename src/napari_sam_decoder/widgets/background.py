@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.threads import use_threads
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.widgets.layers import survey_labels
 from napari_sam_decoder.widgets.thumbnails import draw_thumbnails
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Preview
-    from napari_sam_decoder.widgets.layers import MovieView, Place
+    from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.options import ModelOptions
 
 __all__ = [
@@ -30,7 +29,7 @@ __all__ = [
     "ShownPreview",
     "computing",
     "leave_a_core",
-    "look_for_ids",
+    "looking",
     "show_prompts",
 ]
 
@@ -172,23 +171,17 @@ def computing(steps: Iterator[T]) -> Generator[T]:
     yield from steps
 
 
-def look_for_ids(
-    view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
-) -> Generator[frozenset[int]]:
-    """Find the ids in a label array, and show each plane that is read on the way.
+def looking(search: Callable[[], Generator[None, None, T]]) -> Generator[T | None]:
+    """Take the steps of a search, so that it can be stopped after each.
 
     Parameters
     ----------
-    view : MovieView
-        The movie that the labels are of.
-    data : array-like of int
-        May be large and on disk.
-    note : callable
-        As `survey_labels` calls it, in the background.
+    search : callable
+        Makes the generator that searches, and returns what it has found.
 
     Yields
     ------
-    frozenset of int
-        Once.
+    object or None
+        What was found, last; None before that.
     """
-    yield survey_labels(view, data, note)
+    yield (yield from search())

@@ -18,10 +18,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.widgets.background import Opening
+from napari_sam_decoder.errors import PromptError, SamDecoderError
+from napari_sam_decoder.widgets.background import Opening, looking
 from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.layers import frames_with, survey_labels
 from napari_sam_decoder.widgets.mending import Mending
+from napari_sam_decoder.widgets.runs import counted
 from napari_sam_decoder.widgets.situation import Situation
 from napari_sam_decoder.widgets.work import MovieWork, WantedRun
 
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.background import ShownPreview
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
     from napari_sam_decoder.widgets.options import ModelOptions
     from napari_sam_decoder.widgets.runs import RunRequest
+    from napari_sam_decoder.widgets.target import CutRecord, LabelsTarget
 
 __all__ = ["Conductor"]
 
@@ -59,10 +62,10 @@ class Conductor(Situation):
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(viewer, parent)
+        self._surveyed: list[CutRecord] = []
         self._engine.opened.connect(self._on_opened)
         self._engine.embedded.connect(self._on_embedded)
         self._engine.previewed.connect(self._on_previewed)
-        self._engine.found_ids.connect(self._on_found_ids)
         self._engine.propagated.connect(self._on_propagated)
         self._engine.ended.connect(self._on_ended)
 
@@ -126,16 +129,80 @@ class Conductor(Situation):
         self.frame = frame
         self.advance()
 
-    def choose_labels(self, layer: Labels, *, is_own: bool) -> None:
-        """Let results go to a Labels layer."""
-        if self.movie is None:
-            return
-        notices = self.recorder.choose(self.movie, layer, () if is_own else None)
-        self.work.outcome = " ".join(notices)
+    def choose_labels(self, layer: Labels) -> None:
+        """Let results go to a Labels layer, and take its objects over."""
+        if self.movie is not None:
+            self.work.outcome = " ".join(self.recorder.choose(self.movie, layer))
+            self.advance()
+
+    def credit(self, prompts: Collection[Prompt]) -> None:
+        """Take prompts that the labels agree with for those that they came from.
+
+        Labels of yesterday are not mended since their points have come.
+        """
         target = self.recorder.target
-        if target is not None:
-            note = partial(target.note, self.movie)
-            self._engine.look_for_ids(self.movie, layer.data, note)
+        if self.movie is not None and target is not None:
+            target.credit(self.movie, prompts)
+
+    def require_rest(self, object_id: int) -> None:
+        """Refuse to touch an object on which a run is at work.
+
+        Raises
+        ------
+        PromptError
+            If a run or correction of it is wanted or under way on the movie of now.
+        """
+        run = self.recorder.run if self.recorder.running is self.work else None
+        is_at_work = run is not None and object_id in run.prompts.object_ids
+        is_wanted = any(
+            wanted.work is self.work
+            and object_id in wanted.request.choose(wanted.prompts).object_ids
+            for wanted in self._wanted
+        )
+        if is_at_work or is_wanted:
+            raise PromptError(
+                f"object {object_id} is being computed: wait, or press 'Stop' first"
+            )
+
+    def dismiss(self, object_id: int) -> None:
+        """Count an object no more, on any Labels layer; its pixels stay."""
+        for target in self.work.targets.values():
+            target.dismiss(object_id)
+        if self.movie is not None:
+            self.all_work.given_ids(self.movie).add(object_id)
+
+    def erase(self, object_id: int, name: str) -> None:
+        """Take an object off the labels, in the background.
+
+        Parameters
+        ----------
+        object_id : int
+            That is not worked on any more.
+        name : str
+            Of the object.
+        """
+        work, view, target = self.work, self.movie, self.recorder.target
+        if view is None or target is None:
+            return
+        erased: list[int] = []
+
+        def take(found: tuple[MovieView, int] | None) -> None:
+            if found is not None:
+                target.erase(*found, object_id)
+                erased.append(found[1])
+
+        def end(error: Exception | None) -> None:
+            target.note_erased(object_id)
+            target.layer.refresh(extent=False)
+            count = counted(len(erased), "frame")
+            work.outcome = f"{name!r} was deleted, with its labels on {count}."
+            if error is not None:
+                self.failed.emit(error)
+            self.advance()
+
+        work.outcome = f"Removing the labels of {name!r}…"
+        steps = partial(frames_with, view, target.layer.data, object_id)
+        self._engine.look(steps, take, end)
 
     def embed(self) -> None:
         """Embed all frames, those around the current one first."""
@@ -208,7 +275,9 @@ class Conductor(Situation):
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
+        self._list_objects()
         self._find_corrections()
+        self._advance_surveys()
         self._advance_opening()
         self._advance_run()
         movie, session = self.movie, self.work.session
@@ -231,6 +300,81 @@ class Conductor(Situation):
                 self._opening = work, opening
                 self._engine.open(opening)
                 return
+
+    def _advance_surveys(self) -> None:
+        """Look at labels that were there before anything is written into them."""
+        for work in dict.fromkeys((self.work, *(one.work for one in self._wanted))):
+            view, target = work.view, work.target
+            if view is None or target is None:
+                continue
+            record = target.record(view)
+            if not (record.is_surveyed or record in self._surveyed):
+                self._survey(work, view, target)
+
+    def _survey(self, work: MovieWork, view: MovieView, target: LabelsTarget) -> None:
+        record = target.record(view)
+        note = partial(target.note, view)
+        search = partial(survey_labels, view, target.layer.data, note)
+
+        def take(contents: LabelsContents | None) -> None:
+            if contents is not None:
+                self._take_over(work, view, target, contents)
+
+        def end(error: Exception | None) -> None:
+            self._surveyed.remove(record)
+            if error is not None:
+                self._wanted = [one for one in self._wanted if one.work is not work]
+                self.recorder.forget(work, target.layer)
+                self.failed.emit(error)
+            self.advance()
+
+        self._surveyed.append(record)
+        self._engine.look(partial(looking, search), take, end)
+
+    def _take_over(
+        self,
+        work: MovieWork,
+        view: MovieView,
+        target: LabelsTarget,
+        contents: LabelsContents,
+    ) -> None:
+        objects = work.objects
+        if work.target is target:
+            self._yield_ids(work, view, target, contents)
+        if work.view is view:
+            objects.read(view, self._viewer.layers)
+        reading = objects.reading
+        target.take_over(view, contents, (*reading.prompts, *reading.negatives))
+        # Also once somebody has erased them.
+        self.all_work.given_ids(view).update(contents.ids)
+
+    def _yield_ids(
+        self,
+        work: MovieWork,
+        view: MovieView,
+        target: LabelsTarget,
+        contents: LabelsContents,
+    ) -> None:
+        """Give objects that began here other ids, where the labels hold theirs."""
+        objects = work.objects
+        clashing = objects.born & contents.ids - target.known_ids
+        told = []
+        for object_id in sorted(clashing):
+            prompts = objects.reading.prompts.of_object(object_id)
+            agreeing = [one for one in prompts if target.agrees(view, one)]
+            if not agreeing:
+                taken = contents.ids | (self.ids.taken(view) or frozenset())
+                new_id = self.ids.give(view, taken, target.highest_id)
+                objects.renumber(object_id, new_id)
+                told.append(f"Object {object_id} here is object {new_id} now.")
+        if told:
+            name = str(target.layer.name)
+            told.append(f"{name!r} holds others with these ids.")
+            work.outcome = " ".join((work.outcome, *told)).strip()
+
+    def _list_objects(self) -> None:
+        target = self.recorder.target
+        self.work.objects.note_labels(() if target is None else target.object_ids)
 
     def _advance_run(self) -> None:
         for wanted in tuple(self._wanted):
@@ -262,6 +406,8 @@ class Conductor(Situation):
         is_click_shown = not (self.is_previewing or self._missing_previews())
         target = self.recorder.target
         if target is None or self.is_busy or not is_click_shown:
+            return
+        if not target.record(movie).is_surveyed:
             return
         if not self.corrections:
             return
@@ -354,11 +500,6 @@ class Conductor(Situation):
         self.previewed.emit()
         self.changed.emit()
 
-    def _on_found_ids(self, ids: frozenset[int]) -> None:
-        target = self.recorder.target
-        if target is not None and target.foreign_ids is None:
-            target.foreign_ids = ids
-
     def _on_propagated(self, result: FrameResult) -> None:
         run, work = self.recorder.run, self.recorder.running
         if run is None or work is None:
@@ -411,12 +552,10 @@ class Conductor(Situation):
         work = self.work if self._opening is None else self._opening[0]
         if kind in ("opening", "embedding"):
             work.wants_embedding = False
-        if kind in ("opening", "ids"):
+        if kind == "opening":
             self._wanted = [one for one in self._wanted if one.work is not work]
         if kind == "run" and self.run is not None:
             self._decline_corrections()
-        if kind == "ids":
-            self.recorder.release()
         if kind in ("opening", "preview") and work is self.work:
             self.previews.give_up(self._missing_previews())
 
@@ -424,4 +563,4 @@ class Conductor(Situation):
 def _is_ready(wanted: WantedRun) -> bool:
     """Whether it is known what the Labels layer holds."""
     target = wanted.work.target
-    return target is None or target.foreign_ids is not None
+    return target is None or target.record(wanted.view).is_surveyed

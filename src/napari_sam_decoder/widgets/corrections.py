@@ -73,6 +73,32 @@ class Ledger:
         self._made = kept | {_place(prompt): prompt for prompt in prompts}
         self._declined.clear()
 
+    def adopt(self, object_ids: Iterable[int], frames: Iterable[int]) -> None:
+        """Note that objects are in the labels already, whoever has made them.
+
+        Parameters
+        ----------
+        object_ids : iterable of int
+            Those that are known already stay what they are.
+        frames : iterable of int
+            Where they can be corrected.
+        """
+        every = set(frames)
+        for object_id in object_ids:
+            self._covered.setdefault(object_id, set(every))
+
+    def credit(self, prompts: Iterable[Prompt]) -> None:
+        """Note that the labels of adopted objects agree with these prompts already."""
+        for prompt in prompts:
+            if prompt.object_id in self._covered:
+                self._made.setdefault(_place(prompt), prompt)
+
+    def forget(self, object_id: int) -> None:
+        """Forget an object; its labels are nobody's from now on."""
+        self._covered.pop(object_id, None)
+        for place in [place for place in self._made if place[0] == object_id]:
+            del self._made[place]
+
     def note(self, result: FrameResult) -> None:
         """Note that a frame was decided on, for those objects that are known."""
         for object_id in result.objects:

@@ -145,6 +145,7 @@ class SamDecoderDock(QWidget):
         self._objects.points_toggled.connect(self._on_points_toggled)
         self._objects.object_chosen.connect(self._wish(bench.select_object))
         self._objects.renamed.connect(self._on_renamed)
+        self._objects.delete_asked.connect(self._wish(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._wish(bench.choose_hypothesis))
         self._frame.sign_chosen.connect(self._wish(bench.set_sign))
         self._run.run_asked.connect(self._on_run_asked)
@@ -158,6 +159,7 @@ class SamDecoderDock(QWidget):
         }
         keys["Alt-0"] = partial(choose, None)
         keys["Alt-N"] = self._wish(self.workbench.new_object)
+        keys["Alt-D"] = self._wish(self._ask_to_delete)
         keys["Alt-X"] = self._on_sign_toggled
         keys["Alt-B"] = partial(self._on_run_asked, "both")
         keys["Alt-."] = self.workbench.stop
@@ -194,6 +196,15 @@ class SamDecoderDock(QWidget):
             self.workbench.drop_points(layer)
         else:
             self.workbench.use_points(layer)
+
+    def _ask_to_delete(self) -> None:
+        """Ask what becomes of the labels of the selected object, and delete it."""
+        bench = self.workbench
+        current = bench.require_object()
+        bench.conductor.require_rest(current.object_id)
+        labels = self._objects.ask_about_labels(current, bench)
+        if labels is not None:
+            bench.delete_object(current.object_id, labels)
 
     def _on_renamed(self, object_id: int, name: str) -> None:
         self.workbench.objects.rename(object_id, name)

@@ -1,4 +1,4 @@
-"""The background work of one dock: two lanes, so that a click never waits for a run."""
+"""The background work of one dock: lanes, so that a click never waits for a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam_decoder.widgets.background import (
     ModelShelf,
     computing,
-    look_for_ids,
     show_prompts,
 )
 from napari_sam_decoder.widgets.worker import Job, Lane
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.background import Opening
-    from napari_sam_decoder.widgets.layers import MovieView, Place
 
 __all__ = ["Engine"]
 
@@ -33,8 +31,8 @@ __all__ = ["Engine"]
 class Engine(QObject):
     """Opens sessions, embeds, shows prompts and propagates, one job of each at a time.
 
-    Opening, previews and looks at label layers take turns on the quick lane, embedding
-    and propagation on the long one. All signals arrive in the GUI thread.
+    Opening and previews take turns on the quick lane, embedding and propagation on the
+    long one; a third goes through labels. All signals arrive in the GUI thread.
 
     Parameters
     ----------
@@ -45,25 +43,30 @@ class Engine(QObject):
     opened = Signal(object)
     embedded = Signal(object)
     previewed = Signal(object)
-    found_ids = Signal(object)
     propagated = Signal(object)
     ended = Signal(str, object)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._quick, self._long = Lane(), Lane()
+        self._quick, self._long, self._third = Lane(), Lane(), Lane()
         self._shelf = ModelShelf()
         self._jobs: dict[str, Job] = {}
+        self._looks: set[Job] = set()
 
     def is_busy(self, kind: str) -> bool:
         """Whether a job is waiting or under way.
 
         Parameters
         ----------
-        kind : {"opening", "preview", "ids", "embedding", "run"}
+        kind : {"opening", "preview", "embedding", "run"}
             The name of what was called to start it.
         """
         return kind in self._jobs
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether labels are being gone through."""
+        return bool(self._looks)
 
     def stop(self, kind: str) -> None:
         """Stop the job of a kind, if there is one; nothing more is heard of it.
@@ -95,8 +98,9 @@ class Engine(QObject):
         """Stop everything; no signal comes any more."""
         self.blockSignals(True)
         self._jobs.clear()
-        self._quick.close()
-        self._long.close()
+        self._looks.clear()
+        for lane in (self._quick, self._long, self._third):
+            lane.close()
 
     def open(self, opening: Opening) -> None:
         """Open a session, for `opened`."""
@@ -113,12 +117,24 @@ class Engine(QObject):
 
         self._long.start(Job(closing, lambda _: None, lambda _: None))
 
-    def look_for_ids(
-        self, view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
+    def look(
+        self,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+        on_end: Callable[[Exception | None], None],
     ) -> None:
-        """Find the ids in a label array, for `found_ids`; `note` sees its planes."""
-        steps = partial(look_for_ids, view, data, note)
-        self._begin("ids", steps, self.found_ids.emit)
+        """Go through labels, on a lane of its own; see `Job` for the arguments.
+
+        Those that were asked for before go on.
+        """
+
+        def end(error: Exception | None) -> None:
+            self._looks.discard(job)
+            on_end(error)
+
+        job = Job(steps, on_step, end)
+        self._looks.add(job)
+        self._third.start(job)
 
     def preview(
         self,

@@ -61,7 +61,7 @@ def open_in_dock(bench: Workbench) -> None:
     """
     layers = bench.viewer.layers
     bench.choose_movie(layers["movie"])
-    bench.choose_labels(layers["labels"], is_own=True)
+    bench.choose_labels(layers["labels"])
     clicks: Points = layers["clicks"]
     bench.use_points(clicks)
     # What they give is in the labels; there is nothing to preview.

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.prompts import PromptSet
+from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.layers import (
     PLACING,
     PointsReading,
+    next_object,
     read_points_layers,
+    remove_object_points,
+    renumber_points,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +55,15 @@ class ObjectBook:
 
     An object outlives its Points layer for as long as the labels hold it. The book
     itself outlives the dock; only while it is listened to does it tell of changes.
+
+    Attributes
+    ----------
+    reading : PointsReading
+        What the points say.
+    current_id : int or None
+        The object that clicks go to.
+    born : set of int
+        Objects that began with points here, not in labels that were taken over.
     """
 
     def __init__(self) -> None:
@@ -60,6 +73,7 @@ class ObjectBook:
         self._in_labels: frozenset[int] = frozenset()
         self.reading = NOTHING_READ
         self.current_id: int | None = None
+        self.born: set[int] = set()
 
     def __contains__(self, layer: object) -> bool:
         return layer in self._ids
@@ -105,16 +119,6 @@ class ObjectBook:
         named = (points.object_id for points in self.reading.objects)
         return frozenset((*self._ids.values(), *named, *self._in_labels))
 
-    def next_id(self, taken: Collection[int]) -> int:
-        """Smallest id above all that are in use.
-
-        Parameters
-        ----------
-        taken : collection of int
-            Ids in the label layer.
-        """
-        return max((0, *self.ids, *taken)) + 1
-
     def note_labels(self, object_ids: Iterable[int]) -> None:
         """Say which objects the labels hold."""
         self._in_labels = frozenset(object_ids)
@@ -145,6 +149,45 @@ class ObjectBook:
         if found is not None and found.layer is not None:
             found.layer.name = name
         self._names[object_id] = name
+
+    def renumber(self, old_id: int, new_id: int) -> None:
+        """Give an object another id, and its points the colour of that.
+
+        Parameters
+        ----------
+        old_id, new_id : int
+            Of an object that was born here, and what nobody has.
+        """
+        for layer, own_id in tuple(self._ids.items()):
+            renumber_points(layer, old_id, new_id, object_colour(new_id))
+            if own_id == old_id:
+                self._ids[layer] = new_id
+            if layer.name == f"object {old_id}":
+                layer.name = f"object {new_id}"
+        if old_id in self._names:
+            name = self._names.pop(old_id)
+            is_plain = name == f"object {old_id}"
+            self._names[new_id] = f"object {new_id}" if is_plain else name
+        self.born = (self.born - {old_id}) | {new_id}
+        if self.current_id == old_id:
+            self.current_id = new_id
+
+    def part_with(self, object_id: int) -> tuple[Points, ...]:
+        """Take away the points of an object.
+
+        Returns
+        -------
+        tuple of Points
+            Layers that were meant for it alone; they are not in use any more.
+        """
+        emptied = []
+        for points in tuple(self._ids):
+            others = remove_object_points(points, object_id, self._ids[points])
+            if not others and self._ids[points] == object_id:
+                self.drop(points)
+                emptied.append(points)
+        self.born.discard(object_id)
+        return tuple(emptied)
 
     def listen(self, on_change: Callable[[], None]) -> None:
         """Tell when points, features or names change.
@@ -191,13 +234,31 @@ class ObjectBook:
         PromptError
             If there is no such object.
         """
+        found = self.require(object_id)
+        self.current_id = object_id
+        return found
+
+    def turn_to(self, layer: Points) -> None:
+        """Work on an object of a layer: the one that its next point belongs to."""
+        ids = [one.object_id for one in self.reading.objects if one.layer is layer]
+        next_id = next_object(layer)
+        if ids:
+            self.current_id = next_id if next_id in ids else ids[0]
+
+    def require(self, object_id: int) -> SegmentedObject:
+        """Look an object up by its id.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
         found = self.find(object_id)
         if found is None:
             raise PromptError(
                 f"there is no object {object_id}; the objects are "
                 f"{', '.join(str(one.object_id) for one in self.listed)}"
             )
-        self.current_id = object_id
         return found
 
     @property

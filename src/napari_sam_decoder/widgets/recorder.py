@@ -15,8 +15,6 @@ from napari_sam_decoder.widgets.target import LabelsTarget
 from napari_sam_decoder.widgets.work import MovieWork
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from napari.components import ViewerModel
     from napari.layers import Labels
 
@@ -77,14 +75,7 @@ class Recorder(QObject):
         """What runs have said of the movie of now."""
         return VerdictBook() if self.target is None else self.target.verdicts
 
-    @property
-    def taken_ids(self) -> frozenset[int]:
-        """Ids in the layer that are not of this dock's making, as far as known."""
-        return (self.target and self.target.foreign_ids) or frozenset()
-
-    def choose(
-        self, view: MovieView, layer: Labels, ids: Collection[int] | None
-    ) -> tuple[str, ...]:
+    def choose(self, view: MovieView, layer: Labels) -> tuple[str, ...]:
         """Let results go to a layer that is there.
 
         Parameters
@@ -93,8 +84,6 @@ class Recorder(QObject):
             The movie.
         layer : Labels
             Of the movie's shape.
-        ids : collection of int, optional
-            Ids of others in it; None if they have to be looked for.
 
         Returns
         -------
@@ -109,9 +98,10 @@ class Recorder(QObject):
         notices = check_target(view, layer, highest_id=1)
         known = self.work.targets.get(layer)
         if known is None:
-            self._aim(self.work, LabelsTarget(layer, view, ids))
+            self._aim(self.work, LabelsTarget(layer, view))
         else:
             known.view = view
+            known.reconsider()
             self.work.target = known
         return notices
 
@@ -159,13 +149,10 @@ class Recorder(QObject):
         if target is None:
             layer = new_labels_layer(view, LABELS_NAME, highest_id)
             add_quietly(self._viewer, layer, above=view.layer)
-            target = LabelsTarget(layer, view, (), is_blank=True)
+            target = LabelsTarget(layer, view, is_blank=True)
             self._aim(work, target)
         check_target(view, target.layer, highest_id)
-        if not replace:
-            target.require_free(prompts.object_ids)
-        target.own(prompts.object_ids)
-        target.record(view).ledger.begin(prompts)
+        target.begin(view, prompts, replace=replace)
         self.start(work, Run(view, target, prompts, replace, Pace(visits)))
 
     def start(self, work: MovieWork, run: Run) -> None:

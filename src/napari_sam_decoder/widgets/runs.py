@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_sam_decoder.propagation import Direction, Verdict
 
@@ -65,6 +67,10 @@ class VerdictBook:
         for object_id, outcome in result.objects.items():
             self._verdicts.setdefault(object_id, {})[result.frame] = outcome.verdict
 
+    def forget(self, object_id: int) -> None:
+        """Forget one object."""
+        self._verdicts.pop(object_id, None)
+
     def counts(self, object_id: int) -> Counter[Verdict]:
         """Count an object's frames by verdict."""
         return Counter(self._verdicts.get(object_id, {}).values())
@@ -97,6 +103,9 @@ class Run:
     kept : set of int
         Frames that show other objects than the run has found, since a person had
         painted these there.
+    inherited : set of int
+        Frames that show objects as they were before, since nobody knows what these
+        were made from.
     verdicts : VerdictBook
         Of this run alone.
     """
@@ -107,6 +116,7 @@ class Run:
     replace: bool
     pace: Pace
     kept: set[int] = field(default_factory=set)
+    inherited: set[int] = field(default_factory=set)
     verdicts: VerdictBook = field(default_factory=VerdictBook)
 
     @property
@@ -115,8 +125,21 @@ class Run:
         return "Labels arrive frame by frame; the slider may be moved meanwhile."
 
     def take(self, result: FrameResult) -> None:
-        """Write a result and count it."""
-        self._write(result, self.prompts.object_ids)
+        """Write a result and count it, but for objects that are to stay as they are."""
+        inherited = self._inherited_on(result.frame)
+        if inherited:
+            self.inherited.add(result.frame)
+            result = _without(result, inherited)
+        self._write(result, set(self.prompts.object_ids) - inherited)
+
+    def _inherited_on(self, frame: int) -> set[int]:
+        """Objects that were on a frame before, whose prompts nobody knows."""
+        inherited = self.target.record(self.view).inherited
+        return {
+            object_id
+            for object_id in self.prompts.object_ids
+            if frame in inherited.get(object_id, ())
+        }
 
     def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
         """Give the prompts that need no preview any more before the run ends."""
@@ -131,6 +154,11 @@ class Run:
             parts.append(
                 f"{len(self.kept)} kept as you painted them (tick 'replace what is "
                 "there' to overwrite)"
+            )
+        if self.inherited:
+            parts.append(
+                f"{len(self.inherited)} kept as they were in the labels (tick "
+                "'replace what is there' to overwrite)"
             )
         return ", ".join(parts) + "."
 
@@ -148,9 +176,7 @@ class Run:
         )
         if written.spared & result.objects.keys():
             self.kept.add(result.frame)
-        record = self.target.record(self.view)
-        record.ledger.note(result)
-        record.verdicts.note(result)
+        self.target.record(self.view).note(result)
         self.verdicts.note(result)
         self.pace.step()
         return written.edit
@@ -163,6 +189,18 @@ class Run:
         counts = Counter(self._verdicts_by_frame.values())
         doubtful = counts[Verdict.DOUBTFUL]
         return [f"{doubtful} doubtful"] if doubtful else []
+
+
+def _without(result: FrameResult, object_ids: Collection[int]) -> FrameResult:
+    """Take objects out of a result, as if the run had not looked for them."""
+    is_out = np.isin(result.labels, list(object_ids))
+    objects = {
+        object_id: found
+        for object_id, found in result.objects.items()
+        if object_id not in object_ids
+    }
+    labels = np.where(is_out, 0, result.labels).astype(result.labels.dtype)
+    return replace(result, labels=labels, objects=objects)
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_decoder.widgets.engine import Engine
+from napari_sam_decoder.widgets.ids import IdBook
 from napari_sam_decoder.widgets.mending import Mending
 from napari_sam_decoder.widgets.recorder import Recorder
 from napari_sam_decoder.widgets.work import ViewerWork
@@ -51,7 +52,9 @@ class Situation(QObject):
         self.all_work = ViewerWork.of(viewer)
         self._opening: tuple[MovieWork, Opening] | None = None
         self._wanted: list[WantedRun] = []
+        self._viewer = viewer
         self._engine = Engine(self)
+        self.ids = IdBook(viewer, self.all_work, self._engine)
 
     @property
     def work(self) -> MovieWork:
@@ -104,6 +107,11 @@ class Situation(QObject):
         return self._engine.is_busy("preview")
 
     @property
+    def is_looking(self) -> bool:
+        """Whether labels are being looked through, or an object removed from them."""
+        return self._engine.is_looking
+
+    @property
     def is_busy(self) -> bool:
         """Whether a run or correction is wanted or under way, on whatever movie."""
         return bool(self._wanted) or self.recorder.run is not None
@@ -137,8 +145,9 @@ class Situation(QObject):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a person waits for."""
-        kinds = ("opening", "preview", "ids")
-        return not (self.is_busy or any(map(self._engine.is_busy, kinds)))
+        kinds = ("opening", "preview")
+        is_open = any(map(self._engine.is_busy, kinds))
+        return not (self.is_busy or is_open or self._engine.is_looking)
 
     @property
     def prompts_here(self) -> tuple[Prompt, ...]:

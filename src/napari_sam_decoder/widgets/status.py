@@ -29,6 +29,8 @@ def _activity(bench: Workbench) -> str:
         return "Loading the network and opening the cache…"
     if conductor.run is not None:
         return conductor.run.activity
+    if conductor.is_looking and not bench.conductor.outcome:
+        return "Looking at what the labels hold…"
     if conductor.is_previewing:
         is_known = bench.frame in conductor.embedded
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import PaintedMask, Prompt
+from napari_sam_decoder.propagation import FrameResult, Verdict
 from napari_sam_decoder.widgets.corrections import Ledger
 from napari_sam_decoder.widgets.layers import Handiwork, check_target
 from napari_sam_decoder.widgets.runs import VerdictBook
@@ -19,27 +19,59 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.widgets.corrections import Correction
-    from napari_sam_decoder.widgets.layers import MovieView, Place, Written
+    from napari_sam_decoder.widgets.layers import (
+        LabelsContents,
+        MovieView,
+        Place,
+        Written,
+    )
 
 __all__ = ["CutRecord", "LabelsTarget"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class CutRecord:
-    """What runs have made of the labels on one cut through them, such as one plane.
+    """What is known of the labels on one cut through them, such as one plane.
 
     Attributes
     ----------
+    is_surveyed : bool
+        Whether it is known what was there before.
     ledger : Ledger
-        From which prompts.
+        From which prompts runs have made objects.
     verdicts : VerdictBook
-        What was said of it.
+        What was said of them.
+    frames : dict
+        The frames on which each object has pixels, as far as is known.
+    inherited : dict
+        The frames on which objects were before, whose prompts nobody knows.
     """
 
+    is_surveyed: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     verdicts: VerdictBook = field(default_factory=VerdictBook)
+    frames: dict[int, set[int]] = field(default_factory=dict)
+    inherited: dict[int, set[int]] = field(default_factory=dict)
+
+    def note(self, result: FrameResult) -> None:
+        """Note what a result has brought into the labels."""
+        self.ledger.note(result)
+        self.verdicts.note(result)
+        for object_id, found in result.objects.items():
+            frames = self.frames.setdefault(object_id, set())
+            if found.verdict is Verdict.ABSENT:
+                frames.discard(result.frame)
+            else:
+                frames.add(result.frame)
+
+    def forget(self, object_id: int) -> None:
+        """Forget an object, whatever its labels."""
+        self.ledger.forget(object_id)
+        self.verdicts.forget(object_id)
+        self.frames.pop(object_id, None)
+        self.inherited.pop(object_id, None)
 
 
 class LabelsTarget:
@@ -51,30 +83,157 @@ class LabelsTarget:
         Of the movie's shape.
     view : MovieView
         The movie.
-    foreign_ids : collection of int, optional
-        Ids that were there before; None while they are not known yet.
     is_blank : bool, default False
         Whether the layer was made just now and holds nothing.
     """
 
     def __init__(
-        self,
-        layer: Labels,
-        view: MovieView,
-        foreign_ids: Collection[int] | None = None,
-        *,
-        is_blank: bool = False,
+        self, layer: Labels, view: MovieView, *, is_blank: bool = False
     ) -> None:
         self.layer = layer
         self.view = view
-        self.foreign_ids = None if foreign_ids is None else frozenset(foreign_ids)
+        self._is_blank = is_blank
         self._records: dict[object, CutRecord] = {}
+        self._ids: set[int] = set()
+        self._dismissed: set[int] = set()
         self._checked = layer.data
         self._handiwork = Handiwork(layer, view, is_blank=is_blank)
 
     def record(self, view: MovieView) -> CutRecord:
         """Return what is known of the cut that a view shows."""
-        return self._records.setdefault((view.axis, view.fixed), CutRecord())
+        cut = view.axis, view.fixed
+        return self._records.setdefault(cut, CutRecord(self._is_blank))
+
+    @property
+    def highest_id(self) -> int:
+        """The largest id that fits the layer."""
+        return int(np.iinfo(self.layer.data.dtype).max)
+
+    @property
+    def known_ids(self) -> frozenset[int]:
+        """Objects that runs have made in it, or that were taken over."""
+        records = self._records.values()
+        return frozenset(one for record in records for one in record.ledger.object_ids)
+
+    @property
+    def object_ids(self) -> frozenset[int]:
+        """Objects that have pixels in it, as far as is known, without the dismissed."""
+        found = (
+            object_id
+            for record in self._records.values()
+            for object_id, frames in record.frames.items()
+            if frames
+        )
+        return frozenset((*self._ids, *found)) - self._dismissed
+
+    def take_over(
+        self, view: MovieView, contents: LabelsContents, present: Collection[Prompt]
+    ) -> None:
+        """Count what the layer holds as objects that can be corrected.
+
+        A run leaves them where they are, since what they were made from is not known;
+        but for those on which there are points already.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie whose cut was looked at.
+        contents : LabelsContents
+            Of the layer.
+        present : collection of Prompt
+            All prompts as they are now.
+        """
+        record = self.record(view)
+        record.is_surveyed = True
+        self._ids |= contents.ids
+        every = sorted(frozenset().union(*contents.frames.values()))
+        # An object may have been missed on a frame between two others.
+        reach = range(every[0], every[-1] + 1) if every else range(0)
+        agreed = [prompt for prompt in present if self.agrees(view, prompt)]
+        pointed_at = {prompt.object_id for prompt in agreed if prompt.is_positive}
+        for object_id in contents.frames.keys() - self._dismissed:
+            record.frames.setdefault(object_id, set(contents.frames[object_id]))
+            if object_id not in (pointed_at | set(record.ledger.object_ids)):
+                record.inherited[object_id] = set(contents.frames[object_id])
+        record.ledger.adopt(contents.ids - self._dismissed, reach)
+        record.ledger.credit(agreed)
+
+    def credit(self, view: MovieView, prompts: Collection[Prompt]) -> None:
+        """Count prompts that the labels agree with as those that they came from.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie.
+        prompts : collection of Prompt
+            Some that have come since.
+        """
+        record = self.record(view)
+        agreed = [
+            prompt
+            for prompt in prompts
+            if prompt.object_id in record.inherited and self.agrees(view, prompt)
+        ]
+        record.ledger.credit(agreed)
+        for prompt in agreed:
+            record.inherited.pop(prompt.object_id, None)
+
+    def agrees(self, view: MovieView, prompt: Prompt) -> bool:
+        """Whether the labels have an object where its points say, and only there."""
+        mask = self._mask(view, prompt.object_id, prompt.frame)
+        highest = np.array(mask.shape) - 1
+        signs = prompt.labels or ()
+        for position, is_positive in zip(prompt.points, signs, strict=True):
+            row, column = np.clip(np.rint(position), 0, highest).astype(int)
+            if bool(mask[row, column]) != is_positive:
+                return False
+        return True
+
+    def begin(self, view: MovieView, prompts: PromptSet, *, replace: bool) -> None:
+        """Note that a run makes objects anew.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie.
+        prompts : PromptSet
+            What they are made from.
+        replace : bool
+            Whether objects that were there before may be overwritten. Otherwise only
+            frames are on which points have come that are not in the labels yet.
+        """
+        record = self.record(view)
+        self._dismissed -= set(prompts.object_ids)
+        for prompt in prompts:
+            frames = record.inherited.get(prompt.object_id, set())
+            if replace:
+                record.inherited.pop(prompt.object_id, None)
+            elif not record.ledger.holds(prompt):
+                frames.discard(prompt.frame)
+        record.ledger.begin(prompts)
+
+    def dismiss(self, object_id: int) -> None:
+        """Count an object no more; its pixels are like those of anybody else."""
+        for record in self._records.values():
+            record.forget(object_id)
+        self._dismissed.add(object_id)
+
+    def erase(self, view: MovieView, frame: int, object_id: int) -> None:
+        """Take an object's pixels off a frame, whoever has put them there."""
+        nothing = np.zeros(view.frame_shape, np.uint16)
+        result = FrameResult(frame, nothing, {})
+        self.write(view, result, {object_id}, replace=True)
+
+    def note_erased(self, object_id: int) -> None:
+        """Note that an object has no pixel any more."""
+        self._ids.discard(object_id)
+
+    def reconsider(self) -> None:
+        """Count dismissed objects again, once the layer has been looked at."""
+        if self._dismissed:
+            self._dismissed.clear()
+            for record in self._records.values():
+                record.is_surveyed = False
 
     @property
     def ledger(self) -> Ledger:
@@ -93,25 +252,6 @@ class LabelsTarget:
     def note(self, view: MovieView, place: Place, plane: np.ndarray) -> None:
         """Take a plane for what was there from the beginning; see `Handiwork.note`."""
         self._handiwork.note(view, place, plane)
-
-    def own(self, object_ids: Collection[int]) -> None:
-        """Count objects as made here, so that they may be made again."""
-        self.foreign_ids = (self.foreign_ids or frozenset()) - frozenset(object_ids)
-
-    def require_free(self, object_ids: Collection[int]) -> None:
-        """Refuse to write objects whose ids others use.
-
-        Raises
-        ------
-        LabelsError
-            If the layer held one of the ids before.
-        """
-        taken = sorted((self.foreign_ids or frozenset()) & frozenset(object_ids))
-        if taken:
-            raise LabelsError(
-                f"{self.layer.name!r} holds object {', '.join(map(str, taken))} "
-                "already: choose a new Labels layer, or tick 'replace what is there'"
-            )
 
     def write(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import MovieError, PromptError
+from napari_sam_decoder.errors import MovieError, OptionError, PromptError
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.widgets.layers import (
     MovieView,
@@ -99,13 +99,9 @@ class Workbench(Pointing):
                     self.choose_movie(work.view.layer)
                     break
         current = self.objects.current
-        if current is not None and current.layer is layer:
-            return
-        for points in self.objects.reading.objects:
-            if points.layer is layer:
-                self.objects.current_id = points.object_id
-                self.changed.emit()
-                return
+        if current is None or current.layer is not layer:
+            self.objects.turn_to(layer)
+            self.changed.emit()
 
     def take_new_pixels(self, layer: Image) -> None:
         """Note that the pixels of a movie were replaced."""
@@ -133,6 +129,7 @@ class Workbench(Pointing):
     def lose_labels(self, layer: Labels) -> None:
         """Note that a Labels layer has been removed, maybe in mid-run."""
         self.conductor.lose_labels(layer)
+        self.conductor.advance()
         self.show_previews()
 
     def find_again(self, layer: Labels) -> None:
@@ -150,6 +147,38 @@ class Workbench(Pointing):
                 return MovieView.of(layer, work.axis, point)
         return MovieView.of(layer, axis, point)
 
+    def delete_object(self, object_id: int, labels: str = "keep") -> None:
+        """Take an object away, with its points.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels; it is not given to another object.
+        labels : {"keep", "remove"}
+            Whether its labels stay, as if somebody else had made them, or are removed
+            in the background, from all frames.
+
+        Raises
+        ------
+        OptionError
+            If ``labels`` is neither.
+        PromptError
+            If there is no such object, or a run is at work on it.
+        """
+        if labels not in ("keep", "remove"):
+            raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
+        found = self.objects.require(object_id)
+        self.conductor.require_rest(object_id)
+        for layer in self.objects.part_with(object_id):
+            self.viewer.layers.remove(layer)
+        self.conductor.dismiss(object_id)
+        self.read()
+        if labels == "remove" and self.labels is not None:
+            self.conductor.erase(object_id, found.name)
+        else:
+            self.conductor.work.outcome = f"{found.name!r} was deleted."
+        self.conductor.advance()
+
     def configure(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on.
 
@@ -160,16 +189,16 @@ class Workbench(Pointing):
         """
         self.conductor.set_options(options)
 
-    def choose_labels(self, layer: Labels | None, *, is_own: bool = False) -> None:
+    def choose_labels(self, layer: Labels | None) -> None:
         """Let results go to a Labels layer that is there, or to a new one.
+
+        The objects that it holds become objects here, with their ids, and can be
+        corrected. A new object gets an id that it does not hold.
 
         Parameters
         ----------
         layer : napari.layers.Labels, optional
             Of the image's shape; None for a new one.
-        is_own : bool, default False
-            Whether the ids in it are those of the objects here, which a run may
-            overwrite. Otherwise an id that it holds is refused.
 
         Raises
         ------
@@ -182,7 +211,7 @@ class Workbench(Pointing):
         if layer is None:
             self.conductor.recorder.release()
         else:
-            self.conductor.choose_labels(layer, is_own=is_own)
+            self.conductor.choose_labels(layer)
         self.conductor.previews.unsettle()
         self.show_previews()
         self.changed.emit()

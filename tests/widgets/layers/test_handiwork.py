@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("napari.layers")
 
 import zarr
+from made_up import found_by
 from napari.components import ViewerModel
 from napari.layers import Image
 
@@ -36,7 +37,11 @@ class Desk:
         self.layer.brush_size = 6
         self.work = Handiwork(self.layer, self.view, is_blank=is_blank)
         if not is_blank:
-            survey_labels(self.view, data, lambda *at: self.work.note(self.view, *at))
+            found_by(
+                survey_labels(
+                    self.view, data, lambda *at: self.work.note(self.view, *at)
+                )
+            )
 
     def run(self, frame, labels=None, ids=(1,), *, replace=False):
         if labels is None:
@@ -289,7 +294,7 @@ def test_strokes_from_before_count_for_what_was_there_and_are_not_undone_over_re
     layer.paint((2, 5, 5), 1)
     view = MovieView.of(Image(np.zeros(SHAPE)))
     work = Handiwork(layer, view, is_blank=False)
-    survey_labels(view, data, lambda *at: work.note(view, *at))
+    found_by(survey_labels(view, data, lambda *at: work.note(view, *at)))
     assert not work.objects(view, 2)
     work.write(view, 2, rows(1), (1,), replace=False)
     layer.undo()

@@ -3,14 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zarr
+from made_up import found_by
 from napari.layers import Image, Labels
 from placements import transform
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.widgets.layers import MovieView
 from napari_sam_decoder.widgets.layers.targets import (
+    LabelsContents,
     apply_edit,
     check_target,
+    frames_with,
+    ids_in,
     merge_frame,
     new_labels_layer,
     survey_labels,
@@ -208,8 +212,10 @@ def test_pixels_that_are_to_be_kept_are_kept():
 def surveyed(data, axis=None, place=()):
     seen = {}
     view = MovieView.of(Image(np.zeros(data.shape)), axis, place)
-    ids = survey_labels(view, data, lambda at, plane: seen.update({at: plane.copy()}))
-    return ids, seen
+    contents = found_by(
+        survey_labels(view, data, lambda at, plane: seen.update({at: plane.copy()}))
+    )
+    return contents, seen
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5), (2, 3, 4, 5)])
@@ -222,8 +228,9 @@ def test_ids_that_are_there_and_planes(shape, dtype, tmp_path):
     array = zarr.create_array(tmp_path / "z", shape=shape, dtype=dtype)
     array[:] = data
     for labels in (data, array):
-        ids, seen = surveyed(labels)
-        assert ids == {4, 7, 9}
+        contents, seen = surveyed(labels)
+        assert contents.ids == {4, 7, 9}
+        assert found_by(ids_in(labels)) == {4, 7, 9}
         assert seen.keys() == set(np.ndindex(shape[:-2]))
         for place, plane in seen.items():
             np.testing.assert_array_equal(plane, data[place])
@@ -237,8 +244,35 @@ def test_planes_of_a_volume_that_is_cut_along_another_axis():
     assert seen == {}, "each plane would have to be gathered from all others"
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_frames_of_each_object_are_told(axis):
+    data = np.zeros((3, 4, 5), int)
+    data[1, 2, 3:], data[0, 0, 0] = 7, 2
+    contents, _ = surveyed(data, axis)
+    expected = [{1}, {2}, {3, 4}][axis]
+    assert contents.frames == {7: expected, 2: {0}}
+
+
+def test_frames_are_told_of_the_cut_that_is_looked_at_and_ids_of_all():
+    data = np.zeros((2, 3, 4, 5), int)
+    data[0, 2, 1, 1], data[1, 1, 1, 1] = 7, 9
+    for axis, place, expected in ((1, (0, 0), {7: {2}}), (0, (0, 1), {9: {1}})):
+        contents, _ = surveyed(data, axis, (*place, 0, 0))
+        assert contents.frames == expected
+        assert contents.ids == {7, 9}
+
+
+def test_frames_with_an_object_are_found_on_all_cuts():
+    data = np.zeros((2, 3, 4, 5), int)
+    data[0, 2, 1, 1], data[1, 1, 1, 1], data[1, 0, 1, 1] = 7, 7, 9
+    view = MovieView.of(Image(np.zeros(data.shape)), 1)
+    found = [(cut.fixed, at) for cut, at in filter(None, frames_with(view, data, 7))]
+    assert found == [(((0, 0),), 2), (((0, 1),), 1)]
+
+
 def test_empty_labels_have_no_ids():
     for shape in (SHAPE, (2, 2, 0)):
         view = MovieView.of(Image(np.zeros((2, 2, 2))))
         data = np.zeros(shape, int)
-        assert survey_labels(view, data, lambda *_: None) == frozenset()
+        contents = found_by(survey_labels(view, data, lambda *_: None))
+        assert contents == LabelsContents(frozenset(), {})

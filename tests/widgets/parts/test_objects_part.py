@@ -97,8 +97,8 @@ def test_frames_with_points_are_told(part, bench, objects):
 def verdicts_of(bench):
     """What runs have said of the labels, which are chosen for that."""
     labels = np.zeros(bench.movie.spatial_shape, np.uint16)
-    bench.choose_labels(bench.viewer.add_labels(labels), is_own=True)
-    return bench.conductor.recorder.verdicts
+    bench.choose_labels(bench.viewer.add_labels(labels))
+    return bench.conductor.recorder.target.record(bench.movie)
 
 
 @pytest.mark.usefixtures("objects")

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from napari_sam_decoder.widgets.layers.axes import AxisChoice, axis_choices
 from napari_sam_decoder.widgets.layers.clicking import (
+    aim_points,
     forget_pick,
     new_points_layer,
+    next_object,
     pick_hypothesis,
+    remove_object_points,
+    renumber_points,
     set_sign,
     sign_of_next,
 )
@@ -32,7 +36,10 @@ from napari_sam_decoder.widgets.layers.sliders import (
 )
 from napari_sam_decoder.widgets.layers.targets import (
     Edit,
+    LabelsContents,
     check_target,
+    frames_with,
+    ids_in,
     new_labels_layer,
     survey_labels,
 )
@@ -45,6 +52,7 @@ __all__ = [
     "AxisChoice",
     "Edit",
     "Handiwork",
+    "LabelsContents",
     "LabelsDraft",
     "MovieView",
     "ObjectPoints",
@@ -53,15 +61,21 @@ __all__ = [
     "Tether",
     "WorldMap",
     "Written",
+    "aim_points",
     "axis_choices",
     "check_target",
     "forget_pick",
+    "frames_with",
     "go_to_frame",
+    "ids_in",
     "new_labels_layer",
     "new_points_layer",
+    "next_object",
     "pick_hypothesis",
     "preview_layer",
     "read_points_layers",
+    "remove_object_points",
+    "renumber_points",
     "set_sign",
     "show_frames",
     "show_preview",

@@ -12,6 +12,8 @@ from napari_sam_decoder.widgets.layers.features import (
     HYPOTHESIS,
     LABEL,
     OBJECT_ID,
+    PointFeatures,
+    as_object_id,
 )
 from napari_sam_decoder.widgets.layers.sifting import is_on_frame
 from napari_sam_decoder.widgets.layers.transforms import placement
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers.view import MovieView
 
 __all__ = [
+    "aim_points",
     "forget_pick",
     "new_points_layer",
+    "next_object",
     "pick_hypothesis",
+    "remove_object_points",
+    "renumber_points",
     "set_sign",
     "sign_of_next",
 ]
@@ -73,6 +79,84 @@ def new_points_layer(
         size=max(1.0, RELATIVE_SIZE * max(view.frame_shape)),
         **placement(view.layer),
     )
+
+
+def renumber_points(
+    layer: Points, old_id: int, new_id: int, colour: np.ndarray
+) -> None:
+    """Give the points of an object another id, where they name one.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points
+        Points without the feature ``object_id`` stay as they are.
+    old_id, new_id : int
+        Of the object.
+    colour : (4,) array of float
+        RGBA of its points from now on, 0 to 1.
+    """
+    if OBJECT_ID not in layer.features:
+        return
+    ids = np.array([as_object_id(one) for one in layer.features[OBJECT_ID]])
+    is_meant = ids == old_id
+    is_next = next_object(layer) == old_id
+    if is_meant.any():
+        column = layer.features[OBJECT_ID].copy()
+        column[is_meant] = new_id
+        _set_column(layer, OBJECT_ID, column, layer.feature_defaults[OBJECT_ID].iloc[0])
+        colours = np.array(layer.face_color)
+        colours[is_meant] = colour
+        layer.face_color = colours
+    if is_next:
+        aim_points(layer, new_id, colour)
+
+
+def aim_points(layer: Points, object_id: int, colour: np.ndarray) -> None:
+    """Let the next points belong to an object, where points name theirs.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points
+        Without the feature ``object_id`` all its points are one object.
+    object_id : int
+        1 or more.
+    colour : (4,) array of float
+        RGBA of its points, 0 to 1.
+    """
+    if OBJECT_ID not in layer.features:
+        return
+    if next_object(layer) != object_id:
+        # The colour of what is selected would change with that of the next point.
+        layer.selected_data = set()
+        _set_default(layer, OBJECT_ID, object_id)
+        layer.current_face_color = np.asarray(colour, dtype=float)
+
+
+def next_object(layer: Points) -> int | None:
+    """Say which object the next point names; None if it names none."""
+    if OBJECT_ID not in layer.feature_defaults:
+        return None
+    return as_object_id(layer.feature_defaults[OBJECT_ID].iloc[0])
+
+
+def remove_object_points(layer: Points, object_id: int, own_id: int) -> bool:
+    """Remove the points of an object, and say whether any others are left.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points
+        With features as `read_points_layers` reads them.
+    object_id : int
+        Whose points go.
+    own_id : int
+        The object of points that name none.
+    """
+    ids = PointFeatures.of(layer, own_id).object_ids
+    meant = {place for place, one in enumerate(ids) if one == object_id}
+    if meant:
+        layer.selected_data = meant
+        layer.remove_selected()
+    return len(meant) < len(ids)
 
 
 def set_sign(layer: Points, is_positive: bool) -> None:

@@ -12,7 +12,7 @@ from napari_sam_decoder.formats import is_blank, parse_label
 if TYPE_CHECKING:
     from napari.layers import Points
 
-__all__ = ["HYPOTHESIS", "LABEL", "OBJECT_ID", "PointFeatures"]
+__all__ = ["HYPOTHESIS", "LABEL", "OBJECT_ID", "PointFeatures", "as_object_id"]
 
 LABEL = "label"
 OBJECT_ID = "object_id"
@@ -54,6 +54,11 @@ class PointFeatures:
             [_object_id(value, own_id) for value in _column(layer, OBJECT_ID)],
             [_hypothesis(value) for value in _column(layer, HYPOTHESIS)],
         )
+
+
+def as_object_id(value: object) -> int | None:
+    """Read what a point says of its object; None if it names none that can be."""
+    return None if is_blank(value) else _object_id(value, 0)
 
 
 def _column(layer: Points, name: str) -> list[Any]:

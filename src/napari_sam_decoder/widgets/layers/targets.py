@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +15,19 @@ from napari_sam_decoder.model.geometry import extent
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 
     from napari_sam_decoder.widgets.layers.imprint import Place
     from napari_sam_decoder.widgets.layers.view import MovieView
 
 __all__ = [
     "Edit",
+    "LabelsContents",
     "apply_edit",
     "check_shape",
     "check_target",
+    "frames_with",
+    "ids_in",
     "merge_frame",
     "new_labels_layer",
     "survey_labels",
@@ -195,10 +199,26 @@ def apply_edit(view: MovieView, layer: Labels, frame: int, edit: Edit) -> None:
     layer.data[tuple(place)] = edit.after
 
 
+@dataclass(frozen=True)
+class LabelsContents:
+    """What a Labels layer holds.
+
+    Attributes
+    ----------
+    ids : frozenset of int
+        Without 0; of all planes.
+    frames : mapping of int to frozenset of int
+        The frames of the movie on which each object has pixels.
+    """
+
+    ids: frozenset[int]
+    frames: Mapping[int, frozenset[int]]
+
+
 def survey_labels(
     view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
-) -> frozenset[int]:
-    """List the ids in labels, and show every plane that comes past.
+) -> Generator[None, None, LabelsContents]:
+    """List the objects in labels, and show every plane that comes past.
 
     Parameters
     ----------
@@ -210,25 +230,102 @@ def survey_labels(
         Gets the place of each plane along the sliced axes, and its (Y, X) labels. Not
         called where whole planes would have to be gathered from many parts.
 
+    Yields
+    ------
+    None
+        After each plane, so that it can be stopped.
+
     Returns
     -------
-    frozenset of int
-        Without 0.
+    LabelsContents
     """
-    if len(data.shape) == 2:
-        picture = np.asarray(data[:])
-        note((), picture)
-        return frozenset(_ids_in(picture) - {0})
-    inner = [axis - 1 for axis in view.sliced_axes if axis > 0]
     ids: set[int] = set()
-    for part in range(data.shape[0]):
-        labels = np.asarray(data[part])
+    frames: defaultdict[int, set[int]] = defaultdict(set)
+    for part, labels in _parts(data):
         ids |= _ids_in(labels)
-        if 0 in view.sliced_axes:
-            planes = np.moveaxis(labels, inner, range(len(inner)))
-            for place in np.ndindex(*planes.shape[: len(inner)]):
-                note((part, *place), planes[place])
+        for place, plane in _planes(view, part, labels):
+            note(place, plane)
+        for frame, found in _ids_by_frame(view, part, labels):
+            for object_id in found - {0}:
+                frames[object_id].add(frame)
+        yield
+    by_object = {object_id: frozenset(found) for object_id, found in frames.items()}
+    return LabelsContents(frozenset(ids - {0}), by_object)
+
+
+def ids_in(data: Any) -> Generator[None, None, frozenset[int]]:
+    """List the ids in labels, as `survey_labels` does, but without regard to a movie.
+
+    Parameters
+    ----------
+    data : array-like of int
+        Numpy, zarr or anything else that is read by indexing, with two axes or more.
+    """
+    ids: set[int] = set()
+    for _, labels in _parts(data):
+        ids |= _ids_in(labels)
+        yield
     return frozenset(ids - {0})
+
+
+def frames_with(
+    view: MovieView, data: Any, object_id: int
+) -> Generator[tuple[MovieView, int] | None]:
+    """Find the frames on which labels hold an object, on all cuts through them.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie, of which every other cut along the same axes is looked at too.
+    data : array-like of int
+        Of the movie's shape.
+    object_id : int
+        1 or more.
+
+    Yields
+    ------
+    (MovieView, int) or None
+        A cut and a frame on it; None after each frame without the object.
+    """
+    axes = [axis for axis, _ in view.fixed]
+    for places in np.ndindex(*(data.shape[axis] for axis in axes)):
+        cut = replace(view, fixed=tuple(zip(axes, places, strict=True)))
+        for frame in range(len(cut)):
+            is_there = bool((np.asarray(data[cut.index(frame)]) == object_id).any())
+            yield (cut, frame) if is_there else None
+
+
+def _parts(data: Any) -> Iterator[tuple[int | None, np.ndarray]]:
+    """Read planes along the first axis; a picture has one part, which has no number."""
+    if len(data.shape) == 2:
+        yield None, np.asarray(data[:])
+    else:
+        for part in range(data.shape[0]):
+            yield part, np.asarray(data[part])
+
+
+def _planes(
+    view: MovieView, part: int | None, labels: np.ndarray
+) -> Iterator[tuple[Place, np.ndarray]]:
+    if part is None:
+        yield (), labels
+    elif 0 in view.sliced_axes:
+        inner = [axis - 1 for axis in view.sliced_axes if axis > 0]
+        planes = np.moveaxis(labels, inner, range(len(inner)))
+        for place in np.ndindex(*planes.shape[: len(inner)]):
+            yield (part, *place), planes[place]
+
+
+def _ids_by_frame(
+    view: MovieView, part: int | None, labels: np.ndarray
+) -> Iterator[tuple[int, set[int]]]:
+    if part is None:
+        yield 0, _ids_in(labels)
+        return
+    for frame in (part,) if view.axis == 0 else range(len(view)):
+        first, *rest = view.index(frame)
+        if isinstance(first, slice) or first == part:
+            yield frame, _ids_in(labels[tuple(rest)])
 
 
 def _ids_in(labels: np.ndarray) -> set[int]:

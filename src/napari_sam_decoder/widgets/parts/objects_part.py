@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points
@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QGroupBox,
     QMenu,
+    QMessageBox,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -41,6 +42,7 @@ class ObjectsPart(QGroupBox):
     points_toggled = Signal(object)
     object_chosen = Signal(int)
     renamed = Signal(int, str)
+    delete_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -52,7 +54,7 @@ class ObjectsPart(QGroupBox):
         self.table.setFixedHeight(TABLE_HEIGHT)
         self.table.setToolTip(
             "Clicks in the picture go to the selected object; double-click a name to "
-            "change it; delete an object by deleting its Points layer"
+            "change it"
         )
         for column, width in enumerate(COLUMN_WIDTHS):
             self.table.setColumnWidth(column, width)
@@ -64,12 +66,15 @@ class ObjectsPart(QGroupBox):
         self.new_button = button(
             "New object", "Add an object, then click it (Alt+N)", self.new_asked.emit
         )
+        self.delete_button = button(
+            "Delete…", "Delete the selected object (Alt+D)", self.delete_asked.emit
+        )
         self.points_button = QPushButton("Use points…")
         self.points_button.setToolTip("Count an existing Points layer as prompts")
         self.menu = QMenu(self)
         self.points_button.setMenu(self.menu)
         layout = QVBoxLayout(self)
-        layout.addLayout(row(self.new_button, self.points_button))
+        layout.addLayout(row(self.new_button, self.delete_button, self.points_button))
         layout.addWidget(self.table)
 
     def show_state(self, bench: Workbench) -> None:
@@ -78,6 +83,7 @@ class ObjectsPart(QGroupBox):
         layers = [layer for layer in bench.viewer.layers if isinstance(layer, Points)]
         self._fill_menu(layers, bench)
         self.points_button.setEnabled(bool(layers))
+        self.delete_button.setEnabled(bench.objects.current is not None)
         self.table.blockSignals(True)
         objects = bench.objects.listed
         while self.table.topLevelItemCount() > len(objects):
@@ -88,6 +94,38 @@ class ObjectsPart(QGroupBox):
             if listed.object_id == bench.objects.current_id:
                 self.table.setCurrentItem(item)
         self.table.blockSignals(False)
+
+    def ask_about_labels(
+        self, deleted: SegmentedObject, bench: Workbench
+    ) -> str | None:
+        """Ask what becomes of the labels of an object that is to be deleted.
+
+        Returns
+        -------
+        {"keep", "remove"} or None
+            None if it is not to be deleted. Nothing is asked of an object without
+            points and labels.
+        """
+        result = _result_text(deleted.object_id, bench)
+        if not (result or deleted.frames):
+            return "keep"
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(f"Delete {deleted.name!r}?")
+        points = "Its points are removed." if deleted.frames else ""
+        found = f" Its labels: {result}." if result else ""
+        box.setInformativeText(f"{points}{found}".strip())
+        answers: dict[Any, str] = {}
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        accept = QMessageBox.ButtonRole.AcceptRole
+        if result:
+            answers[box.addButton("Keep its labels", accept)] = "keep"
+            erase = QMessageBox.ButtonRole.DestructiveRole
+            answers[box.addButton("Remove them too", erase)] = "remove"
+        else:
+            answers[box.addButton("Delete", accept)] = "keep"
+        box.exec()
+        return answers.get(box.clickedButton())
 
     def _fill_menu(self, layers: list[Points], bench: Workbench) -> None:
         entries = [(layer.name, layer, layer in bench.objects) for layer in layers]
@@ -148,11 +186,13 @@ def _points_text(listed: SegmentedObject) -> str:
 
 
 def _result_text(object_id: int, bench: Workbench) -> str:
-    counts = bench.conductor.recorder.verdicts.counts(object_id)
-    if not counts:
+    target = bench.conductor.recorder.target
+    record = None if target is None else target.record(target.view)
+    if record is None or object_id not in record.frames:
         return ""
+    counts = record.verdicts.counts(object_id)
     doubtful, absent = counts[Verdict.DOUBTFUL], counts[Verdict.ABSENT]
-    parts = [counted(counts.total() - absent, "frame")]
+    parts = [counted(len(record.frames[object_id]), "frame")]
     parts += [f"{doubtful} doubtful"] if doubtful else []
     parts += [f"absent on {absent}"] if absent else []
     return ", ".join(parts)
