@@ -14,6 +14,7 @@ __all__ = [
     "DecodingError",
     "DownloadError",
     "FormatError",
+    "IncompleteFileWarning",
     "LabelsError",
     "MissingExtraError",
     "MovieError",
@@ -73,3 +74,7 @@ class LabelsError(SamDecoderError):
 
 class OptionError(SamDecoderError):
     """An option or setting has a value that cannot be used."""
+
+
+class IncompleteFileWarning(UserWarning):
+    """A file holds another number of frames than it says; those there are used."""

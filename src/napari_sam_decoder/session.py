@@ -55,6 +55,10 @@ class Session:
     ----------
     movie : Movie, array-like, str or Path
         What to segment; see `Movie` for the arrays and `open_movie` for the files.
+    axes : str, optional
+        As in `Movie` and `open_movie`: they win over what a file says.
+    channel, series : int or str, optional
+        As in `open_movie`; an array has no series, and numbers only for its channels.
     model : Sam, optional
         By default the bundled MobileSAM, on the fastest device at hand.
     cache : str, Path, "auto" or None
@@ -90,13 +94,16 @@ class Session:
         self,
         movie: Any,
         *,
+        axes: str | None = None,
+        channel: int | str | None = None,
+        series: int | str | None = None,
         model: Sam | None = None,
         cache: str | Path | None = None,
         storage: str | None = None,
         settings: Settings | None = None,
     ) -> None:
         _check_options(model, cache, storage, settings)
-        self.movie = _as_movie(movie)
+        self.movie = _as_movie(movie, axes, channel, series)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
         store = open_store(self.movie, self.model, cache, storage)
@@ -450,13 +457,28 @@ def _check_options(model: Any, cache: Any, storage: Any, settings: Any) -> None:
         raise OptionError(f"settings are a Settings, not {settings!r}")
 
 
-def _as_movie(movie: Any) -> Movie:
-    if isinstance(movie, Movie):
-        return movie
+def _as_movie(
+    movie: Any,
+    axes: str | None,
+    channel: int | str | None,
+    series: int | str | None,
+) -> Movie:
     if isinstance(movie, str | Path):
-        source = open_movie(Path(movie))
+        source = open_movie(movie, axes=axes, channel=channel, series=series)
         return Movie(source.data, axes=source.axes)
-    return Movie(movie)
+    if series is not None:
+        raise OptionError(
+            "series picks one of several movies in a file; an array is one, so leave "
+            "series out"
+        )
+    if not isinstance(movie, Movie):
+        return Movie(movie, axes=axes, channel=channel)
+    if (axes, channel) != (None, None):
+        raise OptionError(
+            "a Movie has its axes and its channel already; give axes and channel to "
+            "Movie(...)"
+        )
+    return movie
 
 
 def _bundled_model() -> Sam:

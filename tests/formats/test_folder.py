@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -108,3 +108,117 @@ def test_broken_picture_is_found_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"cannot read .*b.png"):
         open_movie(tmp_path)
+
+
+def fill(folder: Path, names: list[str]) -> None:
+    for value, name in enumerate(names):
+        picture(value).save(folder / name)
+
+
+def values(folder: Path, **options: Any) -> list[int]:
+    return [int(frame[0, 0]) for frame in open_movie(folder, **options).data[:]]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "first"),
+    [
+        ("img_{t:09d}_Ch{c}_000.png", "Ch0"),
+        ("exp_w{c}{n}_t{t}.png", "w0DAPI"),
+        ("movie_t{t:03d}_c{c:02d}.png", "c00"),
+        ("t{t:03d}xy1c{c}.png", "c0"),
+        ("C{c}-movie{t:04d}.png", "C0"),
+        ("img_channel{c:03d}_position000_time{t:09d}_z000.png", "channel000"),
+        ("img_{t:09d}_{n}_000.png", "DAPI"),
+        ("{n}{t}.png", "DAPI"),
+        ("{t}_ch0{c}.png", "CH00"),
+        ("{t}_{n}.png", "DAPI"),
+    ],
+)
+def test_channels_are_not_frames(tmp_path: Path, pattern: str, first: str) -> None:
+    names = [
+        pattern.format(t=t, c=c, n=name)
+        for t in range(3)
+        for c, name in enumerate(("DAPI", "GFP"))
+    ]
+    fill(tmp_path, names)
+
+    with pytest.raises(FormatError, match=r"2 channels; choose one with --channel .*0"):
+        open_movie(tmp_path)
+    assert values(tmp_path, channel=0) == values(tmp_path, channel=first) == [0, 2, 4]
+    assert values(tmp_path, channel=1) == [1, 3, 5]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["c001.png", "c002.png", "c003.png"],
+        ["w1.png", "w2.png"],
+        ["a.png", "b.png"],
+        ["s1_c1.png", "s1_c2.png", "s1_c3.png"],
+        ["frame_z0.png", "frame_z1.png"],
+        ["ch01_001.png", "ch01_002.png"],
+        ["0_00.png", "0_30.png", "1_00.png", "1_30.png"],
+        [f"ch{number}.png" for number in range(10, 30)],
+        ["Jan_1.png", "Jan_2.png", "March_1.png"],
+    ],
+)
+def test_numbers_that_count_frames(tmp_path: Path, names: list[str]) -> None:
+    fill(tmp_path, names)
+
+    assert values(tmp_path) == list(range(len(names)))
+
+
+def test_missing_channel_of_a_folder(tmp_path: Path) -> None:
+    fill(tmp_path, ["0_ch0.png", "0_ch1.png", "1_ch0.png", "1_ch1.png"])
+
+    with pytest.raises(FormatError, match=r"no channel GFP.*0 \(ch0\), 1 \(ch1\)"):
+        open_movie(tmp_path, channel="GFP")
+
+
+def test_masks_beside_pictures_are_not_frames(tmp_path: Path) -> None:
+    fill(tmp_path, ["1.png", "1_mask.png", "2.png", "2_mask.png"])
+
+    with pytest.raises(FormatError, match=r"0 \(\*.png\), 1 \(\*_mask.png\)"):
+        open_movie(tmp_path)
+    assert values(tmp_path, channel=0) == [0, 2]
+
+
+def test_positions_are_a_series(tmp_path: Path) -> None:
+    fill(tmp_path, [f"xy{p}_t{t}.png" for p in range(2) for t in range(3)])
+
+    with pytest.raises(FormatError, match=r"2 positions; choose one with --series"):
+        open_movie(tmp_path)
+    assert values(tmp_path, series="xy1") == [3, 4, 5]
+
+
+def test_planes_of_frames_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path, [f"t{t}_z{z}.png" for t in range(3) for z in range(2)])
+
+    with pytest.raises(FormatError, match=r"2 planes \(0 \(z0\), 1 \(z1\)\) of each"):
+        open_movie(tmp_path)
+
+
+def test_channels_within_the_files(tmp_path: Path) -> None:
+    for number in range(3):
+        pixels = np.full((2, 6, 7), number, np.uint16)
+        pixels[1] += 10
+        tifffile.imwrite(
+            tmp_path / f"{number}.tif", pixels, imagej=True, metadata={"axes": "CYX"}
+        )
+
+    assert values(tmp_path, channel=1) == [10, 11, 12]
+
+
+def test_red_alone(tmp_path: Path) -> None:
+    for number in range(2):
+        pixels = np.zeros((6, 7, 3), np.uint8)
+        pixels[..., 0] = number + 1
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+
+    assert values(tmp_path, channel=0) == [1, 2]
+
+
+def test_a_folder_is_a_volume_where_one_says_so(tmp_path: Path) -> None:
+    fill(tmp_path, ["0.png", "1.png"])
+
+    assert open_movie(tmp_path, axes="ZYX").axes == "ZYX"

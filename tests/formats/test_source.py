@@ -1,15 +1,13 @@
-"""Lazy frames, the choice of axes, and sizes of pixels."""
+"""Lazy frames, and sizes of pixels."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.source import FrameArray, choose_axes, scale_of
+from napari_sam_decoder.formats.source import FrameArray, scale_of
 
 MOVIE = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 
@@ -71,34 +69,6 @@ def test_looks_like_an_array() -> None:
     assert (len(frames), frames.ndim, frames.dtype) == (4, 3, np.int16)
     assert repr(frames) == "FrameArray((4, 5, 6), int16)"
     np.testing.assert_array_equal(np.asarray(frames, dtype=float), MOVIE)
-
-
-@pytest.mark.parametrize(
-    ("axes", "shape", "chosen", "kept"),
-    [
-        ("TYX", (1, 4, 5), "TYX", (0, 1, 2)),
-        ("qyx", (3, 4, 5), "TYX", (0, 1, 2)),
-        ("IYXS", (3, 4, 5, 3), "TYXC", (0, 1, 2, 3)),
-        ("TCZYX", (1, 1, 7, 4, 5), "ZYX", (2, 3, 4)),
-        ("CYX", (1, 4, 5), "YX", (1, 2)),
-        ("TCYX", (3, 1, 1, 1), "TYX", (0, 2, 3)),
-    ],
-)
-def test_axes_of_length_one_are_left_out_where_needed(
-    axes: str, shape: tuple[int, ...], chosen: str, kept: tuple[int, ...]
-) -> None:
-    choice = choose_axes(axes, shape, Path("movie"))
-
-    assert (choice.axes, choice.kept) == (chosen, kept)
-
-
-@pytest.mark.parametrize(
-    ("axes", "shape"),
-    [("TCYX", (3, 2, 4, 5)), ("CYX", (2, 4, 5)), ("TZCYX", (3, 4, 2, 6, 6))],
-)
-def test_other_axes_are_named(axes: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(FormatError, match=rf"axes {axes} \(.*C=2.*one channel or one"):
-        choose_axes(axes, shape, Path("movie"))
 
 
 def test_scale_leaves_out_colours_and_bad_sizes() -> None:

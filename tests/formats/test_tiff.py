@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.errors import FormatError, IncompleteFileWarning
 from napari_sam_decoder.formats import open_movie
 
 if TYPE_CHECKING:
@@ -109,7 +109,10 @@ def test_channels_are_refused(
     path = tmp_path / "movie.ome.tif"
     tifffile.imwrite(path, np.zeros(shape, np.uint8), metadata={"axes": axes})
 
-    with pytest.raises(FormatError, match=rf"movie.ome.tif has the axes {axes}.*C=2"):
+    with pytest.raises(
+        FormatError,
+        match=rf"movie.ome.tif: the axes {axes} .*C=2.*pick one with --channel",
+    ):
         open_movie(path)
 
 
@@ -119,8 +122,274 @@ def test_pages_of_different_shapes(tmp_path: Path) -> None:
         writer.write(GREY[0], metadata=None)
         writer.write(GREY[0, :7], metadata=None)
 
-    with pytest.raises(FormatError, match=r"different shapes \(20 x 30, 7 x 30\)"):
+    with pytest.raises(FormatError, match=r"--series .*0 \(20 x 30\), 1 \(7 x 30\)"):
         open_movie(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"ome": True}, {"imagej": True}])
+@pytest.mark.parametrize("axes", ["TCYX", "ZCYX", "TZCYX"])
+def test_a_channel_is_chosen(
+    tmp_path: Path, options: dict[str, Any], axes: str
+) -> None:
+    pixels = np.stack([GREY, GREY // 2 + 7], 1)
+    if axes == "TZCYX":
+        pixels = pixels[:, None]
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, pixels, metadata={"axes": axes}, **options)
+
+    data = open_movie(path, channel=1).data
+
+    assert data.shape == GREY.shape
+    np.testing.assert_array_equal(data[4], GREY[4] // 2 + 7)
+    np.testing.assert_array_equal(data[1:3, 2], (GREY // 2 + 7)[1:3, 2])
+
+
+def test_a_channel_is_chosen_by_its_name(tmp_path: Path) -> None:
+    metadata = {"axes": "CTYX", "Channel": {"Name": ["DAPI", "GFP"]}}
+    path = tmp_path / "m.ome.tif"
+    tifffile.imwrite(path, np.stack([GREY, GREY + 1]), metadata=metadata)
+
+    np.testing.assert_array_equal(open_movie(path, channel="gfp").data[3], GREY[3] + 1)
+    with pytest.raises(FormatError, match=r"no channel RFP.*0 \(DAPI\), 1 \(GFP\)"):
+        open_movie(path, channel="RFP")
+    with pytest.raises(FormatError, match="no channel 2"):
+        open_movie(path, channel=2)
+
+
+def test_a_series_is_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "m.ome.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for name, pixels in (("thumb", GREY[0, ::2, ::2]), ("movie", GREY)):
+            axes = "TYX"[-pixels.ndim :]
+            writer.write(
+                pixels, photometric="minisblack", metadata={"axes": axes, "Name": name}
+            )
+
+    with pytest.raises(FormatError, match=r"--series .*0 \(thumb\), 1 \(movie\)"):
+        open_movie(path)
+    for series in (1, "movie"):
+        np.testing.assert_array_equal(open_movie(path, series=series).data[:], GREY)
+    with pytest.raises(FormatError, match="no series 2"):
+        open_movie(path, series=2)
+
+
+@pytest.mark.parametrize("noted", ["CYX", "ZYX", "QYX"])
+@pytest.mark.parametrize("options", [{}, {"imagej": True}, {"ome": True}])
+def test_axes_that_are_asked_for_win(
+    tmp_path: Path, noted: str, options: dict[str, Any]
+) -> None:
+    if options and noted == "QYX":
+        noted = "TYX"
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, GREY, metadata={"axes": noted}, **options)
+
+    for asked in ("TYX", "zyx"):
+        source = open_movie(path, axes=asked)
+        assert source.axes == asked.upper()
+        np.testing.assert_array_equal(source.data[5], GREY[5])
+
+
+def test_axes_that_do_not_fit(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "m.tif", GREY)
+
+    with pytest.raises(FormatError, match=r"'TZYX' do not fit .*letter for each axis"):
+        open_movie(tmp_path / "m.tif", axes="TZYX")
+
+
+def test_channels_are_taken_as_colours_where_one_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "m.ome.tif"
+    pixels = np.moveaxis(COLOUR, -1, 1)
+    tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "TCYX"})
+
+    source = open_movie(path, axes="TCYX")
+
+    assert source.axes == "TYXC"
+    np.testing.assert_array_equal(source.data[2], COLOUR[2])
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("is_movie", [True, False])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_four_samples(
+    tmp_path: Path, planar: str, is_movie: bool, compression: str | None
+) -> None:
+    rgba = np.concatenate([COLOUR, COLOUR[..., :1] + 3], -1)
+    rgba = rgba if is_movie else rgba[0]
+    pixels = rgba if planar == "contig" else np.moveaxis(rgba, -1, -3)
+    tifffile.imwrite(
+        tmp_path / "m.tif",
+        pixels,
+        photometric="rgb",
+        planarconfig=planar,
+        extrasamples=["unassalpha"],
+        compression=compression,
+    )
+
+    source = open_movie(tmp_path / "m.tif")
+
+    assert source.axes == ("TYXC" if is_movie else "YXC")
+    np.testing.assert_array_equal(source.data[...], rgba)
+
+
+def test_four_grey_samples_are_channels(tmp_path: Path) -> None:
+    pixels = np.concatenate([COLOUR, COLOUR[..., :1] + 3], -1)
+    tifffile.imwrite(
+        tmp_path / "m.tif", pixels, photometric="minisblack", planarconfig="contig"
+    )
+
+    with pytest.raises(FormatError, match="4 channels: pick one with --channel"):
+        open_movie(tmp_path / "m.tif")
+    data = open_movie(tmp_path / "m.tif", channel=3).data
+    np.testing.assert_array_equal(data[1], pixels[1, ..., 3])
+
+
+def frame_by_frame(path: Path, frames: np.ndarray, **options: Any) -> None:
+    with tifffile.TiffWriter(path) as writer:
+        for frame in frames:
+            writer.write(frame, **options)
+
+
+@pytest.mark.parametrize("frames", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zlib"}, {"metadata": None}, {"contiguous": True}]
+)
+def test_frames_written_one_by_one_are_a_movie(
+    tmp_path: Path, frames: np.ndarray, options: dict[str, Any]
+) -> None:
+    frame_by_frame(tmp_path / "m.tif", frames, **options)
+
+    data = open_movie(tmp_path / "m.tif").data
+
+    np.testing.assert_array_equal(data[3], frames[3])
+    np.testing.assert_array_equal(data[:], frames)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_appended_frames_are_a_movie(tmp_path: Path, step: int) -> None:
+    for first in range(0, len(GREY), step):
+        tifffile.imwrite(tmp_path / "m.tif", GREY[first : first + step], append=True)
+
+    np.testing.assert_array_equal(open_movie(tmp_path / "m.tif").data[:], GREY)
+
+
+def test_frames_of_several_compressions_keep_their_order(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "m.tif") as writer:
+        for number, frame in enumerate(GREY):
+            compression = "zlib" if number % 2 else None
+            writer.write(
+                frame, metadata=None, compression=compression, contiguous=False
+            )
+
+    np.testing.assert_array_equal(open_movie(tmp_path / "m.tif").data[:], GREY)
+
+
+def test_volumes_one_after_another_are_no_movie(tmp_path: Path) -> None:
+    for _ in range(2):
+        tifffile.imwrite(
+            tmp_path / "m.tif", GREY, append=True, metadata={"axes": "ZYX"}
+        )
+
+    with pytest.raises(FormatError, match="choose one with --series"):
+        open_movie(tmp_path / "m.tif")
+
+
+def test_overviews_are_left_out(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "m.tif") as writer:
+        writer.write(GREY, metadata={"axes": "TYX"}, subifds=1)
+        writer.write(GREY[:, ::2, ::2], subfiletype=1)
+
+    np.testing.assert_array_equal(open_movie(tmp_path / "m.tif").data[:], GREY)
+
+
+IMAGEJ = "ImageJ=1.53t\nimages={0}\nframes={0}\n"
+OME = (
+    '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+    '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYTZC" Type="uint16" '
+    'SizeX="30" SizeY="20" SizeT="{0}" SizeZ="1" SizeC="1">'
+    '<Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData/>'
+    "</Pixels></Image></OME>"
+)
+
+
+def described(path: Path, description: str) -> None:
+    with tifffile.TiffWriter(path) as writer:
+        for number, frame in enumerate(GREY):
+            writer.write(
+                frame,
+                photometric="minisblack",
+                contiguous=False,
+                metadata=None,
+                description=description if number == 0 else None,
+            )
+
+
+@pytest.mark.parametrize("description", [IMAGEJ, OME], ids=["imagej", "ome"])
+def test_more_frames_promised_than_there_are(tmp_path: Path, description: str) -> None:
+    described(tmp_path / "m.tif", description.format(9))
+
+    with pytest.warns(IncompleteFileWarning, match="promises 9 pictures, but 6 are"):
+        source = open_movie(tmp_path / "m.tif")
+
+    assert source.axes == "TYX"
+    np.testing.assert_array_equal(source.data[:], GREY)
+
+
+@pytest.mark.parametrize("description", [IMAGEJ, OME], ids=["imagej", "ome"])
+def test_fewer_frames_promised_than_there_are(tmp_path: Path, description: str) -> None:
+    described(tmp_path / "m.tif", description.format(3))
+
+    with pytest.warns(IncompleteFileWarning, match="holds 6 pictures, but promises 3"):
+        source = open_movie(tmp_path / "m.tif")
+
+    np.testing.assert_array_equal(source.data[:], GREY[:3])
+
+
+def test_shape_that_promises_too_much(tmp_path: Path) -> None:
+    described(tmp_path / "m.tif", '{"shape": [90, 20, 30]}')
+
+    with pytest.raises(FormatError, match=r"promises 90 pictures and holds 6;"):
+        open_movie(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_white_is_zero(tmp_path: Path, compression: str | None) -> None:
+    tifffile.imwrite(
+        tmp_path / "m.tif", GREY, photometric="miniswhite", compression=compression
+    )
+
+    np.testing.assert_array_equal(open_movie(tmp_path / "m.tif").data[:], 65535 - GREY)
+
+
+def test_inverted_colours_of_imagej_are_for_looking_only(tmp_path: Path) -> None:
+    options = {"imagej": True, "metadata": {"axes": "TYX"}}
+    tifffile.imwrite(tmp_path / "m.tif", GREY, photometric="miniswhite", **options)
+
+    np.testing.assert_array_equal(open_movie(tmp_path / "m.tif").data[:], GREY)
+
+
+def test_palette_becomes_colours(tmp_path: Path) -> None:
+    palette = np.zeros((3, 256), np.uint16)
+    palette[:, 7] = 0xFFFF, 0x8080, 0
+    pixels = np.full((2, 5, 6), 7, np.uint8)
+    pixels[0, 0, 0] = 1
+    tifffile.imwrite(
+        tmp_path / "m.tif", pixels, photometric="palette", colormap=palette
+    )
+
+    source = open_movie(tmp_path / "m.tif")
+
+    assert (source.axes, source.data.shape) == ("TYXC", (2, 5, 6, 3))
+    assert source.data.dtype == np.uint8
+    assert source.data[0][0, :2].tolist() == [[0, 0, 0], [255, 128, 0]]
+
+
+def test_colours_of_ink_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "m.tif", np.zeros((5, 6, 4), np.uint8), photometric="separated"
+    )
+
+    with pytest.raises(FormatError, match="CMYK; convert it to RGB"):
+        open_movie(tmp_path / "m.tif")
 
 
 def test_imagej_scale(tmp_path: Path) -> None:
@@ -176,17 +445,15 @@ def test_missing_page_is_named(tmp_path: Path) -> None:
     for name, frame in (("a", 0), ("b", 1)):
         tifffile.imwrite(tmp_path / f"{name}.ome.tif", GREY[frame])
     description = (
-        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYTZC" '
-        'Type="uint16" SizeX="30" SizeY="20" SizeT="2" SizeZ="1" SizeC="1">'
-        '<Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
-        '<TiffData FirstT="0" IFD="0" PlaneCount="1"/>'
-        "</Pixels></Image></OME>"
+        OME.format(3)
+        .replace("<TiffData/>", '<TiffData FirstT="0" IFD="0" PlaneCount="1"/>@')
+        .replace("@", '<TiffData FirstT="2" IFD="0" PlaneCount="1"/>')
     )
     path = tmp_path / "movie.ome.tif"
     tifffile.imwrite(path, GREY[0], description=description, metadata=None)
 
-    movie = open_movie(path).data
+    with pytest.warns(IncompleteFileWarning, match="promises 3 pictures, but 2 are"):
+        movie = open_movie(path).data
 
     np.testing.assert_array_equal(movie[0], GREY[0])
     with pytest.raises(FormatError, match=r"promises a frame 1 .*keep the files"):

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.formats import open_labels, open_movie
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,12 @@ def test_attribute_axes_of_another_length(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "axes"), [(("time", "y", "x"), "TYX"), (("frame", "row", "col"), None)]
+    ("names", "axes"),
+    [
+        (("time", "y", "x"), "TYX"),
+        (("frame", "row", "col"), "TYX"),
+        (("a", "y", "x"), None),
+    ],
 )
 def test_dimension_names(
     tmp_path: Path, names: tuple[str, ...], axes: str | None
@@ -121,9 +126,114 @@ def test_ome_channels_are_refused(tmp_path: Path) -> None:
     save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
 
     with pytest.raises(
-        FormatError, match=r"v.zarr has the axes CYX \(C=3.*one channel"
+        FormatError, match=r"v.zarr: the axes CYX \(C=3.*pick one with --channel"
     ):
         open_movie(tmp_path / "v.zarr")
+
+
+@pytest.mark.parametrize("version", [None, "0.1", "0.2"])
+def test_ome_before_axes_had_names(tmp_path: Path, version: str | None) -> None:
+    listed: dict[str, Any] = {"datasets": [{"path": "full"}]}
+    if version is not None:
+        listed["version"] = version
+    save_ome(tmp_path / "v.zarr", MOVIE[:, None, None], {"multiscales": [listed]})
+
+    source = open_movie(tmp_path / "v.zarr")
+
+    assert (source.axes, source.scale) == ("TYX", None)
+    np.testing.assert_array_equal(source.data[1], MOVIE[1])
+
+
+def test_ome_that_should_name_its_axes(tmp_path: Path) -> None:
+    listed = {"version": "0.4", "datasets": [{"path": "full"}]}
+    save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
+
+    with pytest.raises(FormatError, match="does not name its axes; name them with"):
+        open_movie(tmp_path / "v.zarr")
+    assert open_movie(tmp_path / "v.zarr", axes="ZYX").axes == "ZYX"
+
+
+def test_ome_axes_by_their_types(tmp_path: Path) -> None:
+    kinds = (("lambda", "channel"), ("exposure", "time"), ("y", "space"), ("x", None))
+    axes = [{"name": name, "type": kind} for name, kind in kinds]
+    listed = {"axes": axes, "datasets": [{"path": "full"}]}
+    pixels = np.stack([MOVIE, MOVIE + 1])
+    save_ome(tmp_path / "v.zarr", pixels, {"multiscales": [listed]})
+
+    source = open_movie(tmp_path / "v.zarr", channel=1)
+
+    assert source.axes == "TYX"
+    np.testing.assert_array_equal(source.data[2], MOVIE[2] + 1)
+
+
+def test_ome_channel_by_name(tmp_path: Path) -> None:
+    listed = multiscales("TCYX", [1.0, 1.0, 0.5, 0.5])
+    labels = [{"label": "DAPI"}, {"label": "GFP"}]
+    description = {"multiscales": [listed], "omero": {"channels": labels}}
+    save_ome(tmp_path / "v.zarr", np.stack([MOVIE, MOVIE + 1], 1), description)
+
+    data = open_movie(tmp_path / "v.zarr", channel="GFP").data
+
+    np.testing.assert_array_equal(data[:], MOVIE + 1)
+    np.testing.assert_array_equal(data[1, 2], MOVIE[1, 2] + 1)
+    with pytest.raises(FormatError, match=r"0 \(DAPI\), 1 \(GFP\)"):
+        open_movie(tmp_path / "v.zarr")
+
+
+def test_several_pictures_in_a_group(tmp_path: Path) -> None:
+    first = {**multiscales("TYX", [1.0] * 3), "name": "whole"}
+    second = {**first, "name": "part", "datasets": [{"path": "half"}]}
+    save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [first, second]})
+
+    with pytest.raises(FormatError, match=r"2 pictures; .*0 \(whole\), 1 \(part\)"):
+        open_movie(tmp_path / "v.zarr")
+    assert open_movie(tmp_path / "v.zarr", series="part").data.shape == (3, 2, 3)
+
+
+def test_pictures_that_bio_formats_has_put_into_groups(tmp_path: Path) -> None:
+    zarr.open_group(
+        tmp_path / "v.zarr", mode="w", attributes={"bioformats2raw.layout": 3}
+    )
+    for number in range(11):
+        listed = {"multiscales": [multiscales("TYX", [1.0] * 3)]}
+        save_ome(tmp_path / "v.zarr" / str(number), MOVIE + number, listed)
+
+    with pytest.raises(FormatError, match="11 pictures; choose one with --series"):
+        open_movie(tmp_path / "v.zarr")
+    np.testing.assert_array_equal(
+        open_movie(tmp_path / "v.zarr", series=10).data[0], MOVIE[0] + 10
+    )
+
+
+@pytest.mark.parametrize("asked", ["TYX", "TZYX"])
+def test_axes_that_are_asked_for_win(tmp_path: Path, asked: str) -> None:
+    save_array(tmp_path / "m.zarr", MOVIE[:, None], attributes={"axes": "ZCY"})
+
+    source = open_movie(tmp_path / "m.zarr", axes=asked)
+
+    assert (source.axes, source.data.shape) == ("TYX", MOVIE.shape)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_big_endian(tmp_path: Path, zarr_format: int) -> None:
+    options: dict[str, Any] = {}
+    if zarr_format == 3:
+        options["serializer"] = zarr.codecs.BytesCodec(endian="big")
+    dtype = MOVIE.dtype if zarr_format == 3 else MOVIE.dtype.newbyteorder(">")
+    array = zarr.create_array(
+        tmp_path / "m.zarr",
+        shape=MOVIE.shape,
+        dtype=dtype,
+        chunks=(1, 4, 5),
+        zarr_format=zarr_format,
+        **options,
+    )
+    array[:] = MOVIE
+
+    np.testing.assert_array_equal(open_movie(tmp_path / "m.zarr").data[1], MOVIE[1])
+    labels = open_labels(tmp_path / "m.zarr")
+    assert labels.dtype.isnative
+    np.testing.assert_array_equal(labels[2], MOVIE[2])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,12 +170,12 @@ def test_alpha_neither_shows_nor_counts():
     [
         (np.zeros((0, 8, 8)), None, "empty"),
         (np.zeros((3, 0, 8)), None, "empty"),
-        (np.zeros((2, 8, 8, 2)), None, "2 channels.*pick one"),
-        (np.zeros((2, 8, 8, 5)), None, "5 channels.*pick one"),
+        (np.zeros((2, 8, 8, 2)), None, "name its axes.*pick one"),
+        (np.zeros((2, 8, 8, 5)), "TYXC", "5 channels.*pick one"),
         (np.zeros(5), None, "is no movie"),
         (np.zeros((2, 3, 8, 8, 3)), None, "is no movie"),
         (np.zeros((2, 8, 8)), "TYXC", "do not fit"),
-        (np.zeros((2, 8, 8)), "XYT", "do not fit"),
+        (np.zeros((2, 8, 8)), "XYT", "no movie"),
         (np.zeros((2, 8, 8), complex), None, "no intensities"),
         ([[[1, 2], [3, 4]], [[1], [2]]], None, "cannot form one array"),
     ],
@@ -216,3 +217,161 @@ def test_positions_map_as_in_the_reference():
     geometry = FrameGeometry.fit((480, 854), 1024)
     x, y = geometry.to_model(np.array([[240, 427]]))[0]
     assert (x, y) == pytest.approx((427 * 1024 / 854, 240 * 576 / 480))
+
+
+LAYOUTS = {
+    "big endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
+    "little endian": lambda array: array.astype(array.dtype.newbyteorder("<")),
+    "columns first": np.asfortranarray,
+    "reversed": lambda array: array[::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1],
+    "every second": lambda array: np.repeat(array, 2, 2)[:, :, ::2],
+    "dask": lambda array: da.from_array(array.astype(array.dtype.newbyteorder(">"))),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [*DTYPES, "float64"])
+def test_bytes_may_lie_in_any_order(layout, dtype):
+    array = ramp((5, 8, 9), dtype)
+    movie = Movie(LAYOUTS[layout](array))
+    assert movie.dtype == array.dtype
+    assert movie.raw(3).dtype.isnative
+    np.testing.assert_array_equal(movie.raw(3), array[3])
+    np.testing.assert_array_equal(movie.rgb(3), Movie(array).rgb(3))
+
+
+def test_contrast_of_bytes_in_another_order():
+    array = ramp((8, 9), "uint16")
+    contrast = Contrast(10, 90)
+    np.testing.assert_array_equal(
+        contrast.apply(array.astype(">u2")), contrast.apply(array)
+    )
+
+
+def test_a_read_only_file_in_memory(tmp_path):
+    array = ramp((5, 8, 9), ">i2")
+    np.save(tmp_path / "m.npy", np.asfortranarray(array))
+    movie = Movie(np.load(tmp_path / "m.npy", mmap_mode="r"))
+    np.testing.assert_array_equal(movie.rgb(3), Movie(ramp((5, 8, 9), "i2")).rgb(3))
+
+
+@pytest.mark.parametrize("axes", ["TCYX", "CTYX", "TYXC", "CZYX"])
+def test_a_channel_is_chosen(axes):
+    array = ramp((5, 8, 9), "uint16")
+    stacked = np.stack([array, array + 7], axes.index("C"))
+    movie = Movie(stacked, axes=axes, channel=1)
+    assert movie.axes == axes.replace("C", "")
+    np.testing.assert_array_equal(movie.raw(3), array[3] + 7)
+    with pytest.raises(MovieError, match="no channel 2"):
+        Movie(stacked, axes=axes, channel=2)
+    with pytest.raises(MovieError, match="2 channels: pick one"):
+        Movie(stacked, axes=axes)
+
+
+def test_channels_of_unnamed_axes_are_not_guessed():
+    with pytest.raises(MovieError, match=r"which axis .* name the axes"):
+        Movie(ramp((5, 8, 9)), channel=1)
+    with pytest.raises(MovieError, match="no movie by itself"):
+        Movie(ramp((5, 2, 8, 9)), channel=1)
+
+
+@pytest.mark.parametrize("colours", [3, 4])
+def test_colours_may_come_first(colours):
+    array = ramp((5, 8, 9, colours), "uint8")
+    first = np.moveaxis(array, -1, 1)
+    movie = Movie(first, axes="TCYX")
+    assert (movie.axes, movie.shape) == ("TYXC", array.shape)
+    np.testing.assert_array_equal(movie.rgb(2), Movie(array).rgb(2))
+    picture = Movie(first[0], axes="CYX")
+    np.testing.assert_array_equal(picture.raw(0), array[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.int64, torch.bool])
+def test_tensors_of_torch(dtype):
+    array = ramp((5, 8, 9), "uint8")
+    tensor = torch.from_numpy(array).to(dtype)
+    movie = Movie(tensor)
+    np.testing.assert_array_equal(movie.raw(3), tensor[3].numpy())
+    assert len(movie) == 5
+
+
+def test_tensors_with_a_gradient_or_in_few_bits():
+    tensor = torch.arange(2 * 8 * 9.0).reshape(2, 8, 9).requires_grad_()
+    np.testing.assert_array_equal(Movie(tensor).raw(1), tensor[1].detach().numpy())
+    few = Movie(torch.ones(2, 8, 9, dtype=torch.bfloat16))
+    assert few.dtype == np.float32
+
+
+def test_tensors_that_numpy_cannot_hold():
+    with pytest.raises(MovieError, match="cannot form one array of numpy"):
+        Movie(torch.ones(2, 8, 9).to_sparse())
+
+
+class Named:
+    """As an array of xarray: with names of its axes."""
+
+    def __init__(self, array, dims):
+        self.array, self.dims = array, dims
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, key):
+        return self.array[key]
+
+
+def test_names_of_axes_are_read():
+    array = ramp((5, 2, 8, 9))
+    movie = Movie(Named(array, ("time", "channel", "y", "x")), channel=1)
+    np.testing.assert_array_equal(movie.raw(4), array[4, 1])
+    assert Movie(Named(array[:, 0], ("z", "y", "x"))).axes == "ZYX"
+    assert Movie(Named(array[:, 0], ("a", "b", "c"))).axes == "TYX"
+    with pytest.raises(MovieError, match="2 channels: pick one"):
+        Movie(Named(array, ("time", "channel", "y", "x")))
+
+
+@pytest.mark.parametrize("holder", ["zarr", "empty zarr", "dict", "npz"])
+def test_what_holds_arrays_is_no_array(tmp_path, holder):
+    array = ramp((2, 8, 9))
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    if holder == "zarr":
+        group.create_array("one", data=array)
+    np.savez(tmp_path / "a.npz", one=array)
+    what = {
+        "dict": {"one": array},
+        "npz": np.load(tmp_path / "a.npz"),
+    }.get(holder, group)
+    named = "none so far" if holder == "empty zarr" else "one"
+    with pytest.raises(MovieError, match=rf"holds some; give one of them .*{named}"):
+        Movie(what)
+
+
+@pytest.mark.parametrize(
+    "data", [None, "text", [[object()]], np.array(["a"]), 7, [["a", "b"]]]
+)
+def test_what_is_no_array_of_numbers(data):
+    with pytest.raises(MovieError):
+        Movie(data)
+
+
+def test_masked_arrays_have_pixels_without_a_value():
+    masked = np.ma.masked_less(ramp((2, 8, 9)), 3)
+    with pytest.raises(MovieError, match=r"masked array .*filled"):
+        Movie(masked)
+    Movie(masked.filled(0))
+
+
+def test_dask_arrays_of_unknown_length():
+    array = da.from_array(ramp((5, 8, 9)))
+    unknown = array[array[:, 0, 0] > 0]
+    with pytest.raises(MovieError, match=r"lengths .* are not known; compute"):
+        Movie(unknown)
+
+
+def test_frames_of_another_shape_than_promised():
+    class Liar:
+        shape, dtype = (5, 8, 9), np.dtype("uint8")
+
+        def __getitem__(self, key):
+            return np.zeros((8, 8), np.uint8)
+
+    with pytest.raises(MovieError, match=r"promises frames of shape \(8, 9\)"):
+        Movie(Liar(), contrast=(0, 1)).raw(1)

@@ -33,6 +33,8 @@ def movie(options: Namespace) -> MovieOptions:
     return MovieOptions(
         path=options.movie,
         axes=options.axes,
+        channel=options.channel,
+        series=options.series,
         contrast=tuple(options.contrast) if options.contrast else None,
         cache=None if options.cache == "none" else options.cache,
         storage=options.storage,

@@ -334,7 +334,21 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         help="only frames A to B - 1 (default: all)",
     )
     parser.add_argument(
-        "--axes", metavar="AXES", help="such as TYX or ZYXC (default: from the file)"
+        "--axes",
+        metavar="AXES",
+        help="such as TYX or ZYXC, a letter for each axis (default: from the file)",
+    )
+    parser.add_argument(
+        "--channel",
+        type=texts.entry,
+        metavar="NUMBER|NAME",
+        help="the channel to take of several; numbers count from 0",
+    )
+    parser.add_argument(
+        "--series",
+        type=texts.entry,
+        metavar="NUMBER|NAME",
+        help="the picture or movie to take of a file that holds several",
     )
     parser.add_argument(
         "--contrast",

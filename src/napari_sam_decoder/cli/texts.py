@@ -8,7 +8,7 @@ import re
 
 from napari_sam_decoder.arguments import read_number
 
-__all__ = ["box", "frame", "frames", "number", "place", "several", "steps"]
+__all__ = ["box", "entry", "frame", "frames", "number", "place", "several", "steps"]
 
 MOST_FRAMES = 10_000_000
 """More than any movie has; longer lists would not fit in memory."""
@@ -44,6 +44,11 @@ def box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
         )
     row0, column0, row1, column1 = values
     return int(first), (row0, column0, row1, column1), int(object_id)
+
+
+def entry(text: str) -> int | str:
+    """Read the number or the name of a channel or series."""
+    return int(text) if re.fullmatch(r"\d+", text, re.ASCII) else text
 
 
 def frame(text: str) -> int:

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_sam_decoder.axes import CHANNEL_OPTION, find_entry, listed
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.formats.failure import reading
-from napari_sam_decoder.formats.pillow_files import picture_layout, read_picture
-from napari_sam_decoder.formats.source import FrameArray, MovieSource
+from napari_sam_decoder.formats.numbering import (
+    CHANNELS,
+    DEPTHS,
+    POSITIONS,
+    groups_of,
+    kinds_of,
+)
+from napari_sam_decoder.formats.pillow_files import open_picture, picture_layout
+from napari_sam_decoder.formats.source import (
+    SERIES_OPTION,
+    FrameArray,
+    MovieSource,
+    Stored,
+    Wanted,
+    naming,
+)
 from napari_sam_decoder.formats.tiff import TiffStack
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
-
-    import numpy as np
 
 __all__ = ["open_folder"]
 
@@ -23,30 +40,88 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF_SUFFIXES)
 SHOWN_FOLDERS = 5
 
 
-def open_folder(path: Path) -> MovieSource:
+def open_folder(path: Path, wanted: Wanted) -> MovieSource:
     """Open a folder of pictures, in the natural order of their names (2 before 10).
 
-    Hidden files and files that are no pictures are left out. The header of every
-    picture is read, so that one that does not fit is found before any long work.
+    Hidden files and files that are no pictures are left out. Where the names count
+    channels as well as frames, one channel is taken. The header of every picture is
+    read, so that one that does not fit is found before any long work.
 
     Raises
     ------
     FormatError
-        If there are no pictures, or if they differ in size, colours or type.
+        If there are no pictures, if they differ in size, colours or type, or if there
+        are several channels to choose from.
     """
     with reading(path):
         pictures = sorted(filter(_is_picture, path.iterdir()), key=_natural)
     if not pictures:
         raise FormatError(_without_pictures(path))
-    shape, dtype = _layout(pictures[0])
-    for picture in pictures[1:]:
-        if _layout(picture) != (shape, dtype):
-            raise FormatError(_unlike(picture, pictures[0]))
+    listing, wanted = _one_channel(_one_series(pictures, path, wanted), path, wanted)
+    _require_one_plane(listing, path)
+    within = replace(wanted, axes=None, series=None)
+    shape, dtype = _layout(listing[0], within)
+    for picture in listing[1:]:
+        if _layout(picture, within) != (shape, dtype):
+            raise FormatError(_unlike(picture, listing[0], within))
     data = FrameArray(
-        (len(pictures), *shape), dtype, lambda frame: _read(pictures[frame])
+        (len(listing), *shape), dtype, lambda frame: _read(listing[frame], within)
     )
-    axes = "TYX" if len(shape) == 2 else "TYXC"
-    return MovieSource(data, axes, None, path.name)
+    stored = Stored(data, "TYX" if len(shape) == 2 else "TYXS")
+    return stored.as_movie(replace(wanted, channel=None), path, path.name)
+
+
+def _one_series(pictures: Sequence[Path], path: Path, wanted: Wanted) -> Sequence[Path]:
+    """Take the pictures of one position, where the names count several."""
+    positions = groups_of([picture.name for picture in pictures], POSITIONS)
+    if not positions:
+        wanted.series_index([path.name], path)
+        return pictures
+    names = list(positions)
+    place = wanted.series_index(names, path)
+    if place is None:
+        raise FormatError(_several(path, "positions", SERIES_OPTION, names))
+    return _named(pictures, positions[names[place]])
+
+
+def _one_channel(
+    pictures: Sequence[Path], path: Path, wanted: Wanted
+) -> tuple[Sequence[Path], Wanted]:
+    """Take the pictures of one channel, where the names count or name several."""
+    listing = [picture.name for picture in pictures]
+    channels = groups_of(listing, CHANNELS) or kinds_of(listing)
+    if not channels:
+        return pictures, wanted
+    names = list(channels)
+    if wanted.channel is None:
+        raise FormatError(_several(path, "channels", CHANNEL_OPTION, names))
+    with naming(path):
+        count = len(names)
+        place = find_entry(wanted.channel, count, names, "channel", CHANNEL_OPTION)
+    return _named(pictures, channels[names[place]]), replace(wanted, channel=None)
+
+
+def _require_one_plane(pictures: Sequence[Path], path: Path) -> None:
+    planes = groups_of([picture.name for picture in pictures], DEPTHS)
+    if planes:
+        raise FormatError(
+            f"{path} holds {len(planes)} planes ({listed(len(planes), list(planes))}) "
+            "of each frame; move those of one plane, or of one frame, to a folder of "
+            "their own"
+        )
+
+
+def _named(pictures: Sequence[Path], names: Sequence[str]) -> list[Path]:
+    chosen = set(names)
+    return [picture for picture in pictures if picture.name in chosen]
+
+
+def _several(path: Path, what: str, option: str, names: Sequence[str]) -> str:
+    return (
+        f"{path} holds pictures of {len(names)} {what}; choose one with {option}: "
+        f"{listed(len(names), names)}; or move what does not belong together to "
+        "folders of its own"
+    )
 
 
 def _is_picture(path: Path) -> bool:
@@ -81,21 +156,19 @@ def _without_pictures(path: Path) -> str:
     )
 
 
-def _layout(path: Path) -> tuple[tuple[int, ...], np.dtype]:
-    if path.suffix.lower() not in TIFF_SUFFIXES:
-        return picture_layout(path)
-    stack = TiffStack(path)
-    if not stack.is_picture:
-        raise FormatError(
-            f"{path} holds {stack.shape[0]} pictures, but in a folder each file is one "
-            "frame; open this file by itself, or move it elsewhere"
-        )
-    return stack.shape, stack.dtype
+def _layout(path: Path, wanted: Wanted) -> tuple[tuple[int, ...], np.dtype]:
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        source = _tiff_picture(path, wanted)
+    elif wanted.channel is None:
+        return picture_layout(path, are_ids=wanted.are_ids)
+    else:
+        source = open_picture(path, wanted)
+    return tuple(source.data.shape), np.dtype(source.data.dtype)
 
 
-def _unlike(picture: Path, first: Path) -> str:
-    shape, dtype = _layout(picture)
-    first_shape, first_dtype = _layout(first)
+def _unlike(picture: Path, first: Path, wanted: Wanted) -> str:
+    shape, dtype = _layout(picture, wanted)
+    first_shape, first_dtype = _layout(first, wanted)
     return (
         f"{picture} has shape {shape} and type {dtype}, but {first.name} has "
         f"{first_shape} and {first_dtype}; the frames of a movie must be alike, so "
@@ -103,7 +176,17 @@ def _unlike(picture: Path, first: Path) -> str:
     )
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path, wanted: Wanted) -> np.ndarray:
     if path.suffix.lower() in TIFF_SUFFIXES:
-        return TiffStack(path).read(0)
-    return read_picture(path)
+        return np.asarray(_tiff_picture(path, wanted).data[...])
+    return np.asarray(open_picture(path, wanted).data)
+
+
+def _tiff_picture(path: Path, wanted: Wanted) -> MovieSource:
+    source = TiffStack(path, wanted).stored.as_movie(wanted, path, path.stem)
+    if source.axes is not None and source.axes[0] != "Y":
+        raise FormatError(
+            f"{path} holds {len(source.data)} pictures, but in a folder each file is "
+            "one frame; open this file by itself, or move it elsewhere"
+        )
+    return source

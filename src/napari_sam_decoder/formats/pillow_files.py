@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.formats.failure import reading
-from napari_sam_decoder.formats.source import FrameArray, MovieSource
+from napari_sam_decoder.formats.source import FrameArray, MovieSource, Stored, Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ GREY_TYPES = {
 }
 
 
-def open_picture(path: Path) -> MovieSource:
+def open_picture(path: Path, wanted: Wanted) -> MovieSource:
     """Open one PNG, JPEG or BMP; it is read at once.
 
     Raises
@@ -38,12 +39,21 @@ def open_picture(path: Path) -> MovieSource:
     FormatError
         If the file is broken.
     """
-    pixels = read_picture(path)
-    return MovieSource(pixels, "YX" if pixels.ndim == 2 else "YXC", None, path.stem)
+    wanted.series_index([path.stem], path)
+    pixels = read_picture(path, are_ids=wanted.are_ids)
+    letters = "YX" if pixels.ndim == 2 else "YXS"
+    return Stored(pixels, letters).as_movie(wanted, path, path.stem)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """Return the pixels of a picture: palettes as colours, grey without alpha.
+def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
+    """Return the pixels of a picture, grey ones without alpha.
+
+    Parameters
+    ----------
+    path : Path
+        Of one picture.
+    are_ids : bool, default False
+        Whether the entries of a palette are ids; else they are colours.
 
     Returns
     -------
@@ -53,15 +63,19 @@ def read_picture(path: Path) -> np.ndarray:
     Raises
     ------
     FormatError
-        If the file is broken.
+        If the file is broken, or its ids are blurred by its compression.
     """
     from PIL import Image
 
     with reading(path), Image.open(path) as picture:
-        return _pixels(picture)
+        if are_ids:
+            _require_exact(picture, path)
+        return _pixels(picture, are_ids)
 
 
-def picture_layout(path: Path) -> tuple[tuple[int, ...], np.dtype]:
+def picture_layout(
+    path: Path, *, are_ids: bool = False
+) -> tuple[tuple[int, ...], np.dtype]:
     """Return the shape and dtype that `read_picture` will give, from the header.
 
     Raises
@@ -73,12 +87,16 @@ def picture_layout(path: Path) -> tuple[tuple[int, ...], np.dtype]:
 
     with reading(path), Image.open(path) as picture:
         grid = (picture.height, picture.width)
+        if are_ids:
+            _require_exact(picture, path)
+            if picture.mode == "P":
+                return grid, np.dtype(np.uint8)
         if picture.mode in GREY_TYPES:
             return grid, GREY_TYPES[picture.mode]
         return (*grid, len(_colour_mode(picture))), np.dtype(np.uint8)
 
 
-def open_gif(path: Path) -> MovieSource:
+def open_gif(path: Path, wanted: Wanted) -> MovieSource:
     """Open an animated GIF; its frames are read in colour, one at a time.
 
     Raises
@@ -88,6 +106,7 @@ def open_gif(path: Path) -> MovieSource:
     """
     from PIL import Image
 
+    wanted.series_index([path.stem], path)
     with reading(path):
         # Stays open: from the start, every frame would cost all those before it.
         picture = Image.open(path)
@@ -100,14 +119,25 @@ def open_gif(path: Path) -> MovieSource:
             return np.asarray(picture.convert("RGB"))
 
     shape = (frames, picture.height, picture.width, 3)
-    return MovieSource(FrameArray(shape, np.uint8, read), "TYXC", None, path.stem)
+    stored = Stored(FrameArray(shape, np.uint8, read), "TYXS")
+    return stored.as_movie(wanted, path, path.stem)
 
 
-def _pixels(picture: Image) -> np.ndarray:
+def _pixels(picture: Image, are_ids: bool = False) -> np.ndarray:
+    if are_ids and picture.mode == "P":
+        return np.asarray(picture)
     if picture.mode not in GREY_TYPES:
         return np.asarray(picture.convert(_colour_mode(picture)))
     grey: Any = picture.convert("L") if picture.mode == "LA" else picture
     return np.asarray(grey).astype(GREY_TYPES[picture.mode])
+
+
+def _require_exact(picture: Image, path: Path) -> None:
+    if picture.format == "JPEG":
+        raise FormatError(
+            f"{path} is a JPEG, which does not keep the ids of objects exactly; export "
+            "it as PNG or TIFF"
+        )
 
 
 def _colour_mode(picture: Image) -> str:

@@ -11,18 +11,25 @@ from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.formats.failure import reading
 from napari_sam_decoder.formats.folder import open_folder
 from napari_sam_decoder.formats.pillow_files import open_gif, open_picture
-from napari_sam_decoder.formats.source import MovieSource
+from napari_sam_decoder.formats.source import MovieSource, Stored, Wanted
 from napari_sam_decoder.formats.tiff import open_tiff
 from napari_sam_decoder.formats.video import open_video
 from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
-__all__ = ["open_movie"]
+__all__ = ["open_movie", "open_wanted"]
 
 
-def open_movie(path: str | Path) -> MovieSource:
+def open_movie(
+    path: str | Path,
+    *,
+    axes: str | None = None,
+    channel: int | str | None = None,
+    series: int | str | None = None,
+) -> MovieSource:
     """Open a movie, a volume or a picture without reading more than one frame of it.
 
     Parameters
@@ -31,6 +38,15 @@ def open_movie(path: str | Path) -> MovieSource:
         A TIFF file (plain, ImageJ, OME), a folder of pictures, a zarr array or an
         OME-Zarr picture, a video (mp4, avi, mov, mkv, webm), an animated GIF, a numpy
         file (npy), or one picture (png, jpg, bmp).
+    axes : str, optional
+        A letter for each axis, such as "TYX" or "TCYX": T, Z, Y, X, and C for colours,
+        or for the channels if one is chosen. It wins over what the file says. Axes of
+        length 1 may be left out.
+    channel : int or str, optional
+        Which channel to take of several: its number, from 0, or its name.
+    series : int or str, optional
+        Which picture or movie to take of a file that holds several: its number, from
+        0, or its name.
 
     Returns
     -------
@@ -40,18 +56,26 @@ def open_movie(path: str | Path) -> MovieSource:
     ------
     FormatError
         If there is no such file, its kind is unknown, it is broken, or what it holds
-        is no movie.
+        is no movie, or several to choose from.
     MissingExtraError
         If it is a video and the library for videos is not installed.
+
+    Warns
+    -----
+    IncompleteFileWarning
+        If a file holds another number of frames than it says.
     """
+    return open_wanted(path, Wanted(axes, channel, series))
+
+
+def open_wanted(path: str | Path, wanted: Wanted) -> MovieSource:
+    """Open what is asked for of a file, see `open_movie`."""
     place = Path(path).expanduser()
-    with reading(place):
-        is_there = place.exists()
-    if not is_there:
+    if not is_there(place):
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():
         is_array = is_zarr(place) or place.suffix.lower() == ".zarr"
-        return open_zarr(place) if is_array else open_folder(place)
+        return (open_zarr if is_array else open_folder)(place, wanted)
     reader = READERS.get(place.suffix.lower())
     if reader is None:
         known = ", ".join(suffix.lstrip(".") for suffix in READERS)
@@ -59,22 +83,45 @@ def open_movie(path: str | Path) -> MovieSource:
             f"{place} is of no known kind; convert it to one of {known}, or to zarr or "
             "a folder of pictures"
         )
-    return reader(place)
+    return reader(place, wanted)
 
 
-def open_npy(path: Path) -> MovieSource:
+def open_npy(path: Path, wanted: Wanted) -> MovieSource:
     """Map a numpy file into memory; nothing is read before it is asked for.
 
     Raises
     ------
     FormatError
-        If the file is broken, or holds Python objects.
+        If the file is broken, empty, or holds Python objects.
     """
     with reading(path):
-        return MovieSource(np.load(path, mmap_mode="r"), None, None, path.stem)
+        wanted.series_index([path.stem], path)
+        with path.open("rb") as file:
+            shape = _npy_shape(file)
+        if 0 in shape:
+            raise FormatError(f"{path} is empty: it holds an array of shape {shape}")
+        return Stored(np.load(path, mmap_mode="r")).as_movie(wanted, path, path.stem)
 
 
-READERS: dict[str, Callable[[Path], MovieSource]] = {
+def _npy_shape(file: BinaryIO) -> tuple[int, ...]:
+    version = np.lib.format.read_magic(file)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    return read(file)[0]
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; no name of one may be too long."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+READERS: dict[str, Callable[[Path, Wanted], MovieSource]] = {
     ".tif": open_tiff,
     ".tiff": open_tiff,
     ".npy": open_npy,

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.axes import (
+    find_entry,
+    pick_axes,
+    spread_key,
+)
+from napari_sam_decoder.errors import FormatError, MovieError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
-    "AxisChoice",
+    "SERIES_OPTION",
     "FrameArray",
     "MovieSource",
-    "choose_axes",
+    "Stored",
+    "Wanted",
+    "naming",
     "scale_of",
-    "spread_key",
 ]
 
-MOVIE_AXES = ("YX", "YXC", "TYX", "TYXC", "ZYX", "ZYXC")
-# tifffile's letters for samples of a pixel, and for axes that nobody has named.
-SPELLINGS = str.maketrans({"S": "C", "I": "T", "Q": "T"})
+SERIES_OPTION = "--series (in Python series=)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +63,25 @@ class FrameArray:
     Parameters
     ----------
     shape : tuple of int
-        (T, Y, X) or (T, Y, X, C).
+        (T, Y, X) or (T, Y, X, C), or with more axes that count the frames.
     dtype : dtype
     read : callable
         From the number of a frame to its pixels; may be called from any thread.
+    counting : int, default 1
+        How many of the first axes count the frames, the last of them fastest.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], dtype: Any, read: Callable[[int], np.ndarray]
+        self,
+        shape: tuple[int, ...],
+        dtype: Any,
+        read: Callable[[int], np.ndarray],
+        counting: int = 1,
     ) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self._read = read
+        self._counting = counting
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -82,75 +95,179 @@ class FrameArray:
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        first, *rest = spread_key(key, self.ndim)
-        frames = np.arange(len(self))[first]
-        if frames.ndim == 0:
-            frame: np.ndarray = self._read(int(frames))[tuple(rest)]
-            return frame
-        if frames.size == 0:
-            nothing = np.empty((0, *self.shape[1:]), self.dtype)
-            return nothing[(slice(None), *rest)]
-        return np.stack([self._read(int(index))[tuple(rest)] for index in frames])
+        parts = spread_key(key, self.ndim)
+        parts += (slice(None),) * (self._counting - len(parts))
+        counted = [
+            np.arange(length)[part]
+            for length, part in zip(self.shape, parts[: self._counting], strict=False)
+        ]
+        rest = parts[self._counting :]
+        places = product(*(np.ravel(numbers).tolist() for numbers in counted))
+        frames: list[np.ndarray] = [
+            self._read(self._number(place))[rest] for place in places
+        ]
+        lengths = tuple(len(numbers) for numbers in counted if numbers.ndim)
+        if not frames:
+            nothing = np.empty(self.shape[self._counting :], self.dtype)[rest]
+            return np.empty((*lengths, *nothing.shape), self.dtype)
+        if not lengths:
+            return frames[0]
+        return np.stack(frames).reshape(*lengths, *frames[0].shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype=dtype)
 
+    def _number(self, place: tuple[int, ...]) -> int:
+        number = 0
+        for index, length in zip(place, self.shape, strict=False):
+            number = number * length + index
+        return number
+
 
 @dataclass(frozen=True)
-class AxisChoice:
-    """Which axes of an array make up a movie.
+class Wanted:
+    """What of a file is asked for.
 
     Attributes
     ----------
-    axes : str
-        One of `MOVIE_AXES`.
-    kept : tuple of int
-        Their positions in the array; every other axis has length 1.
+    axes : str, optional
+        A letter for each axis, which wins over what the file says: T, Z, Y, X, and C
+        for colours, or for channels if one of them is chosen. Axes of length 1, and
+        that of the channel, may be left out.
+    channel : int or str, optional
+        Number, from 0, or name of a channel.
+    series : int or str, optional
+        Number, from 0, or name of one of several movies in a file.
+    are_ids : bool
+        Whether values are ids, so that no palette makes colours of them.
     """
 
-    axes: str
-    kept: tuple[int, ...]
+    axes: str | None = None
+    channel: int | str | None = None
+    series: int | str | None = None
+    are_ids: bool = False
+
+    def series_index(self, names: Sequence[str], path: Path) -> int | None:
+        """Find the chosen series; None where none is chosen.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of all series of the file.
+        path : Path
+            For the message.
+
+        Raises
+        ------
+        FormatError
+            If there is no such series, or several.
+        """
+        if self.series is None:
+            return None
+        with naming(path):
+            return find_entry(self.series, len(names), names, "series", SERIES_OPTION)
 
 
-def choose_axes(axes: str, shape: tuple[int, ...], path: Path) -> AxisChoice:
-    """Find the movie among named axes, without those of length 1 if need be.
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """An array in a file, with all that the file says about its axes.
 
-    Parameters
+    Attributes
     ----------
-    axes : str
-        A letter for each axis, as tifffile and OME spell them.
-    shape : tuple of int
-        Length of each axis.
-    path : Path
-        For the message.
+    data : array-like
+        With a shape, a dtype, and indexing by integers and slices that reads no more
+        than it has to.
+    letters : str or None
+        One for each axis as `pick_axes` knows them, None if the file does not say.
+    sizes : mapping of str to number
+        Size of a pixel along the axes of these letters.
+    channels : tuple of str
+        Their names, if the file says them.
+    """
 
-    Returns
-    -------
-    AxisChoice
+    data: Any
+    letters: str | None = None
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+
+    def as_movie(self, wanted: Wanted, path: Path, name: str) -> MovieSource:
+        """See the array as the movie that is asked for.
+
+        Raises
+        ------
+        FormatError
+            If it is no movie, or holds several to choose from.
+        """
+        with naming(path):
+            letters = self._letters(wanted)
+            if letters is None:
+                return self._unnamed(wanted, name)
+            shape, channel = self.data.shape, wanted.channel
+            pick = pick_axes(letters, shape, channel, self.channels)
+        noted = self.letters or letters
+        sizes = {letters[axis]: self.sizes.get(noted[axis]) for axis in pick.kept}
+        return MovieSource(
+            pick.of(self.data), pick.axes, scale_of(sizes, pick.axes), name
+        )
+
+    def _unnamed(self, wanted: Wanted, name: str) -> MovieSource:
+        if wanted.channel not in (None, 0):
+            raise MovieError(
+                "it does not say which axis holds the channels; name the axes with "
+                "--axes (in Python axes=), as in TCYX"
+            )
+        return MovieSource(self.data, None, None, name)
+
+    def _letters(self, wanted: Wanted) -> str | None:
+        """Name the axes: as a person says, else as the file says."""
+        shape = tuple(self.data.shape)
+        if wanted.axes is None:
+            return self.letters
+        typed = str(wanted.axes).upper()
+        if wanted.channel is None:
+            typed = typed.replace("C", "S")
+        if len(typed) == len(shape):
+            return typed
+        return self._filled_up(typed, wanted)
+
+    def _filled_up(self, typed: str, wanted: Wanted) -> str:
+        """Put typed letters on the axes that are left without channel and singles."""
+        shape, letters = self.data.shape, self.letters or "?" * self.data.ndim
+        is_channel = [
+            letter == "C" and wanted.channel is not None and "C" not in typed
+            for letter in letters
+        ]
+        left = [
+            axis
+            for axis in range(len(shape))
+            if shape[axis] != 1 and not is_channel[axis]
+        ]
+        if len(left) != len(typed):
+            raise MovieError(
+                f"axes {wanted.axes!r} do not fit an array of shape {tuple(shape)}; "
+                "give a letter for each axis"
+            )
+        spare = iter("ABDEFGHIJKLMNOPQRUVW")
+        named = dict(zip(left, typed, strict=True))
+        return "".join(
+            named.get(axis) or ("C" if is_channel[axis] else next(spare))
+            for axis in range(len(shape))
+        )
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Say in which file something is no movie.
 
     Raises
     ------
     FormatError
-        If the rest is still no movie.
+        Instead of a `MovieError` from inside.
     """
-    spelled = axes.upper().translate(SPELLINGS)
-    if spelled in MOVIE_AXES:
-        return AxisChoice(spelled, tuple(range(len(axes))))
-    kept = tuple(
-        index
-        for index, letter in enumerate(spelled)
-        if letter in "YX" or shape[index] > 1
-    )
-    chosen = "".join(spelled[index] for index in kept)
-    if chosen not in MOVIE_AXES:
-        lengths = ", ".join(
-            f"{letter}={length}" for letter, length in zip(axes, shape, strict=True)
-        )
-        raise FormatError(
-            f"{path} has the axes {axes} ({lengths}), which are no movie of T or Z, Y, "
-            "X and colours last; export one channel or one time point to its own file"
-        )
-    return AxisChoice(chosen, kept)
+    try:
+        yield
+    except MovieError as error:
+        raise FormatError(f"{path}: {error}") from error
 
 
 def scale_of(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None:
@@ -173,16 +290,6 @@ def scale_of(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None:
     if not any(known.values()):
         return None
     return tuple(known[letter] or 1.0 for letter in letters)
-
-
-def spread_key(key: Any, ndim: int) -> tuple[Any, ...]:
-    """Write an index out: at least one part, and none of them an ellipsis."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if not any(part is Ellipsis for part in parts):
-        return parts or (slice(None),)
-    place = next(index for index, part in enumerate(parts) if part is Ellipsis)
-    missing = (slice(None),) * (ndim - len(parts) + 1)
-    return (*parts[:place], *missing, *parts[place + 1 :])
 
 
 def _positive(size: Any) -> float | None:

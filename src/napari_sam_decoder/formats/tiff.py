@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.axes import colours_or_channels, listed
+from napari_sam_decoder.errors import FormatError, IncompleteFileWarning
 from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.formats.photometry import Photometry
 from napari_sam_decoder.formats.source import (
+    SERIES_OPTION,
     FrameArray,
     MovieSource,
-    choose_axes,
-    scale_of,
+    Stored,
+    Wanted,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tifffile import TiffFile, TiffPageSeries
 
 __all__ = ["TiffStack", "open_tiff"]
 
+# Kinds of tifffile's series that are made of whatever pages there are.
+LOOSE_KINDS = ("shaped", "generic", "uniform")
+
+
+class Place(NamedTuple):
+    """Where a page is: the series, and which of its pages."""
+
+    series: TiffPageSeries
+    number: int
+
 
 class TiffStack:
-    """The frames of a TIFF file; the file is open only while one of them is read.
+    """The pages of a TIFF file; the file is open only while one of them is read.
 
     A file that stays open could not be replaced on Windows, and a movie has no
     moment at which it is closed.
@@ -37,104 +52,107 @@ class TiffStack:
     Parameters
     ----------
     path : Path
+    wanted : Wanted, optional
+        Which series, and whether values are ids.
 
     Attributes
     ----------
-    axes : str
-    shape : tuple of int
-        In the order of `axes`, colours last.
-    dtype : dtype
-        In the byte order of this machine.
-    scale : tuple of float or None
+    stored : Stored
+        Its type is in the byte order of this machine.
 
     Raises
     ------
     FormatError
-        If the file is broken or holds no movie.
+        If the file is broken, or holds several movies to choose from.
+
+    Warns
+    -----
+    IncompleteFileWarning
+        If it holds more pages than it says, or fewer and the rest is whole.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Wanted | None = None) -> None:
         from tifffile import TiffFile
 
+        wanted = wanted or Wanted()
         self._path = path
         self._lock = RLock()
         with reading(path), TiffFile(path) as tiff:
-            self._series = _only_series(tiff, path)
-            letters, shape = _colours_last(self._series.axes, self._series.shape)
-            choice = choose_axes(letters, shape, path)
-            self.axes = choice.axes
-            self.shape = tuple(int(shape[index]) for index in choice.kept)
-            self.dtype = np.dtype(self._series.dtype).newbyteorder("=")
-            self.scale = scale_of(_pixel_sizes(tiff), self.axes)
-            self._is_one_run = self._series.dataoffset is not None
-            self._offset = self._series.dataoffset or 0
-            self._stored_dtype = self.dtype.newbyteorder(tiff.byteorder)
+            parts = _choose_series(tiff, wanted, path)
+            first = parts[0]
+            counting = first.ndim - _page_ndim(first)
             self._file = tiff.filehandle
-            if not (self._has_whole_run() and _has_all_pages(tiff)):
-                raise FormatError(
-                    f"{path} is cut off: its end is missing; copy or export it again"
-                )
+            self._byteorder = tiff.byteorder
+            self._page_shape = tuple(first.shape[counting:])
+            self._photometry = Photometry(tiff.is_imagej, wanted.are_ids)
+            self._places = _in_order(parts)
+            _require_whole(tiff, parts, path)
+            notice = _count_notice(tiff, parts)
+            self.stored = self._described(tiff, parts, counting)
+        if notice:
+            warnings.warn(f"{path}: {notice}", IncompleteFileWarning, stacklevel=2)
 
-    @property
-    def is_picture(self) -> bool:
-        """Whether there is one frame and no axis for more."""
-        return self.axes[0] == "Y"
-
-    def read(self, frame: int) -> np.ndarray:
-        """Return the pixels of a frame; may be called from any thread.
+    def read(self, number: int) -> np.ndarray:
+        """Return the pixels of a page; may be called from any thread.
 
         Raises
         ------
         FormatError
             If its bytes are missing or broken.
         """
-        with self._lock, reading(self._path):
-            pixels = self._from_offset(frame) if self._is_one_run else self._page(frame)
-            return pixels.astype(self.dtype, copy=False)
+        place = self._places[number]
+        with self._lock, reading(self._path), _opened(self._file):
+            if place.series.dataoffset is None:
+                pixels = self._from_page(place, number)
+            else:
+                pixels = self._from_run(place)
+            pixels = pixels.reshape(self._page_shape)
+            meant = self._photometry.apply(pixels, place.series.keyframe)
+            return meant.astype(self.stored.data.dtype, copy=False)
 
-    @property
-    def _frame_shape(self) -> tuple[int, ...]:
-        return self.shape if self.is_picture else self.shape[1:]
+    def _described(
+        self, tiff: TiffFile, parts: Sequence[TiffPageSeries], counting: int
+    ) -> Stored:
+        first = parts[0]
+        letters, counted = first.axes, tuple(first.shape[:counting])
+        if len(parts) > 1:
+            letters, counted = f"T{letters[counting:]}", (len(self._places),)
+        elif missing := _missing_at_end(first):
+            left = len(self._places) - missing
+            counted = (left * counted[0] // len(self._places), *counted[1:])
+        dtype = np.dtype(first.dtype).newbyteorder("=")
+        page = np.empty((0,) * len(self._page_shape), dtype)
+        shape = (*counted, *self._page_shape)
+        if self._photometry.makes_colours(first.keyframe):
+            page, shape, letters = page.astype(np.uint8), (*shape, 3), f"{letters}S"
+        return Stored(
+            FrameArray(shape, page.dtype, self.read, len(counted)),
+            _spelled(letters, shape, first.keyframe),
+            _pixel_sizes(tiff, first),
+            _channel_names(tiff, first),
+        )
 
-    @property
-    def _is_planar(self) -> bool:
-        """Whether the colours of a frame lie as separate planes."""
-        return self.axes.endswith("C") and not self._series.axes.endswith(("S", "C"))
-
-    def _has_whole_run(self) -> bool:
-        needed = self._offset + self.dtype.itemsize * int(np.prod(self.shape))
-        return not self._is_one_run or needed <= self._file.size
-
-    def _from_offset(self, frame: int) -> np.ndarray:
+    def _from_run(self, place: Place) -> np.ndarray:
         """Read pixels that lie in one run, as ImageJ stores them under one page."""
-        count = int(np.prod(self._frame_shape))
-        with _opened(self._file):
-            pixels = self._file.read_array(
-                self._stored_dtype,
-                count,
-                self._offset + frame * count * self.dtype.itemsize,
+        dtype = np.dtype(place.series.dtype).newbyteorder(self._byteorder)
+        count = int(np.prod(self._page_shape))
+        offset = (place.series.dataoffset or 0) + place.number * count * dtype.itemsize
+        pixels: np.ndarray = self._file.read_array(dtype, count, offset)
+        return pixels
+
+    def _from_page(self, place: Place, number: int) -> np.ndarray:
+        page = place.series.pages[place.number]
+        if page is None:
+            raise FormatError(
+                f"{self._path} promises a frame {number} that it does not hold; "
+                "keep the files of the movie together, or export it again"
             )
-        return self._arranged(pixels)
-
-    def _page(self, frame: int) -> np.ndarray:
-        with _opened(self._file):
-            page = self._series.pages[frame]
-            if page is None:
-                raise FormatError(
-                    f"{self._path} promises a frame {frame} that it does not hold; "
-                    "keep the files of the movie together, or export it again"
-                )
-            with _opened(page.parent.filehandle):
-                return self._arranged(page.asarray())
-
-    def _arranged(self, pixels: np.ndarray) -> np.ndarray:
-        if not self._is_planar:
-            return pixels.reshape(self._frame_shape)
-        rows, columns, colours = self._frame_shape
-        return np.moveaxis(pixels.reshape(colours, rows, columns), 0, -1)
+        with _opened(page.parent.filehandle):
+            pixels: np.ndarray = page.asarray()
+            return pixels
 
 
-def open_tiff(path: Path) -> MovieSource:
+def open_tiff(path: Path, wanted: Wanted) -> MovieSource:
     """Open a TIFF file; only a single picture is read at once.
 
     Raises
@@ -142,11 +160,11 @@ def open_tiff(path: Path) -> MovieSource:
     FormatError
         If the file is broken or holds no movie.
     """
-    stack = TiffStack(path)
-    data: Any = FrameArray(stack.shape, stack.dtype, stack.read)
-    if stack.is_picture:
-        data = stack.read(0)
-    return MovieSource(data, stack.axes, stack.scale, path.stem)
+    stack = TiffStack(path, wanted)
+    source = stack.stored.as_movie(wanted, path, path.stem)
+    if source.axes is not None and source.axes[0] == "Y":
+        return replace(source, data=np.asarray(source.data[...]))
+    return source
 
 
 @contextmanager
@@ -162,12 +180,108 @@ def _opened(file: Any) -> Iterator[None]:
         file.close()
 
 
-def _has_all_pages(tiff: TiffFile) -> bool:
-    """Whether tifffile, which makes do with what it finds, has found everything."""
-    layout, file, series = tiff.tiff, tiff.filehandle, tiff.series[0]
-    promised = (tiff.imagej_metadata or {}).get("images", 1)
-    if series.kind != "imagej" and promised > len(series.pages):
-        return False
+def _choose_series(tiff: TiffFile, wanted: Wanted, path: Path) -> list[TiffPageSeries]:
+    """Pick the series that is asked for; all of them where each is only a frame."""
+    # Thumbnails, levels of a pyramid and masks are no movies of their own.
+    series = [part for part in tiff.series if not part.keyframe.subfiletype & 0b101]
+    series = series or list(tiff.series)
+    names = [_series_name(part) for part in series]
+    chosen = wanted.series_index(names, path)
+    if chosen is not None:
+        return [series[chosen]]
+    if len(series) == 1 or _are_frames(series):
+        return series
+    raise FormatError(
+        f"{path} holds several pictures or movies of their own; choose one with "
+        f"{SERIES_OPTION}: {listed(len(names), names)}"
+    )
+
+
+def _series_name(series: TiffPageSeries) -> str:
+    return series.name or " x ".join(map(str, series.shape))
+
+
+def _are_frames(series: Sequence[TiffPageSeries]) -> bool:
+    """Whether series are the frames of one movie, which was written in pieces."""
+    kinds = {
+        (
+            part.kind in LOOSE_KINDS,
+            part.axes[: -_page_ndim(part)] in ("", "Q", "I", "T"),
+            part.keyframe.shape,
+            part.keyframe.axes,
+            part.dtype,
+            part.keyframe.photometric == Photometry.PALETTE,
+        )
+        for part in series
+    }
+    return len(kinds) == 1 and all(next(iter(kinds))[:2])
+
+
+def _page_ndim(series: TiffPageSeries) -> int:
+    """Count the last axes of a series that lie within one page."""
+    size, axes = 1, 0
+    while axes < series.ndim and (axes == 0 or size < series.keyframe.size):
+        axes += 1
+        size *= series.shape[-axes]
+    return axes
+
+
+def _page_count(series: TiffPageSeries) -> int:
+    return int(np.prod(series.shape)) // int(series.keyframe.size)
+
+
+def _in_order(parts: Sequence[TiffPageSeries]) -> list[Place]:
+    """List all pages, those of several series as they follow each other in the file."""
+    places = [
+        Place(part, number) for part in parts for number in range(_page_count(part))
+    ]
+    return places if len(parts) == 1 else sorted(places, key=_page_index)
+
+
+def _page_index(place: Place) -> int:
+    is_own = len(place.series.pages) > place.number
+    page: Any = place.series.pages[place.number] if is_own else place.series.keyframe
+    return int(page.index)
+
+
+def _require_whole(tiff: TiffFile, parts: Sequence[TiffPageSeries], path: Path) -> None:
+    """Refuse a file that was cut off; tifffile makes do with what it finds.
+
+    Raises
+    ------
+    FormatError
+        If so.
+    """
+    promised = max(_promised(tiff), sum(map(_page_count, parts)))
+    is_short = len(tiff.pages) == 1 < promised and len(parts[0].pages) != promised
+    has_rest = parts[0].dataoffset is not None and _page_count(parts[0]) == promised
+    runs_out = any(_run_end(part) > tiff.filehandle.size for part in parts)
+    if runs_out or not _ends_properly(tiff) or (is_short and not has_rest):
+        raise FormatError(
+            f"{path} is cut off: its end is missing; it promises {promised} pictures "
+            f"and holds {_held(tiff, parts)}; copy or export it again"
+        )
+
+
+def _run_end(series: TiffPageSeries) -> int:
+    if series.dataoffset is None:
+        return 0
+    size = int(np.prod(series.shape)) * np.dtype(series.dtype).itemsize
+    return int(series.dataoffset) + size
+
+
+def _held(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> int:
+    """Count the pictures that are there, as far as that can be told."""
+    first = parts[0]
+    if first.dataoffset is None or len(tiff.pages) > 1:
+        return len(tiff.pages)
+    size = int(first.keyframe.size) * np.dtype(first.dtype).itemsize
+    return int((tiff.filehandle.size - first.dataoffset) // size)
+
+
+def _ends_properly(tiff: TiffFile) -> bool:
+    """Whether the last page that was found says that it is the last."""
+    layout, file = tiff.tiff, tiff.filehandle
     file.seek(tiff.pages[len(tiff.pages) - 1].offset)
     (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
     file.seek(tags * layout.tagsize, os.SEEK_CUR)
@@ -175,38 +289,98 @@ def _has_all_pages(tiff: TiffFile) -> bool:
     return bool(following == 0)
 
 
-def _only_series(tiff: TiffFile, path: Path) -> TiffPageSeries:
-    if len(tiff.series) == 1:
-        return tiff.series[0]
-    shapes = [" x ".join(map(str, series.shape)) for series in tiff.series]
-    raise FormatError(
-        f"{path} holds pictures of different shapes ({', '.join(shapes[:4])}); export "
-        "those of one shape to their own file"
-    )
+def _promised(tiff: TiffFile) -> int:
+    """How many pictures ImageJ says that there are."""
+    return int((tiff.imagej_metadata or {}).get("images", 1))
 
 
-def _colours_last(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-    """Move the colour planes of a page (samples, not channels) behind its pixels."""
-    if not axes.endswith("SYX"):
-        return axes, shape
-    return f"{axes[:-3]}YXS", (*shape[:-3], *shape[-2:], shape[-3])
+def _count_notice(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> str:
+    """Say where a file holds another number of pictures than it promises."""
+    said = max(_promised(tiff), sum(map(_page_count, parts)))
+    missing = _missing(parts[0])
+    held = said - missing if missing else len(tiff.pages)
+    if missing or (parts[0].kind not in ("imagej", "ome") and said > held > 1):
+        return (
+            f"it promises {said} pictures, but {held} are there; keep the files of the "
+            "movie together, or export it again, if that is too few"
+        )
+    used = sum(_page_count(part) for part in tiff.series)
+    if parts[0].kind in ("imagej", "ome") and used < len(tiff.pages):
+        return (
+            f"it holds {len(tiff.pages)} pictures, but promises {used}, and only these "
+            "are taken; export it again if that is too few"
+        )
+    return ""
 
 
-def _pixel_sizes(tiff: TiffFile) -> dict[str, Any]:
+def _missing(series: TiffPageSeries) -> int:
+    return sum(page is None for page in _noted_pages(series))
+
+
+def _missing_at_end(series: TiffPageSeries) -> int:
+    """Count missing pages, if they are the last ones along the first axis."""
+    pages = [page is not None for page in _noted_pages(series)]
+    missing = pages.count(False)
+    step = len(pages) // series.shape[0] if missing else 1
+    is_end = missing < len(pages) and not any(pages[len(pages) - missing :])
+    return missing if is_end and missing % step == 0 else 0
+
+
+def _noted_pages(series: TiffPageSeries) -> list[Any]:
+    """List the pages of a series that may lie in several files, None for a lost one."""
+    return list(series.pages) if series.kind == "ome" else []
+
+
+def _spelled(letters: str, shape: Sequence[int], keyframe: Any) -> str:
+    """Spell axes as `pick_axes` does; unnamed ones are time, samples maybe channels."""
+    for unnamed in "IQ":
+        if "T" not in letters:
+            letters = letters.replace(unnamed, "T", 1)
+    # Four samples beside each other that are not said to be colours are channels.
+    is_grey = keyframe.photometric in Photometry.GREY
+    if is_grey and keyframe.samplesperpixel > 3:
+        return letters if "C" in letters else letters.replace("S", "C")
+    return colours_or_channels(letters, shape)
+
+
+def _channel_names(tiff: TiffFile, series: TiffPageSeries) -> tuple[str, ...]:
+    """Names of the channels, if the file says them."""
+    if not tiff.is_ome:
+        return tuple(str(name) for name in _imagej_labels(tiff, series))
+    channels = _ome_pixels(tiff, series).get("Channel", [])
+    channels = channels if isinstance(channels, list) else [channels]
+    names = tuple(str(channel.get("Name", "")) for channel in channels)
+    return names if all(names) else ()
+
+
+def _imagej_labels(tiff: TiffFile, series: TiffPageSeries) -> Sequence[Any]:
+    """Labels of the first pictures of an ImageJ stack, which are its channels."""
+    if "C" not in series.axes or series.kind != "imagej":
+        return ()
+    count = series.shape[series.axes.index("C")]
+    labels = (tiff.imagej_metadata or {}).get("Labels", ())
+    return labels[:count] if isinstance(labels, list) else ()
+
+
+def _pixel_sizes(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
     if tiff.is_ome:
-        return _ome_sizes(tiff)
+        pixels = _ome_pixels(tiff, series)
+        sizes = {letter: pixels.get(f"PhysicalSize{letter}") for letter in "ZYX"}
+        return {"T": pixels.get("TimeIncrement"), **sizes}
     if tiff.is_imagej:
         return _imagej_sizes(tiff)
     return {}
 
 
-def _ome_sizes(tiff: TiffFile) -> dict[str, Any]:
+def _ome_pixels(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
+    """What the OME metadata say of the picture that a series is."""
     from tifffile import xml2dict
 
-    image = xml2dict(tiff.ome_metadata or "")["OME"]["Image"]
-    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
-    sizes = {letter: pixels.get(f"PhysicalSize{letter}") for letter in "ZYX"}
-    return {"T": pixels.get("TimeIncrement"), **sizes}
+    images = xml2dict(tiff.ome_metadata or "")["OME"]["Image"]
+    images = images if isinstance(images, list) else [images]
+    number = next(place for place, one in enumerate(tiff.series) if one is series)
+    pixels: dict[str, Any] = images[min(number, len(images) - 1)]["Pixels"]
+    return pixels
 
 
 def _imagej_sizes(tiff: TiffFile) -> dict[str, Any]:

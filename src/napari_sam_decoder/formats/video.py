@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import FormatError, MissingExtraError
 from napari_sam_decoder.formats.failure import reading
-from napari_sam_decoder.formats.source import FrameArray, MovieSource
+from napari_sam_decoder.formats.source import FrameArray, MovieSource, Stored, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ class VideoFrames:
         return None
 
 
-def open_video(path: Path) -> MovieSource:
+def open_video(path: Path, wanted: Wanted) -> MovieSource:
     """Open a video; its frames are read in colour, one at a time.
 
     Raises
@@ -143,10 +143,11 @@ def open_video(path: Path) -> MovieSource:
     FormatError
         If the file is broken or holds no video.
     """
+    wanted.series_index([path.stem], path)
     with reading(path):
         frames = VideoFrames(path)
-    data = FrameArray(frames.shape, np.uint8, frames.read)
-    return MovieSource(data, "TYXC", None, path.stem)
+    stored = Stored(FrameArray(frames.shape, np.uint8, frames.read), "TYXS")
+    return stored.as_movie(wanted, path, path.stem)
 
 
 def _open_container(path: Path) -> InputContainer:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_sam_decoder.axes import colours_or_channels, letters_of, listed
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.formats.failure import reading
 from napari_sam_decoder.formats.source import (
+    SERIES_OPTION,
     MovieSource,
-    choose_axes,
-    scale_of,
-    spread_key,
+    Stored,
+    Wanted,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import zarr
@@ -25,23 +26,26 @@ __all__ = ["is_zarr", "open_zarr"]
 
 MARKERS = ("zarr.json", ".zarray", ".zgroup")
 SHOWN_ARRAYS = 8
+# Of OME-Zarr before version 0.3, which did not name them.
+OLD_AXES = "TCZYX"
 
 
 class ZarrFrames:
-    """Some axes of a zarr array; the others have length 1 and are left out.
+    """A zarr array, whose failures are told by the name of its folder.
 
     Parameters
     ----------
     array : zarr.Array
-    kept : tuple of int
     path : Path
         For messages.
     """
 
-    def __init__(self, array: zarr.Array, kept: tuple[int, ...], path: Path) -> None:
+    def __init__(self, array: zarr.Array, path: Path) -> None:
         self._array = array
-        self._kept = kept
         self._path = path
+        self.shape: tuple[int, ...] = tuple(map(int, array.shape))
+        self.dtype = np.dtype(array.dtype)
+        self.ndim = len(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -49,28 +53,9 @@ class ZarrFrames:
     def __repr__(self) -> str:
         return f"ZarrFrames({self.shape}, {self.dtype})"
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return tuple(int(self._array.shape[index]) for index in self._kept)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of one pixel."""
-        return np.dtype(self._array.dtype)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self._kept)
-
     def __getitem__(self, key: Any) -> np.ndarray:
-        parts = spread_key(key, self.ndim)
-        whole: list[Any] = [0] * self._array.ndim
-        for place, index in enumerate(self._kept):
-            whole[index] = parts[place] if place < len(parts) else slice(None)
         with reading(self._path):
-            return np.asarray(self._array[tuple(whole)])
+            return np.asarray(self._array[key])
 
 
 def is_zarr(path: Path) -> bool:
@@ -78,66 +63,122 @@ def is_zarr(path: Path) -> bool:
     return any((path / marker).is_file() for marker in MARKERS)
 
 
-def open_zarr(path: Path) -> MovieSource:
+def open_zarr(path: Path, wanted: Wanted) -> MovieSource:
     """Open an array, an OME-Zarr picture, or a group around exactly one array.
 
-    Of an OME-Zarr picture (multiscales of version 0.4 or 0.5) the full resolution is
-    taken, with its axes and the size of its pixels. The axes of a plain array are read
-    from its attribute ``axes``, else from its dimension names.
+    Of an OME-Zarr picture of any version the full resolution is taken, with its axes
+    and the size of its pixels. The axes of a plain array are read from its attribute
+    ``axes``, else from its dimension names.
 
     Raises
     ------
     FormatError
-        If the folder is broken, or holds no movie or several.
+        If the folder is broken, or holds no movie, or several to choose from.
     """
     import zarr
 
     with reading(path):
         node = zarr.open(path, mode="r")
         if isinstance(node, zarr.Array):
-            return _source(node, _axes_of_array(node, path), {}, path)
-        multiscales = _multiscales(node.attrs.asdict())
-        if multiscales:
-            return _open_multiscales(node, multiscales[0], path)
-        array = _only_array(node, path)
-        return _source(array, _axes_of_array(array, path), {}, path)
+            stored = _stored_array(node, path, wanted)
+        else:
+            stored = _stored_group(node, path, wanted)
+        name = path.name.split(".")[0] or path.name
+        return stored.as_movie(wanted, path, name)
 
 
-def _source(
-    array: zarr.Array, axes: str | None, sizes: Mapping[str, Any], path: Path
-) -> MovieSource:
-    name = path.name.split(".")[0] or path.name
-    if axes is None:
-        frames = ZarrFrames(array, tuple(range(array.ndim)), path)
-        return MovieSource(frames, None, None, name)
-    choice = choose_axes(axes, array.shape, path)
-    frames = ZarrFrames(array, choice.kept, path)
-    return MovieSource(frames, choice.axes, scale_of(sizes, choice.axes), name)
+def _stored_group(group: zarr.Group, path: Path, wanted: Wanted) -> Stored:
+    pictures = list(_pictures(group))
+    if not pictures:
+        array = _only_array(group, path)
+        return _stored_array(array, path, wanted)
+    names = [picture.name for picture in pictures]
+    chosen = wanted.series_index(names, path)
+    if chosen is None and len(pictures) > 1:
+        raise FormatError(
+            f"{path} holds {len(pictures)} pictures; choose one with {SERIES_OPTION}: "
+            f"{listed(len(names), names)}"
+        )
+    return _stored_picture(pictures[chosen or 0], path, wanted)
 
 
-def _multiscales(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+class _Picture(NamedTuple):
+    """An OME-Zarr picture: the group that holds its levels, and what is said of it."""
+
+    name: str
+    group: zarr.Group
+    description: Mapping[str, Any]
+    version: str
+
+
+def _pictures(group: zarr.Group) -> Iterator[_Picture]:
+    """List the pictures of a group, or those that Bio-Formats put into groups in it."""
+    attributes = group.attrs.asdict()
     holder = attributes.get("ome", attributes)
-    found = holder.get("multiscales", []) if isinstance(holder, dict) else []
-    return found if isinstance(found, list) else []
+    holder = holder if isinstance(holder, dict) else {}
+    found = holder.get("multiscales")
+    for place, description in enumerate(found if isinstance(found, list) else ()):
+        name = str(description.get("name") or place)
+        version = str(description.get("version") or holder.get("version") or "")
+        yield _Picture(name, group, description, version)
+    if "bioformats2raw.layout" in holder:
+        inner = dict(group.groups())
+        for name in sorted((key for key in inner if key.isdigit()), key=int):
+            for picture in _pictures(inner[name]):
+                yield picture._replace(name=name)
 
 
-def _open_multiscales(
-    group: zarr.Group, description: Mapping[str, Any], path: Path
-) -> MovieSource:
-    level = description["datasets"][0]
-    array: Any = group[level["path"]]
-    axes = "".join(_axis_letter(axis) for axis in description["axes"])
-    factors = np.ones(len(axes))
-    for holder in (level, description):
-        for step in holder.get("coordinateTransformations", []):
-            factors *= step.get("scale", 1.0)
-    _require_letters(axes, array, path)
-    return _source(array, axes, dict(zip(axes, factors, strict=True)), path)
+def _stored_picture(picture: _Picture, path: Path, wanted: Wanted) -> Stored:
+    level = picture.description["datasets"][0]
+    array: Any = picture.group[level["path"]]
+    axes = picture.description.get("axes")
+    if axes is not None:
+        letters = _fitting_letters(axes, array, path, wanted)
+    else:
+        # Before version 0.3 all pictures had the same axes.
+        is_old = picture.version in ("", "0.1", "0.2") and array.ndim == len(OLD_AXES)
+        letters = OLD_AXES if is_old else None
+    if letters is None and wanted.axes is None:
+        raise FormatError(
+            f"{path} does not name its axes; name them with --axes (in Python axes=)"
+        )
+    return Stored(
+        ZarrFrames(array, path),
+        letters and colours_or_channels(letters, array.shape),
+        _sizes(picture, letters or ""),
+        _channel_names(picture.group),
+    )
+
+
+def _sizes(picture: _Picture, letters: str) -> dict[str, float]:
+    steps = [
+        np.asarray(step["scale"], float)
+        for holder in (picture.description["datasets"][0], picture.description)
+        for step in holder.get("coordinateTransformations", [])
+        if len(step.get("scale", "")) == len(letters)
+    ]
+    if not steps:
+        return {}
+    return dict(zip(letters, np.prod(steps, axis=0).tolist(), strict=True))
 
 
 def _axis_letter(axis: Any) -> str:
-    name = axis["name"] if isinstance(axis, dict) else axis
-    return str(name)[:1].upper()
+    """Letter of an axis, by its type where that says more than its name."""
+    if not isinstance(axis, dict):
+        return letters_of([axis]) or str(axis)[:1].upper()
+    by_type = {"time": "T", "channel": "C"}.get(str(axis.get("type")))
+    return by_type or _axis_letter(axis["name"])
+
+
+def _channel_names(group: zarr.Group) -> tuple[str, ...]:
+    attributes = group.attrs.asdict()
+    holder = attributes.get("ome", attributes)
+    shown = holder.get("omero", {}) if isinstance(holder, dict) else {}
+    channels = shown.get("channels", []) if isinstance(shown, dict) else []
+    return tuple(
+        str(channel.get("label") or place) if isinstance(channel, dict) else str(place)
+        for place, channel in enumerate(channels)
+    )
 
 
 def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
@@ -155,21 +196,27 @@ def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
     )
 
 
-def _axes_of_array(array: zarr.Array, path: Path) -> str | None:
+def _stored_array(array: zarr.Array, path: Path, wanted: Wanted) -> Stored:
     axes: Any = array.attrs.asdict().get("axes")
     if axes is not None:
-        letters = "".join(_axis_letter(axis) for axis in axes)
-        _require_letters(letters, array, path)
+        letters = _fitting_letters(axes, array, path, wanted)
+    else:
+        names = getattr(array.metadata, "dimension_names", None)
+        letters = letters_of(names) if names else None
+    spelled = letters and colours_or_channels(letters, array.shape)
+    return Stored(ZarrFrames(array, path), spelled)
+
+
+def _fitting_letters(
+    axes: Sequence[Any], array: zarr.Array, path: Path, wanted: Wanted
+) -> str | None:
+    """Letters of axes as noted; None where these are wrong, and not asked for."""
+    letters = "".join(map(_axis_letter, axes))
+    if len(letters) == array.ndim:
         return letters
-    names = getattr(array.metadata, "dimension_names", None) or ()
-    if names and all(name and name[0].upper() in "TZYXC" for name in names):
-        return "".join(_axis_letter(name) for name in names)
-    return None
-
-
-def _require_letters(axes: str, array: zarr.Array, path: Path) -> None:
-    if len(axes) != array.ndim:
+    if wanted.axes is None:
         raise FormatError(
-            f"{path} names the axes {axes} of an array of shape {array.shape}; mend "
-            "the attribute 'axes' so that it has a letter for each axis"
+            f"{path} names the axes {letters} of an array of shape {array.shape}; give "
+            "a letter for each axis with --axes (in Python axes=), or mend the metadata"
         )
+    return None

@@ -69,6 +69,7 @@ class Contrast:
         """Map intensities to uint8; NaN becomes black, infinities the limits."""
         if pixels.dtype.kind in "ui" and pixels.dtype.itemsize <= 2:
             # Fewer kinds of pixels than there are pixels.
+            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
             codes = pixels.view(f"u{pixels.dtype.itemsize}")
             shades: np.ndarray = np.take(_shades(self, pixels.dtype.str), codes)
             return shades

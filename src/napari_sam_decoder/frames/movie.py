@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.axes import (
+    COLOUR_COUNTS,
+    AxesPick,
+    colours_or_channels,
+    letters_of,
+    pick_axes,
+)
 from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.frames.arrays import ArrayLike, as_array, as_pixels
 from napari_sam_decoder.frames.contrast import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ArrayLike", "Movie", "guess_axes"]
+__all__ = ["Movie", "guess_axes"]
 
-KNOWN_AXES = ("YX", "YXC", "TYX", "TYXC", "ZYX", "ZYXC")
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS_PER_FRAME = 65_536
-
-
-@runtime_checkable
-class ArrayLike(Protocol):
-    """What numpy, dask and zarr arrays share, and all that a movie needs."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-
-    @property
-    def dtype(self) -> Any:
-        """Type of one pixel."""
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Return one frame, lazily or not."""
 
 
 class Movie:
@@ -44,9 +35,14 @@ class Movie:
     data : array-like
         (T, Y, X), (Z, Y, X) or (Y, X), with or without a last axis of 1, 3 or 4
         channels (grey, RGB, RGBA whose alpha is ignored). Booleans, integers or
-        floats; numpy, dask, zarr or anything else with a shape, a dtype and indexing.
-    axes : {"TYX", "ZYX", "YX", "TYXC", "ZYXC", "YXC"}, optional
-        Guessed from the shape when absent, see `guess_axes`.
+        floats, in any byte order and memory layout; numpy, dask, zarr, torch or
+        anything else with a shape, a dtype and indexing.
+    axes : str, optional
+        "TYX", "ZYX" or "YX", with a C where the colours are, first or last. With a
+        ``channel`` C are channels instead. Guessed from the names of the axes, as
+        xarray has them, else from the shape when absent, see `guess_axes`.
+    channel : int, optional
+        Which entry of C to take, from 0, so that the movie is grey.
     contrast : (float, float), optional
         Intensities shown as black and white. By default robust percentiles of up to
         16 frames spread over the movie: one setting for the whole movie, since
@@ -63,10 +59,13 @@ class Movie:
         data: Any,
         *,
         axes: str | None = None,
+        channel: int | str | None = None,
         contrast: Sequence[float] | None = None,
     ) -> None:
-        self._data = _as_array(data)
-        self.axes = _checked_axes(self._data, axes)
+        array = as_array(data)
+        pick = _pick(array, axes, channel)
+        self._data = pick.of(array)
+        self.axes = pick.axes
         self._set_contrast = None if contrast is None else Contrast.of(contrast)
 
     def __len__(self) -> int:
@@ -82,8 +81,8 @@ class Movie:
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of one pixel as stored."""
-        dtype: np.dtype = np.dtype(self._data.dtype)
+        """Type of one pixel, in the byte order of this machine."""
+        dtype: np.dtype = np.dtype(self._data.dtype).newbyteorder("=")
         return dtype
 
     @property
@@ -103,7 +102,7 @@ class Movie:
         return self._set_contrast or self._measure_contrast()
 
     def raw(self, frame: int) -> np.ndarray:
-        """Return one frame as stored.
+        """Return one frame as stored, but for the byte order.
 
         Parameters
         ----------
@@ -124,7 +123,8 @@ class Movie:
             raise MovieError(
                 f"there is no frame {frame}: the movie has frames 0 to {len(self) - 1}"
             )
-        return np.asarray(self._data[frame] if self.has_frame_axis else self._data[:])
+        found = self._data[frame] if self.has_frame_axis else self._data[:]
+        return as_pixels(found, self.shape[1:] if self.has_frame_axis else self.shape)
 
     def rgb(self, frame: int) -> np.ndarray:
         """Return one frame as the network sees it: (Y, X, 3) uint8."""
@@ -161,7 +161,8 @@ def guess_axes(shape: tuple[int, ...]) -> str:
     ----------
     shape : tuple of int
         Two axes are (Y, X); three are (Y, X, C) if the last has 3 or 4 entries and
-        the others more, else (T, Y, X); four are (T, Y, X, C).
+        the others more, else (T, Y, X); four are (T, Y, X, C) if the last has 1, 3 or
+        4 entries.
 
     Returns
     -------
@@ -178,25 +179,18 @@ def guess_axes(shape: tuple[int, ...]) -> str:
     if len(shape) == 3:
         is_colour = shape[-1] in (3, 4) and min(shape[:2]) > 4
         return "YXC" if is_colour else "TYX"
-    if len(shape) == 4:
+    if len(shape) == 4 and shape[-1] in COLOUR_COUNTS:
         return "TYXC"
     raise MovieError(
-        f"an array of shape {shape} is no movie: expected (Y, X), (T, Y, X) or "
-        "(T, Y, X, C); pick one channel or one time point first, as in movie[:, 0]"
+        f"an array of shape {shape} is no movie by itself: expected (Y, X), (T, Y, X) "
+        "or (T, Y, X, C) with 1, 3 or 4 colours; name its axes with --axes (in Python "
+        "axes=), and pick one of several channels with --channel (channel=), as in "
+        "TCYX and 0"
     )
 
 
-def _as_array(data: Any) -> ArrayLike:
-    if isinstance(data, ArrayLike):
-        return data
-    try:
-        return np.asarray(data)
-    except ValueError as error:
-        raise MovieError(f"the frames cannot form one array: {error}") from error
-
-
-def _checked_axes(data: ArrayLike, axes: str | None) -> str:
-    shape = tuple(data.shape)
+def _pick(data: ArrayLike, axes: str | None, channel: int | str | None) -> AxesPick:
+    shape = tuple(map(int, data.shape))
     if np.dtype(data.dtype).kind not in "buif":
         raise MovieError(
             f"pixels of type {data.dtype} are no intensities; convert the movie to "
@@ -204,18 +198,24 @@ def _checked_axes(data: ArrayLike, axes: str | None) -> str:
         )
     if 0 in shape:
         raise MovieError(f"the movie is empty: its shape is {shape}")
-    axes = guess_axes(shape) if axes is None else str(axes).upper()
-    if axes not in KNOWN_AXES or len(axes) != len(shape):
+    return pick_axes(_letters(data, shape, axes, channel), shape, channel)
+
+
+def _letters(
+    data: ArrayLike, shape: tuple[int, ...], axes: str | None, channel: int | str | None
+) -> str:
+    """Name the axes; C stands for channels only where one is to be chosen."""
+    if axes is not None:
+        asked = str(axes).upper()
+        return asked if channel is not None else asked.replace("C", "S")
+    named = letters_of(getattr(data, "dims", None) or (None,))
+    letters = named or guess_axes(shape)
+    if channel is not None and not (named or letters.endswith("C")):
         raise MovieError(
-            f"axes {axes!r} do not fit an array of shape {shape}; use one of "
-            f"{', '.join(KNOWN_AXES)} with a letter for each axis"
+            f"which axis of the shape {shape} holds the channels is not known; name "
+            "the axes with --axes (in Python axes=), as in TCYX"
         )
-    if axes.endswith("C") and shape[-1] not in (1, 3, 4):
-        raise MovieError(
-            f"{shape[-1]} channels on the last axis of shape {shape}: pick one "
-            "(movie[..., 0]) or three to be shown as RGB (movie[..., :3])"
-        )
-    return axes
+    return colours_or_channels(letters, shape)
 
 
 def _colour_channels(frame: np.ndarray) -> np.ndarray:

@@ -28,7 +28,9 @@ class MovieOptions:
     ----------
     path : Path
     axes : str, optional
-        As in `Movie`; found from the file when absent.
+        As in `open_movie`; found from the file when absent.
+    channel, series : int or str, optional
+        As in `open_movie`.
     contrast : (float, float), optional
         As in `Movie`.
     cache : str, Path or None
@@ -41,6 +43,8 @@ class MovieOptions:
 
     path: Path
     axes: str | None = None
+    channel: int | str | None = None
+    series: int | str | None = None
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
     storage: str | None = None
@@ -98,10 +102,10 @@ class MovieOptions:
         SamDecoderError
             If the file cannot be used.
         """
-        source = open_movie(self.path)
-        movie = Movie(
-            source.data, axes=self.axes or source.axes, contrast=self.contrast
+        source = open_movie(
+            self.path, axes=self.axes, channel=self.channel, series=self.series
         )
+        movie = Movie(source.data, axes=source.axes, contrast=self.contrast)
         return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:

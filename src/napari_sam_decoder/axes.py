@@ -1,0 +1,298 @@
+"""Which axes of an array make up a movie, and the array seen along these.
+
+Letters are those of OME: T, Z, C (channels of a microscope), Y, X; and S, the samples
+of a pixel, which are its colours. In the axes of a movie the colours are called C.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_decoder.errors import MovieError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "CHANNEL_OPTION",
+    "COLOUR_COUNTS",
+    "MOVIE_AXES",
+    "AxesPick",
+    "PickedArray",
+    "colours_or_channels",
+    "find_entry",
+    "letters_of",
+    "listed",
+    "pick_axes",
+    "spread_key",
+]
+
+MOVIE_AXES = ("YX", "YXC", "TYX", "TYXC", "ZYX", "ZYXC")
+COLOUR_COUNTS = (1, 3, 4)
+"""Grey, RGB, RGBA."""
+
+CHANNEL_OPTION = "--channel (in Python channel=)"
+
+_WORDS = {
+    "T": ("t", "time", "times", "timepoint", "frame", "frames"),
+    "Z": ("z", "depth", "plane", "planes", "slice", "slices"),
+    "C": ("c", "ch", "channel", "channels"),
+    "Y": ("y", "row", "rows", "height"),
+    "X": ("x", "col", "cols", "column", "columns", "width"),
+    "S": ("s", "rgb", "rgba", "sample", "samples", "band", "bands"),
+}
+_LETTERS = {word: letter for letter, words in _WORDS.items() for word in words}
+
+
+@dataclass(frozen=True)
+class AxesPick:
+    """Which axes of an array make up a movie.
+
+    Attributes
+    ----------
+    axes : str
+        One of `MOVIE_AXES`.
+    kept : tuple of int
+        Their places among the axes of the array, in the order of the movie.
+    fixed : tuple of (axis, index)
+        Where the array is cut along its other axes.
+    """
+
+    axes: str
+    kept: tuple[int, ...]
+    fixed: tuple[tuple[int, int], ...] = ()
+
+    def of(self, data: Any) -> Any:
+        """See an array as the movie; a numpy array as a view of it."""
+        if isinstance(data, np.ndarray):
+            cuts = dict(self.fixed)
+            index = tuple(cuts.get(axis, slice(None)) for axis in range(data.ndim))
+            return data[index].transpose(np.argsort(np.argsort(self.kept)))
+        is_whole = not self.fixed and self.kept == tuple(range(len(self.kept)))
+        return data if is_whole else PickedArray(data, self)
+
+
+class PickedArray:
+    """An array, numpy or lazy, seen along some of its axes.
+
+    Parameters
+    ----------
+    data : array-like
+        With a shape, a dtype, and indexing by integers and slices.
+    pick : AxesPick
+    """
+
+    def __init__(self, data: Any, pick: AxesPick) -> None:
+        self._data = data
+        self._pick = pick
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"PickedArray({self.shape}, {self.dtype})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(int(self._data.shape[axis]) for axis in self._pick.kept)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of one pixel."""
+        dtype: np.dtype = np.dtype(self._data.dtype)
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._pick.kept)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        parts = spread_key(key, self.ndim)
+        if not all(isinstance(part, slice | int | np.integer) for part in parts):
+            selected: np.ndarray = self[:][key]
+            return selected
+        kept = dict(zip(self._pick.kept, parts, strict=False))
+        index = {axis: slice(None) for axis in self._pick.kept} | kept
+        cuts = index | dict(self._pick.fixed)
+        found = np.asarray(self._data[tuple(cuts[axis] for axis in sorted(cuts))])
+        left = [axis for axis in self._pick.kept if isinstance(index[axis], slice)]
+        return found.transpose(np.argsort(np.argsort(left)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype=dtype)
+
+
+def pick_axes(
+    letters: str,
+    shape: Sequence[int],
+    channel: int | str | None = None,
+    names: Sequence[str] = (),
+) -> AxesPick:
+    """Find the movie among named axes; axes of length 1 are left out if need be.
+
+    Parameters
+    ----------
+    letters : str
+        One for each axis.
+    shape : sequence of int
+        Length of each axis.
+    channel : int or str, optional
+        Which entry of C to take, or of S where there is no C: from 0, or its name.
+    names : sequence of str, optional
+        Of the channels.
+
+    Returns
+    -------
+    AxesPick
+
+    Raises
+    ------
+    MovieError
+        If there is no such channel, several to choose from, or the rest is no movie.
+    """
+    letters = letters.upper()
+    if len(letters) != len(shape) or len(set(letters)) != len(letters):
+        raise MovieError(
+            f"axes {letters!r} do not fit an array of shape {tuple(shape)}; use one of "
+            f"{', '.join(MOVIE_AXES)} with a letter for each axis"
+        )
+    cuts = _channel_cut(letters, shape, channel, names)
+    left = [axis for axis in range(len(letters)) if axis not in cuts]
+    if _spelled(letters, left) not in MOVIE_AXES:
+        cuts |= {axis: 0 for axis in left if _is_idle(letters[axis], shape[axis])}
+        left = [axis for axis in left if axis not in cuts]
+    axes = _spelled(letters, left)
+    if axes not in MOVIE_AXES:
+        raise MovieError(
+            f"the axes {_described(letters, shape)} are no movie of T or Z, Y, X and "
+            "colours; name them with --axes (in Python axes=), or export one time "
+            "point or plane to its own file"
+        )
+    kept = sorted(left, key=lambda axis: letters[axis] in "SC")
+    return AxesPick(axes, tuple(kept), tuple(sorted(cuts.items())))
+
+
+def colours_or_channels(letters: str, shape: Sequence[int]) -> str:
+    """Call a last axis C of 1, 3 or 4 entries what it is: the colours of a pixel."""
+    are_colours = letters[-1:] == "C" and shape[-1] in COLOUR_COUNTS
+    return f"{letters[:-1]}S" if are_colours and "S" not in letters else letters
+
+
+def letters_of(names: Iterable[Any]) -> str | None:
+    """Make letters of axes out of their names, such as "time" or "y"; None if unclear.
+
+    Parameters
+    ----------
+    names : iterable
+        Text, or None for an axis without a name.
+    """
+    letters = [_LETTERS.get(str(name).strip().lower(), "") for name in names]
+    is_clear = all(letters) and len(set(letters)) == len(letters)
+    return "".join(letters) if is_clear else None
+
+
+def find_entry(
+    wanted: int | str, count: int, names: Sequence[str], what: str, option: str
+) -> int:
+    """Find what a person has chosen by its number or its name.
+
+    Parameters
+    ----------
+    wanted : int or str
+        Counted from 0; names as they are, or in another case.
+    count : int
+        How many there are.
+    names : sequence of str
+        May be empty.
+    what : str
+        What is chosen, such as "channel".
+    option : str
+        Said in messages.
+
+    Raises
+    ------
+    MovieError
+        If there is no such entry, or several.
+    """
+    if not isinstance(wanted, str):
+        number = _whole(wanted, what)
+        if 0 <= number < count:
+            return number
+    text = str(wanted)
+    exact = [place for place, name in enumerate(names) if name == text]
+    alike = [place for place, name in enumerate(names) if name.lower() == text.lower()]
+    found = exact or alike
+    if len(found) != 1:
+        raise MovieError(
+            f"there is no {what} {wanted}, or more than one; choose with {option}: "
+            f"{listed(count, names)}"
+        )
+    return found[0]
+
+
+def _whole(number: Any, what: str) -> int:
+    try:
+        return operator.index(number)
+    except TypeError as error:
+        raise MovieError(
+            f"a {what} is a whole number or a name, not {number!r}"
+        ) from error
+
+
+def listed(count: int, names: Sequence[str], shown: int = 8) -> str:
+    """Number the first few of some entries, with their names if they have any."""
+    texts = [
+        f"{place} ({names[place]})" if place < len(names) else str(place)
+        for place in range(min(count, shown))
+    ]
+    return ", ".join([*texts, "..."] if count > shown else texts)
+
+
+def spread_key(key: Any, ndim: int) -> tuple[Any, ...]:
+    """Write an index out: at least one part, and none of them an ellipsis."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not any(part is Ellipsis for part in parts):
+        return parts or (slice(None),)
+    place = next(index for index, part in enumerate(parts) if part is Ellipsis)
+    missing = (slice(None),) * (ndim - len(parts) + 1)
+    return (*parts[:place], *missing, *parts[place + 1 :])
+
+
+def _channel_cut(
+    letters: str, shape: Sequence[int], channel: int | str | None, names: Sequence[str]
+) -> dict[int, int]:
+    axis = letters.find("C") if "C" in letters else letters.find("S")
+    count = int(shape[axis]) if axis >= 0 else 1
+    if channel is not None:
+        place = find_entry(channel, count, names, "channel", CHANNEL_OPTION)
+        return {axis: place} if axis >= 0 else {}
+    are_colours = axis >= 0 and "C" not in letters and count in COLOUR_COUNTS
+    if count > 1 and not are_colours:
+        raise MovieError(
+            f"the axes {_described(letters, shape)} hold {count} channels: pick one "
+            f"with {CHANNEL_OPTION}: {listed(count, names)}"
+        )
+    return {axis: 0} if "C" in letters else {}
+
+
+def _spelled(letters: str, left: Sequence[int]) -> str:
+    """Spell the axes that are left as those of a movie, with the colours last."""
+    rest = "".join(letters[axis] for axis in left)
+    return rest.replace("S", "") + "C" * rest.count("S")
+
+
+def _is_idle(letter: str, length: int) -> bool:
+    return length == 1 and letter not in "YX"
+
+
+def _described(letters: str, shape: Sequence[int]) -> str:
+    lengths = ", ".join(
+        f"{letter}={length}" for letter, length in zip(letters, shape, strict=True)
+    )
+    return f"{letters} ({lengths})"

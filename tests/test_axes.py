@@ -1,0 +1,132 @@
+"""The choice of axes, and arrays seen along these."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder.axes import (
+    PickedArray,
+    colours_or_channels,
+    find_entry,
+    letters_of,
+    pick_axes,
+)
+from napari_sam_decoder.errors import MovieError
+
+
+@pytest.mark.parametrize(
+    ("letters", "shape", "axes", "kept"),
+    [
+        ("TYX", (1, 4, 5), "TYX", (0, 1, 2)),
+        ("tyx", (3, 4, 5), "TYX", (0, 1, 2)),
+        ("TYXS", (3, 4, 5, 3), "TYXC", (0, 1, 2, 3)),
+        ("TSYX", (3, 4, 4, 5), "TYXC", (0, 2, 3, 1)),
+        ("SYX", (3, 4, 5), "YXC", (1, 2, 0)),
+        ("TCZYX", (1, 1, 7, 4, 5), "ZYX", (2, 3, 4)),
+        ("CYX", (1, 4, 5), "YX", (1, 2)),
+        ("TCYX", (3, 1, 1, 1), "TYX", (0, 2, 3)),
+        ("TCSYX", (3, 1, 3, 4, 5), "TYXC", (0, 3, 4, 2)),
+    ],
+)
+def test_axes_of_length_one_are_left_out_where_needed(letters, shape, axes, kept):
+    pick = pick_axes(letters, shape)
+    assert (pick.axes, pick.kept) == (axes, kept)
+
+
+@pytest.mark.parametrize(
+    ("letters", "shape", "message"),
+    [
+        ("TCYX", (3, 2, 4, 5), "C=2.*2 channels: pick one with --channel"),
+        ("CYX", (2, 4, 5), "0, 1$"),
+        ("TYXS", (3, 4, 5, 2), "2 channels: pick one"),
+        ("TZCYX", (3, 4, 1, 6, 6), "no movie of T or Z"),
+        ("XYT", (3, 4, 5), "no movie of T or Z"),
+        ("TYX", (3, 4, 5, 6), "do not fit"),
+        ("YYX", (3, 4, 5), "do not fit"),
+    ],
+)
+def test_what_is_no_movie(letters, shape, message):
+    with pytest.raises(MovieError, match=message):
+        pick_axes(letters, shape)
+
+
+@pytest.mark.parametrize("letters", ["TCYX", "CTYX", "TYXC", "TSYX"])
+@pytest.mark.parametrize("key", [1, -1, slice(1, 3), (..., 2), (1, slice(2)), [0, 2]])
+def test_a_channel_of_any_array(letters, key):
+    movie = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+    axis = max(letters.find("C"), letters.find("S"))
+    pixels = np.stack([movie, movie + 100], axis)
+    pick = pick_axes(letters, pixels.shape, 1)
+    for seen in (pick.of(pixels), PickedArray(pixels, pick)):
+        np.testing.assert_array_equal(seen[key], movie[key] + 100)
+        assert (seen.shape, seen.ndim, len(seen)) == ((3, 4, 5), 3, 3)
+
+
+@pytest.mark.parametrize("key", [1, (1, 2), (slice(None), 2), (0, 1, 2), (..., 1)])
+def test_colours_come_last(key):
+    movie = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
+    planar = np.moveaxis(movie, -1, 1)
+    pick = pick_axes("TSYX", planar.shape)
+    for seen in (pick.of(planar), PickedArray(planar, pick)):
+        np.testing.assert_array_equal(seen[key], movie[key])
+        np.testing.assert_array_equal(np.asarray(seen), movie)
+
+
+def test_a_picked_array_says_what_it_is():
+    pick = pick_axes("TSYX", (2, 3, 4, 5))
+    assert repr(PickedArray(np.zeros((2, 3, 4, 5)), pick)) == (
+        "PickedArray((2, 4, 5, 3), float64)"
+    )
+
+
+def test_a_view_costs_no_memory():
+    pixels = np.zeros((3, 2, 4, 5))
+    assert np.shares_memory(pick_axes("TCYX", pixels.shape, 1).of(pixels), pixels)
+
+
+def test_what_has_no_channels_has_channel_0_only():
+    assert pick_axes("TYX", (3, 4, 5), 0).axes == "TYX"
+    with pytest.raises(MovieError, match="no channel 1"):
+        pick_axes("TYX", (3, 4, 5), 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place"), [(0, 0), ("GFP", 1), ("dapi", 0), ("488", 2), (488, 2)]
+)
+def test_entries_by_number_and_name(wanted, place):
+    names = ["DAPI", "GFP", "488"]
+    assert find_entry(wanted, 3, names, "channel", "--channel") == place
+
+
+def test_names_in_another_case_must_be_clear():
+    assert find_entry("a", 2, ["A", "a"], "channel", "--channel") == 1
+    with pytest.raises(MovieError, match="more than one"):
+        find_entry("a", 2, ["A", "A"], "channel", "--channel")
+
+
+@pytest.mark.parametrize(
+    ("names", "letters"),
+    [
+        (("time", "y", "x"), "TYX"),
+        (("T", "Channel", "row", "col"), "TCYX"),
+        (("a", "y", "x"), None),
+        (("y", "row", "x"), None),
+        ((None,), None),
+    ],
+)
+def test_letters_by_names(names, letters):
+    assert letters_of(names) == letters
+
+
+@pytest.mark.parametrize(
+    ("letters", "shape", "expected"),
+    [
+        ("TYXC", (2, 3, 4, 3), "TYXS"),
+        ("TYXC", (2, 3, 4, 2), "TYXC"),
+        ("TCYX", (2, 3, 4, 5), "TCYX"),
+        ("CYXS", (2, 3, 4, 3), "CYXS"),
+    ],
+)
+def test_colours_or_channels(letters, shape, expected):
+    assert colours_or_channels(letters, shape) == expected
