@@ -360,3 +360,45 @@ def test_options_of_another_type_are_refused(movie, tiny_sam, options, message):
 def test_mistakes_are_refused_at_once(session, call, error, message):
     with pytest.raises(error, match=message):
         call(session)
+
+
+def test_axes_channel_and_series_reach_arrays_and_files(movie, tiny_sam, tmp_path):
+    pixels = np.stack([movie.raw(frame) for frame in range(FRAMES)])
+    stacked = np.stack([pixels // 2, pixels], 1)
+    np.save(tmp_path / "movie.npy", stacked)
+    for source in (stacked, tmp_path / "movie.npy"):
+        with Session(source, axes="TCYX", channel=1, model=tiny_sam) as session:
+            np.testing.assert_array_equal(session.movie.raw(2), pixels[2])
+    with Session(tmp_path / "movie.npy", axes="TCYX", channel=0, series=0) as session:
+        np.testing.assert_array_equal(session.movie.raw(2), pixels[2] // 2)
+
+
+def test_choices_that_have_no_meaning(movie, tiny_sam):
+    with pytest.raises(OptionError, match=r"axes and its channel already"):
+        Session(movie, channel=1, model=tiny_sam)
+    with pytest.raises(OptionError, match=r"an array is one, so leave series out"):
+        Session(np.zeros((2, 8, 9)), series=1, model=tiny_sam)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda labels: labels.astype(">u2"),
+        np.asfortranarray,
+        lambda labels: labels[::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1],
+    ],
+    ids=["big endian", "columns first", "reversed"],
+)
+def test_labels_may_lie_in_any_order(session, layout):
+    labels = np.zeros((FRAMES, ROWS, COLUMNS), np.uint16)
+    labels[:, 30:40, 20:50] = 7
+    there = layout(labels)
+    results = list(session.propagate(labels=there))
+    for result, plain in zip(results, session.propagate(labels=labels), strict=True):
+        np.testing.assert_array_equal(result.labels, plain.labels)
+        labels[result.frame] = there[result.frame] = result.labels
+    corrections = [Prompt(1, 3, points=[(12, 12)])]
+    mended = [one.labels for one in session.correct(corrections, there)]
+    session.remove_prompts(1, 3)
+    plainly = [one.labels for one in session.correct(corrections, labels)]
+    np.testing.assert_array_equal(mended, plainly)

@@ -6,12 +6,12 @@ of a pixel, which are its colours. In the axes of a movie the colours are called
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import MovieError
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def find_entry(
         If there is no such entry, or several.
     """
     if not isinstance(wanted, str):
-        number = _whole(wanted, what)
+        number = whole(wanted, f"the number of a {what}", MovieError)
         if 0 <= number < count:
             return number
     text = str(wanted)
@@ -234,15 +234,6 @@ def find_entry(
             f"{listed(count, names)}"
         )
     return found[0]
-
-
-def _whole(number: Any, what: str) -> int:
-    try:
-        return operator.index(number)
-    except TypeError as error:
-        raise MovieError(
-            f"a {what} is a whole number or a name, not {number!r}"
-        ) from error
 
 
 def listed(count: int, names: Sequence[str], shown: int = 8) -> str:

@@ -145,3 +145,28 @@ def test_replacing_what_is_not_there(tmp_path: Path) -> None:
     replace_folder(made, tmp_path / "labels.zarr")
 
     assert (tmp_path / "labels.zarr").is_dir()
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+@pytest.mark.parametrize("letter", ["y", "\u65e5"])
+def test_names_as_long_as_they_can_be(
+    tmp_path: Path, suffix: str, letter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 255 - len(suffix)
+    target = tmp_path / f"{letter * (room // len(letter.encode()))}{suffix}"
+    stale = leave_partial(target, monkeypatch, dead_process())
+
+    write_whole(target)
+    write_whole(target, 2)
+
+    assert not stale.exists()
+    assert names_in(tmp_path) == [target.name]
+    assert open_labels(target)[0].max() == 2
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_names_that_are_too_long(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(FormatError, match="name is too long; choose a shorter one"):
+        LabelSink(tmp_path / f"{'y' * 252}{suffix}", SHAPE, np.uint8)
+    with pytest.raises(FormatError, match="no file or folder"):
+        open_movie(tmp_path / f"{'y' * 252}{suffix}")

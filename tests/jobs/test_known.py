@@ -10,6 +10,7 @@ from napari_sam_decoder import Movie, Prompt, Session
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import LabelSink
 from napari_sam_decoder.jobs.known import find_known
+from napari_sam_decoder.jobs.movie import MovieOptions
 from napari_sam_decoder.jobs.origin import describe
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def plain(tmp_path: Path) -> Path:
 def noted(path: Path, sam: Sam, prompts: Sequence[Prompt]) -> Path:
     """Labels that say what they were made from."""
     with Session(MOVIE, model=sam) as session:
-        about = describe(session, path.with_name("movie.tif"), EVERY, prompts)
+        about = describe(
+            session, MovieOptions(path.with_name("movie.tif")), EVERY, prompts
+        )
     with LabelSink(path, SHAPE, np.uint8) as sink:
         for frame, labels in enumerate(stack()):
             sink.write(frame, labels)

@@ -6,6 +6,7 @@ import pytest
 from napari_sam_decoder import Prompt, Session, Settings
 from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.formats import LabelSink
+from napari_sam_decoder.jobs.movie import MovieOptions
 from napari_sam_decoder.jobs.origin import Origin, describe
 
 MASK = np.eye(5, 7, dtype=bool)
@@ -32,9 +33,11 @@ def note(request, tmp_path):
 def test_what_is_described_is_read_back(note, tiny_sam, tmp_path):
     settings = Settings(doubtful_below=0.7, patience=2)
     movie = np.zeros((3, 5, 7), np.uint8)
+    options = MovieOptions(tmp_path / "movie.tif", channel="GFP", series=1)
     with Session(movie, model=tiny_sam, settings=settings) as session:
-        noted = describe(session, tmp_path / "movie.tif", range(1, 3), PROMPTS)
+        noted = describe(session, options, range(1, 3), PROMPTS)
     assert noted["movie"] == "movie.tif"
+    assert (noted["channel"], noted["series"]) == ("GFP", 1)
     assert noted["frames"] == [1, 3]
     origin = Origin.of(note(noted))
     assert tuple(origin.prompts) == PROMPTS

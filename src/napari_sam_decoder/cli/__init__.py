@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.cli.commands import complain
 from napari_sam_decoder.cli.parser import PROGRAM, build_parser, is_verbose
-from napari_sam_decoder.errors import SamDecoderError
+from napari_sam_decoder.errors import IncompleteFileWarning, SamDecoderError
 from napari_sam_decoder.failures import first_line
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
     with _logging_to_stderr(logging.DEBUG if is_verbose(options) else logging.WARNING):
         try:
-            return int(options.run(options))
+            with _warnings_as_lines():
+                return int(options.run(options))
         except SamDecoderError as error:
             lines = (line.strip() for line in str(error).splitlines())
             complain(f"error: {'; '.join(line for line in lines if line)}")
@@ -91,6 +93,23 @@ def _logging_to_stderr(level: int) -> Iterator[None]:
 def _set_levels(levels: Mapping[str, int]) -> None:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Say in one line each what a file lacks, and leave other warnings alone."""
+    show = warnings.showwarning
+
+    def show_line(message: Any, category: Any, *place: Any, **more: Any) -> None:
+        if issubclass(category, IncompleteFileWarning):
+            complain(f"warning: {message}")
+        else:
+            show(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", IncompleteFileWarning)
+        setattr(warnings, "showwarning", show_line)  # noqa: B010 -- of another type
+        yield
 
 
 def _tune_own_process() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_sam_decoder.formats.failure import writing
+from napari_sam_decoder.siblings import hidden_sibling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ __all__ = ["make_partial", "replace_folder", "sweep_stale", "take_back"]
 _LOG = logging.getLogger(__name__)
 
 REPLACED = "replaced"
+ENDING = ".partial-"
 # On Windows, what asks whether a process is there elsewhere ends it.
 CAN_ASK = os.name != "nt"
 
@@ -35,8 +37,8 @@ def make_partial(target: Path) -> Path:
     FormatError
         If the disk cannot be written.
     """
-    name = f"{_prefix(target)}{os.getpid()}-{_machine()}-{uuid4().hex[:8]}"
-    partial = target.parent / name
+    ending = f"{ENDING}{os.getpid()}-{_machine()}-{uuid4().hex[:8]}"
+    partial = hidden_sibling(target, ending)
     with writing(target):
         partial.mkdir()
     return partial
@@ -105,7 +107,8 @@ def take_back(target: Path) -> None:
 
 
 def _dead_siblings(target: Path) -> Iterator[Path]:
-    pattern = re.compile(rf"{re.escape(_prefix(target))}(\d+)-{_machine()}-[0-9a-f]+")
+    prefix = re.escape(hidden_sibling(target, ENDING).name)
+    pattern = re.compile(rf"{prefix}(\d+)-{_machine()}-[0-9a-f]+")
     for name in os.listdir(target.parent):
         match = pattern.fullmatch(name)
         if match and not _is_alive(int(match[1])):
@@ -120,10 +123,6 @@ def _is_alive(process: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
-
-
-def _prefix(target: Path) -> str:
-    return f".{target.name}.partial-"
 
 
 def _machine() -> str:

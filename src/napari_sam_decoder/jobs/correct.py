@@ -248,4 +248,4 @@ def _save(
     with open_sink(job.target, session, labels.dtype) as sink:
         for frame in range(len(labels)):
             sink.write(frame, labels[frame])
-        sink.finish(describe(session, job.movie.path, frames, session.prompts))
+        sink.finish(describe(session, job.movie, frames, session.prompts))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from napari_sam_decoder.jobs.movie import MovieOptions
     from napari_sam_decoder.session import Session
 
 __all__ = ["Origin", "describe"]
@@ -85,7 +86,7 @@ class Origin:
 
 
 def describe(
-    session: Session, movie: Path, frames: range, prompts: Iterable[Prompt]
+    session: Session, movie: MovieOptions, frames: range, prompts: Iterable[Prompt]
 ) -> dict[str, Any]:
     """Say how labels come about, to be noted with them.
 
@@ -93,8 +94,8 @@ def describe(
     ----------
     session : Session
         That makes them.
-    movie : Path
-        Its file.
+    movie : MovieOptions
+        Its file, and what was taken of it.
     frames : range
         The asked ones.
     prompts : iterable of Prompt
@@ -110,7 +111,9 @@ def describe(
         "version": version("napari-sam-decoder"),
         "model": session.model.identity,
         "decoder": session.model.decoder,
-        "movie": movie.name,
+        "movie": movie.path.name,
+        "channel": movie.channel,
+        "series": movie.series,
         "axes": session.movie.axes,
         "contrast": [contrast.low, contrast.high],
         "frames": [frames.start, frames.stop],

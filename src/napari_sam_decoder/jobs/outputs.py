@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats import LabelSink
+from napari_sam_decoder.siblings import hidden_sibling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +85,7 @@ def write_text(path: Path, text: str) -> None:
     FormatError
         If the disk cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial = hidden_sibling(path, f".partial-{os.getpid()}")
     try:
         with writing(path):
             partial.write_text(text, encoding="utf-8")

@@ -209,7 +209,7 @@ def _provenance(
     job: SegmentJob, session: Session, existing: ArrayLike | None, frames: range
 ) -> dict[str, Any]:
     """Note the prompts of the objects that stay, too: a correction needs them."""
-    noted = describe(session, job.movie.path, frames, session.prompts)
+    noted = describe(session, job.movie, frames, session.prompts)
     earlier = read_provenance(job.output) if existing is not None else {}
     if isinstance(earlier.get("prompts"), list):
         noted["prompts"] = [*earlier["prompts"], *noted["prompts"]]

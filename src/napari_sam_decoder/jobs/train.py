@@ -12,6 +12,7 @@ from napari_sam_decoder.jobs.known import find_known
 from napari_sam_decoder.jobs.outputs import require_apart, require_folder
 from napari_sam_decoder.jobs.unfinished import UnfinishedWork
 from napari_sam_decoder.model.catalogue import OWN_DECODER
+from napari_sam_decoder.siblings import sibling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ class TrainJob:
     @property
     def folder(self) -> Path:
         """Where a training that was stopped is kept; gone when it is finished."""
-        return self.target.with_name(f"{self.target.name}.unfinished")
+        return sibling(self.target, ".unfinished")
 
     @property
     def course(self) -> Course:

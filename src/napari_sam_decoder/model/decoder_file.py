@@ -14,6 +14,7 @@ from napari_sam_decoder.errors import CheckpointError
 from napari_sam_decoder.failures import reading, writing
 from napari_sam_decoder.model.checkpoints import fill
 from napari_sam_decoder.model.hires_decoder import HiresConfig, HiresDecoder
+from napari_sam_decoder.siblings import hidden_sibling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ def save_decoder(decoder: TrainedDecoder, path: Path) -> None:
         for prefix, entries in parts.items()
         for name, weights in entries.items()
     }
-    partial = path.with_name(f".{path.name}.partial")
+    partial = hidden_sibling(path, ".partial")
     with writing(path):
         # Not `save_file`, whose files only their owner may read.
         partial.write_bytes(save(state, metadata=about))

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.failures import reading, writing
+from napari_sam_decoder.siblings import hidden_sibling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ class Lesson:
 
 def write_lesson(lesson: Lesson, path: Path) -> None:
     """Write a lesson as a file that appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial.npz")
+    partial = hidden_sibling(path, ".partial.npz")
     with writing(path):
         np.savez(
             partial, **{field.name: getattr(lesson, field.name) for field in _FIELDS}
