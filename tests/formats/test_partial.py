@@ -168,5 +168,6 @@ def test_names_as_long_as_they_can_be(
 def test_names_that_are_too_long(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(FormatError, match="name is too long; choose a shorter one"):
         LabelSink(tmp_path / f"{'y' * 252}{suffix}", SHAPE, np.uint8)
-    with pytest.raises(FormatError, match="no file or folder"):
-        open_movie(tmp_path / f"{'y' * 252}{suffix}")
+    for reader in (open_movie, open_labels):
+        with pytest.raises(FormatError, match="no file or folder"):
+            reader(tmp_path / f"{'y' * 252}{suffix}")

@@ -102,8 +102,10 @@ def take_back(target: Path) -> None:
     target : Path
         About to be read; nothing is done if it is there.
     """
-    if not target.exists() and target.parent.is_dir():
-        sweep_stale(target)
+    # A name that is too long cannot be looked at, and was never written.
+    with suppress(OSError):
+        if not target.exists() and target.parent.is_dir():
+            sweep_stale(target)
 
 
 def _dead_siblings(target: Path) -> Iterator[Path]:
