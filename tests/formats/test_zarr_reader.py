@@ -205,6 +205,23 @@ def test_pictures_that_bio_formats_has_put_into_groups(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"axes": ["y", "x"]},
+        {"axes": ["z", "y", "x"], "datasets": []},
+        {"axes": ["z", "y", "x"], "datasets": [{"path": "gone"}]},
+        {"axes": [{"type": "space"}] * 3, "datasets": [{"path": "full"}]},
+        "text",
+    ],
+)
+def test_ome_of_other_metadata(tmp_path: Path, listed: Any) -> None:
+    save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
+
+    with pytest.raises(FormatError, match=r"metadata of .* are not those of an OME"):
+        open_movie(tmp_path / "v.zarr")
+
+
 @pytest.mark.parametrize("asked", ["TYX", "TZYX"])
 def test_axes_that_are_asked_for_win(tmp_path: Path, asked: str) -> None:
     save_array(tmp_path / "m.zarr", MOVIE[:, None], attributes={"axes": "ZCY"})

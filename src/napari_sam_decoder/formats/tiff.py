@@ -376,10 +376,14 @@ def _ome_pixels(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
     """What the OME metadata say of the picture that a series is."""
     from tifffile import xml2dict
 
-    images = xml2dict(tiff.ome_metadata or "")["OME"]["Image"]
-    images = images if isinstance(images, list) else [images]
     number = next(place for place, one in enumerate(tiff.series) if one is series)
-    pixels: dict[str, Any] = images[min(number, len(images) - 1)]["Pixels"]
+    try:
+        images = xml2dict(tiff.ome_metadata or "")["OME"]["Image"]
+        images = images if isinstance(images, list) else [images]
+        pixels: dict[str, Any] = images[min(number, len(images) - 1)]["Pixels"]
+    # Sizes and names are no reason not to open a movie.
+    except (KeyError, TypeError, IndexError, ValueError, SyntaxError):
+        return {}
     return pixels
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_sam_decoder.axes import colours_or_channels, letters_of, listed
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.formats.failure import first_line, reading
 from napari_sam_decoder.formats.source import (
     SERIES_OPTION,
     MovieSource,
@@ -77,7 +78,7 @@ def open_zarr(path: Path, wanted: Wanted) -> MovieSource:
     """
     import zarr
 
-    with reading(path):
+    with reading(path), _metadata(path):
         node = zarr.open(path, mode="r")
         if isinstance(node, zarr.Array):
             stored = _stored_array(node, path, wanted)
@@ -85,6 +86,24 @@ def open_zarr(path: Path, wanted: Wanted) -> MovieSource:
             stored = _stored_group(node, path, wanted)
         name = path.name.split(".")[0] or path.name
         return stored.as_movie(wanted, path, name)
+
+
+@contextmanager
+def _metadata(path: Path) -> Iterator[None]:
+    """Say that metadata are not what they should be, whatever they are instead.
+
+    Raises
+    ------
+    FormatError
+        If so.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"the metadata of {path} are not those of an OME-Zarr picture "
+            f"({first_line(error)}); open the array itself, one folder below"
+        ) from error
 
 
 def _stored_group(group: zarr.Group, path: Path, wanted: Wanted) -> Stored:
