@@ -87,12 +87,12 @@ def pair(fresh):
     return carry(fresh, squares(FRAMES)[0], 1, 2)
 
 
-def carry(bench, movie, *object_ids):
+def carry(bench, movie, *object_ids, frames=None):
     bench.choose_movie(bench.viewer.add_image(movie, name="squares"))
     bench.viewer.dims.set_point(0, 0)
     for object_id in object_ids:
         bench.new_object().add([0, *inside(object_id, 0)])
-    bench.propagate()
+    bench.propagate(frames=frames)
     bench.wait()
     return bench
 
@@ -342,21 +342,10 @@ def test_propagate_takes_the_place_of_a_correction(bench, gate, qtbot):
     assert len(gate.asked) == 1, "the click is one of the run's now"
 
 
-def remove_a_point(bench):
-    layer = bench.objects.find(1).layer
-    layer.data = np.array([[5, *inside(1, 5)]])
-
-
-def add_an_object(bench):
+def test_an_object_that_no_run_has_made_waits_for_one(bench, gate):
+    before = bench.labels.data.copy()
     bench.new_object()
     click(bench, 5, object_id=2)
-
-
-@pytest.mark.parametrize("change", [remove_a_point, add_an_object])
-def test_what_a_correction_cannot_do_waits_for_a_run(bench, gate, change):
-    lose(bench, 5)
-    before = bench.labels.data.copy()
-    change(bench)
     bench.wait()
     assert gate.asked == []
     np.testing.assert_array_equal(bench.labels.data, before)
@@ -385,41 +374,61 @@ def test_corrections_go_on_with_another_network(bench):
     assert (bench.labels.data[5] == 1).any()
 
 
-def test_frames_that_the_run_has_not_come_to_wait_for_another(bench, gate):
-    bench.propagate(frames=range(4))
-    bench.wait()
-    before = bench.labels.data.copy()
-    click(bench, 5)
-    bench.wait()
+@pytest.fixture
+def first_part(fresh):
+    """A square has been carried through the first four frames only."""
+    movie, truth = squares(FRAMES)
+    movie[truth == 2] = BACKGROUND
+    return carry(fresh, movie, 1, frames=range(4))
+
+
+def found_on(bench):
+    return [frame for frame in range(FRAMES) if (bench.labels.data[frame] == 1).any()]
+
+
+def test_frames_that_no_run_has_come_to_wait_for_one(first_part, gate):
+    before = first_part.labels.data.copy()
+    click(first_part, 5)
+    first_part.wait()
     assert gate.asked == []
-    np.testing.assert_array_equal(bench.labels.data, before)
+    np.testing.assert_array_equal(first_part.labels.data, before)
+    (notice,) = first_part.notices
+    assert notice.startswith("what you say of object 1 on frame 5 was not carried to")
 
 
-def test_a_correction_does_not_leave_the_frames_of_the_run(bench):
+def test_a_correction_does_not_leave_the_frames_of_runs(first_part):
+    lose(first_part, *range(1, FRAMES))
+    click(first_part, 2)
+    first_part.wait()
+    assert found_on(first_part) == [0, 1, 2, 3]
+
+
+def test_what_an_earlier_run_has_made_can_be_corrected_after_a_shorter_one(bench):
     bench.propagate(frames=range(4))
     bench.wait()
-    lose(bench, *range(1, FRAMES))
-    click(bench, 2)
+    lose(bench, 6)
+    click(bench, 6)
     bench.wait()
-    found = [frame for frame in range(FRAMES) if (bench.labels.data[frame] == 1).any()]
-    assert found == [0, 1, 2, 3]
+    assert (bench.labels.data[6] == 1).any()
 
 
-def test_after_a_stopped_run_what_it_has_done_can_be_mended(bench, sam, qtbot):
-    bench.stop_embedding()
-    bench.configure(ModelOptions(cache=None, contrast=(0, 255)))
+def test_after_a_stopped_run_what_it_has_done_can_be_mended(fresh, sam, qtbot):
+    movie, truth = squares(FRAMES)
+    movie[truth == 2] = BACKGROUND
     sam.gate = threading.Semaphore(3)
-    bench.propagate()
-    recorder = bench.conductor.recorder
+    fresh.choose_movie(fresh.viewer.add_image(movie, name="squares"))
+    fresh.viewer.dims.set_point(0, 0)
+    fresh.new_object().add([0, *inside(1, 0)])
+    fresh.propagate()
+    recorder = fresh.conductor.recorder
     qtbot.waitUntil(lambda: recorder.run is not None)
     qtbot.waitUntil(lambda: recorder.run.pace.done >= 3)
-    bench.stop()
+    fresh.stop()
     sam.gate.release(1000)
-    lose(bench, *range(1, FRAMES))
-    click(bench, 2)
-    bench.wait()
-    found = [frame for frame in range(FRAMES) if (bench.labels.data[frame] == 1).any()]
-    assert found == [0, 1, 2]
+    lose(fresh, *range(1, FRAMES))
+    click(fresh, 2)
+    fresh.wait()
+    assert found_on(fresh) == [0, 1, 2]
 
 
 def test_an_error_is_told_once_and_the_dock_goes_on(bench, monkeypatch):

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
+from napari_sam_decoder.propagation import Direction, FrameResult, ObjectResult, Verdict
 from napari_sam_decoder.widgets.corrections import Correction, Ledger
+from napari_sam_decoder.widgets.layers import Edit
+from napari_sam_decoder.widgets.requests import RunRequest
 
 FIRST = Prompt(1, 2, points=[(5, 5)])
 LATER = Prompt(1, 6, points=[(5, 9)])
 BESIDE = Prompt(1, 4, points=[(9, 9)], labels=[False])
+
+
+BESIDE_FIRST = Prompt(1, 2, points=[(8, 8)], labels=[False])
 
 
 def result_of(frame, *object_ids):
@@ -28,7 +33,7 @@ def ledger_of(*prompts, frames=range(8)):
 
 def extend(ledger, *prompts, frames):
     made = PromptSet(prompts)
-    ledger.begin(made)
+    ledger.begin(made, RunRequest())
     for frame in frames:
         ledger.note(result_of(frame, *made.object_ids))
 
@@ -83,12 +88,15 @@ def test_a_correction_stays_where_the_run_has_been(clicked, stretch):
     assert [one.frames for one in found] == ([] if stretch is None else [stretch])
 
 
-def test_what_counts_is_the_last_run_of_the_object():
+def test_what_earlier_runs_have_made_counts_as_well():
     ledger = ledger_of(FIRST)
-    extend(ledger, FIRST, frames=range(1, 4))
-    assert corrections(ledger, FIRST, LATER) == (), "it has not come that far"
-    (found,) = corrections(ledger, FIRST, Prompt(1, 3, points=[(1, 1)]))
-    assert found.frames == range(1, 4)
+    later = Prompt(1, 3, points=[(1, 1)])
+    ledger.begin(PromptSet([later]), RunRequest(frames=range(3, 5)))
+    for frame in (3, 4):
+        ledger.note(result_of(frame, 1))
+    assert ledger.holds(FIRST)
+    (found,) = corrections(ledger, FIRST, later, LATER)
+    assert found == Correction((LATER,), range(8))
 
 
 def test_an_object_that_was_not_run_again_can_still_be_corrected():
@@ -103,21 +111,252 @@ def test_a_new_object_waits_for_a_run():
     assert corrections(ledger_of(FIRST), FIRST, Prompt(2, 3, points=[(1, 1)])) == ()
 
 
-@pytest.mark.parametrize(
-    "present",
-    [
-        (LATER,),
-        (Prompt(1, 2, points=[(5, 6)]), LATER),
-        (replace(FIRST, labels=[False]), LATER),
-    ],
-    ids=["removed", "moved", "turned"],
-)
-def test_an_object_that_has_lost_a_point_waits_for_a_run(present):
-    other = Prompt(2, 0, points=[(1, 1)])
-    clicked = Prompt(2, 5, points=[(1, 1)])
+REDUCED = {
+    "removed": (LATER,),
+    "moved": (Prompt(1, 2, points=[(5, 6)]), LATER),
+    "turned": (replace(FIRST, labels=[False]), LATER),
+    "moved to another frame": (replace(FIRST, frame=3),),
+    "given to another object": (replace(FIRST, object_id=2), LATER),
+}
+
+
+@pytest.mark.parametrize("present", REDUCED.values(), ids=REDUCED)
+def test_an_object_that_has_lost_a_point_of_its_run_is_computed_anew(present):
+    other = Prompt(3, 0, points=[(1, 1)])
+    clicked = Prompt(3, 5, points=[(1, 1)])
     ledger = ledger_of(FIRST, other)
     (found,) = corrections(ledger, *present, other, clicked, masks={(1, 2)})
     assert found.prompts == (clicked,), "the other object is not concerned"
+    assert ledger.reconcile((*present, other, clicked)) == ()
+    request = ledger.renewal((*present, other, clicked))
+    assert request == RunRequest(
+        frames=range(8), object_ids=(1,), is_renewal=True, replace=False
+    )
+
+
+def test_nothing_is_computed_anew_without_a_reason():
+    ledger = ledger_of(FIRST)
+    assert ledger.renewal((FIRST, LATER)) is None
+    assert ledger.renewal((FIRST.merge(BESIDE_FIRST),)) is None
+    assert ledger.renewal((replace(FIRST, hypothesis=3),)) is None
+
+
+def test_where_no_positive_point_is_left_labels_stay_until_there_is_one():
+    ledger = ledger_of(FIRST)
+    assert ledger.renewal((BESIDE,)) is None
+    assert ledger.bereft((BESIDE,)) == (1,)
+    beyond = Prompt(1, 9, points=[(1, 1)])
+    assert ledger.renewal((beyond,)) is None, "no run has come there"
+    assert ledger.renewal((BESIDE, LATER)) == RunRequest(
+        frames=range(8), object_ids=(1,), is_renewal=True
+    )
+    assert ledger.bereft((BESIDE, LATER)) == ()
+
+
+def test_negative_points_correct_an_object_that_has_no_positive_one_left():
+    ledger = ledger_of(FIRST.merge(BESIDE_FIRST))
+    (found,) = corrections(ledger, BESIDE_FIRST, BESIDE, masks={(1, 2), (1, 4)})
+    assert found.prompts == (BESIDE,), "what is left of the run's is known"
+    ledger.amend([BESIDE])
+    assert ledger.bereft((BESIDE_FIRST, BESIDE)) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("way", "seed", "expected"),
+    [
+        (Direction.FORWARD, 2, Direction.FORWARD),
+        (Direction.FORWARD, 4, Direction.BOTH),
+        (Direction.BACKWARD, 7, Direction.BACKWARD),
+        (Direction.BACKWARD, 4, Direction.BOTH),
+    ],
+)
+def test_it_is_computed_anew_the_same_way_if_that_leads_everywhere(way, seed, expected):
+    ledger = Ledger()
+    ledger.begin(PromptSet([FIRST]), RunRequest(way, replace=True))
+    for frame in range(2, 8):
+        ledger.note(result_of(frame, 1))
+    request = ledger.renewal((Prompt(1, seed, points=[(1, 1)]),))
+    assert request == RunRequest(expected, range(2, 8), (1,), is_renewal=True)
+
+
+def test_objects_that_ran_alike_are_computed_anew_together():
+    other = Prompt(2, 0, points=[(1, 1)])
+    ledger = ledger_of(FIRST, other)
+    present = (replace(FIRST, points=[(6, 6)]), replace(other, points=[(2, 2)]))
+    assert ledger.renewal(present).object_ids == (1, 2)
+
+
+def test_what_was_declined_is_not_computed_anew_until_points_change():
+    ledger, present = ledger_of(FIRST), (LATER,)
+    ledger.decline_renewal((1,), present)
+    assert ledger.renewal(present) is None
+    assert ledger.postponed(present) == (1,)
+    assert ledger.renewal((LATER, Prompt(1, 3, points=[(1, 1)]))) is not None
+    ledger.reconsider()
+    assert ledger.renewal(present) is not None
+
+
+def edit(row=0, before=0, after=1):
+    return Edit(
+        (slice(row, row + 1), slice(0, 2)),
+        np.full((1, 2), before, np.uint16),
+        np.full((1, 2), after, np.uint16),
+    )
+
+
+def correct(ledger, prompt, *frames, row=0, before=0):
+    ledger.amend([prompt])
+    for frame in frames:
+        ledger.trace(
+            prompt.object_id,
+            frame,
+            edit(row, before, prompt.object_id),
+            Verdict.DOUBTFUL,
+        )
+
+
+def test_a_correction_whose_point_is_gone_is_taken_back():
+    ledger = ledger_of(FIRST)
+    correct(ledger, LATER, 6, 7)
+    (deed,) = ledger.reconcile((FIRST,))
+    assert [trace.frame for trace in deed.traces] == [6, 7]
+    assert {trace.earlier for trace in deed.traces} == {Verdict.DOUBTFUL}
+    assert (deed.traces[0].edit.unpacked().after == 1).all()
+    assert ledger.reconcile((FIRST,)) == ()
+    assert ledger.renewal((FIRST,)) is None
+    assert len(corrections(ledger, FIRST, LATER)) == 1, "it may come again"
+
+
+def test_of_two_corrections_on_a_frame_the_first_stays_when_the_second_goes():
+    ledger = ledger_of(FIRST)
+    more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
+    correct(ledger, LATER, 6)
+    correct(ledger, more, 6)
+    (deed,) = ledger.reconcile((FIRST, LATER))
+    assert deed.prompt == more
+    assert ledger.holds(LATER)
+
+
+def test_when_the_first_goes_both_are_taken_back_and_the_second_comes_again():
+    ledger = ledger_of(FIRST)
+    second = Prompt(1, 6, points=[(2, 2)])
+    correct(ledger, LATER, 6)
+    correct(ledger, LATER.merge(second), 6)
+    gone = ledger.reconcile((FIRST, second))
+    assert [deed.prompt for deed in gone] == [LATER.merge(second), LATER]
+    (found,) = corrections(ledger, FIRST, second)
+    assert found.prompts == (second,)
+
+
+def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not():
+    ledger = ledger_of(FIRST, frames=range(30))
+    near, far = (Prompt(1, frame, points=[(1, 1)]) for frame in (9, 20))
+    earlier = Prompt(1, 4, points=[(1, 1)])
+    for prompt, frames in (
+        (earlier, (4, 5)),
+        (LATER, (6, 7)),
+        (near, (9, 8)),
+        (far, (20,)),
+    ):
+        correct(ledger, prompt, *frames)
+    gone = ledger.reconcile((FIRST, earlier, near, far))
+    assert [deed.prompt for deed in gone] == [near, LATER]
+    (found,) = corrections(ledger, FIRST, earlier, near, far)
+    assert found.prompts == (near,)
+
+
+@pytest.mark.parametrize(("row", "depends"), [(0, True), (3, False)])
+def test_corrections_of_other_objects_depend_on_it_where_they_touch(row, depends):
+    other = Prompt(2, 0, points=[(1, 1)])
+    clicked = Prompt(2, 6, points=[(1, 1)])
+    ledger = ledger_of(FIRST, other)
+    correct(ledger, LATER, 6)
+    correct(ledger, clicked, 6, row=row, before=1)
+    gone = ledger.reconcile((FIRST, other, clicked))
+    assert [deed.object_id for deed in gone] == ([2, 1] if depends else [1])
+
+
+def test_a_pick_that_is_undone_is_taken_back():
+    ledger = ledger_of(FIRST)
+    picked = replace(FIRST, hypothesis=2)
+    correct(ledger, picked, 2)
+    assert ledger.reconcile((picked,)) == ()
+    (deed,) = ledger.reconcile((FIRST,))
+    assert deed.prompt == picked
+    assert ledger.holds(FIRST)
+    assert corrections(ledger, FIRST) == ()
+
+
+def test_a_point_of_the_run_that_goes_after_a_correction_on_its_frame():
+    ledger = ledger_of(FIRST)
+    correct(ledger, FIRST.merge(BESIDE_FIRST), 2)
+    left = Prompt(1, 2, points=[(8, 8)])
+    assert len(ledger.reconcile((left,))) == 1
+    assert ledger.renewal((left,)).object_ids == (1,)
+
+
+def test_what_a_later_run_has_made_anew_is_not_taken_back():
+    ledger = ledger_of(FIRST, frames=range(20))
+    far = Prompt(1, 15, points=[(1, 1)])
+    correct(ledger, LATER, 6, 7)
+    correct(ledger, far, 15, 14)
+    ledger.begin(PromptSet([FIRST, LATER]), RunRequest(frames=range(15)))
+    (deed,) = ledger.reconcile((FIRST, LATER))
+    assert deed.prompt == far
+    assert [trace.frame for trace in deed.traces] == [15]
+
+
+def test_pixels_that_a_later_run_of_another_object_has_decided_are_not_given_back():
+    other = Prompt(2, 0, points=[(1, 1)])
+    ledger = ledger_of(FIRST, other)
+    correct(ledger, LATER, 6, before=2)
+    extend(ledger, other, frames=range(8))
+    (deed,) = ledger.reconcile((FIRST, other))
+    assert (deed.traces[0].edit.unpacked().before == 0).all()
+
+
+def test_points_that_go_with_their_layer_take_nothing_back_and_may_come_again():
+    ledger = ledger_of(FIRST)
+    correct(ledger, LATER, 6)
+    ledger.withdraw(())
+    assert ledger.reconcile(()) == ()
+    assert ledger.renewal(()) is None
+    assert ledger.bereft(()) == ()
+    assert ledger.reconcile((FIRST, LATER)) == ()
+    assert corrections(ledger, FIRST, LATER) == (), "they are in the labels still"
+    (found,) = corrections(ledger, FIRST, LATER, BESIDE, masks={(1, 4)})
+    assert found.prompts == (BESIDE,)
+
+
+def test_after_the_layer_is_back_a_point_of_the_run_that_goes_counts_again():
+    ledger = ledger_of(FIRST)
+    ledger.withdraw(())
+    ledger.reconcile((FIRST, LATER))
+    assert ledger.renewal((LATER,)) is not None
+
+
+def test_labels_of_another_day_can_be_corrected_and_that_taken_back():
+    ledger = Ledger()
+    ledger.adopt((1, 3), range(8))
+    assert ledger.object_ids == (1, 3)
+    (found,) = corrections(ledger, LATER)
+    assert found == Correction((LATER,), range(8))
+    correct(ledger, LATER, 6)
+    (deed,) = ledger.reconcile(())
+    assert deed.prompt == LATER
+    assert ledger.renewal(()) is None
+    assert ledger.bereft(()) == ()
+    assert len(corrections(ledger, LATER)) == 1
+
+
+def test_labels_of_another_day_are_not_computed_anew_beyond_the_run():
+    ledger = Ledger()
+    ledger.adopt((1,), range(100))
+    ledger.begin(PromptSet([FIRST]), RunRequest(frames=range(8)))
+    for frame in range(8):
+        ledger.note(result_of(frame, 1))
+    request = ledger.renewal((replace(FIRST, points=[(6, 6)]),))
+    assert request.frames == range(8)
 
 
 def test_one_of_two_points_at_the_same_place_may_not_be_lost():
@@ -164,13 +403,3 @@ def test_corrected_frames_are_left_out_of_what_is_known():
     ledger = ledger_of(FIRST, LATER)
     more = LATER.merge(BESIDE)
     assert list(ledger.without([Correction((more,), range(8))])) == [FIRST]
-
-
-def test_a_cleared_ledger_proposes_nothing_and_hears_of_no_old_run():
-    ledger = ledger_of(FIRST)
-    ledger.clear()
-    ledger.note(result_of(5, 1))
-    ledger.amend([LATER])
-    assert ledger.object_ids == ()
-    assert not ledger.holds(LATER)
-    assert corrections(ledger, FIRST, LATER) == ()

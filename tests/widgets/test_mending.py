@@ -15,6 +15,7 @@ from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
 from napari_sam_decoder.widgets.corrections import Correction
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.mending import Mending
+from napari_sam_decoder.widgets.requests import RunRequest
 from napari_sam_decoder.widgets.target import LabelsTarget
 
 FIRST, OTHER = Prompt(1, 0, points=[(5, 5)]), Prompt(2, 0, points=[(9, 9)])
@@ -27,7 +28,7 @@ def target():
     """Labels of objects 1 and 2, which a run has made from the first frame."""
     view = view_of()
     target = LabelsTarget(new_labels_layer(view, "labels"), view)
-    target.ledger.begin(PromptSet([FIRST, OTHER]))
+    target.ledger.begin(PromptSet([FIRST, OTHER]), RunRequest())
     for frame in FRAMES:
         for object_id in (1, 2):
             target.ledger.note(result_on(frame, object_id))
@@ -78,7 +79,7 @@ def test_the_session_gets_what_the_labels_were_made_from(target):
 def test_a_corrected_frame_is_handed_over_as_a_whole_and_not_twice(target):
     session = StageSession()
     more = FIRST.merge(Prompt(1, 0, points=[(1, 1)], labels=[False]))
-    mending_of(target, more).begin(session)
+    list(mending_of(target, more).begin(session))
     assert list(session.prompts) == [OTHER]
     assert session.asked[0].prompts == (more,)
 
@@ -86,7 +87,7 @@ def test_a_corrected_frame_is_handed_over_as_a_whole_and_not_twice(target):
 def test_painted_frames_count_as_certain(target):
     target.layer.paint((3, 2, 2), 1)
     session = StageSession()
-    mending_of(target, CLICK).begin(session)
+    list(mending_of(target, CLICK).begin(session))
     fixed = session.prompts.at(1, 3)
     np.testing.assert_array_equal(fixed.mask.to_array(), target.layer.data[3] == 1)
     assert [prompt.frame for prompt in session.prompts.of_object(2)] == [0]
@@ -96,14 +97,14 @@ def test_each_stretch_of_frames_is_corrected_by_itself(target):
     session = StageSession()
     late = Correction((Prompt(1, 3, points=[(5, 5)]),), range(3, 4))
     early = Correction((Prompt(1, 1, points=[(5, 5)]),), range(2))
-    Mending.of(target.view, target, (early, late)).begin(session)
+    list(Mending.of(target.view, target, (early, late)).begin(session))
     assert [one.frames for one in session.asked] == [range(2), range(3, 4)]
 
 
 def test_a_refusal_comes_before_anything_is_computed(target):
     refusal = LabelsError("the labels do not fit; choose others")
     with pytest.raises(LabelsError, match="choose others"):
-        mending_of(target, CLICK).begin(StageSession(error=refusal))
+        next(mending_of(target, CLICK).begin(StageSession(error=refusal)))
 
 
 def test_what_is_computed_next_sees_what_was_computed_before(target, plane):

@@ -14,7 +14,7 @@ from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.layers import MovieView
 from napari_sam_decoder.widgets.recorder import LABELS_NAME, Recorder
-from napari_sam_decoder.widgets.runs import RunRequest
+from napari_sam_decoder.widgets.requests import RunRequest
 from napari_sam_decoder.widgets.work import MovieWork, WantedRun
 
 pytestmark = pytest.mark.gui

@@ -10,7 +10,8 @@ from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.pace import Pace
-from napari_sam_decoder.widgets.runs import Run, RunRequest, VerdictBook
+from napari_sam_decoder.widgets.requests import RunRequest
+from napari_sam_decoder.widgets.runs import Run, VerdictBook
 from napari_sam_decoder.widgets.target import LabelsTarget
 
 DOUBTFUL, SURE, ABSENT = Verdict.DOUBTFUL, Verdict.SURE, Verdict.ABSENT

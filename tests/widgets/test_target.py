@@ -10,6 +10,7 @@ from made_up import SHAPE, found_by, result_on, view_of
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.layers import new_labels_layer, survey_labels
+from napari_sam_decoder.widgets.requests import RunRequest
 from napari_sam_decoder.widgets.target import LabelsTarget
 
 FRAMES = range(SHAPE[0])
@@ -202,7 +203,7 @@ def test_what_was_painted_is_told_as_prompts(target):
 
 def test_negative_points_correct_what_the_labels_hold(target):
     first = Prompt(BLANK, 0, points=[(5, 5)])
-    target.ledger.begin(PromptSet([first]))
+    target.ledger.begin(PromptSet([first]), RunRequest())
     for frame in FRAMES:
         target.ledger.note(result_on(frame, BLANK))
     target.layer.data[2] = 0

@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QObject
 
     from napari_sam_decoder.embedding import EmbeddedFrame
-    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.background import ShownPreview
+    from napari_sam_decoder.widgets.corrections import Ledger
     from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
     from napari_sam_decoder.widgets.options import ModelOptions
-    from napari_sam_decoder.widgets.runs import RunRequest
+    from napari_sam_decoder.widgets.requests import RunRequest
+    from napari_sam_decoder.widgets.runs import Run
     from napari_sam_decoder.widgets.target import CutRecord, LabelsTarget
 
 __all__ = ["Conductor"]
@@ -68,6 +70,7 @@ class Conductor(Situation):
         self._engine.previewed.connect(self._on_previewed)
         self._engine.propagated.connect(self._on_propagated)
         self._engine.ended.connect(self._on_ended)
+        self._rest.timeout.connect(self.advance)
 
     def close(self) -> None:
         """Stop everything; what has been done stays with the movies."""
@@ -110,8 +113,20 @@ class Conductor(Situation):
             self._forget_session(self.work)
             self.advance()
 
-    def take_points(self) -> None:
-        """Take prompts as they are now; the first ones start the embedding."""
+    def take_points(self, *, are_withdrawn: bool = False) -> None:
+        """Take prompts as they are now; the first ones start the embedding.
+
+        Parameters
+        ----------
+        are_withdrawn : bool, default False
+            Whether points that are missing have gone with their layer. Then the labels
+            stay as they are; what came of a point that was deleted is taken back.
+        """
+        target = self.recorder.target
+        if self.movie is not None and target is not None:
+            if are_withdrawn:
+                target.record(self.movie).ledger.withdraw(self.present)
+            self._reconcile(self.movie, target.record(self.movie).ledger)
         if len(self.prompts) and self.work.wants_embedding is None:
             self.work.wants_embedding = True
         self.advance()
@@ -240,6 +255,7 @@ class Conductor(Situation):
             self._halt()
             self._find_corrections()
             self._decline_corrections()
+            self._decline_renewals()
         self.advance()
 
     def part_with(self, work: MovieWork, reason: str) -> None:
@@ -276,6 +292,7 @@ class Conductor(Situation):
     def advance(self) -> None:
         """Start what is wanted and possible."""
         self._list_objects()
+        self._advance_renewal()
         self._find_corrections()
         self._advance_surveys()
         self._advance_opening()
@@ -376,6 +393,54 @@ class Conductor(Situation):
         target = self.recorder.target
         self.work.objects.note_labels(() if target is None else target.object_ids)
 
+    def _reconcile(self, movie: MovieView, ledger: Ledger) -> None:
+        """Take back what came of points that are gone or have moved."""
+        run = self.run
+        if isinstance(run, Mending) and ledger.has_lost(run.prompts, self.present):
+            self._end_run(was_stopped=True)
+        deeds = ledger.reconcile(self.present)
+        frames = self.recorder.take_back(movie, deeds)
+        if deeds:
+            self.work.outcome = (
+                f"Took back what came of points that have changed: "
+                f"{counted(frames, 'frame')}."
+            )
+        if self._is_outdated(ledger):
+            self._rest.start()
+
+    def _is_outdated(self, ledger: Ledger) -> bool:
+        """Whether something has to be computed anew, now or after the run."""
+        run = self.run
+        has_lost = run is not None and ledger.has_lost(run.prompts, self.present)
+        return has_lost or ledger.renewal(self.present) is not None
+
+    def _advance_renewal(self) -> None:
+        """Compute anew what came of points that are gone, once they have rested."""
+        target, movie = self.recorder.target, self.movie
+        if target is None or movie is None or self._rest.isActive():
+            return
+        ledger, run, request = target.record(movie).ledger, self.run, None
+        if run is None and not self.is_waiting:
+            request = ledger.renewal(self.present)
+        elif run is not None and not isinstance(run, Mending):
+            if not ledger.has_lost(run.prompts, self.present):
+                return
+            # What comes of points that are gone need not be waited for.
+            self._end_run(was_stopped=True)
+            request = _remaining(run, self.prompts)
+        if request is not None:
+            self._wanted.append(WantedRun(self.work, movie, self.prompts, request))
+
+    def _decline_renewals(self) -> None:
+        """Compute nothing anew by itself that a person has stopped."""
+        self._rest.stop()
+        target = self.recorder.target
+        if target is None or self.movie is None:
+            return
+        ledger = target.record(self.movie).ledger
+        while (request := ledger.renewal(self.present)) is not None:
+            ledger.decline_renewal(request.object_ids or (), self.present)
+
     def _advance_run(self) -> None:
         for wanted in tuple(self._wanted):
             session = wanted.work.session
@@ -392,6 +457,8 @@ class Conductor(Situation):
             steps = session.propagate(request.frames, direction=request.direction)
             self.recorder.begin(wanted, plan.prompts, plan.visits)
         except SamDecoderError as error:
+            if request.is_renewal:
+                self._decline_renewals()
             self.failed.emit(error)
         else:
             self._run(steps)
@@ -446,6 +513,8 @@ class Conductor(Situation):
         """Let nothing start that a person has stopped, or that cannot succeed."""
         if self.recorder.target is not None:
             self.recorder.target.ledger.decline(self.corrections)
+        # A preview that stayed would look like a label.
+        self._settle(self.work, [p for one in self.corrections for p in one.prompts])
         self.corrections = ()
 
     def _advance_embedding(self, movie: MovieView, session: Session) -> None:
@@ -564,3 +633,11 @@ def _is_ready(wanted: WantedRun) -> bool:
     """Whether it is known what the Labels layer holds."""
     target = wanted.work.target
     return target is None or target.record(wanted.view).is_surveyed
+
+
+def _remaining(run: Run, prompts: PromptSet) -> RunRequest | None:
+    """Ask again for a run with the objects that still have a positive point."""
+    frames = run.request.frames
+    left = {one.object_id for one in prompts if frames is None or one.frame in frames}
+    ids = tuple(sorted(left & set(run.prompts.object_ids)))
+    return replace(run.request, object_ids=ids) if ids else None

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.widgets.conductor import Conductor
-from napari_sam_decoder.widgets.layers import forget_pick, slider_point, unused_notices
+from napari_sam_decoder.widgets.layers import forget_pick, slider_point
 from napari_sam_decoder.widgets.overlay import PreviewOverlay
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ class Desk(QObject):
     @property
     def notices(self) -> tuple[str, ...]:
         """Points that cannot be used, and why."""
-        unused = unused_notices(self.conductor.unused)
-        return (*self.objects.reading.notices, *unused)
+        return (*self.objects.reading.notices, *self.conductor.notices)
 
     @property
     def current_prompt(self) -> Prompt | None:
@@ -120,7 +119,7 @@ class Desk(QObject):
             forget_pick(layer)
         if self._pointed_at != before:
             self.conductor.work.outcome = ""
-        self.conductor.take_points()
+        self.conductor.take_points(are_withdrawn=self.objects.has_lost_layers)
         self.show_previews()
 
     def take(self, view: MovieView | None) -> None:

@@ -77,33 +77,40 @@ class Mending(Run):
         Returns
         -------
         iterator of FrameResult
-            To be taken in the background. Frames painted by hand count as certain.
+            To be taken in the background, where labels are looked at for what was
+            painted by hand: that counts as certain.
 
         Raises
         ------
         PromptError, LabelsError
-            If points or labels do not fit the movie.
+            If points or labels do not fit the movie; before the first result.
         """
         known = self._ledger.without(self.corrections)
+        return self.draft.follow(self._steps(session, known))
+
+    def _steps(self, session: Session, known: PromptSet) -> Iterator[FrameResult]:
         session.prompts = PromptSet((*known, *self._painted()))
-        calls = [
-            session.correct(one.prompts, self.draft, one.frames)
-            for one in self.corrections
-        ]
-        return self.draft.follow(chain.from_iterable(calls))
+        for one in self.corrections:
+            yield from session.correct(one.prompts, self.draft, one.frames)
 
     def take(self, result: FrameResult) -> None:
         """Write a result and count it.
 
         Objects that runs have made yield to the corrected one, other labels do not.
         """
-        own_ids = self._ledger.object_ids
+        record, own_ids = self.target.record(self.view), self._ledger.object_ids
+        earlier = {
+            object_id: record.verdicts.of(object_id, result.frame)
+            for object_id in result.objects
+        }
         labels = np.where(np.isin(result.labels, own_ids), result.labels, 0).astype(
             result.labels.dtype
         )
         edit = self._write(result.with_labels(labels), own_ids)
         self.has_changed |= edit is not None
         self._ledger.amend(self.settled_by(result))
+        for object_id, verdict in earlier.items():
+            self._ledger.trace(object_id, result.frame, edit, verdict)
         self.draft.settle(result)
 
     def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:

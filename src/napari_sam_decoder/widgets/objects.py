@@ -59,11 +59,14 @@ class ObjectBook:
     Attributes
     ----------
     reading : PointsReading
-        What the points say.
+        What the points said when they were read last.
     current_id : int or None
         The object that clicks go to.
     born : set of int
         Objects that began with points here, not in labels that were taken over.
+    has_lost_layers : bool
+        Whether points went with their layer between the last reading and the one
+        before, and were not deleted.
     """
 
     def __init__(self) -> None:
@@ -74,6 +77,8 @@ class ObjectBook:
         self.reading = NOTHING_READ
         self.current_id: int | None = None
         self.born: set[int] = set()
+        self.has_lost_layers = False
+        self._counted: frozenset[Points] = frozenset()
 
     def __contains__(self, layer: object) -> bool:
         return layer in self._ids
@@ -220,6 +225,8 @@ class ObjectBook:
             The layers of the viewer; others do not count until they are back.
         """
         ids = {layer: own for layer, own in self._ids.items() if layer in present}
+        self.has_lost_layers = not self._counted <= ids.keys()
+        self._counted = frozenset(ids)
         self.reading = NOTHING_READ if view is None else read_points_layers(view, ids)
         for points in self.reading.objects:
             self._names[points.object_id] = points.name

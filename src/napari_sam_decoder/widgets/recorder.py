@@ -15,11 +15,14 @@ from napari_sam_decoder.widgets.target import LabelsTarget
 from napari_sam_decoder.widgets.work import MovieWork
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari.components import ViewerModel
     from napari.layers import Labels
 
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.widgets.deeds import Deed
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.work import WantedRun
 
@@ -152,8 +155,9 @@ class Recorder(QObject):
             target = LabelsTarget(layer, view, is_blank=True)
             self._aim(work, target)
         check_target(view, target.layer, highest_id)
-        target.begin(view, prompts, replace=replace)
-        self.start(work, Run(view, target, prompts, replace, Pace(visits)))
+        target.begin(view, prompts, wanted.request)
+        pace = Pace(visits)
+        self.start(work, Run(view, target, prompts, replace, pace, wanted.request))
 
     def start(self, work: MovieWork, run: Run) -> None:
         """Take results for a run from now on."""
@@ -182,6 +186,14 @@ class Recorder(QObject):
         self._refresh()
         run, self.run, self.running = self.run, None, None
         return "" if run is None else run.summary(was_stopped=was_stopped)
+
+    def take_back(self, view: MovieView, deeds: Collection[Deed]) -> int:
+        """Take corrections back in the labels; say on how many frames that shows."""
+        if self.target is None or not deeds:
+            return 0
+        frames = self.target.take_back(view, deeds)
+        self.target.layer.refresh(extent=False)
+        return len(frames)
 
     def _aim(self, work: MovieWork, target: LabelsTarget) -> None:
         work.targets[target.layer] = work.target = target

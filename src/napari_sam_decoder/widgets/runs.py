@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.propagation import Direction, Verdict
+from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.widgets.requests import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,37 +20,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.pace import Pace
     from napari_sam_decoder.widgets.target import LabelsTarget
 
-__all__ = ["Run", "RunRequest", "VerdictBook", "counted"]
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """A propagation that a person wants.
-
-    Attributes
-    ----------
-    direction : Direction
-    frames : range, optional
-        All by default.
-    object_ids : tuple of int, optional
-        All by default.
-    replace : bool
-        Whether it may overwrite other objects and what was painted by hand.
-    """
-
-    direction: Direction = Direction.BOTH
-    frames: range | None = None
-    object_ids: tuple[int, ...] | None = None
-    replace: bool = False
-
-    def choose(self, prompts: PromptSet) -> PromptSet:
-        """Return the prompts of the asked objects."""
-        if self.object_ids is None:
-            return prompts
-        chosen = prompts
-        for object_id in set(prompts.object_ids) - set(self.object_ids):
-            chosen = chosen.without(object_id)
-        return chosen
+__all__ = ["Run", "VerdictBook", "counted"]
 
 
 class VerdictBook:
@@ -70,6 +41,17 @@ class VerdictBook:
     def forget(self, object_id: int) -> None:
         """Forget one object."""
         self._verdicts.pop(object_id, None)
+
+    def of(self, object_id: int, frame: int) -> Verdict | None:
+        """What was said of an object on a frame, if anything was."""
+        return self._verdicts.get(object_id, {}).get(frame)
+
+    def restore(self, object_id: int, frame: int, verdict: Verdict | None) -> None:
+        """Say again what was said before; None for nothing."""
+        of_object = self._verdicts.setdefault(object_id, {})
+        of_object.pop(frame, None)
+        if verdict is not None:
+            of_object[frame] = verdict
 
     def counts(self, object_id: int) -> Counter[Verdict]:
         """Count an object's frames by verdict."""
@@ -100,6 +82,8 @@ class Run:
     replace : bool
         As asked.
     pace : Pace
+    request : RunRequest
+        How it was asked for.
     kept : set of int
         Frames that show other objects than the run has found, since a person had
         painted these there.
@@ -115,6 +99,7 @@ class Run:
     prompts: PromptSet
     replace: bool
     pace: Pace
+    request: RunRequest = field(default_factory=RunRequest)
     kept: set[int] = field(default_factory=set)
     inherited: set[int] = field(default_factory=set)
     verdicts: VerdictBook = field(default_factory=VerdictBook)
@@ -122,7 +107,10 @@ class Run:
     @property
     def activity(self) -> str:
         """What is going on, in one sentence."""
-        return "Labels arrive frame by frame; the slider may be moved meanwhile."
+        start = "Labels arrive"
+        if self.request.is_renewal:
+            start = "Points have changed, so labels arrive anew"
+        return f"{start} frame by frame; the slider may be moved meanwhile."
 
     def take(self, result: FrameResult) -> None:
         """Write a result and count it, but for objects that are to stay as they are."""
@@ -131,6 +119,7 @@ class Run:
             self.inherited.add(result.frame)
             result = _without(result, inherited)
         self._write(result, set(self.prompts.object_ids) - inherited)
+        self.target.record(self.view).ledger.note(result)
 
     def _inherited_on(self, frame: int) -> set[int]:
         """Objects that were on a frame before, whose prompts nobody knows."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_decoder.widgets.engine import Engine
 from napari_sam_decoder.widgets.ids import IdBook
+from napari_sam_decoder.widgets.layers import unused_notices
 from napari_sam_decoder.widgets.mending import Mending
+from napari_sam_decoder.widgets.notices import ledger_notices
 from napari_sam_decoder.widgets.recorder import Recorder
 from napari_sam_decoder.widgets.work import ViewerWork
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.work import MovieWork, WantedRun
 
 __all__ = ["Situation"]
+
+REST_MS = 500
+"""How long points must rest before objects are computed anew because of them."""
 
 
 class Situation(QObject):
@@ -55,6 +60,9 @@ class Situation(QObject):
         self._viewer = viewer
         self._engine = Engine(self)
         self.ids = IdBook(viewer, self.all_work, self._engine)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
 
     @property
     def work(self) -> MovieWork:
@@ -147,7 +155,8 @@ class Situation(QObject):
         """Whether nothing is under way that a person waits for."""
         kinds = ("opening", "preview")
         is_open = any(map(self._engine.is_busy, kinds))
-        return not (self.is_busy or is_open or self._engine.is_looking)
+        is_quiet = not (is_open or self._engine.is_looking or self._rest.isActive())
+        return is_quiet and not self.is_busy
 
     @property
     def prompts_here(self) -> tuple[Prompt, ...]:
@@ -155,13 +164,22 @@ class Situation(QObject):
         return tuple(prompt for prompt in self.prompts if prompt.frame == self.frame)
 
     @property
-    def unused(self) -> tuple[Prompt, ...]:
-        """Negative points alone that correct nothing."""
+    def present(self) -> tuple[Prompt, ...]:
+        """All that is said by points now."""
+        return (*self.prompts, *self.negatives)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Which points are not in the labels, why, and what to do about it."""
+        target = self.recorder.target
+        if self.movie is None or target is None:
+            return unused_notices(self.negatives)
+        if self.is_running:
+            return ()
         correcting = {prompt for one in self.corrections for prompt in one.prompts}
-        return tuple(
-            prompt
-            for prompt in self.negatives
-            if prompt not in correcting and not self._is_in_labels(prompt)
+        open_prompts = [one for one in self.present if one not in correcting]
+        return ledger_notices(
+            target.record(self.movie).ledger, open_prompts, self.present
         )
 
     def _is_here(self, view: MovieView) -> bool:
@@ -171,12 +189,7 @@ class Situation(QObject):
         self.corrections = ()
         target = self.recorder.target
         if self.movie is not None and target is not None:
-            present = (*self.prompts, *self.negatives)
-            self.corrections = target.corrections(self.movie, present)
-
-    def _is_in_labels(self, prompt: Prompt) -> bool:
-        target = self.recorder.target
-        return target is not None and target.ledger.holds(prompt)
+            self.corrections = target.corrections(self.movie, self.present)
 
     def _missing_previews(self) -> tuple[Prompt, ...]:
         return self.previews.missing(self.prompts_here)

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.propagation import FrameResult, Verdict
 from napari_sam_decoder.widgets.corrections import Ledger
-from napari_sam_decoder.widgets.layers import Handiwork, check_target
+from napari_sam_decoder.widgets.layers import Handiwork, check_shape, check_target
 from napari_sam_decoder.widgets.runs import VerdictBook
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.widgets.corrections import Correction
+    from napari_sam_decoder.widgets.deeds import Deed
     from napari_sam_decoder.widgets.layers import (
         LabelsContents,
         MovieView,
         Place,
         Written,
     )
+    from napari_sam_decoder.widgets.requests import RunRequest
 
 __all__ = ["CutRecord", "LabelsTarget"]
 
@@ -57,7 +59,6 @@ class CutRecord:
 
     def note(self, result: FrameResult) -> None:
         """Note what a result has brought into the labels."""
-        self.ledger.note(result)
         self.verdicts.note(result)
         for object_id, found in result.objects.items():
             frames = self.frames.setdefault(object_id, set())
@@ -65,6 +66,12 @@ class CutRecord:
                 frames.discard(result.frame)
             else:
                 frames.add(result.frame)
+
+    def note_ids(self, frame: int, ids: np.ndarray) -> None:
+        """Note which of the known objects have pixels on a frame now."""
+        present = set(ids.tolist())
+        for object_id, frames in self.frames.items():
+            (frames.add if object_id in present else frames.discard)(frame)
 
     def forget(self, object_id: int) -> None:
         """Forget an object, whatever its labels."""
@@ -189,7 +196,7 @@ class LabelsTarget:
                 return False
         return True
 
-    def begin(self, view: MovieView, prompts: PromptSet, *, replace: bool) -> None:
+    def begin(self, view: MovieView, prompts: PromptSet, request: RunRequest) -> None:
         """Note that a run makes objects anew.
 
         Parameters
@@ -198,19 +205,19 @@ class LabelsTarget:
             The movie.
         prompts : PromptSet
             What they are made from.
-        replace : bool
-            Whether objects that were there before may be overwritten. Otherwise only
+        request : RunRequest
+            Says whether objects that were there before may be replaced. Otherwise only
             frames are on which points have come that are not in the labels yet.
         """
         record = self.record(view)
         self._dismissed -= set(prompts.object_ids)
         for prompt in prompts:
             frames = record.inherited.get(prompt.object_id, set())
-            if replace:
+            if request.replace:
                 record.inherited.pop(prompt.object_id, None)
             elif not record.ledger.holds(prompt):
                 frames.discard(prompt.frame)
-        record.ledger.begin(prompts)
+        record.ledger.begin(prompts, request)
 
     def dismiss(self, object_id: int) -> None:
         """Count an object no more; its pixels are like those of anybody else."""
@@ -303,6 +310,34 @@ class LabelsTarget:
             ],
         )
 
+    def take_back(self, view: MovieView, deeds: Iterable[Deed]) -> frozenset[int]:
+        """Take back what corrections have done, but for what has changed since.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie, of the same image.
+        deeds : iterable of Deed
+            The latest first.
+
+        Returns
+        -------
+        frozenset of int
+            Frames whose labels have changed.
+        """
+        record, frames = self.record(view), set()
+        fits = tuple(self.layer.data.shape) == view.spatial_shape
+        for deed in deeds:
+            for trace in reversed(deed.traces):
+                record.verdicts.restore(deed.object_id, trace.frame, trace.earlier)
+                if trace.edit is None or not fits:
+                    continue
+                if self._handiwork.take_back(view, trace.frame, trace.edit.unpacked()):
+                    frames.add(trace.frame)
+        for frame in frames:
+            record.note_ids(frame, np.unique(self.layer.data[view.index(frame)]))
+        return frozenset(frames)
+
     def painted_ids(self, view: MovieView, frame: int) -> frozenset[int]:
         """List the objects that a person has painted or erased on a frame.
 
@@ -338,6 +373,7 @@ class LabelsTarget:
             where it was wiped out.
         """
         for frame in frames:
+            check_shape(view, self.layer)
             if self._handiwork.is_likely(view, frame):
                 for object_id in self.painted_ids(view, frame) & set(object_ids):
                     mask = self._mask(view, object_id, frame)

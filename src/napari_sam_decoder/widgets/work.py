@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.layers import MovieView
-    from napari_sam_decoder.widgets.runs import RunRequest
+    from napari_sam_decoder.widgets.requests import RunRequest
     from napari_sam_decoder.widgets.target import LabelsTarget
 
 __all__ = ["MovieWork", "ViewerWork", "WantedRun"]

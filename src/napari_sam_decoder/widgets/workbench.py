@@ -13,7 +13,7 @@ from napari_sam_decoder.widgets.layers import (
     slider_point,
 )
 from napari_sam_decoder.widgets.pointing import Pointing
-from napari_sam_decoder.widgets.runs import RunRequest
+from napari_sam_decoder.widgets.requests import RunRequest
 from napari_sam_decoder.widgets.waiting import wait_until
 from napari_sam_decoder.widgets.watch import ViewerWatch
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.overlay import PREVIEW_NAME
 from napari_sam_decoder.widgets.parts import RunPart
-from napari_sam_decoder.widgets.runs import RunRequest
+from napari_sam_decoder.widgets.requests import RunRequest
 from napari_sam_decoder.widgets.work import WantedRun
 
 pytestmark = pytest.mark.gui

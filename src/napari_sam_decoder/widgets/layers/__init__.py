@@ -25,6 +25,7 @@ from napari_sam_decoder.widgets.layers.imprint import Place
 from napari_sam_decoder.widgets.layers.points import (
     ObjectPoints,
     PointsReading,
+    name_frames,
     read_points_layers,
     unused_notices,
 )
@@ -37,6 +38,8 @@ from napari_sam_decoder.widgets.layers.sliders import (
 from napari_sam_decoder.widgets.layers.targets import (
     Edit,
     LabelsContents,
+    PackedEdit,
+    check_shape,
     check_target,
     frames_with,
     ids_in,
@@ -56,6 +59,7 @@ __all__ = [
     "LabelsDraft",
     "MovieView",
     "ObjectPoints",
+    "PackedEdit",
     "Place",
     "PointsReading",
     "Tether",
@@ -63,11 +67,13 @@ __all__ = [
     "Written",
     "aim_points",
     "axis_choices",
+    "check_shape",
     "check_target",
     "forget_pick",
     "frames_with",
     "go_to_frame",
     "ids_in",
+    "name_frames",
     "new_labels_layer",
     "new_points_layer",
     "next_object",

@@ -13,7 +13,7 @@ from numcodecs import Blosc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["KEPT_BYTES", "Imprint", "Place"]
+__all__ = ["KEPT_BYTES", "Imprint", "Place", "Pressed"]
 
 Place = tuple[int, ...]
 """Where a plane lies along the sliced axes of a layer."""
@@ -27,19 +27,21 @@ but not where it is.
 
 
 @dataclass(frozen=True, eq=False)
-class _Pressed:
-    """A plane in few bytes."""
+class Pressed:
+    """A plane in few bytes; made by `Pressed.of`."""
 
     content: bytes
     dtype: np.dtype
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, plane: np.ndarray) -> _Pressed:
+    def of(cls, plane: np.ndarray) -> Pressed:
+        """Compress a (Y, X) array of int."""
         whole = np.ascontiguousarray(plane)
         return cls(_codec().encode(whole), whole.dtype, whole.shape)
 
     def plane(self) -> np.ndarray:
+        """Return the plane; not to be changed."""
         pixels = np.frombuffer(_codec().decode(self.content), self.dtype)
         return pixels.reshape(self.shape)
 
@@ -58,7 +60,7 @@ class Imprint:
     def __init__(self, *, is_blank: bool = False, room: int = KEPT_BYTES) -> None:
         self._is_blank = is_blank
         self._room = room
-        self._pressed: dict[Place, _Pressed] = {}
+        self._pressed: dict[Place, Pressed] = {}
         self._digests: dict[Place, bytes] = {}
         self._size = 0
         self._guard = Lock()
@@ -139,7 +141,7 @@ class Imprint:
 
     def _put(self, place: Place, plane: np.ndarray) -> None:
         self._drop(place)
-        pressed = _Pressed.of(plane)
+        pressed = Pressed.of(plane)
         self._pressed[place] = pressed
         self._size += len(pressed.content)
         while self._size > self._room and len(self._pressed) > 1:

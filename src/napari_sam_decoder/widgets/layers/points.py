@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.widgets.layers.view import MovieView
 
-__all__ = ["ObjectPoints", "PointsReading", "read_points_layers", "unused_notices"]
+__all__ = [
+    "ObjectPoints",
+    "PointsReading",
+    "name_frames",
+    "read_points_layers",
+    "unused_notices",
+]
 
 LISTED_FRAMES = 3
 
@@ -117,7 +123,7 @@ def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
         frames.setdefault(prompt.object_id, []).append(prompt.frame)
     return tuple(
         f"object {object_id} has only negative points on "
-        f"{_listed(sorted(frames[object_id]))}, which are not used; add a positive "
+        f"{name_frames(sorted(frames[object_id]))}, which are not used; add a positive "
         "point there"
         for object_id in sorted(frames)
     )
@@ -133,7 +139,8 @@ def _prompt(click: Click) -> Prompt:
     )
 
 
-def _listed(frames: Sequence[int]) -> str:
+def name_frames(frames: Sequence[int]) -> str:
+    """Name the first few of some frames, such as "frame 3, 4, 5 and 2 more"."""
     named = ", ".join(str(frame) for frame in frames[:LISTED_FRAMES])
     more = len(frames) - LISTED_FRAMES
     return f"frame {named}" + (f" and {more} more" if more > 0 else "")

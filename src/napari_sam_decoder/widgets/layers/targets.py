@@ -12,6 +12,7 @@ from napari.layers import Labels
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.labels import label_dtype, merge_labels
 from napari_sam_decoder.model.geometry import extent
+from napari_sam_decoder.widgets.layers.imprint import Pressed
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, placement
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Edit",
     "LabelsContents",
+    "PackedEdit",
     "apply_edit",
     "check_shape",
     "check_target",
@@ -61,6 +63,40 @@ class Edit:
         changed = np.zeros(shape, bool)
         changed[self.window] = self.changed
         return changed
+
+    def packed(self) -> PackedEdit:
+        """Return the same in few bytes, with no more around it than has changed."""
+        inner = extent(self.changed) or (slice(0, 0), slice(0, 0))
+        rows, columns = (
+            slice(whole.start + part.start, whole.start + part.stop)
+            for whole, part in zip(self.window, inner, strict=True)
+        )
+        before, after = (Pressed.of(one[inner]) for one in (self.before, self.after))
+        return PackedEdit((rows, columns), before, after)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedEdit:
+    """An edit in few bytes; made by `Edit.packed`.
+
+    Attributes
+    ----------
+    window : (slice, slice)
+        Rows and columns of the frame.
+    """
+
+    window: tuple[slice, slice]
+    _before: Pressed
+    _after: Pressed
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, but for a few."""
+        return len(self._before.content) + len(self._after.content)
+
+    def unpacked(self) -> Edit:
+        """Return the edit."""
+        return Edit(self.window, self._before.plane(), self._after.plane())
 
 
 def new_labels_layer(view: MovieView, name: str, highest_id: int = 1) -> Labels:

@@ -1,0 +1,46 @@
+"""A propagation that a person wants, or that has become necessary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.propagation import Direction
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.prompts import PromptSet
+
+__all__ = ["RunRequest"]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A propagation that is wanted.
+
+    Attributes
+    ----------
+    direction : Direction
+    frames : range, optional
+        All by default.
+    object_ids : tuple of int, optional
+        All by default.
+    replace : bool
+        Whether it may overwrite other objects and what was painted by hand.
+    is_renewal : bool
+        Whether nobody has asked for it, and it follows from points that have changed.
+    """
+
+    direction: Direction = Direction.BOTH
+    frames: range | None = None
+    object_ids: tuple[int, ...] | None = None
+    replace: bool = False
+    is_renewal: bool = False
+
+    def choose(self, prompts: PromptSet) -> PromptSet:
+        """Return the prompts of the asked objects."""
+        if self.object_ids is None:
+            return prompts
+        chosen = prompts
+        for object_id in set(prompts.object_ids) - set(self.object_ids):
+            chosen = chosen.without(object_id)
+        return chosen
