@@ -254,7 +254,7 @@ def test_frames_painted_by_hand_stay(bench, viewer):
     bench.wait()
     viewer.dims.set_point(0, 3)
     bench.labels.selected_label = 5
-    bench.labels.paint([3, 60, 60], 5)
+    bench.labels.paint([3, 60, 60], 1)
     painted = bench.labels.data[3].copy()
     bench.propagate()
     bench.wait()
