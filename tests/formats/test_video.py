@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from napari_sam_decoder.errors import FormatError, MissingExtraError
+from napari_sam_decoder.errors import (
+    FormatError,
+    IncompleteFileWarning,
+    MissingExtraError,
+)
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.formats.video import VideoFrames
 
@@ -157,3 +162,95 @@ def test_frames_without_times(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"no frames with time stamps.*ffmpeg"):
         open_movie(path)
+
+
+@pytest.fixture
+def corner() -> np.ndarray:
+    """A picture that is unlike itself whichever way it is turned."""
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:16, :32], picture[:16, 32:48] = 255, 120
+    return picture
+
+
+def write_pictures(path: Path, pictures: list[np.ndarray], **options: str) -> Path:
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 4_000_000
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(picture), format="rgb24"
+            )
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("matrix", "held"),
+    [
+        ((1, 0, 0, 1), lambda upright: upright),
+        ((0, 1, -1, 0), lambda upright: np.rot90(upright, 1)),
+        ((-1, 0, 0, -1), lambda upright: np.rot90(upright, 2)),
+        ((0, -1, 1, 0), lambda upright: np.rot90(upright, 3)),
+        ((-1, 0, 0, 1), lambda upright: upright[:, ::-1]),
+        ((1, 0, 0, -1), lambda upright: upright[::-1]),
+        ((0, 1, 1, 0), lambda upright: upright.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda upright: upright.swapaxes(0, 1)[::-1, ::-1]),
+    ],
+)
+def test_pictures_are_upright(
+    tmp_path: Path, corner: np.ndarray, matrix: tuple[int, ...], held: Any
+) -> None:
+    path = write_pictures(tmp_path / "m.mp4", [held(corner)] * 3)
+    content = bytearray(path.read_bytes())
+    place = content.find(b"tkhd") + 44
+    a, b, c, d = (number << 16 for number in matrix)
+    content[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+
+    data = open_movie(path).data
+
+    assert data.shape == (3, 48, 64, 3)
+    for frame in (2, 0):
+        np.testing.assert_allclose(data[frame].astype(int), corner, atol=60)
+    assert abs(data[1].astype(int) - corner).mean() < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("m.mp4", "promises 20 frames, but"), ("m.mkv", "promises 2.0 seconds, but")],
+)
+def test_a_video_that_ends_early_says_so(tmp_path: Path, name: str, said: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (20, 48, 64, 3), np.uint8)
+    options = {"movflags": "faststart"} if name == "m.mp4" else {}
+    path = write_pictures(tmp_path / name, list(noise), **options)
+    whole = open_movie(path).data
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+
+    with pytest.warns(IncompleteFileWarning, match=said):
+        data = open_movie(path).data
+
+    assert 5 < len(data) < 15
+    for frame in (len(data) - 1, 0):
+        np.testing.assert_array_equal(data[frame], whole[frame])
+
+
+def test_a_video_without_a_whole_frame(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (5, 48, 64, 3), np.uint8)
+    path = write_pictures(tmp_path / "m.mp4", list(noise), movflags="faststart")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.find(b"mdat") + 100])
+
+    with pytest.raises(FormatError, match="is cut off: it holds no whole frame"):
+        open_movie(path)
+
+
+def test_one_colour_of_a_video(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "m.avi", "mjpeg")
+
+    data = open_movie(path, channel=0).data
+
+    assert data.shape == (FRAMES, 48, 64)
+    assert abs(int(data[7].mean()) - 7 * STEP) < 5

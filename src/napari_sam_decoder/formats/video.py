@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, MissingExtraError
+from napari_sam_decoder.errors import (
+    FormatError,
+    IncompleteFileWarning,
+    MissingExtraError,
+)
 from napari_sam_decoder.formats.failure import reading
 from napari_sam_decoder.formats.source import FrameArray, MovieSource, Stored, Wanted
 
@@ -22,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["open_video"]
 
 
+_SLACK = 0.5
+"""Seconds by which a file may be shorter than it says without a word."""
+
+
 class _Key(NamedTuple):
     """When a key frame is shown, and when decoded: files are sought by the latter."""
 
@@ -29,8 +38,42 @@ class _Key(NamedTuple):
     decoded: int
 
 
+class _Orientation(NamedTuple):
+    """How the pixels of a file become upright: swapped, then turned round."""
+
+    is_swapped: bool = False
+    rows_back: bool = False
+    columns_back: bool = False
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> _Orientation:
+        """Read the matrix that a telephone notes when it was held otherwise.
+
+        It takes a stored pixel (x, y) to (a x + c y, b x + d y) on the screen, where
+        only the signs matter here.
+        """
+        side_data: Any = frame.side_data
+        noted = [
+            np.frombuffer(bytes(data), "=i4")
+            for data in side_data
+            if data.type.name == "DISPLAYMATRIX"
+        ]
+        if not noted:
+            return cls()
+        a, b, _, c, d = noted[0][:5].tolist()
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(True, b < 0, c < 0)
+        return cls(False, d < 0, a < 0)
+
+    def upright(self, pixels: np.ndarray) -> np.ndarray:
+        """Turn a (Y, X, 3) picture."""
+        turned = pixels.swapaxes(0, 1) if self.is_swapped else pixels
+        turned = turned[::-1] if self.rows_back else turned
+        return turned[:, ::-1] if self.columns_back else turned
+
+
 class VideoFrames:
-    """The frames of a video, in the order in which they are shown.
+    """The frames of a video, upright, in the order in which they are shown.
 
     Counting frames by time and rate fails where the rate varies, so the time stamps
     of all packets are listed first, which needs no decoding. A frame is then reached
@@ -43,7 +86,14 @@ class VideoFrames:
     Raises
     ------
     FormatError
-        If there is no video stream or no time stamps.
+        If there is no video stream, no whole frame or no time stamps.
+
+    Attributes
+    ----------
+    notice : str
+        What the file promises and does not hold.
+    shape : tuple of int
+        (T, Y, X, 3).
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,23 +104,49 @@ class VideoFrames:
         self._stream.thread_type = "AUTO"
         self._times: list[int] = []
         self._keys: list[_Key] = []
-        for packet in self._container.demux(self._stream):
-            if packet.size and not packet.is_discard:
-                self._list(packet)
+        self.notice = self._list_all()
         self._times.sort()
         self._keys.sort(key=_shown)
         if not self._keys:
-            raise _without_times(path)
+            raise _cut_off(path) if self.notice else _without_times(path)
         self._next = -1
         self._frames: Iterator[VideoFrame] = iter(())
+        first = self._decode_from(self._keys[0], self._times[0])
+        if first is None:
+            raise _cut_off(path)
+        self._orientation = _Orientation.of(first)
+        sides = (first.height, first.width)
+        rows, columns = sides[::-1] if self._orientation.is_swapped else sides
+        self.shape = (len(self._times), rows, columns, 3)
 
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(T, Y, X, 3)."""
-        codec = self._stream.codec_context
-        return len(self._times), codec.height, codec.width, 3
+    def _list_all(self) -> str:
+        """List the packets of the pictures; say whether the file ends early."""
+        found, end, last = 0, 0.0, None
+        for packet in self._container.demux():
+            if not packet.size:
+                continue
+            end = max(end, _end_of(packet))
+            if packet.stream is not self._stream:
+                continue
+            found += 1
+            if last is not None:
+                self._list(last)
+            last = packet
+        # A file that was cut off ends within a packet.
+        is_whole = last is not None and not last.is_corrupt
+        if last is not None and is_whole:
+            self._list(last)
+        held = found if is_whole else max(found - 1, 0)
+        if held < self._stream.frames:
+            return f"it promises {self._stream.frames} frames, but {held} are there"
+        promised = _seconds(self._container)
+        if found and end + _SLACK < promised:
+            return f"it promises {promised:.1f} seconds, but ends after {end:.1f}"
+        return ""
 
     def _list(self, packet: Packet) -> None:
+        if packet.is_discard:
+            return
         if packet.pts is None:
             raise _without_times(self._path)
         self._times.append(packet.pts)
@@ -89,7 +165,7 @@ class VideoFrames:
         with self._lock, reading(self._path):
             found = self._find(frame)
             if found is not None:
-                return np.asarray(found.to_ndarray(format="rgb24"))
+                return self._orientation.upright(found.to_ndarray(format="rgb24"))
         raise FormatError(
             f"{self._path} ends before its frame {frame}; copy or export it again"
         )
@@ -146,6 +222,12 @@ def open_video(path: Path, wanted: Wanted) -> MovieSource:
     wanted.series_index([path.stem], path)
     with reading(path):
         frames = VideoFrames(path)
+    if frames.notice:
+        warnings.warn(
+            f"{path}: {frames.notice}; copy or export it again, if that is too few",
+            IncompleteFileWarning,
+            stacklevel=2,
+        )
     stored = Stored(FrameArray(frames.shape, np.uint8, frames.read), "TYXS")
     return stored.as_movie(wanted, path, path.stem)
 
@@ -162,6 +244,25 @@ def _open_container(path: Path) -> InputContainer:
     if not container.streams.video:
         raise FormatError(f"{path} holds no pictures, only sound; check the path")
     return container
+
+
+def _seconds(container: InputContainer) -> float:
+    """How long a file says that it lasts, up to its last time stamp; 0 if not."""
+    if container.duration is None:
+        return 0.0
+    return float((container.duration + (container.start_time or 0)) / 1e6)
+
+
+def _end_of(packet: Packet) -> float:
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
+def _cut_off(path: Path) -> FormatError:
+    return FormatError(
+        f"{path} is cut off: it holds no whole frame; copy or export it again"
+    )
 
 
 def _shown(key: _Key) -> int:
