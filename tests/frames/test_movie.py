@@ -375,3 +375,11 @@ def test_frames_of_another_shape_than_promised():
 
     with pytest.raises(MovieError, match=r"promises frames of shape \(8, 9\)"):
         Movie(Liar(), contrast=(0, 1)).raw(1)
+
+
+@pytest.mark.parametrize("unit", [1e308, 1e300, 1e-290, 1e-300, 1e-306])
+def test_the_largest_and_smallest_floats_are_stretched_too(unit):
+    array = np.array([[-1.0, 0.0], [0.5, 1.0]]) * unit
+    rgb = Movie(array, contrast=(-unit, unit)).rgb(0)
+    assert rgb[..., 0].tolist() == [[0, 128], [191, 255]]
+    assert Movie(array).rgb(0).max() == 255

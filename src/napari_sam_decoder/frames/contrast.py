@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Contrast"]
 
+LARGE = 1e290
 ROBUST_PERCENTILES = (0.1, 99.9)
 
 
@@ -86,7 +87,11 @@ class Contrast:
             return np.where(values > self.high, 255, 0).astype(np.uint8)
         # Clipping first keeps huge values from overflowing in the subtraction.
         values = np.clip(values, self.low, self.high)
-        scaled: np.ndarray = (values - self.low) * (255.0 / (self.high - self.low))
+        low, high = self.low, self.high
+        power = _power_for(low, high)
+        if power:
+            values, low, high = (np.ldexp(one, power) for one in (values, low, high))
+        scaled: np.ndarray = (values - low) * (255.0 / (high - low))
         stretched: np.ndarray = np.rint(scaled).astype(np.uint8)
         return stretched
 
@@ -97,6 +102,13 @@ def _shades(contrast: Contrast, dtype: str) -> np.ndarray:
     size = np.dtype(dtype).itemsize
     codes = np.arange(256**size).astype(f"{dtype[0]}u{size}")
     return contrast._stretched(codes.view(dtype))
+
+
+def _power_for(low: float, high: float) -> int:
+    """Power of two that keeps the sums right at the ends of what floats can hold."""
+    if max(-low, high) > LARGE:
+        return -64
+    return 512 if high - low < 1 / LARGE else 0
 
 
 def _working_dtype(dtype: np.dtype) -> type[np.floating]:
