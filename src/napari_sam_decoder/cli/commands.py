@@ -48,7 +48,7 @@ def demo(options: Namespace) -> int:
     model, progress = inputs.model(options), inputs.progress(options)
     with writing(files.folder):
         files.folder.mkdir(parents=True, exist_ok=True)
-        report = run_demo(files, model, progress, options.sample)
+    report = run_demo(files, model, progress, options.sample)
     for line in _describe_demo(report):
         say(line)
     if not options.headless and _can_show_windows():

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats import pictures
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.jobs.movie import MovieOptions
@@ -109,9 +110,15 @@ def run_demo(
     Returns
     -------
     DemoReport
+
+    Raises
+    ------
+    SamDecoderError
+        If there is no such sample, or the folder cannot be written.
     """
     movie = load_sample(sample)
-    _write_inputs(files, movie)
+    with writing(files.folder):
+        _write_inputs(files, movie)
     job = SegmentJob(
         movie=MovieOptions(files.movie, axes=_axes(movie)),
         prompts=_prompts(movie),
@@ -122,7 +129,8 @@ def run_demo(
     labels = tifffile.imread(files.labels)
     iou = iou_over_time(movie.truth, labels, job.prompts.object_ids)
     report = DemoReport(files, history, iou)
-    _write_pictures(report, movie, labels)
+    with writing(files.folder):
+        _write_pictures(report, movie, labels)
     return report
 
 

@@ -128,10 +128,7 @@ def _prompt(entry: Mapping[str, Any]) -> Prompt:
 
 
 def _painted(noted: Mapping[str, Any]) -> PaintedMask:
-    rows, columns = noted["shape"]
-    # By way of its pixels, so that runs that do not fill the shape are refused.
-    pixels = PaintedMask((rows, columns), tuple(noted["runs"])).to_array()
-    return PaintedMask.of(pixels)
+    return PaintedMask(tuple(noted["shape"]), tuple(noted["runs"]))
 
 
 def _settings(noted: Mapping[str, Any]) -> Settings:

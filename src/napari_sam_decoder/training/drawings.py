@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.failures import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,12 +58,10 @@ class Drawings(Sequence[np.ndarray]):
 
 
 def _read(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as picture:
-            shrunk = picture.convert("RGBA")
-            shrunk.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-            return np.asarray(shrunk)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise FormatError(
-            f"{path} cannot be read as a picture ({error}); take it out of the folder"
-        ) from error
+    with (
+        reading(path, remedy="take it out of the folder"),
+        Image.open(path) as picture,
+    ):
+        shrunk = picture.convert("RGBA")
+        shrunk.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+        return np.asarray(shrunk)

@@ -14,6 +14,7 @@ import torch
 
 from napari_sam_decoder.arguments import finite, whole
 from napari_sam_decoder.errors import CheckpointError, OptionError
+from napari_sam_decoder.failures import reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +212,8 @@ class _State:
         """Take up the state on disk, if there is one; return the first step to do."""
         if not self._path.exists():
             return 0
-        found = torch.load(self._path, weights_only=True)
+        with reading(self._path, CheckpointError, "delete it, and begin anew"):
+            found = torch.load(self._path, weights_only=True)
         if found["course"] != repr(self._course):
             raise CheckpointError(
                 f"{self._path} is of another training, {found['course']}, and this "
@@ -235,8 +237,9 @@ class _State:
             "optimiser": self._optimiser.state_dict(),
             "step": step,
         }
-        torch.save(content, partial)
-        partial.replace(self._path)
+        with writing(self._path):
+            torch.save(content, partial)
+            partial.replace(self._path)
 
 
 class _Curve:
