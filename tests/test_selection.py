@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ from napari_sam_decoder.selection import (
     Expectation,
     choose_by_quality,
     choose_like,
+    choose_together,
     is_clear,
+    overlap_costs,
     soft_iou,
     stability,
 )
@@ -142,3 +146,43 @@ def test_the_padding_does_not_make_a_choice_unclear():
     found[8:] = 9
     choice = choose_like(np.stack([found] * 4), np.ones(4), EXPECTED)
     assert is_clear(choice, EXPECTED)
+
+
+def best_sum(scores, owners, costs):
+    """By looking at every combination."""
+    places = [np.flatnonzero(owners == owner) for owner in np.unique(owners)]
+    return max(
+        scores[list(picks)].sum() - costs[np.ix_(picks, picks)].sum() / 2
+        for picks in product(*places)
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_chosen_together_has_nearly_the_largest_sum(seed):
+    random = np.random.default_rng(seed)
+    owners = np.repeat(np.arange(4), 3)
+    scores = random.random(12)
+    masks = random.random((12, 9)) < 0.6
+    costs = overlap_costs(masks, owners)
+    picks = choose_together(scores, owners, costs)
+    np.testing.assert_array_equal(owners[picks], np.arange(4))
+    found = scores[picks].sum() - costs[np.ix_(picks, picks)].sum() / 2
+    assert found >= best_sum(scores, owners, costs) - 0.1
+    # Whoever comes first makes no difference.
+    order = np.concatenate([np.flatnonzero(owners == owner) for owner in (2, 0, 3, 1)])
+    again = choose_together(scores[order], owners, costs[np.ix_(order, order)])
+    assert set(order[again]) == set(picks)
+
+
+def test_what_may_not_be_chosen_is_not():
+    scores = np.array([-np.inf, 0.1, 0.9, 0.2])
+    owners = np.array([0, 0, 1, 1])
+    costs = np.zeros((4, 4))
+    assert choose_together(scores, owners, costs).tolist() == [1, 2]
+
+
+def test_one_object_may_lie_inside_another_at_no_cost():
+    masks = np.array([[1] * 10, [1] * 3 + [0] * 7, [1] * 9 + [0]], bool)
+    costs = overlap_costs(masks, np.array([0, 1, 2]))
+    assert costs[0, 1] == 0
+    assert costs[0, 2] == pytest.approx((0.9 - 0.3) / 0.7)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from napari_sam_decoder import Prompt, PromptSet, Session
+from napari_sam_decoder import Prompt, PromptSet, Reason, Session, Verdict
 from napari_sam_decoder.errors import (
     ClosedError,
     LabelsError,
@@ -402,3 +404,40 @@ def test_labels_may_lie_in_any_order(session, layout):
     session.remove_prompts(1, 3)
     plainly = [one.labels for one in session.correct(corrections, labels)]
     np.testing.assert_array_equal(mended, plainly)
+
+
+def test_an_object_that_loses_all_to_labels_that_stay_is_absent(session):
+    labels = np.full(session.labels_shape, 9, np.uint16)
+    for result in session.propagate(labels=labels):
+        found = result.objects[1]
+        assert found.verdict is Verdict.ABSENT
+        assert not (result.labels == 1).any()
+        if found.reason is Reason.TAKEN:
+            assert found.rival == 9
+
+
+def test_verdicts_follow_the_pixels(movie, tiny_sam):
+    with Session(movie, model=tiny_sam) as session:
+        session.add_prompt(Prompt(1, 1, [(20, 20)], hypothesis=2))
+        session.add_prompt(Prompt(2, 1, [(20, 21)], hypothesis=2))
+        for result in session.propagate():
+            for object_id, found in result.objects.items():
+                is_there = bool((result.labels == object_id).any())
+                assert is_there == (found.verdict is not Verdict.ABSENT)
+                is_clear = found.verdict in (Verdict.PROMPTED, Verdict.SURE)
+                assert is_clear == (found.reason is None)
+
+
+def test_objects_that_are_not_carried_keep_their_prompts(session):
+    session.add_prompt(Prompt(2, 1, [(20, 45)]))
+    results = list(session.propagate(objects=[2]))
+    assert {key for result in results for key in result.objects} == {2}
+    assert session.plan(objects=[2]).beside.object_ids == (1,)
+
+
+def test_previews_on_two_frames_are_not_decided_together(session):
+    prompts = [Prompt(1, 0, [(20, 20)]), Prompt(2, 1, [(20, 40)])]
+    with pytest.raises(PromptError, match="one frame"):
+        session.preview_together(prompts)
+    one, other = session.preview_together([prompts[0], replace(prompts[1], frame=0)])
+    assert (one.prompt.object_id, other.prompt.object_id) == (1, 2)

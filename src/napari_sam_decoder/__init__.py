@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Hypothesis,
         ObjectResult,
         Preview,
+        Reason,
         Settings,
         Verdict,
     )
@@ -46,6 +47,7 @@ _HOMES = {
     "Preview": "propagation",
     "Prompt": "prompts",
     "PromptSet": "prompts",
+    "Reason": "propagation",
     "SamDecoderError": "errors",
     "Session": "session",
     "Settings": "propagation",
@@ -67,6 +69,7 @@ __all__ = [
     "Preview",
     "Prompt",
     "PromptSet",
+    "Reason",
     "SamDecoderError",
     "Session",
     "Settings",

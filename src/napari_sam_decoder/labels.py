@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +18,24 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.values import FrameLogits
 
 __all__ = [
+    "MOST",
+    "Claim",
     "check_labels",
+    "claim_after",
+    "claims",
     "label_dtype",
     "merge_labels",
     "overrule",
     "require_room",
     "resolve_overlaps",
 ]
+
+
+MOST = 0.5
+"""Share of an object's pixels whose loss is to be seen."""
+
+LARGE_PREY = 0.25
+"""Share of a mask that, taken from another object, casts doubt on the taker too."""
 
 
 def label_dtype(highest_id: int) -> np.dtype:
@@ -126,6 +139,118 @@ def resolve_overlaps(
         labels[place][wins] = object_id
         best[place][wins] = values[wins]
     return labels
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an object's mask claims, and what other objects leave of it.
+
+    Attributes
+    ----------
+    area : int
+        Pixels of the mask.
+    kept : int
+        Pixels that the object has in the labels.
+    rival : int, optional
+        The object that has the most of the others; None if none are lost.
+    twin : int, optional
+        The object whose mask is most like this one; None if no other touches it.
+    twin_iou : float
+        0..1, of these two masks.
+    prey : int, optional
+        An object most of whose mask has become this one's, and is a good part of it.
+    """
+
+    area: int
+    kept: int
+    rival: int | None = None
+    twin: int | None = None
+    twin_iou: float = 0.0
+    prey: int | None = None
+
+
+def claim_after(object_id: int, before: np.ndarray, after: np.ndarray) -> Claim:
+    """Say what is left of an object in labels that were merged with others.
+
+    Parameters
+    ----------
+    object_id : int
+        The object.
+    before, after : (Y, X) array of int
+        Labels before they were merged, and since then.
+    """
+    mask = before == object_id
+    kept = int(np.count_nonzero(after == object_id))
+    rival = _most_frequent(after[mask], object_id)
+    return Claim(int(np.count_nonzero(mask)), kept, rival)
+
+
+def claims(logits: Mapping[int, FrameLogits], labels: np.ndarray) -> dict[int, Claim]:
+    """Compare what objects claim with what they have got.
+
+    Parameters
+    ----------
+    logits : mapping of object id to FrameLogits
+        Of each object that is present.
+    labels : (Y, X) array of int
+        Made of these by `resolve_overlaps`.
+
+    Returns
+    -------
+    dict of object id to Claim
+    """
+    masks = {key: found.values > 0 for key, found in logits.items()}
+    areas = {key: int(np.count_nonzero(mask)) for key, mask in masks.items()}
+    got = {key: labels[logits[key].place][mask] for key, mask in masks.items()}
+    twins: dict[int, tuple[float, int]] = {}
+    for first, second in combinations(logits, 2):
+        shared = _shared(logits[first], logits[second], labels.shape)
+        iou = shared / max(areas[first] + areas[second] - shared, 1)
+        for one, other in ((first, second), (second, first)):
+            if shared:
+                twins[one] = max(twins.get(one, (0.0, 0)), (iou, other))
+    rivals = {key: _most_frequent(pixels, key) for key, pixels in got.items()}
+    prey = {}
+    for key, rival in rivals.items():
+        taken = np.count_nonzero(got[key] == rival) if rival is not None else 0
+        if rival and taken > max(MOST * areas[key], LARGE_PREY * areas[rival]):
+            prey[rival] = key
+    found = {}
+    for key, area in areas.items():
+        iou, twin = twins.get(key, (0.0, None))
+        kept = int(np.count_nonzero(got[key] == key))
+        found[key] = Claim(area, kept, rivals[key], twin, iou, prey.get(key))
+    return found
+
+
+def _shared(first: FrameLogits, second: FrameLogits, shape: tuple[int, ...]) -> int:
+    """Count the pixels that two masks have in common."""
+    windows = [_bounds(one, shape) for one in (first, second)]
+    low = np.max([window[0] for window in windows], axis=0)
+    high = np.min([window[1] for window in windows], axis=0)
+    if (low >= high).any():
+        return 0
+    parts = [
+        one.values[tuple(map(slice, low - start, high - start))] > 0
+        for one, (start, _) in zip((first, second), windows, strict=True)
+    ]
+    return int(np.count_nonzero(parts[0] & parts[1]))
+
+
+def _bounds(
+    logits: FrameLogits, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """First pixel of a window, and the one after its last."""
+    spans = [
+        side.indices(length) for side, length in zip(logits.place, shape, strict=True)
+    ]
+    return np.array([span[0] for span in spans]), np.array([span[1] for span in spans])
+
+
+def _most_frequent(values: np.ndarray, but: int) -> int | None:
+    """Find the object that most of some pixels belong to, leaving one object out."""
+    ids, counts = np.unique(values[(values != but) & (values != 0)], return_counts=True)
+    return int(ids[counts.argmax()]) if len(ids) else None
 
 
 def merge_labels(

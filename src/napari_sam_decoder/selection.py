@@ -19,7 +19,10 @@ __all__ = [
     "Expectation",
     "choose_by_quality",
     "choose_like",
+    "choose_together",
     "is_clear",
+    "only_objects",
+    "overlap_costs",
     "soft_iou",
     "stability",
 ]
@@ -38,6 +41,12 @@ QUALITY_WEIGHT = 0.8
 STABILITY_WEIGHT = 0.5
 SIZE_WEIGHT = 0.3
 AGREEMENT_WEIGHT = 1.0
+
+FREE_OVERLAP = 0.3
+"""IoU of two objects' masks that costs nothing: one may lie inside the other."""
+
+SMALLEST_GAIN = 1e-6
+"""A better pick together has a sum that is larger by this; less is rounding."""
 
 CLEAR_FROM = 0.92
 """A choice that is worse than this in any part deserves a second opinion."""
@@ -165,8 +174,7 @@ def choose_by_quality(
         nothing, are chosen only if there is no other.
     """
     visible = logits[:, : content[0], : content[1]]
-    shares = (visible > 0).mean(axis=(1, 2))
-    objects = [index for index in allowed if shares[index] <= LARGEST_SHARE] or allowed
+    objects = only_objects(logits, allowed, content)
     index = max(objects, key=lambda candidate: float(iou_predictions[candidate]))
     quality = float(np.clip(iou_predictions[index], 0, 1))
     return Choice(
@@ -178,6 +186,93 @@ def choose_by_quality(
         temporal_iou=1.0,
         score=quality,
     )
+
+
+def only_objects(
+    logits: np.ndarray, allowed: Sequence[int], content: tuple[int, int]
+) -> Sequence[int]:
+    """Leave out masks of nearly the whole picture, unless there are no others.
+
+    Parameters
+    ----------
+    logits : (N, h, w) array
+        Masks as the decoder gives them.
+    allowed : sequence of int
+        Indices of those that may be chosen.
+    content : (rows, columns)
+        The part of the grid that shows the frame.
+    """
+    visible = logits[:, : content[0], : content[1]]
+    shares = (visible > 0).mean(axis=(1, 2))
+    return [index for index in allowed if shares[index] <= LARGEST_SHARE] or allowed
+
+
+def overlap_costs(masks: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Say what it costs if masks of two objects are chosen together.
+
+    Parameters
+    ----------
+    masks : (N, pixels) array of bool
+        Offers for several objects.
+    owners : (N,) array of int
+        The object that each is for.
+
+    Returns
+    -------
+    (N, N) array of float
+        0..1: the IoU of two masks above `FREE_OVERLAP`, so that two of the same place
+        cost 1; 0 between offers for the same object, of which one is chosen.
+    """
+    flat = masks.astype(np.float32)
+    areas, shared = flat.sum(axis=1), flat @ flat.T
+    ious = shared / np.maximum(areas[:, None] + areas - shared, 1)
+    costs: np.ndarray = np.maximum(ious - FREE_OVERLAP, 0) / (1 - FREE_OVERLAP)
+    costs[owners[:, None] == owners] = 0
+    return costs
+
+
+def choose_together(
+    scores: np.ndarray, owners: np.ndarray, costs: np.ndarray
+) -> np.ndarray:
+    """Choose one offer for each object: the largest sum of scores minus costs.
+
+    Parameters
+    ----------
+    scores : (N,) array of float
+        By itself; -inf for what must not be chosen. Each object has one above that.
+    owners : (N,) array of int
+        The object that each is for: 0, 1, 2 and so on, ascending.
+    costs : (N, N) array of float
+        Of two offers that are chosen together, see `overlap_costs`.
+
+    Returns
+    -------
+    (objects,) array of int
+        Which offer is chosen for each. No other choice for one object or for two is
+        better; it does not depend on the objects' order, unless two are equally good.
+    """
+    _, starts = np.unique(owners, return_index=True)
+    ends = [*starts[1:], len(owners)]
+    picks = np.array(
+        [
+            start + np.argmax(scores[start:end])
+            for start, end in zip(starts, ends, strict=True)
+        ]
+    )
+    while True:
+        gains = scores - costs[:, picks].sum(axis=1)
+        gains = gains - gains[picks][owners]
+        # What two changes cost each other, instead of what each costs the other's pick.
+        mine, theirs = costs[:, picks][:, owners], costs[picks][owners]
+        of_picks = costs[np.ix_(picks, picks)][np.ix_(owners, owners)]
+        both = gains[:, None] + gains - (costs - mine - theirs + of_picks)
+        both[owners[:, None] == owners] = -np.inf
+        # One change alone, unless two are better.
+        np.fill_diagonal(both, gains)
+        first, second = np.unravel_index(int(both.argmax()), both.shape)
+        if not both[first, second] > SMALLEST_GAIN:
+            return picks
+        picks[owners[first]], picks[owners[second]] = first, second
 
 
 def choose_like(

@@ -24,12 +24,12 @@ from napari_sam_decoder.propagation import (
     Settings,
     mend_all,
     plan,
-    preview,
+    preview_all,
     propagate,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
     from napari_sam_decoder.embedding import EmbeddedFrame
     from napari_sam_decoder.frames import ArrayLike, AskedFrames
@@ -238,10 +238,13 @@ class Session:
         self._require_open()
         prompt = self.prompts.at(object_id, frame)
         prompt.check(self.movie)
-        return preview(self.scene, prompt).hypotheses
+        return self._preview(prompt, sharpen_all=True).hypotheses
 
     def preview(self, prompt: Prompt) -> Preview:
         """Show what a prompt gives on its own frame, without adding it.
+
+        It is decided together with the prompts that the session has for other objects
+        on this frame.
 
         Parameters
         ----------
@@ -262,12 +265,57 @@ class Session:
         self._require_open()
         (prompt,) = checked_prompts([prompt])
         prompt.check(self.movie)
-        return preview(self.scene, prompt, sharpen_all=False)
+        return self._preview(prompt, sharpen_all=False)
+
+    def preview_together(
+        self, prompts: Iterable[Prompt], known: Iterable[Preview] = ()
+    ) -> tuple[Preview, ...]:
+        """Show what the prompts of a frame give together, without adding them.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            On one frame of the movie, at most one per object.
+        known : iterable of Preview
+            Earlier ones on this frame: a prompt that is among theirs is not decoded
+            again.
+
+        Returns
+        -------
+        tuple of Preview
+            One per prompt.
+
+        Raises
+        ------
+        PromptError
+            If something is no prompt, does not fit the movie, or lies on another frame
+            than the others.
+        """
+        self._require_open()
+        together = checked_prompts(prompts)
+        for prompt in together:
+            prompt.check(self.movie)
+        if len({prompt.frame for prompt in together}) > 1:
+            raise PromptError(
+                "prompts are previewed together on one frame; ask for each frame by "
+                "itself"
+            )
+        return preview_all(self.scene, together, known)
+
+    def _preview(self, prompt: Prompt, *, sharpen_all: bool) -> Preview:
+        beside = [
+            other
+            for other in self.prompts.within(range(prompt.frame, prompt.frame + 1))
+            if other.object_id != prompt.object_id and other.is_positive
+        ]
+        shown = preview_all(self.scene, [prompt, *beside], sharpen_all=sharpen_all)
+        return shown[0]
 
     def plan(
         self,
         frames: AskedFrames = None,
         direction: str = Direction.BOTH,
+        objects: Collection[int] | None = None,
     ) -> Itinerary:
         """Say what `propagate` will do, without doing it.
 
@@ -277,6 +325,8 @@ class Session:
             The frames to label, all by default; one after the other without a gap.
         direction : {"both", "forward", "backward"}
             Which way objects are carried from their prompts.
+        objects : collection of int, optional
+            Ids of those to carry, all by default.
 
         Returns
         -------
@@ -290,7 +340,7 @@ class Session:
         """
         self._require_open()
         asked = asked_stretch(frames, len(self.movie))
-        return plan(self.prompts, asked, Direction.of(direction))
+        return plan(self.prompts, asked, Direction.of(direction), objects)
 
     def propagate(
         self,
@@ -299,6 +349,7 @@ class Session:
         direction: str = Direction.BOTH,
         labels: ArrayLike | None = None,
         replace: bool = False,
+        objects: Collection[int] | None = None,
     ) -> Iterator[FrameResult]:
         """Carry every object from its prompts through the movie.
 
@@ -315,6 +366,9 @@ class Session:
             type: pixels of objects without prompts stay, unless ``replace``.
         replace : bool, default False
             Whether new pixels overwrite those of other objects in ``labels``.
+        objects : collection of int, optional
+            Ids of those to carry, all by default. On the frames of their prompts the
+            prompts of the others count as background all the same.
 
         Returns
         -------
@@ -327,7 +381,7 @@ class Session:
             If the frames, direction, prompts or labels do not fit, or the labels are
             of a type that cannot hold the object ids; before the first result.
         """
-        itinerary = self.plan(frames, direction)
+        itinerary = self.plan(frames, direction, objects)
         object_ids = itinerary.prompts.object_ids
         replace = flag(replace, "replace", OptionError)
         if labels is not None:

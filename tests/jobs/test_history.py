@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_sam_decoder.jobs import ObjectHistory, summarise
 from napari_sam_decoder.jobs.history import frame_ranges
-from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
+from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
 
 
 def result(frame, verdict, object_id=1, confidence=0.5, area=3):
@@ -55,12 +57,29 @@ def test_the_table_has_a_row_per_object_and_frame(history):
     rows = history.as_csv().splitlines()
     assert rows[0] == (
         "object_id,frame,verdict,confidence,iou_prediction,stability,"
-        "memory_agreement,temporal_iou,area_change,likeness,area"
+        "memory_agreement,temporal_iou,area_change,likeness,area,"
+        "reason,rival"
     )
     assert rows[2] == (
-        "1,1,doubtful,0.5000,0.9500,0.9000,0.8000,0.7000,1.1000,0.6000,3"
+        "1,1,doubtful,0.5000,0.9500,0.9000,0.8000,0.7000,1.1000,0.6000,3,,"
     )
     assert len(rows) == 5
+
+
+def test_a_line_names_the_object_that_is_in_the_way(history):
+    for frame in (4, 5):
+        lost = ObjectResult(1, Verdict.ABSENT, reason=Reason.TAKEN, rival=7)
+        history.note(FrameResult(frame, np.zeros((4, 4), int), {1: lost}))
+    (line,) = summarise(history)
+    assert line.endswith("3 absent (3-5), object 7 has all of its pixels (4-5)")
+    assert history.as_csv().splitlines()[-1].endswith(",0,taken,7")
+
+
+def test_who_has_lost_to_a_correction_is_noted(history):
+    lost = ObjectResult(2, Verdict.DOUBTFUL, reason=Reason.TAKEN, rival=1)
+    mended = replace(result(0, Verdict.PROMPTED), affected={2: lost})
+    history.note(mended)
+    assert history.frames_with(2, Verdict.DOUBTFUL) == [0]
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,12 @@ from theatre import SIDE, as_logits, movie_of
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.motion import Motion
-from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.propagation.ask import (
     DECODER_SHARE,
     Journey,
     ask_all,
     choose_answers,
-    choose_for_prompt,
     taken_by_others,
 )
 from napari_sam_decoder.propagation.prior import CERTAIN_LOGIT
@@ -123,24 +121,3 @@ def test_what_is_decoded_is_averaged_with_what_was_expected(stage, truth, sign):
 
 def test_what_is_expected_for_certain_outvotes_the_decoder():
     assert DECODER_SHARE * DECODER_LIMIT < (1 - DECODER_SHARE) * CERTAIN_LOGIT
-
-
-LOGITS = np.stack([as_logits(np.arange(SIDE) < width) for width in (5, 10, 15, 20)])
-LOGITS = np.repeat(LOGITS[:, None], SIDE, axis=1)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "index"),
-    [
-        (Prompt(1, 0, [(3, 3)]), 1),
-        (Prompt(1, 0, [(3, 3)], hypothesis=3), 3),
-        (Prompt(1, 0, [(3, 3), (5, 5)]), 0),
-        (Prompt(1, 0, box=(1, 1, 9, 9)), 0),
-    ],
-)
-def test_one_click_asks_for_a_hypothesis_and_more_prompts_for_any_mask(
-    stage, truth, prompt, index
-):
-    _, scene = stage(truth)
-    ratings = np.array([0.9, 0.8, 0.7, 0.6])
-    assert choose_for_prompt(prompt, LOGITS, ratings, scene.grid).index == index

@@ -5,7 +5,7 @@ import pytest
 from theatre import movie_of
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Draft, Verdict, mend_all
+from napari_sam_decoder.propagation import Draft, Reason, Verdict, mend_all
 
 FRAMES = range(12)
 
@@ -164,3 +164,23 @@ def test_other_objects_keep_what_is_theirs(stage, foreign):
     np.testing.assert_array_equal(labels == foreign, before)
     np.testing.assert_array_equal(labels == 1, truth == 1)
     assert set(results[5].objects) == {1}
+
+
+def test_who_loses_to_a_correction_is_told(stage):
+    truth = movie_of(still, lambda frame: (12, 40))
+    _, scene = stage(truth)
+    labels = truth.copy()
+    prompts = PromptSet(
+        [Prompt(1, 3, mask=truth[3] > 0), Prompt(2, 0, mask=truth[0] == 2)]
+    )
+    draft = Draft(labels.__getitem__, prompts)
+    results = mend_all(scene, draft, [(1, 3)], range(3, 4))
+    (result,) = results
+    lost = result.affected[2]
+    assert (lost.verdict, lost.reason, lost.rival) == (
+        Verdict.ABSENT,
+        Reason.TAKEN,
+        1,
+    )
+    assert not (result.labels == 2).any()
+    assert result.objects[1].verdict is Verdict.PROMPTED

@@ -30,6 +30,8 @@ COLUMNS = (
     "area_change",
     "likeness",
     "area",
+    "reason",
+    "rival",
 )
 
 
@@ -49,7 +51,7 @@ class ObjectHistory:
 
     def note(self, result: FrameResult) -> None:
         """Take down a frame; a later result for it replaces the earlier one."""
-        for object_id, seen in result.objects.items():
+        for object_id, seen in result.judged.items():
             self.results[object_id][result.frame] = seen
             area = np.count_nonzero(result.labels == object_id)
             self.areas[object_id][result.frame] = int(area)
@@ -63,6 +65,14 @@ class ObjectHistory:
         """Frames on which an object got a verdict, ascending."""
         results = self.results[object_id]
         return sorted(f for f, result in results.items() if result.verdict is verdict)
+
+    def conflicts(self, object_id: int) -> dict[str, list[int]]:
+        """Frames on which other objects are in the way, ascending, by what is said."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for frame, result in sorted(self.results[object_id].items()):
+            if result.reason is not None and result.reason.is_conflict:
+                found[result.why].append(frame)
+        return dict(found)
 
     def as_csv(self) -> str:
         """One row per object and frame, with a header."""
@@ -87,11 +97,14 @@ class ObjectHistory:
         )
         numbers = [f"{part:.4f}" for part in parts]
         area = self.areas[object_id][frame]
-        return [object_id, frame, result.verdict.value, *numbers, area]
+        why = [result.reason or "", "" if result.rival is None else result.rival]
+        return [object_id, frame, result.verdict.value, *numbers, area, *why]
 
 
 def summarise(history: ObjectHistory, computed_of: int | None = None) -> Iterable[str]:
     """Describe each object in one line, doubtful and absent frames by number.
+
+    Where another object is the reason, that is said too.
 
     Parameters
     ----------
@@ -114,6 +127,8 @@ def summarise(history: ObjectHistory, computed_of: int | None = None) -> Iterabl
             found = history.frames_with(object_id, verdict)
             if found:
                 parts.append(f"{len(found)} {verdict.value} ({frame_ranges(found)})")
+        for why, found in history.conflicts(object_id).items():
+            parts.append(f"{why} ({frame_ranges(found)})")
         yield ", ".join(parts)
 
 

@@ -11,7 +11,7 @@ from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.prompts.prompt import Prompt, checked_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 __all__ = ["PromptSet", "checked_prompts", "prompts_from_points"]
 
@@ -51,6 +51,10 @@ class PromptSet:
     def of_object(self, object_id: int) -> tuple[Prompt, ...]:
         """Prompts of one object in the order of their frames."""
         return tuple(prompt for prompt in self if prompt.object_id == object_id)
+
+    def of_objects(self, object_ids: Collection[int]) -> PromptSet:
+        """Return the prompts of some objects."""
+        return PromptSet(prompt for prompt in self if prompt.object_id in object_ids)
 
     def at(self, object_id: int, frame: int) -> Prompt:
         """Return an object's prompt on a frame.

@@ -9,8 +9,13 @@ from napari_sam_decoder.propagation.plan import (
     legs_around,
     plan,
 )
-from napari_sam_decoder.propagation.preview import Hypothesis, Preview, preview
-from napari_sam_decoder.propagation.results import FrameResult, ObjectResult, Verdict
+from napari_sam_decoder.propagation.preview import Hypothesis, Preview, preview_all
+from napari_sam_decoder.propagation.results import (
+    FrameResult,
+    ObjectResult,
+    Reason,
+    Verdict,
+)
 from napari_sam_decoder.propagation.run import propagate
 from napari_sam_decoder.propagation.scene import Scene, Settings
 
@@ -22,12 +27,13 @@ __all__ = [
     "Itinerary",
     "ObjectResult",
     "Preview",
+    "Reason",
     "Scene",
     "Settings",
     "Verdict",
     "legs_around",
     "mend_all",
     "plan",
-    "preview",
+    "preview_all",
     "propagate",
 ]

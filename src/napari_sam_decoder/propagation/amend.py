@@ -14,7 +14,7 @@ from napari_sam_decoder.propagation.change import Patch
 from napari_sam_decoder.propagation.fusion import Outcome
 from napari_sam_decoder.propagation.grid import prompt_from_mask, together
 from napari_sam_decoder.propagation.prior import Place, recall_anywhere
-from napari_sam_decoder.propagation.results import ObjectResult, Verdict
+from napari_sam_decoder.propagation.results import ObjectResult
 from napari_sam_decoder.propagation.seeds import Seed, plant
 from napari_sam_decoder.propagation.track import LARGEST_GROWTH
 from napari_sam_decoder.selection import MASKS, Expectation, choose_like
@@ -84,7 +84,7 @@ def amend(
     """
     view = scene.view(prompt.frame)
     if prompt.mask is not None or prompt.hypothesis is not None:
-        return plant(scene, view, prompt)
+        return plant(scene, view, [prompt])[0]
     case = _Case(scene, view, known, prompt.to_model(scene.geometry))
     if existing is not None and not case.is_elsewhere(existing):
         logits = case.patched(existing)
@@ -92,7 +92,7 @@ def amend(
         return Seed(Outcome.of(result, logits), logits, Memory.of(view, logits))
     if known is not None:
         return case.found(prompt.object_id, known)
-    return plant(scene, view, prompt)
+    return plant(scene, view, [prompt])[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +125,8 @@ class _Case:
             nothing = np.full(offers.shape[1:], BACKGROUND_LOGIT, np.float32)
             choice = replace(choice, logits=self._stamped(nothing), iou_prediction=0.0)
         trust = choice.confidence
-        verdict = Verdict.PROMPTED
-        if trust < self.scene.settings.doubtful_below:
-            verdict = Verdict.DOUBTFUL
-        result = ObjectResult.of(object_id, verdict, choice, confidence=trust)
+        doubtful_below = self.scene.settings.doubtful_below
+        result = ObjectResult.pointed(object_id, choice, trust, doubtful_below)
         memory = Memory.of(self.view, choice.logits)
         return Seed(Outcome.of(result, choice.logits), choice.logits, memory, trust)
 
@@ -252,10 +250,7 @@ class _Case:
     @property
     def _spots(self) -> np.ndarray:
         """(clicks, 2) array of int: row and column of the low-res pixel of each."""
-        grid = self.scene.grid
-        places = self.clicks.points[:, ::-1] / grid.stride
-        spots: np.ndarray = places.clip(0, np.subtract(grid.content, 1)).astype(int)
-        return spots
+        return self.scene.grid.spots(self.clicks)
 
 
 def _patched(

@@ -9,13 +9,12 @@ import numpy as np
 
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.propagation.grid import prompt_from_mask
-from napari_sam_decoder.selection import choose_by_quality, choose_like, is_clear
+from napari_sam_decoder.selection import choose_like, is_clear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from napari_sam_decoder.model.values import Embedding, ModelPrompt
-    from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.grid import Grid
     from napari_sam_decoder.propagation.scene import Scene
     from napari_sam_decoder.propagation.track import Track
@@ -28,7 +27,6 @@ __all__ = [
     "ask",
     "ask_all",
     "choose_answers",
-    "choose_for_prompt",
     "taken_by_others",
 ]
 
@@ -188,37 +186,6 @@ def ask(
     if not wordings:
         return None
     return Question(object_id, track, expectation, wordings[0], tuple(wordings[1:]))
-
-
-def choose_for_prompt(
-    prompt: Prompt, logits: np.ndarray, iou_predictions: np.ndarray, grid: Grid
-) -> Choice:
-    """Choose the answer to what a user pointed at, on the prompted frame itself.
-
-    Parameters
-    ----------
-    prompt : Prompt
-        Its hypothesis decides, if the user has picked one.
-    logits : (4, h, w) array
-        One set of masks as the decoder gives it.
-    iou_predictions : (4,) array
-        The decoder's rating of each.
-    grid : Grid
-        Says which part of the masks shows the frame.
-
-    Returns
-    -------
-    Choice
-        One click is ambiguous and asks for the three hypotheses; to more prompts the
-        single-mask output may be the best answer.
-    """
-    if prompt.hypothesis is not None:
-        allowed: tuple[int, ...] = (prompt.hypothesis,)
-    elif prompt.is_single_click:
-        allowed = (1, 2, 3)
-    else:
-        allowed = (0, 1, 2, 3)
-    return choose_by_quality(logits, iou_predictions, allowed, grid.content)
 
 
 def choose_answers(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.labels import resolve_overlaps
+from napari_sam_decoder.labels import claims, resolve_overlaps
 from napari_sam_decoder.model.values import FrameLogits
 from napari_sam_decoder.propagation.fusion import Outcome, fuse
 from napari_sam_decoder.propagation.results import FrameResult
@@ -15,8 +16,10 @@ from napari_sam_decoder.propagation.results import FrameResult
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_sam_decoder.labels import Claim
     from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.propagation.plan import Itinerary
+    from napari_sam_decoder.propagation.results import ObjectResult
     from napari_sam_decoder.propagation.scene import Scene
 
 __all__ = ["Board", "full_size"]
@@ -63,16 +66,28 @@ class Board:
         """Say what is known of a frame, and forget it once nothing more is to come."""
         is_final = self._awaited[frame] == 0
         outcomes = self._outcomes.pop(frame) if is_final else self._outcomes[frame]
+        logits = full_size(self._scene, frame, outcomes)
+        frame_shape = self._scene.geometry.frame_shape
+        labels = resolve_overlaps(logits, frame_shape, self._dtype)
+        claimed = claims(logits, labels)
         return FrameResult(
             frame=frame,
-            labels=resolve_overlaps(
-                full_size(self._scene, frame, outcomes),
-                self._scene.geometry.frame_shape,
-                self._dtype,
-            ),
-            objects={key: outcomes[key].result for key in sorted(outcomes)},
+            labels=labels,
+            objects={
+                key: _judged(outcomes[key], claimed.get(key))
+                for key in sorted(outcomes)
+            },
             is_final=is_final,
         )
+
+
+def _judged(outcome: Outcome, claim: Claim | None) -> ObjectResult:
+    """Judge an object by what it claims; a painted one owes nobody anything."""
+    if claim is None:
+        return outcome.result
+    if outcome.painted is not None:
+        claim = replace(claim, twin=None, prey=None)
+    return outcome.result.beside(claim)
 
 
 def full_size(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.propagation.ask import ask_all, choose_answers
 from napari_sam_decoder.propagation.fusion import Outcome
-from napari_sam_decoder.propagation.results import ObjectResult, Verdict
+from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
 from napari_sam_decoder.propagation.stabilise import smooth
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def follow_tracks(
     return steps | dict(scene.objects.each(judge, answers))
 
 
-def absent(object_id: int) -> Outcome:
+def absent(object_id: int, reason: Reason = Reason.LOST) -> Outcome:
     """Say that an object is not on a frame."""
-    return Outcome(ObjectResult(object_id, Verdict.ABSENT), None)
+    return Outcome(ObjectResult(object_id, Verdict.ABSENT, reason=reason), None)
 
 
 def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step:
@@ -103,5 +103,7 @@ def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step
 
 def _missed(object_id: int, track: Track) -> Step:
     lost = track.miss()
-    result = ObjectResult(object_id, Verdict.ABSENT, confidence=lost.confidence)
+    result = ObjectResult(
+        object_id, Verdict.ABSENT, confidence=lost.confidence, reason=Reason.LOST
+    )
     return Step(Outcome(result, None), lost)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT
-from napari_sam_decoder.propagation.results import ObjectResult, Verdict
+from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
 from napari_sam_decoder.scoring import mask_iou
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def fuse(first: Outcome, second: Outcome) -> Outcome:
     )
     a, b = first.logits.unpack(), second.logits.unpack()
     if mask_iou(a > 0, b > 0) < AGREEING_IOU:
-        doubtful = replace(preferred.result, verdict=Verdict.DOUBTFUL)
+        doubtful = replace(
+            preferred.result, verdict=Verdict.DOUBTFUL, reason=Reason.CONTRADICTED
+        )
         return replace(preferred, result=doubtful)
     mixed = PackedLogits.pack(nearness * a + (1 - nearness) * b)
     return replace(preferred, logits=mixed)

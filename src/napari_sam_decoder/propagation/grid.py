@@ -48,6 +48,12 @@ class Grid:
         """View of low-res logits without the padding."""
         return logits[..., : self.content[0], : self.content[1]]
 
+    def spots(self, prompt: ModelPrompt) -> np.ndarray:
+        """(points, 2) array of int: row and column of the low-res pixel of each."""
+        places = prompt.points[:, ::-1] / self.stride
+        spots: np.ndarray = places.clip(0, np.subtract(self.content, 1)).astype(int)
+        return spots
+
     def pad(self, logits: np.ndarray) -> np.ndarray:
         """Put (rows, columns) logits of the frame into the whole grid."""
         whole = np.full((self.side, self.side), BACKGROUND_LOGIT, np.float32)

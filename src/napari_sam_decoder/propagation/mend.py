@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.labels import overrule
+from napari_sam_decoder.labels import claim_after, overrule
 from napari_sam_decoder.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.amend import Known, amend
@@ -18,7 +18,7 @@ from napari_sam_decoder.propagation.board import full_size
 from napari_sam_decoder.propagation.change import Change
 from napari_sam_decoder.propagation.follow import absent, follow_tracks
 from napari_sam_decoder.propagation.plan import legs_around
-from napari_sam_decoder.propagation.results import FrameResult
+from napari_sam_decoder.propagation.results import FrameResult, ObjectResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -250,8 +250,26 @@ class _Mending:
             new = logits[self._object_id].mask(mask.shape)
         if outcome.painted is None:
             new = np.where(self._full_size(change.pixels), new, mask)
-        mended = overrule(labels, new, self._object_id, self._draft.prompts.object_ids)
-        return FrameResult(frame, mended, {self._object_id: outcome.result})
+        yielding = self._draft.prompts.object_ids
+        mended = overrule(labels, new, self._object_id, yielding)
+        claim = claim_after(self._object_id, np.where(new, self._object_id, 0), mended)
+        return FrameResult(
+            frame,
+            mended,
+            {self._object_id: outcome.result.beside(claim)},
+            affected=dict(self._affected(labels, mended, yielding)),
+        )
+
+    def _affected(
+        self, labels: np.ndarray, mended: np.ndarray, yielding: Iterable[int]
+    ) -> Iterator[tuple[int, ObjectResult]]:
+        """Find the objects that have lost most of their pixels to the mended one."""
+        lost = np.unique(labels[labels != mended])
+        for other in {*yielding} & {*lost.tolist()} - {self._object_id}:
+            unharmed = ObjectResult(other, Verdict.SURE, confidence=1.0)
+            result = unharmed.beside(claim_after(other, labels, mended))
+            if result.reason is not None:
+                yield other, result
 
     def _full_size(self, region: np.ndarray) -> np.ndarray:
         """(Y, X) bool: the pixels around a region of the low-res grid."""

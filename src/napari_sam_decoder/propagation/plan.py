@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.labels import label_dtype
+from napari_sam_decoder.prompts import PromptSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import numpy as np
-
-    from napari_sam_decoder.prompts import PromptSet
 
 __all__ = ["Direction", "Itinerary", "Leg", "legs_around", "plan"]
 
@@ -77,12 +76,16 @@ class Itinerary:
     legs : tuple of Leg
     forward, backward : tuple of int
         The frames that each sweep visits, one result each.
+    beside : PromptSet
+        Of objects that are not carried, on the same frames: they have a say in what
+        the prompts mean.
     """
 
     prompts: PromptSet
     legs: tuple[Leg, ...]
     forward: tuple[int, ...]
     backward: tuple[int, ...]
+    beside: PromptSet = field(default_factory=PromptSet)
 
     @property
     def visits(self) -> int:
@@ -96,7 +99,10 @@ class Itinerary:
 
 
 def plan(
-    prompts: PromptSet, frames: range, direction: Direction = Direction.BOTH
+    prompts: PromptSet,
+    frames: range,
+    direction: Direction = Direction.BOTH,
+    objects: Collection[int] | None = None,
 ) -> Itinerary:
     """Carry each prompt up to the object's next prompt.
 
@@ -111,6 +117,8 @@ def plan(
         The asked frames, step 1.
     direction : Direction
         Whether to carry prompts to later frames, to earlier ones, or both.
+    objects : collection of int, optional
+        Which to carry, all by default.
 
     Returns
     -------
@@ -125,6 +133,10 @@ def plan(
     """
     if not frames:
         raise OptionError(f"no frames between {frames.start} and {frames.stop}")
+    others = PromptSet()
+    if objects is not None:
+        others = prompts.of_objects(set(prompts.object_ids) - set(objects))
+        prompts = prompts.of_objects(objects)
     if not len(prompts):
         raise PromptError("there is nothing to propagate: add a point or a box first")
     legs = tuple(
@@ -140,6 +152,11 @@ def plan(
         legs=legs,
         forward=tuple(sorted(planted | _visited(legs, step=1))),
         backward=tuple(sorted(_visited(legs, step=-1), reverse=True)),
+        beside=PromptSet(
+            prompt
+            for prompt in others
+            if prompt.frame in planted and prompt.is_positive
+        ),
     )
 
 

@@ -98,7 +98,8 @@ class _Run:
         prompts = sorted(self._itinerary.prompts, key=lambda prompt: prompt.frame)
         for frame, group in groupby(prompts, key=lambda prompt: prompt.frame):
             together = list(group)
-            planted = plant_seeds(self._scene, frame, together)
+            beside = self._itinerary.beside.within(range(frame, frame + 1))
+            planted = plant_seeds(self._scene, frame, together, tuple(beside))
             for prompt, seed in zip(together, planted, strict=True):
                 seeds.setdefault(prompt.object_id, {})[frame] = seed
                 self._board.note(frame, seed.outcome)
