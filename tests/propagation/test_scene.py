@@ -15,7 +15,7 @@ from napari_sam_decoder.propagation import (
     Scene,
     Settings,
     plan,
-    preview,
+    preview_all,
     propagate,
 )
 
@@ -74,13 +74,13 @@ def test_what_is_carried_on_is_not_what_is_drawn():
     assert all(result.objects[1].confidence > 0.5 for result in results)
 
 
-@pytest.mark.parametrize(("sharpen_all", "drawn"), [(True, 4), (False, 1)])
+@pytest.mark.parametrize(("sharpen_all", "drawn"), [(True, 3), (False, 1)])
 def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
     theatre = Theatre(movie_of(lambda frame: (10, 10)))
     sharpener = Sharpener()
     scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
     prompt = Prompt(1, 2, points=[(14, 14)])
-    shown = preview(scene, prompt, sharpen_all=sharpen_all)
+    shown = preview_all(scene, [prompt], sharpen_all=sharpen_all)[0]
     assert len(sharpener.shown) == drawn
     assert np.count_nonzero(shown.chosen.mask) == 1
     sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
@@ -112,7 +112,7 @@ def with_tokens(theatre):
 def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
     scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
-    shown = preview(scene, Prompt(1, 2, points=[(14, 14)]))
+    (shown,) = preview_all(scene, [Prompt(1, 2, points=[(14, 14)])])
     assert shown.chosen.number == number
     assert shown.hypotheses[0].iou_prediction == pytest.approx(rating)
 
@@ -120,7 +120,7 @@ def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rat
 def test_what_is_no_single_click_is_rated_by_sam():
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
     scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(Rater()))
-    shown = preview(scene, Prompt(1, 2, points=[(14, 14), (15, 15)]))
+    (shown,) = preview_all(scene, [Prompt(1, 2, points=[(14, 14), (15, 15)])])
     assert shown.chosen.number == 2
 
 
