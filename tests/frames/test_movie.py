@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from napari_sam_decoder.errors import MovieError, OptionError
 from napari_sam_decoder.frames import Contrast, FrameGeometry, Movie, guess_axes
+from napari_sam_decoder.frames.contrast import SOFT_TISSUE
 
 DTYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int64", "float16"]
 
@@ -383,3 +384,42 @@ def test_the_largest_and_smallest_floats_are_stretched_too(unit):
     rgb = Movie(array, contrast=(-unit, unit)).rgb(0)
     assert rgb[..., 0].tolist() == [[0, 128], [191, 255]]
     assert Movie(array).rgb(0).max() == 255
+
+
+def tomogram(air=0.3, seed=0):
+    """A phantom in Hounsfield units: air, lung, fat, organs and a little bone."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.choice(
+        [-1000, -800, -100, 60, 700],
+        (3, 60, 60),
+        p=[air, 0.1, 0.3, 0.59 - air, 0.01],
+    )
+    return (kinds + rng.normal(0, 15, kinds.shape)).astype(np.int16)
+
+
+@pytest.mark.parametrize("air", [0.0, 0.1, 0.3, 0.5])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_tomograms_are_seen_as_organs_are_looked_at(air, dtype):
+    contrast = Movie(tomogram(air).astype(dtype)).contrast
+    assert (contrast.low, contrast.high) == SOFT_TISSUE
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.random.default_rng(0).normal(0, 400, (3, 60, 60)),
+        np.random.default_rng(0).normal(0, 400, (3, 60, 60)).astype(np.int16),
+        -np.random.default_rng(0).gamma(2, 400, (3, 60, 60)),
+        tomogram() + 1024,
+        np.random.default_rng(0).integers(0, 256, (3, 60, 60)).astype(np.uint8),
+    ],
+)
+def test_no_other_pictures_are(pixels):
+    contrast = Movie(pixels).contrast
+    low, high = np.percentile(pixels, (0.1, 99.9))
+    assert (contrast.low, contrast.high) == pytest.approx((low, high))
+
+
+def test_a_contrast_that_is_given_is_what_a_tomogram_gets():
+    contrast = Movie(tomogram(), contrast=(-1000, 700)).contrast
+    assert (contrast.low, contrast.high) == (-1000, 700)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_sam_decoder import Prompt, PromptSet
-from napari_sam_decoder.formats import LabelSink, open_labels
+from napari_sam_decoder.formats import LabelSink, open_labels, read_provenance
 from napari_sam_decoder.jobs import CorrectJob, MovieOptions, correct_file, silently
 
 SHAPE = (6, 48, 64)
@@ -56,3 +58,16 @@ def test_progress_promises_at_least_the_steps_that_come(job, tiny_sam):
     correct_file(job, tiny_sam, progress)
     assert set(seen) == {(10, "correcting")}
     assert 2 <= len(seen) <= 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"), [(None, [7.0, 93.0]), ((5, 99), [5.0, 99.0])]
+)
+def test_the_contrast_is_that_of_the_labels_unless_said_otherwise(
+    job, labels, tiny_sam, asked, used
+):
+    with LabelSink(labels, SHAPE, np.uint16) as sink:
+        sink.finish({"contrast": [7, 93]})
+    movie = replace(job.movie, contrast=asked)
+    correct_file(replace(job, movie=movie), tiny_sam, silently)
+    assert read_provenance(labels)["contrast"] == used

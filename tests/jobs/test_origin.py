@@ -44,6 +44,18 @@ def test_what_is_described_is_read_back(note, tiny_sam, tmp_path):
     assert origin.settings == settings
 
 
+@pytest.mark.parametrize(
+    ("noted", "contrast"), [([-50, 200], (-50, 200)), ([0, 0], None), (None, None)]
+)
+def test_the_contrast_is_read_back(note, noted, contrast):
+    assert Origin.of(note({"contrast": noted})).contrast == contrast
+
+
+def test_a_contrast_that_is_none_names_the_remedy(note):
+    with pytest.raises(LabelsError, match="cannot be read"):
+        Origin.of(note({"contrast": ["black"]}))
+
+
 def test_labels_of_other_programs_say_nothing(note):
     origin = Origin.of(note({}))
     assert not len(origin.prompts)

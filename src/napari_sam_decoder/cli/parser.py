@@ -355,7 +355,7 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         type=texts.number,
         nargs=2,
         metavar=("LOW", "HIGH"),
-        help="intensities shown as black and white (default: robust percentiles)",
+        help="intensities shown as black and white (default: chosen from the pixels)",
     )
 
 

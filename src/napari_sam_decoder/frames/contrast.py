@@ -19,6 +19,14 @@ __all__ = ["Contrast"]
 LARGE = 1e290
 ROBUST_PERCENTILES = (0.1, 99.9)
 
+SOFT_TISSUE = (-100.0, 200.0)
+"""A window for organs in computed tomography, in Hounsfield units."""
+
+LUNG = -700.0
+"""Hounsfield units; air and lung are below, and fat and all else well above."""
+
+TISSUE_SHARE = 0.1
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -57,9 +65,15 @@ class Contrast:
 
     @classmethod
     def measure(cls, sample: np.ndarray) -> Contrast:
-        """Choose robust limits for a sample of finite intensities, maybe none."""
+        """Choose robust limits for a sample of finite intensities, maybe none.
+
+        Percentiles, but for computed tomography the window of soft tissue: from air to
+        bone everything between would look the same.
+        """
         if sample.size == 0:
             return cls(0.0, 0.0)
+        if _is_tomography(sample):
+            return cls(*SOFT_TISSUE)
         low, high = np.percentile(sample, ROBUST_PERCENTILES)
         if low == high:
             # Few bright pixels on nothing: the percentiles miss them all.
@@ -94,6 +108,20 @@ class Contrast:
         scaled: np.ndarray = (values - low) * (255.0 / (high - low))
         stretched: np.ndarray = np.rint(scaled).astype(np.uint8)
         return stretched
+
+
+def _is_tomography(sample: np.ndarray) -> bool:
+    """Whether intensities look like Hounsfield units.
+
+    Air is far below zero, tissue around it, and what is above, bone, is rare. In other
+    signed pictures, such as differences, both sides are alike.
+    """
+    darkest, brightest = np.percentile(sample, (2, 98))
+    if not (darkest <= LUNG and 0 < brightest <= -darkest / 2):
+        return False
+    low, high = SOFT_TISSUE
+    is_tissue = (sample >= low) & (sample <= high)
+    return bool(is_tissue.mean() >= TISSUE_SHARE)
 
 
 @lru_cache(maxsize=4)

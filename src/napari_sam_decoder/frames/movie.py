@@ -45,8 +45,9 @@ class Movie:
         Which entry of C to take, from 0, so that the movie is grey.
     contrast : (float, float), optional
         Intensities shown as black and white. By default robust percentiles of up to
-        16 frames spread over the movie: one setting for the whole movie, since
-        stretching each frame on its own makes the embeddings flicker.
+        16 frames spread over the movie, and for computed tomography the window of soft
+        tissue: one setting for the whole movie, since stretching each frame on its own
+        makes the embeddings flicker.
 
     Raises
     ------

@@ -163,7 +163,7 @@ def correct_file(job: CorrectJob, model: Sam, progress: Progress) -> CorrectRepo
     """
     job.check()
     origin = job.origin()
-    session, frames = job.movie.open(model, origin.settings)
+    session, frames = job.movie.seen_as(origin.contrast).open(model, origin.settings)
     with session:
         labels = _revisable_labels(job, session)
         _require_within(job.places, frames, len(session.movie))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.arguments import whole
@@ -50,6 +50,10 @@ class MovieOptions:
     storage: str | None = None
     start: int = 0
     stop: int | None = None
+
+    def seen_as(self, contrast: tuple[float, float] | None) -> MovieOptions:
+        """Take a contrast that is known, unless a person has said another."""
+        return self if self.contrast is not None else replace(self, contrast=contrast)
 
     def open(
         self, model: Sam, settings: Settings | None = None

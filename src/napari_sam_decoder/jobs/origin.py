@@ -35,10 +35,13 @@ class Origin:
     prompts : PromptSet
         Empty where nothing is noted.
     settings : Settings
+    contrast : (float, float), optional
+        What the network saw as black and white; None where that is not noted.
     """
 
     prompts: PromptSet = field(default_factory=PromptSet)
     settings: Settings = field(default_factory=Settings)
+    contrast: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, path: Path) -> Origin:
@@ -59,7 +62,8 @@ class Origin:
         noted = read_provenance(path)
         try:
             prompts = PromptSet(_prompt(entry) for entry in noted.get("prompts", ()))
-            return cls(prompts, _settings(noted.get("settings", {})))
+            settings = _settings(noted.get("settings", {}))
+            return cls(prompts, settings, _contrast(noted.get("contrast")))
         except (
             *(AttributeError, KeyError, TypeError, ValueError),
             *(OptionError, PromptError),
@@ -129,6 +133,14 @@ def _prompt(entry: Mapping[str, Any]) -> Prompt:
 
 def _painted(noted: Mapping[str, Any]) -> PaintedMask:
     return PaintedMask(tuple(noted["shape"]), tuple(noted["runs"]))
+
+
+def _contrast(noted: Any) -> tuple[float, float] | None:
+    """Take limits that differ; those of a movie of one grey say nothing."""
+    if noted is None:
+        return None
+    low, high = (float(limit) for limit in noted)
+    return (low, high) if low < high else None
 
 
 def _settings(noted: Mapping[str, Any]) -> Settings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs.known import find_known
+from napari_sam_decoder.jobs.origin import Origin
 from napari_sam_decoder.jobs.outputs import require_apart, require_folder
 from napari_sam_decoder.jobs.unfinished import UnfinishedWork
 from napari_sam_decoder.model.catalogue import OWN_DECODER
@@ -132,7 +133,8 @@ def train_decoder(job: TrainJob, model: Sam, progress: Progress) -> KnownFrames:
         If anything does not fit. The target then is as it was before.
     """
     job.check()
-    movie, frames = job.movie.read()
+    noted = Origin.as_far_as_noted(job.labels).contrast
+    movie, frames = job.movie.seen_as(noted).read()
     known = find_known(job.labels, movie, frames, job.fixed)
     learned = f"{job.movie.path.name}, {known}, {job.steps} steps, on {_base(model)}"
     depends_on = f"{learned}\n{model.identity}\n{job.course}\n{known.digest()}\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.threads import use_threads
 from napari_sam_decoder.session import Session
+from napari_sam_decoder.widgets.layers import is_automatic
 from napari_sam_decoder.widgets.thumbnails import draw_thumbnails
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Preview
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import Limits, MovieView
     from napari_sam_decoder.widgets.options import ModelOptions
 
 __all__ = [
@@ -44,10 +45,29 @@ class Opening:
     ----------
     view : MovieView
     options : ModelOptions
+    shown : (float, float), optional
+        The limits of the layer, if they say anything.
+    frame : int
+        The one that is looked at.
     """
 
     view: MovieView
     options: ModelOptions
+    shown: Limits | None = None
+    frame: int = 0
+
+    def contrast(self) -> Limits | None:
+        """What the network is to see as black and white; None to go by the pixels.
+
+        That is what a person has set here, or else for the layer. Some pixels may be
+        read.
+        """
+        if self.options.contrast is not None:
+            return self.options.contrast
+        is_set = self.shown is not None and not is_automatic(
+            self.view, self.shown, self.frame
+        )
+        return self.shown if is_set else None
 
     def is_same_as(self, other: Opening | None) -> bool:
         """Whether a session that was opened for the other one serves for this."""
@@ -97,7 +117,7 @@ class ModelShelf:
         movie = Movie(
             opening.view.frames,
             axes=opening.view.axes,
-            contrast=opening.options.contrast,
+            contrast=opening.contrast(),
         )
         yield Session(movie, model=sam, cache=opening.options.cache)
 

@@ -21,7 +21,11 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.errors import PromptError, SamDecoderError
 from napari_sam_decoder.widgets.background import Opening, looking
 from napari_sam_decoder.widgets.colours import object_colours
-from napari_sam_decoder.widgets.layers import frames_with, survey_labels
+from napari_sam_decoder.widgets.layers import (
+    frames_with,
+    shown_limits,
+    survey_labels,
+)
 from napari_sam_decoder.widgets.mending import Mending
 from napari_sam_decoder.widgets.runs import counted
 from napari_sam_decoder.widgets.situation import Situation
@@ -130,6 +134,14 @@ class Conductor(Situation):
         if len(self.prompts) and self.work.wants_embedding is None:
             self.work.wants_embedding = True
         self.advance()
+
+    def embed_as_shown(self) -> None:
+        """Embed anew with the limits that the layer has now; all else stays."""
+        if self.options.contrast is not None:
+            limits = shown_limits(self.work.view.layer) if self.work.view else None
+            self.work.options = replace(self.options, contrast=limits)
+        self._forget_session(self.work)
+        self.embed()
 
     def hurry_preview(self) -> None:
         """Let a preview that takes no longer than a glance come before all painting.
@@ -313,7 +325,8 @@ class Conductor(Situation):
         here = [self.work] if self._is_session_needed() else []
         for work in (*here, *waiting):
             if work.session is None and work.view is not None:
-                opening = Opening(work.view, work.options)
+                shown = shown_limits(work.view.layer)
+                opening = Opening(work.view, work.options, shown, self.frame)
                 self._opening = work, opening
                 self._engine.open(opening)
                 return
@@ -555,8 +568,8 @@ class Conductor(Situation):
 
     def _on_opened(self, session: Session) -> None:
         if self._opening is not None:
-            work, _ = self._opening
-            work.session = session
+            work, opening = self._opening
+            work.session, work.shown = session, opening.shown
             work.embedded = set(session.embedded)
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_decoder.widgets.engine import Engine
 from napari_sam_decoder.widgets.ids import IdBook
-from napari_sam_decoder.widgets.layers import unused_notices
+from napari_sam_decoder.widgets.layers import shown_limits, unused_notices
 from napari_sam_decoder.widgets.mending import Mending
 from napari_sam_decoder.widgets.notices import ledger_notices
 from napari_sam_decoder.widgets.recorder import Recorder
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.widgets.background import Opening
     from napari_sam_decoder.widgets.corrections import Correction
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import Limits, MovieView
     from napari_sam_decoder.widgets.options import ModelOptions
     from napari_sam_decoder.widgets.previews import PreviewBook
     from napari_sam_decoder.widgets.runs import Run
@@ -83,6 +83,31 @@ class Situation(QObject):
     def options(self) -> ModelOptions:
         """How frames become embeddings, and these become masks."""
         return self.work.options
+
+    @property
+    def contrast(self) -> Limits | None:
+        """What the network sees as black and white; None before that is settled."""
+        session = self.work.session
+        if session is None:
+            return None
+        return session.movie.contrast.low, session.movie.contrast.high
+
+    @property
+    def is_contrast_shown(self) -> bool:
+        """Whether that is what the layer showed when it was settled."""
+        return self.contrast is not None and self.contrast == self.work.shown
+
+    @property
+    def new_limits(self) -> Limits | None:
+        """Limits of the layer that a person has changed since; None if none were.
+
+        Nor are there any where the contrast was set for the network alone.
+        """
+        is_by_layer = self.options.contrast in (None, self.work.shown)
+        if self.movie is None or self.contrast is None or not is_by_layer:
+            return None
+        limits = shown_limits(self.movie.layer)
+        return None if limits in (self.work.shown, self.contrast) else limits
 
     @property
     def embedded(self) -> set[int]:

@@ -56,6 +56,7 @@ class ViewerWatch:
         """
         if layer not in self._tethers:
             layer.events.data.connect(self._on_pixels_replaced)
+            layer.events.contrast_limits.connect(self._on_changed)
             self._tethers[layer] = Tether(layer, lambda: work.layers, self._on_moved)
 
     def unfollow(self, layer: Layer) -> None:
@@ -63,6 +64,7 @@ class ViewerWatch:
         tether = self._tethers.pop(layer, None)
         if tether is not None:
             layer.events.data.disconnect(self._on_pixels_replaced)
+            layer.events.contrast_limits.disconnect(self._on_changed)
             tether.close()
 
     def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:

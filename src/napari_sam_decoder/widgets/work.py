@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import Limits, MovieView
     from napari_sam_decoder.widgets.requests import RunRequest
     from napari_sam_decoder.widgets.target import LabelsTarget
 
@@ -56,6 +56,8 @@ class MovieWork:
         What came of the last run.
     session : Session or None
         Open for `view` and `options`, or not open.
+    shown : (float, float) or None
+        Limits of the layer when that session was opened.
     embedded : set of int
         Frames whose embedding that session has.
     previews : PreviewBook
@@ -73,6 +75,7 @@ class MovieWork:
     wants_embedding: bool | None = None
     outcome: str = ""
     session: Session | None = None
+    shown: Limits | None = None
     embedded: set[int] = field(default_factory=set)
     previews: PreviewBook = field(default_factory=PreviewBook)
 

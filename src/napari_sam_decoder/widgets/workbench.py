@@ -221,6 +221,19 @@ class Workbench(Pointing):
         self.require_movie()
         self.conductor.embed()
 
+    def embed_as_shown(self) -> None:
+        """Let the network see the limits that the layer has now, and embed anew.
+
+        Points, labels and what has been embedded for other limits stay.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        """
+        self.require_movie()
+        self.conductor.embed_as_shown()
+
     def stop_embedding(self) -> None:
         """Embed no more ahead of time; what is embedded stays."""
         self.conductor.stop_embedding()

@@ -22,6 +22,11 @@ from napari_sam_decoder.widgets.layers.clicking import (
 from napari_sam_decoder.widgets.layers.draft import LabelsDraft
 from napari_sam_decoder.widgets.layers.handiwork import Handiwork, Written
 from napari_sam_decoder.widgets.layers.imprint import Place
+from napari_sam_decoder.widgets.layers.limits import (
+    Limits,
+    is_automatic,
+    shown_limits,
+)
 from napari_sam_decoder.widgets.layers.points import (
     ObjectPoints,
     PointsReading,
@@ -57,6 +62,7 @@ __all__ = [
     "Handiwork",
     "LabelsContents",
     "LabelsDraft",
+    "Limits",
     "MovieView",
     "ObjectPoints",
     "PackedEdit",
@@ -73,6 +79,7 @@ __all__ = [
     "frames_with",
     "go_to_frame",
     "ids_in",
+    "is_automatic",
     "name_frames",
     "new_labels_layer",
     "new_points_layer",
@@ -85,6 +92,7 @@ __all__ = [
     "set_sign",
     "show_frames",
     "show_preview",
+    "shown_limits",
     "sign_of_next",
     "slider_point",
     "survey_labels",

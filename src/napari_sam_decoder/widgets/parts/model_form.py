@@ -69,7 +69,9 @@ class ModelForm(QWidget):
         self.contrast_box.addItem("as the layer is shown", _SHOWN)
         self.contrast_box.addItem("set by hand", _SET)
         self.contrast_box.setToolTip(
-            "Which intensities the network sees as black and white, in the whole movie"
+            "Which intensities the network sees as black and white, in all frames. "
+            "Automatic: the layer's limits if you have set them, else chosen from the "
+            "pixels"
         )
         self.low, self.high = QLineEdit(), QLineEdit()
         for field, word in ((self.low, "black"), (self.high, "white")):

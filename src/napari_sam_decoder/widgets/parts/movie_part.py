@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QGroupBox,
@@ -23,10 +23,13 @@ from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_decoder.widgets.layers import AxisChoice
+    from napari_sam_decoder.widgets.layers import AxisChoice, Limits
+    from napari_sam_decoder.widgets.situation import Situation
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["MoviePart"]
+
+OFFER_MS = 500
 
 
 class MoviePart(QGroupBox):
@@ -35,6 +38,7 @@ class MoviePart(QGroupBox):
     movie_chosen = Signal(object)
     axis_chosen = Signal(int)
     embedding_toggled = Signal()
+    as_shown_asked = Signal()
     sample_asked = Signal(str)
 
     def __init__(self) -> None:
@@ -54,10 +58,32 @@ class MoviePart(QGroupBox):
         self.toggle = button(
             "Embed", "Embed all frames ahead of time", self.embedding_toggled.emit
         )
+        self.contrast = QLabel()
+        self.contrast.setWordWrap(True)
+        self.contrast.setToolTip(
+            "Which intensities the network sees as black and white, in all frames: the "
+            "layer's contrast limits if you had set them before the first embedding, "
+            "else chosen from the pixels. More under 'Model, contrast, cache'"
+        )
+        self.as_shown = button(
+            "Embed again",
+            "Let the network see the contrast limits that the layer has now; points "
+            "and labels stay",
+            self.as_shown_asked.emit,
+        )
+        self.as_shown.hide()
+        # Not for every step of a slider that is being dragged.
+        self._offer_timer = QTimer(self)
+        self._offer_timer.setSingleShot(True)
+        self._offer_timer.setInterval(OFFER_MS)
+        self._offer_timer.timeout.connect(self._show_offer)
+        self._offer: Limits | None = None
+        self._in_use = ""
         self._samples = self._sample_row()
         layout = QVBoxLayout(self)
         layout.addLayout(row(self.layer_box, self.axis_box))
         layout.addLayout(row(self.progress, narrow(self.toggle)))
+        layout.addLayout(row(self.contrast, narrow(self.as_shown)))
         layout.addWidget(self._samples)
 
     def show_state(self, bench: Workbench) -> None:
@@ -80,6 +106,26 @@ class MoviePart(QGroupBox):
         )
         self.toggle.setEnabled(total > len(conductor.embedded))
         self.toggle.setText("Stop" if conductor.is_embedding else "Embed")
+        self._show_contrast(conductor)
+
+    def _show_contrast(self, conductor: Situation) -> None:
+        """Say what is in use, and a moment later what could be."""
+        in_use, offer = _in_use_text(conductor), conductor.new_limits
+        if (in_use, offer) == (self._in_use, self._offer):
+            return
+        self._in_use, self._offer = in_use, offer
+        self.contrast.setText(in_use)
+        self.as_shown.hide()
+        if offer is None:
+            self._offer_timer.stop()
+        else:
+            self._offer_timer.start()
+
+    def _show_offer(self) -> None:
+        if self._offer is not None:
+            shows = f"the layer now shows {_spelled(self._offer)}."
+            self.contrast.setText(f"{self._in_use}; {shows}")
+            self.as_shown.show()
 
     def _show_axes(self, axes: Sequence[AxisChoice], current: int | None) -> None:
         if tuple(axes) != self._axes:
@@ -105,3 +151,21 @@ class MoviePart(QGroupBox):
         ]
         holder.setLayout(row(narrow(QLabel("or try a sample:")), *buttons))
         return holder
+
+
+def _in_use_text(conductor: Situation) -> str:
+    contrast = conductor.contrast
+    if contrast is None:
+        return ""
+    if conductor.is_contrast_shown:
+        origin = "as the layer was shown"
+    elif conductor.options.contrast is None:
+        origin = "chosen from the pixels"
+    else:
+        origin = "set by hand"
+    return f"The network sees {_spelled(contrast)}, {origin}"
+
+
+def _spelled(limits: Limits) -> str:
+    low, high = (f"{limit:.4g}".replace("-", "\N{MINUS SIGN}") for limit in limits)
+    return f"{low} to {high}"
