@@ -161,6 +161,18 @@ def test_too_many_open_files_are_not_the_users(
         open_movie(path)
 
 
+def test_a_file_that_nobody_may_look_at_is_not_said_to_be_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    for read in (open_movie, open_labels):
+        with pytest.raises(FormatError, match="check its permissions"):
+            read(tmp_path / "movie.npy")
+
+
 def test_a_file_that_has_gone_meanwhile_is_not_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "labels.zarr"
     zarr.create_array(path, shape=(2, 3, 4), dtype="uint8")

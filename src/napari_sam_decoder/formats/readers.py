@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,11 +115,21 @@ def _npy_shape(file: BinaryIO) -> tuple[int, ...]:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file or folder; no name of one may be too long."""
+    """Whether there is such a file or folder; no name of one may be too long.
+
+    Raises
+    ------
+    FormatError
+        If nobody may look.
+    """
     try:
-        return path.exists()
-    except OSError:
-        return False
+        with reading(path):
+            return path.exists()
+    except FormatError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 READERS: dict[str, Callable[[Path, Wanted], MovieSource]] = {
