@@ -12,7 +12,7 @@ from napari_sam_decoder.errors import (
     OptionError,
     PromptError,
 )
-from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.frames import Contrast, Movie
 
 FRAMES, ROWS, COLUMNS = 4, 48, 64
 
@@ -376,7 +376,7 @@ def test_axes_channel_and_series_reach_arrays_and_files(movie, tiny_sam, tmp_pat
 
 
 def test_choices_that_have_no_meaning(movie, tiny_sam):
-    with pytest.raises(OptionError, match=r"axes and its channel already"):
+    with pytest.raises(OptionError, match=r"axes, channel and contrast already"):
         Session(movie, channel=1, model=tiny_sam)
     with pytest.raises(OptionError, match=r"an array is one, so leave series out"):
         Session(np.zeros((2, 8, 9)), series=1, model=tiny_sam)
@@ -441,3 +441,12 @@ def test_previews_on_two_frames_are_not_decided_together(session):
         session.preview_together(prompts)
     one, other = session.preview_together([prompts[0], replace(prompts[1], frame=0)])
     assert (one.prompt.object_id, other.prompt.object_id) == (1, 2)
+
+
+def test_a_contrast_reaches_arrays_and_files(movie, tiny_sam, tmp_path):
+    np.save(tmp_path / "movie.npy", np.stack([movie.raw(f) for f in range(len(movie))]))
+    for given in (tmp_path / "movie.npy", np.load(tmp_path / "movie.npy")):
+        with Session(given, model=tiny_sam, contrast=(5, 99)) as session:
+            assert session.movie.contrast == Contrast(5, 99)
+    with pytest.raises(OptionError, match=r"give these to Movie\(\.\.\.\)"):
+        Session(movie, model=tiny_sam, contrast=(5, 99))

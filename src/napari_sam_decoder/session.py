@@ -29,7 +29,14 @@ from napari_sam_decoder.propagation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+    from collections.abc import (
+        Callable,
+        Collection,
+        Generator,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from napari_sam_decoder.embedding import EmbeddedFrame
     from napari_sam_decoder.frames import ArrayLike, AskedFrames
@@ -59,6 +66,9 @@ class Session:
         As in `Movie` and `open_movie`: they win over what a file says.
     channel, series : int or str, optional
         As in `open_movie`; an array has no series, and numbers only for its channels.
+    contrast : (float, float), optional
+        As in `Movie`: intensities shown to the network as black and white, by default
+        chosen from the pixels.
     model : Sam, optional
         By default the bundled MobileSAM, on the fastest device at hand.
     cache : str, Path, "auto" or None
@@ -97,13 +107,14 @@ class Session:
         axes: str | None = None,
         channel: int | str | None = None,
         series: int | str | None = None,
+        contrast: Sequence[float] | None = None,
         model: Sam | None = None,
         cache: str | Path | None = None,
         storage: str | None = None,
         settings: Settings | None = None,
     ) -> None:
         _check_options(model, cache, storage, settings)
-        self.movie = _as_movie(movie, axes, channel, series)
+        self.movie = _as_movie(movie, axes, channel, series, contrast)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
         store = open_store(self.movie, self.model, cache, storage)
@@ -516,20 +527,21 @@ def _as_movie(
     axes: str | None,
     channel: int | str | None,
     series: int | str | None,
+    contrast: Sequence[float] | None,
 ) -> Movie:
     if isinstance(movie, str | Path):
         source = open_movie(movie, axes=axes, channel=channel, series=series)
-        return Movie(source.data, axes=source.axes)
+        return Movie(source.data, axes=source.axes, contrast=contrast)
     if series is not None:
         raise OptionError(
             "series picks one of several movies in a file; an array is one, so leave "
             "series out"
         )
     if not isinstance(movie, Movie):
-        return Movie(movie, axes=axes, channel=channel)
-    if (axes, channel) != (None, None):
+        return Movie(movie, axes=axes, channel=channel, contrast=contrast)
+    if (axes, channel, contrast) != (None, None, None):
         raise OptionError(
-            "a Movie has its axes and its channel already; give axes and channel to "
+            "a Movie has its axes, channel and contrast already; give these to "
             "Movie(...)"
         )
     return movie

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QGroupBox,
@@ -83,7 +83,9 @@ class MoviePart(QGroupBox):
         layout = QVBoxLayout(self)
         layout.addLayout(row(self.layer_box, self.axis_box))
         layout.addLayout(row(self.progress, narrow(self.toggle)))
-        layout.addLayout(row(self.contrast, narrow(self.as_shown)))
+        contrast = row(self.contrast, narrow(self.as_shown))
+        contrast.setAlignment(self.as_shown, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(contrast)
         layout.addWidget(self._samples)
 
     def show_state(self, bench: Workbench) -> None:
