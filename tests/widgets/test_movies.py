@@ -192,6 +192,45 @@ def test_points_of_the_other_movie_are_hidden_and_get_no_clicks(bench):
     assert first.mode == "add"
 
 
+def test_labels_of_the_other_movie_are_hidden_and_get_no_paint(bench):
+    point(bench)
+    bench.propagate()
+    bench.wait()
+    labels = bench.labels
+    bench.viewer.layers.selection.active = labels
+    choose(bench, "second")
+    assert not labels.visible
+    assert bench.viewer.layers.selection.active is bench.viewer.layers["second"]
+    choose(bench, "first")
+    assert labels.visible
+
+
+def test_labels_that_both_movies_use_stay_visible(bench):
+    point(bench)
+    bench.propagate()
+    bench.wait()
+    shared = bench.labels
+    choose(bench, "second")
+    shared.visible = True
+    bench.choose_labels(shared)
+    bench.wait()
+    for name in ("first", "second"):
+        choose(bench, name)
+        assert shared.visible
+        assert bench.labels is shared
+
+
+def test_a_movie_that_is_not_what_is_seen_is_told(bench):
+    first, second = (bench.viewer.layers[name] for name in ("first", "second"))
+    assert any("'second' covers 'first'" in one for one in bench.notices)
+    second.opacity = 0.5
+    assert bench.notices == ()
+    first.visible = False
+    assert bench.notices == ("'first' is hidden; show it in the layer list",)
+    choose(bench, "second")
+    assert bench.notices == ()
+
+
 def test_points_that_a_person_has_hidden_stay_hidden(bench):
     first = point(bench)
     first.visible = False
@@ -273,6 +312,19 @@ def test_a_removed_points_layer_counts_again_when_it_is_back(bench):
     assert list(bench.conductor.prompts) == []
     bench.viewer.add_layer(points)
     assert [prompt.object_id for prompt in bench.conductor.prompts] == [1]
+
+
+def test_points_removed_with_their_layer_meanwhile_leave_the_labels(bench):
+    points = point(bench)
+    bench.propagate()
+    bench.wait()
+    labels, before = bench.labels, bench.labels.data.copy()
+    choose(bench, "second")
+    bench.viewer.layers.remove(points)
+    choose(bench, "first")
+    bench.wait()
+    np.testing.assert_array_equal(labels.data, before)
+    assert [one.object_id for one in bench.objects.listed] == [1]
 
 
 def reopen(bench):

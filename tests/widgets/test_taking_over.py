@@ -284,6 +284,18 @@ def test_deleting_removes_the_labels(bench, movie):
     assert bench.objects.current_id == 3
 
 
+def test_an_object_whose_points_were_removed_is_deleted(fresh):
+    points = fresh.new_object()
+    points.add((0, 16, 15))
+    run(fresh)
+    fresh.viewer.layers.remove(points)
+    fresh.delete_object(1, "remove")
+    fresh.wait()
+    assert not fresh.labels.data.any()
+    fresh.viewer.add_layer(points)
+    assert ids_of(fresh) == [], "it is a layer like any other now"
+
+
 def test_deleting_leaves_the_points_of_others(fresh):
     points = fresh.viewer.add_points(
         [(0, 16, 15), (0, 45, 45)], features={"object_id": [1, 2]}, ndim=3

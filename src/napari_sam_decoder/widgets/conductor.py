@@ -375,6 +375,13 @@ class Conductor(Situation):
             objects.read(view, self._viewer.layers)
         reading = objects.reading
         target.take_over(view, contents, (*reading.prompts, *reading.negatives))
+        taken_over = contents.ids & target.object_ids
+        if taken_over and not work.outcome:
+            count = counted(len(taken_over), "object")
+            work.outcome = (
+                f"{target.layer.name!r} holds {count}: select one in the table to "
+                "correct it."
+            )
         # Also once somebody has erased them.
         self.all_work.given_ids(view).update(contents.ids)
 
@@ -398,8 +405,7 @@ class Conductor(Situation):
                 objects.renumber(object_id, new_id)
                 told.append(f"Object {object_id} here is object {new_id} now.")
         if told:
-            name = str(target.layer.name)
-            told.append(f"{name!r} holds others with these ids.")
+            told.append(f"{target.layer.name!r} holds others with these ids.")
             work.outcome = " ".join((work.outcome, *told)).strip()
 
     def _list_objects(self) -> None:

@@ -9,12 +9,14 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, PromptError
 from napari_sam_decoder.widgets.conductor import Conductor
-from napari_sam_decoder.widgets.layers import forget_pick, slider_point
+from napari_sam_decoder.widgets.layers import covering_layer, forget_pick, slider_point
 from napari_sam_decoder.widgets.overlay import PreviewOverlay
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.components import ViewerModel
-    from napari.layers import Labels, Points
+    from napari.layers import Labels
 
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.layers import MovieView
@@ -97,10 +99,27 @@ class Desk(QObject):
         """The Labels layer that results go to; None before there is one."""
         return self.conductor.recorder.layer
 
+    def holds(self, object_id: int) -> bool:
+        """Whether the labels have pixels of an object, as far as is known."""
+        target = self.conductor.recorder.target
+        return target is not None and object_id in target.object_ids
+
     @property
     def notices(self) -> tuple[str, ...]:
         """Points that cannot be used, and why."""
-        return (*self.objects.reading.notices, *self.conductor.notices)
+        own = (*self.objects.reading.notices, *self.conductor.notices)
+        return own if self.movie is None else (*own, *self._view_notices(self.movie))
+
+    def _view_notices(self, view: MovieView) -> Iterator[str]:
+        """Say that another picture is seen than the one that clicks are meant for."""
+        cover = covering_layer(view.layer, self.viewer.layers)
+        if not view.layer.visible:
+            yield f"'{view.layer.name}' is hidden; show it in the layer list"
+        elif cover is not None:
+            yield (
+                f"'{cover.name}' covers '{view.layer.name}', and clicks are meant for "
+                "the latter; hide the one above, or choose it as the movie"
+            )
 
     @property
     def current_prompt(self) -> Prompt | None:
@@ -128,7 +147,7 @@ class Desk(QObject):
         self.conductor.set_movie(view)
         self.objects.listen(self._read_soon)
         if view is not None:
-            self._show_own_points(view)
+            self._show_own_layers(view)
         if view is None:
             self._overlay.remove()
         else:
@@ -137,25 +156,25 @@ class Desk(QObject):
         self.read()
 
     def unhide(self, work: MovieWork) -> None:
-        """Show the points of a movie that were hidden while another was chosen."""
+        """Show what belongs to a movie and was hidden while another was chosen."""
         for layer in work.hidden:
             layer.visible = True
         work.hidden.clear()
 
-    def _show_own_points(self, view: MovieView) -> None:
-        """Hide the points of other movies, and let no click go to them."""
-        others: list[Points] = []
-        for work in self.conductor.all_work:
-            if work is not self.conductor.work:
-                layers = [one for one in work.objects.layers if one not in self.objects]
-                others += layers
-                for layer in layers:
-                    if layer.visible and layer in self.viewer.layers:
-                        layer.visible = False
-                        work.hidden.append(layer)
-        self.unhide(self.conductor.work)
+    def _show_own_layers(self, view: MovieView) -> None:
+        """Hide points and labels of other movies, and let no click go to them."""
+        work = self.conductor.work
+        others = [other for other in self.conductor.all_work if other is not work]
+        for other in others:
+            for layer in other.layers:
+                is_shown = layer.visible and layer in self.viewer.layers
+                if is_shown and layer not in work.layers:
+                    layer.visible = False
+                    other.hidden.append(layer)
+        self.unhide(work)
         selection = self.viewer.layers.selection
-        if selection.active in others:
+        active = selection.active
+        if active not in work.layers and any(active in one.layers for one in others):
             current = self.objects.current
             own = None if current is None else current.layer
             selection.active = view.layer if own is None else own

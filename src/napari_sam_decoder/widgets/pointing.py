@@ -84,6 +84,7 @@ class Pointing(Desk):
             self.objects.read(self.movie, self.viewer.layers)
             present = {*self.conductor.prompts, *self.conductor.negatives}
             self.conductor.credit(present - before)
+            self.conductor.work.outcome = ""
             self.read()
 
     def drop_points(self, layer: Points) -> None:
@@ -105,6 +106,7 @@ class Pointing(Desk):
         PromptError
             If there is no such object.
         """
+        self.conductor.work.outcome = ""
         self._let_clicks_go_to(self.objects.select(object_id))
 
     def set_sign(self, is_positive: bool) -> None:

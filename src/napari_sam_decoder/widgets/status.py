@@ -38,13 +38,19 @@ def _activity(bench: Workbench) -> str:
 
 
 def _next_step(bench: Workbench) -> str:
-    current = bench.objects.current
-    if current is None:
-        return "Press 'New object', then click the object in the picture."
-    if not current.frames:
-        return f"Click {current.name!r} in the picture."
     if bench.conductor.outcome:
         return bench.conductor.outcome
+    current = bench.objects.current
+    if current is None and bench.objects.listed:
+        return "Select an object in the table to correct it, or press 'New object'."
+    if current is None:
+        return "Press 'New object', then click the object in the picture."
+    if current.layer is None:
+        return f"Select {current.name!r} in the table to correct its labels."
+    if not current.frames and bench.holds(current.object_id):
+        return f"Click where the labels of {current.name!r} are wrong."
+    if not current.frames:
+        return f"Click {current.name!r} in the picture."
     if bench.current_prompt is None:
         return "Add a point where it is wrong, or press 'Both ways'."
     return "Pick 1, 2 or 3, add a point where the mask is wrong, or press 'Both ways'."

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer, Points
+    from napari.layers import Image, Labels, Layer
 
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.session import Session
@@ -48,8 +48,8 @@ class MovieWork:
     lost : weakref.ref or None
         The Labels layer that results went to and that was removed; it is taken again
         if it comes back.
-    hidden : list of Points
-        Layers that are hidden while another movie is chosen.
+    hidden : list of Layer
+        Points and labels that are hidden while another movie is chosen.
     wants_embedding : bool or None
         Whether frames are to be embedded ahead of time; None before anybody has said.
     outcome : str
@@ -71,7 +71,7 @@ class MovieWork:
     target: LabelsTarget | None = None
     targets: dict[Labels, LabelsTarget] = field(default_factory=dict)
     lost: ref[Labels] | None = None
-    hidden: list[Points] = field(default_factory=list)
+    hidden: list[Layer] = field(default_factory=list)
     wants_embedding: bool | None = None
     outcome: str = ""
     session: Session | None = None

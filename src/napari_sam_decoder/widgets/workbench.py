@@ -170,7 +170,8 @@ class Workbench(Pointing):
         found = self.objects.require(object_id)
         self.conductor.require_rest(object_id)
         for layer in self.objects.part_with(object_id):
-            self.viewer.layers.remove(layer)
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
         self.conductor.dismiss(object_id)
         self.read()
         if labels == "remove" and self.labels is not None:

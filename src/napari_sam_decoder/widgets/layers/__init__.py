@@ -36,6 +36,7 @@ from napari_sam_decoder.widgets.layers.points import (
 )
 from napari_sam_decoder.widgets.layers.preview import preview_layer, show_preview
 from napari_sam_decoder.widgets.layers.sliders import (
+    covering_layer,
     go_to_frame,
     show_frames,
     slider_point,
@@ -75,6 +76,7 @@ __all__ = [
     "axis_choices",
     "check_shape",
     "check_target",
+    "covering_layer",
     "forget_pick",
     "frames_with",
     "go_to_frame",

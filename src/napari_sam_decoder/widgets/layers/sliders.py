@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Image
 
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, unit_factors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import Dims
     from napari.layers import Layer
 
     from napari_sam_decoder.widgets.layers.view import MovieView
 
-__all__ = ["go_to_frame", "show_frames", "slider_point"]
+__all__ = ["covering_layer", "go_to_frame", "show_frames", "slider_point"]
+
+TOLERANCE = 1e-6
+"""Of places in the world, for rounding."""
 
 
 def slider_point(layer: Layer, dims: Dims) -> tuple[float, ...]:
@@ -71,6 +77,45 @@ def show_frames(view: MovieView, dims: Dims) -> None:
     shown = tuple(axis + offset for axis in view.frame_axes)
     if dims.ndisplay == 2 and set(dims.displayed) != set(shown):
         dims.order = (*(axis for axis in dims.order if axis not in shown), *shown)
+
+
+def covering_layer(movie: Image, layers: Sequence[Layer]) -> Image | None:
+    """Find the picture above a movie that hides it.
+
+    Parameters
+    ----------
+    movie : napari.layers.Image
+        One of the layers.
+    layers : sequence of napari.layers.Layer
+        Of a viewer, from below.
+
+    Returns
+    -------
+    napari.layers.Image or None
+        The lowest opaque one above that covers all of the movie.
+    """
+    if movie not in layers:
+        return None
+    low, high = _corners(movie)
+    for layer in layers[layers.index(movie) + 1 :]:
+        if isinstance(layer, Image) and _is_opaque(layer) and layer.ndim == movie.ndim:
+            lowest, highest = _corners(layer)
+            if (lowest <= low + TOLERANCE).all() and (
+                highest >= high - TOLERANCE
+            ).all():
+                return layer
+    return None
+
+
+def _is_opaque(layer: Image) -> bool:
+    is_blended = str(layer.blending) in ("additive", "minimum", "multiplicative")
+    return layer.visible and layer.opacity == 1 and not is_blended
+
+
+def _corners(layer: Image) -> np.ndarray:
+    """(2, D) lowest and highest place in the world."""
+    corners: np.ndarray = np.asarray(layer.extent.world)
+    return corners
 
 
 def _factors(layer: Layer, dims: Dims) -> np.ndarray:

@@ -179,7 +179,7 @@ def _swatch(object_id: int) -> QIcon:
 
 def _points_text(listed: SegmentedObject) -> str:
     if not listed.frames:
-        return "none yet"
+        return "none yet" if listed.layer is not None else "none"
     frames = ", ".join(map(str, listed.frames[:3]))
     more = "…" if len(listed.frames) > 3 else ""
     return f"{frames}{more}"
