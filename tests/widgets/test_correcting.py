@@ -16,6 +16,7 @@ from napari_sam_decoder.errors import (
     DecodingError,
     LabelsError,
     MovieError,
+    OptionError,
     PromptError,
 )
 from napari_sam_decoder.propagation import FrameResult, Verdict
@@ -401,6 +402,35 @@ def test_a_correction_does_not_leave_the_frames_of_runs(first_part):
     click(first_part, 2)
     first_part.wait()
     assert found_on(first_part) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("frames", [[0, 1, 2, 3], slice(4), np.arange(4)])
+def test_a_run_over_frames_that_are_no_range_can_be_corrected(bench, frames):
+    bench.propagate(frames=frames)
+    bench.wait()
+    lose(bench, 2)
+    click(bench, 2)
+    bench.wait()
+    assert (bench.labels.data[2] == 1).any()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"frames": range(0, 8, 2)},
+        {"frames": range(8, 0, -1)},
+        {"frames": range(99)},
+        {"frames": [0.5]},
+        {"frames": 5},
+        {"objects": [1.0]},
+        {"objects": [True]},
+        {"replace": "no"},
+    ],
+)
+def test_a_run_that_makes_no_sense_is_refused_at_once(bench, asked):
+    with pytest.raises(OptionError):
+        bench.propagate(**asked)
+    assert bench.is_idle
 
 
 def test_what_an_earlier_run_has_made_can_be_corrected_after_a_shorter_one(bench):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.arguments import flag, whole
 from napari_sam_decoder.errors import MovieError, OptionError, PromptError
+from napari_sam_decoder.frames import asked_stretch
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.widgets.layers import (
     MovieView,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points
 
+    from napari_sam_decoder.frames import AskedFrames
     from napari_sam_decoder.widgets.options import ModelOptions
 
 __all__ = ["Workbench"]
@@ -243,7 +246,7 @@ class Workbench(Pointing):
         self,
         direction: str = "both",
         *,
-        frames: range | None = None,
+        frames: AskedFrames = None,
         objects: Collection[int] | None = None,
         replace: bool = False,
     ) -> None:
@@ -253,8 +256,8 @@ class Workbench(Pointing):
         ----------
         direction : {"both", "forward", "backward"}
             Towards later frames, earlier ones, or both.
-        frames : range, optional
-            The frames to label, all by default.
+        frames : range, list, slice or array of int, optional
+            The frames to label, all by default; one after the other without a gap.
         objects : collection of int, optional
             All by default.
         replace : bool, default False
@@ -265,11 +268,16 @@ class Workbench(Pointing):
         MovieError
             If no movie is chosen.
         OptionError
-            If there is no such direction.
+            If there is no such direction, or the frames are none of the movie or do
+            not follow one another; and if the objects are no whole numbers.
         """
-        self.require_movie()
-        chosen = None if objects is None else tuple(objects)
-        request = RunRequest(Direction.of(direction), frames, chosen, replace)
+        movie = self.require_movie()
+        asked = None if frames is None else asked_stretch(frames, len(movie))
+        chosen = None
+        if objects is not None:
+            chosen = tuple(whole(key, "an object id", OptionError) for key in objects)
+        replace = flag(replace, "replace", OptionError)
+        request = RunRequest(Direction.of(direction), asked, chosen, replace)
         # Points that were added a moment ago count.
         self.read()
         self.conductor.propagate(request)
