@@ -8,9 +8,11 @@ import pytest
 pytest.importorskip("napari.layers")
 
 import zarr
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up import found_by
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from napari_sam_decoder.widgets.layers import MovieView, survey_labels
 from napari_sam_decoder.widgets.layers.handiwork import Handiwork
@@ -24,15 +26,13 @@ class Desk:
     """A movie, its labels, and results as runs bring them."""
 
     def __init__(self, data=None, axis=None, shape=SHAPE, place=()):
-        self.viewer = ViewerModel()
-        self.movie = self.viewer.add_image(np.zeros(shape, np.uint8), name="movie")
+        self.movie = Image(np.zeros(shape, np.uint8), name="movie")
         self.view = MovieView.of(self.movie, axis, place)
         is_blank = data is None
-        layer = new_labels_layer(self.view, "labels") if is_blank else None
         self.layer = (
-            self.viewer.add_labels(data, name="labels")
-            if data is not None
-            else self.viewer.add_layer(layer)
+            new_labels_layer(self.view, "labels")
+            if is_blank
+            else Labels(data, name="labels")
         )
         self.layer.brush_size = 6
         self.work = Handiwork(self.layer, self.view, is_blank=is_blank)
@@ -372,3 +372,65 @@ def test_after_the_end_nothing_is_heard(desk):
     desk.run(4, rows(1))
     desk.layer.paint((2, 5, 5), 9)
     assert not desk.work._touched
+
+
+class Diary:
+    """Notes who decided last on each pixel, without looking at any history."""
+
+    def __init__(self):
+        self.desk = Desk(shape=(2, 16, 16))
+        self.desk.layer.brush_size = 5
+        self.left = np.zeros((2, 16, 16), np.uint16)
+        self.decided = np.zeros((2, 16, 16), int)
+        self.drawn = np.zeros((2, 16, 16), int)
+        self.now = 0
+
+    def do(self, kind, frame, row, column, value):
+        self.now += 1
+        before = np.array(self.desk.layer.data)
+        if kind.startswith("run"):
+            self.run(frame, row, value, replace=kind == "run over")
+            return
+        {
+            "paint": lambda: self.desk.layer.paint((frame, row, column), value),
+            "fill": lambda: self.desk.layer.fill((frame, row, column), value),
+            "script": lambda: self.desk.layer.data.__setitem__((frame, row), value),
+            "undo": self.desk.layer.undo,
+            "redo": self.desk.layer.redo,
+        }[kind]()
+        changed = before != self.desk.layer.data
+        if kind in ("undo", "redo"):
+            assert (self.drawn[changed] > self.decided[changed]).all()
+        self.drawn[changed] = self.now
+
+    def run(self, frame, row, value, *, replace):
+        labels = np.zeros((16, 16), np.uint16)
+        labels[:row] = value or 1
+        before = self.desk.plane(frame).copy()
+        others = before != self.left[frame]
+        written = self.desk.run(frame, labels, ids=(value or 1,), replace=replace)
+        changed = before != self.desk.plane(frame)
+        if not replace:
+            assert not (changed & others).any()
+            spared = np.isin(before, list(written.spared))
+            assert not (changed & spared).any()
+        if replace:
+            changed |= labels > 0
+        self.left[frame][changed] = self.desk.plane(frame)[changed]
+        self.decided[frame][changed] = self.now
+
+
+STEPS = st.tuples(
+    st.sampled_from(["paint", "fill", "script", "undo", "redo", "run", "run over"]),
+    st.integers(0, 1),
+    st.integers(0, 15),
+    st.integers(0, 15),
+    st.integers(0, 3),
+)
+
+
+@given(st.lists(STEPS, max_size=14))
+def test_nobody_overwrites_what_another_has_decided_later(steps):
+    diary = Diary()
+    for step in steps:
+        diary.do(*step)

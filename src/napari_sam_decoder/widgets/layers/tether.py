@@ -62,7 +62,7 @@ class Tether:
         return tuple(
             f"'{layer.name}' has kept its place in the world, since it was not placed "
             f"like '{self._movie.name}'; give it the same scale, translation and "
-            "affine if its points belong to the same pixels as before"
+            "affine if it belongs to the same pixels as before"
             for layer in self._layers()
             if layer in self._strays
             and not is_placed_like(layer, self._map, self._units)
