@@ -137,6 +137,7 @@ class SamDecoderDock(QWidget):
         bench = self.workbench
         self._movie.movie_chosen.connect(self._wish(bench.choose_movie))
         self._movie.axis_chosen.connect(self._on_axis_chosen)
+        self._movie.plane_chosen.connect(self._wish(bench.choose_plane))
         self._movie.embedding_toggled.connect(self._on_embedding_toggled)
         self._movie.as_shown_asked.connect(self._wish(bench.embed_as_shown))
         self._movie.sample_asked.connect(self._on_sample_asked)

@@ -11,6 +11,7 @@ from napari_sam_decoder.frames import asked_stretch
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.widgets.layers import (
     MovieView,
+    go_to_frame,
     show_frames,
     slider_point,
 )
@@ -93,6 +94,26 @@ class Workbench(Pointing):
         self.take(view)
         if axis is not None:
             self.conductor.work.axis = axis
+
+    def choose_plane(self, axis: int, index: int) -> None:
+        """Work on another plane of a layer with more axes, such as another channel.
+
+        The viewer's slider is moved there; moving it by hand does the same.
+
+        Parameters
+        ----------
+        axis : int
+            Of the layer's data axes, neither that of the frames nor one of the picture.
+        index : int
+            Of the plane along it, from 0.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen, or it has no such plane.
+        """
+        view = self.require_movie().cut_at(axis, index)
+        go_to_frame(view, self.viewer.dims, self.frame)
 
     def turn_to(self, layer: Points) -> None:
         """Work on the object of a Points layer, and on the movie that it belongs to."""

@@ -200,3 +200,23 @@ def test_without_a_position_cuts_are_at_the_beginning():
     assert MovieView.of(layer).fixed == ((1, 0), (2, 0))
     assert MovieView.of(layer, world_point=(0, -1, 99, 0, 0)).fixed == ((1, 2), (2, 5))
     assert MovieView.of(layer, world_point=(1, 0, 0)).fixed == ((1, 0), (2, 3))
+
+
+def test_other_planes_along_the_axes_that_are_cut():
+    layer = Image(np.arange(3 * 2 * 1 * 5 * 6).reshape(3, 2, 1, 5, 6))
+    view = MovieView.of(layer, 0)
+    assert [(axis.index, axis.length, index) for axis, index in view.cuts] == [
+        (1, 2, 0)
+    ]
+    other = view.cut_at(1, 1)
+    np.testing.assert_array_equal(other.frames[2], layer.data[2, 1, 0])
+    for axis, index in ((1, 2), (1, -1), (0, 1), (2, 0), (3, 0)):
+        with pytest.raises(MovieError, match="choose among axis 1 from 0 to 1"):
+            view.cut_at(axis, index)
+
+
+def test_a_movie_of_three_axes_is_cut_nowhere():
+    view = MovieView.of(Image(np.zeros((3, 5, 6))), 0)
+    assert view.cuts == ()
+    with pytest.raises(MovieError, match="nothing else"):
+        view.cut_at(0, 1)

@@ -8,6 +8,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 from choosing import choose, texts
 from made_up import show_movie
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
 from napari_sam_decoder.samples import SAMPLES
@@ -139,3 +140,55 @@ def test_showing_wishes_nothing(part, bench, heard):
     show_movie(bench)
     part.show_state(bench)
     assert wishes == [[], [], []]
+
+
+def show_channels(bench):
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 3, 32, 40), np.uint8)
+    layer = bench.viewer.add_image(pixels, name="channels")
+    layer.axis_labels = ("t", "c", "y", "x")
+    bench.choose_movie(layer)
+    return layer
+
+
+def test_a_channel_is_chosen(part, bench):
+    layer = show_channels(bench)
+    bench.viewer.dims.set_current_step(1, 0)
+    part.show_state(bench)
+    (box,) = part.planes.boxes
+    assert box.text().startswith("c: ")
+    chosen = []
+    part.plane_chosen.connect(lambda *place: chosen.append(place))
+    for _ in range(2):
+        QTest.keyClick(box, Qt.Key.Key_Up)
+    assert chosen == [(1, 1), (1, 2)]
+
+    bench.choose_plane(1, 2)
+
+    part.show_state(bench)
+    assert bench.movie.fixed == ((1, 2),)
+    assert bench.viewer.dims.current_step[:2] == (bench.frame, 2)
+    np.testing.assert_array_equal(bench.movie.frames[3], layer.data[3, 2])
+    assert len(chosen) == 2
+
+
+def test_the_channel_follows_the_slider(part, bench):
+    show_channels(bench)
+    bench.viewer.dims.set_current_step(1, 1)
+    part.show_state(bench)
+    assert [box.value() for box in part.planes.boxes] == [1]
+
+
+def test_other_axes_have_other_planes(part, bench):
+    layer = show_channels(bench)
+    part.show_state(bench)
+    bench.choose_movie(layer, 1)
+    part.show_state(bench)
+    assert [box.prefix() for box in part.planes.boxes] == ["t: "]
+    assert part.planes.isVisible()
+
+
+def test_a_movie_of_three_axes_has_no_planes_to_choose(part, bench):
+    show_movie(bench)
+    part.show_state(bench)
+    assert part.planes.boxes == []
+    assert not part.planes.isVisible()

@@ -16,6 +16,7 @@ __all__ = [
     "AxisPlan",
     "axis_choices",
     "checked_axis",
+    "describe_axis",
     "finest_pixels",
     "is_depth",
     "spatial_shape",
@@ -119,6 +120,11 @@ def axis_choices(layer: Image) -> tuple[AxisChoice, ...]:
     ]
     longer = [choice for choice in choices if choice.length > 1]
     return tuple(sorted(longer or choices, key=lambda choice: _rank(choice.name)))
+
+
+def describe_axis(layer: Image, axis: int) -> AxisChoice:
+    """Name an axis of a layer and its length."""
+    return AxisChoice(axis, _axis_name(layer, axis), spatial_shape(layer)[axis])
 
 
 def checked_axis(layer: Image, axis: int | None) -> int | None:

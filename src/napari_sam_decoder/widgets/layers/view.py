@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.widgets.layers.axes import (
+    AxisChoice,
     AxisPlan,
     checked_axis,
+    describe_axis,
     finest_pixels,
     is_depth,
 )
@@ -165,6 +168,45 @@ class MovieView:
         """Find positions of the world as `locate` does, but along every data axis."""
         last = np.asarray(world, dtype=float)[:, -len(self.spatial_shape) :]
         return WorldMap.of(self.layer).to_data(last)
+
+    @property
+    def cuts(self) -> tuple[tuple[AxisChoice, int], ...]:
+        """Axes of several planes, of which the movie shows one: channels, for example.
+
+        Each with the index at which the layer is cut.
+        """
+        described = (
+            (describe_axis(self.layer, axis), index) for axis, index in self.fixed
+        )
+        return tuple((axis, index) for axis, index in described if axis.length > 1)
+
+    def cut_at(self, axis: int, index: int) -> MovieView:
+        """See another plane along an axis that is cut, such as another channel.
+
+        Parameters
+        ----------
+        axis : int
+            Of the layer's data axes, one of `cuts`.
+        index : int
+            Counted from 0.
+
+        Raises
+        ------
+        MovieError
+            If the axis is not cut, or there is no such plane.
+        """
+        lengths = {choice.index: choice.length for choice, _ in self.cuts}
+        if not 0 <= index < lengths.get(axis, 0):
+            known = ", ".join(
+                f"axis {place} from 0 to {length - 1}"
+                for place, length in lengths.items()
+            )
+            raise MovieError(
+                f"{self.layer.name!r} is not cut at {index} along axis {axis}; choose "
+                f"among {known or 'the frames, for there is nothing else'}"
+            )
+        fixed = {**dict(self.fixed), axis: index}
+        return replace(self, fixed=tuple(fixed.items()))
 
     def is_same_as(self, other: MovieView) -> bool:
         """Whether both show the same pixels along the same axis."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QLabel,
     QProgressBar,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -32,11 +33,54 @@ __all__ = ["MoviePart"]
 OFFER_MS = 500
 
 
+class PlaneChoice(QWidget):
+    """Which plane is worked on along axes that are not followed, such as channels."""
+
+    chosen = Signal(int, int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.boxes: list[QSpinBox] = []
+        self._axes: tuple[AxisChoice, ...] = ()
+        self._row = row()
+        self.setLayout(self._row)
+
+    def show_cuts(self, cuts: Sequence[tuple[AxisChoice, int]]) -> None:
+        """Show where a movie is cut, without a signal."""
+        axes = tuple(axis for axis, _ in cuts)
+        if axes != self._axes:
+            self._axes = axes
+            for box in self.boxes:
+                self._row.removeWidget(box)
+                box.deleteLater()
+            self.boxes = [self._make(axis) for axis in axes]
+        for box, (_, index) in zip(self.boxes, cuts, strict=True):
+            box.blockSignals(True)
+            box.setValue(index)
+            box.blockSignals(False)
+        self.setVisible(bool(axes))
+
+    def _make(self, axis: AxisChoice) -> QSpinBox:
+        box = QSpinBox()
+        box.setRange(0, axis.length - 1)
+        box.setPrefix(f"{axis.name}: ")
+        box.setSuffix(f" of 0 to {axis.length - 1}")
+        box.setToolTip(
+            f"Which plane along {axis.name}, such as a channel, is segmented; the "
+            "viewer's slider does the same"
+        )
+        box.setKeyboardTracking(False)
+        box.valueChanged.connect(partial(self.chosen.emit, axis.index))
+        self._row.addWidget(box)
+        return box
+
+
 class MoviePart(QGroupBox):
     """Image layer, axis, and the embedding of its frames."""
 
     movie_chosen = Signal(object)
     axis_chosen = Signal(int)
+    plane_chosen = Signal(int, int)
     embedding_toggled = Signal()
     as_shown_asked = Signal()
     sample_asked = Signal(str)
@@ -50,6 +94,8 @@ class MoviePart(QGroupBox):
         self.axis_box = QComboBox()
         self.axis_box.setToolTip("The axis along which objects are followed")
         self.axis_box.activated.connect(self._on_axis_activated)
+        self.planes = PlaneChoice()
+        self.planes.chosen.connect(self.plane_chosen)
         self.progress = QProgressBar()
         self.progress.setToolTip(
             "Frames whose embedding is known: each is computed once, those around the "
@@ -82,6 +128,7 @@ class MoviePart(QGroupBox):
         self._samples = self._sample_row()
         layout = QVBoxLayout(self)
         layout.addLayout(row(self.layer_box, self.axis_box))
+        layout.addWidget(self.planes)
         layout.addLayout(row(self.progress, narrow(self.toggle)))
         contrast = row(self.contrast, narrow(self.as_shown))
         contrast.setAlignment(self.as_shown, Qt.AlignmentFlag.AlignTop)
@@ -98,6 +145,7 @@ class MoviePart(QGroupBox):
             () if movie is None else axis_choices(movie.layer),
             None if movie is None else movie.axis,
         )
+        self.planes.show_cuts(() if movie is None else movie.cuts)
         conductor = bench.conductor
         total = 0 if movie is None else len(movie)
         self.progress.setEnabled(total > 0)
