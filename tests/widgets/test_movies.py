@@ -169,6 +169,15 @@ def test_options_belong_to_a_movie_but_for_the_network(bench, tmp_path):
     assert bench.conductor.options == chosen
 
 
+def test_options_set_before_there_is_a_movie_are_for_the_first(bench):
+    bench.choose_movie(None)
+    bench.configure(ModelOptions(cache=None, contrast=(3, 9)))
+    choose(bench, "second")
+    assert bench.conductor.options.contrast == (3, 9)
+    choose(bench, "first")
+    assert bench.conductor.options.contrast is None
+
+
 def test_embedding_that_was_stopped_stays_so(bench):
     bench.stop_embedding()
     choose(bench, "second")

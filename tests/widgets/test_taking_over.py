@@ -284,6 +284,13 @@ def test_deleting_removes_the_labels(bench, movie):
     assert bench.objects.current_id == 3
 
 
+def test_closing_the_dock_before_all_labels_are_removed_is_told(bench):
+    work = bench.conductor.work
+    bench.delete_object(1, "remove")
+    bench.close()
+    assert work.outcome.startswith("Not all labels of 'object 1' were removed")
+
+
 def test_an_object_whose_points_were_removed_is_deleted(fresh):
     points = fresh.new_object()
     points.add((0, 16, 15))

@@ -69,6 +69,7 @@ class Conductor(Situation):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(viewer, parent)
         self._surveyed: list[CutRecord] = []
+        self._erasing: list[tuple[MovieWork, str]] = []
         self._engine.opened.connect(self._on_opened)
         self._engine.embedded.connect(self._on_embedded)
         self._engine.previewed.connect(self._on_previewed)
@@ -81,9 +82,14 @@ class Conductor(Situation):
         self._engine.close()
         for wanted in self._wanted:
             wanted.work.outcome = "The run had not begun when the dock was closed."
-        run, work = self.recorder.run, self.recorder.running
-        if run is not None and work is not None:
-            work.outcome = run.summary(was_stopped=True)
+        for work, name in self._erasing:
+            work.outcome = (
+                f"Not all labels of {name!r} were removed before the dock was closed; "
+                "choose them again and delete it once more."
+            )
+        run, running = self.recorder.run, self.recorder.running
+        if run is not None and running is not None:
+            running.outcome = run.summary(was_stopped=True)
         for work in (*self.all_work, self.work):
             session = work.part_with_session()
             if session is not None:
@@ -99,11 +105,14 @@ class Conductor(Situation):
         keeps it, unless its movie is cut in another way.
         """
         self._leave()
+        # What was set before there was any movie is meant for the first one.
+        is_first = self.movie is None
+        options = self.options if is_first else self.options.for_another_movie()
         self.movie = movie
         if movie is None:
-            self.recorder.work = MovieWork(self.options)
+            self.recorder.work = MovieWork(self.options.for_another_movie())
             return
-        self.recorder.work = work = self.all_work.on(movie.layer, self.options)
+        self.recorder.work = work = self.all_work.on(movie.layer, options)
         if work.view is None or not movie.is_same_as(work.view):
             self._forget_session(work)
             self._give_up_runs(work, "is looked at in another way now")
@@ -212,13 +221,21 @@ class Conductor(Situation):
         if view is None or target is None:
             return
         erased: list[int] = []
+        self._erasing.append((work, name))
 
         def take(found: tuple[MovieView, int] | None) -> None:
-            if found is not None:
+            if found is None:
+                return
+            try:
                 target.erase(*found, object_id)
+            except SamDecoderError as error:
+                # The data of the layer may have been replaced by others meanwhile.
+                self.failed.emit(error)
+            else:
                 erased.append(found[1])
 
         def end(error: Exception | None) -> None:
+            self._erasing.remove((work, name))
             target.note_erased(object_id)
             target.layer.refresh(extent=False)
             count = counted(len(erased), "frame")

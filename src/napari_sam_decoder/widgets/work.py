@@ -166,12 +166,12 @@ class ViewerWork:
             It keeps its work itself: that knows the layer, so that a dictionary with
             weak keys would keep both for ever.
         options : ModelOptions
-            Those of the movie before, if it is a new one.
+            For a movie that was not chosen before.
         """
         self._last = ref(layer)
         work = self.find(layer)
         if work is None:
-            work = MovieWork(options.for_another_movie())
+            work = MovieWork(options)
             setattr(layer, _ATTRIBUTE, work)
         return work
 
