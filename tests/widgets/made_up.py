@@ -39,18 +39,18 @@ def found_by(search):
             return end.value
 
 
-def preview_of(prompt, number=1, shape=SHAPE[1:]):
+def preview_of(prompt, number=1, shape=SHAPE[1:], together=()):
     """Offer masks of one, two and three rows, and choose one; 0 has four rows."""
     from napari_sam_decoder.widgets.background import ShownPreview
 
     rows = np.broadcast_to(np.arange(shape[0])[:, None], shape)
     offers = [
-        Hypothesis(place, rows < height, iou_prediction=0.9 - 0.1 * place)
+        Hypothesis(place, rows < height, iou_prediction=0.95, score=0.9 - 0.1 * place)
         for place, height in enumerate((4, 1, 2, 3))
     ]
     pictures = tuple(np.full((96, 96, 3), 80 * place, np.uint8) for place in range(3))
     preview = Preview(prompt, tuple(offers[1:]), offers[number])
-    return ShownPreview(preview, pictures)
+    return ShownPreview(preview, pictures, frozenset([prompt, *together]))
 
 
 def bench_with(sam, monkeypatch):

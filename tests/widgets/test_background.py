@@ -136,13 +136,32 @@ def session(tiny_sam):
 
 
 def test_each_prompt_is_decoded_and_drawn(session):
-    prompts = (Prompt(1, 0, points=[(5, 6)]), Prompt(4, 2, points=[(20, 30)]))
-    shown = list(show_prompts(session, prompts, object_colours((1, 4))))
-    assert [one.preview.prompt for one in shown[::2]] == list(prompts)
-    for first, one in zip(shown[::2], shown[1::2], strict=True):
+    prompts = (Prompt(1, 0, points=[(5, 6)]), Prompt(4, 0, points=[(20, 30)]))
+    shown = list(show_prompts(session, prompts, (), object_colours((1, 4))))
+    assert [one.preview.prompt for one in shown[:2]] == list(prompts)
+    for first, one in zip(shown[:2], shown[2:], strict=True):
         assert (first.preview, first.thumbnails) == (one.preview, ())
         assert [offer.number for offer in one.preview.hypotheses] == [1, 2, 3]
         assert [picture.shape for picture in one.thumbnails] == [(96, 96, 3)] * 3
+
+
+def test_what_was_decoded_and_drawn_is_used_again(session, monkeypatch):
+    first, second = Prompt(1, 0, points=[(5, 6)]), Prompt(4, 0, points=[(20, 30)])
+    colours = object_colours((1, 4))
+    *_, known = show_prompts(session, (first,), (), colours)
+    asked, decode = [], session.model.decode
+
+    def count(embedding, prompts, *rest):
+        asked.append(len(prompts))
+        return decode(embedding, prompts, *rest)
+
+    monkeypatch.setattr(session.model, "decode", count)
+    old, new, drawn = show_prompts(session, (first, second), (known,), colours)
+    # The new one; both only if they would not come apart.
+    assert asked[0] == 1
+    assert old.thumbnails is known.thumbnails
+    assert (new.thumbnails, drawn.preview) == ((), new.preview)
+    assert old.together == {first, second}
 
 
 def test_pictures_are_drawn_in_the_colour_of_the_object(session):
@@ -151,6 +170,7 @@ def test_pictures_are_drawn_in_the_colour_of_the_object(session):
         steps = show_prompts(
             session,
             (Prompt(1, 0, points=[(5, 6)]),),
+            (),
             {1: np.array(colour, float), 2: np.zeros(4)},
         )
         next(steps)
@@ -239,7 +259,7 @@ def test_every_thread_that_computes_leaves_a_core(monkeypatch, view, session):
     opening = Opening(view, IN_MEMORY)
     for steps in (
         lambda: ModelShelf().open_session(opening),
-        lambda: show_prompts(session, prompts, object_colours((1,))),
+        lambda: show_prompts(session, prompts, (), object_colours((1,))),
         lambda: computing(session.embed()),
     ):
         assert threads_after(lambda steps=steps: next(steps())) == 2

@@ -59,10 +59,10 @@ class StageSession:
         self.is_closed = False
         self._gate = gate
 
-    def preview(self, prompt):
+    def preview_together(self, prompts, known):
         if self._gate is not None:
             self._gate.hold()
-        return preview_of(prompt).preview
+        return tuple(preview_of(prompt).preview for prompt in prompts)
 
     def close(self):
         self.is_closed = True
@@ -130,7 +130,7 @@ def test_a_session_is_opened(engine, heard, qtbot, monkeypatch, tiny_sam):
 
 
 def test_prompts_are_shown_one_by_one(engine, heard, qtbot):
-    engine.preview(StageSession(), (PROMPT, OTHER), COLOURS)
+    engine.preview(StageSession(), (PROMPT, OTHER), (), COLOURS)
     assert engine.is_busy("preview")
     qtbot.waitUntil(lambda: ends_in(heard) == ["preview"])
     assert prompts_in(heard) == [PROMPT, OTHER]
@@ -138,9 +138,9 @@ def test_prompts_are_shown_one_by_one(engine, heard, qtbot):
 
 
 def test_a_second_preview_replaces_the_first(engine, heard, gate, qtbot):
-    engine.preview(StageSession(gate), (PROMPT,), COLOURS)
+    engine.preview(StageSession(gate), (PROMPT,), (), COLOURS)
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.preview(StageSession(), (OTHER,), COLOURS)
+    engine.preview(StageSession(), (OTHER,), (), COLOURS)
     gate.open()
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert prompts_in(heard) == [OTHER]
@@ -195,7 +195,7 @@ def test_an_error_ends_a_job_and_is_told(engine, heard, qtbot):
 def test_a_click_does_not_wait_for_a_run(engine, heard, gate, qtbot):
     engine.run(gate.steps("late"))
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.preview(StageSession(), (PROMPT,), COLOURS)
+    engine.preview(StageSession(), (PROMPT,), (), COLOURS)
     qtbot.waitUntil(lambda: ends_in(heard) == ["preview"])
     assert engine.is_busy("run")
 
@@ -276,7 +276,7 @@ def test_a_closed_engine_says_nothing_more(owner, gate, qtbot, qapp):
     engine = Engine(owner)
     heard = listen(engine)
     engine.run(gate.steps("late"))
-    engine.preview(StageSession(gate), (PROMPT,), COLOURS)
+    engine.preview(StageSession(gate), (PROMPT,), (), COLOURS)
     qtbot.waitUntil(lambda: gate.is_reached)
     engine.close()
     gate.open()

@@ -29,8 +29,21 @@ def book():
 
 
 def test_only_prompts_without_a_preview_are_decoded(book):
-    assert book.missing([PROMPT, OTHER]) == (OTHER,)
+    assert book.missing([PROMPT]) == ()
     assert PreviewBook().missing([PROMPT]) == (PROMPT,)
+
+
+def test_a_new_prompt_concerns_the_others_on_its_frame(book):
+    assert book.missing([PROMPT, OTHER]) == (PROMPT, OTHER)
+    together, known = book.asked([PROMPT, OTHER])
+    assert together == (PROMPT, OTHER)
+    assert [shown.preview.prompt for shown in known] == [PROMPT]
+    for prompt in (PROMPT, OTHER):
+        book.add(preview_of(prompt, together=[PROMPT, OTHER]))
+    assert book.missing([PROMPT, OTHER]) == ()
+    picked = replace(PROMPT, hypothesis=2)
+    assert book.missing([picked, OTHER]) == (picked, OTHER)
+    assert book.missing([PROMPT]) == (PROMPT,), "the other one is gone"
 
 
 def test_the_same_point_on_another_frame_is_another_prompt(book):

@@ -7,7 +7,7 @@ pytest.importorskip("napari.layers")
 from made_up import result_on, view_of
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.propagation import Reason, Verdict
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.pace import Pace
 from napari_sam_decoder.widgets.requests import RunRequest
@@ -108,3 +108,12 @@ def test_the_summary_says_what_deserves_a_look(run):
 
 def test_a_run_that_did_nothing_says_so(run):
     assert run.summary(was_stopped=True) == "Stopped; done so far: 0 frames."
+
+
+def test_an_object_that_gets_no_pixel_in_the_layer_is_absent(run):
+    run.target.layer.data[1] = 9
+    run.take(result_on(1))
+    found = run.target.verdicts.of(1, 1)
+    assert (found.verdict, found.reason, found.rival) == (ABSENT, Reason.TAKEN, 9)
+    assert run.target.verdicts.conflicts(1) == {"object 9 has all of its pixels": [1]}
+    assert "1 doubtful" in run.summary(was_stopped=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam_decoder.frames import Movie
@@ -87,10 +87,13 @@ class ShownPreview:
     preview : Preview
     thumbnails : tuple of (96, 96, 3) arrays of uint8
         Of hypotheses 1, 2 and 3; empty before they are drawn.
+    together : frozenset of Prompt
+        All that were decided together, this one among them.
     """
 
     preview: Preview
     thumbnails: tuple[np.ndarray, ...] = ()
+    together: frozenset[Prompt] = frozenset()
 
 
 class ModelShelf:
@@ -146,32 +149,52 @@ def leave_a_core() -> None:
 
 
 def show_prompts(
-    session: Session, prompts: tuple[Prompt, ...], colours: Mapping[int, np.ndarray]
+    session: Session,
+    prompts: tuple[Prompt, ...],
+    known: tuple[ShownPreview, ...],
+    colours: Mapping[int, np.ndarray],
 ) -> Generator[ShownPreview]:
-    """Decode prompts on their frames and draw what is offered.
+    """Decode the prompts of a frame together, and draw what is offered.
 
     Parameters
     ----------
     session : Session
         Opened for the movie of the prompts.
     prompts : tuple of Prompt
-        Within the movie.
+        All on one frame, within the movie.
+    known : tuple of ShownPreview
+        Earlier ones on the frame: what was decoded and drawn is used again.
     colours : mapping of object id to RGBA array
         What each object is drawn with, 0..1.
 
     Yields
     ------
     ShownPreview
-        Two per prompt: its masks as soon as they are there, and then with pictures.
+        First one per prompt, its masks as soon as they are there, and then those with
+        pictures that were not drawn before.
     """
     leave_a_core()
-    for prompt in prompts:
-        preview = session.preview(prompt)
-        yield ShownPreview(preview)
-        masks = [offered.mask for offered in preview.hypotheses]
-        frame = session.movie.rgb(prompt.frame)
-        colour = colours[prompt.object_id]
-        yield ShownPreview(preview, draw_thumbnails(frame, masks, colour))
+    earlier = {_masks(shown.preview): shown.thumbnails for shown in known}
+    together = frozenset(prompts)
+    shown = [
+        ShownPreview(preview, earlier.get(_masks(preview), ()), together)
+        for preview in session.preview_together(
+            prompts, [shown.preview for shown in known]
+        )
+    ]
+    yield from shown
+    for one in shown:
+        if not one.thumbnails and one.preview.hypotheses:
+            prompt = one.preview.prompt
+            masks = [offered.mask for offered in one.preview.hypotheses]
+            frame = session.movie.rgb(prompt.frame)
+            pictures = draw_thumbnails(frame, masks, colours[prompt.object_id])
+            yield replace(one, thumbnails=pictures)
+
+
+def _masks(preview: Preview) -> tuple[int, ...]:
+    """Tell masks that were drawn before from new ones."""
+    return tuple(id(offered.mask) for offered in preview.hypotheses)
 
 
 def computing(steps: Iterator[T]) -> Generator[T]:

@@ -488,9 +488,12 @@ class Conductor(Situation):
         request, view = wanted.request, wanted.view
         prompts = self.prompts if self._is_here(view) else wanted.prompts
         try:
-            session.prompts = request.choose(prompts)
-            plan = session.plan(request.frames, request.direction)
-            steps = session.propagate(request.frames, direction=request.direction)
+            session.prompts = prompts
+            asked = request.frames, request.direction, request.object_ids
+            plan = session.plan(*asked)
+            steps = session.propagate(
+                request.frames, direction=request.direction, objects=request.object_ids
+            )
             self.recorder.begin(wanted, plan.prompts, plan.visits)
         except SamDecoderError as error:
             if request.is_renewal:
@@ -502,8 +505,9 @@ class Conductor(Situation):
     def _advance_preview(self, session: Session) -> None:
         missing = self._missing_previews()
         if missing and not self.is_previewing:
-            colours = object_colours(prompt.object_id for prompt in missing)
-            self._engine.preview(session, missing, colours)
+            together, known = self.previews.asked(self.prompts_here)
+            colours = object_colours(prompt.object_id for prompt in together)
+            self._engine.preview(session, together, known, colours)
 
     def _advance_corrections(self, movie: MovieView, session: Session) -> None:
         is_click_shown = not (self.is_previewing or self._missing_previews())

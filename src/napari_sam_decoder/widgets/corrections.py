@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import FrameResult, Verdict
+    from napari_sam_decoder.propagation import FrameResult, ObjectResult
     from napari_sam_decoder.widgets.deeds import Deed
     from napari_sam_decoder.widgets.layers import Edit
 
@@ -149,7 +149,11 @@ class Ledger:
                 self._made[place] = prompt
 
     def trace(
-        self, object_id: int, frame: int, edit: Edit | None, earlier: Verdict | None
+        self,
+        object_id: int,
+        frame: int,
+        edit: Edit | None,
+        earlier: ObjectResult | None,
     ) -> None:
         """Note what a correction has changed on a frame.
 
@@ -159,7 +163,7 @@ class Ledger:
             Of the result.
         edit : Edit, optional
             What has become of the labels; None if they were the same already.
-        earlier : Verdict, optional
+        earlier : ObjectResult, optional
             What was said of the object on the frame before.
         """
         self._deeds.trace(object_id, frame, edit, earlier)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import Verdict
+    from napari_sam_decoder.propagation import ObjectResult
     from napari_sam_decoder.widgets.layers import Edit, PackedEdit
 
 __all__ = ["KEPT_BYTES", "Deed", "DeedBook", "Trace"]
@@ -33,13 +33,13 @@ class Trace:
     frame : int
     edit : PackedEdit or None
         Of the labels; None if they were the same already.
-    earlier : Verdict or None
+    earlier : ObjectResult or None
         What was said of the object there before.
     """
 
     frame: int
     edit: PackedEdit | None
-    earlier: Verdict | None
+    earlier: ObjectResult | None
 
 
 @dataclass(eq=False)
@@ -117,7 +117,11 @@ class DeedBook:
         self._deeds.append(Deed(prompt, earlier))
 
     def trace(
-        self, object_id: int, frame: int, edit: Edit | None, earlier: Verdict | None
+        self,
+        object_id: int,
+        frame: int,
+        edit: Edit | None,
+        earlier: ObjectResult | None,
     ) -> None:
         """Note what the last correction has done on a frame; see `Ledger.trace`."""
         if self._deeds and self._deeds[-1].object_id == object_id:

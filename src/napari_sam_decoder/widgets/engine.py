@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.background import Opening
+    from napari_sam_decoder.widgets.background import Opening, ShownPreview
 
 __all__ = ["Engine"]
 
@@ -140,10 +140,11 @@ class Engine(QObject):
         self,
         session: Session,
         prompts: tuple[Prompt, ...],
+        known: tuple[ShownPreview, ...],
         colours: Mapping[int, np.ndarray],
     ) -> None:
         """Show prompts, for `previewed`, in place of a preview under way."""
-        steps = partial(show_prompts, session, prompts, colours)
+        steps = partial(show_prompts, session, prompts, known, colours)
         self._begin("preview", steps, self.previewed.emit)
 
     def embed(self, steps: Iterator[EmbeddedFrame]) -> None:

@@ -65,17 +65,18 @@ class PreviewBook:
         Parameters
         ----------
         prompts : iterable of Prompt
-            As they are now.
+            All of a frame, as they are now.
 
         Returns
         -------
         tuple of Prompt
-            Those that have to be decoded.
+            Those that have to be decided on, since they or others have changed.
         """
+        present = frozenset(prompts) - self._failed
         return tuple(
             prompt
-            for prompt in prompts
-            if prompt not in self._failed and not self._is_known(prompt)
+            for prompt in sorted(present, key=_key)
+            if not self._is_known(prompt, present)
         )
 
     def masks(self, prompts: Iterable[Prompt]) -> dict[int, np.ndarray]:
@@ -96,17 +97,32 @@ class PreviewBook:
             if _key(prompt) in self._shown and self._settled.get(_key(prompt)) != prompt
         }
 
-    def _is_known(self, prompt: Prompt) -> bool:
+    def asked(
+        self, prompts: Iterable[Prompt]
+    ) -> tuple[tuple[Prompt, ...], tuple[ShownPreview, ...]]:
+        """Say which prompts of a frame to decide together, and what is known there."""
+        together = tuple(prompt for prompt in prompts if prompt not in self._failed)
+        known = (self._shown.get(_key(prompt)) for prompt in together)
+        return together, tuple(shown for shown in known if shown is not None)
+
+    def _is_known(self, prompt: Prompt, present: frozenset[Prompt]) -> bool:
         shown = self._shown.get(_key(prompt))
-        if shown is None or prompt == shown.preview.prompt:
-            return shown is not None
+        if shown is None:
+            return False
+        if present != {prompt} or len(shown.together) > 1:
+            # A pick or a point of one object may concern the others.
+            return shown.together == present
+        if prompt == shown.preview.prompt:
+            return True
         picked = replace(shown.preview.prompt, hypothesis=prompt.hypothesis)
         if prompt.hypothesis is None or prompt != picked:
             return False
         # The masks of the three hypotheses are at hand: no need to decode again.
         chosen = shown.preview.hypotheses[prompt.hypothesis - 1]
         preview = replace(shown.preview, prompt=prompt, chosen=chosen)
-        self._shown[_key(prompt)] = replace(shown, preview=preview)
+        self._shown[_key(prompt)] = replace(
+            shown, preview=preview, together=frozenset([prompt])
+        )
         return True
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari_sam_decoder.prompts import Prompt, PromptSet
-    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.propagation import FrameResult, ObjectResult
     from napari_sam_decoder.widgets.layers import Edit, MovieView
     from napari_sam_decoder.widgets.pace import Pace
     from napari_sam_decoder.widgets.target import LabelsTarget
@@ -27,43 +27,53 @@ class VerdictBook:
     """What the last run said of each object on each frame."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[int, dict[int, Verdict]] = {}
+        self._results: dict[int, dict[int, ObjectResult]] = {}
 
     def clear(self) -> None:
         """Forget everything."""
-        self._verdicts.clear()
+        self._results.clear()
 
     def note(self, result: FrameResult) -> None:
         """Take the verdicts of a frame."""
-        for object_id, outcome in result.objects.items():
-            self._verdicts.setdefault(object_id, {})[result.frame] = outcome.verdict
+        for object_id, found in result.judged.items():
+            self._results.setdefault(object_id, {})[result.frame] = found
 
     def forget(self, object_id: int) -> None:
         """Forget one object."""
-        self._verdicts.pop(object_id, None)
+        self._results.pop(object_id, None)
 
-    def of(self, object_id: int, frame: int) -> Verdict | None:
+    def of(self, object_id: int, frame: int) -> ObjectResult | None:
         """What was said of an object on a frame, if anything was."""
-        return self._verdicts.get(object_id, {}).get(frame)
+        return self._results.get(object_id, {}).get(frame)
 
-    def restore(self, object_id: int, frame: int, verdict: Verdict | None) -> None:
+    def restore(self, object_id: int, frame: int, found: ObjectResult | None) -> None:
         """Say again what was said before; None for nothing."""
-        of_object = self._verdicts.setdefault(object_id, {})
+        of_object = self._results.setdefault(object_id, {})
         of_object.pop(frame, None)
-        if verdict is not None:
-            of_object[frame] = verdict
+        if found is not None:
+            of_object[frame] = found
 
     def counts(self, object_id: int) -> Counter[Verdict]:
         """Count an object's frames by verdict."""
-        return Counter(self._verdicts.get(object_id, {}).values())
+        results = self._results.get(object_id, {}).values()
+        return Counter(found.verdict for found in results)
+
+    def conflicts(self, object_id: int) -> dict[str, list[int]]:
+        """Frames on which others are in an object's way, by what is said of them."""
+        said: dict[str, list[int]] = {}
+        for frame, found in sorted(self._results.get(object_id, {}).items()):
+            if found.reason is not None and found.reason.is_conflict:
+                said.setdefault(found.why, []).append(frame)
+        return said
 
     def frames_of(self, object_ids: tuple[int, ...]) -> dict[int, Verdict]:
-        """Give each frame one verdict: doubtful if any object is so there."""
+        """Give each frame one verdict: doubtful if any object is, or is taken."""
         frames: dict[int, Verdict] = {}
         for object_id in object_ids:
-            for frame, verdict in self._verdicts.get(object_id, {}).items():
+            for frame, found in self._results.get(object_id, {}).items():
                 if frames.get(frame) is not Verdict.DOUBTFUL:
-                    frames[frame] = verdict
+                    is_taken = found.reason is not None and found.reason.is_conflict
+                    frames[frame] = Verdict.DOUBTFUL if is_taken else found.verdict
         return frames
 
 
@@ -165,8 +175,10 @@ class Run:
         )
         if written.spared & result.objects.keys():
             self.kept.add(result.frame)
-        self.target.record(self.view).note(result)
-        self.verdicts.note(result)
+        # What is said of an object is said of the pixels that it has got.
+        seen = result.with_labels(self.target.labels(self.view, result.frame))
+        self.target.record(self.view).note(seen)
+        self.verdicts.note(seen)
         self.pace.step()
         return written.edit
 

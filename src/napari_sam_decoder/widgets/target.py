@@ -397,9 +397,13 @@ class LabelsTarget:
         has_mask = partial(self._has_mask, view)
         return self.record(view).ledger.corrections(present, has_mask)
 
+    def labels(self, view: MovieView, frame: int) -> np.ndarray:
+        """(Y, X) labels of a frame as the layer shows them, not to be changed."""
+        return np.asarray(self.layer.data[view.index(frame)])
+
     def _has_mask(self, view: MovieView, object_id: int, frame: int) -> bool:
         return bool(self._mask(view, object_id, frame).any())
 
     def _mask(self, view: MovieView, object_id: int, frame: int) -> np.ndarray:
-        mask: np.ndarray = np.asarray(self.layer.data[view.index(frame)]) == object_id
+        mask: np.ndarray = self.labels(view, frame) == object_id
         return mask

@@ -166,3 +166,14 @@ def test_showing_wishes_nothing(part, bench, heard):
     bench.choose_hypothesis(2)
     part.show_state(bench)
     assert wishes == [[], []]
+
+
+@pytest.mark.usefixtures("clicked")
+def test_an_answer_that_is_none_of_the_three_has_its_star_too(part, bench):
+    offer(bench, 0)
+    part.show_state(bench)
+    assert not any("★" in text for text in texts(part))
+    assert part.automatic.text() == "Automatic: 0.90 ★"
+    offer(bench, 1)
+    part.show_state(bench)
+    assert part.automatic.text() == "Automatic"

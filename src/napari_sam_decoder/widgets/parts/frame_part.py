@@ -9,6 +9,7 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGroupBox,
+    QLabel,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -38,7 +39,8 @@ class FramePart(QGroupBox):
         self.offers = [self._offer(number) for number in (1, 2, 3)]
         self.automatic = button(
             "Automatic",
-            "Let the best hypothesis be chosen (Alt+0)",
+            "Let the best answer be chosen (Alt+0); with ★ and a score, that is none "
+            "of the three: one for several points, or beside other objects' points",
             lambda: self.hypothesis_chosen.emit(None),
         )
         self.automatic.setCheckable(True)
@@ -54,6 +56,10 @@ class FramePart(QGroupBox):
         layout = QVBoxLayout(self)
         layout.addLayout(row(*self.offers))
         layout.addLayout(row(self.positive, self.negative, self.automatic))
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.verdict.hide()
+        layout.addWidget(self.verdict)
 
     def show_state(self, bench: Workbench) -> None:
         """Show the preview of the current object on the current frame."""
@@ -70,12 +76,26 @@ class FramePart(QGroupBox):
             else None
         )
         self._show_pictures(shown)
+        self._show_verdict(bench)
         self.automatic.setEnabled(shown is not None)
         self.automatic.setChecked(prompt is not None and prompt.hypothesis is None)
         chosen = None if shown is None else shown.preview.chosen.number
         for number, offer in enumerate(self.offers, start=1):
             offer.setEnabled(shown is not None)
             offer.setChecked(number == chosen)
+
+    def _show_verdict(self, bench: Workbench) -> None:
+        """Say what the labels are worth here, and why."""
+        object_id = bench.objects.current_id
+        found = None
+        if object_id is not None:
+            found = bench.conductor.recorder.verdicts.of(object_id, bench.frame)
+        text = ""
+        if found is not None:
+            reason = f": {found.why}" if found.why else ""
+            text = f"Object {object_id} is {found.verdict.value} here{reason}"
+        self.verdict.setText(text)
+        self.verdict.setVisible(bool(text))
 
     def _show_pictures(self, shown: ShownPreview | None) -> None:
         if shown is self._pictures and shown is not None:
@@ -91,7 +111,8 @@ class FramePart(QGroupBox):
             drawn = place < len(shown.thumbnails)
             offer.setIcon(_icon(shown.thumbnails[place]) if drawn else QIcon())
             star = " ★" if is_chosen else ""
-            offer.setText(f"{offered.number}: {offered.iou_prediction:.2f}{star}")
+            offer.setText(f"{offered.number}: {offered.score:.2f}{star}")
+        self.automatic.setText(_automatic_text(shown))
 
     def _offer(self, number: int) -> QToolButton:
         made = QToolButton()
@@ -103,8 +124,9 @@ class FramePart(QGroupBox):
         made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         made.setToolTip(
-            f"Hypothesis {number} and how well the network expects it to fit, from 0 "
-            f"to 1 (Alt+{number}); ★ marks the one in use"
+            f"Hypothesis {number} and how well it is expected to fit, from 0 to 1, "
+            "less what it shares with the other objects on this frame "
+            f"(Alt+{number}); ★ marks the one in use, by itself the one that fits best"
         )
         made.clicked.connect(lambda _=False: self.hypothesis_chosen.emit(number))
         return made
@@ -114,6 +136,13 @@ class FramePart(QGroupBox):
         made = button(text, tip, lambda: self.sign_chosen.emit(is_positive))
         made.setCheckable(True)
         return made
+
+
+def _automatic_text(shown: ShownPreview | None) -> str:
+    """Mark an answer in use that none of the three hypotheses stands for."""
+    if shown is None or shown.preview.chosen.number:
+        return "Automatic"
+    return f"Automatic: {shown.preview.chosen.score:.2f} ★"
 
 
 def _icon(picture: np.ndarray) -> QIcon:

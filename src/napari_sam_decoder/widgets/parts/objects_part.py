@@ -195,4 +195,6 @@ def _result_text(object_id: int, bench: Workbench) -> str:
     parts = [counted(len(record.frames[object_id]), "frame")]
     parts += [f"{doubtful} doubtful"] if doubtful else []
     parts += [f"absent on {absent}"] if absent else []
+    for why, frames in record.verdicts.conflicts(object_id).items():
+        parts += [f"on {len(frames)} {why}"]
     return ", ".join(parts)
