@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.failures import first_line, reading
 from napari_sam_decoder.formats import open_movie
-from napari_sam_decoder.formats.failure import first_line, reading
 
 if TYPE_CHECKING:
     from pathlib import Path

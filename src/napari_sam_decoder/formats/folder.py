@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.axes import CHANNEL_OPTION, find_entry, listed
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.numbering import (
     CHANNELS,
     DEPTHS,

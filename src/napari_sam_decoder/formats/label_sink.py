@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError, LabelsError
-from napari_sam_decoder.formats.failure import writing
+from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats.partial import (
     make_partial,
     replace_folder,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError, LabelsError
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.partial import take_back
 from napari_sam_decoder.formats.readers import open_wanted
 from napari_sam_decoder.formats.source import FrameArray, Wanted

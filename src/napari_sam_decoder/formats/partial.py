@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from napari_sam_decoder.formats.failure import writing
+from napari_sam_decoder.failures import writing
 from napari_sam_decoder.siblings import hidden_sibling
 
 if TYPE_CHECKING:

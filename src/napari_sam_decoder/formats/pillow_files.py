@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.source import FrameArray, MovieSource, Stored, Wanted
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.folder import open_folder
 from napari_sam_decoder.formats.pillow_files import open_gif, open_picture
 from napari_sam_decoder.formats.source import MovieSource, Stored, Wanted

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_sam_decoder.axes import colours_or_channels, listed
 from napari_sam_decoder.errors import FormatError, IncompleteFileWarning
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.photometry import Photometry
 from napari_sam_decoder.formats.source import (
     SERIES_OPTION,

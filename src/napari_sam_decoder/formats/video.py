@@ -14,7 +14,7 @@ from napari_sam_decoder.errors import (
     IncompleteFileWarning,
     MissingExtraError,
 )
-from napari_sam_decoder.formats.failure import reading
+from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.source import FrameArray, MovieSource, Stored, Wanted
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam_decoder.axes import colours_or_channels, letters_of, listed
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.failure import first_line, reading
+from napari_sam_decoder.failures import first_line, reading
 from napari_sam_decoder.formats.source import (
     SERIES_OPTION,
     MovieSource,

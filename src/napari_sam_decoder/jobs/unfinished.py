@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats.failure import writing
+from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats.partial import (
     make_partial,
     replace_folder,
