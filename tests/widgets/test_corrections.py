@@ -218,10 +218,10 @@ def correct(ledger, prompt, *frames, row=0, before=0):
 def test_a_correction_whose_point_is_gone_is_taken_back():
     ledger = ledger_of(FIRST)
     correct(ledger, LATER, 6, 7)
-    (deed,) = ledger.reconcile((FIRST,))
-    assert [trace.frame for trace in deed.traces] == [6, 7]
-    assert {trace.earlier for trace in deed.traces} == {Verdict.DOUBTFUL}
-    assert (deed.traces[0].edit.unpacked().after == 1).all()
+    (correction,) = ledger.reconcile((FIRST,))
+    assert [trace.frame for trace in correction.traces] == [6, 7]
+    assert {trace.earlier for trace in correction.traces} == {Verdict.DOUBTFUL}
+    assert (correction.traces[0].edit.unpacked().after == 1).all()
     assert ledger.reconcile((FIRST,)) == ()
     assert ledger.renewal((FIRST,)) is None
     assert len(corrections(ledger, FIRST, LATER)) == 1, "it may come again"
@@ -232,8 +232,8 @@ def test_of_two_corrections_on_a_frame_the_first_stays_when_the_second_goes():
     more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
     correct(ledger, LATER, 6)
     correct(ledger, more, 6)
-    (deed,) = ledger.reconcile((FIRST, LATER))
-    assert deed.prompt == more
+    (correction,) = ledger.reconcile((FIRST, LATER))
+    assert correction.prompt == more
     assert ledger.holds(LATER)
 
 
@@ -243,7 +243,7 @@ def test_when_the_first_goes_both_are_taken_back_and_the_second_comes_again():
     correct(ledger, LATER, 6)
     correct(ledger, LATER.merge(second), 6)
     gone = ledger.reconcile((FIRST, second))
-    assert [deed.prompt for deed in gone] == [LATER.merge(second), LATER]
+    assert [correction.prompt for correction in gone] == [LATER.merge(second), LATER]
     (found,) = corrections(ledger, FIRST, second)
     assert found.prompts == (second,)
 
@@ -260,7 +260,7 @@ def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not
     ):
         correct(ledger, prompt, *frames)
     gone = ledger.reconcile((FIRST, earlier, near, far))
-    assert [deed.prompt for deed in gone] == [near, LATER]
+    assert [correction.prompt for correction in gone] == [near, LATER]
     (found,) = corrections(ledger, FIRST, earlier, near, far)
     assert found.prompts == (near,)
 
@@ -273,7 +273,7 @@ def test_corrections_of_other_objects_depend_on_it_where_they_touch(row, depends
     correct(ledger, LATER, 6)
     correct(ledger, clicked, 6, row=row, before=1)
     gone = ledger.reconcile((FIRST, other, clicked))
-    assert [deed.object_id for deed in gone] == ([2, 1] if depends else [1])
+    assert [correction.object_id for correction in gone] == ([2, 1] if depends else [1])
 
 
 def test_a_pick_that_is_undone_is_taken_back():
@@ -281,8 +281,8 @@ def test_a_pick_that_is_undone_is_taken_back():
     picked = replace(FIRST, hypothesis=2)
     correct(ledger, picked, 2)
     assert ledger.reconcile((picked,)) == ()
-    (deed,) = ledger.reconcile((FIRST,))
-    assert deed.prompt == picked
+    (correction,) = ledger.reconcile((FIRST,))
+    assert correction.prompt == picked
     assert ledger.holds(FIRST)
     assert corrections(ledger, FIRST) == ()
 
@@ -301,9 +301,9 @@ def test_what_a_later_run_has_made_anew_is_not_taken_back():
     correct(ledger, LATER, 6, 7)
     correct(ledger, far, 15, 14)
     ledger.begin(PromptSet([FIRST, LATER]), RunRequest(frames=range(15)))
-    (deed,) = ledger.reconcile((FIRST, LATER))
-    assert deed.prompt == far
-    assert [trace.frame for trace in deed.traces] == [15]
+    (correction,) = ledger.reconcile((FIRST, LATER))
+    assert correction.prompt == far
+    assert [trace.frame for trace in correction.traces] == [15]
 
 
 def test_pixels_that_a_later_run_of_another_object_has_decided_are_not_given_back():
@@ -311,8 +311,8 @@ def test_pixels_that_a_later_run_of_another_object_has_decided_are_not_given_bac
     ledger = ledger_of(FIRST, other)
     correct(ledger, LATER, 6, before=2)
     extend(ledger, other, frames=range(8))
-    (deed,) = ledger.reconcile((FIRST, other))
-    assert (deed.traces[0].edit.unpacked().before == 0).all()
+    (correction,) = ledger.reconcile((FIRST, other))
+    assert (correction.traces[0].edit.unpacked().before == 0).all()
 
 
 def test_points_that_go_with_their_layer_take_nothing_back_and_may_come_again():
@@ -342,8 +342,8 @@ def test_labels_of_another_day_can_be_corrected_and_that_taken_back():
     (found,) = corrections(ledger, LATER)
     assert found == Correction((LATER,), range(8))
     correct(ledger, LATER, 6)
-    (deed,) = ledger.reconcile(())
-    assert deed.prompt == LATER
+    (correction,) = ledger.reconcile(())
+    assert correction.prompt == LATER
     assert ledger.renewal(()) is None
     assert ledger.bereft(()) == ()
     assert len(corrections(ledger, LATER)) == 1

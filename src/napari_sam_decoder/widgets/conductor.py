@@ -434,9 +434,9 @@ class Conductor(Situation):
         run = self.run
         if isinstance(run, Mending) and ledger.has_lost(run.prompts, self.present):
             self._end_run(was_stopped=True)
-        deeds = ledger.reconcile(self.present)
-        frames = self.recorder.take_back(movie, deeds)
-        if deeds:
+        taken_back = ledger.reconcile(self.present)
+        frames = self.recorder.take_back(movie, taken_back)
+        if taken_back:
             self.work.outcome = (
                 f"Took back what came of points that have changed: "
                 f"{counted(frames, 'frame')}."

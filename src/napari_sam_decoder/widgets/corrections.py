@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Direction
-from napari_sam_decoder.widgets.deeds import DeedBook
+from napari_sam_decoder.widgets.correction_log import CorrectionLog
 from napari_sam_decoder.widgets.requests import RunRequest
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import FrameResult, ObjectResult
-    from napari_sam_decoder.widgets.deeds import Deed
+    from napari_sam_decoder.widgets.correction_log import AppliedCorrection
     from napari_sam_decoder.widgets.layers import Edit
 
 __all__ = ["Correction", "Ledger"]
@@ -61,7 +61,7 @@ class Ledger:
         self._covered: dict[int, set[int]] = {}
         self._run_frames: dict[int, set[int]] = {}
         self._requests: dict[int, RunRequest] = {}
-        self._deeds = DeedBook()
+        self._log = CorrectionLog()
         self._declined: set[Prompt] = set()
         self._declined_renewals: dict[int, frozenset[Prompt]] = {}
 
@@ -92,7 +92,7 @@ class Ledger:
                 frames_of.setdefault(object_id, set())
             self._requests[object_id] = request
             self._declined_renewals.pop(object_id, None)
-        self._deeds.forget(ids, frames)
+        self._log.forget(ids, frames)
         for memory in (self._made, self._withdrawn):
             for place in [place for place in memory if is_redone(place)]:
                 del memory[place]
@@ -125,7 +125,7 @@ class Ledger:
             known.pop(object_id, None)
         self._requests.pop(object_id, None)
         self._declined_renewals.pop(object_id, None)
-        self._deeds.forget([object_id], None)
+        self._log.forget([object_id], None)
         for memory in (self._made, self._withdrawn):
             for place in [place for place in memory if place[0] == object_id]:
                 del memory[place]
@@ -145,7 +145,7 @@ class Ledger:
         for prompt in prompts:
             if prompt.object_id in self._covered:
                 place = _place(prompt)
-                self._deeds.begin(prompt, self._made.get(place))
+                self._log.begin(prompt, self._made.get(place))
                 self._made[place] = prompt
 
     def trace(
@@ -166,7 +166,7 @@ class Ledger:
         earlier : ObjectResult, optional
             What was said of the object on the frame before.
         """
-        self._deeds.trace(object_id, frame, edit, earlier)
+        self._log.trace(object_id, frame, edit, earlier)
 
     def decline(self, corrections: Iterable[Correction]) -> None:
         """Propose these no more until their points change, or `reconsider`."""
@@ -228,12 +228,12 @@ class Ledger:
         for place, prompt in tuple(self._made.items()):
             if not _contains(now.get(place), prompt):
                 self._withdrawn[place] = prompt
-                self._deeds.seal(place)
+                self._log.seal(place)
                 del self._made[place]
                 if place in now:
                     self._made[place] = now[place]
 
-    def reconcile(self, present: Collection[Prompt]) -> tuple[Deed, ...]:
+    def reconcile(self, present: Collection[Prompt]) -> tuple[AppliedCorrection, ...]:
         """Give up corrections whose points are gone, and those that depend on them.
 
         Parameters
@@ -243,23 +243,23 @@ class Ledger:
 
         Returns
         -------
-        tuple of Deed
+        tuple of AppliedCorrection
             What has to be taken back in the labels, in this order.
         """
         now = {_place(prompt): prompt for prompt in present}
         for place, prompt in tuple(self._withdrawn.items()):
             if _contains(now.get(place), prompt):
                 self._made[place] = self._withdrawn.pop(place)
-        gone = self._deeds.give_up(
-            deed
-            for deed in self._deeds
-            if not _contains(now.get(deed.place), deed.prompt)
-            or not _same_pick(now.get(deed.place), deed.prompt)
+        gone = self._log.give_up(
+            correction
+            for correction in self._log
+            if not _contains(now.get(correction.place), correction.prompt)
+            or not _same_pick(now.get(correction.place), correction.prompt)
         )
-        for deed in gone:
-            self._made.pop(deed.place, None)
-            if deed.earlier is not None:
-                self._made[deed.place] = deed.earlier
+        for correction in gone:
+            self._made.pop(correction.place, None)
+            if correction.earlier is not None:
+                self._made[correction.place] = correction.earlier
         self._settle_adopted(now)
         return gone
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
-    from napari_sam_decoder.widgets.deeds import Deed
+    from napari_sam_decoder.widgets.correction_log import AppliedCorrection
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.work import WantedRun
 
@@ -187,11 +187,13 @@ class Recorder(QObject):
         run, self.run, self.running = self.run, None, None
         return "" if run is None else run.summary(was_stopped=was_stopped)
 
-    def take_back(self, view: MovieView, deeds: Collection[Deed]) -> int:
+    def take_back(
+        self, view: MovieView, taken_back: Collection[AppliedCorrection]
+    ) -> int:
         """Take corrections back in the labels; say on how many frames that shows."""
-        if self.target is None or not deeds:
+        if self.target is None or not taken_back:
             return 0
-        frames = self.target.take_back(view, deeds)
+        frames = self.target.take_back(view, taken_back)
         self.target.layer.refresh(extent=False)
         return len(frames)
 

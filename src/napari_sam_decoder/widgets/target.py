@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.propagation import FrameResult, Verdict
 from napari_sam_decoder.widgets.corrections import Ledger
-from napari_sam_decoder.widgets.layers import Handiwork, check_shape, check_target
+from napari_sam_decoder.widgets.layers import GuardedLabels, check_shape, check_target
 from napari_sam_decoder.widgets.runs import VerdictBook
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.widgets.correction_log import AppliedCorrection
     from napari_sam_decoder.widgets.corrections import Correction
-    from napari_sam_decoder.widgets.deeds import Deed
     from napari_sam_decoder.widgets.layers import (
         LabelsContents,
         MovieView,
@@ -104,7 +104,7 @@ class LabelsTarget:
         self._ids: set[int] = set()
         self._dismissed: set[int] = set()
         self._checked = layer.data
-        self._handiwork = Handiwork(layer, view, is_blank=is_blank)
+        self._guarded = GuardedLabels(layer, view, is_blank=is_blank)
 
     def record(self, view: MovieView) -> CutRecord:
         """Return what is known of the cut that a view shows."""
@@ -254,11 +254,11 @@ class LabelsTarget:
 
     def close(self) -> None:
         """Let go of the layer."""
-        self._handiwork.close()
+        self._guarded.close()
 
     def note(self, view: MovieView, place: Place, plane: np.ndarray) -> None:
-        """Take a plane for what was there from the beginning; see `Handiwork.note`."""
-        self._handiwork.note(view, place, plane)
+        """Take a plane for what was from the beginning; see `GuardedLabels.note`."""
+        self._guarded.note(view, place, plane)
 
     def write(
         self,
@@ -297,7 +297,7 @@ class LabelsTarget:
         if self.layer.data is not self._checked:
             check_target(view, self.layer, max(object_ids, default=1))
             self._checked = self.layer.data
-        return self._handiwork.write(
+        return self._guarded.write(
             view,
             result.frame,
             result.labels,
@@ -310,14 +310,16 @@ class LabelsTarget:
             ],
         )
 
-    def take_back(self, view: MovieView, deeds: Iterable[Deed]) -> frozenset[int]:
+    def take_back(
+        self, view: MovieView, taken_back: Iterable[AppliedCorrection]
+    ) -> frozenset[int]:
         """Take back what corrections have done, but for what has changed since.
 
         Parameters
         ----------
         view : MovieView
             The movie, of the same image.
-        deeds : iterable of Deed
+        taken_back : iterable of AppliedCorrection
             The latest first.
 
         Returns
@@ -327,12 +329,14 @@ class LabelsTarget:
         """
         record, frames = self.record(view), set()
         fits = tuple(self.layer.data.shape) == view.spatial_shape
-        for deed in deeds:
-            for trace in reversed(deed.traces):
-                record.verdicts.restore(deed.object_id, trace.frame, trace.earlier)
+        for correction in taken_back:
+            for trace in reversed(correction.traces):
+                record.verdicts.restore(
+                    correction.object_id, trace.frame, trace.earlier
+                )
                 if trace.edit is None or not fits:
                     continue
-                if self._handiwork.take_back(view, trace.frame, trace.edit.unpacked()):
+                if self._guarded.take_back(view, trace.frame, trace.edit.unpacked()):
                     frames.add(trace.frame)
         for frame in frames:
             record.note_ids(frame, np.unique(self.layer.data[view.index(frame)]))
@@ -350,7 +354,7 @@ class LabelsTarget:
         frame : int
             0 <= frame < len(view).
         """
-        return self._handiwork.objects(view, frame)
+        return self._guarded.objects(view, frame)
 
     def painted(
         self, view: MovieView, object_ids: Collection[int], frames: Iterable[int]
@@ -374,7 +378,7 @@ class LabelsTarget:
         """
         for frame in frames:
             check_shape(view, self.layer)
-            if self._handiwork.is_likely(view, frame):
+            if self._guarded.is_likely(view, frame):
                 for object_id in self.painted_ids(view, frame) & set(object_ids):
                     mask = self._mask(view, object_id, frame)
                     yield Prompt(object_id, frame, mask=PaintedMask.of(mask))

@@ -20,8 +20,8 @@ from napari_sam_decoder.widgets.layers.clicking import (
     sign_of_next,
 )
 from napari_sam_decoder.widgets.layers.draft import LabelsDraft
-from napari_sam_decoder.widgets.layers.handiwork import Handiwork, Written
-from napari_sam_decoder.widgets.layers.imprint import Place
+from napari_sam_decoder.widgets.layers.guarded_labels import GuardedLabels, Written
+from napari_sam_decoder.widgets.layers.label_snapshot import Place
 from napari_sam_decoder.widgets.layers.limits import (
     Limits,
     is_automatic,
@@ -60,7 +60,7 @@ __all__ = [
     "PLACING",
     "AxisChoice",
     "Edit",
-    "Handiwork",
+    "GuardedLabels",
     "LabelsContents",
     "LabelsDraft",
     "Limits",

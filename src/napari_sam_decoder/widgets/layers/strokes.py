@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.widgets.layers.imprint import Place
+    from napari_sam_decoder.widgets.layers.label_snapshot import Place
 
 __all__ = [
     "PlaneAxes",

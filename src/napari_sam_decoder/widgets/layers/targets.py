@@ -12,13 +12,13 @@ from napari.layers import Labels
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.labels import label_dtype, merge_labels
 from napari_sam_decoder.model.geometry import extent
-from napari_sam_decoder.widgets.layers.imprint import Pressed
+from napari_sam_decoder.widgets.layers.label_snapshot import PackedPlane
 from napari_sam_decoder.widgets.layers.transforms import WorldMap, placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 
-    from napari_sam_decoder.widgets.layers.imprint import Place
+    from napari_sam_decoder.widgets.layers.label_snapshot import Place
     from napari_sam_decoder.widgets.layers.view import MovieView
 
 __all__ = [
@@ -71,7 +71,9 @@ class Edit:
             slice(whole.start + part.start, whole.start + part.stop)
             for whole, part in zip(self.window, inner, strict=True)
         )
-        before, after = (Pressed.of(one[inner]) for one in (self.before, self.after))
+        before, after = (
+            PackedPlane.of(one[inner]) for one in (self.before, self.after)
+        )
         return PackedEdit((rows, columns), before, after)
 
 
@@ -86,8 +88,8 @@ class PackedEdit:
     """
 
     window: tuple[slice, slice]
-    _before: Pressed
-    _after: Pressed
+    _before: PackedPlane
+    _after: PackedPlane
 
     @property
     def size(self) -> int:

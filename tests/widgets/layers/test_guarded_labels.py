@@ -15,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_sam_decoder.widgets.layers import MovieView, survey_labels
-from napari_sam_decoder.widgets.layers.handiwork import Handiwork
+from napari_sam_decoder.widgets.layers.guarded_labels import GuardedLabels
 from napari_sam_decoder.widgets.layers.targets import new_labels_layer
 
 SHAPE = (5, 30, 30)
@@ -35,7 +35,7 @@ class Desk:
             else Labels(data, name="labels")
         )
         self.layer.brush_size = 6
-        self.work = Handiwork(self.layer, self.view, is_blank=is_blank)
+        self.work = GuardedLabels(self.layer, self.view, is_blank=is_blank)
         if not is_blank:
             found_by(
                 survey_labels(
@@ -268,7 +268,7 @@ def test_a_stroke_under_way_is_not_overwritten(desk):
 def test_a_stroke_under_way_on_a_frame_that_is_not_known_is_not_overwritten():
     desk = Desk.__new__(Desk)
     Desk.__init__(desk, np.zeros(SHAPE, np.uint16))
-    desk.work = Handiwork(desk.layer, desk.view, is_blank=False)
+    desk.work = GuardedLabels(desk.layer, desk.view, is_blank=False)
     with desk.layer.block_history():
         desk.layer.paint((2, 20, 20), 1)
         drawn = desk.plane(2).copy()
@@ -293,7 +293,7 @@ def test_strokes_from_before_count_for_what_was_there_and_are_not_undone_over_re
     layer.brush_size = 6
     layer.paint((2, 5, 5), 1)
     view = MovieView.of(Image(np.zeros(SHAPE)))
-    work = Handiwork(layer, view, is_blank=False)
+    work = GuardedLabels(layer, view, is_blank=False)
     found_by(survey_labels(view, data, lambda *at: work.note(view, *at)))
     assert not work.objects(view, 2)
     work.write(view, 2, rows(1), (1,), replace=False)

@@ -13,7 +13,7 @@ from numcodecs import Blosc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["KEPT_BYTES", "Imprint", "Place", "Pressed"]
+__all__ = ["KEPT_BYTES", "LabelSnapshot", "PackedPlane", "Place"]
 
 Place = tuple[int, ...]
 """Where a plane lies along the sliced axes of a layer."""
@@ -27,15 +27,15 @@ but not where it is.
 
 
 @dataclass(frozen=True, eq=False)
-class Pressed:
-    """A plane in few bytes; made by `Pressed.of`."""
+class PackedPlane:
+    """A plane in few bytes; made by `PackedPlane.of`."""
 
     content: bytes
     dtype: np.dtype
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, plane: np.ndarray) -> Pressed:
+    def of(cls, plane: np.ndarray) -> PackedPlane:
         """Compress a (Y, X) array of int."""
         whole = np.ascontiguousarray(plane)
         return cls(_codec().encode(whole), whole.dtype, whole.shape)
@@ -46,7 +46,7 @@ class Pressed:
         return pixels.reshape(self.shape)
 
 
-class Imprint:
+class LabelSnapshot:
     """Labels as they were last left, plane by plane.
 
     Parameters
@@ -60,17 +60,17 @@ class Imprint:
     def __init__(self, *, is_blank: bool = False, room: int = KEPT_BYTES) -> None:
         self._is_blank = is_blank
         self._room = room
-        self._pressed: dict[Place, Pressed] = {}
+        self._packed: dict[Place, PackedPlane] = {}
         self._digests: dict[Place, bytes] = {}
         self._size = 0
         self._guard = Lock()
 
     def __contains__(self, place: Place) -> bool:
-        return self._is_blank or place in self._pressed or place in self._digests
+        return self._is_blank or place in self._packed or place in self._digests
 
     def __iter__(self) -> Iterator[Place]:
         """Go through the places of all planes that were put here."""
-        yield from (*self._pressed, *self._digests)
+        yield from (*self._packed, *self._digests)
 
     def put(self, place: Place, plane: np.ndarray) -> None:
         """Keep a plane as it is now.
@@ -132,28 +132,28 @@ class Imprint:
         (Y, X) array of int
             Not to be changed.
         """
-        pressed = self._pressed.get(place)
-        if pressed is not None and pressed.shape == now.shape:
-            return pressed.plane()
-        if pressed is None and self._is_blank and place not in self._digests:
+        packed = self._packed.get(place)
+        if packed is not None and packed.shape == now.shape:
+            return packed.plane()
+        if packed is None and self._is_blank and place not in self._digests:
             return np.zeros_like(now)
         return now
 
     def _put(self, place: Place, plane: np.ndarray) -> None:
         self._drop(place)
-        pressed = Pressed.of(plane)
-        self._pressed[place] = pressed
-        self._size += len(pressed.content)
-        while self._size > self._room and len(self._pressed) > 1:
-            oldest = next(iter(self._pressed))
-            digest = _digest(self._pressed[oldest].plane())
+        packed = PackedPlane.of(plane)
+        self._packed[place] = packed
+        self._size += len(packed.content)
+        while self._size > self._room and len(self._packed) > 1:
+            oldest = next(iter(self._packed))
+            digest = _digest(self._packed[oldest].plane())
             self._drop(oldest)
             self._digests[oldest] = digest
 
     def _drop(self, place: Place) -> None:
-        pressed = self._pressed.pop(place, None)
-        if pressed is not None:
-            self._size -= len(pressed.content)
+        packed = self._packed.pop(place, None)
+        if packed is not None:
+            self._size -= len(packed.content)
         self._digests.pop(place, None)
 
 

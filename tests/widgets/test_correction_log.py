@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("napari.layers")
 
 from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.widgets.deeds import DeedBook
+from napari_sam_decoder.widgets.correction_log import CorrectionLog
 from napari_sam_decoder.widgets.layers import Edit
 
 
@@ -25,17 +25,17 @@ def test_an_edit_is_packed_without_what_has_not_changed():
 
 
 def test_of_the_oldest_corrections_it_is_not_known_what_they_changed():
-    book = DeedBook(room=5000)
+    log = CorrectionLog(room=5000)
     for frame in range(6):
-        book.begin(Prompt(1, frame, points=[(1, 1)]), None)
-        book.trace(1, frame, edit(frame), None)
-    frames = [deed.prompt.frame for deed in book]
+        log.begin(Prompt(1, frame, points=[(1, 1)]), None)
+        log.trace(1, frame, edit(frame), None)
+    frames = [correction.prompt.frame for correction in log]
     assert frames == list(range(6 - len(frames), 6))
     assert 1 < len(frames) < 6
-    assert sum(deed.size for deed in book) <= 5000
+    assert sum(correction.size for correction in log) <= 5000
 
 
 def test_what_comes_before_any_correction_is_passed_over():
-    book = DeedBook()
-    book.trace(1, 0, edit(0), None)
-    assert list(book) == []
+    log = CorrectionLog()
+    log.trace(1, 0, edit(0), None)
+    assert list(log) == []

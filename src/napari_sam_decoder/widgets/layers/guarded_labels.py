@@ -1,4 +1,4 @@
-"""What people and scripts have changed in a Labels layer since the plugin wrote it."""
+"""A Labels layer in which what people and scripts have changed is not overwritten."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.widgets.layers.imprint import Imprint
+from napari_sam_decoder.widgets.layers.label_snapshot import LabelSnapshot
 from napari_sam_decoder.widgets.layers.strokes import (
     PlaneAxes,
     before_strokes,
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.widgets.layers.imprint import Place
+    from napari_sam_decoder.widgets.layers.label_snapshot import Place
     from napari_sam_decoder.widgets.layers.view import MovieView
 
-__all__ = ["Handiwork", "Written"]
+__all__ = ["GuardedLabels", "Written"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +74,8 @@ class _Look:
         return frozenset(ids.tolist()) - {0}
 
 
-class Handiwork:
-    """Tells what stands of other people's changes, by comparing pixels.
+class GuardedLabels:
+    """Writes labels around other people's changes, found by comparing pixels.
 
     What was drawn and undone again is no change, and what a script has put there
     without a word is one. A pixel that stands changed is not written, unless others'
@@ -95,7 +95,7 @@ class Handiwork:
     def __init__(self, layer: Labels, view: MovieView, *, is_blank: bool) -> None:
         self._layer = layer
         self._axes = _axes_of(view)
-        self._imprint = Imprint(is_blank=is_blank)
+        self._snapshot = LabelSnapshot(is_blank=is_blank)
         self._touched = {
             place for atom in strokes_of(layer) for place in places_of(atom, self._axes)
         }
@@ -120,7 +120,7 @@ class Handiwork:
             As it was when the layer was chosen.
         """
         if view.sliced_axes == self._axes.sliced:
-            self._imprint.begin(place, plane)
+            self._snapshot.begin(place, plane)
 
     def objects(self, view: MovieView, frame: int) -> frozenset[int]:
         """List the objects that were given pixels on a frame, or lost some there.
@@ -133,7 +133,7 @@ class Handiwork:
             0 <= frame < len(view).
         """
         self._turn_to(view)
-        if _place_of(view, frame) not in self._imprint:
+        if _place_of(view, frame) not in self._snapshot:
             return frozenset()
         return self._look(view, frame).objects
 
@@ -217,11 +217,11 @@ class Handiwork:
         place = _place_of(view, frame)
         # A copy: labels in memory are only seen through the layer.
         now = np.array(self._layer.data[view.index(frame)])
-        if place not in self._imprint:
+        if place not in self._snapshot:
             atoms = unfinished_strokes(self._layer)
-            self._imprint.put(place, before_strokes(now, atoms, place, self._axes))
-        left = self._imprint.plane(place, now)
-        return _Look(place, now, left, self._imprint.changed(place, now, left))
+            self._snapshot.put(place, before_strokes(now, atoms, place, self._axes))
+        left = self._snapshot.plane(place, now)
+        return _Look(place, now, left, self._snapshot.changed(place, now, left))
 
     def _sign(self, look: _Look, edit: Edit | None, said: np.ndarray) -> None:
         """Note that some pixels of a frame were decided on here."""
@@ -230,7 +230,7 @@ class Handiwork:
         after = look.now
         if edit is not None:
             after[edit.window] = edit.after
-        self._imprint.put(look.place, np.where(said, after, look.left))
+        self._snapshot.put(look.place, np.where(said, after, look.left))
         if look.place in self._touched or unfinished_strokes(self._layer):
             forget_pixels(self._layer, look.place, said, self._axes)
 
@@ -239,7 +239,7 @@ class Handiwork:
         if view.sliced_axes == self._axes.sliced:
             return
         before, self._axes = self._axes, _axes_of(view)
-        old, self._imprint = self._imprint, Imprint()
+        old, self._snapshot = self._snapshot, LabelSnapshot()
         places, values = self._changes(old, before)
         self._touched = {
             place
@@ -252,20 +252,20 @@ class Handiwork:
             plane = np.array(self._layer.data[self._axes.index(place)])
             rows, columns = (places[is_here, axis] for axis in self._axes.shown)
             plane[rows, columns] = values[is_here]
-            self._imprint.put(place, plane)
+            self._snapshot.put(place, plane)
             self._touched.add(place)
 
     def _changes(
-        self, imprint: Imprint, axes: PlaneAxes
+        self, snapshot: LabelSnapshot, axes: PlaneAxes
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give the places of all pixels that stand changed, and what was left there."""
         ndim = len(axes.sliced) + len(axes.shown)
         in_memory = isinstance(self._layer.data, np.ndarray)
         places, values = [np.zeros((0, ndim), int)], [np.zeros(0, int)]
-        for place in {*imprint, *self._touched} if in_memory else self._touched:
+        for place in {*snapshot, *self._touched} if in_memory else self._touched:
             now = np.asarray(self._layer.data[axes.index(place)])
-            left = imprint.plane(place, now)
-            changed = imprint.changed(place, now, left)
+            left = snapshot.plane(place, now)
+            changed = snapshot.changed(place, now, left)
             if changed is None:
                 continue
             found = np.zeros((np.count_nonzero(changed), ndim), int)
@@ -280,9 +280,9 @@ class Handiwork:
         atoms = list(event.value)
         for place in {one for atom in atoms for one in places_of(atom, self._axes)}:
             self._touched.add(place)
-            if place not in self._imprint:
+            if place not in self._snapshot:
                 now = np.asarray(self._layer.data[self._axes.index(place)])
-                self._imprint.put(place, before_strokes(now, atoms, place, self._axes))
+                self._snapshot.put(place, before_strokes(now, atoms, place, self._axes))
 
 
 def _decided(

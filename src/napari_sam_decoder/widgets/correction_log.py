@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import ObjectResult
     from napari_sam_decoder.widgets.layers import Edit, PackedEdit
 
-__all__ = ["KEPT_BYTES", "Deed", "DeedBook", "Trace"]
+__all__ = ["KEPT_BYTES", "AppliedCorrection", "CorrectionLog", "Trace"]
 
 KEPT_BYTES = 64 * 2**20
 """Room for what corrections have changed, compressed.
@@ -43,7 +43,7 @@ class Trace:
 
 
 @dataclass(eq=False)
-class Deed:
+class AppliedCorrection:
     """One correction, of one object on one frame, and what came of it elsewhere.
 
     Attributes
@@ -80,7 +80,7 @@ class Deed:
         """Bytes that it takes."""
         return sum(trace.edit.size for trace in self.traces if trace.edit is not None)
 
-    def rests_on(self, other: Deed) -> bool:
+    def rests_on(self, other: AppliedCorrection) -> bool:
         """Whether it might have come out otherwise without an earlier one.
 
         That is so for the same object on the same or neighbouring frames, and for any
@@ -96,7 +96,7 @@ class Deed:
         )
 
 
-class DeedBook:
+class CorrectionLog:
     """The corrections of one ledger in the order in which they were made.
 
     Parameters
@@ -107,14 +107,14 @@ class DeedBook:
 
     def __init__(self, room: int = KEPT_BYTES) -> None:
         self._room = room
-        self._deeds: list[Deed] = []
+        self._log: list[AppliedCorrection] = []
 
-    def __iter__(self) -> Iterator[Deed]:
-        return iter(tuple(self._deeds))
+    def __iter__(self) -> Iterator[AppliedCorrection]:
+        return iter(tuple(self._log))
 
     def begin(self, prompt: Prompt, earlier: Prompt | None) -> None:
         """Note that a correction has come to its own frame."""
-        self._deeds.append(Deed(prompt, earlier))
+        self._log.append(AppliedCorrection(prompt, earlier))
 
     def trace(
         self,
@@ -124,14 +124,16 @@ class DeedBook:
         earlier: ObjectResult | None,
     ) -> None:
         """Note what the last correction has done on a frame; see `Ledger.trace`."""
-        if self._deeds and self._deeds[-1].object_id == object_id:
+        if self._log and self._log[-1].object_id == object_id:
             packed = None if edit is None else edit.packed()
-            self._deeds[-1].traces.append(Trace(frame, packed, earlier))
+            self._log[-1].traces.append(Trace(frame, packed, earlier))
             self._make_room()
 
     def seal(self, place: tuple[int, int]) -> None:
         """Let the corrections on a frame stand for good."""
-        self._deeds = [deed for deed in self._deeds if deed.place != place]
+        self._log = [
+            correction for correction in self._log if correction.place != place
+        ]
 
     def forget(self, object_ids: Collection[int], frames: range | None) -> None:
         """Note that objects are made anew on some frames, on all if None.
@@ -144,35 +146,41 @@ class DeedBook:
             return frames is None or frame in frames
 
         kept = []
-        for deed in self._deeds:
-            if deed.object_id not in object_ids:
-                deed.traces = [
+        for correction in self._log:
+            if correction.object_id not in object_ids:
+                correction.traces = [
                     _without(trace, object_ids) if is_redone(trace.frame) else trace
-                    for trace in deed.traces
+                    for trace in correction.traces
                 ]
-                kept.append(deed)
-            elif not is_redone(deed.prompt.frame):
-                deed.traces = [
-                    trace for trace in deed.traces if not is_redone(trace.frame)
+                kept.append(correction)
+            elif not is_redone(correction.prompt.frame):
+                correction.traces = [
+                    trace for trace in correction.traces if not is_redone(trace.frame)
                 ]
-                kept.append(deed)
-        self._deeds = kept
+                kept.append(correction)
+        self._log = kept
 
-    def give_up(self, invalid: Iterable[Deed]) -> tuple[Deed, ...]:
+    def give_up(
+        self, invalid: Iterable[AppliedCorrection]
+    ) -> tuple[AppliedCorrection, ...]:
         """Remove corrections and those that rest on them; the latest comes first."""
-        wanted = {id(deed) for deed in invalid}
-        gone: list[Deed] = []
-        for deed in self._deeds:
-            if id(deed) in wanted or any(deed.rests_on(other) for other in gone):
-                gone.append(deed)
-        removed = {id(deed) for deed in gone}
-        self._deeds = [deed for deed in self._deeds if id(deed) not in removed]
+        wanted = {id(correction) for correction in invalid}
+        gone: list[AppliedCorrection] = []
+        for correction in self._log:
+            if id(correction) in wanted or any(
+                correction.rests_on(other) for other in gone
+            ):
+                gone.append(correction)
+        removed = {id(correction) for correction in gone}
+        self._log = [
+            correction for correction in self._log if id(correction) not in removed
+        ]
         return tuple(reversed(gone))
 
     def _make_room(self) -> None:
-        size = sum(deed.size for deed in self._deeds)
-        while size > self._room and len(self._deeds) > 1:
-            size -= self._deeds.pop(0).size
+        size = sum(correction.size for correction in self._log)
+        while size > self._room and len(self._log) > 1:
+            size -= self._log.pop(0).size
 
 
 def _overlap(mine: PackedEdit | None, its: PackedEdit | None) -> bool:
