@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Thread
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -434,3 +437,30 @@ def test_nobody_overwrites_what_another_has_decided_later(steps):
     diary = Diary()
     for step in steps:
         diary.do(*step)
+
+
+def test_a_plane_is_not_noted_for_a_cut_along_other_axes():
+    """It is noted in the background while the layer is being cut in another way."""
+    labels = np.zeros((8, 8, 8), np.uint16)
+    labels[2] = 1
+    cube = Desk(labels, shape=labels.shape)
+    other = MovieView.of(cube.movie, 1, ())
+    # Nothing is known of the labels.
+    work = GuardedLabels(cube.layer, cube.view, is_blank=False)
+    turning = Thread(target=work.objects, args=(other, 2))
+
+    class Sliced(tuple):
+        """Axes during whose comparison the layer is turned."""
+
+        __slots__ = ()
+        __hash__ = tuple.__hash__
+
+        def __eq__(self, axes):
+            turning.start()
+            turning.join(timeout=0.2)
+            return tuple(self) == tuple(axes)
+
+    view = SimpleNamespace(sliced_axes=Sliced(cube.view.sliced_axes))
+    work.note(view, (2,), labels[2].copy())
+    turning.join()
+    assert work.objects(other, 2) == frozenset()

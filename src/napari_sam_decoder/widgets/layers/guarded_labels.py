@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,9 @@ class GuardedLabels:
     work is to be replaced; where it is, napari's history forgets it, so that neither
     undo nor redo can bring an old value back.
 
+    Only the GUI thread writes; `note`, `objects` and `is_likely` may be called in the
+    background.
+
     Parameters
     ----------
     layer : napari.layers.Labels
@@ -94,6 +98,9 @@ class GuardedLabels:
 
     def __init__(self, layer: Labels, view: MovieView, *, is_blank: bool) -> None:
         self._layer = layer
+        # What is known of the planes and the axes that they are cut along belong
+        # together.
+        self._lock = RLock()
         self._axes = _axes_of(view)
         self._snapshot = LabelSnapshot(is_blank=is_blank)
         self._touched = {
@@ -108,8 +115,6 @@ class GuardedLabels:
     def note(self, view: MovieView, place: Place, plane: np.ndarray) -> None:
         """Take a plane for what it was from the beginning, unless it is known already.
 
-        May be called in the background.
-
         Parameters
         ----------
         view : MovieView
@@ -119,8 +124,9 @@ class GuardedLabels:
         plane : (Y, X) array of int
             As it was when the layer was chosen.
         """
-        if view.sliced_axes == self._axes.sliced:
-            self._snapshot.begin(place, plane)
+        with self._lock:
+            if view.sliced_axes == self._axes.sliced:
+                self._snapshot.begin(place, plane)
 
     def objects(self, view: MovieView, frame: int) -> frozenset[int]:
         """List the objects that were given pixels on a frame, or lost some there.
@@ -132,19 +138,21 @@ class GuardedLabels:
         frame : int
             0 <= frame < len(view).
         """
-        self._turn_to(view)
-        if _place_of(view, frame) not in self._snapshot:
-            return frozenset()
-        return self._look(view, frame).objects
+        with self._lock:
+            self._turn_to(view)
+            if _place_of(view, frame) not in self._snapshot:
+                return frozenset()
+            return self._look(view, frame).objects
 
     def is_likely(self, view: MovieView, frame: int) -> bool:
         """Whether a frame is worth a look, without reading labels from a disk.
 
         Labels in memory are always looked at.
         """
-        self._turn_to(view)
-        is_in_memory = isinstance(self._layer.data, np.ndarray)
-        return is_in_memory or _place_of(view, frame) in self._touched
+        with self._lock:
+            self._turn_to(view)
+            is_in_memory = isinstance(self._layer.data, np.ndarray)
+            return is_in_memory or _place_of(view, frame) in self._touched
 
     def write(
         self,
@@ -162,24 +170,25 @@ class GuardedLabels:
         are, and so does every pixel that others have changed. Those of ``returning``
         were wiped out on the frame and may come back.
         """
-        look = self._look(view, frame)
-        writable, kept, spared = frozenset(object_ids), None, frozenset[int]()
-        if not replace and look.changed is not None:
-            spared = (writable & look.objects) - frozenset(returning)
-            writable -= spared
-            labels = np.where(np.isin(labels, list(writable)), labels, 0)
-            wiped_out = (look.now == 0) & np.isin(look.left, list(returning))
-            kept = look.changed & ~wiped_out
-        edit = merge_frame(look.now, labels, writable, replace=replace, kept=kept)
-        if edit is not None:
-            apply_edit(view, self._layer, frame, edit)
-        said = _decided(look, edit, labels, kept)
-        if look.changed is not None:
-            # All that is theirs by now, also where others have wiped it out.
-            theirs = object_ids if replace else returning
-            said |= np.isin(look.left, list(theirs))
-        self._sign(look, edit, said)
-        return Written(edit, spared)
+        with self._lock:
+            look = self._look(view, frame)
+            writable, kept, spared = frozenset(object_ids), None, frozenset[int]()
+            if not replace and look.changed is not None:
+                spared = (writable & look.objects) - frozenset(returning)
+                writable -= spared
+                labels = np.where(np.isin(labels, list(writable)), labels, 0)
+                wiped_out = (look.now == 0) & np.isin(look.left, list(returning))
+                kept = look.changed & ~wiped_out
+            edit = merge_frame(look.now, labels, writable, replace=replace, kept=kept)
+            if edit is not None:
+                apply_edit(view, self._layer, frame, edit)
+            said = _decided(look, edit, labels, kept)
+            if look.changed is not None:
+                # All that is theirs by now, also where others have wiped it out.
+                theirs = object_ids if replace else returning
+                said |= np.isin(look.left, list(theirs))
+            self._sign(look, edit, said)
+            return Written(edit, spared)
 
     def take_back(self, view: MovieView, frame: int, edit: Edit) -> bool:
         """Undo an edit that was made here, but for pixels that have changed since.
@@ -198,15 +207,16 @@ class GuardedLabels:
         bool
             Whether any pixel has changed.
         """
-        look = self._look(view, frame)
-        here = look.now[edit.window]
-        stands = edit.changed & (here == edit.after)
-        if not stands.any():
-            return False
-        back = Edit(edit.window, here, np.where(stands, edit.before, here))
-        apply_edit(view, self._layer, frame, back)
-        self._sign(look, back, back.spread(look.now.shape))
-        return True
+        with self._lock:
+            look = self._look(view, frame)
+            here = look.now[edit.window]
+            stands = edit.changed & (here == edit.after)
+            if not stands.any():
+                return False
+            back = Edit(edit.window, here, np.where(stands, edit.before, here))
+            apply_edit(view, self._layer, frame, back)
+            self._sign(look, back, back.spread(look.now.shape))
+            return True
 
     def _look(self, view: MovieView, frame: int) -> _Look:
         """Read a frame; what is not known of it is taken for left as it is.
@@ -277,12 +287,15 @@ class GuardedLabels:
 
     def _note_strokes(self, event: Any) -> None:
         """Keep the planes of a stroke as they were before it."""
-        atoms = list(event.value)
-        for place in {one for atom in atoms for one in places_of(atom, self._axes)}:
-            self._touched.add(place)
-            if place not in self._snapshot:
-                now = np.asarray(self._layer.data[self._axes.index(place)])
-                self._snapshot.put(place, before_strokes(now, atoms, place, self._axes))
+        with self._lock:
+            atoms = list(event.value)
+            for place in {one for atom in atoms for one in places_of(atom, self._axes)}:
+                self._touched.add(place)
+                if place not in self._snapshot:
+                    now = np.asarray(self._layer.data[self._axes.index(place)])
+                    self._snapshot.put(
+                        place, before_strokes(now, atoms, place, self._axes)
+                    )
 
 
 def _decided(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,7 +62,6 @@ class LabelSnapshot:
         self._packed: dict[Place, PackedPlane] = {}
         self._digests: dict[Place, bytes] = {}
         self._size = 0
-        self._guard = Lock()
 
     def __contains__(self, place: Place) -> bool:
         return self._is_blank or place in self._packed or place in self._digests
@@ -82,14 +80,20 @@ class LabelSnapshot:
         plane : (Y, X) array of int
             A copy is kept, compressed.
         """
-        with self._guard:
-            self._put(place, plane)
+        self._drop(place)
+        packed = PackedPlane.of(plane)
+        self._packed[place] = packed
+        self._size += len(packed.content)
+        while self._size > self._room and len(self._packed) > 1:
+            oldest = next(iter(self._packed))
+            digest = _digest(self._packed[oldest].plane())
+            self._drop(oldest)
+            self._digests[oldest] = digest
 
     def begin(self, place: Place, plane: np.ndarray) -> None:
-        """Keep a plane unless one is known there; may be called in the background."""
-        with self._guard:
-            if place not in self:
-                self._put(place, plane)
+        """Keep a plane unless one is known there."""
+        if place not in self:
+            self.put(place, plane)
 
     def changed(
         self, place: Place, now: np.ndarray, left: np.ndarray
@@ -138,17 +142,6 @@ class LabelSnapshot:
         if packed is None and self._is_blank and place not in self._digests:
             return np.zeros_like(now)
         return now
-
-    def _put(self, place: Place, plane: np.ndarray) -> None:
-        self._drop(place)
-        packed = PackedPlane.of(plane)
-        self._packed[place] = packed
-        self._size += len(packed.content)
-        while self._size > self._room and len(self._packed) > 1:
-            oldest = next(iter(self._packed))
-            digest = _digest(self._packed[oldest].plane())
-            self._drop(oldest)
-            self._digests[oldest] = digest
 
     def _drop(self, place: Place) -> None:
         packed = self._packed.pop(place, None)
