@@ -211,7 +211,7 @@ def test_a_cache_that_cannot_be_moved_is_a_format_error(path):
 
 
 def test_a_removal_that_was_interrupted_is_finished_later(path):
-    trash = layout.hidden_sibling(path, "trash")
+    trash = layout.unique_sibling(path, "trash")
     path.rename(trash)
     make_cache(path)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.errors import SamDecoderError
 
 __all__ = [
+    "HIGHEST_HYPOTHESIS",
     "HIGHEST_ID",
     "array",
     "finite",
@@ -32,6 +33,9 @@ __all__ = [
 
 HIGHEST_ID = 2**32 - 1
 """The largest object id that labels of 32 bits hold."""
+
+HIGHEST_HYPOTHESIS = 3
+"""SAM's decoder offers three masks for one click."""
 
 _TOO_LARGE = 2**63
 

@@ -25,6 +25,7 @@ __all__ = [
     "PickedArray",
     "colours_or_channels",
     "find_entry",
+    "letter_of",
     "letters_of",
     "listed",
     "pick_axes",
@@ -192,9 +193,14 @@ def letters_of(names: Iterable[Any]) -> str | None:
     names : iterable
         Text, or None for an axis without a name.
     """
-    letters = [_LETTERS.get(str(name).strip().lower(), "") for name in names]
+    letters = [letter_of(str(name)) for name in names]
     is_clear = all(letters) and len(set(letters)) == len(letters)
     return "".join(letters) if is_clear else None
+
+
+def letter_of(name: str) -> str:
+    """Make a letter out of the name of an axis; empty if it is not known."""
+    return _LETTERS.get(name.strip().lower(), "")
 
 
 def find_entry(

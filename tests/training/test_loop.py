@@ -116,5 +116,5 @@ def test_a_state_of_another_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_state_that_was_cut_off_leaves_the_one_before(tmp_path: Path) -> None:
     learn(tmp_path, 14)
-    (tmp_path / "state.partial").write_bytes(b"half of a state")
+    (tmp_path / ".state.pt.partial").write_bytes(b"half of a state")
     assert learn(tmp_path).weight.item() == learn(tmp_path / "whole").weight.item()

@@ -198,7 +198,7 @@ def clear(path: str | os.PathLike[str]) -> None:
     """
     folder = Path(path).expanduser().resolve()
     _require_own(folder)
-    trash = layout.hidden_sibling(folder, "trash")
+    trash = layout.unique_sibling(folder, "trash")
     with explaining(f"cannot remove the embedding cache {folder}"):
         _set_aside(folder, trash)
     shutil.rmtree(trash, ignore_errors=True)

@@ -41,7 +41,6 @@ __all__ = [
     "create",
     "damaged",
     "frame_path",
-    "hidden_sibling",
     "holds_leftovers",
     "lock_path",
     "open_arrays",
@@ -53,6 +52,7 @@ __all__ = [
     "stored_key",
     "sweep_partials",
     "sweep_siblings",
+    "unique_sibling",
 ]
 
 FRAMES = "frames"
@@ -202,7 +202,7 @@ def create(path: Path, key: CacheKey) -> None:
     FormatError
         If the disk cannot be written.
     """
-    building = hidden_sibling(path, "building")
+    building = unique_sibling(path, "building")
     try:
         with explaining(f"cannot create an embedding cache at {path}"):
             _refuse_foreign(path)
@@ -237,7 +237,7 @@ def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
         raise damaged(path) from error
 
 
-def hidden_sibling(path: Path, purpose: str) -> Path:
+def unique_sibling(path: Path, purpose: str) -> Path:
     """Name a folder beside the cache that nobody else uses."""
     return path.parent / f"{_HIDDEN_PREFIX}{uuid4().hex}.{purpose}"
 
@@ -334,7 +334,7 @@ def _is_leftover(file: Path) -> bool:
 
 
 def _set_leftovers_aside(path: Path) -> None:
-    trash = hidden_sibling(path, "trash")
+    trash = unique_sibling(path, "trash")
     path.rename(trash)
     if stored_key(trash) is not None:
         # Another process has just made its cache there.

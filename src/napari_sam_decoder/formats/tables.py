@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.arguments import HIGHEST_ID, read_number
+from napari_sam_decoder.arguments import (
+    HIGHEST_HYPOTHESIS,
+    HIGHEST_ID,
+    read_number,
+)
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.failures import explaining
 
@@ -27,7 +31,6 @@ NEGATIVE = ("0", "0.0", "false", "negative", "background")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 NO_TABLE = "is no table in plain text; save it as CSV with commas, in UTF-8"
 HIGHEST_FRAME = 2**31 - 1
-HIGHEST_HYPOTHESIS = 3
 # Positions of a scaled layer come back from napari with errors of rounding.
 ROUNDING = 1e-3
 # What napari writes, and what it holds, where a feature is not set on some points.

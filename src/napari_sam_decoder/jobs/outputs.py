@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats import LabelSink
-from napari_sam_decoder.siblings import hidden_sibling
+from napari_sam_decoder.siblings import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,10 +85,5 @@ def write_text(path: Path, text: str) -> None:
     FormatError
         If the disk cannot be written.
     """
-    partial = hidden_sibling(path, f".partial-{os.getpid()}")
-    try:
-        with writing(path):
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing(path), replacing(path, f".partial-{os.getpid()}") as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ from napari_sam_decoder.errors import CheckpointError
 from napari_sam_decoder.failures import reading, writing
 from napari_sam_decoder.model.checkpoints import fill
 from napari_sam_decoder.model.hires_decoder import HiresConfig, HiresDecoder
-from napari_sam_decoder.siblings import hidden_sibling
+from napari_sam_decoder.siblings import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,11 +95,9 @@ def save_decoder(decoder: TrainedDecoder, path: Path) -> None:
         for prefix, entries in parts.items()
         for name, weights in entries.items()
     }
-    partial = hidden_sibling(path, ".partial")
-    with writing(path):
+    with writing(path), replacing(path) as partial:
         # Not `save_file`, whose files only their owner may read.
         partial.write_bytes(save(state, metadata=about))
-        partial.replace(path)
 
 
 def read_about(path: Path) -> AboutDecoder:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.arguments import HIGHEST_ID, numbers, signs, whole
+from napari_sam_decoder.arguments import (
+    HIGHEST_HYPOTHESIS,
+    HIGHEST_ID,
+    numbers,
+    signs,
+    whole,
+)
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts.painted import PaintedMask
@@ -21,7 +27,6 @@ __all__ = ["Prompt", "checked_positions"]
 
 Position = tuple[float, float]
 Box = tuple[float, float, float, float]
-HYPOTHESES = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -273,7 +278,7 @@ def _picked(hypothesis: Any) -> int | None:
     if hypothesis is None:
         return None
     number = whole(hypothesis, "a hypothesis", PromptError)
-    if number not in HYPOTHESES:
+    if not 1 <= number <= HIGHEST_HYPOTHESIS:
         raise PromptError(f"a hypothesis is 1, 2 or 3, not {number}")
     return number
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.failures import reading, writing
-from napari_sam_decoder.siblings import hidden_sibling
+from napari_sam_decoder.siblings import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,12 +59,9 @@ class Lesson:
 
 def write_lesson(lesson: Lesson, path: Path) -> None:
     """Write a lesson as a file that appears whole or not at all."""
-    partial = hidden_sibling(path, ".partial.npz")
-    with writing(path):
-        np.savez(
-            partial, **{field.name: getattr(lesson, field.name) for field in _FIELDS}
-        )
-        partial.replace(path)
+    content = {field.name: getattr(lesson, field.name) for field in _FIELDS}
+    with writing(path), replacing(path, ".partial.npz") as partial:
+        np.savez(partial, **content)
 
 
 def read_lesson(path: Path) -> Lesson:

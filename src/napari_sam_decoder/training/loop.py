@@ -15,6 +15,7 @@ import torch
 from napari_sam_decoder.arguments import finite, whole
 from napari_sam_decoder.errors import CheckpointError, OptionError
 from napari_sam_decoder.failures import reading, writing
+from napari_sam_decoder.siblings import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,16 +231,14 @@ class _State:
 
     def save(self, step: int) -> None:
         """Write the state; it appears whole or not at all."""
-        partial = self._path.with_suffix(".partial")
         content = {
             "course": repr(self._course),
             "network": self._network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "step": step,
         }
-        with writing(self._path):
+        with writing(self._path), replacing(self._path) as partial:
             torch.save(content, partial)
-            partial.replace(self._path)
 
 
 class _Curve:

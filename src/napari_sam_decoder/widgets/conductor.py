@@ -647,7 +647,8 @@ class Conductor(Situation):
         self.advance()
 
     def _conclude(self, *, has_failed: bool) -> None:
-        run, work, is_here = self.recorder.run, self.recorder.running, self.run
+        run, work = self.recorder.run, self.recorder.running
+        is_here = self.run is not None
         if run is None or work is None:
             return
         if work.view is not None and run.view.is_same_as(work.view):

@@ -196,7 +196,8 @@ def _without(trace: Trace, object_ids: Collection[int]) -> Trace:
     if trace.edit is None:
         return trace
     edit = trace.edit.unpacked()
-    before = edit.before.copy()
-    before[np.isin(before, list(object_ids))] = 0
-    changed = replace(edit, before=before)
+    is_theirs = np.isin(edit.before, list(object_ids))
+    if not is_theirs.any():
+        return trace
+    changed = replace(edit, before=np.where(is_theirs, 0, edit.before))
     return replace(trace, edit=changed.packed())

@@ -1,4 +1,4 @@
-"""One propagation into a Labels layer: asked for, under way, and what came of it."""
+"""One propagation into a Labels layer: under way, and what came of it."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class VerdictBook:
         results = self._results.get(object_id, {}).values()
         return Counter(found.verdict for found in results)
 
-    def conflicts(self, object_id: int) -> dict[str, list[int]]:
-        """Frames on which others are in an object's way, by what is said of them."""
-        said: dict[str, list[int]] = {}
-        for frame, found in sorted(self._results.get(object_id, {}).items()):
-            if found.reason is not None and found.reason.is_conflict:
-                said.setdefault(found.why, []).append(frame)
-        return said
+    def conflicts(self, object_id: int) -> Counter[str]:
+        """Count the frames on which others are in an object's way, by what is said."""
+        return Counter(
+            found.why
+            for _, found in sorted(self._results.get(object_id, {}).items())
+            if found.reason is not None and found.reason.is_conflict
+        )
 
     def frames_of(self, object_ids: tuple[int, ...]) -> dict[int, Verdict]:
         """Give each frame one verdict: doubtful if any object is, or is taken."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_decoder.axes import letter_of
 from napari_sam_decoder.errors import MovieError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ __all__ = [
     "spatial_shape",
 ]
 
-TIME = ("t", "time", "frame", "frames")
-DEPTH = ("z", "depth", "slice", "slices", "plane", "planes")
 SMALLEST_SIDE = 2
 
 
@@ -151,7 +150,7 @@ def checked_axis(layer: Image, axis: int | None) -> int | None:
 
 def is_depth(layer: Image, axis: int) -> bool:
     """Whether an axis is named for depth."""
-    return _word(_axis_name(layer, axis)) in DEPTH
+    return _letter(_axis_name(layer, axis)) == "Z"
 
 
 def spatial_shape(layer: Image) -> tuple[int, ...]:
@@ -183,11 +182,10 @@ def _axis_name(layer: Image, axis: int) -> str:
     return label if is_named else f"axis {axis}"
 
 
-def _word(name: str) -> str:
-    """Reduce a name such as "Time (s)" to its first word."""
-    return re.split(r"[^a-z]", name.lower(), maxsplit=1)[0]
+def _letter(name: str) -> str:
+    """Make a letter out of the first word of a name such as "Time (s)"."""
+    return letter_of(re.split(r"[^a-z]", name.lower(), maxsplit=1)[0])
 
 
 def _rank(name: str) -> int:
-    word = _word(name)
-    return 0 if word in TIME else 1 if word in DEPTH else 2
+    return {"T": 0, "Z": 1}.get(_letter(name), 2)

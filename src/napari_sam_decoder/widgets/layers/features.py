@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.arguments import HIGHEST_ID
+from napari_sam_decoder.arguments import HIGHEST_HYPOTHESIS, HIGHEST_ID
 from napari_sam_decoder.formats import is_blank, parse_label
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ __all__ = ["HYPOTHESIS", "LABEL", "OBJECT_ID", "PointFeatures", "as_object_id"]
 LABEL = "label"
 OBJECT_ID = "object_id"
 HYPOTHESIS = "hypothesis"
-HIGHEST_HYPOTHESIS = 3
 
 
 @dataclass(frozen=True)

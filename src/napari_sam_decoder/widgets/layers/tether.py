@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from napari_sam_decoder.widgets.layers.transforms import (
     WorldMap,
@@ -46,7 +47,7 @@ class Tether:
         self._movie = movie
         self._layers = layers
         self._on_move = on_move
-        self._strays: list[Layer] = []
+        self._strays: WeakSet[Layer] = WeakSet()
         self._remember()
         for name in PLACING:
             getattr(movie.events, name).connect(self._follow)
@@ -78,6 +79,6 @@ class Tether:
         for layer in self._layers():
             if is_placed_like(layer, before, units):
                 place_like(layer, self._movie)
-            elif layer not in self._strays:
-                self._strays.append(layer)
+            else:
+                self._strays.add(layer)
         self._on_move()

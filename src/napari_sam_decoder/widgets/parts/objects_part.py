@@ -196,5 +196,5 @@ def _result_text(object_id: int, bench: Workbench) -> str:
     parts += [f"{doubtful} doubtful"] if doubtful else []
     parts += [f"absent on {absent}"] if absent else []
     for why, frames in record.verdicts.conflicts(object_id).items():
-        parts += [f"on {len(frames)} {why}"]
+        parts += [f"on {frames} {why}"]
     return ", ".join(parts)
