@@ -316,3 +316,16 @@ def test_damaged_chunk(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data[0], MOVIE[0])
     with pytest.raises(FormatError, match=r"cannot read .*movie.zarr"):
         data[1]
+
+
+def test_a_mistake_of_the_program_is_not_blamed_on_the_metadata(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("no key of the file")
+
+    save_array(tmp_path / "movie.zarr")
+    monkeypatch.setattr("napari_sam_decoder.formats.source.Stored.as_movie", fail)
+
+    with pytest.raises(KeyError, match="no key of the file"):
+        open_movie(tmp_path / "movie.zarr")

@@ -66,7 +66,7 @@ def test_other_objects_have_no_say():
 
 def test_verdicts_are_forgotten():
     book = book_of(result_on(0))
-    book.clear()
+    book.forget(1)
     assert book.frames_of((1,)) == {}
 
 

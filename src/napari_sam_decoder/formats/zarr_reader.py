@@ -78,12 +78,13 @@ def open_zarr(path: Path, wanted: Wanted) -> MovieSource:
     """
     import zarr
 
-    with reading(path), _metadata(path):
+    with reading(path):
         node = zarr.open(path, mode="r")
-        if isinstance(node, zarr.Array):
-            stored = _stored_array(node, path, wanted)
-        else:
-            stored = _stored_group(node, path, wanted)
+        with _metadata(path):
+            if isinstance(node, zarr.Array):
+                stored = _stored_array(node, path, wanted)
+            else:
+                stored = _stored_group(node, path, wanted)
         name = path.name.split(".")[0] or path.name
         return stored.as_movie(wanted, path, name)
 

@@ -29,10 +29,6 @@ class VerdictBook:
     def __init__(self) -> None:
         self._results: dict[int, dict[int, ObjectResult]] = {}
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._results.clear()
-
     def note(self, result: FrameResult) -> None:
         """Take the verdicts of a frame."""
         for object_id, found in result.judged.items():
