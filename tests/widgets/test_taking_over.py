@@ -247,6 +247,19 @@ def test_an_id_above_all_others_leaves_room_below(fresh, movie):
     assert fresh.objects.current_id == 3
 
 
+def test_an_object_gets_an_id_that_fits_labels_chosen_later(fresh, movie):
+    labels = np.zeros_like(movie[1], np.uint8)
+    labels[:, 0] = 255
+    layer = fresh.viewer.add_labels(labels, name="ignored")
+    fresh.new_object().add((0, 16, 15))
+    fresh.choose_labels(layer)
+    fresh.wait()
+    assert ids_of(fresh) == [2, 255]
+    assert fresh.conductor.outcome.endswith("'ignored' takes no id above 255.")
+    run(fresh)
+    np.testing.assert_array_equal(layer.data == 2, movie[1] == 1)
+
+
 def test_large_labels_are_looked_at_before_an_id_is_given(fresh, movie, monkeypatch):
     monkeypatch.setattr(ids, "AT_ONCE", 10)
     for _ in range(2):

@@ -409,21 +409,25 @@ class Conductor(Situation):
         target: LabelsTarget,
         contents: LabelsContents,
     ) -> None:
-        """Give objects that began here other ids, where the labels hold theirs."""
-        objects = work.objects
+        """Give objects that began here other ids, where theirs are taken or too large."""
+        objects, highest, name = work.objects, target.highest_id, target.layer.name
+        unfit = {object_id for object_id in objects.born if object_id > highest}
         clashing = objects.born & contents.ids - target.known_ids
-        told = []
-        for object_id in sorted(clashing):
+        told, reasons = [], set()
+        for object_id in sorted(clashing | unfit):
             prompts = objects.reading.prompts.of_object(object_id)
-            agreeing = [one for one in prompts if target.agrees(view, one)]
-            if not agreeing:
-                taken = contents.ids | (self.ids.taken(view) or frozenset())
-                new_id = self.ids.give(view, taken, target.highest_id)
-                objects.renumber(object_id, new_id)
-                told.append(f"Object {object_id} here is object {new_id} now.")
-        if told:
-            told.append(f"{target.layer.name!r} holds others with these ids.")
-            work.outcome = " ".join((work.outcome, *told)).strip()
+            if any(target.agrees(view, one) for one in prompts):
+                continue
+            taken = contents.ids | (self.ids.taken(view) or frozenset())
+            new_id = self.ids.give(view, taken, highest)
+            objects.renumber(object_id, new_id)
+            told.append(f"Object {object_id} here is object {new_id} now.")
+            reasons.add(
+                f"{name!r} takes no id above {highest}."
+                if object_id in unfit
+                else f"{name!r} holds others with these ids."
+            )
+        work.outcome = " ".join((work.outcome, *told, *sorted(reasons))).strip()
 
     def _list_objects(self) -> None:
         target = self.recorder.target
