@@ -99,6 +99,20 @@ def test_what_is_lost_to_labels_that_were_there_counts(foreign, verdict, reason)
     assert told(merged.objects[1]) == (verdict, reason, 9 if reason else None)
 
 
+@pytest.mark.parametrize(
+    ("erased", "verdict", "said"),
+    [
+        (strip(0, 6), Verdict.DOUBTFUL, "most of its pixels were erased in the labels"),
+        (strip(0, 10), Verdict.ABSENT, "all of its pixels were erased in the labels"),
+    ],
+)
+def test_what_nobody_else_has_was_erased(erased, verdict, said):
+    result = frame_of(strip(0, 10))
+    merged = result.with_labels(np.where(erased, 0, result.labels)).objects[1]
+    assert told(merged) == (verdict, Reason.ERASED, None)
+    assert merged.why == said
+
+
 def test_losses_add_up():
     result = frame_of(strip(0, 10))
     once = result.with_labels(np.where(strip(0, 3), 8, result.labels))

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     SHARED = "shared"
     TAKING = "taking"
     TAKEN = "taken"
+    ERASED = "erased"
     KEPT = "kept"
     LOST = "lost"
     SAID = "said"
@@ -54,12 +55,16 @@ _SENTENCES = {
     Reason.SHARED: "object {rival} has nearly the same mask",
     Reason.TAKING: "it has most of the pixels of object {rival}",
     Reason.TAKEN: "object {rival} has most of its pixels",
+    Reason.ERASED: "most of its pixels were erased in the labels",
     Reason.KEPT: "it was not found again, but not taken away either",
     Reason.LOST: "nothing here fits and looks like it",
     Reason.SAID: "you said that it is not here",
     Reason.EMPTY: "its mask has no pixel",
 }
-_ALL_TAKEN = "object {rival} has all of its pixels"
+_SENTENCES_OF_ALL = {
+    Reason.TAKEN: "object {rival} has all of its pixels",
+    Reason.ERASED: "all of its pixels were erased in the labels",
+}
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,9 @@ class ObjectResult:
         """Say in a sentence why it is doubtful or absent; nothing otherwise."""
         if self.reason is None:
             return ""
-        is_all = self.reason is Reason.TAKEN and self.verdict is Verdict.ABSENT
-        sentence = _ALL_TAKEN if is_all else _SENTENCES[self.reason]
+        sentence = _SENTENCES[self.reason]
+        if self.verdict is Verdict.ABSENT:
+            sentence = _SENTENCES_OF_ALL.get(self.reason, sentence)
         return sentence.format(rival=self.rival)
 
     def beside(self, claim: Claim) -> Self:
@@ -137,7 +143,8 @@ class ObjectResult:
         -------
         ObjectResult
             Absent without pixels, and doubtful where another object has most of them,
-            or nearly the same mask, and where it has most of another's.
+            or nearly the same mask, where most of them were erased, and where it has
+            most of another's.
         """
         area = max(self.mask_area, claim.area)
         known = replace(self, mask_area=area)
@@ -147,8 +154,8 @@ class ObjectResult:
             return replace(known, verdict=Verdict.DOUBTFUL, reason=Reason.KEPT)
         left = claim.kept / area
         if left < MOST:
-            rival = claim.rival if claim.rival is not None else self.rival
-            return known._doubted(Reason.TAKEN, rival, left)
+            reason, rival = known._loss(claim)
+            return known._doubted(reason, rival, left)
         if claim.twin is not None and claim.twin_iou >= SHARED_FROM:
             return known._doubted(Reason.SHARED, claim.twin, 1 - claim.twin_iou)
         if claim.prey is not None:
@@ -160,11 +167,15 @@ class ObjectResult:
             return self
         reason, rival = Reason.EMPTY, None
         if self.mask_area or claim.area:
-            reason = Reason.TAKEN
-            rival = claim.rival if claim.rival is not None else self.rival
+            reason, rival = self._loss(claim)
         return replace(
             self, verdict=Verdict.ABSENT, reason=reason, rival=rival, confidence=0.0
         )
+
+    def _loss(self, claim: Claim) -> tuple[Reason, int | None]:
+        """Say where the pixels of its mask have gone."""
+        rival = claim.rival if claim.rival is not None else self.rival
+        return (Reason.ERASED if rival is None else Reason.TAKEN), rival
 
     def _doubted(self, reason: Reason, rival: int | None, left: float) -> Self:
         return replace(
