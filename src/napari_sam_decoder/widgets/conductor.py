@@ -409,7 +409,7 @@ class Conductor(Situation):
         target: LabelsTarget,
         contents: LabelsContents,
     ) -> None:
-        """Give objects that began here other ids, where theirs are taken or too large."""
+        """Give objects that began here other ids, where theirs cannot be used."""
         objects, highest, name = work.objects, target.highest_id, target.layer.name
         unfit = {object_id for object_id in objects.born if object_id > highest}
         clashing = objects.born & contents.ids - target.known_ids
