@@ -8,11 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam_decoder import Settings, arguments, load_sample
-from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder import Movie, Settings, arguments, load_sample
+from napari_sam_decoder.errors import (
+    FormatError,
+    MovieError,
+    OptionError,
+    SamDecoderError,
+)
+from napari_sam_decoder.formats import (
+    open_labels,
+    open_movie,
+    read_points,
+    read_provenance,
+)
 from napari_sam_decoder.jobs import MaskFile, MovieOptions
 from napari_sam_decoder.model.registry import load_sam
 from napari_sam_decoder.training.loop import Course
+
+
+def arguments_place(value):
+    return arguments.place(value, "it", FormatError)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +118,27 @@ def test_the_frame_of_a_mask_is_a_whole_number(tmp_path):
     np.save(tmp_path / "mask.npy", np.ones((8, 8), np.uint8))
     with pytest.raises(OptionError, match="the frame of a mask"):
         MaskFile(Path(tmp_path / "mask.npy"), 1.5).prompts(4)
+
+
+@pytest.mark.parametrize("value", [None, 3, b"name", "", ["name"], np.zeros(3)])
+@pytest.mark.parametrize(
+    "take", [open_movie, read_points, open_labels, read_provenance, arguments_place]
+)
+def test_what_is_no_path(take, value):
+    with pytest.raises(SamDecoderError, match="must be a name or a path, not"):
+        take(value)
+
+
+@pytest.mark.parametrize("take", [open_movie, read_points, open_labels])
+def test_a_home_of_nobody(take):
+    with pytest.raises(FormatError, match="begins with no user's home"):
+        take("~nobody-of-this-name/it.tif")
+
+
+def test_an_open_file_is_no_array(tmp_path):
+    np.save(tmp_path / "movie.npy", np.zeros((2, 3, 4)))
+    with (
+        (tmp_path / "movie.npy").open("rb") as file,
+        pytest.raises(MovieError, match="convert the movie"),
+    ):
+        Movie(file)

@@ -101,6 +101,14 @@ def test_the_merged_type_is_that_of_what_was_there(new, dtype):
     assert merge_labels(EXISTING.astype(dtype), new, {1}).dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", ">u4", "uint64"])
+def test_one_object_in_a_type_of_any_width(dtype):
+    existing = np.array([[1, 1, 0]], dtype)
+    merged = merge_labels(existing, np.array([[0, 1, 1]], np.uint16), {1})
+    assert merged.dtype == existing.dtype
+    np.testing.assert_array_equal(merged, [[0, 1, 1]])
+
+
 def test_no_id_becomes_another_one():
     wide = np.array([[0, 0, 0, 70000, 0]], np.uint32)
     for dtype in ("uint8", "uint16"):

@@ -26,6 +26,7 @@ __all__ = [
     "flag",
     "numbers",
     "path",
+    "place",
     "read_number",
     "signs",
     "whole",
@@ -83,10 +84,26 @@ def flag(value: Any, what: str, error: type[SamDecoderError]) -> bool:
 
 
 def path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
-    """Take a name or a path; see `whole` for the parameters."""
-    if not isinstance(value, str | os.PathLike):
+    """Take a name or a path; see `whole` for the parameters.
+
+    An empty one is refused: it would be the current folder.
+    """
+    is_path = isinstance(value, str | os.PathLike)
+    if not is_path or not isinstance(os.fspath(value), str) or value == "":
         raise error(f"{what} must be a name or a path, not {value!r}")
     return value if isinstance(value, str) else Path(value)
+
+
+def place(value: Any, what: str, error: type[SamDecoderError]) -> Path:
+    """Take a path, with the user's home for ``~``; see `whole` for the parameters."""
+    found = Path(path(value, what, error))
+    try:
+        return found.expanduser()
+    except RuntimeError as reason:
+        raise error(
+            f"{what} must be a path, but {str(found)!r} begins with no user's home; "
+            f"write ./{found} if that is its name"
+        ) from reason
 
 
 def numbers(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:

@@ -236,7 +236,7 @@ def find_entry(
     found = exact or alike
     if len(found) != 1:
         raise MovieError(
-            f"there is no {what} {wanted}, or more than one; choose with {option}: "
+            f"there is no {what} {wanted!r}, or more than one; choose with {option}: "
             f"{listed(count, names)}"
         )
     return found[0]

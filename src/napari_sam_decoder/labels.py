@@ -290,7 +290,7 @@ def merge_labels(
         )
     require_room(existing.dtype, (int(new.max()),))
     merged = existing.copy()
-    np.copyto(merged, 0, where=_is_any_of(merged, object_ids))
+    merged[_is_any_of(merged, object_ids)] = 0
     written = (new > 0) if replace else (new > 0) & (merged == 0)
     # The type holds every new label.
     np.copyto(merged, new, where=written, casting="unsafe")

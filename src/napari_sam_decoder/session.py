@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from napari_sam_decoder.arguments import flag, path
+from napari_sam_decoder.arguments import flag, path, place
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
-from napari_sam_decoder.errors import ClosedError, OptionError, PromptError
+from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie, asked_frames, asked_stretch
 from napari_sam_decoder.labels import check_labels, label_dtype, merge_labels
@@ -529,8 +530,9 @@ def _as_movie(
     series: int | str | None,
     contrast: Sequence[float] | None,
 ) -> Movie:
-    if isinstance(movie, str | Path):
-        source = open_movie(movie, axes=axes, channel=channel, series=series)
+    if isinstance(movie, str | bytes | os.PathLike):
+        where = place(movie, "a movie", FormatError)
+        source = open_movie(where, axes=axes, channel=channel, series=series)
         return Movie(source.data, axes=source.axes, contrast=contrast)
     if series is not None:
         raise OptionError(

@@ -180,3 +180,16 @@ def test_reports_and_decoders_of_long_names(run, movie, points, tmp_path):
     )
     assert done[0] == 0
     assert decoder.is_file()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(["segment", "", "-o", "x.tif"], ["segment", "m.npy", "-o", ""]),
+        *(["embed", "m.npy", "--cache", ""], ["embed", "m.npy", "--model="]),
+        *(["correct", "m.npy", "--labels="], ["cache", "clear", ""]),
+        ["segment", "m.npy", "--points", "", "-o", "x.tif"],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(run, typed):
+    assert "is empty; give a name or a path" in complaint_of(run(*typed))

@@ -171,7 +171,7 @@ def test_numbers_that_count_frames(tmp_path: Path, names: list[str]) -> None:
 def test_missing_channel_of_a_folder(tmp_path: Path) -> None:
     fill(tmp_path, ["0_ch0.png", "0_ch1.png", "1_ch0.png", "1_ch1.png"])
 
-    with pytest.raises(FormatError, match=r"no channel GFP.*0 \(ch0\), 1 \(ch1\)"):
+    with pytest.raises(FormatError, match=r"no channel 'GFP'.*0 \(ch0\), 1 \(ch1\)"):
         open_movie(tmp_path, channel="GFP")
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.formats import open_labels, open_movie
 from napari_sam_decoder.formats.pillow_files import (
     _pixels,
     picture_layout,
@@ -105,3 +105,34 @@ def test_broken_animation(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"cannot read .*movie.gif"):
         open_movie(tmp_path / "movie.gif")
+
+
+def save_moving(path: Path, mode: str) -> np.ndarray:
+    frames = np.stack([RAMP, RAMP + 50, RAMP + 100])
+    first, *others = (Image.fromarray(frame).convert(mode) for frame in frames)
+    first.save(path, save_all=True, append_images=others)
+    return frames
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_moving_png_is_a_movie(tmp_path: Path, mode: str) -> None:
+    frames = save_moving(tmp_path / "moving.png", mode)
+
+    data = open_movie(tmp_path / "moving.png").data
+
+    for frame in (2, 0, 1):
+        grey = data[frame] if mode == "L" else data[frame][..., 1]
+        np.testing.assert_array_equal(grey, frames[frame])
+
+
+def test_labels_in_a_moving_png(tmp_path: Path) -> None:
+    frames = save_moving(tmp_path / "labels.png", "L")
+    labels = open_labels(tmp_path / "labels.png")
+    found = np.stack([labels[frame] for frame in range(3)])
+    np.testing.assert_array_equal(found, frames)
+
+
+def test_a_moving_png_is_no_frame_of_a_folder(tmp_path: Path) -> None:
+    save_moving(tmp_path / "f1.png", "L")
+    with pytest.raises(FormatError, match=r"f1.png is an animation.*open it by itself"):
+        open_movie(tmp_path)

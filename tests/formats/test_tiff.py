@@ -150,7 +150,7 @@ def test_a_channel_is_chosen_by_its_name(tmp_path: Path) -> None:
     tifffile.imwrite(path, np.stack([GREY, GREY + 1]), metadata=metadata)
 
     np.testing.assert_array_equal(open_movie(path, channel="gfp").data[3], GREY[3] + 1)
-    with pytest.raises(FormatError, match=r"no channel RFP.*0 \(DAPI\), 1 \(GFP\)"):
+    with pytest.raises(FormatError, match=r"no channel 'RFP'.*0 \(DAPI\), 1 \(GFP\)"):
         open_movie(path, channel="RFP")
     with pytest.raises(FormatError, match="no channel 2"):
         open_movie(path, channel=2)

@@ -247,6 +247,18 @@ def test_a_video_without_a_whole_frame(tmp_path: Path) -> None:
         open_movie(path)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".avi", ".mp4"])
+def test_a_video_cut_off_within_its_header(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (5, 48, 64, 3), np.uint8)
+    whole = write_pictures(tmp_path / f"whole{suffix}", list(noise)).read_bytes()
+    for size in range(0, 700, 20):
+        path = tmp_path / f"{size}{suffix}"
+        path.write_bytes(whole[:size])
+
+        with pytest.raises(FormatError, match=r"cut off|no frames with time stamps"):
+            open_movie(path)
+
+
 def test_one_colour_of_a_video(tmp_path: Path) -> None:
     path = write_video(tmp_path / "m.avi", "mjpeg")
 

@@ -87,7 +87,7 @@ def _add_demo(kinds: Commands) -> None:
     )
     demo.add_argument(
         "--out",
-        type=Path,
+        type=texts.path,
         metavar="DIR",
         default=Path("napari-sam-decoder-demo"),
         help="folder for labels, truth, animation and report (default: %(default)s)",
@@ -112,7 +112,7 @@ def _add_segment(kinds: Commands) -> None:
     _add_movie_options(segment)
     segment.add_argument(
         "--points",
-        type=Path,
+        type=texts.path,
         action="append",
         default=[],
         metavar="CSV",
@@ -131,7 +131,7 @@ def _add_segment(kinds: Commands) -> None:
     segment.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=texts.path,
         required=True,
         metavar="LABELS",
         help=".tif or .zarr; objects that it holds already stay",
@@ -153,7 +153,7 @@ def _add_segment(kinds: Commands) -> None:
 def _add_masks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks",
-        type=Path,
+        type=texts.path,
         action="append",
         default=[],
         metavar="FILE",
@@ -174,7 +174,7 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report",
-        type=Path,
+        type=texts.path,
         metavar="CSV",
         help="write verdict and confidence per object and frame",
     )
@@ -186,11 +186,11 @@ def _add_correct(kinds: Commands) -> None:
     )
     _add_movie_options(correct)
     correct.add_argument(
-        "--labels", type=Path, required=True, help="labels as they are"
+        "--labels", type=texts.path, required=True, help="labels as they are"
     )
     correct.add_argument(
         "--points",
-        type=Path,
+        type=texts.path,
         action="append",
         default=[],
         metavar="CSV",
@@ -207,7 +207,7 @@ def _add_correct(kinds: Commands) -> None:
     )
     correct.add_argument(
         "--prompts",
-        type=Path,
+        type=texts.path,
         action="append",
         default=[],
         metavar="CSV",
@@ -217,7 +217,7 @@ def _add_correct(kinds: Commands) -> None:
     correct.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=texts.path,
         metavar="LABELS",
         help=".tif or .zarr (default: the labels are replaced)",
     )
@@ -231,7 +231,9 @@ def _add_train(kinds: Commands) -> None:
         "train", help="teach the decoder what labels say where they are right"
     )
     _add_frame_options(train)
-    train.add_argument("--labels", type=Path, required=True, help="labels of the movie")
+    train.add_argument(
+        "--labels", type=texts.path, required=True, help="labels of the movie"
+    )
     train.add_argument(
         "--fixed",
         type=texts.several,
@@ -245,7 +247,7 @@ def _add_train(kinds: Commands) -> None:
     train.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=texts.path,
         required=True,
         metavar="DECODER",
         help=".safetensors, for --decoder of the other commands",
@@ -285,21 +287,21 @@ def _add_cache(kinds: Commands) -> None:
     listing = actions.add_parser("list", help="list the caches in the default place")
     listing.set_defaults(run=commands.list_caches)
     info = actions.add_parser("info", help="say what a cache was made for")
-    info.add_argument("path", type=Path, metavar="CACHE")
+    info.add_argument("path", type=texts.path, metavar="CACHE")
     info.set_defaults(run=commands.cache_info)
     verify = actions.add_parser("verify", help="read all embeddings of a cache")
-    verify.add_argument("path", type=Path, metavar="CACHE")
+    verify.add_argument("path", type=texts.path, metavar="CACHE")
     _add_quiet(verify)
     verify.set_defaults(run=commands.verify_cache)
     compact = actions.add_parser(
         "compact", help="pack a complete cache into files of 64 frames each"
     )
-    compact.add_argument("path", type=Path, metavar="CACHE")
+    compact.add_argument("path", type=texts.path, metavar="CACHE")
     _add_quiet(compact)
     compact.set_defaults(run=commands.compact_cache)
     clear = actions.add_parser("clear", help="delete one cache, or all default ones")
     which = clear.add_mutually_exclusive_group(required=True)
-    which.add_argument("path", type=Path, metavar="CACHE", nargs="?")
+    which.add_argument("path", type=texts.path, metavar="CACHE", nargs="?")
     which.add_argument("--all", action="store_true")
     clear.set_defaults(run=commands.clear_caches)
 
@@ -308,6 +310,7 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
     _add_frame_options(parser)
     parser.add_argument(
         "--cache",
+        type=texts.name,
         default="auto",
         metavar="DIR",
         help="folder of the embeddings, or 'none' (default: a place per movie)",
@@ -322,7 +325,7 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
 def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "movie",
-        type=Path,
+        type=texts.path,
         metavar="MOVIE",
         help="TIFF stack, folder of pictures, video, zarr or .npy",
     )
@@ -362,12 +365,14 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
+        type=texts.name,
         default="mobile_sam",
         metavar="NAME|FILE",
         help="a name from 'models' or a checkpoint (default: %(default)s, bundled)",
     )
     parser.add_argument(
         "--decoder",
+        type=texts.name,
         default=AUTO_DECODER,
         metavar="NAME|FILE",
         help="auto (default: rated where it fits the model, else sam), rated (a better "

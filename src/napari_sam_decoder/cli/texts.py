@@ -5,10 +5,22 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from pathlib import Path
 
 from napari_sam_decoder.arguments import read_number
 
-__all__ = ["box", "entry", "frame", "frames", "number", "place", "several", "steps"]
+__all__ = [
+    "box",
+    "entry",
+    "frame",
+    "frames",
+    "name",
+    "number",
+    "path",
+    "place",
+    "several",
+    "steps",
+]
 
 MOST_FRAMES = 10_000_000
 """More than any movie has; longer lists would not fit in memory."""
@@ -22,6 +34,18 @@ def frames(text: str) -> tuple[int, int | None]:
             f"{text!r} is not A:B with whole numbers, such as 10:20 or 10:"
         )
     return int(found[1] or 0), int(found[2]) if found[2] else None
+
+
+def name(text: str) -> str:
+    """Read the name of a file, a folder or a model; an empty one is a mistake."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give a name or a path")
+    return text
+
+
+def path(text: str) -> Path:
+    """Read a path; an empty one would be the current folder."""
+    return Path(name(text))
 
 
 def number(text: str) -> float:

@@ -8,11 +8,11 @@ import os
 import shutil
 import weakref
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from napari_sam_decoder.arguments import place as as_place
 from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.failures import writing
 from napari_sam_decoder.formats.partial import (
@@ -24,6 +24,7 @@ from napari_sam_decoder.formats.target import is_tiff, require_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     import zarr
@@ -75,7 +76,7 @@ class LabelSink:
         dtype: Any,
         axes: str = "TYX",
     ) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = as_place(path, "an output", FormatError).absolute()
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.axes = axes

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.arguments import place as as_place
 from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.partial import take_back
 from napari_sam_decoder.formats.readers import open_wanted
 from napari_sam_decoder.formats.source import FrameArray, Wanted
 from napari_sam_decoder.formats.target import is_tiff, require_suffix
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["open_labels", "read_provenance"]
 
@@ -43,7 +46,7 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     LabelsError
         If they do not fit the movie, or there are fractions among them.
     """
-    take_back(Path(path).expanduser())
+    take_back(as_place(path, "labels", FormatError))
     labels = _open(path)
     if shape is not None and tuple(labels.shape) != shape:
         raise LabelsError(
@@ -106,7 +109,7 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     FormatError
         If the file cannot be read, or is of another kind.
     """
-    place = Path(path).expanduser()
+    place = as_place(path, "labels", FormatError)
     require_suffix(place)
     take_back(place)
     with reading(place):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-__all__ = ["open_gif", "open_picture", "picture_layout", "read_picture"]
+__all__ = ["open_animation", "open_picture", "picture_layout", "read_picture"]
 
 # What Pillow's modes hold beside 8-bit grey and colours. It reads some 16-bit files
 # into 32 bits ("I"); of the formats read here none holds more than 16.
@@ -32,13 +32,15 @@ GREY_TYPES = {
 
 
 def open_picture(path: Path, wanted: Wanted) -> MovieSource:
-    """Open one PNG, JPEG or BMP; it is read at once.
+    """Open one PNG, JPEG or BMP, read at once; an animated PNG is a movie.
 
     Raises
     ------
     FormatError
         If the file is broken.
     """
+    if _is_animation(path):
+        return open_animation(path, wanted)
     wanted.series_index([path.stem], path)
     pixels = read_picture(path, are_ids=wanted.are_ids)
     letters = "YX" if pixels.ndim == 2 else "YXS"
@@ -68,6 +70,7 @@ def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
     from PIL import Image
 
     with reading(path), Image.open(path) as picture:
+        _require_still(picture, path)
         if are_ids:
             _require_exact(picture, path)
         return _pixels(picture, are_ids)
@@ -86,6 +89,7 @@ def picture_layout(
     from PIL import Image
 
     with reading(path), Image.open(path) as picture:
+        _require_still(picture, path)
         grid = (picture.height, picture.width)
         if are_ids:
             _require_exact(picture, path)
@@ -96,8 +100,10 @@ def picture_layout(
         return (*grid, len(_colour_mode(picture))), np.dtype(np.uint8)
 
 
-def open_gif(path: Path, wanted: Wanted) -> MovieSource:
-    """Open an animated GIF; its frames are read in colour, one at a time.
+def open_animation(path: Path, wanted: Wanted) -> MovieSource:
+    """Open an animated GIF or PNG, of which one frame is read at a time.
+
+    The frames of a GIF are read in colour: each may have a palette of its own.
 
     Raises
     ------
@@ -116,11 +122,34 @@ def open_gif(path: Path, wanted: Wanted) -> MovieSource:
     def read(frame: int) -> np.ndarray:
         with lock, reading(path):
             picture.seek(frame)
-            return np.asarray(picture.convert("RGB"))
+            if picture.format == "GIF":
+                return np.asarray(picture.convert("RGB"))
+            return _pixels(picture, wanted.are_ids)
 
-    shape = (frames, picture.height, picture.width, 3)
-    stored = Stored(FrameArray(shape, np.uint8, read), "TYXS")
+    first = read(0)
+    letters = "TYX" if first.ndim == 2 else "TYXS"
+    stored = Stored(FrameArray((frames, *first.shape), first.dtype, read), letters)
     return stored.as_movie(wanted, path, path.stem)
+
+
+def _is_animation(path: Path) -> bool:
+    from PIL import Image
+
+    with reading(path), Image.open(path) as picture:
+        return _holds_frames(picture)
+
+
+def _holds_frames(picture: Image) -> bool:
+    """Whether a PNG moves; what a JPEG holds beside its picture are other versions."""
+    return picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1
+
+
+def _require_still(picture: Image, path: Path) -> None:
+    if _holds_frames(picture):
+        raise FormatError(
+            f"{path} is an animation and no single picture; open it by itself, or move "
+            "it out of the folder"
+        )
 
 
 def _pixels(picture: Image, are_ids: bool = False) -> np.ndarray:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.arguments import place as as_place
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.failures import reading
 from napari_sam_decoder.formats.folder import open_folder
-from napari_sam_decoder.formats.pillow_files import open_gif, open_picture
+from napari_sam_decoder.formats.pillow_files import open_animation, open_picture
 from napari_sam_decoder.formats.source import MovieSource, Stored, Wanted
 from napari_sam_decoder.formats.tiff import open_tiff
 from napari_sam_decoder.formats.video import open_video
@@ -19,6 +19,7 @@ from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import BinaryIO
 
 __all__ = ["open_movie", "open_wanted"]
@@ -37,8 +38,8 @@ def open_movie(
     ----------
     path : str or Path
         A TIFF file (plain, ImageJ, OME), a folder of pictures, a zarr array or an
-        OME-Zarr picture, a video (mp4, avi, mov, mkv, webm), an animated GIF, a numpy
-        file (npy), or one picture (png, jpg, bmp).
+        OME-Zarr picture, a video (mp4, avi, mov, mkv, webm), an animated GIF or PNG, a
+        numpy file (npy), or one picture (png, jpg, bmp).
     axes : str, optional
         A letter for each axis, such as "TYX" or "TCYX": T, Z, Y, X, and C for colours,
         or for the channels if one is chosen. It wins over what the file says. Axes of
@@ -71,7 +72,7 @@ def open_movie(
 
 def open_wanted(path: str | Path, wanted: Wanted) -> MovieSource:
     """Open what is asked for of a file, see `open_movie`."""
-    place = Path(path).expanduser()
+    place = as_place(path, "a movie", FormatError)
     if not is_there(place):
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():
@@ -98,20 +99,26 @@ def open_npy(path: Path, wanted: Wanted) -> MovieSource:
     with reading(path):
         wanted.series_index([path.stem], path)
         with path.open("rb") as file:
-            shape = _npy_shape(file)
+            shape, dtype = _npy_header(file)
+        if dtype.hasobject:
+            raise FormatError(
+                f"{path} holds objects of Python, which nobody should load unseen; "
+                "save it as an array of numbers"
+            )
         if 0 in shape:
             raise FormatError(f"{path} is empty: it holds an array of shape {shape}")
         return Stored(np.load(path, mmap_mode="r")).as_movie(wanted, path, path.stem)
 
 
-def _npy_shape(file: BinaryIO) -> tuple[int, ...]:
+def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(file)
     read = (
         np.lib.format.read_array_header_1_0
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    return read(file)[0]
+    shape, _, dtype = read(file)
+    return shape, dtype
 
 
 def is_there(path: Path) -> bool:
@@ -136,7 +143,7 @@ READERS: dict[str, Callable[[Path, Wanted], MovieSource]] = {
     ".tif": open_tiff,
     ".tiff": open_tiff,
     ".npy": open_npy,
-    ".gif": open_gif,
+    ".gif": open_animation,
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm"), open_video),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), open_picture),
 }

@@ -6,7 +6,6 @@ import csv
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +15,13 @@ from napari_sam_decoder.arguments import (
     HIGHEST_ID,
     read_number,
 )
-from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.arguments import place as as_place
+from napari_sam_decoder.errors import FormatError, PromptError
 from napari_sam_decoder.failures import explaining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["PointsTable", "is_blank", "parse_label", "read_points"]
 
@@ -180,7 +181,7 @@ def read_points(path: str | Path) -> PointsTable:
     PromptError
         If it is no such table; the message says on which line.
     """
-    place = Path(path).expanduser()
+    place = as_place(path, "a table of points", FormatError)
     try:
         with (
             explaining(f"cannot read the points in {place}"),

@@ -257,9 +257,11 @@ def _require_whole(tiff: TiffFile, parts: Sequence[TiffPageSeries], path: Path) 
     has_rest = parts[0].dataoffset is not None and _page_count(parts[0]) == promised
     runs_out = any(_run_end(part) > tiff.filehandle.size for part in parts)
     if runs_out or not _ends_properly(tiff) or (is_short and not has_rest):
+        held = _held(tiff, parts)
+        counts = f"it promises {promised} pictures and holds {held}; "
         raise FormatError(
-            f"{path} is cut off: its end is missing; it promises {promised} pictures "
-            f"and holds {_held(tiff, parts)}; copy or export it again"
+            f"{path} is cut off: its end is missing; "
+            f"{counts if held < promised else ''}copy or export it again"
         )
 
 

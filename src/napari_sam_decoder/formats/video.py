@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from bisect import bisect_right
 from threading import Lock
@@ -240,7 +241,15 @@ def _open_container(path: Path) -> InputContainer:
             f"reading {path.name} needs an extra library: "
             'pip install "napari-sam-decoder[video]"'
         ) from error
-    container = av.open(str(path))
+    try:
+        container = av.open(str(path))
+    except av.error.OSError as error:
+        # Of a header that is cut off, some formats tell as of a disk that fails.
+        if error.errno != errno.EIO or not path.is_file():
+            raise
+        raise _cut_off(path) from error
+    if not container.streams:
+        raise _cut_off(path)
     if not container.streams.video:
         raise FormatError(f"{path} holds no pictures, only sound; check the path")
     return container

@@ -110,7 +110,7 @@ def _is_readable(data: ArrayLike) -> bool:
 
 def _as_numpy(data: Any) -> np.ndarray:
     try:
-        if hasattr(data, "detach"):
+        if hasattr(data, "detach") and hasattr(data, "dtype"):
             return _from_torch(data)
         return np.asarray(data)
     # Libraries refuse in their own ways, torch with a RuntimeError.

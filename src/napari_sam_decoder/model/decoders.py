@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from napari_sam_decoder.arguments import place
 from napari_sam_decoder.errors import CheckpointError
 from napari_sam_decoder.model.catalogue import (
     AUTO_DECODER,
@@ -23,6 +23,8 @@ from napari_sam_decoder.model.rater import Rater
 from napari_sam_decoder.model.sharpener import Sharpener
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_sam_decoder.model.decoder_file import TrainedDecoder
     from napari_sam_decoder.model.hires_decoder import HiresDecoder
     from napari_sam_decoder.model.sam import Sam
@@ -149,7 +151,7 @@ def _find(decoder: str | Path) -> ChosenDecoder:
     row = DECODERS.get(str(decoder))
     if row is not None and row.path is not None:
         return ChosenDecoder(row.name, row.path, row.draws)
-    path = Path(decoder).expanduser()
+    path = place(decoder, "a decoder", CheckpointError)
     return ChosenDecoder(path.name, path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,6 +29,8 @@ from napari_sam_decoder.model.hashing import choose_hasher, hash_file
 from napari_sam_decoder.model.precision import choose_precision, tune
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_sam_decoder.model.sam import Sam
 
 __all__ = ["MODELS", "ModelRow", "download", "load_sam"]
@@ -171,7 +172,7 @@ def _find(model: str | Path) -> Path:
     """A name wins over a file of the same name, so that it always means the same."""
     if isinstance(model, str) and model in MODELS:
         return _find_named(MODELS[model])
-    path = Path(model).expanduser()
+    path = arguments.place(model, "a model", CheckpointError)
     return path if path.is_file() else _find_named(find_row(str(model)))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.prompts import PromptSet
@@ -127,7 +129,7 @@ def plan(
     Raises
     ------
     OptionError
-        If no frames are asked for.
+        If no frames are asked for, or the objects are no ids.
     PromptError
         If there are no prompts, or an object has none on the asked frames.
     """
@@ -135,8 +137,9 @@ def plan(
         raise OptionError(f"no frames between {frames.start} and {frames.stop}")
     others = PromptSet()
     if objects is not None:
-        others = prompts.of_objects(set(prompts.object_ids) - set(objects))
-        prompts = prompts.of_objects(objects)
+        asked = _asked_objects(objects, prompts)
+        others = prompts.of_objects(set(prompts.object_ids) - asked)
+        prompts = prompts.of_objects(asked)
     if not len(prompts):
         raise PromptError("there is nothing to propagate: add a point or a box first")
     legs = tuple(
@@ -158,6 +161,21 @@ def plan(
             if prompt.frame in planted and prompt.is_positive
         ),
     )
+
+
+def _asked_objects(objects: Any, prompts: PromptSet) -> set[int]:
+    if isinstance(objects, str) or not isinstance(objects, Iterable):
+        raise OptionError(
+            f"objects are a list of object ids, as in [1, 2], not {objects!r}"
+        )
+    asked = {whole(one, "an object id", OptionError) for one in objects}
+    known = asked.intersection(prompts.object_ids)
+    if known and known != asked:
+        raise PromptError(
+            f"object {min(asked - known)} has no prompt; add one, or leave it out of "
+            "the objects"
+        )
+    return asked
 
 
 def legs_around(
