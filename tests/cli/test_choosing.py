@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import tifffile
@@ -193,3 +195,11 @@ def test_reports_and_decoders_of_long_names(run, movie, points, tmp_path):
 )
 def test_an_empty_path_is_not_the_current_folder(run, typed):
     assert "is empty; give a name or a path" in complaint_of(run(*typed))
+
+
+def test_a_report_never_replaces_a_pipe_or_a_device(run, movie, points, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    typed = ["segment", movie, "--points", points, "-o", tmp_path / "labels.tif"]
+    said = complaint_of(run(*typed, "--report", tmp_path / "pipe"))
+    assert "cannot be written: it is no file" in said
+    assert (tmp_path / "pipe").is_fifo()

@@ -57,10 +57,12 @@ def require_folder(path: Path) -> None:
         If so.
     """
     with writing(path):
-        is_free = not path.is_dir() and path.absolute().parent.is_dir()
+        # A device or a pipe would be replaced by a file.
+        is_taken = path.exists() and not path.is_file()
+        is_free = not is_taken and path.absolute().parent.is_dir()
     if not is_free:
         raise FormatError(
-            f"{path} cannot be written: it is a folder, or there is no folder for it; "
+            f"{path} cannot be written: it is no file, or there is no folder for it; "
             "make the folder first or choose another name"
         )
 
