@@ -271,8 +271,17 @@ JOBS = {
     )
 }
 
+PRELOADED = (
+    "tifffile",
+    "zarr.codecs",
+    "napari_sam_decoder.cache",
+    "napari_sam_decoder.formats.label_sink",
+    "napari_sam_decoder.jobs.unfinished",
+    "napari_sam_decoder.model.decoder_file",
+)
+
 if __name__ == "__main__":
     # Loaded once, not by each process anew.
-    for module in ("tifffile", "zarr.codecs", "napari_sam_decoder.model.decoder_file"):
+    for module in PRELOADED:
         import_module(module)
     print(kill_everywhere(JOBS[sys.argv[1]](), Path(sys.argv[2])))  # noqa: T201
