@@ -157,9 +157,14 @@ class Desk(QObject):
 
     def unhide(self, work: MovieWork) -> None:
         """Show what belongs to a movie and was hidden while another was chosen."""
+        removed = []
         for layer in work.hidden:
-            layer.visible = True
-        work.hidden.clear()
+            if layer in self.viewer.layers:
+                layer.visible = True
+            else:
+                # napari has taken apart what it needs to show it; it may come back.
+                removed.append(layer)
+        work.hidden = removed
 
     def _show_own_layers(self, view: MovieView) -> None:
         """Hide points and labels of other movies, and let no click go to them."""

@@ -83,6 +83,7 @@ class ViewerWatch:
     def _on_inserted(self, event: Any) -> None:
         layer: Layer = event.value
         layer.events.name.connect(self._on_changed)
+        self._bench.unhide(self._bench.conductor.work)
         if layer in self._bench.objects:
             self._bench.read()
         elif isinstance(layer, Labels):
