@@ -76,14 +76,14 @@ def press_again(dock, qtbot):
 
 def test_limits_that_nobody_set_are_chosen_from_the_pixels(dock, click):
     assert dock._movie.contrast.text() == ""
-    assert click() == "The network sees 40 to 200, chosen from the pixels"
+    assert click() == "The network sees 40 to 200, from the pixels"
     assert dock.workbench.conductor.contrast == CHOSEN
     assert not dock._movie.as_shown.isVisible()
 
 
 def test_limits_that_were_set_are_what_the_network_sees(dock, layer, click):
     layer.contrast_limits = (30, 150)
-    assert click() == "The network sees 30 to 150, as the layer was shown"
+    assert click() == "The network sees 30 to 150, as it was shown"
     assert dock.workbench.conductor.contrast == (30, 150)
 
 
@@ -106,7 +106,7 @@ def test_a_later_change_is_offered_and_does_nothing_by_itself(
     assert dock._movie.contrast.text().endswith("the layer now shows 30 to 155.")
     assert bench.conductor.work.session is session
     text = press_again(dock, qtbot)
-    assert text == "The network sees 30 to 155, as the layer was shown"
+    assert text == "The network sees 30 to 155, as it was shown"
     assert not dock._movie.as_shown.isVisible()
     assert bench.conductor.contrast == (30, 155)
     qtbot.waitUntil(lambda: len(bench.conductor.embedded) == 4, timeout=20_000)
@@ -121,7 +121,7 @@ def test_limits_that_are_set_back_are_no_more_offered(dock, layer, click, qtbot)
     qtbot.waitUntil(dock._movie.as_shown.isVisible, timeout=5000)
     layer.contrast_limits = limits
     qtbot.waitUntil(lambda: not dock._movie.as_shown.isVisible(), timeout=5000)
-    assert says(dock, qtbot) == "The network sees 40 to 200, chosen from the pixels"
+    assert says(dock, qtbot) == "The network sees 40 to 200, from the pixels"
 
 
 def test_limits_set_for_the_network_alone_stay(dock, layer, click, qtbot):
@@ -150,6 +150,6 @@ def test_another_movie_has_a_contrast_of_its_own(dock, layer, viewer, click, qtb
     other = viewer.add_image(squares(4)[0][:, ::-1], name="other")
     dock.workbench.choose_movie(other)
     assert says(dock, qtbot) == ""
-    assert click() == "The network sees 40 to 200, chosen from the pixels"
+    assert click() == "The network sees 40 to 200, from the pixels"
     dock.workbench.choose_movie(layer)
-    assert says(dock, qtbot) == "The network sees 30 to 150, as the layer was shown"
+    assert says(dock, qtbot) == "The network sees 30 to 150, as it was shown"

@@ -208,9 +208,9 @@ def _in_use_text(conductor: Situation) -> str:
     if contrast is None:
         return ""
     if conductor.is_contrast_shown:
-        origin = "as the layer was shown"
+        origin = "as it was shown"
     elif conductor.options.contrast is None:
-        origin = "chosen from the pixels"
+        origin = "from the pixels"
     else:
         origin = "set by hand"
     return f"The network sees {_spelled(contrast)}, {origin}"

@@ -117,10 +117,11 @@ class RunPart(QGroupBox):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.addLayout(row(self.backward, self.both, self.forward))
+        # High up: in a low window what follows has to be scrolled to.
+        layout.addLayout(row(self.progress, narrow(self.stop)))
         layout.addLayout(
             row(narrow(QLabel("Frames")), self.first, narrow(QLabel("to")), self.last)
         )
         layout.addLayout(row(narrow(QLabel("Into")), self.labels_box))
         layout.addWidget(self.only_current)
         layout.addWidget(self.replace)
-        layout.addLayout(row(self.progress, narrow(self.stop)))
