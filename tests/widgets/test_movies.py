@@ -336,6 +336,16 @@ def test_points_removed_with_their_layer_meanwhile_leave_the_labels(bench):
     assert [one.object_id for one in bench.objects.listed] == [1]
 
 
+def test_points_that_come_back_to_their_movie_are_seen_again(bench):
+    points = point(bench)
+    choose(bench, "second")
+    bench.viewer.layers.remove(points)
+    choose(bench, "first")
+    assert not points.visible
+    bench.viewer.add_layer(points)
+    assert points.visible
+
+
 def reopen(bench):
     """Close the dock and open it again."""
     viewer = bench.viewer

@@ -50,7 +50,7 @@ class RunPart(QGroupBox):
         self.only_current.setToolTip("Leave the other objects' labels as they are")
         self.replace = QCheckBox("replace what is there")
         self.replace.setToolTip(
-            "New pixels overwrite other objects, and frames that you painted"
+            "New pixels overwrite other objects, and what you have painted"
         )
         self.progress = QProgressBar()
         self.stop = button(
