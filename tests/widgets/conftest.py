@@ -60,3 +60,25 @@ def bench(qapp, monkeypatch, tiny_sam):
     bench = bench_with(tiny_sam, monkeypatch)
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def sam(monkeypatch, tmp_path):
+    """Stands in for every network; its weights are nobody's business here."""
+    # They import Qt, which a plain run may not have.
+    from stage import StageSam
+
+    from napari_sam_decoder.widgets import background
+
+    stage = StageSam()
+    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
+    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
+    return stage
+
+
+@pytest.fixture
+def fresh(qapp, monkeypatch, sam):
+    """A workbench without a window and without a movie, whose network is staged."""
+    bench = bench_with(sam, monkeypatch)
+    yield bench
+    bench.close()

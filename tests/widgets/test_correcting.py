@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from made_up import bench_with
-from stage import BACKGROUND, SIDE, StageSam, squares
+from stage import BACKGROUND, SIDE, squares
 
 from napari_sam_decoder.errors import (
     DecodingError,
@@ -60,18 +59,6 @@ def gate(monkeypatch):
     monkeypatch.setattr(Session, "correct", held_up)
     yield gate
     gate.let(1000)
-
-
-@pytest.fixture
-def sam():
-    return StageSam()
-
-
-@pytest.fixture
-def fresh(qapp, monkeypatch, sam):
-    bench = bench_with(sam, monkeypatch)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture

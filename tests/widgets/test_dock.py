@@ -15,23 +15,14 @@ pytestmark = pytest.mark.gui
 from qtpy.QtCore import QPoint, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
-from stage import StageSam, squares  # noqa: E402
+from stage import squares  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points  # noqa: E402
-from napari_sam_decoder.widgets import background, conductor, desk  # noqa: E402
+from napari_sam_decoder.widgets import conductor, desk  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 FRAMES = 8
-
-
-@pytest.fixture
-def sam(monkeypatch, tmp_path):
-    """Stands in for every network; its weights are nobody's business here."""
-    stage = StageSam()
-    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
-    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
-    return stage
 
 
 @pytest.fixture

@@ -12,21 +12,11 @@ pytestmark = pytest.mark.gui
 
 from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
-from stage import StageSam, squares  # noqa: E402
-
-from napari_sam_decoder.widgets import background  # noqa: E402
+from stage import squares  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 CHOSEN = (40, 200)
 """Percentiles of the movie of squares."""
-
-
-@pytest.fixture
-def sam(monkeypatch, tmp_path):
-    stage = StageSam()
-    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
-    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
-    return stage
 
 
 @pytest.fixture

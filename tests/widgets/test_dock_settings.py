@@ -12,7 +12,7 @@ pytest.importorskip("qtpy.QtCore")
 pytestmark = pytest.mark.gui
 
 import torch  # noqa: E402
-from stage import StageSam, squares  # noqa: E402
+from stage import squares  # noqa: E402
 
 from napari_sam_decoder.widgets import background  # noqa: E402
 
@@ -26,14 +26,6 @@ PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 def newcomers_threads():
     with ThreadPoolExecutor(1) as newcomer:
         return newcomer.submit(torch.get_num_threads).result()
-
-
-@pytest.fixture
-def sam(monkeypatch, tmp_path):
-    stage = StageSam()
-    monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
-    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
-    return stage
 
 
 @pytest.mark.usefixtures("sam")

@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from made_up import bench_with
-from stage import BACKGROUND, StageSam, squares
+from stage import BACKGROUND, squares
 
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets.status import describe
@@ -20,18 +19,6 @@ pytestmark = pytest.mark.gui
 FRAMES = 12
 SPOT = (50, 10)
 """A third square, which is there on every frame and belongs to no object at first."""
-
-
-@pytest.fixture
-def sam():
-    return StageSam()
-
-
-@pytest.fixture
-def fresh(qapp, monkeypatch, sam):
-    bench = bench_with(sam, monkeypatch)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture
