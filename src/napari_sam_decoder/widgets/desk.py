@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -160,9 +161,11 @@ class Desk(QObject):
         removed = []
         for layer in work.hidden:
             if layer in self.viewer.layers:
-                layer.visible = True
+                # napari 0.6 takes apart a layer that it removes, and cannot show it
+                # when it is added again.
+                with suppress(KeyError):
+                    layer.visible = True
             else:
-                # napari has taken apart what it needs to show it; it may come back.
                 removed.append(layer)
         work.hidden = removed
 
