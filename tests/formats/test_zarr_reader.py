@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,53 @@ def multiscales(axes: str, scale: list[float]) -> dict[str, Any]:
         ],
         "coordinateTransformations": [{"type": "scale", "scale": [2.0] * len(axes)}],
     }
+
+
+class RunsCode:
+    """Leaves a folder behind when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return type(self.marker).mkdir, (self.marker,)
+
+
+def save_pickled(path: Path, marker: Path, **metadata: Any) -> None:
+    path.mkdir()
+    node = {
+        "zarr_format": 2,
+        "shape": [1, 4, 4],
+        "chunks": [1, 4, 4],
+        "dtype": "|O",
+        "fill_value": "",
+        "order": "C",
+        "filters": [{"id": "vlen-utf8"}],
+        "compressor": None,
+        **metadata,
+    }
+    (path / ".zarray").write_text(json.dumps(node))
+    (path / "0.0.0").write_bytes(pickle.dumps(RunsCode(marker)))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"filters": [{"id": "vlen-utf8"}, {"id": "pickle"}]},
+        {"compressor": {"id": "pickle"}},
+    ],
+    ids=["filter", "compressor"],
+)
+def test_pickled_chunks_are_refused_and_do_not_run(
+    tmp_path: Path, metadata: dict[str, Any]
+) -> None:
+    marker = tmp_path / "has run"
+    save_pickled(tmp_path / "movie.zarr", marker, **metadata)
+
+    with pytest.raises(FormatError, match="refused: its chunks are pickled"):
+        open_movie(tmp_path / "movie.zarr")
+
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

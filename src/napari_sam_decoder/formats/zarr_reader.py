@@ -39,9 +39,15 @@ class ZarrFrames:
     array : zarr.Array
     path : Path
         For messages.
+
+    Raises
+    ------
+    FormatError
+        If reading its chunks would run code.
     """
 
     def __init__(self, array: zarr.Array, path: Path) -> None:
+        _refuse_pickles(array, path)
         self._array = array
         self._path = path
         self.shape: tuple[int, ...] = tuple(map(int, array.shape))
@@ -57,6 +63,22 @@ class ZarrFrames:
     def __getitem__(self, key: Any) -> np.ndarray:
         with reading(self._path):
             return np.asarray(self._array[key])
+
+
+def _refuse_pickles(array: zarr.Array, path: Path) -> None:
+    """Numcodecs before 0.16.6 runs whatever code a pickled chunk holds.
+
+    Raises
+    ------
+    FormatError
+        If chunks of the array are pickled.
+    """
+    codecs = (*array.filters, *array.compressors)
+    if any(getattr(codec, "codec_id", None) == "pickle" for codec in codecs):
+        raise FormatError(
+            f"{path} is refused: its chunks are pickled, so reading them could run "
+            "code; save it as an array of numbers without the pickle codec"
+        )
 
 
 def is_zarr(path: Path) -> bool:
