@@ -21,7 +21,7 @@ What is not in the document, and only done where logits are sharpened: the pixel
 the picture are joined at 512 and at 1024, with how much each of them has in common with
 what is on either side of the edge. Early features know edges, but not to the pixel.
 
-.. [1] docs/design_document.md.
+.. [1] docs/explanation/design_document.md.
 """
 
 from __future__ import annotations
