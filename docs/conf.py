@@ -12,7 +12,7 @@ from numpydoc.xref import DEFAULT_LINKS
 from public_names import homes_of_public_names
 
 project = "napari-sam-decoder"
-author = "the napari-sam-decoder developers"
+author = "napari-sam-decoder contributors"
 project_copyright = f"2026, {author}"
 release = installed_version(project)
 version = release.partition("+")[0]
