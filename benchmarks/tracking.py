@@ -2,7 +2,7 @@
 
     python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
         [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
-        [--decoder NAME|FILE]
+        [--decoder NAME|FILE] [--stabilise SHARE]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
@@ -36,7 +36,7 @@ from tracking_parts.pointing import INITS
 from tracking_parts.report import Table, means, write_json
 from tracking_parts.scorecard import Scorecard, accuracy, joint_score, reliability
 
-from napari_sam_decoder import Prompt, SamDecoderError, Session, load_sam
+from napari_sam_decoder import Prompt, SamDecoderError, Session, Settings, load_sam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,7 +104,8 @@ def measure(clip: Clip, sam: Sam, options: Options) -> Iterator[Row]:
         print(f"{clip.name}: no object is there for long enough")
         return
     cache = options.cache and options.cache / f"{clip.name}.zarr"
-    with Session(clip.movie, model=sam, cache=cache) as session:
+    settings = Settings(stabilise=options.stabilise)
+    with Session(clip.movie, model=sam, cache=cache, settings=settings) as session:
         seconds = _embed(session, whole_range(targets))
         prompts = [INITS[options.init](session, target) for target in targets]
         trial = Trial(session, targets, prompts)
@@ -198,6 +199,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="numbers of clicks after which to score",
     )
     add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
+    add("--stabilise", type=float, default=0, metavar="SHARE", help="as for segment")
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=_positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")

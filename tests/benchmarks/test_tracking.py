@@ -9,6 +9,8 @@ import tracking
 from tracking_parts.methods import METHODS
 from tracking_parts.report import MEASURES
 
+from napari_sam_decoder import Session
+
 
 @pytest.fixture
 def folder(tmp_path, pixels, truth, tiny_sam, monkeypatch):
@@ -78,6 +80,18 @@ def test_corrections_are_those_of_the_program(folder):
     assert full["corrections"].keys() == {"0", "2"}
     assert full["corrections"]["0"] == full["JF"]
     assert full["recomputed"].keys() == {"1", "2"}
+
+
+def test_outlines_are_as_steady_as_was_asked(folder, monkeypatch):
+    opened = []
+
+    def open_session(*args, **options):
+        opened.append(Session(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(tracking, "Session", open_session)
+    run(folder, "--init", "box", "--method", "static", "--stabilise", "0.5")
+    assert [session.settings.stabilise for session in opened] == [0.5]
 
 
 def test_embeddings_are_kept(folder):
