@@ -48,8 +48,8 @@ def _uncalibrated(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> A
 PARTS: dict[str, Mapping[str, Any]] = {
     "nothing": {},
     "flow": {"napari_sam_decoder.flow.optical_flow": _still},
-    "cells": {"napari_sam_decoder.memory.Memory.recognised": _silent},
-    "colours": {"napari_sam_decoder.memory.Memory.coloured": _silent},
+    "cells": {"napari_sam_decoder.appearance.memory.Memory.recognised": _silent},
+    "colours": {"napari_sam_decoder.appearance.memory.Memory.coloured": _silent},
     "calibration": {f"{ENGINE}.prior._believed": _uncalibrated},
     "averaging": {f"{ENGINE}.ask.DECODER_SHARE": 1.0},
     "decoder": {f"{ENGINE}.ask.DECODER_SHARE": 0.0},

@@ -38,7 +38,7 @@ from endurance_parts.discs import MOST_OBJECTS, Discs
 from endurance_parts.ideal import WHOLE, IdealNetwork
 
 from napari_sam_decoder import Movie, Prompt, Session
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

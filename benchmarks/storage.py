@@ -25,9 +25,9 @@ import skimage.data
 
 from napari_sam_decoder import load_sam
 from napari_sam_decoder.cache import CacheKey, Storage, ZarrStore, array_digest
-from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.metrics import mask_iou
+from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
-from napari_sam_decoder.scoring import mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

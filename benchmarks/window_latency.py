@@ -25,8 +25,8 @@ import torch
 from qtpy.QtCore import QCoreApplication, QEventLoop, Qt, QTimer
 
 from napari_sam_decoder import load_sample
-from napari_sam_decoder.widgets.options import ModelOptions
-from napari_sam_decoder.widgets.waiting import wait_until
+from napari_sam_decoder.widgets.job_queue import wait_until
+from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

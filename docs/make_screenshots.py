@@ -22,9 +22,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QWidget
 
 from napari_sam_decoder import load_sample
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.widgets.dock import SamDecoderDock
-from napari_sam_decoder.widgets.waiting import wait_until
+from napari_sam_decoder.widgets.job_queue import wait_until
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images")
 SIZE = (1280, 860)

@@ -18,7 +18,7 @@ import napari
 import numpy as np
 
 from napari_sam_decoder import load_sample
-from napari_sam_decoder.scoring import iou_over_time
+from napari_sam_decoder.metrics import iou_over_time
 
 if TYPE_CHECKING:
     from napari.layers import Image

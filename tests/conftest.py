@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
-from napari_sam_decoder.model.architectures import assemble_sam
-from napari_sam_decoder.model.registry import load_sam
+from napari_sam_decoder.model.tiny_vit import TinyViT, TinyViTConfig
 from napari_sam_decoder.model.vit import ViT, ViTConfig
+from napari_sam_decoder.weights.checkpoints import assemble_sam
+from napari_sam_decoder.weights.registry import load_sam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 TINY = ViTConfig(
     width=48, depth=2, heads=3, global_blocks=(1,), window=7, image_size=256
 )
+
+EARLY = TinyViTConfig(
+    widths=(8, 16, 24, 32),
+    depths=(1, 1, 1, 1),
+    heads=(2, 2, 2),
+    windows=(4, 4, 4),
+    image_size=512,
+)
+
+FRAMES, ROWS, COLUMNS = 6, 48, 64
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +64,27 @@ def tiny_sam(make_tiny_sam: Callable[[int], Sam]) -> Sam:
 def mobile_sam() -> Sam:
     """The bundled real weights; one frame takes a second or two."""
     return load_sam("mobile_sam", device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="session")
+def early_sam() -> Sam:
+    """A random network: 512 px input, 128 px masks, 8 early channels."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return assemble_sam(TinyViT(EARLY), identity="tiny with early features")
+
+
+@pytest.fixture
+def truth():
+    """Object 1 moves right by four pixels a frame; object 2 is there from frame 2."""
+    masks = np.zeros((FRAMES, ROWS, COLUMNS), np.uint8)
+    for frame in range(FRAMES):
+        masks[frame, 10:26, 6 + 4 * frame : 22 + 4 * frame] = 1
+        masks[frame, 34:44, 40:50] = 2 * (frame >= 2)
+    return masks
+
+
+@pytest.fixture
+def pixels(truth):
+    noise = np.random.default_rng(0).integers(0, 40, truth.shape)
+    return (90 * (truth > 0) + noise).astype(np.uint8)

@@ -203,7 +203,7 @@ class WriteLabels(Job):
 
     def after(self, place):
         from napari_sam_decoder.formats import open_labels
-        from napari_sam_decoder.formats.labels_file import read_provenance
+        from napari_sam_decoder.formats.label_files import read_provenance
 
         noted = read_provenance(place / self.name)["value"]
         labels = open_labels(place / self.name)
@@ -212,7 +212,7 @@ class WriteLabels(Job):
         assert os.listdir(place) == [self.name]
 
     def _write(self, place, value):
-        from napari_sam_decoder.formats.label_sink import LabelSink
+        from napari_sam_decoder.formats.label_files import LabelSink
 
         with LabelSink(place / self.name, (3, 8, 9), "uint16") as sink:
             for frame in range(3):
@@ -236,7 +236,7 @@ class SaveDecoder(Job):
         self._save(place, "after")
 
     def after(self, place):
-        from napari_sam_decoder.model.decoder_file import read_about
+        from napari_sam_decoder.weights.trained_decoders import read_about
 
         assert read_about(place / "mine.safetensors").trained_on in ("before", "after")
         self.work(place)
@@ -245,7 +245,7 @@ class SaveDecoder(Job):
     def _save(self, place, trained_on):
         import torch
 
-        from napari_sam_decoder.model.decoder_file import (
+        from napari_sam_decoder.weights.trained_decoders import (
             AboutDecoder,
             TrainedDecoder,
             save_decoder,
@@ -275,9 +275,9 @@ PRELOADED = (
     "tifffile",
     "zarr.codecs",
     "napari_sam_decoder.cache",
-    "napari_sam_decoder.formats.label_sink",
+    "napari_sam_decoder.formats.label_files",
     "napari_sam_decoder.jobs.unfinished",
-    "napari_sam_decoder.model.decoder_file",
+    "napari_sam_decoder.weights.trained_decoders",
 )
 
 if __name__ == "__main__":

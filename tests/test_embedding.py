@@ -25,7 +25,7 @@ from napari_sam_decoder.cache import (
     cache_root,
     clear,
 )
-from napari_sam_decoder.cache.places import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
+from napari_sam_decoder.cache.location import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
 from napari_sam_decoder.embedding import (
     Embedder,
     cache_key,
@@ -40,8 +40,8 @@ from napari_sam_decoder.errors import (
     OptionError,
 )
 from napari_sam_decoder.frames import Movie
-from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.values import Embedding
+from napari_sam_decoder.thread_pool import Lanes
 
 FRAMES = 6
 

@@ -35,7 +35,7 @@ sys.path.insert(0, {here!r})
 import numpy as np, torch, zarr, dask, numcodecs.blosc, PIL.Image, PIL.ImageFile
 import scipy.special
 from napari_sam_decoder import Prompt, Session, load_sample
-from napari_sam_decoder.model.registry import load_sam
+from napari_sam_decoder.weights.registry import load_sam
 from process_settings import changes, settings, threads_of_a_newcomer
 torch.set_num_threads(4)
 before = settings()

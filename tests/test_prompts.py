@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.frames import FrameGeometry, Movie
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import (
     PaintedMask,
     Prompt,
@@ -18,7 +19,6 @@ from napari_sam_decoder.prompts import (
     mask_logits,
     prompts_from_points,
 )
-from napari_sam_decoder.scoring import mask_iou
 
 MOVIE = Movie(np.zeros((4, 20, 30), np.uint8))
 NOTHING = np.zeros((20, 30), bool)

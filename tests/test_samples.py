@@ -13,7 +13,7 @@ from napari_sam_decoder.samples import (
     SampleMovie,
     load_sample,
 )
-from napari_sam_decoder.samples.movie import BACK_IN_VIEW, place_clicks
+from napari_sam_decoder.samples.sample_movie import BACK_IN_VIEW, place_clicks
 
 SHAPES = {"cells": (60, 512, 512), "pictures": (40, 480, 640, 3)}
 OBJECTS = {"cells": 7, "pictures": 4}

@@ -9,7 +9,7 @@ import numpy as np
 from tracking_parts.pointing import inmost, wrong_place
 
 from napari_sam_decoder import Prompt, Session
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

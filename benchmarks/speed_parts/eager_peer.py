@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_sam_decoder.model.catalogue import find_row, local_path
-from napari_sam_decoder.model.checkpoints import read_checkpoint
+from napari_sam_decoder.weights.catalogue import find_row, local_path
+from napari_sam_decoder.weights.checkpoints import read_checkpoint
 from speed_parts.eager_decoder import EagerDecoder
 from speed_parts.eager_encoder import EagerEncoder
 

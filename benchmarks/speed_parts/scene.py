@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.model.preprocessing import prepare_frame
-from napari_sam_decoder.model.prompt_tokens import tokenise
+from napari_sam_decoder.model.prompt_encoder import tokenise
+from napari_sam_decoder.model.transforms import prepare_frame
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
 from speed_parts.textures import Textures
 

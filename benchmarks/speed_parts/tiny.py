@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_sam_decoder.model.architectures import assemble_sam
 from napari_sam_decoder.model.vit import ViT, ViTConfig
+from napari_sam_decoder.weights.checkpoints import assemble_sam
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam

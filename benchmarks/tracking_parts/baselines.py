@@ -15,10 +15,9 @@ from scipy.special import expit, logit
 from skimage.transform import resize
 
 from napari_sam_decoder import Prompt
-from napari_sam_decoder.memory import Memory
+from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
-from napari_sam_decoder.propagation.grid import prompt_from_mask
-from napari_sam_decoder.propagation.prior import recall_anywhere
+from napari_sam_decoder.propagation.prior import prompt_from_mask, recall_anywhere
 from napari_sam_decoder.selection import soft_iou
 from tracking_parts.pointing import inmost, outline
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.model.values import MaskCandidates, ModelPrompt
     from napari_sam_decoder.propagation import Scene
-    from napari_sam_decoder.propagation.grid import Grid
+    from napari_sam_decoder.propagation.prior import Grid
 
 __all__ = [
     "Seed",

@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from scipy.stats import rankdata
 
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder import Prompt
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Callable

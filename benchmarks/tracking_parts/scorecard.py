@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder import Verdict
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
 from tracking_parts.measures import (
     auc,
     boundary_f,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from napari_sam_decoder.errors import SamDecoderError
     from napari_sam_decoder.formats import open_movie, read_points
     from napari_sam_decoder.frames import Movie
-    from napari_sam_decoder.model.registry import load_sam
     from napari_sam_decoder.prompts import (
         PaintedMask,
         Prompt,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     )
     from napari_sam_decoder.samples import load_sample
     from napari_sam_decoder.session import Session
+    from napari_sam_decoder.weights.registry import load_sam
 
 # Silent, unless whoever uses the package asks to hear of it.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -52,7 +52,7 @@ _HOMES = {
     "Session": "session",
     "Settings": "propagation",
     "Verdict": "propagation",
-    "load_sam": "model.registry",
+    "load_sam": "weights.registry",
     "load_sample": "samples",
     "open_movie": "formats",
     "prompts_from_points": "prompts",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.validation import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

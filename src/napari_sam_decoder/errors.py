@@ -6,6 +6,17 @@ for a deleted Qt object and swallows it, which would leave a window waiting.
 
 from __future__ import annotations
 
+import errno
+import struct
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
 __all__ = [
     "CacheCorruptError",
     "CacheMismatchError",
@@ -21,6 +32,12 @@ __all__ = [
     "OptionError",
     "PromptError",
     "SamDecoderError",
+    "explaining",
+    "first_line",
+    "is_damage",
+    "reading",
+    "remedy_for",
+    "writing",
 ]
 
 
@@ -78,3 +95,194 @@ class OptionError(SamDecoderError):
 
 class IncompleteFileWarning(UserWarning):
     """A file holds another number of frames than it says; those there are used."""
+
+
+_ROOM = "free some disk space or choose another place"
+_WRITABLE = "check its permissions or choose another place"
+_OTHER = "choose another name or folder"
+_PATH = "check the path"
+_REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EACCES: _WRITABLE,
+    errno.EPERM: _WRITABLE,
+    errno.EROFS: _WRITABLE,
+    errno.ENOENT: _PATH,
+    errno.ENOTDIR: _PATH,
+    errno.EISDIR: _PATH,
+    errno.ELOOP: _PATH,
+    errno.EEXIST: _OTHER,
+    errno.ENOTEMPTY: _OTHER,
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EBUSY: "close the programs that use it",
+    errno.ETXTBSY: "close the programs that use it",
+}
+
+# Some libraries raise these without a number.
+_NUMBERS: Mapping[type, int] = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+}
+
+# What bytes that make no sense lead to, whoever reads them.
+_OF_CONTENT = (
+    *(ValueError, EOFError, RuntimeError, SyntaxError, OverflowError),
+    *(struct.error, zlib.error),
+)
+_NOT_OF_CONTENT = (MemoryError, NotImplementedError, RecursionError)
+_DECODERS = (
+    *("tifffile", "imagecodecs", "PIL", "zarr", "numcodecs", "av", "safetensors"),
+    *("numpy.lib", "torch", "json", "zipfile", "pickle", "xml"),
+)
+"""Libraries that meet broken bytes with whatever error it is that they run into."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line; its type if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def remedy_for(error: OSError) -> str | None:
+    """Say what a user can do about an error of the system; None if there is nothing.
+
+    There is nothing about too many open files, or a disk that fails.
+    """
+    return _REMEDIES.get(error.errno or _NUMBERS.get(type(error), 0))
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error that came while a file was read tells that it is damaged.
+
+    Parameters
+    ----------
+    error : Exception
+        None of our own.
+
+    Returns
+    -------
+    bool
+        False for errors of the system, and for mistakes in our own code, such as a
+        key or an attribute that is not there. A decoder may make those of broken
+        bytes.
+    """
+    if isinstance(error, OSError):
+        # Decoders raise it without a number; a file that is too short for a seek.
+        return error.errno in (None, errno.EINVAL)
+    if isinstance(error, _NOT_OF_CONTENT):
+        return False
+    return isinstance(error, _OF_CONTENT) or _is_of_decoder(error)
+
+
+@contextmanager
+def explaining(said: str, kind: type[SamDecoderError] = FormatError) -> Iterator[None]:
+    """Turn an error of the system that a user can mend into one of our own.
+
+    Parameters
+    ----------
+    said : str
+        What could not be done, such as "cannot write labels.tif".
+    kind : type
+        Of our own error.
+
+    Raises
+    ------
+    SamDecoderError
+        If an `OSError` is raised inside that has a remedy. Others go on.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = remedy_for(error)
+        if remedy is None:
+            raise
+        raise kind(f"{said} ({first_line(error)}); {remedy}") from error
+
+
+@contextmanager
+def reading(
+    path: Path,
+    kind: type[SamDecoderError] = FormatError,
+    remedy: str = "copy or export it again",
+) -> Iterator[None]:
+    """Turn the failure of a decoder into an error that names the file.
+
+    Parameters
+    ----------
+    path : Path
+        What is read.
+    kind : type
+        Of our own error.
+    remedy : str
+        What to do if it is damaged.
+
+    Raises
+    ------
+    SamDecoderError
+        If what is raised inside tells that the file is damaged, of another kind, too
+        large or out of reach. Mistakes of our own, and errors of the system that no
+        user can mend, go on as they are.
+    """
+    try:
+        with explaining(f"cannot read {path}", kind):
+            yield
+    except SamDecoderError:
+        raise
+    except Exception as error:
+        what_is_wrong = _what_is_wrong(error, remedy)
+        if what_is_wrong is None:
+            raise
+        raise kind(f"cannot read {path}, {what_is_wrong} ({first_line(error)})") from (
+            error
+        )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the failure of a disk into an error that names the target.
+
+    Raises
+    ------
+    FormatError
+        If an `OSError` is raised inside that a user can mend; others go on.
+    """
+    with explaining(f"cannot write {path}"):
+        yield
+
+
+def _what_is_wrong(error: Exception, remedy: str) -> str | None:
+    """Say what is wrong with a file, and what helps; None if it is not the file."""
+    # Pillow need not be imported for its name.
+    if type(error).__name__ == "DecompressionBombError":
+        return "its pictures are too large; export a part of them"
+    if isinstance(error, NotImplementedError):
+        return "it is of a kind that is not supported; export it in another way"
+    if isinstance(error, MemoryError):
+        return (
+            "it needs more memory than there is, or promises more than it holds; close "
+            "other programs, or export a part of it"
+        )
+    if is_damage(error):
+        return f"it is damaged, cut off or no such file as its name says; {remedy}"
+    return None
+
+
+def _is_of_decoder(error: Exception) -> bool:
+    names = (type(error).__module__, _module_of(error.__traceback__))
+    return any(
+        name == decoder or name.startswith(f"{decoder}.")
+        for name in names
+        for decoder in _DECODERS
+    )
+
+
+def _module_of(trace: TracebackType | None) -> str:
+    """Name the module in which an error was raised."""
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", ""))

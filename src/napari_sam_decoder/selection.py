@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.algebra import sigmoid
+from napari_sam_decoder.linalg import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

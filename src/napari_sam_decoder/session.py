@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from napari_sam_decoder.arguments import flag, path, place
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
 from napari_sam_decoder.frames import Movie, asked_frames, asked_stretch
 from napari_sam_decoder.labels import check_labels, label_dtype, merge_labels
-from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.prompts import Prompt, PromptSet, checked_prompts
 from napari_sam_decoder.propagation import (
     Direction,
@@ -28,6 +26,8 @@ from napari_sam_decoder.propagation import (
     preview_all,
     propagate,
 )
+from napari_sam_decoder.thread_pool import Lanes
+from napari_sam_decoder.validation import flag, path, place
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -550,6 +550,6 @@ def _as_movie(
 
 
 def _bundled_model() -> Sam:
-    from napari_sam_decoder.model.registry import load_sam
+    from napari_sam_decoder.weights.registry import load_sam
 
     return load_sam()

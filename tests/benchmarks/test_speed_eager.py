@@ -15,8 +15,8 @@ from speed_parts.onnx_peer import OnnxPeer, export, missing_packages
 from speed_parts.scene import IMAGE_SIZE, Scene
 
 from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.model.preprocessing import prepare_frame
-from napari_sam_decoder.model.prompt_tokens import tokenise
+from napari_sam_decoder.model.prompt_encoder import tokenise
+from napari_sam_decoder.model.transforms import prepare_frame
 from napari_sam_decoder.model.values import ModelPrompt
 
 GOLDEN = Path(__file__).parents[1] / "golden"

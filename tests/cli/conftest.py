@@ -10,7 +10,7 @@ from napari_sam_decoder.cli import main
 @pytest.fixture(autouse=True)
 def small_network(tiny_sam, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "napari_sam_decoder.model.registry.load_sam", lambda *_, **__: tiny_sam
+        "napari_sam_decoder.weights.registry.load_sam", lambda *_, **__: tiny_sam
     )
     monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path / "default-cache"))
 

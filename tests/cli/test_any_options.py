@@ -49,7 +49,7 @@ def jobs(place):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        load = "napari_sam_decoder.model.registry.load_sam"
+        load = "napari_sam_decoder.weights.registry.load_sam"
         patch.setattr(load, lambda name, **options: (name, options))
         patch.setattr("napari_sam_decoder.jobs.correct_file", correct)
         patch.setattr("napari_sam_decoder.jobs.train.train_decoder", train)

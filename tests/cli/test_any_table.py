@@ -40,7 +40,7 @@ def _painting_network(tiny_sam):
     nothing = np.zeros(tiny_sam.embedding_shape, np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "napari_sam_decoder.model.registry.load_sam", lambda *_, **__: tiny_sam
+            "napari_sam_decoder.weights.registry.load_sam", lambda *_, **__: tiny_sam
         )
         patch.setattr(tiny_sam, "encode", lambda rgb: Embedding(nothing, rgb.shape[:2]))
         patch.setattr("napari_sam_decoder.session.propagate", paint_prompts)

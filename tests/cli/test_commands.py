@@ -218,7 +218,7 @@ class Unexpected:
 def test_what_is_not_the_users_is_not_dressed_up_as_such(
     run, movie, tmp_path, monkeypatch, error
 ):
-    load = "napari_sam_decoder.model.registry.load_sam"
+    load = "napari_sam_decoder.weights.registry.load_sam"
     monkeypatch.setattr(load, Unexpected(error))
     asked = ("segment", movie, "--box", "0,1,1,9,9", "-o", tmp_path / "labels.tif")
     code, out, err = run(*asked)
@@ -449,7 +449,7 @@ def test_precision_and_decoder_reach_the_network(run, movie, tiny_sam, monkeypat
         asked.update(options)
         return tiny_sam
 
-    monkeypatch.setattr("napari_sam_decoder.model.registry.load_sam", load)
+    monkeypatch.setattr("napari_sam_decoder.weights.registry.load_sam", load)
     options = "--precision", "bfloat16", "--decoder", "mine.safetensors", "--quiet"
     code, _, _ = run("embed", movie, *options)
     assert code == 0

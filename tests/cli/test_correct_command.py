@@ -10,7 +10,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_sta
 
 from napari_sam_decoder import Prompt
 from napari_sam_decoder.formats import read_provenance
-from napari_sam_decoder.jobs.origin import Origin
+from napari_sam_decoder.jobs.provenance import Origin
 
 HEADER = "axis-0,axis-1,axis-2,label,object_id\n"
 

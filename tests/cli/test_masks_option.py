@@ -7,7 +7,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, write_stack
 
 from napari_sam_decoder import Prompt, Settings
 from napari_sam_decoder.formats import read_provenance
-from napari_sam_decoder.jobs.origin import Origin
+from napari_sam_decoder.jobs.provenance import Origin
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, write_stack
 
 from napari_sam_decoder.cli import main
 from napari_sam_decoder.jobs import train
-from napari_sam_decoder.model.decoder_file import read_about
+from napari_sam_decoder.weights.trained_decoders import read_about
 
 
 @pytest.fixture(autouse=True)

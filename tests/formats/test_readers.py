@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.failures import first_line, reading
+from napari_sam_decoder.errors import FormatError, first_line, reading
 from napari_sam_decoder.formats import open_movie
 
 if TYPE_CHECKING:

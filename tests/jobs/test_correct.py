@@ -8,6 +8,23 @@ import pytest
 from napari_sam_decoder import Prompt, PromptSet
 from napari_sam_decoder.formats import LabelSink, open_labels, read_provenance
 from napari_sam_decoder.jobs import CorrectJob, MovieOptions, correct_file, silently
+from napari_sam_decoder.jobs.correct import RevisedLabels
+
+
+def test_frames_are_as_they_were_until_they_are_set():
+    labels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    before = labels.copy()
+    revised = RevisedLabels(labels, np.dtype(np.uint32))
+    assert (len(revised), revised.shape, revised.dtype) == (2, (2, 3, 4), np.uint32)
+    new = np.full((3, 4), 70000, np.uint32)
+    revised[1] = new
+    np.testing.assert_array_equal(revised[0], before[0])
+    np.testing.assert_array_equal(revised[1], new)
+    revised[1] = new + 1
+    np.testing.assert_array_equal(revised[1], new + 1)
+    np.testing.assert_array_equal(labels, before)
+    assert revised[0].dtype == revised[1].dtype == np.uint32
+
 
 SHAPE = (6, 48, 64)
 

@@ -12,12 +12,10 @@ import torch
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs import MovieOptions, silently, train
 from napari_sam_decoder.jobs.train import TrainJob, train_decoder
-from napari_sam_decoder.model.decoder_file import load_decoder
-from napari_sam_decoder.model.heads import Heads
+from napari_sam_decoder.model.heads import Heads, Rater, Sharpener
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
-from napari_sam_decoder.model.rater import Rater
-from napari_sam_decoder.model.registry import load_sam
-from napari_sam_decoder.model.sharpener import Sharpener
+from napari_sam_decoder.weights.registry import load_sam
+from napari_sam_decoder.weights.trained_decoders import load_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -13,9 +13,9 @@ import skimage.data
 from safetensors.numpy import load_file
 
 from napari_sam_decoder.cache import Packing, Storage
-from napari_sam_decoder.model.geometry import input_shape
-from napari_sam_decoder.model.registry import load_sam
+from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
+from napari_sam_decoder.weights.registry import load_sam
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from torch import nn
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.model.precision import choose_precision, tune
-from napari_sam_decoder.model.registry import load_sam
 from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.weights.registry import load_sam
 
 if TYPE_CHECKING:
     from collections.abc import Callable

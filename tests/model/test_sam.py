@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from napari_sam_decoder.errors import DecodingError, PromptError
-from napari_sam_decoder.model.geometry import input_shape
-from napari_sam_decoder.model.preprocessing import prepare_frame
+from napari_sam_decoder.model.transforms import input_shape, prepare_frame
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
     Embedding,

@@ -8,10 +8,10 @@ import torch
 from theatre import movie_of
 
 from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Settings, Verdict, plan
 from napari_sam_decoder.propagation import propagate as run_itinerary
-from napari_sam_decoder.scoring import mask_iou
 
 FRAMES = range(10)
 

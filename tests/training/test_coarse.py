@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.model.values import MaskCandidates
-from napari_sam_decoder.training.coarse import prepare_lesson
-from napari_sam_decoder.training.scenes import Scene
+from napari_sam_decoder.training.coarse import Scene, prepare_lesson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.frames import FrameGeometry
-from napari_sam_decoder.propagation.grid import Grid, prompt_from_mask
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
+from napari_sam_decoder.propagation.prior import Grid, prompt_from_mask
 from napari_sam_decoder.training.expecting import expect, prompt_at
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
-from napari_sam_decoder.scoring import mask_iou
 from napari_sam_decoder.training.labelled import LabelledPicture, outlined_lesson
 from napari_sam_decoder.training.loop import Course, train
 from napari_sam_decoder.training.tuning import Question, Recipe, Tuning

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from made_up import bench_with, view_of
+from placements import AXES, KINDS, SHAPES, image_of, numbered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,11 +69,11 @@ def sam(monkeypatch, tmp_path):
     # They import Qt, which a plain run may not have.
     from stage import StageSam
 
-    from napari_sam_decoder.widgets import background
+    from napari_sam_decoder.widgets import model_cache
 
     stage = StageSam()
     monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
-    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
+    monkeypatch.setattr(model_cache.ModelShelf, "_get", lambda *_: stage)
     return stage
 
 
@@ -82,3 +83,21 @@ def fresh(qapp, monkeypatch, sam):
     bench = bench_with(sam, monkeypatch)
     yield bench
     bench.close()
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=AXES, ids=lambda case: f"{case[0]}d-{case[1]}")
+def case(request):
+    """Number of axes, and the one to follow."""
+    return request.param
+
+
+@pytest.fixture
+def image(kind, case):
+    """An image layer whose pixels hold the number of their frame."""
+    ndim, axis = case
+    return image_of(numbered(SHAPES[ndim], axis), kind)

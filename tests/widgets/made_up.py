@@ -41,7 +41,7 @@ def found_by(search):
 
 def preview_of(prompt, number=1, shape=SHAPE[1:], together=()):
     """Offer masks of one, two and three rows, and choose one; 0 has four rows."""
-    from napari_sam_decoder.widgets.background import ShownPreview
+    from napari_sam_decoder.widgets.model_cache import ShownPreview
 
     rows = np.broadcast_to(np.arange(shape[0])[:, None], shape)
     offers = [
@@ -57,11 +57,11 @@ def bench_with(sam, monkeypatch):
     """Make a workbench that loads a given network, and keeps nothing on disk."""
     from napari.components import ViewerModel
 
-    from napari_sam_decoder.widgets.options import ModelOptions
+    from napari_sam_decoder.widgets.movie_state import ModelOptions
     from napari_sam_decoder.widgets.workbench import Workbench
 
     monkeypatch.setattr(
-        "napari_sam_decoder.model.registry.load_sam", lambda *_, **__: sam
+        "napari_sam_decoder.weights.registry.load_sam", lambda *_, **__: sam
     )
     bench = Workbench(ViewerModel())
     bench.configure(ModelOptions(cache=None))

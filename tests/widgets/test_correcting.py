@@ -20,9 +20,9 @@ from napari_sam_decoder.errors import (
 )
 from napari_sam_decoder.propagation import FrameResult, Verdict
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.widgets.options import ModelOptions
+from napari_sam_decoder.widgets.messages import describe
+from napari_sam_decoder.widgets.movie_state import ModelOptions
 from napari_sam_decoder.widgets.parts import RunPart
-from napari_sam_decoder.widgets.status import describe
 
 pytestmark = pytest.mark.gui
 

@@ -19,7 +19,7 @@ from stage import squares  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points  # noqa: E402
-from napari_sam_decoder.widgets import conductor, desk  # noqa: E402
+from napari_sam_decoder.widgets import controller, workbench  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 FRAMES = 8
@@ -114,8 +114,8 @@ def test_clicks_pick_and_run_give_labels(dock, bench, viewer, qtbot, movie):
 def test_an_answer_that_comes_soon_comes_before_anything_else(
     bench, monkeypatch, qtbot, is_embedded
 ):
-    monkeypatch.setattr(conductor, "GLANCE_S", 20)
-    monkeypatch.setattr(desk, "_REST_S", 0)
+    monkeypatch.setattr(controller, "GLANCE_S", 20)
+    monkeypatch.setattr(workbench, "_REST_S", 0)
     layer = bench.new_object()
     layer.add([0, 16, 15])
     bench.wait()
@@ -392,7 +392,7 @@ def test_labels_that_cannot_be_read_are_not_waited_for(
         raise LabelsError("the labels cannot be read; choose others")
         yield
 
-    monkeypatch.setattr(conductor, "survey_labels", fail)
+    monkeypatch.setattr(controller, "survey_labels", fail)
     bench.choose_labels(viewer.add_labels(np.zeros_like(movie[1]), name="mine"))
     bench.new_object().add([0, 16, 15])
     bench.propagate()

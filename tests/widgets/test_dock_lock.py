@@ -15,7 +15,7 @@ from stage import StageSam, squares  # noqa: E402
 
 from napari_sam_decoder.cache import clear  # noqa: E402
 from napari_sam_decoder.errors import CacheMismatchError  # noqa: E402
-from napari_sam_decoder.widgets import background  # noqa: E402
+from napari_sam_decoder.widgets import model_cache  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 
@@ -24,7 +24,7 @@ PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 def sam(monkeypatch):
     """A network that embeds no frame before its gate is opened."""
     stage = StageSam(gate=threading.Semaphore(0))
-    monkeypatch.setattr(background.ModelShelf, "_get", lambda *_: stage)
+    monkeypatch.setattr(model_cache.ModelShelf, "_get", lambda *_: stage)
     yield stage
     stage.gate.release(100)
 

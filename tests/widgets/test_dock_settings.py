@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gui
 import torch  # noqa: E402
 from stage import squares  # noqa: E402
 
-from napari_sam_decoder.widgets import background  # noqa: E402
+from napari_sam_decoder.widgets import model_cache  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -32,7 +32,7 @@ def newcomers_threads():
 def test_a_run_in_the_dock_sets_nothing(make_napari_viewer, monkeypatch):
     usual = torch.get_num_threads()
     torch.set_num_threads(4)
-    monkeypatch.setattr(background.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(model_cache.os, "cpu_count", lambda: 3)
     viewer = make_napari_viewer(show=True)
     viewer.add_image(squares(4)[0], name="squares")
     before, during = settings(), set()

@@ -14,7 +14,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 from made_up import bench_with
 from stage import StageSam, squares
 
-from napari_sam_decoder.widgets.options import ModelOptions
+from napari_sam_decoder.widgets.movie_state import ModelOptions
 from napari_sam_decoder.widgets.workbench import Workbench
 
 pytestmark = pytest.mark.gui

@@ -1,16 +1,418 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
+
+pytest.importorskip("napari.components")
 
 pytest.importorskip("napari.layers")
 
-from made_up import preview_of
+from dataclasses import replace
+
+import numpy as np
+from made_up import SHAPE, preview_of, view_of
+from napari.layers import Image
+from placements import shown_value, viewer_of
 
 from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.widgets.previews import KEPT_PREVIEWS, PreviewBook
+from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.layers import (
+    MovieView,
+    go_to_frame,
+)
+from napari_sam_decoder.widgets.previews import (
+    KEPT_PREVIEWS,
+    PREVIEW_NAME,
+    PreviewBook,
+    PreviewOverlay,
+    add_quietly,
+    draw_thumbnails,
+    preview_layer,
+    show_preview,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+
+RED = np.array([1.0, 0, 0, 1])
+GREY = 100
+
+
+def grey(*shape):
+    return np.full((*shape, 3), GREY, np.uint8)
+
+
+def disc(shape, centre, radius):
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
+
+
+def box(shape, rows, columns):
+    mask = np.zeros(shape, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
+
+
+def painted(picture):
+    """Where a picture is not the grey that it was drawn on."""
+    return (picture != GREY).any(axis=2)
+
+
+@pytest.mark.parametrize("shape", [(12, 14), (100, 100), (50, 300), (300, 50), (2, 2)])
+def test_all_pictures_are_of_one_size(shape):
+    masks = [np.zeros(shape, bool), box(shape, (0, 2), (0, 2)), np.ones(shape, bool)]
+    pictures = draw_thumbnails(grey(*shape), masks, RED)
+    assert [picture.shape for picture in pictures] == [(96, 96, 3)] * 3
+    assert {picture.dtype for picture in pictures} == {np.dtype(np.uint8)}
+
+
+def test_a_mask_is_tinted_and_outlined_and_the_rest_is_as_it_was():
+    mask = disc((100, 100), (50, 50), 20)
+    (picture,) = draw_thumbnails(grey(100, 100), [mask], RED)
+    assert picture[48, 48].tolist() == [170, 55, 55]
+    assert picture[2, 2].tolist() == [GREY] * 3
+    across = picture[48].tolist()
+    first = next(place for place, pixel in enumerate(across) if pixel != [GREY] * 3)
+    assert across[first] == [255, 0, 0]
+
+
+def test_a_small_object_can_be_made_out_in_a_large_picture():
+    mask = box((1000, 1000), (700, 704), (20, 24))
+    (picture,) = draw_thumbnails(grey(1000, 1000), [mask], RED)
+    assert painted(picture).sum() == 16 * 16
+
+
+@pytest.mark.parametrize("centre", [(3, 3), (196, 100), (100, 196)])
+def test_an_object_at_the_border_is_seen_whole(centre):
+    mask = disc((200, 200), centre, 3)
+    (picture,) = draw_thumbnails(grey(200, 200), [mask], RED)
+    assert painted(picture).sum() == pytest.approx(16 * mask.sum(), rel=0.1)
+
+
+def test_all_show_the_same_part():
+    shape = (200, 200)
+    frame = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
+    masks = [disc(shape, (60, 60), radius) for radius in (5, 10, 14)]
+    red = draw_thumbnails(frame, masks, RED)
+    blue = draw_thumbnails(frame, masks, RED[[1, 2, 0]])
+    outside = (red[2] == blue[2]).all(axis=2)
+    assert 0.5 < outside.mean() < 0.9
+    for picture in red[:2]:
+        np.testing.assert_array_equal(picture[outside], red[2][outside])
+
+
+def test_a_mask_of_the_whole_scene_does_not_make_the_object_tiny():
+    mask = disc((400, 400), (200, 200), 10)
+    alone, *_ = draw_thumbnails(grey(400, 400), [mask], RED)
+    beside, *_ = draw_thumbnails(grey(400, 400), [mask, np.ones((400, 400), bool)], RED)
+    np.testing.assert_array_equal(alone, beside)
+
+
+def test_a_far_larger_mask_leaves_the_smallest_visible():
+    shape = (400, 400)
+    small, large = disc(shape, (200, 200), 10), box(shape, (100, 300), (100, 300))
+    picture, *_ = draw_thumbnails(grey(*shape), [small, large], RED)
+    assert painted(picture).sum() > 200
+
+
+def test_a_wide_picture_is_not_distorted():
+    frame = grey(20, 60)
+    (picture,) = draw_thumbnails(frame, [np.ones((20, 60), bool)], RED)
+    is_black = (picture == 0).all(axis=(1, 2))
+    assert is_black.tolist() == [True] * 32 + [False] * 32 + [True] * 32
+
+
+@pytest.mark.parametrize("shape", [(30, 60), (60, 30)])
+def test_without_any_mask_the_whole_picture_is_shown(shape):
+    frame = grey(*shape)
+    frame[:5, :5], frame[-5:, -5:] = (0, 0, 250), (0, 250, 0)
+    (picture,) = draw_thumbnails(frame, [np.zeros(shape, bool)], RED)
+    shown = picture[(picture > 0).any(axis=2)]
+    assert (picture > 0).any(axis=2).mean() == 0.5
+    assert shown[0].tolist() == [0, 0, 250]
+    assert shown[-1].tolist() == [0, 250, 0]
+
+
+def test_alpha_is_ignored():
+    mask = disc((50, 50), (25, 25), 9)
+    clear = draw_thumbnails(grey(50, 50), [mask], np.array([1, 0, 0, 0.2]))
+    solid = draw_thumbnails(grey(50, 50), [mask], RED[:3])
+    np.testing.assert_array_equal(clear, solid)
+
+
+def test_the_frame_is_not_drawn_on():
+    frame = grey(50, 50)
+    draw_thumbnails(frame, [np.ones((50, 50), bool)], RED)
+    assert (frame == GREY).all()
+
+
+def spotted(view):
+    """Labels with one pixel of 7 in the middle, and where it is."""
+    spot = tuple(length // 2 for length in view.frame_shape)
+    labels = np.ones(view.frame_shape, np.uint32)
+    labels[spot] = 7
+    return labels, spot
+
+
+def pixel_of(view, frame, spot):
+    position = np.array(view.origin(frame))
+    position[list(view.frame_axes)] = spot
+    return view.layer.data_to_world(position)
+
+
+def test_a_preview_is_one_frame(image, case):
+    view = MovieView.of(image, case[1])
+    layer = preview_layer(view, "preview")
+    thick = [axis for axis, length in enumerate(layer.data.shape) if length > 1]
+    assert layer.ndim == image.ndim
+    assert tuple(thick) == view.frame_axes
+    assert not layer.data.any()
+    assert not layer.editable
+    assert layer.units == image.units
+    assert layer.axis_labels == image.axis_labels
+
+
+def test_it_lies_on_its_frame(image, case):
+    view = MovieView.of(image, case[1])
+    layer = preview_layer(view, "preview")
+    labels, spot = spotted(view)
+    for frame in (0, len(view) - 1):
+        show_preview(view, layer, frame, labels)
+        found = layer.world_to_data(pixel_of(view, frame, spot))
+        expected = np.zeros(image.ndim)
+        expected[list(view.frame_axes)] = spot
+        np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+def test_it_shows_on_its_frame_and_no_other(image, case):
+    view = MovieView.of(image, case[1])
+    layer = preview_layer(view, "preview")
+    viewer = viewer_of(view, layer)
+    labels, spot = spotted(view)
+    compared = 0
+    for frame in {len(view) // 3, len(view) // 2}:
+        world = pixel_of(view, frame, spot)
+        go_to_frame(view, viewer.dims, frame)
+        shown = view.frame_at(viewer.dims.point)
+        if shown_value(viewer, image, world) is None or not is_cut(view, viewer):
+            continue
+        for other in {shown, max(shown - 1, 0)}:
+            show_preview(view, layer, other, labels)
+            value = shown_value(viewer, layer, world)
+            assert value == (7 if other == shown else None)
+            compared += 1
+    assert compared >= min(len(view), 2)
+
+
+def is_cut(view, viewer):
+    """Whether the viewer shows the cut of the movie; rounded sliders may miss it."""
+    return view.is_same_as(MovieView.of(view.layer, view.axis, viewer.dims.point))
+
+
+def test_it_moves_with_the_image():
+    view = MovieView.of(Image(np.zeros((5, 8, 9))))
+    layer = preview_layer(view, "preview")
+    view.layer.scale = (3, 2, 1)
+    show_preview(view, layer, 4, np.ones((8, 9), int))
+    assert tuple(layer.data_to_world((0, 1, 1))) == (12, 2, 1)
+
+
+def test_a_cut_stays_at_its_place():
+    view = MovieView.of(Image(np.zeros((5, 6, 8, 9))), 0, (0, 4, 0, 0))
+    layer = preview_layer(view, "preview")
+    show_preview(view, layer, 3, np.ones((8, 9), int))
+    assert tuple(layer.data_to_world((0, 0, 0, 0))) == (3, 4, 0, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_labels_are_copied(dtype):
+    view = MovieView.of(Image(np.zeros((5, 8, 9))))
+    layer = preview_layer(view, "preview")
+    labels = np.ones((8, 9), dtype)
+    show_preview(view, layer, 0, labels)
+    labels[:] = 2
+    assert layer.data.dtype == dtype
+    np.testing.assert_array_equal(layer.data, np.ones((1, 8, 9)))
+
+
+def test_a_frame_is_drawn_without_laying_out_the_viewer():
+    view = MovieView.of(Image(np.zeros((5, 8, 9))))
+    layer = preview_layer(view, "preview")
+    show_preview(view, layer, 2, np.ones((8, 9), np.uint16))
+    events = []
+    for event in (layer.events.data, layer.events.affine):
+        event.connect(lambda event: events.append(event.type))
+    show_preview(view, layer, 2, np.full((8, 9), 3, np.uint16))
+    assert (layer.data == 3).all()
+    assert events == []
+
+
+TOP = np.broadcast_to(np.arange(12)[:, None] < 6, SHAPE[1:])
+LEFT = np.broadcast_to(np.arange(14) < 7, SHAPE[1:])
+
+
+@pytest.fixture
+def overlay(viewer):
+    return PreviewOverlay(viewer)
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def preview(viewer):
+    return viewer.layers[PREVIEW_NAME]
+
+
+def shown_labels(viewer):
+    return np.squeeze(preview(viewer).data)
+
+
+def seen(viewer, frame):
+    """The label that a person sees near the corner of a frame."""
+    viewer.dims.set_point(0, frame)
+    found = (
+        layer.get_value((frame, 2, 2), world=True)
+        for layer in viewer.layers
+        if layer.name == PREVIEW_NAME
+    )
+    return max((value or 0 for value in found), default=0)
+
+
+def test_masks_are_shown_on_their_frame_only(viewer, view, overlay):
+    overlay.show(view, 2, {1: TOP})
+    assert [seen(viewer, frame) for frame in range(4)] == [0, 0, 1, 0]
+
+
+def test_the_last_of_two_masks_lies_on_top(viewer, view, overlay):
+    overlay.show(view, 0, {7: TOP, 2: LEFT})
+    labels = shown_labels(viewer)
+    assert (labels[LEFT] == 2).all()
+    assert (labels[TOP & ~LEFT] == 7).all()
+    assert (labels[~TOP & ~LEFT] == 0).all()
+
+
+def test_objects_have_their_colours(viewer, view, overlay):
+    overlay.show(view, 0, {70_000: TOP})
+    assert np.unique(shown_labels(viewer)).tolist() == [0, 70_000]
+    np.testing.assert_allclose(preview(viewer).get_color(70_000), object_colour(70_000))
+
+
+def test_it_lies_right_above_the_movie(viewer, view, overlay):
+    viewer.add_points(np.empty((0, 3)), name="points")
+    overlay.show(view, 0, {1: TOP})
+    assert names(viewer) == [view.layer.name, PREVIEW_NAME, "points"]
+
+
+def test_there_is_no_layer_before_there_is_something_to_show(viewer, view, overlay):
+    overlay.show(view, 0, {})
+    assert names(viewer) == [view.layer.name]
+
+
+def test_one_layer_serves_all_frames(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    first = preview(viewer)
+    for masks in ({}, {1: LEFT}):
+        overlay.show(view, 1, masks)
+    assert preview(viewer) is first
+    assert len(viewer.layers) == 2
+
+
+def test_a_frame_without_prompts_shows_nothing(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    overlay.show(view, 1, {})
+    assert seen(viewer, 1) == 0
+    overlay.show(view, 0, {1: TOP})
+    assert seen(viewer, 0) == 1
+    overlay.show(view, 0, {})
+    assert seen(viewer, 0) == 0
+
+
+def test_another_mask_of_the_same_object_is_shown(viewer, view, overlay):
+    overlay.show(view, 0, {1: ~TOP})
+    assert seen(viewer, 0) == 0
+    overlay.show(view, 0, {1: TOP})
+    assert seen(viewer, 0) == 1
+    overlay.show(view, 0, {4: TOP})
+    assert seen(viewer, 0) == 4
+
+
+def test_what_another_axis_gave_is_seen_no_more(viewer, view, overlay):
+    """The sliders stay where they are when another axis is followed."""
+    overlay.show(view, 0, {1: TOP})
+    overlay.show(MovieView.of(view.layer, 1), 3, {})
+    assert seen(viewer, 0) == 0
+
+
+def test_what_another_movie_gave_is_seen_no_more(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    other = view_of()
+    viewer.add_layer(other.layer)
+    overlay.show(other, 0, {})
+    assert seen(viewer, 0) == 0
+
+
+def test_another_movie_gets_another_layer(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    other = view_of((6, 20, 20))
+    viewer.add_layer(other.layer)
+    overlay.show(other, 5, {1: np.ones((20, 20), bool)})
+    assert names(viewer) == [view.layer.name, other.layer.name, PREVIEW_NAME]
+    assert shown_labels(viewer).shape == (20, 20)
+
+
+def test_another_axis_of_the_same_image_fits(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    sideways = MovieView.of(view.layer, 1)
+    overlay.show(sideways, 3, {1: np.ones(sideways.frame_shape, bool)})
+    assert preview(viewer).data.shape == (4, 1, 14)
+    assert names(viewer) == [view.layer.name, PREVIEW_NAME]
+
+
+def test_pixels_of_another_size_fit(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    view.layer.data = np.zeros((4, 30, 20), np.uint8)
+    overlay.show(MovieView.of(view.layer), 1, {1: np.ones((30, 20), bool)})
+    assert shown_labels(viewer).shape == (30, 20)
+
+
+def test_it_is_removed(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    overlay.remove()
+    overlay.remove()
+    assert names(viewer) == [view.layer.name]
+
+
+def test_it_may_be_removed_by_hand_and_comes_back(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    viewer.layers.remove(PREVIEW_NAME)
+    overlay.remove()
+    overlay.show(view, 0, {1: TOP})
+    viewer.layers.remove(PREVIEW_NAME)
+    overlay.show(view, 1, {1: TOP})
+    assert names(viewer) == [view.layer.name, PREVIEW_NAME]
+
+
+def test_it_does_not_come_back_to_show_nothing(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    viewer.layers.remove(PREVIEW_NAME)
+    overlay.show(view, 1, {})
+    assert names(viewer) == [view.layer.name]
+
+
+def test_clicks_go_on_to_the_points(viewer, view, overlay):
+    points = viewer.add_points(np.empty((0, 3)))
+    points.mode = "add"
+    overlay.show(view, 0, {1: TOP})
+    assert viewer.layers.selection == {points}
+    assert viewer.layers.selection.active is points
+    assert points.mode == "add"
+
+
+def test_a_selection_of_several_layers_stays(viewer, view):
+    points = viewer.add_points(np.empty((0, 3)))
+    viewer.layers.selection = {points, view.layer}
+    add_quietly(viewer, Image(np.zeros(SHAPE)), above=view.layer)
+    assert viewer.layers.selection == {points, view.layer}
+
 
 PROMPT = Prompt(1, 0, points=[(5, 6)])
 OTHER = Prompt(2, 0, points=[(9, 3)])

@@ -12,7 +12,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 from stage import BACKGROUND, squares
 
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.widgets.status import describe
+from napari_sam_decoder.widgets.messages import describe
 
 pytestmark = pytest.mark.gui
 

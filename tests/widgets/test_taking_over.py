@@ -11,7 +11,7 @@ from made_up import bench_with
 from stage import BACKGROUND, StageSam, squares
 
 from napari_sam_decoder.errors import OptionError, PromptError
-from napari_sam_decoder.widgets import ids
+from napari_sam_decoder.widgets import objects
 
 pytestmark = pytest.mark.gui
 
@@ -261,7 +261,7 @@ def test_an_object_gets_an_id_that_fits_labels_chosen_later(fresh, movie):
 
 
 def test_large_labels_are_looked_at_before_an_id_is_given(fresh, movie, monkeypatch):
-    monkeypatch.setattr(ids, "AT_ONCE", 10)
+    monkeypatch.setattr(objects, "AT_ONCE", 10)
     for _ in range(2):
         fresh.viewer.add_labels(movie[1] + 5, name="large")
     fresh.new_object()

@@ -6,24 +6,24 @@ its pixels; a cache of another job is refused, with the difference named.
 
 from __future__ import annotations
 
-from napari_sam_decoder.cache.compaction import compact
-from napari_sam_decoder.cache.folder import (
-    CacheInfo,
-    FrameCheck,
-    clear,
-    describe,
-    list_caches,
-    storage_of,
-    verify,
-)
 from napari_sam_decoder.cache.key import CacheKey, array_digest
-from napari_sam_decoder.cache.packing import Packing, Storage
-from napari_sam_decoder.cache.places import (
+from napari_sam_decoder.cache.location import (
     cache_root,
     default_place,
     make_room,
     size_limit,
 )
+from napari_sam_decoder.cache.maintenance import (
+    CacheInfo,
+    FrameCheck,
+    clear,
+    compact,
+    describe,
+    list_caches,
+    storage_of,
+    verify,
+)
+from napari_sam_decoder.cache.quantization import Packing, Storage
 from napari_sam_decoder.cache.store import EmbeddingStore, MemoryStore
 from napari_sam_decoder.cache.zarr_store import ZarrStore
 

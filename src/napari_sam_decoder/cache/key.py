@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.cache.packing import Packing, Storage
+from napari_sam_decoder.cache.quantization import Packing, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_sam_decoder.cache.key import DIGEST_SIZE, FORMAT_VERSION, CacheKey
-from napari_sam_decoder.cache.packing import Storage
+from napari_sam_decoder.cache.quantization import Storage
 from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
     FormatError,
     SamDecoderError,
+    explaining,
+    is_damage,
 )
-from napari_sam_decoder.failures import explaining, is_damage
 
 if TYPE_CHECKING:
     from pathlib import Path

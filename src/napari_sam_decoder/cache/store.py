@@ -11,7 +11,7 @@ from napari_sam_decoder.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_sam_decoder.cache.packing import Packing
+    from napari_sam_decoder.cache.quantization import Packing
 
 __all__ = ["DEFAULT_MEMORY_BYTES", "EmbeddingStore", "MemoryStore"]
 

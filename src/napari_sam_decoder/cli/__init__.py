@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.cli.commands import complain
 from napari_sam_decoder.cli.parser import PROGRAM, build_parser, is_verbose
-from napari_sam_decoder.errors import IncompleteFileWarning, SamDecoderError
-from napari_sam_decoder.failures import first_line
+from napari_sam_decoder.errors import IncompleteFileWarning, SamDecoderError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

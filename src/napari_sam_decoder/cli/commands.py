@@ -8,9 +8,8 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.cli import inputs
-from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.failures import writing
+from napari_sam_decoder.cli import conversion
+from napari_sam_decoder.errors import OptionError, writing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -45,7 +44,7 @@ def demo(options: Namespace) -> int:
     from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 
     files = DemoFiles(options.out)
-    model, progress = inputs.model(options), inputs.progress(options)
+    model, progress = conversion.model(options), conversion.progress(options)
     with writing(files.folder):
         files.folder.mkdir(parents=True, exist_ok=True)
     report = run_demo(files, model, progress, options.sample)
@@ -62,16 +61,16 @@ def segment(options: Namespace) -> int:
     from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
 
     job = SegmentJob(
-        movie=inputs.movie(options),
-        prompts=inputs.prompts(options),
+        movie=conversion.movie(options),
+        prompts=conversion.prompts(options),
         output=options.output,
         replace=options.replace,
         report=options.report,
         sources=tuple(options.points),
-        masks=inputs.masks(options),
-        settings=inputs.settings(options),
+        masks=conversion.masks(options),
+        settings=conversion.settings(options),
     )
-    history = segment_file(job, inputs.model(options), inputs.progress(options))
+    history = segment_file(job, conversion.model(options), conversion.progress(options))
     for line in summarise(history):
         say(line)
     say(f"labels: {options.output}")
@@ -83,16 +82,16 @@ def correct(options: Namespace) -> int:
     from napari_sam_decoder.jobs import CorrectJob, correct_file, summarise
 
     job = CorrectJob(
-        movie=inputs.movie(options),
+        movie=conversion.movie(options),
         labels=options.labels,
-        corrections=inputs.table(options.points),
+        corrections=conversion.table(options.points),
         painted=tuple(options.painted),
-        prompts=inputs.table(options.prompts) if options.prompts else None,
+        prompts=conversion.table(options.prompts) if options.prompts else None,
         output=options.output,
         report=options.report,
         sources=(*options.points, *options.prompts),
     )
-    done = correct_file(job, inputs.model(options), inputs.progress(options))
+    done = correct_file(job, conversion.model(options), conversion.progress(options))
     for line in summarise(done.history, computed_of=done.frames):
         say(line)
     if not done.known_prompts:
@@ -106,14 +105,14 @@ def train(options: Namespace) -> int:
     from napari_sam_decoder.jobs.train import STEPS, TrainJob, train_decoder
 
     job = TrainJob(
-        movie=inputs.movie(options),
+        movie=conversion.movie(options),
         labels=options.labels,
         target=options.output,
         fixed=tuple(options.fixed),
         replace=options.replace,
         steps=options.steps or STEPS,
     )
-    known = train_decoder(job, inputs.model(options), inputs.progress(options))
+    known = train_decoder(job, conversion.model(options), conversion.progress(options))
     say(f"learned from {known}")
     say(f"decoder: {options.output}; use it with --decoder {options.output}")
     return 0
@@ -126,7 +125,9 @@ def embed(options: Namespace) -> int:
     if options.cache == "none":
         raise OptionError("embedding without a cache is no use; leave --cache out")
     counts = embed_file(
-        inputs.movie(options), inputs.model(options), inputs.progress(options)
+        conversion.movie(options),
+        conversion.model(options),
+        conversion.progress(options),
     )
     say(f"{counts[False]} frames embedded, {counts[True]} were there already")
     return 0
@@ -135,7 +136,7 @@ def embed(options: Namespace) -> int:
 def list_models(options: Namespace) -> int:
     """List the known checkpoints, and the decoders that come with the package."""
     del options
-    from napari_sam_decoder.model.catalogue import DECODERS, MODELS
+    from napari_sam_decoder.weights.catalogue import DECODERS, MODELS
 
     for row in MODELS.values():
         licence = row.licence or "licence unknown"
@@ -149,7 +150,7 @@ def list_models(options: Namespace) -> int:
 
 def download_model(options: Namespace) -> int:
     """Fetch a checkpoint."""
-    from napari_sam_decoder.model.registry import download
+    from napari_sam_decoder.weights.registry import download
 
     say(str(download(options.name, progress=not options.quiet)))
     return 0
@@ -185,7 +186,7 @@ def verify_cache(options: Namespace) -> int:
     from napari_sam_decoder import cache
 
     total = cache.describe(options.path).key.frames
-    checks = inputs.progress(options)(
+    checks = conversion.progress(options)(
         cache.verify(options.path), total=total, what="verifying"
     )
     frames: dict[str, list[int]] = {"ok": [], "corrupt": [], "absent": []}
@@ -205,7 +206,7 @@ def compact_cache(options: Namespace) -> int:
     from napari_sam_decoder import cache
 
     before = cache.describe(options.path)
-    frames = inputs.progress(options)(
+    frames = conversion.progress(options)(
         cache.compact(options.path), total=before.key.frames, what="compacting"
     )
     count = sum(1 for _ in frames)

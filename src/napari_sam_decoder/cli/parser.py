@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from napari_sam_decoder.cli import commands, texts
-from napari_sam_decoder.model.catalogue import AUTO_DECODER
+from napari_sam_decoder.cli import commands, conversion
+from napari_sam_decoder.weights.catalogue import AUTO_DECODER
 
 __all__ = ["PROGRAM", "build_parser", "is_verbose"]
 
@@ -87,7 +87,7 @@ def _add_demo(kinds: Commands) -> None:
     )
     demo.add_argument(
         "--out",
-        type=texts.path,
+        type=conversion.path,
         metavar="DIR",
         default=Path("napari-sam-decoder-demo"),
         help="folder for labels, truth, animation and report (default: %(default)s)",
@@ -112,7 +112,7 @@ def _add_segment(kinds: Commands) -> None:
     _add_movie_options(segment)
     segment.add_argument(
         "--points",
-        type=texts.path,
+        type=conversion.path,
         action="append",
         default=[],
         metavar="CSV",
@@ -122,7 +122,7 @@ def _add_segment(kinds: Commands) -> None:
     _add_masks(segment)
     segment.add_argument(
         "--box",
-        type=texts.box,
+        type=conversion.box,
         action="append",
         default=[],
         metavar="FRAME,ROW,COL,ROW,COL[,ID]",
@@ -131,7 +131,7 @@ def _add_segment(kinds: Commands) -> None:
     segment.add_argument(
         "-o",
         "--output",
-        type=texts.path,
+        type=conversion.path,
         required=True,
         metavar="LABELS",
         help=".tif or .zarr; objects that it holds already stay",
@@ -141,7 +141,7 @@ def _add_segment(kinds: Commands) -> None:
     )
     segment.add_argument(
         "--stabilise",
-        type=texts.number,
+        type=conversion.number,
         metavar="SHARE",
         help="0 to 1, how much of the flicker of outlines is taken out (default: 0)",
     )
@@ -153,7 +153,7 @@ def _add_segment(kinds: Commands) -> None:
 def _add_masks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks",
-        type=texts.path,
+        type=conversion.path,
         action="append",
         default=[],
         metavar="FILE",
@@ -162,7 +162,7 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--masks-frame",
-        type=texts.frame,
+        type=conversion.frame,
         action="append",
         default=[],
         metavar="FRAME",
@@ -174,7 +174,7 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report",
-        type=texts.path,
+        type=conversion.path,
         metavar="CSV",
         help="write verdict and confidence per object and frame",
     )
@@ -186,11 +186,11 @@ def _add_correct(kinds: Commands) -> None:
     )
     _add_movie_options(correct)
     correct.add_argument(
-        "--labels", type=texts.path, required=True, help="labels as they are"
+        "--labels", type=conversion.path, required=True, help="labels as they are"
     )
     correct.add_argument(
         "--points",
-        type=texts.path,
+        type=conversion.path,
         action="append",
         default=[],
         metavar="CSV",
@@ -199,7 +199,7 @@ def _add_correct(kinds: Commands) -> None:
     )
     correct.add_argument(
         "--painted",
-        type=texts.place,
+        type=conversion.place,
         action="append",
         default=[],
         metavar="ID:FRAME",
@@ -207,7 +207,7 @@ def _add_correct(kinds: Commands) -> None:
     )
     correct.add_argument(
         "--prompts",
-        type=texts.path,
+        type=conversion.path,
         action="append",
         default=[],
         metavar="CSV",
@@ -217,7 +217,7 @@ def _add_correct(kinds: Commands) -> None:
     correct.add_argument(
         "-o",
         "--output",
-        type=texts.path,
+        type=conversion.path,
         metavar="LABELS",
         help=".tif or .zarr (default: the labels are replaced)",
     )
@@ -232,11 +232,11 @@ def _add_train(kinds: Commands) -> None:
     )
     _add_frame_options(train)
     train.add_argument(
-        "--labels", type=texts.path, required=True, help="labels of the movie"
+        "--labels", type=conversion.path, required=True, help="labels of the movie"
     )
     train.add_argument(
         "--fixed",
-        type=texts.several,
+        type=conversion.several,
         action="extend",
         default=[],
         metavar="FRAMES",
@@ -247,7 +247,7 @@ def _add_train(kinds: Commands) -> None:
     train.add_argument(
         "-o",
         "--output",
-        type=texts.path,
+        type=conversion.path,
         required=True,
         metavar="DECODER",
         help=".safetensors, for --decoder of the other commands",
@@ -256,7 +256,7 @@ def _add_train(kinds: Commands) -> None:
         "--replace", action="store_true", help="replace the output if it exists"
     )
     train.add_argument(
-        "--steps", type=texts.steps, metavar="N", help="how long (default: 500)"
+        "--steps", type=conversion.steps, metavar="N", help="how long (default: 500)"
     )
     _add_model_options(train)
     # Pictures that are turned and cropped are in no cache.
@@ -287,21 +287,21 @@ def _add_cache(kinds: Commands) -> None:
     listing = actions.add_parser("list", help="list the caches in the default place")
     listing.set_defaults(run=commands.list_caches)
     info = actions.add_parser("info", help="say what a cache was made for")
-    info.add_argument("path", type=texts.path, metavar="CACHE")
+    info.add_argument("path", type=conversion.path, metavar="CACHE")
     info.set_defaults(run=commands.cache_info)
     verify = actions.add_parser("verify", help="read all embeddings of a cache")
-    verify.add_argument("path", type=texts.path, metavar="CACHE")
+    verify.add_argument("path", type=conversion.path, metavar="CACHE")
     _add_quiet(verify)
     verify.set_defaults(run=commands.verify_cache)
     compact = actions.add_parser(
         "compact", help="pack a complete cache into files of 64 frames each"
     )
-    compact.add_argument("path", type=texts.path, metavar="CACHE")
+    compact.add_argument("path", type=conversion.path, metavar="CACHE")
     _add_quiet(compact)
     compact.set_defaults(run=commands.compact_cache)
     clear = actions.add_parser("clear", help="delete one cache, or all default ones")
     which = clear.add_mutually_exclusive_group(required=True)
-    which.add_argument("path", type=texts.path, metavar="CACHE", nargs="?")
+    which.add_argument("path", type=conversion.path, metavar="CACHE", nargs="?")
     which.add_argument("--all", action="store_true")
     clear.set_defaults(run=commands.clear_caches)
 
@@ -310,7 +310,7 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
     _add_frame_options(parser)
     parser.add_argument(
         "--cache",
-        type=texts.name,
+        type=conversion.name,
         default="auto",
         metavar="DIR",
         help="folder of the embeddings, or 'none' (default: a place per movie)",
@@ -325,13 +325,13 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
 def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "movie",
-        type=texts.path,
+        type=conversion.path,
         metavar="MOVIE",
         help="TIFF stack, folder of pictures, video, zarr or .npy",
     )
     parser.add_argument(
         "--frames",
-        type=texts.frames,
+        type=conversion.frames,
         default=(0, None),
         metavar="A:B",
         help="only frames A to B - 1 (default: all)",
@@ -343,19 +343,19 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--channel",
-        type=texts.entry,
+        type=conversion.entry,
         metavar="NUMBER|NAME",
         help="the channel to take of several; numbers count from 0",
     )
     parser.add_argument(
         "--series",
-        type=texts.entry,
+        type=conversion.entry,
         metavar="NUMBER|NAME",
         help="the picture or movie to take of a file that holds several",
     )
     parser.add_argument(
         "--contrast",
-        type=texts.number,
+        type=conversion.number,
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="intensities shown as black and white (default: chosen from the pixels)",
@@ -365,14 +365,14 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        type=texts.name,
+        type=conversion.name,
         default="mobile_sam",
         metavar="NAME|FILE",
         help="a name from 'models' or a checkpoint (default: %(default)s, bundled)",
     )
     parser.add_argument(
         "--decoder",
-        type=texts.name,
+        type=conversion.name,
         default=AUTO_DECODER,
         metavar="NAME|FILE",
         help="auto (default: rated where it fits the model, else sam), rated (a better "

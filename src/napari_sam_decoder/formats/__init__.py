@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.formats.label_sink import LabelSink
-from napari_sam_decoder.formats.labels_file import open_labels, read_provenance
-from napari_sam_decoder.formats.readers import open_movie
-from napari_sam_decoder.formats.source import MovieSource
-from napari_sam_decoder.formats.tables import (
+from napari_sam_decoder.formats.label_files import (
+    LabelSink,
+    open_labels,
+    read_provenance,
+    require_target,
+)
+from napari_sam_decoder.formats.movie_source import MovieSource
+from napari_sam_decoder.formats.points_table import (
     PointsTable,
     is_blank,
     parse_label,
     read_points,
 )
-from napari_sam_decoder.formats.target import require_target
+from napari_sam_decoder.formats.readers import open_movie
 
 __all__ = [
     "LabelSink",

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.arguments import place as as_place
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.failures import reading
-from napari_sam_decoder.formats.folder import open_folder
-from napari_sam_decoder.formats.pillow_files import open_animation, open_picture
-from napari_sam_decoder.formats.source import MovieSource, Stored, Wanted
+from napari_sam_decoder.errors import FormatError, reading
+from napari_sam_decoder.formats.image_folder import open_folder
+from napari_sam_decoder.formats.movie_source import MovieSource, Stored, Wanted
+from napari_sam_decoder.formats.pillow_reader import open_animation, open_picture
 from napari_sam_decoder.formats.tiff import open_tiff
 from napari_sam_decoder.formats.video import open_video
 from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
+from napari_sam_decoder.validation import place as as_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,14 @@ from napari_sam_decoder.errors import (
     FormatError,
     IncompleteFileWarning,
     MissingExtraError,
+    reading,
 )
-from napari_sam_decoder.failures import reading
-from napari_sam_decoder.formats.source import FrameArray, MovieSource, Stored, Wanted
+from napari_sam_decoder.formats.movie_source import (
+    FrameArray,
+    MovieSource,
+    Stored,
+    Wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_sam_decoder.axes import colours_or_channels, letters_of, listed
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.failures import first_line, reading
-from napari_sam_decoder.formats.source import (
+from napari_sam_decoder.errors import FormatError, first_line, reading
+from napari_sam_decoder.formats.movie_source import (
     SERIES_OPTION,
     MovieSource,
     Stored,

@@ -7,11 +7,14 @@ integers at pixel centres; the network's (x, y) exists only in `FrameGeometry`.
 
 from __future__ import annotations
 
-from napari_sam_decoder.frames.arrays import ArrayLike
-from napari_sam_decoder.frames.asked import AskedFrames, asked_frames, asked_stretch
 from napari_sam_decoder.frames.contrast import Contrast
-from napari_sam_decoder.frames.geometry import FrameGeometry
-from napari_sam_decoder.frames.movie import Movie, guess_axes
+from napari_sam_decoder.frames.frame_geometry import FrameGeometry
+from napari_sam_decoder.frames.frame_ranges import (
+    AskedFrames,
+    asked_frames,
+    asked_stretch,
+)
+from napari_sam_decoder.frames.movie import ArrayLike, Movie, guess_axes
 
 __all__ = [
     "ArrayLike",

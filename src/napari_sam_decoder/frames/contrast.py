@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.arguments import numbers
 from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.validation import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from napari_sam_decoder.jobs.correct import CorrectJob, CorrectReport, correct_file
 from napari_sam_decoder.jobs.embed import embed_file
-from napari_sam_decoder.jobs.history import ObjectHistory, summarise
-from napari_sam_decoder.jobs.masks import MaskFile
-from napari_sam_decoder.jobs.movie import MovieOptions
-from napari_sam_decoder.jobs.progress import Progress, silently
+from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
+from napari_sam_decoder.jobs.outputs import Progress, silently
+from napari_sam_decoder.jobs.reports import ObjectHistory, summarise
 from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
 
 __all__ = [

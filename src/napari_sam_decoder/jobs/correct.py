@@ -1,39 +1,78 @@
-"""From labels with mistakes and corrections in files to mended labels in a file."""
+"""From labels with mistakes and corrections in files to corrected labels in a file."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
-from napari_sam_decoder.jobs.history import ObjectHistory
-from napari_sam_decoder.jobs.origin import Origin, describe
 from napari_sam_decoder.jobs.outputs import (
     open_sink,
     require_apart,
     require_folder,
     write_text,
 )
-from napari_sam_decoder.jobs.revision import RevisedLabels
+from napari_sam_decoder.jobs.provenance import Origin, describe
+from napari_sam_decoder.jobs.reports import ObjectHistory
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import legs_around
+from napari_sam_decoder.validation import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from napari_sam_decoder.jobs.movie import MovieOptions
-    from napari_sam_decoder.jobs.progress import Progress
+    from napari_sam_decoder.frames import ArrayLike
+    from napari_sam_decoder.jobs.inputs import MovieOptions
+    from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
-__all__ = ["CorrectJob", "CorrectReport", "correct_file"]
+__all__ = ["CorrectJob", "CorrectReport", "RevisedLabels", "correct_file"]
+
+FASTEST = 1
+
+
+class RevisedLabels:
+    """Labels as they were, but for the frames that have been set since.
+
+    These are kept compressed, so that a correction of a whole movie still fits in
+    memory; the others are read when they are asked for.
+
+    Parameters
+    ----------
+    labels : (T, Y, X) array-like of int
+        As they were; they are not changed.
+    dtype : dtype
+        Integers that hold old and new labels.
+    """
+
+    def __init__(self, labels: ArrayLike, dtype: np.dtype) -> None:
+        self.shape = tuple(labels.shape)
+        self.dtype = dtype
+        self._labels = labels
+        self._revised: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """(Y, X) labels of a frame as they are by now."""
+        if frame not in self._revised:
+            return np.asarray(self._labels[frame]).astype(self.dtype)
+        pixels = np.frombuffer(zlib.decompress(self._revised[frame]), self.dtype)
+        return pixels.reshape(self.shape[1:])
+
+    def __setitem__(self, frame: int, labels: np.ndarray) -> None:
+        pixels = labels.astype(self.dtype).tobytes()
+        self._revised[frame] = zlib.compress(pixels, FASTEST)
+
 
 Place = tuple[int, int]
 

@@ -10,20 +10,20 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_sam_decoder.failures import writing
-from napari_sam_decoder.formats import pictures
+from napari_sam_decoder.errors import writing
+from napari_sam_decoder.formats import figures
 from napari_sam_decoder.frames import Movie
-from napari_sam_decoder.jobs.movie import MovieOptions
+from napari_sam_decoder.jobs.inputs import MovieOptions
 from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
+from napari_sam_decoder.metrics import iou_over_time
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.samples import load_sample
-from napari_sam_decoder.scoring import iou_over_time
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam_decoder.jobs.history import ObjectHistory
-    from napari_sam_decoder.jobs.progress import Progress
+    from napari_sam_decoder.jobs.outputs import Progress
+    from napari_sam_decoder.jobs.reports import ObjectHistory
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.samples import SampleMovie
 
@@ -173,18 +173,18 @@ def _write_pictures(
 ) -> None:
     movie = Movie(sample.frames, axes=_axes(sample))
     drawn = [
-        pictures.outline(movie.rgb(frame), labels[frame]) for frame in range(len(movie))
+        figures.outline(movie.rgb(frame), labels[frame]) for frame in range(len(movie))
     ]
-    pictures.save_gif(report.files.animation, drawn)
+    figures.save_gif(report.files.animation, drawn)
     shown = np.linspace(0, len(drawn) - 1, SHOWN_FRAMES).astype(int)
-    sheet = pictures.contact_sheet(
+    sheet = figures.contact_sheet(
         [drawn[frame] for frame in shown], [f"frame {frame}" for frame in shown]
     )
     confidence = {key: report.history.confidence(key) for key in report.iou}
     charts = [
-        pictures.Chart("IoU with the truth", report.iou),
-        pictures.Chart("Confidence (0 where absent)", confidence),
+        figures.Chart("IoU with the truth", report.iou),
+        figures.Chart("Confidence (0 where absent)", confidence),
     ]
     width = sheet.shape[1]
-    page = [sheet, *(pictures.draw_chart(chart, width) for chart in charts)]
-    Image.fromarray(pictures.stack(page)).save(report.files.report)
+    page = [sheet, *(figures.draw_chart(chart, width) for chart in charts)]
+    Image.fromarray(figures.stack(page)).save(report.files.report)

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.jobs.movie import MovieOptions
-    from napari_sam_decoder.jobs.progress import Progress
+    from napari_sam_decoder.jobs.inputs import MovieOptions
+    from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.session import Session
 

@@ -1,24 +1,45 @@
-"""Outputs that may be written: apart from the inputs, and whole or not at all."""
+"""Outputs that may be written, whole or not at all, and progress of a job."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from napari_sam_decoder.errors import FormatError, OptionError
-from napari_sam_decoder.failures import writing
+from napari_sam_decoder.atomic_files import replacing
+from napari_sam_decoder.errors import FormatError, OptionError, writing
 from napari_sam_decoder.formats import LabelSink
-from napari_sam_decoder.siblings import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
 
     from napari_sam_decoder.session import Session
 
-__all__ = ["open_sink", "require_apart", "require_folder", "write_text"]
+__all__ = [
+    "Progress",
+    "open_sink",
+    "require_apart",
+    "require_folder",
+    "silently",
+    "write_text",
+]
+
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Passes steps on and shows how many of ``total`` are done."""
+
+    def __call__(self, steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+        """Yield the same steps."""
+
+
+def silently(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+    """Show nothing."""
+    del total, what
+    yield from steps
 
 
 def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

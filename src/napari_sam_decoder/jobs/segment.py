@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.atomic_files import take_back
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
-from napari_sam_decoder.formats.partial import take_back
+from napari_sam_decoder.jobs.correct import RevisedLabels
 from napari_sam_decoder.jobs.embed import embed_frames
-from napari_sam_decoder.jobs.history import ObjectHistory
-from napari_sam_decoder.jobs.origin import describe
 from napari_sam_decoder.jobs.outputs import (
     open_sink,
     require_apart,
     require_folder,
     write_text,
 )
-from napari_sam_decoder.jobs.revision import RevisedLabels
+from napari_sam_decoder.jobs.provenance import describe
+from napari_sam_decoder.jobs.reports import ObjectHistory
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.formats import LabelSink
     from napari_sam_decoder.frames import ArrayLike
-    from napari_sam_decoder.jobs.masks import MaskFile
-    from napari_sam_decoder.jobs.movie import MovieOptions
-    from napari_sam_decoder.jobs.progress import Progress
+    from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
+    from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult

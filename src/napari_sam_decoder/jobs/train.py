@@ -6,22 +6,22 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.arguments import whole
+from napari_sam_decoder.atomic_files import sibling
 from napari_sam_decoder.errors import FormatError, OptionError
-from napari_sam_decoder.jobs.known import find_known
-from napari_sam_decoder.jobs.origin import Origin
+from napari_sam_decoder.jobs.fixed_frames import find_known
 from napari_sam_decoder.jobs.outputs import require_apart, require_folder
+from napari_sam_decoder.jobs.provenance import Origin
 from napari_sam_decoder.jobs.unfinished import UnfinishedWork
-from napari_sam_decoder.model.catalogue import OWN_DECODER
-from napari_sam_decoder.siblings import sibling
+from napari_sam_decoder.model.values import OWN_DECODER
+from napari_sam_decoder.validation import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_decoder.jobs.known import KnownFrames
-    from napari_sam_decoder.jobs.movie import MovieOptions
-    from napari_sam_decoder.jobs.progress import Progress
+    from napari_sam_decoder.jobs.fixed_frames import KnownFrames
+    from napari_sam_decoder.jobs.inputs import MovieOptions
+    from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.training.loop import Course
@@ -182,7 +182,7 @@ def _learn(decoder: MaskDecoder, job: TrainJob, model: Sam, progress: Progress) 
 
 
 def _save(decoder: MaskDecoder, target: Path, model: Sam, learned: str) -> None:
-    from napari_sam_decoder.model.decoder_file import (
+    from napari_sam_decoder.weights.trained_decoders import (
         AboutDecoder,
         TrainedDecoder,
         save_decoder,

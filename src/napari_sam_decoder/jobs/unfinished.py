@@ -6,13 +6,12 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.failures import writing
-from napari_sam_decoder.formats.partial import (
+from napari_sam_decoder.atomic_files import (
     make_partial,
     replace_folder,
     sweep_stale,
 )
+from napari_sam_decoder.errors import FormatError, writing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,24 +13,28 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam_decoder.errors import DecodingError, PromptError
-from napari_sam_decoder.model.catalogue import OWN_DECODER
-from napari_sam_decoder.model.enlarging import enlarge
-from napari_sam_decoder.model.failure import computing
-from napari_sam_decoder.model.geometry import input_shape, scaled
 from napari_sam_decoder.model.heads import Heads
-from napari_sam_decoder.model.lanes import Lanes
 from napari_sam_decoder.model.layers import unflattened
 from napari_sam_decoder.model.precision import Precision
-from napari_sam_decoder.model.preprocessing import prepare_frame, prepare_window
-from napari_sam_decoder.model.prompt_tokens import PromptTokens, batches, tokenise
+from napari_sam_decoder.model.prompt_encoder import PromptTokens, batches, tokenise
 from napari_sam_decoder.model.tiny_vit import TinyViT
+from napari_sam_decoder.model.torch_errors import computing
+from napari_sam_decoder.model.transforms import (
+    enlarge,
+    input_shape,
+    prepare_frame,
+    prepare_window,
+    scaled,
+)
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
+    OWN_DECODER,
     Detail,
     Embedding,
     FrameLogits,
     MaskCandidates,
 )
+from napari_sam_decoder.thread_pool import Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,12 +9,16 @@ import numpy as np
 __all__ = [
     "BACKGROUND_LOGIT",
     "DECODER_LIMIT",
+    "OWN_DECODER",
     "Detail",
     "Embedding",
     "FrameLogits",
     "MaskCandidates",
     "ModelPrompt",
 ]
+
+OWN_DECODER = "sam"
+"""Name of the decoder that comes with a checkpoint."""
 
 BACKGROUND_LOGIT = -16.0
 """Sure enough to be background, and exact in float16."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.prompts.collection import (
+from napari_sam_decoder.prompts.prompt import PaintedMask, Prompt, mask_logits
+from napari_sam_decoder.prompts.prompt_set import (
     PromptSet,
     checked_prompts,
     prompts_from_points,
 )
-from napari_sam_decoder.prompts.painted import PaintedMask, mask_logits
-from napari_sam_decoder.prompts.prompt import Prompt
 
 __all__ = [
     "PaintedMask",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.propagation.mend import Draft, mend_all
+from napari_sam_decoder.propagation.context import Scene, Settings
+from napari_sam_decoder.propagation.correction import Draft, mend_all
+from napari_sam_decoder.propagation.hypotheses import Hypothesis, Preview, preview_all
 from napari_sam_decoder.propagation.plan import (
     Direction,
     Itinerary,
     legs_around,
     plan,
 )
-from napari_sam_decoder.propagation.preview import Hypothesis, Preview, preview_all
 from napari_sam_decoder.propagation.results import (
     FrameResult,
     ObjectResult,
@@ -17,7 +18,6 @@ from napari_sam_decoder.propagation.results import (
     Verdict,
 )
 from napari_sam_decoder.propagation.run import propagate
-from napari_sam_decoder.propagation.scene import Scene, Settings
 
 __all__ = [
     "Direction",

@@ -8,10 +8,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.prompts import PromptSet
+from napari_sam_decoder.validation import whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -8,21 +8,20 @@ from functools import reduce
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.memory import Memory
-from napari_sam_decoder.propagation.ask import Journey
-from napari_sam_decoder.propagation.board import Board
-from napari_sam_decoder.propagation.follow import absent, follow_tracks
-from napari_sam_decoder.propagation.seeds import plant_seeds
+from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.propagation.accumulator import Board
+from napari_sam_decoder.propagation.decoding import Journey
+from napari_sam_decoder.propagation.initial_masks import plant_seeds
+from napari_sam_decoder.propagation.track import absent, follow_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from napari_sam_decoder.propagation.follow import Step
+    from napari_sam_decoder.propagation.context import Scene
+    from napari_sam_decoder.propagation.initial_masks import Seed
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
     from napari_sam_decoder.propagation.results import FrameResult
-    from napari_sam_decoder.propagation.scene import Scene
-    from napari_sam_decoder.propagation.seeds import Seed
-    from napari_sam_decoder.propagation.track import Track
+    from napari_sam_decoder.propagation.track import Step, Track
 
 __all__ = ["propagate"]
 

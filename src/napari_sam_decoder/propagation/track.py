@@ -6,44 +6,134 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
-from napari_sam_decoder.motion import Motion, mask_centre, shift_logits, warp_logits
+from napari_sam_decoder.propagation.accumulator import Outcome, smooth
+from napari_sam_decoder.propagation.decoding import ask_all, choose_answers
 from napari_sam_decoder.propagation.prior import (
     Place,
     claimed,
     recall_anywhere,
     strongest_part,
 )
+from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
 from napari_sam_decoder.selection import LARGEST_SHARE, Expectation
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.memory import Memory
-    from napari_sam_decoder.propagation.grid import Grid
-    from napari_sam_decoder.selection import Choice
-    from napari_sam_decoder.views import View
+    from collections.abc import Mapping
 
-__all__ = ["LARGEST_GROWTH", "Track"]
+    from napari_sam_decoder.appearance.features import View
+    from napari_sam_decoder.appearance.memory import Memory
+    from napari_sam_decoder.propagation.context import Scene
+    from napari_sam_decoder.propagation.decoding import Journey, Question
+    from napari_sam_decoder.propagation.prior import Grid
+    from napari_sam_decoder.selection import Choice
+
+__all__ = [
+    "LARGEST_GROWTH",
+    "Motion",
+    "Step",
+    "Track",
+    "absent",
+    "follow_tracks",
+    "mask_centre",
+    "shift_logits",
+    "warp_logits",
+]
+
+SMOOTHING = 0.5
+"""Weight of the newest displacement; micro-sam's tracker uses the same."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Centre and smoothed velocity of an object, in pixels of any one grid.
+
+    Attributes
+    ----------
+    centre : (row, column)
+        Where the object was last seen.
+    velocity : (rows, columns) per frame
+        Exponentially smoothed displacement; zero until two frames are known.
+    is_moving : bool
+        Whether a displacement has been seen at all.
+    """
+
+    centre: tuple[float, float]
+    velocity: tuple[float, float] = (0.0, 0.0)
+    is_moving: bool = False
+
+    def seen_at(self, centre: tuple[float, float], frames: int = 1) -> Motion:
+        """Return the motion after the object was seen some frames later."""
+        step = np.subtract(centre, self.centre) / frames
+        if self.is_moving:
+            step = SMOOTHING * step + (1 - SMOOTHING) * np.asarray(self.velocity)
+        return Motion(centre, (float(step[0]), float(step[1])), is_moving=True)
+
+
+def mask_centre(mask: np.ndarray) -> tuple[float, float]:
+    """Centre of mass of a non-empty boolean mask, as (row, column)."""
+    rows, columns = np.nonzero(mask)
+    return float(rows.mean()), float(columns.mean())
+
+
+def shift_logits(logits: np.ndarray, displacement: tuple[float, float]) -> np.ndarray:
+    """Move low-res logits along, with subpixel precision.
+
+    Parameters
+    ----------
+    logits : (rows, columns) array of float32
+        Unthresholded, over what shows the frame: the padding must not enter it.
+    displacement : (rows, columns)
+        In low-res pixels.
+
+    Returns
+    -------
+    (rows, columns) array of float32
+        What comes in at the rim continues the rim, so that an object that is entering
+        the picture gets no hole.
+    """
+    if displacement == (0.0, 0.0):
+        return logits
+    shifted: np.ndarray = ndimage.shift(logits, displacement, order=1, mode="nearest")
+    return shifted
+
+
+def warp_logits(logits: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """Carry low-res logits along with the pixels that they belong to.
+
+    Parameters
+    ----------
+    logits : (rows, columns) array of float32
+        Unthresholded, over what shows the frame.
+    displacement : (2, rows, columns) array
+        What is at ``p`` now was at ``p + displacement[:, p]``.
+
+    Returns
+    -------
+    (rows, columns) array of float32
+    """
+    from napari_sam_decoder.flow import displaced
+
+    warped: np.ndarray = displaced(logits[np.newaxis], displacement)[0]
+    return warped
+
 
 LARGEST_GROWTH = 2.0
 SIZE_ADAPTATION = 0.2
 """Share of a frame's change in size, on a logarithmic scale, that is believed."""
-
 FIRST_STEADINESS = 0.8
 STEADINESS_SMOOTHING = 0.5
-
 MISMATCH = 0.4
 """Of the optical flow, in standard deviations of the picture, at which the outline may
 be twice as wrong."""
-
 SMALLEST_REACH = 1.0
 UNSTEADY_REACH = 0.3
 """How far the outline may be from where it moved to: low-res pixels for an object that
 keeps its shape, and on top of that, for one that has nothing in common with the last
 mask, this share of its side (root of its area)."""
-
 DOUBTING = 0.1
 """Share of the newest frame in the confidence."""
-
 REMEMBERED_FROM = 0.5
 """A mask with less confidence is accepted, but does not enter the memory."""
 
@@ -206,3 +296,88 @@ class Track:
 def _touches_border(mask: np.ndarray) -> bool:
     rim = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     return any(bool(side.any()) for side in rim)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One object on one frame: what to report, and what to go on with.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    track : Track
+    """
+
+    outcome: Outcome
+    track: Track
+
+
+def follow_tracks(
+    scene: Scene, frame: int, journey: Journey, settled: Mapping[int, np.ndarray]
+) -> dict[int, Step]:
+    """Carry objects to the next frame, all in one decoder call.
+
+    Parameters
+    ----------
+    scene : Scene
+        Where the frames come from and the decoder is.
+    frame : int
+        The next frame.
+    journey : Journey
+        The objects, moved on from the frame before.
+    settled : mapping of object id to (h, w) array
+        Low-res logits of objects that have been decided on this frame already; their
+        place is taken.
+
+    Returns
+    -------
+    dict of object id to Step
+        Absent where the object is not expected in the picture, or where no mask is
+        good enough, lies where the object should be, and looks like it.
+    """
+    view = scene.view(frame)
+    questions = ask_all(scene, view, journey, settled)
+    choices = choose_answers(scene, view.embedding, questions)
+    steps = {key: _missed(key, track) for key, track in journey.tracks.items()}
+
+    def judge(answer: tuple[Question, Choice]) -> tuple[int, Step]:
+        question, choice = answer
+        return question.object_id, _judge(question, choice, view, scene)
+
+    answers = zip(questions, choices, strict=True)
+    return steps | dict(scene.objects.each(judge, answers))
+
+
+def absent(object_id: int, reason: Reason = Reason.LOST) -> Outcome:
+    """Say that an object is not on a frame."""
+    return Outcome(ObjectResult(object_id, Verdict.ABSENT, reason=reason), None)
+
+
+def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step:
+    settings, track = scene.settings, question.track
+    likeness = track.memory.likeness(view, choice.logits)
+    mask = scene.grid.cut(choice.logits) > 0
+    is_object = choice.score > 0 and choice.confidence >= settings.absent_below
+    if not is_object or likeness < settings.unlike_below or not mask.any():
+        return _missed(question.object_id, track)
+    confidence = track.assured(choice.confidence * likeness)
+    weakest = min(choice.confidence, track.trust, confidence)
+    result = ObjectResult.of(
+        question.object_id,
+        Verdict.SURE if weakest >= settings.doubtful_below else Verdict.DOUBTFUL,
+        choice,
+        confidence=confidence,
+        likeness=likeness,
+        area_change=float(mask.sum()) / track.size,
+    )
+    shown = smooth(choice.logits, question.expectation, settings.stabilise)
+    outcome = Outcome.of(result, shown)
+    return Step(outcome, track.accept(choice, scene.grid, view, confidence))
+
+
+def _missed(object_id: int, track: Track) -> Step:
+    lost = track.miss()
+    result = ObjectResult(
+        object_id, Verdict.ABSENT, confidence=lost.confidence, reason=Reason.LOST
+    )
+    return Step(Outcome(result, None), lost)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.arguments import whole
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.samples.cells import deforming_cells
-from napari_sam_decoder.samples.movie import Click, SampleMovie
 from napari_sam_decoder.samples.pictures import moving_pictures
+from napari_sam_decoder.samples.sample_movie import Click, SampleMovie
+from napari_sam_decoder.validation import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.samples.movie import SampleMovie, place_clicks
+from napari_sam_decoder.samples.sample_movie import SampleMovie, place_clicks
 
 __all__ = ["deforming_cells"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import data, draw, filters, measure
 
-from napari_sam_decoder.samples.movie import SampleMovie, place_clicks
+from napari_sam_decoder.samples.sample_movie import SampleMovie, place_clicks
 
 __all__ = ["moving_pictures"]
 

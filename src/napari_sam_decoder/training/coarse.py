@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from napari_sam_decoder.model.geometry import input_shape
-from napari_sam_decoder.scoring import mask_iou
+from napari_sam_decoder.metrics import mask_iou
+from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.training.lessons import Lesson
 from napari_sam_decoder.training.pointing import Pointing, lower_mask, point
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.model.values import Embedding, MaskCandidates
-    from napari_sam_decoder.training.scenes import Scene
 
-__all__ = ["Answers", "make_lesson", "prepare_lesson", "resize_mask"]
+__all__ = ["Answers", "Scene", "make_lesson", "prepare_lesson", "resize_mask"]
 
 MOST_OBJECTS = 6
 """Objects of one picture that are asked for; of more there is the same to be learned
@@ -29,6 +28,22 @@ as of those of the next picture, which is another one."""
 CLICKS = 3
 FEWEST_IN_COMMON = 0.5
 """IoU below which a mask is of something else, and there is nothing to sharpen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A picture and what is on it.
+
+    Attributes
+    ----------
+    picture : (Y, X, 3) array of uint8
+        RGB.
+    masks : (N, Y, X) array of bool
+        The visible part of each thing, and of some the whole and a part of it.
+    """
+
+    picture: np.ndarray
+    masks: np.ndarray
 
 
 def prepare_lesson(scene: Scene, sam: Sam, rng: np.random.Generator) -> Lesson | None:

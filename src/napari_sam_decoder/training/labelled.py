@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.model.geometry import input_shape
+from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.training.coarse import resize_mask
 from napari_sam_decoder.training.lessons import Lesson
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.failures import reading, writing
-from napari_sam_decoder.siblings import replacing
+from napari_sam_decoder.atomic_files import replacing
+from napari_sam_decoder.errors import FormatError, reading, writing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from napari_sam_decoder.arguments import finite, whole
-from napari_sam_decoder.errors import CheckpointError, OptionError
-from napari_sam_decoder.failures import reading, writing
-from napari_sam_decoder.siblings import replacing
+from napari_sam_decoder.atomic_files import replacing
+from napari_sam_decoder.errors import CheckpointError, OptionError, reading, writing
+from napari_sam_decoder.validation import finite, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.model.geometry import extent
+from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.model.values import ModelPrompt
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.model.layers import unflattened
-from napari_sam_decoder.model.prompt_tokens import tokenise
+from napari_sam_decoder.model.prompt_encoder import tokenise
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.training.expecting import expect, prompt_at
 from napari_sam_decoder.training.mask_loss import (

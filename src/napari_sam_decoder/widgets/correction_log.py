@@ -1,20 +1,33 @@
-"""What each correction has changed in the labels, so that it can be taken back."""
+"""What the labels were made from, and what each correction changed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.prompts import PromptSet
+from napari_sam_decoder.propagation import Direction
+from napari_sam_decoder.widgets.movie_state import RunRequest
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import ObjectResult
+    from napari_sam_decoder.propagation import FrameResult, ObjectResult
     from napari_sam_decoder.widgets.layers import Edit, PackedEdit
 
-__all__ = ["KEPT_BYTES", "AppliedCorrection", "CorrectionLog", "Trace"]
+__all__ = [
+    "KEPT_BYTES",
+    "AppliedCorrection",
+    "Correction",
+    "CorrectionLog",
+    "Ledger",
+    "Trace",
+]
 
 KEPT_BYTES = 64 * 2**20
 """Room for what corrections have changed, compressed.
@@ -201,3 +214,400 @@ def _without(trace: Trace, object_ids: Collection[int]) -> Trace:
         return trace
     changed = replace(edit, before=np.where(is_theirs, 0, edit.before))
     return replace(trace, edit=changed.packed())
+
+
+_Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Points that correct labels which are there.
+
+    Attributes
+    ----------
+    prompts : tuple of Prompt
+        All that is said now on the corrected frames, old points and new ones.
+    frames : range
+        Frames that may change: those without a gap around the points on which it has
+        been decided about the objects.
+    """
+
+    prompts: tuple[Prompt, ...]
+    frames: range
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The corrected objects, ascending."""
+        return tuple(sorted({prompt.object_id for prompt in self.prompts}))
+
+
+class Ledger:
+    """What the labels of each object were made from, and which frames they reach.
+
+    Points that come after a run are corrections. Where a point is gone or moved that a
+    correction came from, `reconcile` takes that back; where a run came from it, the
+    object is due to be computed anew, see `renewal`.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[_Place, Prompt] = {}
+        self._withdrawn: dict[_Place, Prompt] = {}
+        self._covered: dict[int, set[int]] = {}
+        self._run_frames: dict[int, set[int]] = {}
+        self._requests: dict[int, RunRequest] = {}
+        self._log = CorrectionLog()
+        self._declined: set[Prompt] = set()
+        self._declined_renewals: dict[int, frozenset[Prompt]] = {}
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """All objects that are known in the labels, ascending."""
+        return tuple(sorted(self._covered))
+
+    # What has been done
+
+    def begin(self, prompts: PromptSet, request: RunRequest) -> None:
+        """Note that a run makes objects anew from these prompts.
+
+        Parameters
+        ----------
+        prompts : PromptSet
+            Those of the run.
+        request : RunRequest
+            How it was asked for, to ask for the same again.
+        """
+        ids, frames = prompts.object_ids, request.frames
+
+        def is_redone(place: _Place) -> bool:
+            return place[0] in ids and (frames is None or place[1] in frames)
+
+        for object_id in ids:
+            for frames_of in (self._covered, self._run_frames):
+                frames_of.setdefault(object_id, set())
+            self._requests[object_id] = request
+            self._declined_renewals.pop(object_id, None)
+        self._log.forget(ids, frames)
+        for memory in (self._made, self._withdrawn):
+            for place in [place for place in memory if is_redone(place)]:
+                del memory[place]
+        self._made |= {_place(prompt): prompt for prompt in prompts}
+        self._declined.clear()
+
+    def adopt(self, object_ids: Iterable[int], frames: Iterable[int]) -> None:
+        """Note that objects are in the labels already, whoever has made them.
+
+        Parameters
+        ----------
+        object_ids : iterable of int
+            Those that are known already stay what they are.
+        frames : iterable of int
+            Where they can be corrected.
+        """
+        every = set(frames)
+        for object_id in object_ids:
+            self._covered.setdefault(object_id, set(every))
+
+    def credit(self, prompts: Iterable[Prompt]) -> None:
+        """Note that the labels of adopted objects agree with these prompts already."""
+        for prompt in prompts:
+            if prompt.object_id in self._covered:
+                self._made.setdefault(_place(prompt), prompt)
+
+    def forget(self, object_id: int) -> None:
+        """Forget an object; its labels are nobody's from now on."""
+        for known in (self._covered, self._run_frames):
+            known.pop(object_id, None)
+        self._requests.pop(object_id, None)
+        self._declined_renewals.pop(object_id, None)
+        self._log.forget([object_id], None)
+        for memory in (self._made, self._withdrawn):
+            for place in [place for place in memory if place[0] == object_id]:
+                del memory[place]
+
+    def note(self, result: FrameResult) -> None:
+        """Note that a run has decided on a frame, for those objects that are known."""
+        for object_id in result.objects:
+            if object_id in self._run_frames:
+                self._covered[object_id].add(result.frame)
+                self._run_frames[object_id].add(result.frame)
+
+    def amend(self, prompts: Iterable[Prompt]) -> None:
+        """Note that corrections are in the labels, on their own frames at least.
+
+        What is noted by `trace` from now on comes of the last of them.
+        """
+        for prompt in prompts:
+            if prompt.object_id in self._covered:
+                place = _place(prompt)
+                self._log.begin(prompt, self._made.get(place))
+                self._made[place] = prompt
+
+    def trace(
+        self,
+        object_id: int,
+        frame: int,
+        edit: Edit | None,
+        earlier: ObjectResult | None,
+    ) -> None:
+        """Note what a correction has changed on a frame.
+
+        Parameters
+        ----------
+        object_id, frame : int
+            Of the result.
+        edit : Edit, optional
+            What has become of the labels; None if they were the same already.
+        earlier : ObjectResult, optional
+            What was said of the object on the frame before.
+        """
+        self._log.trace(object_id, frame, edit, earlier)
+
+    def decline(self, corrections: Iterable[Correction]) -> None:
+        """Propose these no more until their points change, or `reconsider`."""
+        for correction in corrections:
+            self._declined.update(correction.prompts)
+
+    def decline_renewal(
+        self, object_ids: Iterable[int], present: Collection[Prompt]
+    ) -> None:
+        """Compute these objects anew no more by itself until their points change."""
+        for object_id in object_ids:
+            self._declined_renewals[object_id] = _of(object_id, present)
+
+    def reconsider(self) -> None:
+        """Propose again what was declined."""
+        self._declined.clear()
+        self._declined_renewals.clear()
+
+    # What the points say
+
+    def holds(self, prompt: Prompt) -> bool:
+        """Whether the labels were made from a prompt as it is."""
+        place = _place(prompt)
+        return prompt in (self._made.get(place), self._withdrawn.get(place))
+
+    def is_declined(self, prompt: Prompt) -> bool:
+        """Whether a prompt was kept from correcting the labels."""
+        return prompt in self._declined
+
+    def covers(self, prompt: Prompt) -> bool:
+        """Whether it has been decided about the object on the frame of a prompt."""
+        return prompt.frame in self._covered.get(prompt.object_id, ())
+
+    def has_lost(self, prompts: Iterable[Prompt], present: Collection[Prompt]) -> bool:
+        """Whether any of these prompts has lost a point, other than with its layer."""
+        now = {_place(prompt): prompt for prompt in present}
+        return any(
+            not _contains(now.get(_place(one)), one)
+            and self._withdrawn.get(_place(one)) != one
+            for one in prompts
+        )
+
+    def without(self, corrections: Iterable[Correction]) -> PromptSet:
+        """Give the prompts of the labels, but for those on frames to be corrected."""
+        corrected = {_place(prompt) for one in corrections for prompt in one.prompts}
+        return PromptSet(
+            prompt for place, prompt in self._made.items() if place not in corrected
+        )
+
+    def withdraw(self, present: Collection[Prompt]) -> None:
+        """Note that points are gone with their layer, and that labels stay as they are.
+
+        Parameters
+        ----------
+        present : collection of Prompt
+            All prompts as they are now.
+        """
+        now = {_place(prompt): prompt for prompt in present}
+        for place, prompt in tuple(self._made.items()):
+            if not _contains(now.get(place), prompt):
+                self._withdrawn[place] = prompt
+                self._log.seal(place)
+                del self._made[place]
+                if place in now:
+                    self._made[place] = now[place]
+
+    def reconcile(self, present: Collection[Prompt]) -> tuple[AppliedCorrection, ...]:
+        """Give up corrections whose points are gone, and those that depend on them.
+
+        Parameters
+        ----------
+        present : collection of Prompt
+            All prompts as they are now.
+
+        Returns
+        -------
+        tuple of AppliedCorrection
+            What has to be taken back in the labels, in this order.
+        """
+        now = {_place(prompt): prompt for prompt in present}
+        for place, prompt in tuple(self._withdrawn.items()):
+            if _contains(now.get(place), prompt):
+                self._made[place] = self._withdrawn.pop(place)
+        gone = self._log.give_up(
+            correction
+            for correction in self._log
+            if not _contains(now.get(correction.place), correction.prompt)
+            or not _same_pick(now.get(correction.place), correction.prompt)
+        )
+        for correction in gone:
+            self._made.pop(correction.place, None)
+            if correction.earlier is not None:
+                self._made[correction.place] = correction.earlier
+        self._settle_adopted(now)
+        return gone
+
+    def _settle_adopted(self, now: dict[_Place, Prompt]) -> None:
+        """Let go of points that no run has used and whose changes are not known."""
+        for place, prompt in tuple(self._made.items()):
+            if place[0] not in self._requests and not _contains(now.get(place), prompt):
+                del self._made[place]
+
+    def corrections(
+        self, present: Collection[Prompt], has_mask: Callable[[int, int], bool]
+    ) -> tuple[Correction, ...]:
+        """Say which points have come since, and what they may change.
+
+        Parameters
+        ----------
+        present : collection of Prompt
+            All prompts as they are now, at most one per object and frame; also those
+            of negative points alone.
+        has_mask : callable
+            Given an object id and a frame, says whether the labels hold the object
+            there. Asked only for negative points alone.
+
+        Returns
+        -------
+        tuple of Correction
+            One per stretch of frames, so that corrections on the same frames are
+            computed together. None for an object that is computed anew anyway, and
+            none on frames on which it was never decided about the object.
+        """
+        waiting = {
+            object_id
+            for object_id in self._stale(present)
+            if self._seeds(object_id, present)
+        }
+        found: dict[range, list[Prompt]] = {}
+        for prompt in present:
+            object_id, frame = _place(prompt)
+            is_waiting = object_id in waiting or self._has_shrunk(prompt)
+            if is_waiting or not self._is_news(prompt):
+                continue
+            if prompt.is_positive or has_mask(object_id, frame):
+                stretch = _stretch(self._covered[object_id], frame)
+                found.setdefault(stretch, []).append(prompt)
+        return tuple(Correction(tuple(found[frames]), frames) for frames in found)
+
+    def renewal(self, present: Collection[Prompt]) -> RunRequest | None:
+        """Say what has to be computed anew since points that a run used are gone.
+
+        Parameters
+        ----------
+        present : collection of Prompt
+            All prompts as they are now.
+
+        Returns
+        -------
+        RunRequest or None
+            For the frames that were decided on, from the prompts that remain; painted
+            frames and other objects stay. Objects that ran alike come together. None
+            if there is nothing to do, or no positive prompt left to do it from.
+        """
+        asked: dict[RunRequest, list[int]] = {}
+        for object_id in sorted(self._stale(present)):
+            seeds = self._seeds(object_id, present)
+            declined = self._declined_renewals.get(object_id)
+            if seeds and declined != _of(object_id, present):
+                asked.setdefault(self._again(object_id, seeds), []).append(object_id)
+        for request, object_ids in asked.items():
+            return replace(request, object_ids=tuple(object_ids))
+        return None
+
+    def bereft(self, present: Collection[Prompt]) -> tuple[int, ...]:
+        """List the objects that have lost points and have no positive one left."""
+        stale = sorted(self._stale(present))
+        return tuple(one for one in stale if not self._seeds(one, present))
+
+    def postponed(self, present: Collection[Prompt]) -> tuple[int, ...]:
+        """List the objects that are not computed anew since a person has stopped it."""
+        return tuple(
+            object_id
+            for object_id in sorted(self._stale(present))
+            if self._declined_renewals.get(object_id) == _of(object_id, present)
+        )
+
+    def _again(self, object_id: int, seeds: Collection[int]) -> RunRequest:
+        frames = self._reach(object_id)
+        way = self._requests[object_id].direction
+        # One way may not lead to all of the frames from the prompts that remain.
+        is_whole = (way is Direction.FORWARD and min(seeds) == frames[0]) or (
+            way is Direction.BACKWARD and max(seeds) == frames[-1]
+        )
+        return RunRequest(way if is_whole else Direction.BOTH, frames, is_renewal=True)
+
+    def _seeds(self, object_id: int, present: Iterable[Prompt]) -> set[int]:
+        """Frames from which an object can be computed anew."""
+        reach = self._reach(object_id)
+        return {
+            prompt.frame
+            for prompt in present
+            if prompt.object_id == object_id
+            and prompt.is_positive
+            and prompt.frame in reach
+        }
+
+    def _reach(self, object_id: int) -> range:
+        """Frames over which runs have carried an object."""
+        decided = self._run_frames.get(object_id)
+        return range(min(decided), max(decided) + 1) if decided else range(0)
+
+    def _is_news(self, prompt: Prompt) -> bool:
+        is_open = self.covers(prompt) and prompt not in self._declined
+        return is_open and not self.holds(prompt)
+
+    def _has_shrunk(self, prompt: Prompt) -> bool:
+        """Whether less is said on a frame than the labels were made from."""
+        earlier = self._made.get(_place(prompt))
+        return earlier is not None and not _contains(prompt, earlier)
+
+    def _stale(self, present: Iterable[Prompt]) -> set[int]:
+        """Objects that lack a point which their labels were made from."""
+        now = {_place(prompt): prompt for prompt in present}
+        return {
+            place[0]
+            for place, prompt in self._made.items()
+            if place[0] in self._requests and not _contains(now.get(place), prompt)
+        }
+
+
+def _place(prompt: Prompt) -> _Place:
+    return prompt.object_id, prompt.frame
+
+
+def _of(object_id: int, present: Iterable[Prompt]) -> frozenset[Prompt]:
+    return frozenset(prompt for prompt in present if prompt.object_id == object_id)
+
+
+def _contains(now: Prompt | None, earlier: Prompt) -> bool:
+    """Whether all points are still there, perhaps among others."""
+    return now is not None and _points(earlier) <= _points(now)
+
+
+def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:
+    """Whether a mask that was picked is still picked."""
+    return earlier.hypothesis is None or (
+        now is not None and now.hypothesis == earlier.hypothesis
+    )
+
+
+def _points(prompt: Prompt) -> Counter[object]:
+    return Counter(zip(prompt.points, prompt.labels or (), strict=True))
+
+
+def _stretch(frames: Collection[int], around: int) -> range:
+    """Frames without a gap around one of them."""
+    later = takewhile(frames.__contains__, range(around, max(frames) + 1))
+    earlier = takewhile(frames.__contains__, range(around, min(frames) - 1, -1))
+    return range(min(earlier), max(later) + 1)

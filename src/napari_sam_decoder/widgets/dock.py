@@ -19,7 +19,8 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.widgets.keys import bind_keys, release_keys
+from napari_sam_decoder.widgets.key_bindings import bind_keys, release_keys
+from napari_sam_decoder.widgets.messages import describe
 from napari_sam_decoder.widgets.parts import (
     FramePart,
     ModelForm,
@@ -27,7 +28,6 @@ from napari_sam_decoder.widgets.parts import (
     ObjectsPart,
     RunPart,
 )
-from napari_sam_decoder.widgets.status import describe
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:

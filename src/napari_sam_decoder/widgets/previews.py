@@ -1,22 +1,297 @@
-"""What is known of prompts before they are propagated."""
+"""What prompts would give before they are propagated."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+import numpy as np
+from napari.layers import Labels
+from skimage.segmentation import find_boundaries
+from skimage.transform import resize
 
-    import numpy as np
+from napari_sam_decoder.model.transforms import extent
+from napari_sam_decoder.selection import LARGEST_SHARE
+from napari_sam_decoder.widgets.layers.coordinates import WorldMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.widgets.background import ShownPreview
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.model_cache import ShownPreview
 
-__all__ = ["KEPT_PREVIEWS", "PreviewBook"]
+__all__ = [
+    "KEPT_PREVIEWS",
+    "PREVIEW_NAME",
+    "THUMBNAIL_SIDE",
+    "PreviewBook",
+    "PreviewOverlay",
+    "add_quietly",
+    "draw_thumbnails",
+    "preview_layer",
+    "show_preview",
+]
+
+THUMBNAIL_SIDE = 96
+"""Pixels; shown at this size and, on fine screens, at half of it."""
+_MARGIN = 0.3
+_SMALLEST_VIEW = 24
+_LARGEST_ZOOM_OUT = 3
+_TINT = 0.45
+_Window = tuple[slice, slice]
+
+
+def draw_thumbnails(
+    frame: np.ndarray, masks: Sequence[np.ndarray], colour: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Draw masks over the part of the frame that they are about.
+
+    Parameters
+    ----------
+    frame : (Y, X, 3) array of uint8
+        What the network saw.
+    masks : sequence of (Y, X) arrays of bool
+        At least one.
+    colour : (3,) or (4,) array of float
+        0..1; alpha is ignored.
+
+    Returns
+    -------
+    tuple of (96, 96, 3) arrays of uint8
+        One per mask, all of the same part of the frame so that they can be compared.
+    """
+    window = _common_window(masks)
+    crop = _shrink(frame[window] / 255.0)
+    return tuple(_draw(crop, _shrink(mask[window]), colour) for mask in masks)
+
+
+def _common_window(masks: Sequence[np.ndarray]) -> _Window:
+    """A square around the masks, in which the smallest can still be made out."""
+    seen = [mask for mask in masks if 0 < mask.mean() <= LARGEST_SHARE]
+    seen = seen or [mask for mask in masks if mask.any()]
+    shape = masks[0].shape
+    smallest = extent(min(seen, key=np.count_nonzero, default=masks[0]))
+    everything = extent(np.any(seen or masks, axis=0))
+    if smallest is None or everything is None:
+        return _span(shape[0] // 2, max(shape), shape[0]), _span(
+            0, max(shape), shape[1]
+        )
+    side = min(_longest(everything), _LARGEST_ZOOM_OUT * _longest(smallest))
+    side = max(round(side * (1 + 2 * _MARGIN)), _SMALLEST_VIEW)
+    rows, columns = (
+        _span((span.start + span.stop - 1) // 2, side, length)
+        for span, length in zip(smallest, shape, strict=True)
+    )
+    return rows, columns
+
+
+def _longest(window: _Window) -> int:
+    longest: int = max(side.stop - side.start for side in window)
+    return longest
+
+
+def _span(centre: int, side: int, length: int) -> slice:
+    start = max(0, min(centre - side // 2, length - side))
+    return slice(start, min(start + side, length))
+
+
+def _shrink(image: np.ndarray) -> np.ndarray:
+    """Fit into the square, with black beside a picture that is not square."""
+    scale = THUMBNAIL_SIDE / max(image.shape[:2])
+    shape = tuple(max(1, round(length * scale)) for length in image.shape[:2])
+    order = 0 if image.dtype == bool else 1
+    fitted = resize(image, (*shape, *image.shape[2:]), order=order, anti_aliasing=False)
+    canvas = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE, *image.shape[2:]), fitted.dtype)
+    top, left = ((THUMBNAIL_SIDE - length) // 2 for length in shape)
+    canvas[top : top + shape[0], left : left + shape[1]] = fitted
+    return canvas
+
+
+def _draw(crop: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    picture = crop.copy()
+    paint = np.asarray(colour, float)[:3]
+    picture[mask] = (1 - _TINT) * picture[mask] + _TINT * paint
+    picture[find_boundaries(mask, mode="inner")] = paint
+    drawn: np.ndarray = np.rint(picture * 255).astype(np.uint8)
+    return drawn
+
+
+def preview_layer(view: MovieView, name: str) -> Labels:
+    """Make an empty labels layer the size of one frame, lying on the first.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    name : str
+        What the layer list shows.
+
+    Returns
+    -------
+    napari.layers.Labels
+        With as many axes as the image, one pixel thick along those that are sliced. It
+        is not to be painted on.
+    """
+    layer = Labels(
+        _as_slab(view, np.zeros(view.frame_shape, dtype=np.uint16)),
+        name=name,
+        affine=_placed_at(view, 0),
+        units=view.layer.units,
+        axis_labels=view.layer.axis_labels,
+    )
+    layer.editable = False
+    return layer
+
+
+def show_preview(
+    view: MovieView, layer: Labels, frame: int, labels: np.ndarray
+) -> None:
+    """Show labels on a frame and on no other.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    layer : napari.layers.Labels
+        Made by `preview_layer` for a movie with the same axes.
+    frame : int
+        0 <= frame < len(view).
+    labels : (Y, X) array of int
+        Of the size of a frame.
+    """
+    affine = _placed_at(view, frame)
+    # Each of these makes a viewer lay out all of its layers anew, which takes several
+    # times as long as drawing.
+    if not np.array_equal(affine, layer.affine.affine_matrix):
+        layer.affine = affine
+    slab = _as_slab(view, labels)
+    if slab.shape != layer.data.shape or slab.dtype != layer.data.dtype:
+        layer.data = slab.copy()
+        return
+    layer.data[...] = slab
+    layer.refresh()
+
+
+def _as_slab(view: MovieView, labels: np.ndarray) -> np.ndarray:
+    return np.expand_dims(labels, view.sliced_axes)
+
+
+def _placed_at(view: MovieView, frame: int) -> np.ndarray:
+    return WorldMap.of(view.layer).shifted(view.origin(frame)).matrix
+
+
+PREVIEW_NAME = "SAM preview"
+
+
+class PreviewOverlay:
+    """A Labels layer of one frame, made when there is something to show.
+
+    It stays when there is nothing, without content: napari collects all garbage
+    whenever a layer is removed, which would stop the window for a moment.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where the layer is shown.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._view: MovieView | None = None
+        self._frame = 0
+        self._masks: Mapping[int, np.ndarray] = {}
+        self._layer: Labels | None = None
+        self._placed: WorldMap | None = None
+
+    def show(
+        self, view: MovieView, frame: int, masks: Mapping[int, np.ndarray]
+    ) -> None:
+        """Show masks on a frame, in the colours of their objects.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie.
+        frame : int
+            Where to show them.
+        masks : mapping of object id to (Y, X) array of bool
+            Where they overlap, the last is shown; without any, the layer is emptied.
+        """
+        placed = WorldMap.of(view.layer)
+        is_same_view = (
+            self._view is not None
+            and view.is_same_as(self._view)
+            and self._placed is not None
+            and placed.is_close(self._placed)
+        )
+        if not (masks or is_same_view):
+            self.remove()
+        if self._shows(frame if is_same_view else None, masks):
+            return
+        labels = np.zeros(view.frame_shape, np.uint32)
+        for object_id, mask in masks.items():
+            labels[mask] = object_id
+        show_preview(view, self._layer_for(view), frame, labels)
+        self._view, self._frame, self._masks = view, frame, dict(masks)
+        self._placed = placed
+
+    def remove(self) -> None:
+        """Take the layer away, if the user has not done so."""
+        layer, self._layer = self._layer, None
+        self._masks, self._view = {}, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _shows(self, frame: int | None, masks: Mapping[int, np.ndarray]) -> bool:
+        """Whether drawing would change nothing: a repaint can be felt."""
+        if self._layer is None or self._layer not in self._viewer.layers:
+            return not masks
+        if not masks:
+            # What lies on another frame is not seen on this one.
+            return not self._masks or frame != self._frame
+        is_same_mask = (
+            self._masks.get(object_id) is mask for object_id, mask in masks.items()
+        )
+        is_same_size = len(masks) == len(self._masks)
+        return frame == self._frame and is_same_size and all(is_same_mask)
+
+    def _layer_for(self, view: MovieView) -> Labels:
+        is_there = self._layer is not None and self._layer in self._viewer.layers
+        if is_there and self._view is not None and _is_same_image(view, self._view):
+            return self._layer
+        self.remove()
+        self._layer = preview_layer(view, PREVIEW_NAME)
+        add_quietly(self._viewer, self._layer, above=view.layer)
+        return self._layer
+
+
+def _is_same_image(view: MovieView, other: MovieView) -> bool:
+    return view.layer is other.layer and view.axis == other.axis
+
+
+def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:
+    """Add a layer without taking the selection, and with it the clicks, from another.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where to add it.
+    layer : Layer
+        To be added.
+    above : Layer
+        The layer under it.
+    """
+    selected = set(viewer.layers.selection)
+    viewer.layers.insert(viewer.layers.index(above) + 1, layer)
+    if selected:
+        viewer.layers.selection = selected
+
 
 _Key = tuple[int, int]
-
 KEPT_PREVIEWS = 32
 """More are kept only if they are all on one frame; each holds three masks."""
 

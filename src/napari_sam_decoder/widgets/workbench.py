@@ -3,33 +3,441 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.arguments import flag, whole
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+
 from napari_sam_decoder.errors import MovieError, OptionError, PromptError
 from napari_sam_decoder.frames import asked_stretch
 from napari_sam_decoder.propagation import Direction
+from napari_sam_decoder.validation import HIGHEST_ID, flag, whole
+from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.controller import Conductor
+from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.layers import (
     MovieView,
+    aim_points,
+    covering_layer,
+    forget_pick,
     go_to_frame,
+    new_points_layer,
+    pick_hypothesis,
+    set_sign,
     show_frames,
+    sign_of_next,
     slider_point,
 )
-from napari_sam_decoder.widgets.pointing import Pointing
-from napari_sam_decoder.widgets.requests import RunRequest
-from napari_sam_decoder.widgets.waiting import wait_until
-from napari_sam_decoder.widgets.watch import ViewerWatch
+from napari_sam_decoder.widgets.movie_state import RunRequest
+from napari_sam_decoder.widgets.previews import PreviewOverlay
+from napari_sam_decoder.widgets.viewer_events import ViewerWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points
 
     from napari_sam_decoder.frames import AskedFrames
-    from napari_sam_decoder.widgets.options import ModelOptions
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieWork
+    from napari_sam_decoder.widgets.objects import ObjectBook, SegmentedObject
 
-__all__ = ["Workbench"]
+__all__ = ["Desk", "Pointing", "Workbench"]
+
+READING_DELAY_MS = 20
+"""How long points that are dragged must rest before they are read."""
+_REST_S = 0.1
+
+
+class Desk(QObject):
+    """Movie, objects and previews of one dock, kept up to date.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Whose layers are worked on.
+    """
+
+    changed = Signal()
+    informed = Signal(str)
+    failed = Signal(object)
+    _clicked = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.conductor = Conductor(viewer, self)
+        self.failure: Exception | None = None
+        self.is_closed = False
+        self._overlay = PreviewOverlay(viewer)
+        # Dragging a point changes it many times a second; one reading is enough.
+        self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
+        self._last_touched = -_REST_S
+        self._reading = QTimer(self)
+        self._reading.setSingleShot(True)
+        self._reading.setInterval(READING_DELAY_MS)
+        self._reading.timeout.connect(self.read)
+        self.conductor.previewed.connect(self.show_previews)
+        self.conductor.changed.connect(self.changed.emit)
+        self.conductor.informed.connect(self.informed.emit)
+        self.conductor.failed.connect(self._on_failed)
+
+    def close(self) -> None:
+        """Stop all work and let go of the layers."""
+        self.is_closed = True
+        for work in self.conductor.all_work:
+            self.unhide(work)
+        self._reading.stop()
+        self.objects.rest()
+        self.conductor.close()
+        self._overlay.remove()
+
+    @property
+    def movie(self) -> MovieView | None:
+        """The chosen image layer as a movie."""
+        return self.conductor.movie
+
+    @property
+    def objects(self) -> ObjectBook:
+        """The objects on the movie, and their points."""
+        return self.conductor.work.objects
+
+    @property
+    def frame(self) -> int:
+        """The frame of the movie that the viewer shows."""
+        return self.conductor.frame
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way that a person waits for."""
+        return self.conductor.is_idle and not self._reading.isActive()
+
+    @property
+    def labels(self) -> Labels | None:
+        """The Labels layer that results go to; None before there is one."""
+        return self.conductor.recorder.layer
+
+    def holds(self, object_id: int) -> bool:
+        """Whether the labels have pixels of an object, as far as is known."""
+        target = self.conductor.recorder.target
+        return target is not None and object_id in target.object_ids
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Points that cannot be used, and why."""
+        own = (*self.objects.reading.notices, *self.conductor.notices)
+        return own if self.movie is None else (*own, *self._view_notices(self.movie))
+
+    def _view_notices(self, view: MovieView) -> Iterator[str]:
+        """Say that another picture is seen than the one that clicks are meant for."""
+        cover = covering_layer(view.layer, self.viewer.layers)
+        if not view.layer.visible:
+            yield f"'{view.layer.name}' is hidden; show it in the layer list"
+        elif cover is not None:
+            yield (
+                f"'{cover.name}' covers '{view.layer.name}', and clicks are meant for "
+                "the latter; hide the one above, or choose it as the movie"
+            )
+
+    @property
+    def current_prompt(self) -> Prompt | None:
+        """The prompt of the current object on the current frame."""
+        for prompt in self.conductor.prompts_here:
+            if prompt.object_id == self.objects.current_id:
+                return prompt
+        return None
+
+    def read(self) -> None:
+        """Read the points again and act on what they say."""
+        self._reading.stop()
+        before = self._pointed_at
+        self.objects.read(self.movie, self.viewer.layers)
+        for layer in self.objects.layers:
+            forget_pick(layer)
+        if self._pointed_at != before:
+            self.conductor.work.outcome = ""
+        self.conductor.take_points(are_withdrawn=self.objects.has_lost_layers)
+        self.show_previews()
+
+    def take(self, view: MovieView | None) -> None:
+        """Take another movie, or another plane of the same one."""
+        self.objects.rest()
+        self.conductor.set_movie(view)
+        self.objects.listen(self._read_soon)
+        if view is not None:
+            self._show_own_layers(view)
+        if view is None:
+            self._overlay.remove()
+        else:
+            point = slider_point(view.layer, self.viewer.dims)
+            self.conductor.frame = view.frame_at(point)
+        self.read()
+
+    def unhide(self, work: MovieWork) -> None:
+        """Show what belongs to a movie and was hidden while another was chosen."""
+        removed = []
+        for layer in work.hidden:
+            if layer in self.viewer.layers:
+                # napari 0.6 takes apart a layer that it removes, and cannot show it
+                # when it is added again.
+                with suppress(KeyError):
+                    layer.visible = True
+            else:
+                removed.append(layer)
+        work.hidden = removed
+
+    def _show_own_layers(self, view: MovieView) -> None:
+        """Hide points and labels of other movies, and let no click go to them."""
+        work = self.conductor.work
+        others = [other for other in self.conductor.all_work if other is not work]
+        for other in others:
+            for layer in other.layers:
+                is_shown = layer.visible and layer in self.viewer.layers
+                if is_shown and layer not in work.layers:
+                    layer.visible = False
+                    other.hidden.append(layer)
+        self.unhide(work)
+        selection = self.viewer.layers.selection
+        active = selection.active
+        if active not in work.layers and any(active in one.layers for one in others):
+            current = self.objects.current
+            own = None if current is None else current.layer
+            selection.active = view.layer if own is None else own
+
+    def show_previews(self) -> None:
+        """Draw what the prompts of the current frame would give."""
+        movie, conductor = self.movie, self.conductor
+        masks = conductor.previews.masks(conductor.prompts_here)
+        if movie is not None:
+            self._overlay.show(movie, self.frame, masks)
+
+    @property
+    def _pointed_at(self) -> list[Prompt]:
+        return [*self.conductor.prompts, *self.conductor.negatives]
+
+    def _read_click(self) -> None:
+        """Read, and show the answer if it comes soon, before the window is painted."""
+        self.read()
+        self.conductor.hurry_preview()
+
+    def _read_soon(self) -> None:
+        now = monotonic()
+        if now - self._last_touched > _REST_S:
+            self._clicked.emit()
+        self._last_touched = now
+        self._reading.start()
+
+    def require_movie(self) -> MovieView:
+        """Return the movie.
+
+        Raises
+        ------
+        MovieError
+            If none is chosen.
+        """
+        if self.movie is None:
+            raise MovieError("there is no movie: open one, or choose an image layer")
+        return self.movie
+
+    def require_object(self) -> SegmentedObject:
+        """Return the object that clicks go to.
+
+        Raises
+        ------
+        PromptError
+            If there is none.
+        """
+        if self.objects.current is None:
+            raise PromptError("there is no object yet: press 'New object' first")
+        return self.objects.current
+
+    def _on_failed(self, error: Exception) -> None:
+        self.failure = error
+        self.failed.emit(error)
+
+
+LOOKING_S = 3600
+
+
+class Pointing(Desk):
+    """A desk whose objects can be made, chosen and pointed at.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Whose layers are worked on.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__(viewer)
+        self._spare: Points | None = None
+
+    def new_object(self, name: str | None = None) -> Points:
+        """Add a Points layer for one more object, and let clicks go to it.
+
+        Its id is one that no labels of the movie's shape hold and that was not given
+        before. Where these labels are large, it comes once they have been looked at;
+        the window stays alive meanwhile.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the layer.
+
+        Returns
+        -------
+        napari.layers.Points
+            For points at (frame, row, column), in the image's data pixels.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        """
+        object_id = self._new_id()
+        layer = self._make_layer(object_id, name)
+        self.select_object(object_id)
+        return layer
+
+    def use_points(self, layer: Points) -> None:
+        """Count the points of an existing layer as prompts.
+
+        Parameters
+        ----------
+        layer : napari.layers.Points
+            Its features ``label`` (positive or negative) and ``object_id`` are used
+            where they are there; else its points are positive and one object.
+        """
+        if layer not in self.objects:
+            own_id = self._new_id()
+            before = {*self.conductor.prompts, *self.conductor.negatives}
+            self.objects.use(layer, own_id)
+            self.objects.read(self.movie, self.viewer.layers)
+            present = {*self.conductor.prompts, *self.conductor.negatives}
+            self.conductor.credit(present - before)
+            self.conductor.work.outcome = ""
+            self.read()
+
+    def drop_points(self, layer: Points) -> None:
+        """Count the points of a layer no more."""
+        if layer in self.objects:
+            self.objects.drop(layer)
+            self.read()
+
+    def select_object(self, object_id: int) -> None:
+        """Let clicks, signs and hypotheses go to an object.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        self.conductor.work.outcome = ""
+        self._let_clicks_go_to(self.objects.select(object_id))
+
+    def set_sign(self, is_positive: bool) -> None:
+        """Let the next clicks say where the object is, or where it is not.
+
+        Parameters
+        ----------
+        is_positive : bool
+            False for points beside the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no object yet.
+        """
+        listed = self.require_object()
+        set_sign(self._points_of(listed), is_positive)
+        self._let_clicks_go_to(self.require_object())
+
+    @property
+    def is_next_positive(self) -> bool:
+        """Whether the next click says where the object is, not where it is not."""
+        current = self.objects.current
+        layer = None if current is None else current.layer
+        return layer is None or sign_of_next(layer)
+
+    def choose_hypothesis(self, number: int | None) -> None:
+        """Pick what the selected object is on the current frame.
+
+        Parameters
+        ----------
+        number : {1, 2, 3} or None
+            None lets the best one be chosen.
+
+        Raises
+        ------
+        PromptError
+            If the current object has no point on the frame.
+        """
+        listed = self.require_object()
+        if self.current_prompt is None:
+            raise PromptError(
+                f"{listed.name!r} has no point on frame {self.frame}: click it first"
+            )
+        for layer in self.objects.layers:
+            own_id = self.objects.own_id(layer)
+            place = (listed.object_id, self.frame, own_id)
+            pick_hypothesis(self.require_movie(), layer, *place, number)
+        self.read()
+
+    def _new_id(self) -> int:
+        """Give an id, once it is known which ones are taken."""
+        view, taken = self.require_movie(), None
+        while taken is None:
+            view = self.require_movie()
+            taken = self.conductor.ids.taken(view)
+            if taken is None:
+                wait_until(self._is_known, LOOKING_S)
+            if self.is_closed:
+                raise MovieError("the dock was closed; open it and press again")
+        target = self.conductor.recorder.target
+        highest = HIGHEST_ID if target is None else target.highest_id
+        object_id = self.conductor.ids.give(view, taken, highest)
+        self.objects.born.add(object_id)
+        return object_id
+
+    def _is_known(self) -> bool:
+        return self.is_closed or not self.conductor.is_looking
+
+    def _points_of(self, listed: SegmentedObject) -> Points:
+        """Return the layer that takes an object's clicks, made if there is none."""
+        if listed.layer is not None:
+            return listed.layer
+        spare = self._spare
+        is_free = spare is not None and spare in self.objects and not len(spare.data)
+        if spare is None or not is_free or spare not in self.viewer.layers:
+            self._spare = self._make_layer(listed.object_id, listed.name)
+            return self._spare
+        # Whoever looks through many objects wants no layer for each of them.
+        aim_points(spare, listed.object_id, object_colour(listed.object_id))
+        self.objects.use(spare, listed.object_id)
+        spare.name = listed.name
+        self.read()
+        return spare
+
+    def _make_layer(self, object_id: int, name: str | None) -> Points:
+        colour = object_colour(object_id)
+        layer = new_points_layer(self.require_movie(), object_id, colour, name)
+        self.objects.use(layer, object_id)
+        self.viewer.add_layer(layer)
+        self.read()
+        return layer
+
+    def _let_clicks_go_to(self, listed: SegmentedObject) -> None:
+        layer = self._points_of(listed)
+        aim_points(layer, listed.object_id, object_colour(listed.object_id))
+        self.viewer.layers.selection.active = layer
+        layer.mode = "add"
+        self.changed.emit()
 
 
 class Workbench(Pointing):

@@ -16,7 +16,7 @@ from arrays_of_any_kind import LAYOUTS, held, values, whole_numbers
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.widgets.layers import MovieView, check_target
-from napari_sam_decoder.widgets.layers.targets import apply_edit, merge_frame
+from napari_sam_decoder.widgets.layers.labels_layers import apply_edit, merge_frame
 
 ORDERS = st.sampled_from(["<", ">"])
 SIDES = st.sampled_from([1, 2, 3, 4, 5, 6])

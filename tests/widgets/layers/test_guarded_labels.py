@@ -1,15 +1,13 @@
-"""What is changed by hand, by scripts and by napari's undo, against what runs write."""
-
 from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("napari.layers")
 
 from threading import Thread
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
-
-pytest.importorskip("napari.layers")
-
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +15,85 @@ from made_up import found_by
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
-from napari_sam_decoder.widgets.layers import MovieView, survey_labels
-from napari_sam_decoder.widgets.layers.guarded_labels import GuardedLabels
-from napari_sam_decoder.widgets.layers.targets import new_labels_layer
+from napari_sam_decoder.propagation import FrameResult
+from napari_sam_decoder.widgets.layers import LabelsDraft, MovieView, survey_labels
+from napari_sam_decoder.widgets.layers.guarded_labels import (
+    GuardedLabels,
+    LabelSnapshot,
+)
+from napari_sam_decoder.widgets.layers.labels_layers import new_labels_layer
+
+RNG = np.random.default_rng(0)
+
+
+def plane(value=0):
+    labels = np.full((20, 30), value, np.uint16)
+    labels[5:9, 4:8] = 7
+    return labels
+
+
+def changed(snapshot, place, now):
+    return snapshot.changed(place, now, snapshot.plane(place, now))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.uint32])
+def test_a_plane_comes_back_as_it_was(dtype):
+    snapshot, labels = LabelSnapshot(), RNG.integers(0, 99, (20, 30)).astype(dtype)
+    snapshot.put((3,), labels)
+    left = snapshot.plane((3,), np.zeros((20, 30)))
+    np.testing.assert_array_equal(left, labels)
+    assert left.dtype == dtype
+    assert list(snapshot) == [(3,)]
+
+
+def test_changes_are_found_whatever_the_memory_layout_and_type():
+    snapshot, now = LabelSnapshot(), np.asfortranarray(plane().astype(np.int64))
+    snapshot.put((3,), plane())
+    assert changed(snapshot, (3,), now) is None
+    now[1, 2] = 9
+    np.testing.assert_array_equal(np.argwhere(changed(snapshot, (3,), now)), [[1, 2]])
+
+
+def test_of_an_unknown_plane_no_change_is_known():
+    snapshot = LabelSnapshot()
+    assert (3,) not in snapshot
+    assert changed(snapshot, (3,), plane()) is None
+
+
+def test_a_blank_layer_is_known():
+    snapshot = LabelSnapshot(is_blank=True)
+    assert (3,) in snapshot
+    np.testing.assert_array_equal(changed(snapshot, (3,), plane()), plane() != 0)
+    snapshot.put((3,), plane())
+    assert changed(snapshot, (3,), plane()) is None
+
+
+def test_what_is_known_already_is_not_begun_again():
+    snapshot = LabelSnapshot()
+    snapshot.begin((3,), plane())
+    snapshot.begin((3,), plane(1))
+    assert changed(snapshot, (3,), plane()) is None
+
+
+def test_of_the_oldest_planes_only_a_checksum_is_kept_where_room_is_short():
+    noise = RNG.integers(0, 2**16, (2, 50, 50)).astype(np.uint16)
+    snapshot = LabelSnapshot(room=6000)
+    for place in (0, 1):
+        snapshot.put((place,), noise[place])
+    assert set(snapshot) == {(0,), (1,)}
+    assert all(changed(snapshot, (place,), noise[place]) is None for place in (0, 1))
+    noise[:, 3, 3] += 1
+    assert changed(snapshot, (0,), noise[0]).all(), "nobody knows where"
+    assert changed(snapshot, (1,), noise[1]).sum() == 1
+    snapshot.put((0,), noise[0])
+    assert changed(snapshot, (0,), noise[0]) is None
+
+
+def test_labels_of_another_shape_are_not_compared():
+    snapshot = LabelSnapshot()
+    snapshot.put((3,), plane())
+    assert changed(snapshot, (3,), plane()[1:]) is None
+
 
 SHAPE = (5, 30, 30)
 AREA = SHAPE[1] * SHAPE[2]
@@ -464,3 +538,67 @@ def test_a_plane_is_not_noted_for_a_cut_along_other_axes():
     work.note(view, (2,), labels[2].copy())
     turning.join()
     assert work.objects(other, 2) == frozenset()
+
+
+PLANES = (3, 4, 5, 6)
+
+
+@pytest.fixture
+def layer():
+    return Labels(np.zeros(PLANES, np.uint32))
+
+
+@pytest.fixture
+def draft(layer):
+    """The labels of the second volume, followed along its depth."""
+    view = MovieView.of(Image(np.zeros(PLANES, np.uint8)), 1, (1, 0, 0, 0))
+    return LabelsDraft(view, layer)
+
+
+def result_with(frame, number):
+    return FrameResult(frame, np.full((5, 6), number, np.uint32))
+
+
+def test_it_has_the_shape_and_type_of_the_movies_labels(draft):
+    assert draft.shape == (4, 5, 6)
+    assert draft.dtype == np.uint32
+
+
+def test_a_picture_is_a_movie_of_one_frame():
+    layer = Labels(np.full((5, 6), 3, np.uint16))
+    draft = LabelsDraft(MovieView.of(Image(np.zeros((5, 6), np.uint8))), layer)
+    assert draft.shape == (1, 5, 6)
+    assert (draft[0] == 3).all()
+
+
+def test_it_shows_the_layer_as_it_is_by_now(draft, layer):
+    assert not draft[2].any()
+    layer.data[1, 2] = 7
+    assert (draft[2] == 7).all()
+    assert not draft[1].any()
+
+
+def test_a_result_is_there_before_the_next_one_is_computed(draft, layer):
+    def computed():
+        yield result_with(2, 7)
+        yield result_with(3, draft[2][0, 0] + 1)
+
+    *_, last = draft.follow(computed())
+    assert (last.labels == 8).all()
+    assert not layer.data.any(), "only the window writes"
+
+
+def test_a_result_that_was_written_is_read_from_the_layer(draft, layer):
+    (result,) = draft.follow([result_with(2, 7)])
+    layer.data[1, 2] = 5
+    assert (draft[2] == 7).all()
+    draft.settle(result)
+    assert (draft[2] == 5).all(), "the layer may hold more than the result"
+
+
+def test_a_later_result_of_the_frame_outlasts_an_earlier_one(draft):
+    earlier, later = draft.follow([result_with(2, 7), result_with(2, 8)])
+    draft.settle(earlier)
+    assert (draft[2] == 8).all()
+    draft.settle(later)
+    assert not draft[2].any()

@@ -13,8 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.model.catalogue import MODELS
-from napari_sam_decoder.widgets.options import ModelOptions
+from napari_sam_decoder.weights.catalogue import MODELS
+from napari_sam_decoder.widgets.movie_state import ModelOptions
 from napari_sam_decoder.widgets.parts import ModelForm, model_form
 
 pytestmark = pytest.mark.gui

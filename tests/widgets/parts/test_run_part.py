@@ -10,10 +10,9 @@ from made_up import show_movie
 from qtpy.QtCore import Qt
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.widgets.overlay import PREVIEW_NAME
+from napari_sam_decoder.widgets.movie_state import RunRequest, WantedRun
 from napari_sam_decoder.widgets.parts import RunPart
-from napari_sam_decoder.widgets.requests import RunRequest
-from napari_sam_decoder.widgets.work import WantedRun
+from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
 pytestmark = pytest.mark.gui
 

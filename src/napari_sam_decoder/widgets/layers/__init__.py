@@ -7,41 +7,22 @@ its own.
 
 from __future__ import annotations
 
-from napari_sam_decoder.widgets.layers.axes import AxisChoice, axis_choices
-from napari_sam_decoder.widgets.layers.clicking import (
-    aim_points,
-    forget_pick,
-    new_points_layer,
-    next_object,
-    pick_hypothesis,
-    remove_object_points,
-    renumber_points,
-    set_sign,
-    sign_of_next,
-)
-from napari_sam_decoder.widgets.layers.draft import LabelsDraft
-from napari_sam_decoder.widgets.layers.guarded_labels import GuardedLabels, Written
-from napari_sam_decoder.widgets.layers.label_snapshot import Place
-from napari_sam_decoder.widgets.layers.limits import (
-    Limits,
-    is_automatic,
-    shown_limits,
-)
-from napari_sam_decoder.widgets.layers.points import (
-    ObjectPoints,
-    PointsReading,
-    name_frames,
-    read_points_layers,
-    unused_notices,
-)
-from napari_sam_decoder.widgets.layers.preview import preview_layer, show_preview
-from napari_sam_decoder.widgets.layers.sliders import (
+from napari_sam_decoder.widgets.layers.coordinates import (
+    PLACING,
+    Tether,
+    WorldMap,
     covering_layer,
     go_to_frame,
     show_frames,
     slider_point,
 )
-from napari_sam_decoder.widgets.layers.targets import (
+from napari_sam_decoder.widgets.layers.guarded_labels import (
+    GuardedLabels,
+    LabelsDraft,
+    Place,
+    Written,
+)
+from napari_sam_decoder.widgets.layers.labels_layers import (
     Edit,
     LabelsContents,
     PackedEdit,
@@ -52,9 +33,32 @@ from napari_sam_decoder.widgets.layers.targets import (
     new_labels_layer,
     survey_labels,
 )
-from napari_sam_decoder.widgets.layers.tether import PLACING, Tether
-from napari_sam_decoder.widgets.layers.transforms import WorldMap
-from napari_sam_decoder.widgets.layers.view import MovieView
+from napari_sam_decoder.widgets.layers.movie_view import (
+    AxisChoice,
+    Limits,
+    MovieView,
+    axis_choices,
+    is_automatic,
+    shown_limits,
+)
+from napari_sam_decoder.widgets.layers.points_layers import (
+    aim_points,
+    forget_pick,
+    new_points_layer,
+    next_object,
+    pick_hypothesis,
+    remove_object_points,
+    renumber_points,
+    set_sign,
+    sign_of_next,
+)
+from napari_sam_decoder.widgets.layers.points_reading import (
+    ObjectPoints,
+    PointsReading,
+    name_frames,
+    read_points_layers,
+    unused_notices,
+)
 
 __all__ = [
     "PLACING",
@@ -87,13 +91,11 @@ __all__ = [
     "new_points_layer",
     "next_object",
     "pick_hypothesis",
-    "preview_layer",
     "read_points_layers",
     "remove_object_points",
     "renumber_points",
     "set_sign",
     "show_frames",
-    "show_preview",
     "shown_limits",
     "sign_of_next",
     "slider_point",

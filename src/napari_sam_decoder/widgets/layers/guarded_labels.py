@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.widgets.layers.label_snapshot import LabelSnapshot
-from napari_sam_decoder.widgets.layers.strokes import (
+from napari_sam_decoder.widgets.layers.labels_layers import (
+    Edit,
+    PackedPlane,
+    apply_edit,
+    check_shape,
+    merge_frame,
+)
+from napari_sam_decoder.widgets.layers.paint_strokes import (
     PlaneAxes,
     before_strokes,
     forget_pixels,
@@ -17,17 +24,143 @@ from napari_sam_decoder.widgets.layers.strokes import (
     strokes_of,
     unfinished_strokes,
 )
-from napari_sam_decoder.widgets.layers.targets import Edit, apply_edit, merge_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.widgets.layers.label_snapshot import Place
-    from napari_sam_decoder.widgets.layers.view import MovieView
+    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
-__all__ = ["GuardedLabels", "Written"]
+__all__ = [
+    "KEPT_BYTES",
+    "GuardedLabels",
+    "LabelSnapshot",
+    "LabelsDraft",
+    "Place",
+    "Written",
+]
+
+Place = tuple[int, ...]
+"""Where a plane lies along the sliced axes of a layer."""
+KEPT_BYTES = 256 * 2**20
+"""Room for compressed planes, about 30 kB for a megapixel of labels.
+
+Of planes beyond that, the oldest ones, only a checksum is kept: then a change is seen,
+but not where it is.
+"""
+
+
+class LabelSnapshot:
+    """Labels as they were last left, plane by plane.
+
+    Parameters
+    ----------
+    is_blank : bool, default False
+        Whether planes that were not put here are known to be 0.
+    room : int
+        Bytes for compressed planes.
+    """
+
+    def __init__(self, *, is_blank: bool = False, room: int = KEPT_BYTES) -> None:
+        self._is_blank = is_blank
+        self._room = room
+        self._packed: dict[Place, PackedPlane] = {}
+        self._digests: dict[Place, bytes] = {}
+        self._size = 0
+
+    def __contains__(self, place: Place) -> bool:
+        return self._is_blank or place in self._packed or place in self._digests
+
+    def __iter__(self) -> Iterator[Place]:
+        """Go through the places of all planes that were put here."""
+        yield from (*self._packed, *self._digests)
+
+    def put(self, place: Place, plane: np.ndarray) -> None:
+        """Keep a plane as it is now.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where it lies along the sliced axes.
+        plane : (Y, X) array of int
+            A copy is kept, compressed.
+        """
+        self._drop(place)
+        packed = PackedPlane.of(plane)
+        self._packed[place] = packed
+        self._size += len(packed.content)
+        while self._size > self._room and len(self._packed) > 1:
+            oldest = next(iter(self._packed))
+            digest = _digest(self._packed[oldest].plane())
+            self._drop(oldest)
+            self._digests[oldest] = digest
+
+    def begin(self, place: Place, plane: np.ndarray) -> None:
+        """Keep a plane unless one is known there."""
+        if place not in self:
+            self.put(place, plane)
+
+    def changed(
+        self, place: Place, now: np.ndarray, left: np.ndarray
+    ) -> np.ndarray | None:
+        """Find the pixels that are not as they were left.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where the plane lies along the sliced axes.
+        now : (Y, X) array of int
+            As it is now.
+        left : (Y, X) array of int
+            As `plane` gives it.
+
+        Returns
+        -------
+        (Y, X) array of bool or None
+            None where nothing has changed, or where the plane is not known. All of it
+            where only a checksum is known.
+        """
+        digest = self._digests.get(place)
+        if digest is not None:
+            return None if digest == _digest(now) else np.ones(now.shape, bool)
+        changed: np.ndarray = left != now
+        return changed if changed.any() else None
+
+    def plane(self, place: Place, now: np.ndarray) -> np.ndarray:
+        """Return a plane as it was left, as far as it is known.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where it lies along the sliced axes.
+        now : (Y, X) array of int
+            As it is now; taken for what was left where nothing is known.
+
+        Returns
+        -------
+        (Y, X) array of int
+            Not to be changed.
+        """
+        packed = self._packed.get(place)
+        if packed is not None and packed.shape == now.shape:
+            return packed.plane()
+        if packed is None and self._is_blank and place not in self._digests:
+            return np.zeros_like(now)
+        return now
+
+    def _drop(self, place: Place) -> None:
+        packed = self._packed.pop(place, None)
+        if packed is not None:
+            self._size -= len(packed.content)
+        self._digests.pop(place, None)
+
+
+def _digest(plane: np.ndarray) -> bytes:
+    # Whatever the type of the labels, for they may be replaced by others.
+    pixels = np.ascontiguousarray(plane, dtype=np.int64)
+    return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,3 +450,73 @@ def _axes_of(view: MovieView) -> PlaneAxes:
 def _place_of(view: MovieView, frame: int) -> Place:
     origin = view.origin(frame)
     return tuple(origin[axis] for axis in view.sliced_axes)
+
+
+class LabelsDraft:
+    """The labels of a movie as they will be once all results have been written.
+
+    Only the GUI thread writes to a layer. Until it has, a result is kept here, so that
+    whoever computes the next one finds it.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    layer : napari.layers.Labels
+        Of the movie's shape; it is only read, also if its data are replaced meanwhile.
+    """
+
+    def __init__(self, view: MovieView, layer: Labels) -> None:
+        self._view = view
+        self._layer = layer
+        self._coming: dict[int, np.ndarray] = {}
+        self._guard = Lock()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, Y, X) of the movie."""
+        return len(self._view), *self._view.frame_shape
+
+    @property
+    def dtype(self) -> Any:
+        """Type of one pixel of the layer."""
+        return self._layer.data.dtype
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """Read the labels of one frame: (Y, X), not to be changed.
+
+        Raises
+        ------
+        LabelsError
+            If the layer has got data of another shape meanwhile.
+        """
+        with self._guard:
+            coming = self._coming.get(frame)
+        if coming is not None:
+            return coming
+        check_shape(self._view, self._layer)
+        return np.asarray(self._layer.data[self._view.index(frame)])
+
+    def follow(self, results: Iterable[FrameResult]) -> Iterator[FrameResult]:
+        """Keep each result before the next one is asked for.
+
+        Parameters
+        ----------
+        results : iterable of FrameResult
+            Their labels hold all objects, as `Session.correct` gives them.
+
+        Yields
+        ------
+        FrameResult
+            The same.
+        """
+        for result in results:
+            with self._guard:
+                self._coming[result.frame] = result.labels
+            yield result
+
+    def settle(self, result: FrameResult) -> None:
+        """Read the frame from the layer again, unless a later result is on its way."""
+        with self._guard:
+            if self._coming.get(result.frame) is result.labels:
+                del self._coming[result.frame]

@@ -16,13 +16,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_decoder.widgets.parts.controls import button, row
-from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
+from napari_sam_decoder.widgets.previews import THUMBNAIL_SIDE
 
 if TYPE_CHECKING:
     import numpy as np
     from qtpy.QtWidgets import QPushButton
 
-    from napari_sam_decoder.widgets.background import ShownPreview
+    from napari_sam_decoder.widgets.model_cache import ShownPreview
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["FramePart"]

@@ -16,13 +16,13 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import Contrast
-from napari_sam_decoder.model.catalogue import (
+from napari_sam_decoder.weights.catalogue import (
     AUTO_DECODER,
     DECODERS,
     MODELS,
     local_path,
 )
-from napari_sam_decoder.widgets.options import ModelOptions
+from napari_sam_decoder.widgets.movie_state import ModelOptions
 from napari_sam_decoder.widgets.parts.controls import row
 
 if TYPE_CHECKING:

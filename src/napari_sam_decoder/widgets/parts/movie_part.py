@@ -24,8 +24,8 @@ from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_sam_decoder.widgets.controller import Situation
     from napari_sam_decoder.widgets.layers import AxisChoice, Limits
-    from napari_sam_decoder.widgets.situation import Situation
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["MoviePart"]

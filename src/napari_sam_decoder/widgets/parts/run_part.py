@@ -15,13 +15,13 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_sam_decoder.widgets.overlay import PREVIEW_NAME
 from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, row
+from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
-    from napari_sam_decoder.widgets.conductor import Conductor
+    from napari_sam_decoder.widgets.controller import Conductor
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["RunPart"]

@@ -1,0 +1,1 @@
+"""Scenes, lessons and stages of training of the shipped head."""

@@ -1,0 +1,160 @@
+"""Pictures as microscopes make them, of made-up cells with their exact outlines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from napari_sam_decoder.training.coarse import Scene
+from shipped_head.scenes import FEWEST_PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Shine = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+__all__ = ["cells"]
+
+LARGEST_MASKS = 24
+
+
+def cells(rng: np.random.Generator) -> Scene:
+    """Grow cells, alone or packed, and look at them through a microscope.
+
+    Parameters
+    ----------
+    rng : Generator
+        The scene follows from it.
+
+    Returns
+    -------
+    Scene
+        256 to 768 pixels a side, grey. Fluorescence, differential interference
+        contrast, or stained membranes; blurred by the optics, with the noise of the
+        light and of the camera.
+    """
+    shape = tuple(int(side) for side in rng.uniform(256, 768) * rng.uniform(0.7, 1, 2))
+    labels = _grow(rng, (shape[0], shape[1]))
+    shine = _LOOKS[rng.integers(len(_LOOKS))]
+    light = shine(rng, labels)
+    picture = _photograph(rng, light)
+    return Scene(np.repeat(picture[..., None], 3, axis=-1), _masks(labels))
+
+
+def _grow(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """(Y, X) ids: each pixel belongs to the nearest centre, as a bent ruler has it."""
+    spacing = min(shape) * np.exp(rng.uniform(np.log(0.07), np.log(0.45)))
+    count = max(3, int(shape[0] * shape[1] / spacing**2))
+    centres = rng.uniform(0, 1, (4 * count, 2)) * shape
+    centres = centres[_far_apart(centres, 0.75 * spacing)]
+    places = np.moveaxis(np.mgrid[: shape[0], : shape[1]].astype(float), 0, -1)
+    bend = spacing * rng.uniform(0.03, 0.13)
+    for axis in range(2):
+        places[..., axis] += bend * _waves(rng, shape, spacing * rng.uniform(0.4, 1.2))
+    distances, nearest = KDTree(centres).query(places, k=2)
+    labels: np.ndarray = 1 + nearest[..., 0]
+    if rng.random() < 0.6:  # Not packed: only what is near its centre, of most.
+        reach = spacing * rng.uniform(0.3, 0.6, len(centres))
+        labels[distances[..., 0] > reach[nearest[..., 0]]] = 0
+        absent = 1 + np.flatnonzero(rng.random(len(centres)) < 0.3)
+        labels[np.isin(labels, absent)] = 0
+    seam = rng.uniform(0, 3)
+    labels[distances[..., 1] - distances[..., 0] < seam] = 0
+    return labels
+
+
+def _far_apart(centres: np.ndarray, distance: float) -> np.ndarray:
+    """Which of the centres keep their distance from those before."""
+    kept: list[int] = []
+    for index, centre in enumerate(centres):
+        others = centres[kept]
+        if not kept or np.hypot(*(others - centre).T).min() > distance:
+            kept.append(index)
+    return np.array(kept)
+
+
+def _waves(
+    rng: np.random.Generator, shape: tuple[int, ...], length: float
+) -> np.ndarray:
+    """Smooth noise of standard deviation 1; as small as it may be, then enlarged."""
+    coarse = [max(4, int(4 * side / max(length, 4))) for side in shape]
+    noise = ndimage.gaussian_filter(rng.standard_normal(coarse), 1.5, mode="wrap")
+    factors = [side / few for side, few in zip(shape, coarse, strict=True)]
+    fine = ndimage.zoom(
+        noise / noise.std(), factors, order=1, grid_mode=True, mode="nearest"
+    )
+    waves: np.ndarray = fine[: shape[0], : shape[1]]
+    return waves
+
+
+def _fluorescence(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+    """Bright bodies of uneven brightness on a dim ground."""
+    levels = np.concatenate([[0.0], rng.uniform(0.15, 0.9, labels.max())])
+    body = levels[labels] * (1 + 0.25 * _waves(rng, labels.shape, 12))
+    ground = rng.uniform(0.02, 0.15) * (1 + 0.2 * _waves(rng, labels.shape, 150))
+    light: np.ndarray = ground + body
+    return light
+
+
+def _interference(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+    """Relief lit from one side: cells are told by slopes, not by brightness."""
+    depth = ndimage.distance_transform_edt(labels > 0)
+    round_off = rng.uniform(4, 15)
+    height = round_off * (1 - np.exp(-depth / round_off))
+    height += 0.8 * _waves(rng, labels.shape, 8) * (labels > 0)
+    height += 0.4 * _waves(rng, labels.shape, 20)
+    height = ndimage.gaussian_filter(height, 1)
+    angle = rng.uniform(0, 2 * np.pi)
+    down, across = np.gradient(height)
+    slope = np.cos(angle) * down + np.sin(angle) * across
+    light: np.ndarray = 0.5 + rng.uniform(0.12, 0.3) * slope
+    return light
+
+
+def _membranes(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+    """Stained outlines, bright on dark or dark on bright, with contents."""
+    edge = np.minimum(
+        ndimage.distance_transform_edt(labels > 0),
+        ndimage.distance_transform_edt(_inside(labels)),
+    )
+    line = np.exp(-((edge / rng.uniform(1, 2.5)) ** 2))
+    line *= 1 + 0.3 * _waves(rng, labels.shape, 30)
+    contents = 0.15 * rng.random() * _waves(rng, labels.shape, rng.uniform(5, 25))
+    dark, bright = rng.uniform(0.05, 0.3), rng.uniform(0.45, 0.95)
+    light: np.ndarray = dark + (bright - dark) * line + contents
+    if rng.random() < 0.5:
+        light = bright + dark - light
+    light[labels == 0] += rng.uniform(-0.1, 0.1)
+    return light
+
+
+def _inside(labels: np.ndarray) -> np.ndarray:
+    """Pixels whose neighbours below and to the right belong to the same cell."""
+    same = np.ones(labels.shape, bool)
+    same[:-1] &= labels[:-1] == labels[1:]
+    same[:, :-1] &= labels[:, :-1] == labels[:, 1:]
+    return same
+
+
+def _photograph(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
+    """Blur by the optics, shot and read noise, and a scale of grey; uint8."""
+    signal = ndimage.gaussian_filter(light, rng.uniform(0.4, 2)).clip(0)
+    spread = np.sqrt(rng.uniform(0, 0.006) * signal + rng.uniform(0, 0.03) ** 2)
+    noisy = signal + spread * rng.standard_normal(signal.shape)
+    low, high = np.percentile(noisy, [0.5, 99.8])
+    scaled = (noisy - low) / max(high - low, 1e-6) * rng.uniform(0.6, 1)
+    grey: np.ndarray = (255 * scaled).clip(0, 255).astype(np.uint8)
+    return grey
+
+
+def _masks(labels: np.ndarray) -> np.ndarray:
+    """(N, Y, X) bool: the cells of which enough is to be seen, in no order."""
+    areas = np.bincount(labels.ravel())
+    ids = 1 + np.flatnonzero(areas[1:] >= FEWEST_PIXELS)[:LARGEST_MASKS]
+    return np.array([labels == one for one in ids], bool).reshape(-1, *labels.shape)
+
+
+_LOOKS: tuple[Shine, ...] = (_fluorescence, _interference, _membranes)

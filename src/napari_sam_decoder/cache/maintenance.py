@@ -1,0 +1,309 @@
+"""Caches as folders: list, verify, pack and delete them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.cache import layout
+from napari_sam_decoder.cache.key import FORMAT_VERSION
+from napari_sam_decoder.cache.lock import FolderLock
+from napari_sam_decoder.cache.zarr_store import FrameRows, FrameState, ZarrStore
+from napari_sam_decoder.errors import (
+    CacheCorruptError,
+    CacheMismatchError,
+    FormatError,
+    explaining,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_sam_decoder.cache.key import CacheKey
+    from napari_sam_decoder.cache.quantization import Storage
+
+__all__ = [
+    "CacheInfo",
+    "FrameCheck",
+    "clear",
+    "compact",
+    "describe",
+    "list_caches",
+    "storage_of",
+    "verify",
+]
+
+
+def compact(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Pack a complete cache into files of 64 frames each.
+
+    It may be stopped and killed at any moment, and goes on where it was when it is
+    started again. Other processes can open the cache between two files.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache that no process has open.
+
+    Yields
+    ------
+    int
+        Each frame of the movie, in order, once it is packed.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache of this version, lacks frames, or is in use.
+    CacheCorruptError
+        If a frame or the cache as a whole is damaged. Frames before it are packed.
+    FormatError
+        If the disk cannot be written.
+    """
+    folder = Path(path).expanduser().resolve()
+    key = layout.read_key(folder)
+    layout.require_this_version(folder, key.version)
+    _require_complete(folder, key)
+    for start in range(0, key.frames, layout.SHARD_FRAMES):
+        frames = range(start, min(start + layout.SHARD_FRAMES, key.frames))
+        # No frame is lost; it may be compacted again to go on.
+        with explaining(f"cannot compact the embedding cache {folder}"):
+            _pack_alone(folder, key, frames)
+        yield from frames
+
+
+def _require_complete(folder: Path, key: CacheKey) -> None:
+    present = len(layout.recorded_frames(folder, key))
+    if present < key.frames:
+        raise CacheMismatchError(
+            f"the embedding cache {folder} has {present} of {key.frames} frames; only "
+            "a complete one can be compacted: embed the rest of the movie first, with "
+            "`napari-sam-decoder embed`"
+        )
+
+
+def _pack_alone(folder: Path, key: CacheKey, frames: range) -> None:
+    with closing(FolderLock(layout.lock_path(folder))) as lock:
+        if lock.try_alone() == "shared":
+            raise CacheMismatchError(
+                f"the embedding cache {folder} is in use; close the programs that use "
+                "it, and compact it again"
+            )
+        FrameRows(folder, key).pack(frames)
+
+
+_LOG = logging.getLogger(__name__)
+_NAMES_OF_VERSION_1 = {"embeddings", "records"}
+_OWN_NAMES = {
+    "zarr.json",
+    layout.FRAMES,
+    layout.PACKED,
+    ".DS_Store",
+    *_NAMES_OF_VERSION_1,
+}
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What can be said of a cache without reading its embeddings.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the cache.
+    key : CacheKey
+        The model and the movie that it was made for.
+    is_readable : bool
+        Whether this version of the package made it.
+    present : int
+        Frames that are there, of ``key.frames``; 0 if it cannot be read.
+    packed : int
+        How many of them are packed, see `compact`.
+    bytes : int
+        Room taken on the disk.
+    last_used : datetime
+        When it was last opened, in UTC.
+    """
+
+    path: Path
+    key: CacheKey
+    is_readable: bool
+    present: int
+    packed: int
+    bytes: int
+    last_used: datetime
+
+
+@dataclass(frozen=True)
+class FrameCheck:
+    """What `verify` found out about one frame.
+
+    Attributes
+    ----------
+    frame : int
+        Frame of the movie, from 0.
+    state : {"ok", "corrupt", "absent"}
+        "corrupt" frames are computed again when they are needed next.
+    """
+
+    frame: int
+    state: FrameState
+
+
+def describe(path: str | os.PathLike[str]) -> CacheInfo:
+    """Say what a cache holds.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache.
+    CacheCorruptError
+        If the cache is damaged as a whole.
+    """
+    folder = Path(path).expanduser().resolve()
+    key = layout.read_key(folder)
+    is_readable = key.version == FORMAT_VERSION
+    return CacheInfo(
+        path=folder,
+        key=key,
+        is_readable=is_readable,
+        present=len(layout.recorded_frames(folder, key)) if is_readable else 0,
+        packed=len(layout.packed_frames(folder, key)) if is_readable else 0,
+        bytes=_size_of(folder),
+        last_used=_last_used(folder),
+    )
+
+
+def storage_of(path: str | os.PathLike[str]) -> Storage | None:
+    """Say what the embeddings of a cache are rounded to; None if there is no cache."""
+    try:
+        return layout.read_key(Path(path).expanduser().resolve()).storage
+    except (CacheMismatchError, CacheCorruptError):
+        return None  # Whoever opens it says what is wrong.
+
+
+def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
+    """Describe the caches in a folder, the least recently used first.
+
+    Parameters
+    ----------
+    root : path
+        Folder whose direct children are looked at. What is no cache, or a damaged
+        one, is left out.
+    """
+    folder = Path(root).expanduser()
+    found = []
+    for child in folder.iterdir() if folder.is_dir() else ():
+        try:
+            found.append(describe(child))
+        except (CacheMismatchError, CacheCorruptError, FormatError) as error:
+            _LOG.info("left out of the list: %s", error)
+    return sorted(found, key=lambda info: info.last_used)
+
+
+def verify(path: str | os.PathLike[str]) -> Iterator[FrameCheck]:
+    """Read every frame of a cache through its checksums.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache. It stays in use until the iteration ends.
+
+    Yields
+    ------
+    FrameCheck
+        One for each frame of the movie, in order.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache.
+    CacheCorruptError
+        If the cache is damaged as a whole.
+    FormatError
+        If the folder cannot be read.
+    """
+    with closing(ZarrStore.open_existing(path)) as store:
+        for frame in range(store.key.frames):
+            yield FrameCheck(frame, store.check(frame))
+
+
+def clear(path: str | os.PathLike[str]) -> None:
+    """Remove a cache from the disk.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a cache. It disappears at once, under this name, even if the
+        removal of its files is interrupted.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the folder is no cache, holds files that are not the cache's, or is in use.
+    FormatError
+        If it cannot be removed.
+    """
+    folder = Path(path).expanduser().resolve()
+    _require_own(folder)
+    trash = layout.unique_sibling(folder, "trash")
+    with explaining(f"cannot remove the embedding cache {folder}"):
+        _set_aside(folder, trash)
+    shutil.rmtree(trash, ignore_errors=True)
+    layout.sweep_siblings(folder.parent)
+
+
+def _set_aside(folder: Path, trash: Path) -> None:
+    """Move a cache out of sight while nobody else can open it."""
+    # A damaged cache may lack the folder that its lock file belongs in.
+    (folder / layout.FRAMES).mkdir(exist_ok=True)
+    with closing(FolderLock(layout.lock_path(folder))) as lock:
+        occupancy = lock.try_alone()
+        if occupancy == "shared":
+            raise CacheMismatchError(
+                f"the embedding cache {folder} is in use; close the programs that use "
+                "it first"
+            )
+        if occupancy == "unknown":
+            # Windows does not move a folder with an open file, ours or another's.
+            lock.close()
+        folder.rename(trash)
+
+
+def _require_own(folder: Path) -> None:
+    if layout.stored_key(folder) is None and not layout.holds_leftovers(folder):
+        raise CacheMismatchError(
+            f"{folder} is no embedding cache of napari-sam-decoder; nothing was removed"
+        )
+    foreign = sorted(set(os.listdir(folder)) - _OWN_NAMES)
+    if foreign:
+        raise CacheMismatchError(
+            f"{folder} holds files that are not the cache's: {', '.join(foreign)}; "
+            "move them elsewhere; nothing was removed"
+        )
+
+
+def _size_of(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # Another process may have replaced it.
+                total += (Path(parent) / name).stat().st_size
+    return total
+
+
+def _last_used(folder: Path) -> datetime:
+    for path in (layout.lock_path(folder), folder / "zarr.json"):
+        with suppress(OSError):
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return datetime.fromtimestamp(0, UTC)

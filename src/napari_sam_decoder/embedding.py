@@ -1,0 +1,429 @@
+"""The embedding of each frame: read from a store, or computed once and stored there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, Lock
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from napari_sam_decoder.cache import (
+    CacheKey,
+    EmbeddingStore,
+    MemoryStore,
+    Storage,
+    ZarrStore,
+    array_digest,
+    cache_root,
+    default_place,
+    make_room,
+    size_limit,
+    storage_of,
+)
+from napari_sam_decoder.errors import (
+    CacheMismatchError,
+    ClosedError,
+    DecodingError,
+    SamDecoderError,
+)
+from napari_sam_decoder.model.values import Embedding
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator
+
+    from napari_sam_decoder.frames import Movie
+    from napari_sam_decoder.thread_pool import Lanes
+
+__all__ = [
+    "EmbeddedFrame",
+    "Embedder",
+    "Encoder",
+    "cache_key",
+    "nearest_first",
+    "open_store",
+]
+
+_LOG = logging.getLogger(__name__)
+
+
+class Encoder(Protocol):
+    """The part of `Sam` that makes embeddings."""
+
+    @property
+    def identity(self) -> str:
+        """Name of the network and its weights, other for other results."""
+
+    @property
+    def embedding_shape(self) -> tuple[int, int, int]:
+        """(channels, rows, columns) of an embedding."""
+
+    def encode(self, frame: np.ndarray, /) -> Embedding:
+        """Embed one (Y, X, 3) uint8 frame."""
+
+
+@dataclass(frozen=True)
+class EmbeddedFrame:
+    """One step of `Embedder.fill`.
+
+    Attributes
+    ----------
+    frame : int
+        Frame of the movie, from 0.
+    seconds : float
+        Time that it took to read or to compute its embedding.
+    was_cached : bool
+        Whether the store had it already.
+    """
+
+    frame: int
+    seconds: float
+    was_cached: bool
+
+
+class Embedder:
+    """The embeddings of one movie by one network; may be used from several threads.
+
+    Parameters
+    ----------
+    movie : Movie
+        Read one frame at a time.
+    sam : Encoder
+        Usually a `Sam`; asked only for frames that the store lacks.
+    store : EmbeddingStore
+        Made for this movie and this network, see `open_store`.
+    lanes : Lanes, optional
+        Where `fill` embeds several frames side by side; by default one at a time.
+    """
+
+    def __init__(
+        self,
+        movie: Movie,
+        sam: Encoder,
+        store: EmbeddingStore,
+        lanes: Lanes | None = None,
+    ) -> None:
+        self._movie = movie
+        self._sam = sam
+        self._store = store
+        self._steps = _Steps(store.close)
+        self._lanes = lanes
+        self._encoding: dict[int, Lock] = {}
+
+    def get(self, frame: int) -> Embedding:
+        """Return the embedding of a frame; compute and keep it if need be.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < len(movie).
+
+        Returns
+        -------
+        Embedding
+            Features of float32 or float16, as `Packing.unpack` gives them: the same
+            bits whether computed or read.
+
+        Raises
+        ------
+        MovieError
+            If there is no such frame.
+        DecodingError
+            If the network gives values that are not finite, or cannot be stored.
+        FormatError
+            If the store cannot be written.
+        ClosedError
+            If `close` was called.
+        """
+        return self._fetch(frame, self._movie.raw(frame))[0]
+
+    def look(self, frame: int) -> tuple[Embedding, np.ndarray]:
+        """Return the embedding and the pixels of a frame, which is read once.
+
+        Returns
+        -------
+        embedding : Embedding
+        rgb : (Y, X, 3) array of uint8
+            As the network sees it.
+
+        Raises
+        ------
+        MovieError, DecodingError, FormatError, ClosedError
+            As `get` does.
+        """
+        pixels = self._movie.raw(frame)
+        return self._fetch(frame, pixels)[0], self._movie.as_rgb(pixels)
+
+    def fill(self, frames: Iterable[int]) -> Iterator[EmbeddedFrame]:
+        """Embed the frames that the store lacks.
+
+        Frames that it has are read through their checksums, so that afterwards all
+        are known to be sound. Each step is complete in itself: close the iterator to
+        cancel, and start again to go on. It closes once the frames in work are done.
+
+        Parameters
+        ----------
+        frames : iterable of int
+            In the order of the work.
+
+        Yields
+        ------
+        EmbeddedFrame
+            After each frame, in their order.
+
+        Raises
+        ------
+        MovieError, DecodingError, FormatError, ClosedError
+            As `get` does.
+        """
+        # Frames are read here, one after the other: lanes might swap two of them, and
+        # to go back by a single frame is slow in a video.
+        work = ((frame, self._movie.raw(frame)) for frame in frames)
+        if self._lanes is None:
+            yield from map(self._embed, work)
+        else:
+            yield from self._lanes.stream(self._embed, work)
+
+    def is_embedded(self, frame: int) -> bool:
+        """Whether the store has a record of a frame with the pixels of now.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < len(movie).
+
+        Raises
+        ------
+        MovieError
+            If there is no such frame.
+        """
+        digest = array_digest(self._movie.raw(frame))
+        return self._store.recorded_digest(frame) == digest
+
+    def recorded(self) -> frozenset[int]:
+        """Frames that the store has a record of, whatever their pixels are now."""
+        return frozenset(self._store.present())
+
+    def close(self, *, wait: bool = True) -> None:
+        """Take no more steps, and close the store when the last one has ended.
+
+        Parameters
+        ----------
+        wait : bool, default True
+            Whether to come back only then. Otherwise the store stays open, and its
+            folder in use, for as long as steps are under way in other threads.
+        """
+        self._steps.close(wait=wait)
+
+    def _embed(self, work: tuple[int, np.ndarray]) -> EmbeddedFrame:
+        frame, pixels = work
+        started = time.perf_counter()
+        _, was_cached = self._fetch(frame, pixels)
+        return EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
+
+    def _fetch(self, frame: int, pixels: np.ndarray) -> tuple[Embedding, bool]:
+        with self._steps.one():
+            digest = array_digest(pixels)
+            features = self._store.read(frame, digest)
+            was_cached = features is not None
+            if features is None:
+                features, was_cached = self._compute_once(frame, pixels, digest)
+            return Embedding(features, self._movie.frame_shape), was_cached
+
+    def _compute_once(
+        self, frame: int, pixels: np.ndarray, digest: bytes
+    ) -> tuple[np.ndarray, bool]:
+        """Encode, unless another thread just did."""
+        with self._encoding.setdefault(frame, Lock()):
+            features = self._store.read(frame, digest)
+            if features is not None:
+                return features, True
+            _LOG.debug("embedding frame %d", frame)
+            embedding = self._sam.encode(self._movie.as_rgb(pixels))
+            try:
+                return self._store.write(frame, digest, embedding.features), False
+            except DecodingError as error:
+                raise DecodingError(f"frame {frame}: {error}") from error
+
+
+class _Steps:
+    """Counts steps under way in all threads, and does something after the last.
+
+    Parameters
+    ----------
+    at_end : callable
+        Called once, when there are to be no more steps and none is under way.
+    """
+
+    def __init__(self, at_end: Callable[[], None]) -> None:
+        self._at_end = at_end
+        self._changed = Condition()
+        self._under_way = 0
+        self._is_closed = False
+        self._is_over = False
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a step within the context.
+
+        Raises
+        ------
+        ClosedError
+            If there are to be no more.
+        """
+        with self._changed:
+            if self._is_closed:
+                raise ClosedError("this session is closed; open another one")
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._end_after_last()
+
+    def close(self, *, wait: bool) -> None:
+        """Let no more steps begin."""
+        with self._changed:
+            self._is_closed = True
+            self._end_after_last()
+            if wait:
+                self._changed.wait_for(lambda: self._is_over)
+
+    def _end_after_last(self) -> None:
+        if self._is_closed and not self._under_way and not self._is_over:
+            self._at_end()
+            self._is_over = True
+            self._changed.notify_all()
+
+
+def nearest_first(frames: Iterable[int], focus: Callable[[], int]) -> Iterator[int]:
+    """Put frames in the order in which someone who looks at one of them needs them.
+
+    Parameters
+    ----------
+    frames : iterable of int
+        Each comes once.
+    focus : callable
+        Called before each step; gives the frame that is looked at just then.
+
+    Yields
+    ------
+    int
+        The frame nearest to the focus that has not come yet; of two the later one.
+    """
+    waiting = set(frames)
+    while waiting:
+        centre = focus()
+        frame = min(waiting, key=lambda other: (abs(other - centre), -other))
+        waiting.remove(frame)
+        yield frame
+
+
+_CHECKED_FRAMES = 16
+
+
+def cache_key(movie: Movie, sam: Encoder, storage: Storage = Storage.INT8) -> CacheKey:
+    """Collect what all embeddings of a movie by a network depend on."""
+    return CacheKey(
+        model=sam.identity,
+        contrast=(float(movie.contrast.low), float(movie.contrast.high)),
+        frames=len(movie),
+        frame_shape=movie.frame_shape,
+        dtype=str(movie.dtype),
+        axes=movie.axes,
+        embedding_shape=sam.embedding_shape,
+        storage=storage,
+    )
+
+
+def open_store(
+    movie: Movie,
+    sam: Encoder,
+    cache: str | os.PathLike[str] | None = None,
+    storage: str | None = None,
+) -> EmbeddingStore:
+    """Open the place where the embeddings of a movie are kept.
+
+    Parameters
+    ----------
+    movie : Movie
+        Its contrast must be settled: it is part of what the cache is made for.
+    sam : Encoder
+        Usually a `Sam`.
+    cache : path or "auto", optional
+        Folder of a cache, made if it is absent or empty. "auto" gives each movie a
+        place of its own in the user's cache folder, see `cache_root`, and makes room
+        there first by removing the least recently used caches, see `size_limit`.
+        By default embeddings stay in memory.
+    storage : str, optional
+        What embeddings are rounded to, a `Storage`. By default int8, or what a cache
+        that is there already has.
+
+    Raises
+    ------
+    CacheMismatchError
+        If the cache was made for other settings, another model or another movie, or
+        the folder is no cache.
+    CacheCorruptError
+        If the cache is damaged as a whole.
+    FormatError
+        If the disk cannot be written.
+    OptionError
+        If the size limit is no number, or there is no such storage.
+    """
+    there = storage_of(cache) if cache not in (None, "auto") else None
+    wanted = Storage.of(storage) if storage else there or Storage.INT8
+    key = cache_key(movie, sam, wanted)
+    if cache is None:
+        return MemoryStore(key.packing)
+    place = _own_place(movie, key) if cache == "auto" else Path(cache)
+    _LOG.info("embeddings are kept in %s", place)
+    store = ZarrStore.open(place, key)
+    try:
+        _require_same_movie(movie, store)
+    except SamDecoderError:
+        store.close()
+        raise
+    return store
+
+
+def _own_place(movie: Movie, key: CacheKey) -> Path:
+    telling = (0, len(movie) // 2, len(movie) - 1)
+    place = default_place(key, [array_digest(movie.raw(frame)) for frame in telling])
+    if not place.exists():
+        make_room(cache_root(), size_limit())
+    return place
+
+
+def _require_same_movie(movie: Movie, store: ZarrStore) -> None:
+    """Refuse a cache of which no frame looked at has the pixels of this movie.
+
+    Some frames may have changed; that all did is the sign of another movie. One
+    recorded frame alone is too little to tell.
+    """
+    recorded = {
+        frame: digest
+        for frame in _spread(sorted(store.present()))
+        if (digest := store.recorded_digest(frame)) is not None
+    }
+    is_same = any(
+        array_digest(movie.raw(frame)) == digest for frame, digest in recorded.items()
+    )
+    if len(recorded) >= 2 and not is_same:
+        raise CacheMismatchError(
+            f"the embedding cache {store.path} was made for another movie: the pixels "
+            f"of all {len(recorded)} frames looked at differ; choose another folder, "
+            f"or remove the cache with `napari-sam-decoder cache clear {store.path}`"
+        )
+
+
+def _spread(frames: list[int]) -> list[int]:
+    """Pick up to 16 entries at even distances, the first and the last among them."""
+    picks = np.linspace(0, len(frames) - 1, min(len(frames), _CHECKED_FRAMES))
+    return [frames[int(pick)] for pick in picks]

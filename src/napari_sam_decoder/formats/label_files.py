@@ -1,0 +1,445 @@
+"""Label movies in files: written whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import weakref
+import zlib
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from napari_sam_decoder.atomic_files import (
+    make_partial,
+    replace_folder,
+    sweep_stale,
+    take_back,
+)
+from napari_sam_decoder.errors import FormatError, LabelsError, reading, writing
+from napari_sam_decoder.formats.movie_source import FrameArray, Wanted
+from napari_sam_decoder.formats.readers import open_wanted
+from napari_sam_decoder.validation import place as as_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    import zarr
+
+__all__ = [
+    "LabelSink",
+    "is_tiff",
+    "open_labels",
+    "read_provenance",
+    "require_suffix",
+    "require_target",
+]
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether the name promises TIFF."""
+    return path.suffix.lower() in TIFF_SUFFIXES
+
+
+def require_suffix(path: Path) -> None:
+    """Refuse names of other formats than zarr and TIFF.
+
+    Raises
+    ------
+    FormatError
+        If the name ends otherwise.
+    """
+    if not is_tiff(path) and path.suffix.lower() != ".zarr":
+        raise FormatError(
+            f"labels cannot be kept in {path.name}; use a name that ends in .zarr, "
+            ".tif or .tiff"
+        )
+
+
+def require_target(path: Path) -> None:
+    """Refuse what cannot be made, or would destroy something else.
+
+    Raises
+    ------
+    FormatError
+        If the name is of another format, there is no folder for it, or what is there
+        is neither a TIFF file nor a single zarr array, such as a group of images.
+    """
+    require_suffix(path)
+    with writing(path):
+        has_folder, is_free = path.parent.is_dir(), _is_free(path)
+    if not has_folder:
+        raise FormatError(
+            f"there is no folder {path.parent} for {path.name}; make it first"
+        )
+    if not is_free:
+        raise FormatError(
+            f"{path} is in the way and is no labels file, so it stays; move it or "
+            "choose another name"
+        )
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nothing is there, or something that may be replaced."""
+    if is_tiff(path):
+        return not path.is_dir()
+    return _is_array(path) or not path.exists()
+
+
+def _is_array(path: Path) -> bool:
+    """Labels are one array; a group may hold images and much else."""
+    if (path / ".zarray").is_file():
+        return True
+    if not (path / "zarr.json").is_file():
+        return False
+    try:
+        description = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(description, dict) and description.get("node_type") == "array"
+
+
+_LOG = logging.getLogger(__name__)
+
+# Classic TIFF counts its bytes in 32 bits; some are left for the tables of the pages.
+CLASSIC_TIFF_BYTES = 2**32 - 2**25
+
+
+class LabelSink:
+    """Labels on their way into a file, frame by frame in any order.
+
+    The frames go to a hidden folder beside the target, one file each, so that no more
+    than one is in memory. `finish` puts the result in its place; leaving the context
+    without it, or losing the sink, leaves the target as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.zarr``, ``.tif`` or ``.tiff``. What is there is replaced, but only
+        by `finish`.
+    shape : (int, int, int)
+        (T, Y, X).
+    dtype : dtype
+        Integers that hold every label.
+    axes : {"TYX", "ZYX"}
+        Noted in the file.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is unknown, the folder is absent or cannot be written, or the
+        target is something that must not be replaced.
+
+    Examples
+    --------
+    >>> with LabelSink("labels.zarr", (9, 48, 64), "uint16") as sink:  # doctest: +SKIP
+    ...     sink.write(3, labels)
+    ...     sink.finish({"model": "mobile_sam"})
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        shape: tuple[int, int, int],
+        dtype: Any,
+        axes: str = "TYX",
+    ) -> None:
+        self.path = as_place(path, "an output", FormatError).absolute()
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.axes = axes
+        require_target(self.path)
+        sweep_stale(self.path)
+        self._partial = make_partial(self.path)
+        # Also when a generator that holds the sink is dropped, and at exit.
+        self._discard = weakref.finalize(
+            self, shutil.rmtree, self._partial, ignore_errors=True
+        )
+        self._array = self._create()
+        self._written: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
+
+    def write(self, frame: int, labels: np.ndarray) -> None:
+        """Write a frame, over what was written there before.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < T.
+        labels : (Y, X) array of int
+            Of any type, with values that fit the type of the file.
+
+        Raises
+        ------
+        LabelsError
+            If there is no such frame, or the labels do not fit.
+        FormatError
+            If the disk cannot be written, or the sink is closed.
+        """
+        self._require_open()
+        self._require_fit(frame, labels)
+        with writing(self.path):
+            self._array[frame] = labels.astype(self.dtype, copy=False)
+        self._written.add(frame)
+
+    def finish(self, provenance: Mapping[str, Any]) -> None:
+        """Put the file in its place; frames that were not written are zero.
+
+        Parameters
+        ----------
+        provenance : mapping
+            How the labels came about, as `read_provenance` gives it back. Numbers,
+            text, lists and mappings.
+
+        Raises
+        ------
+        FormatError
+            If the provenance is no JSON, the disk cannot be written, or the sink is
+            closed. The target then is as it was before.
+        """
+        self._require_open()
+        plain = _plain(provenance, self.path)
+        require_target(self.path)
+        with writing(self.path):
+            if is_tiff(self.path):
+                pages = self._partial / "labels.tif"
+                self._write_tiff(pages, plain)
+                os.replace(pages, self.path)
+            else:
+                self._array.attrs["provenance"] = plain
+                replace_folder(self._partial / "labels", self.path)
+        self._discard()
+        _LOG.info("wrote %s", self.path)
+
+    def _create(self) -> zarr.Array:
+        import zarr
+        from zarr.codecs import ZstdCodec
+
+        try:
+            with writing(self.path):
+                return zarr.create_array(
+                    self._partial / "labels",
+                    shape=self.shape,
+                    chunks=(1, *self.shape[1:]),
+                    dtype=self.dtype,
+                    compressors=ZstdCodec(level=3),
+                    fill_value=0,
+                    # One file per frame in one folder, not a tree of folders.
+                    chunk_key_encoding={"name": "default", "separator": "."},
+                    attributes={"axes": self.axes},
+                )
+        except BaseException:
+            self._discard()
+            raise
+
+    def _write_tiff(self, path: Path, provenance: dict[str, Any]) -> None:
+        import tifffile
+
+        raw_bytes = int(np.prod(self.shape)) * self.dtype.itemsize
+        # From an iterator tifffile takes columns of width 1 for samples of a pixel.
+        is_thin = self.shape[2] == 1
+        tifffile.imwrite(
+            path,
+            np.stack(list(self._frames())) if is_thin else self._compressed_frames(),
+            shape=self.shape,
+            dtype=self.dtype,
+            bigtiff=raw_bytes > CLASSIC_TIFF_BYTES,
+            # Three frames are not red, green and blue.
+            photometric="minisblack",
+            compression="zlib",
+            rowsperstrip=self.shape[1],
+            metadata={"axes": self.axes, "provenance": provenance},
+        )
+
+    def _compressed_frames(self) -> Iterator[bytes]:
+        """Compress what was written; long movies are mostly frames of nothing."""
+        nothing = zlib.compress(self._nothing.tobytes())
+        for frame in range(self.shape[0]):
+            is_written = frame in self._written
+            yield zlib.compress(self._read(frame).tobytes()) if is_written else nothing
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        for frame in range(self.shape[0]):
+            # To look for a chunk that is not there takes as long as to read one.
+            yield self._read(frame) if frame in self._written else self._nothing
+
+    def _read(self, frame: int) -> np.ndarray:
+        return np.asarray(self._array[frame])
+
+    @property
+    def _nothing(self) -> np.ndarray:
+        return np.zeros(self.shape[1:], self.dtype)
+
+    def _require_open(self) -> None:
+        if not self._discard.alive:
+            raise FormatError(
+                f"the labels for {self.path} are finished or given up; write to a new "
+                "LabelSink"
+            )
+
+    def _require_fit(self, frame: int, labels: np.ndarray) -> None:
+        if not 0 <= frame < self.shape[0]:
+            raise LabelsError(
+                f"there is no frame {frame} in {self.path.name}: it has frames 0 to "
+                f"{self.shape[0] - 1}"
+            )
+        if labels.shape != self.shape[1:]:
+            raise LabelsError(
+                f"labels of shape {labels.shape} do not fit the frames of "
+                f"{self.path.name}, which have shape {self.shape[1:]}"
+            )
+        if not np.can_cast(labels.dtype, self.dtype) and not self._holds(labels):
+            raise LabelsError(
+                f"labels from {labels.min()} to {labels.max()} do not fit {self.dtype},"
+                f" the type of {self.path.name}; open it with a larger type"
+            )
+
+    def _holds(self, labels: np.ndarray) -> bool:
+        return bool((labels.astype(self.dtype) == labels).all())
+
+
+def _plain(provenance: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Reduce to what both formats hold, so that both give back the same."""
+    try:
+        text = json.dumps(provenance, default=_as_list, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"the provenance of {path} is no JSON ({error}); use finite numbers, text, "
+            "lists and mappings"
+        ) from error
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _as_list(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is of no type that JSON knows")
+
+
+FLOAT_IDS = np.dtype(np.uint32)
+"""What ids become that are stored as floats."""
+
+
+def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> Any:
+    """Open labels in a file, of which frames are read one at a time.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `LabelSink` wrote, or anything else that `open_movie` reads and that
+        holds whole numbers, as integers or floats. The entries of a palette are ids.
+    shape : (int, int, int), optional
+        (T, Y, X) of the movie whose labels they are to be.
+
+    Returns
+    -------
+    (T, Y, X) array-like of int
+        With ``shape``, ``dtype``, ``len`` and indexing.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, or holds no labels.
+    LabelsError
+        If they do not fit the movie, or there are fractions among them.
+    """
+    take_back(as_place(path, "labels", FormatError))
+    labels = _open(path)
+    if shape is not None and tuple(labels.shape) != shape:
+        raise LabelsError(
+            f"{path} holds labels of shape {tuple(labels.shape)}, but this movie needs "
+            f"{shape}; give the labels of this movie"
+        )
+    return labels
+
+
+def _open(path: str | Path) -> FrameArray:
+    source = open_wanted(path, Wanted(are_ids=True))
+    data, stored = source.data, np.dtype(source.data.dtype)
+    is_grey = len(data.shape) in (2, 3) and "C" not in (source.axes or "")
+    if not is_grey or stored.kind not in "buif":
+        raise FormatError(
+            f"{path} holds {stored} of shape {tuple(data.shape)}, which are no labels; "
+            "these are whole numbers of shape (T, Y, X), without colours"
+        )
+    dtype = FLOAT_IDS if stored.kind == "f" else stored.newbyteorder("=")
+    is_picture = len(data.shape) == 2
+
+    def read(frame: int) -> np.ndarray:
+        plane = np.asarray(data[...] if is_picture else data[frame])
+        if stored.kind == "f":
+            _require_ids(plane, path)
+        return plane.astype(dtype, copy=False)
+
+    shape = (1, *data.shape) if is_picture else tuple(data.shape)
+    labels = FrameArray(shape, dtype, read)
+    if stored.kind == "f":
+        # Found now rather than after long work.
+        for frame in range(len(labels)):
+            labels[frame]
+    return labels
+
+
+def _require_ids(plane: np.ndarray, path: str | Path) -> None:
+    highest = np.iinfo(FLOAT_IDS).max
+    values = plane.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        is_id = (values >= 0) & (values <= highest) & (values == np.rint(values))
+    if not is_id.all():
+        odd = values[~is_id].flat[0]
+        raise LabelsError(
+            f"{path} holds {odd:g}, which is no id of an object; export it with whole "
+            f"numbers from 0 to {highest}, for instance by a threshold"
+        )
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """Return what `LabelSink.finish` noted with the labels.
+
+    Returns
+    -------
+    dict
+        Empty if the labels were made by something else.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, or is of another kind.
+    """
+    place = as_place(path, "labels", FormatError)
+    require_suffix(place)
+    take_back(place)
+    with reading(place):
+        noted = _noted_in_tiff(place) if is_tiff(place) else _noted_in_zarr(place)
+    return noted if isinstance(noted, dict) else {}
+
+
+def _noted_in_tiff(path: Path) -> Any:
+    from tifffile import TiffFile
+
+    with TiffFile(path) as tiff:
+        descriptions = tiff.shaped_metadata or ({},)
+    return descriptions[0].get("provenance")
+
+
+def _noted_in_zarr(path: Path) -> Any:
+    import zarr
+
+    return zarr.open(path, mode="r").attrs.get("provenance")

@@ -1,0 +1,177 @@
+"""Pictures and animations that Pillow reads."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError, reading
+from napari_sam_decoder.formats.movie_source import (
+    FrameArray,
+    MovieSource,
+    Stored,
+    Wanted,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+__all__ = ["open_animation", "open_picture", "picture_layout", "read_picture"]
+
+# What Pillow's modes hold beside 8-bit grey and colours. It reads some 16-bit files
+# into 32 bits ("I"); of the formats read here none holds more than 16.
+GREY_TYPES = {
+    "1": np.dtype(bool),
+    "L": np.dtype(np.uint8),
+    "LA": np.dtype(np.uint8),
+    "I": np.dtype(np.uint16),
+    "I;16": np.dtype(np.uint16),
+    "I;16B": np.dtype(np.uint16),
+    "F": np.dtype(np.float32),
+}
+
+
+def open_picture(path: Path, wanted: Wanted) -> MovieSource:
+    """Open one PNG, JPEG or BMP, read at once; an animated PNG is a movie.
+
+    Raises
+    ------
+    FormatError
+        If the file is broken.
+    """
+    if _is_animation(path):
+        return open_animation(path, wanted)
+    wanted.series_index([path.stem], path)
+    pixels = read_picture(path, are_ids=wanted.are_ids)
+    letters = "YX" if pixels.ndim == 2 else "YXS"
+    return Stored(pixels, letters).as_movie(wanted, path, path.stem)
+
+
+def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
+    """Return the pixels of a picture, grey ones without alpha.
+
+    Parameters
+    ----------
+    path : Path
+        Of one picture.
+    are_ids : bool, default False
+        Whether the entries of a palette are ids; else they are colours.
+
+    Returns
+    -------
+    (Y, X), (Y, X, 3) or (Y, X, 4) array
+        16-bit grey stays 16-bit.
+
+    Raises
+    ------
+    FormatError
+        If the file is broken, or its ids are blurred by its compression.
+    """
+    from PIL import Image
+
+    with reading(path), Image.open(path) as picture:
+        _require_still(picture, path)
+        if are_ids:
+            _require_exact(picture, path)
+        return _pixels(picture, are_ids)
+
+
+def picture_layout(
+    path: Path, *, are_ids: bool = False
+) -> tuple[tuple[int, ...], np.dtype]:
+    """Return the shape and dtype that `read_picture` will give, from the header.
+
+    Raises
+    ------
+    FormatError
+        If the file is no picture.
+    """
+    from PIL import Image
+
+    with reading(path), Image.open(path) as picture:
+        _require_still(picture, path)
+        grid = (picture.height, picture.width)
+        if are_ids:
+            _require_exact(picture, path)
+            if picture.mode == "P":
+                return grid, np.dtype(np.uint8)
+        if picture.mode in GREY_TYPES:
+            return grid, GREY_TYPES[picture.mode]
+        return (*grid, len(_colour_mode(picture))), np.dtype(np.uint8)
+
+
+def open_animation(path: Path, wanted: Wanted) -> MovieSource:
+    """Open an animated GIF or PNG, of which one frame is read at a time.
+
+    The frames of a GIF are read in colour: each may have a palette of its own.
+
+    Raises
+    ------
+    FormatError
+        If the file is broken.
+    """
+    from PIL import Image
+
+    wanted.series_index([path.stem], path)
+    with reading(path):
+        # Stays open: from the start, every frame would cost all those before it.
+        picture = Image.open(path)
+        frames = getattr(picture, "n_frames", 1)
+    lock = Lock()
+
+    def read(frame: int) -> np.ndarray:
+        with lock, reading(path):
+            picture.seek(frame)
+            if picture.format == "GIF":
+                return np.asarray(picture.convert("RGB"))
+            return _pixels(picture, wanted.are_ids)
+
+    first = read(0)
+    letters = "TYX" if first.ndim == 2 else "TYXS"
+    stored = Stored(FrameArray((frames, *first.shape), first.dtype, read), letters)
+    return stored.as_movie(wanted, path, path.stem)
+
+
+def _is_animation(path: Path) -> bool:
+    from PIL import Image
+
+    with reading(path), Image.open(path) as picture:
+        return _holds_frames(picture)
+
+
+def _holds_frames(picture: Image) -> bool:
+    """Whether a PNG moves; what a JPEG holds beside its picture are other versions."""
+    return picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1
+
+
+def _require_still(picture: Image, path: Path) -> None:
+    if _holds_frames(picture):
+        raise FormatError(
+            f"{path} is an animation and no single picture; open it by itself, or move "
+            "it out of the folder"
+        )
+
+
+def _pixels(picture: Image, are_ids: bool = False) -> np.ndarray:
+    if are_ids and picture.mode == "P":
+        return np.asarray(picture)
+    if picture.mode not in GREY_TYPES:
+        return np.asarray(picture.convert(_colour_mode(picture)))
+    grey: Any = picture.convert("L") if picture.mode == "LA" else picture
+    return np.asarray(grey).astype(GREY_TYPES[picture.mode])
+
+
+def _require_exact(picture: Image, path: Path) -> None:
+    if picture.format == "JPEG":
+        raise FormatError(
+            f"{path} is a JPEG, which does not keep the ids of objects exactly; export "
+            "it as PNG or TIFF"
+        )
+
+
+def _colour_mode(picture: Image) -> str:
+    return "RGBA" if picture.mode == "RGBA" else "RGB"

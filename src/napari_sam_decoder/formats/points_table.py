@@ -1,0 +1,257 @@
+"""Tables of points, as napari saves a Points layer."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError, PromptError, explaining
+from napari_sam_decoder.validation import (
+    HIGHEST_HYPOTHESIS,
+    HIGHEST_ID,
+    read_number,
+)
+from napari_sam_decoder.validation import place as as_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["PointsTable", "is_blank", "parse_label", "read_points"]
+
+FEATURES = ("label", "object_id", "hypothesis")
+KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
+POSITIVE = ("1", "1.0", "true", "positive", "foreground")
+NEGATIVE = ("0", "0.0", "false", "negative", "background")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+NO_TABLE = "is no table in plain text; save it as CSV with commas, in UTF-8"
+HIGHEST_FRAME = 2**31 - 1
+# Positions of a scaled layer come back from napari with errors of rounding.
+ROUNDING = 1e-3
+# What napari writes, and what it holds, where a feature is not set on some points.
+NOT_SET = ("nan", "", "none", "<na>")
+
+
+@dataclass(frozen=True, eq=False)
+class PointsTable:
+    """Points on objects or beside them, one row each.
+
+    Attributes
+    ----------
+    frames : (N,) array of int
+    positions : (N, 2) array of float
+        (row, column) in frame pixels.
+    labels : (N,) array of bool
+        True on the object, False beside it.
+    object_ids : (N,) array of int
+        From 1.
+    hypotheses : (N,) array of int
+        1 to 3, or 0 where none was picked.
+    """
+
+    frames: np.ndarray
+    positions: np.ndarray
+    labels: np.ndarray
+    object_ids: np.ndarray
+    hypotheses: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Point:
+    frame: int
+    position: tuple[float, float]
+    label: bool
+    object_id: int
+    hypothesis: int
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The cells of one line by column, and where they stand."""
+
+    cells: Mapping[str, str]
+    place: str
+
+    def point(self) -> _Point:
+        axes = _axis_columns(self.cells)
+        return _Point(
+            self._whole("axis-0", range(HIGHEST_FRAME + 1)) if len(axes) == 3 else 0,
+            (self._number(axes[-2]), self._number(axes[-1])),
+            self._label(),
+            self._object_id(),
+            self._hypothesis(),
+        )
+
+    def _number(self, column: str) -> float:
+        text = self.cells[column]
+        value = read_number(text)
+        if math.isnan(value):
+            hint = "; write decimals with a point" if "," in text else ""
+            raise PromptError(
+                f"{self.place}: {column} must be a finite number, not {text!r}{hint}"
+            )
+        return value
+
+    def _whole(self, column: str, allowed: range) -> int:
+        value = self._number(column)
+        if abs(value - round(value)) > ROUNDING or round(value) not in allowed:
+            raise PromptError(
+                f"{self.place}: {column} must be a whole number from {allowed[0]} to "
+                f"{allowed[-1]}, not {self.cells[column]!r}"
+            )
+        return round(value)
+
+    def _object_id(self) -> int:
+        if "object_id" not in self.cells:
+            return 1
+        return self._whole("object_id", range(1, HIGHEST_ID + 1))
+
+    def _label(self) -> bool:
+        text = self.cells.get("label", "").lower()
+        label = parse_label(text)
+        if label is None:
+            raise PromptError(
+                f"{self.place}: label must be 1, true, positive or foreground, or 0, "
+                f"false, negative or background, not {text!r}"
+            )
+        return label
+
+    def _hypothesis(self) -> int:
+        if is_blank(self.cells.get("hypothesis", "")):
+            return 0
+        return self._whole("hypothesis", range(HIGHEST_HYPOTHESIS + 1))
+
+
+def parse_label(value: object) -> bool | None:
+    """Read what a table or a layer says about a point.
+
+    Parameters
+    ----------
+    value : str, bool, number or None
+        Positive or negative, foreground or background, true or false, 1 or 0, in any
+        case; a blank one is positive.
+
+    Returns
+    -------
+    bool or None
+        True on the object, False beside it, None if the value is none of these.
+    """
+    text = _plain(value)
+    if text in POSITIVE or text in NOT_SET:
+        return True
+    return False if text in NEGATIVE else None
+
+
+def is_blank(value: object) -> bool:
+    """Whether a cell of a table or a layer says nothing: empty, None or NaN."""
+    return _plain(value) in NOT_SET
+
+
+def _plain(value: object) -> str:
+    return str(value).strip().lower()
+
+
+def read_points(path: str | Path) -> PointsTable:
+    """Read prompts from a CSV file, such as napari saves for a Points layer.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its first line names the columns. ``axis-0``, ``axis-1`` and ``axis-2`` are
+        frame (a whole number), row and column; with only the first two of them, they
+        are row and column of a single picture. Optional: ``index`` (not used),
+        ``label`` (positive if absent), ``object_id`` (1 if absent) and ``hypothesis``
+        (1 to 3, or 0 or empty).
+
+    Returns
+    -------
+    PointsTable
+        In the order of the lines, at least one row.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    PromptError
+        If it is no such table; the message says on which line.
+    """
+    place = as_place(path, "a table of points", FormatError)
+    try:
+        with (
+            explaining(f"cannot read the points in {place}"),
+            place.open(newline="", encoding="utf-8-sig") as file,
+        ):
+            points = [row.point() for row in _rows(file, place)]
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{place} {NO_TABLE}") from error
+    if not points:
+        raise PromptError(f"{place} holds no points; add some and save it again")
+    return PointsTable(
+        frames=np.array([point.frame for point in points], dtype=np.int64),
+        positions=np.array([point.position for point in points], dtype=np.float64),
+        labels=np.array([point.label for point in points], dtype=bool),
+        object_ids=np.array([point.object_id for point in points], dtype=np.int64),
+        hypotheses=np.array([point.hypothesis for point in points], dtype=np.int64),
+    )
+
+
+def _rows(lines: Iterator[str], path: Path) -> Iterator[_Row]:
+    header: list[str] | None = None
+    for place, cells in _lines(lines, path):
+        if header is None:
+            header = _checked_header(cells, place)
+            continue
+        if len(cells) != len(header):
+            raise PromptError(
+                f"{place}: {len(cells)} cells do not fit {len(header)} columns; mend "
+                "the line"
+            )
+        yield _Row(dict(zip(header, cells, strict=True)), place)
+
+
+def _lines(lines: Iterator[str], path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the cells of each line that holds any, and where it stands."""
+    reader = csv.reader(lines, strict=True)
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                yield f"{path}, line {reader.line_num}", stripped
+    except csv.Error as error:
+        place = f"{path}, line {reader.line_num}"
+        raise PromptError(f"{place} {NO_TABLE} ({error})") from error
+
+
+def _checked_header(header: Sequence[str], place: str) -> list[str]:
+    for separator, name in SEPARATORS.items():
+        if len(header) == 1 and separator in header[0]:
+            raise PromptError(
+                f"{place}: the cells are separated by {name}; save the table with "
+                "commas, and with points in its decimal numbers"
+            )
+    names = [name.lower() for name in header]
+    axes = _axis_columns(names)
+    if axes not in (["axis-0", "axis-1"], ["axis-0", "axis-1", "axis-2"]):
+        raise PromptError(
+            f"{place}: the axes are {', '.join(axes) or 'not there'}; a movie needs "
+            "axis-0 (frame), axis-1 (row), axis-2 (column), a picture axis-0 (row), "
+            "axis-1 (column)"
+        )
+    unknown = [name for name in names if name not in KNOWN_COLUMNS]
+    if unknown:
+        raise PromptError(
+            f"{place}: unknown column {unknown[0]!r}; the columns are "
+            f"{', '.join(KNOWN_COLUMNS)}"
+        )
+    if len(set(names)) < len(names):
+        raise PromptError(f"{place}: a column stands there twice; remove one of them")
+    return names
+
+
+def _axis_columns(names: Sequence[str] | Mapping[str, str]) -> list[str]:
+    return sorted(name for name in names if re.fullmatch(r"axis-\d+", name))

@@ -1,0 +1,84 @@
+"""The one place where frame pixels map to model pixels and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_sam_decoder.model.transforms import input_shape
+
+__all__ = ["FrameGeometry"]
+
+
+@dataclass(frozen=True)
+class FrameGeometry:
+    """Maps positions in a frame to positions in the network's input and back.
+
+    The frame is resized so that its longest side fills the square input and padded
+    at the bottom and right; x' = x * new_width / width, as SAM's reference does.
+
+    Attributes
+    ----------
+    frame_shape : tuple of int
+        (rows, columns) of the frame.
+    model_shape : tuple of int
+        (rows, columns) of the resized frame inside the input, padding excluded.
+    """
+
+    frame_shape: tuple[int, int]
+    model_shape: tuple[int, int]
+
+    @classmethod
+    def fit(cls, frame_shape: tuple[int, int], image_size: int) -> FrameGeometry:
+        """Geometry of a frame inside an input of ``image_size`` pixels a side."""
+        return cls(frame_shape, input_shape(frame_shape, image_size))
+
+    def to_model(self, positions: np.ndarray) -> np.ndarray:
+        """Map (N, 2) positions (row, column) to (N, 2) model pixels (x, y)."""
+        scaled: np.ndarray = np.asarray(positions, dtype=float) * self._scale
+        return scaled[:, ::-1]
+
+    def to_frame(self, positions: np.ndarray) -> np.ndarray:
+        """Map (N, 2) model pixels (x, y) back to (N, 2) positions (row, column)."""
+        unscaled: np.ndarray = np.divide(
+            np.asarray(positions, dtype=float)[:, ::-1], self._scale
+        )
+        return unscaled
+
+    def coverage(self, mask: np.ndarray, size: int) -> np.ndarray:
+        """Say how much of each pixel of a coarser square input a mask covers.
+
+        Parameters
+        ----------
+        mask : (Y, X) array of bool
+            Over the whole frame. Its pixel (r, c) covers the area r..r + 1, c..c + 1.
+        size : int
+            Side of the square, which shows the same as the network's input: the frame
+            at the top left, its longest side filling it, and padding.
+
+        Returns
+        -------
+        (size, size) array of float32
+            0..1, the exact share of each pixel's area; 0 in the padding.
+        """
+        pixels_per_side = max(self.model_shape) / size
+        rows, columns = (
+            _overlaps(length, scale / pixels_per_side, size)
+            for length, scale in zip(self.frame_shape, self._scale, strict=True)
+        )
+        covered: np.ndarray = rows @ mask.astype(np.float32) @ columns.T
+        return covered
+
+    @property
+    def _scale(self) -> np.ndarray:
+        return np.divide(self.model_shape, self.frame_shape)
+
+
+def _overlaps(length: int, scale: float, size: int) -> np.ndarray:
+    """(size, length) overlap of unit intervals with others of the length ``scale``."""
+    edges = np.arange(length + 1) * scale
+    starts = np.arange(size)[:, np.newaxis]
+    shared = np.minimum(starts + 1, edges[1:]) - np.maximum(starts, edges[:-1])
+    overlaps: np.ndarray = shared.clip(min=0).astype(np.float32)
+    return overlaps

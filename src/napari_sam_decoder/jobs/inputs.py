@@ -1,0 +1,200 @@
+"""What a job reads: the movie, where its embeddings are cached, painted masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.errors import LabelsError, OptionError
+from napari_sam_decoder.formats import open_labels, open_movie
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.session import Session
+from napari_sam_decoder.validation import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_sam_decoder.frames import ArrayLike
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.propagation import Settings
+
+__all__ = ["MaskFile", "MovieOptions"]
+
+
+@dataclass(frozen=True)
+class MovieOptions:
+    """What a person says about a movie on the command line.
+
+    Attributes
+    ----------
+    path : Path
+    axes : str, optional
+        As in `open_movie`; found from the file when absent.
+    channel, series : int or str, optional
+        As in `open_movie`.
+    contrast : (float, float), optional
+        As in `Movie`.
+    cache : str, Path or None
+        As in `Session`.
+    storage : str, optional
+        As in `Session`.
+    start, stop : int
+        The asked frames, half open; ``stop`` is the end of the movie when absent.
+    """
+
+    path: Path
+    axes: str | None = None
+    channel: int | str | None = None
+    series: int | str | None = None
+    contrast: tuple[float, float] | None = None
+    cache: str | Path | None = "auto"
+    storage: str | None = None
+    start: int = 0
+    stop: int | None = None
+
+    def seen_as(self, contrast: tuple[float, float] | None) -> MovieOptions:
+        """Take a contrast that is known, unless a person has said another."""
+        return self if self.contrast is not None else replace(self, contrast=contrast)
+
+    def open(
+        self, model: Sam, settings: Settings | None = None
+    ) -> tuple[Session, range]:
+        """Open the movie, and resolve the frames against its length.
+
+        Parameters
+        ----------
+        model : Sam
+            As `load_sam` gives it.
+        settings : Settings, optional
+            How propagation decides.
+
+        Returns
+        -------
+        session : Session
+        frames : range
+            The asked ones.
+
+        Raises
+        ------
+        OptionError
+            If the frames do not lie in the movie.
+        SamDecoderError
+            If the file or the cache cannot be used.
+        """
+        movie, frames = self.read()
+        session = Session(
+            movie,
+            model=model,
+            cache=self.cache,
+            storage=self.storage,
+            settings=settings,
+        )
+        return session, frames
+
+    def read(self) -> tuple[Movie, range]:
+        """Open the movie alone, without network or cache.
+
+        Returns
+        -------
+        movie : Movie
+        frames : range
+            The asked ones.
+
+        Raises
+        ------
+        OptionError
+            If the frames do not lie in the movie.
+        SamDecoderError
+            If the file cannot be used.
+        """
+        source = open_movie(
+            self.path, axes=self.axes, channel=self.channel, series=self.series
+        )
+        movie = Movie(source.data, axes=source.axes, contrast=self.contrast)
+        return movie, self._frames_of(len(movie))
+
+    def _frames_of(self, length: int) -> range:
+        start = whole(self.start, "the first frame", OptionError)
+        stop = length
+        if self.stop is not None:
+            stop = whole(self.stop, "the end of the frames", OptionError)
+        if not 0 <= start < stop <= length:
+            raise OptionError(
+                f"frames {start}:{stop} do not lie in {self.path.name}, which "
+                f"has {length} frames (0:{length})"
+            )
+        return range(start, stop)
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """Labels in which objects are painted on some frames, and all else is 0.
+
+    Attributes
+    ----------
+    path : Path
+        Labels of the whole movie, or a single picture.
+    frame : int, optional
+        The frame that a single picture belongs to, 0 by default.
+    """
+
+    path: Path
+    frame: int | None = None
+
+    def prompts(self, frames: int) -> list[Prompt]:
+        """Make a prompt of each object on each frame where it has pixels.
+
+        Parameters
+        ----------
+        frames : int
+            How many the movie has.
+
+        Raises
+        ------
+        FormatError
+            If the file cannot be read, or holds no labels.
+        LabelsError
+            If it has another number of frames, or nothing is painted.
+        OptionError
+            If a frame is given for labels of a whole movie.
+        PromptError
+            If a value is no object id.
+        """
+        labels = open_labels(self.path)
+        first = self._first_frame(len(labels), frames)
+        found = [
+            prompt
+            for index in range(len(labels))
+            for prompt in _painted(labels, index, first + index)
+        ]
+        if not found:
+            raise LabelsError(
+                f"nothing is painted in {self.path}; paint each object with its "
+                "object id on some frame"
+            )
+        return found
+
+    def _first_frame(self, painted: int, frames: int) -> int:
+        if painted == 1:
+            return whole(self.frame or 0, "the frame of a mask", OptionError)
+        if self.frame is not None:
+            raise OptionError(
+                f"{self.path} has {painted} frames, so it says itself where they "
+                "belong; leave --masks-frame out"
+            )
+        if painted != frames:
+            raise LabelsError(
+                f"{self.path} has {painted} frames, but the movie {frames}; give one "
+                "for each frame of the movie, or a single picture and --masks-frame"
+            )
+        return 0
+
+
+def _painted(labels: ArrayLike, index: int, frame: int) -> Iterator[Prompt]:
+    plane = np.asarray(labels[index])
+    for value in np.unique(plane[plane != 0]).tolist():
+        yield Prompt(int(value), frame, mask=plane == value)

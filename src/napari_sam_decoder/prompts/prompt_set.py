@@ -1,0 +1,198 @@
+"""All prompts of a movie, and how a table of points becomes prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.prompts.prompt import Prompt, checked_positions
+from napari_sam_decoder.validation import numbers, signs, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+__all__ = ["PromptSet", "checked_prompts", "prompts_from_points"]
+
+
+class PromptSet:
+    """All prompts of a movie: at most one per object and frame. Immutable.
+
+    Parameters
+    ----------
+    prompts : iterable of Prompt
+        Those for the same object on the same frame are merged.
+
+    Raises
+    ------
+    PromptError
+        If they are anything else.
+    """
+
+    def __init__(self, prompts: Iterable[Prompt] = ()) -> None:
+        merged: dict[tuple[int, int], Prompt] = {}
+        for prompt in checked_prompts(prompts):
+            key = (prompt.object_id, prompt.frame)
+            merged[key] = merged[key].merge(prompt) if key in merged else prompt
+        self._prompts = dict(sorted(merged.items()))
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self._prompts.values())
+
+    def __len__(self) -> int:
+        return len(self._prompts)
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of all objects, ascending."""
+        return tuple(sorted({prompt.object_id for prompt in self}))
+
+    def of_object(self, object_id: int) -> tuple[Prompt, ...]:
+        """Prompts of one object in the order of their frames."""
+        return tuple(prompt for prompt in self if prompt.object_id == object_id)
+
+    def of_objects(self, object_ids: Collection[int]) -> PromptSet:
+        """Return the prompts of some objects."""
+        return PromptSet(prompt for prompt in self if prompt.object_id in object_ids)
+
+    def at(self, object_id: int, frame: int) -> Prompt:
+        """Return an object's prompt on a frame.
+
+        Raises
+        ------
+        PromptError
+            If it has none there.
+        """
+        place = _object_id(object_id), _frame(frame)
+        if place not in self._prompts:
+            raise PromptError(f"object {object_id} has no prompt on frame {frame}")
+        return self._prompts[place]
+
+    def add(self, prompt: Prompt) -> PromptSet:
+        """Return a set with one more prompt, merged where the object has one."""
+        return PromptSet((*self, prompt))
+
+    def without(self, object_id: int, frame: int | None = None) -> PromptSet:
+        """Return a set without an object's prompts, on one frame or on all.
+
+        Raises
+        ------
+        PromptError
+            If the object or the frame is no whole number.
+        """
+        object_id = _object_id(object_id)
+        frame = None if frame is None else _frame(frame)
+        return PromptSet(
+            prompt
+            for prompt in self
+            if prompt.object_id != object_id or frame not in (None, prompt.frame)
+        )
+
+    def within(self, frames: range) -> PromptSet:
+        """Return the prompts on the given frames."""
+        return PromptSet(prompt for prompt in self if prompt.frame in frames)
+
+
+def checked_prompts(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
+    """List prompts.
+
+    Raises
+    ------
+    PromptError
+        If they are anything else.
+    """
+    if isinstance(prompts, Prompt):
+        raise PromptError("give a list of prompts, as in [Prompt(...)]")
+    try:
+        listed = tuple(prompts)
+    except TypeError as error:
+        raise PromptError(f"give a list of prompts, not {prompts!r}") from error
+    for prompt in listed:
+        if not isinstance(prompt, Prompt):
+            raise PromptError(f"{prompt!r} is no Prompt; make one of it first")
+    return listed
+
+
+def prompts_from_points(
+    frames: Sequence[int] | np.ndarray,
+    positions: np.ndarray,
+    labels: Sequence[bool] | np.ndarray,
+    object_ids: Sequence[int] | np.ndarray,
+    hypotheses: Sequence[int] | np.ndarray | None = None,
+) -> PromptSet:
+    """Group a table of points, one row each, into prompts.
+
+    Parameters
+    ----------
+    frames : (N,) ints
+        Index of each point's frame. Floats will do if they are whole numbers.
+    positions : (N, 2) floats
+        (row, column) in frame pixels.
+    labels : (N,) bools
+        True on the object, False beside it, or 1 and 0.
+    object_ids : (N,) ints
+        1 or more.
+    hypotheses : (N,) ints, optional
+        1 to 3, or 0 where none was picked.
+
+    Returns
+    -------
+    PromptSet
+
+    Raises
+    ------
+    PromptError
+        If a column is of another shape or type, a row makes no sense, or two rows
+        pick different hypotheses.
+    """
+    places = checked_positions(positions)
+    picked = np.zeros(len(places), int) if hypotheses is None else hypotheses
+    columns = {
+        "object ids": _column(object_ids, "object ids"),
+        "frames": _column(frames, "frames"),
+        "labels": signs(labels, "labels", PromptError),
+        "hypotheses": _column(picked, "hypotheses"),
+    }
+    for name, column in columns.items():
+        if len(column) != len(places):
+            raise PromptError(
+                f"{len(places)} positions need as many {name}, not {len(column)}"
+            )
+    rows = list(zip(*columns.values(), places, strict=True))
+    _check_picks((object_id, frame, pick) for object_id, frame, _, pick, _ in rows)
+    return PromptSet(
+        Prompt(object_id, frame, [place], [label], hypothesis=pick or None)
+        for object_id, frame, label, pick, place in rows
+    )
+
+
+def _object_id(value: int) -> int:
+    return whole(value, "an object id", PromptError)
+
+
+def _frame(value: int) -> int:
+    return whole(value, "a frame", PromptError)
+
+
+def _column(values: Any, what: str) -> list[int]:
+    """Whole numbers; napari holds them as floats."""
+    found = numbers(values, what, PromptError)
+    odd = found[found != np.rint(found)]
+    if found.ndim != 1 or odd.size:
+        shown = f"{odd[0]:g}" if odd.size else f"an array of shape {found.shape}"
+        raise PromptError(f"{what} must be a list of whole numbers, not {shown}")
+    return [int(value) for value in found]
+
+
+def _check_picks(rows: Iterable[tuple[int, int, int]]) -> None:
+    picks: dict[tuple[int, int], int] = {}
+    for object_id, frame, hypothesis in rows:
+        if (
+            hypothesis
+            and picks.setdefault((object_id, frame), hypothesis) != hypothesis
+        ):
+            raise PromptError(
+                f"object {object_id} has different hypotheses on frame {frame}; "
+                "pick one"
+            )

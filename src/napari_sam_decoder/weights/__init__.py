@@ -1,0 +1,1 @@
+"""Weights of networks: where they come from, how they are read, which fit together."""

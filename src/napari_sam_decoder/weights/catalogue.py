@@ -1,0 +1,305 @@
+"""The public checkpoints as a table: what they are and where their files belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.model.values import OWN_DECODER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "AUTO_DECODER",
+    "DECODERS",
+    "MODELS",
+    "RATED_DECODER",
+    "DecoderRow",
+    "ModelRow",
+    "find_row",
+    "local_path",
+    "tell_by_hand",
+]
+
+_APACHE = "Apache-2.0"
+_BIOIMAGE = "https://uk1s3.embassy.ebi.ac.uk/public-datasets/bioimage.io"
+_META = "https://dl.fbaipublicfiles.com/segment_anything"
+_DEFAULT_FILE = "model.pth"
+_PACKAGED = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One public checkpoint.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    architecture : str
+        A key of `ARCHITECTURES`.
+    description : str
+        What it was trained for, in a few words.
+    licence : str, optional
+        SPDX identifier; None where it is not known for certain.
+    url : str, optional
+        Where its file lies; None where there is no stable address.
+    hash : str, optional
+        ``algorithm:hexadecimal`` of its file.
+    bytes : int, optional
+        Size of its file.
+    packaged : str, optional
+        Name of the file where it comes with this package.
+    """
+
+    name: str
+    architecture: str
+    description: str
+    licence: str | None = None
+    url: str | None = None
+    hash: str | None = None
+    bytes: int | None = None
+    packaged: str | None = None
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether the weights come with this package."""
+        return self.packaged is not None
+
+    @property
+    def is_downloadable(self) -> bool:
+        """Whether `download` fetches it: address, hash and licence are known."""
+        return None not in (self.url, self.hash, self.licence)
+
+    @property
+    def note(self) -> str:
+        """How to come by it, in a few words."""
+        if self.is_bundled:
+            return "bundled"
+        if self.is_downloadable:
+            return "downloadable"
+        if self.url is None:
+            return "by path only: no stable address"
+        return "by path only: see the bioimage.io record for its licence"
+
+
+_ROWS = (
+    ModelRow(
+        name="mobile_sam",
+        architecture="vit_t",
+        description="MobileSAM, everyday images; small and fast (float16 file)",
+        licence=_APACHE,
+        hash="sha256:29d37c4cfa73c1526fe7642ec614cd7922eafd24a6a85da6dc2ef9c59a23bb52",
+        bytes=19_685_288,
+        packaged="mobile_sam.fp16.safetensors",
+    ),
+    ModelRow(
+        name="mobile_sam_original",
+        architecture="vit_t",
+        description="MobileSAM as its authors published it (float32 file)",
+        licence=_APACHE,
+        url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+        hash="sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+        bytes=40_728_226,
+    ),
+    ModelRow(
+        name="sam_vit_b",
+        architecture="vit_b",
+        description="SAM, everyday images, base size",
+        licence=_APACHE,
+        url=f"{_META}/sam_vit_b_01ec64.pth",
+        hash="sha256:ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+        bytes=375_042_383,
+    ),
+    ModelRow(
+        name="sam_vit_l",
+        architecture="vit_l",
+        description="SAM, everyday images, large size",
+        licence=_APACHE,
+        url=f"{_META}/sam_vit_l_0b3195.pth",
+        hash="sha256:3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    ModelRow(
+        name="sam_vit_h",
+        architecture="vit_h",
+        description="SAM, everyday images, huge size",
+        licence=_APACHE,
+        url=f"{_META}/sam_vit_h_4b8939.pth",
+        hash="sha256:a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+        bytes=2_564_550_879,
+    ),
+    ModelRow(
+        name="micro_sam_vit_t_lm",
+        architecture="vit_t",
+        description="micro-sam, light microscopy, tiny size",
+        url=f"{_BIOIMAGE}/faithful-chicken/1.1/files/vit_t.pt",
+        hash="xxh128:72ec5074774761a6e5c05a08942f981e",
+    ),
+    ModelRow(
+        name="micro_sam_vit_b_lm",
+        architecture="vit_b",
+        description="micro-sam, light microscopy, base size",
+        url=f"{_BIOIMAGE}/diplomatic-bug/1.2/files/vit_b.pt",
+        hash="xxh128:fe9252a29f3f4ea53c15a06de471e186",
+    ),
+    ModelRow(
+        name="micro_sam_vit_l_lm",
+        architecture="vit_l",
+        description="micro-sam, light microscopy, large size",
+        url=f"{_BIOIMAGE}/idealistic-rat/1.2/files/vit_l.pt",
+        hash="xxh128:017f20677997d628426dec80a8018f9d",
+    ),
+    ModelRow(
+        name="micro_sam_vit_t_em_organelles",
+        architecture="vit_t",
+        description="micro-sam, organelles in electron microscopy, tiny size",
+        url=f"{_BIOIMAGE}/greedy-whale/1/files/vit_t.pt",
+        hash="xxh128:253474720c497cce605e57c9b1d18fd9",
+    ),
+    ModelRow(
+        name="micro_sam_vit_b_em_organelles",
+        architecture="vit_b",
+        description="micro-sam, organelles in electron microscopy, base size",
+        url=f"{_BIOIMAGE}/noisy-ox/1.2/files/vit_b.pt",
+        hash="xxh128:f3bf2ed83d691456bae2c3f9a05fb438",
+    ),
+    ModelRow(
+        name="medsam",
+        architecture="vit_b",
+        description="MedSAM, medical images, base size (medsam_vit_b.pth)",
+        licence=_APACHE,
+    ),
+)
+
+MODELS: Mapping[str, ModelRow] = MappingProxyType({row.name: row for row in _ROWS})
+"""All models that have a name, in the order in which they should be listed."""
+
+
+@dataclass(frozen=True)
+class DecoderRow:
+    """One way to make and rate masks that comes with this package.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    description : str
+        What it does, in a few words.
+    packaged : str, optional
+        Name of its file, which several may share; None for what a model has itself.
+    draws : bool
+        Whether masks are drawn by what is in the file, or only rated.
+    """
+
+    name: str
+    description: str
+    packaged: str | None = None
+    draws: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """Its file; None for what a model has itself."""
+        return None if self.packaged is None else _PACKAGED / self.packaged
+
+
+AUTO_DECODER = "auto"
+"""`RATED_DECODER` where it fits the model, else `OWN_DECODER`."""
+
+RATED_DECODER = "rated"
+"""That, and a head that rates the answers to a single click."""
+
+_HEADS_FILE = "sharp.fp16.safetensors"
+
+_DECODERS = (
+    DecoderRow(
+        RATED_DECODER,
+        "the model's own masks, and a better pick of three; for mobile_sam only",
+        packaged=_HEADS_FILE,
+    ),
+    DecoderRow(
+        "sharp",
+        "the same, and edges drawn anew at 1024 x 1024; for mobile_sam only",
+        packaged=_HEADS_FILE,
+        draws=True,
+    ),
+    DecoderRow(OWN_DECODER, "the model's own masks and ratings; for all models"),
+)
+
+DECODERS: Mapping[str, DecoderRow] = MappingProxyType(
+    {row.name: row for row in _DECODERS}
+)
+"""All decoders that have a name; others are files that training has written."""
+
+
+def find_row(name: str) -> ModelRow:
+    """Return the row of a named model.
+
+    Parameters
+    ----------
+    name : str
+        A name in `MODELS`.
+
+    Returns
+    -------
+    ModelRow
+        The row.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no model of this name.
+    """
+    if name not in MODELS:
+        raise CheckpointError(
+            f"There is no model or file {name!r}. Choose one of {', '.join(MODELS)}, "
+            "or give the path of a weights file."
+        )
+    return MODELS[name]
+
+
+def local_path(row: ModelRow) -> Path:
+    """Return where the file of a named model belongs on this machine.
+
+    Parameters
+    ----------
+    row : ModelRow
+        A value of `MODELS`.
+
+    Returns
+    -------
+    Path
+        Inside this package or the user's cache folder; the file need not be there.
+    """
+    if row.packaged is not None:
+        return _PACKAGED / row.packaged
+    import pooch
+
+    suffix = Path(row.url or _DEFAULT_FILE).suffix
+    folder = Path(pooch.os_cache("napari-sam-decoder")) / "models"
+    return folder / f"{row.name}{suffix}"
+
+
+def tell_by_hand(row: ModelRow) -> str:
+    """Say how to put the file of a named model in its place without `download`.
+
+    Parameters
+    ----------
+    row : ModelRow
+        A value of `MODELS`.
+
+    Returns
+    -------
+    str
+        One or two sentences for an error message.
+    """
+    source = row.url or "the pages of the project that published it"
+    check = f" (check: {row.hash})" if row.hash else ""
+    terms = "" if row.licence else " Read its licence in the bioimage.io record first."
+    return (
+        f"To do it by hand, fetch its file from {source}{check} and put it at "
+        f"{local_path(row)}, or name the file itself with --model PATH.{terms}"
+    )

@@ -1,0 +1,354 @@
+"""The background work of the dock: threads on which jobs run one after another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QTimer, Signal, Slot
+
+from napari_sam_decoder.widgets.model_cache import (
+    ModelShelf,
+    computing,
+    show_prompts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    import numpy as np
+
+    from napari_sam_decoder.embedding import EmbeddedFrame
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.session import Session
+    from napari_sam_decoder.widgets.model_cache import Opening, ShownPreview
+
+__all__ = ["Engine", "Job", "Lane", "wait_until"]
+
+POLL_MS = 20
+
+
+def wait_until(is_done: Callable[[], bool], timeout: float) -> bool:
+    """Let the window live until something is done.
+
+    Parameters
+    ----------
+    is_done : callable
+        Asked every 20 ms.
+    timeout : float
+        Seconds.
+
+    Returns
+    -------
+    bool
+        Whether it was done in time.
+    """
+    loop, poll, limit = QEventLoop(), QTimer(), QTimer()
+    poll.timeout.connect(lambda: loop.quit() if is_done() else None)
+    limit.setSingleShot(True)
+    limit.timeout.connect(loop.quit)
+    poll.start(POLL_MS)
+    limit.start(round(timeout * 1000))
+    loop.exec_()
+    return is_done()
+
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Job:
+    """Steps to take in the background, and who hears of them in the GUI thread.
+
+    Attributes
+    ----------
+    steps : callable
+        Makes the generator; called, advanced and closed in the background.
+    on_step : callable
+        Gets each value that the generator yields, unless the job was stopped.
+    on_end : callable
+        Called once and last, with the error that ended the job or None.
+    """
+
+    steps: Callable[[], Generator[Any]]
+    on_step: Callable[[Any], None]
+    on_end: Callable[[Exception | None], None]
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _has_news: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called; nothing more will come but the end."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Ask for no more steps; the one under way is finished and forgotten."""
+        self._stopped.set()
+
+    def announce(self) -> None:
+        """Note that there is something to report."""
+        self._has_news.set()
+
+    def wait_for_news(self, seconds: float) -> bool:
+        """Wait until there is something to report; False if the time is over."""
+        return self._has_news.wait(seconds)
+
+
+class Lane(QObject):
+    """One thread that does one job after another, there only while there are jobs.
+
+    Make it in the GUI thread, and `close` it: the application owns it otherwise.
+    """
+
+    _reported = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__(QCoreApplication.instance())
+        self._guard = threading.Lock()
+        self._waiting: deque[Job] = deque()
+        self._current: Job | None = None
+        self._is_closed = False
+        self._reported.connect(self._hear, Qt.ConnectionType.QueuedConnection)
+
+    def start(self, job: Job) -> None:
+        """Do a job after those that were started before.
+
+        Parameters
+        ----------
+        job : Job
+            Not started before.
+        """
+        with self._guard:
+            self._waiting.append(job)
+            is_idle = self._current is None
+            if is_idle:
+                self._current = self._waiting.popleft()
+        if is_idle:
+            # Not a daemon: Python must not fall apart under a step that is under way.
+            threading.Thread(target=self._work, name="napari-sam-decoder").start()
+
+    def hurry(self, job: Job, seconds: float) -> None:
+        """Keep the window waiting for the first news of a job, and report them.
+
+        Parameters
+        ----------
+        job : Job
+            Started before.
+        seconds : float
+            To wait at most.
+        """
+        if job.wait_for_news(seconds):
+            QCoreApplication.sendPostedEvents(self)
+
+    def close(self) -> None:
+        """Stop all jobs and report no more; does not wait for the step under way."""
+        with self._guard:
+            self._is_closed = True
+            for job in (*self._waiting, self._current):
+                if job is not None:
+                    job.stop()
+            is_idle = self._current is None
+        if is_idle:
+            self.deleteLater()
+
+    def _work(self) -> None:
+        while self._current is not None:
+            error = self._run(self._current)
+            self._report(self._current, None, error)
+            with self._guard:
+                self._current = self._waiting.popleft() if self._waiting else None
+                is_closed = self._is_closed
+        if is_closed:
+            # The thread of the window does it; here it would be the wrong one.
+            with suppress(RuntimeError):
+                self.deleteLater()
+
+    def _run(self, job: Job) -> Exception | None:
+        try:
+            if not _is_over(job):
+                with closing(job.steps()) as steps:
+                    for value in steps:
+                        if _is_over(job):
+                            break
+                        self._report(job, value)
+        except Exception as error:  # noqa: BLE001 - whoever listens decides about it
+            _LOG.debug("a job in the background has failed", exc_info=True)
+            return error
+        return None
+
+    def _report(self, job: Job, *news: Any) -> None:
+        # Qt objects raise RuntimeError once the application is gone.
+        with suppress(RuntimeError):
+            self._reported.emit((job, news))
+        job.announce()
+
+    # As a slot of its own, what comes for it can be delivered ahead of all else.
+    @Slot(object)  # type: ignore[untyped-decorator, unused-ignore]
+    def _hear(self, report: tuple[Job, tuple[Any, ...]]) -> None:
+        job, news = report
+        if self._is_closed:
+            return
+        if len(news) == 2:
+            job.on_end(news[1])
+        elif not job.is_stopped:
+            job.on_step(news[0])
+
+
+def _is_over(job: Job) -> bool:
+    """Whether to take no more steps; at exit Python waits for the one under way."""
+    return job.is_stopped or not threading.main_thread().is_alive()
+
+
+class Engine(QObject):
+    """Opens sessions, embeds, shows prompts and propagates, one job of each at a time.
+
+    Opening and previews take turns on the quick lane, embedding and propagation on the
+    long one; a third goes through labels. All signals arrive in the GUI thread.
+
+    Parameters
+    ----------
+    parent : QObject
+        Takes it along when it is deleted.
+    """
+
+    opened = Signal(object)
+    embedded = Signal(object)
+    previewed = Signal(object)
+    propagated = Signal(object)
+    ended = Signal(str, object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._quick, self._long, self._third = Lane(), Lane(), Lane()
+        self._shelf = ModelShelf()
+        self._jobs: dict[str, Job] = {}
+        self._looks: set[Job] = set()
+
+    def is_busy(self, kind: str) -> bool:
+        """Whether a job is waiting or under way.
+
+        Parameters
+        ----------
+        kind : {"opening", "preview", "embedding", "run"}
+            The name of what was called to start it.
+        """
+        return kind in self._jobs
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether labels are being gone through."""
+        return bool(self._looks)
+
+    def stop(self, kind: str) -> None:
+        """Stop the job of a kind, if there is one; nothing more is heard of it.
+
+        Parameters
+        ----------
+        kind : str
+            As for `is_busy`.
+        """
+        job = self._jobs.pop(kind, None)
+        if job is not None:
+            job.stop()
+
+    def hurry(self, kind: str, seconds: float) -> None:
+        """Keep the window waiting for the first step of a job, if there is one.
+
+        Parameters
+        ----------
+        kind : str
+            As for `is_busy`.
+        seconds : float
+            To wait at most.
+        """
+        job = self._jobs.get(kind)
+        if job is not None:
+            self._lane(kind).hurry(job, seconds)
+
+    def close(self) -> None:
+        """Stop everything; no signal comes any more."""
+        self.blockSignals(True)
+        self._jobs.clear()
+        self._looks.clear()
+        for lane in (self._quick, self._long, self._third):
+            lane.close()
+
+    def open(self, opening: Opening) -> None:
+        """Open a session, for `opened`."""
+        self._begin(
+            "opening", partial(self._shelf.open_session, opening), self.opened.emit
+        )
+
+    def retire(self, session: Session) -> None:
+        """Close a session once no run needs it any more."""
+
+        def closing() -> Generator[None]:
+            session.close()
+            yield
+
+        self._long.start(Job(closing, lambda _: None, lambda _: None))
+
+    def look(
+        self,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+        on_end: Callable[[Exception | None], None],
+    ) -> None:
+        """Go through labels, on a lane of its own; see `Job` for the arguments.
+
+        Those that were asked for before go on.
+        """
+
+        def end(error: Exception | None) -> None:
+            self._looks.discard(job)
+            on_end(error)
+
+        job = Job(steps, on_step, end)
+        self._looks.add(job)
+        self._third.start(job)
+
+    def preview(
+        self,
+        session: Session,
+        prompts: tuple[Prompt, ...],
+        known: tuple[ShownPreview, ...],
+        colours: Mapping[int, np.ndarray],
+    ) -> None:
+        """Show prompts, for `previewed`, in place of a preview under way."""
+        steps = partial(show_prompts, session, prompts, known, colours)
+        self._begin("preview", steps, self.previewed.emit)
+
+    def embed(self, steps: Iterator[EmbeddedFrame]) -> None:
+        """Take the steps of an embedding, for `embedded`."""
+        self._begin("embedding", partial(computing, steps), self.embedded.emit)
+
+    def run(self, steps: Iterator[FrameResult]) -> None:
+        """Take the steps of a propagation, for `propagated`."""
+        self._begin("run", partial(computing, steps), self.propagated.emit)
+
+    def _begin(
+        self,
+        kind: str,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+    ) -> None:
+        if kind in self._jobs:
+            self._jobs[kind].stop()
+        job = Job(steps, on_step, lambda error: self._finish(kind, job, error))
+        self._jobs[kind] = job
+        self._lane(kind).start(job)
+
+    def _lane(self, kind: str) -> Lane:
+        return self._long if kind in ("embedding", "run") else self._quick
+
+    def _finish(self, kind: str, job: Job, error: Exception | None) -> None:
+        """Report the end of a job, unless it was stopped or another took its place."""
+        if self._jobs.get(kind) is job:
+            del self._jobs[kind]
+            self.ended.emit(kind, error)

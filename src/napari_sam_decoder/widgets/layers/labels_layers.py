@@ -1,0 +1,432 @@
+"""Labels layers as the place where results are written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from numcodecs import Blosc
+
+from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.labels import label_dtype, merge_labels
+from napari_sam_decoder.model.transforms import extent
+from napari_sam_decoder.widgets.layers.coordinates import WorldMap, placement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+
+    from napari_sam_decoder.widgets.layers.guarded_labels import Place
+    from napari_sam_decoder.widgets.layers.movie_view import MovieView
+
+__all__ = [
+    "Edit",
+    "LabelsContents",
+    "PackedEdit",
+    "PackedPlane",
+    "apply_edit",
+    "check_shape",
+    "check_target",
+    "frames_with",
+    "ids_in",
+    "merge_frame",
+    "new_labels_layer",
+    "survey_labels",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedPlane:
+    """A plane in few bytes; made by `PackedPlane.of`."""
+
+    content: bytes
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, plane: np.ndarray) -> PackedPlane:
+        """Compress a (Y, X) array of int."""
+        whole = np.ascontiguousarray(plane)
+        return cls(_codec().encode(whole), whole.dtype, whole.shape)
+
+    def plane(self) -> np.ndarray:
+        """Return the plane; not to be changed."""
+        pixels = np.frombuffer(_codec().decode(self.content), self.dtype)
+        return pixels.reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What became of a part of one frame.
+
+    Attributes
+    ----------
+    window : (slice, slice)
+        Rows and columns of the frame.
+    before, after : (rows, columns) arrays of int
+        Labels of the window.
+    """
+
+    window: tuple[slice, slice]
+    before: np.ndarray
+    after: np.ndarray
+
+    @property
+    def changed(self) -> np.ndarray:
+        """(rows, columns) bool: the pixels of the window that have another label."""
+        changed: np.ndarray = self.before != self.after
+        return changed
+
+    def spread(self, shape: tuple[int, int]) -> np.ndarray:
+        """(Y, X) bool over a whole frame: the pixels that have another label."""
+        changed = np.zeros(shape, bool)
+        changed[self.window] = self.changed
+        return changed
+
+    def packed(self) -> PackedEdit:
+        """Return the same in few bytes, with no more around it than has changed."""
+        inner = extent(self.changed) or (slice(0, 0), slice(0, 0))
+        rows, columns = (
+            slice(whole.start + part.start, whole.start + part.stop)
+            for whole, part in zip(self.window, inner, strict=True)
+        )
+        before, after = (
+            PackedPlane.of(one[inner]) for one in (self.before, self.after)
+        )
+        return PackedEdit((rows, columns), before, after)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedEdit:
+    """An edit in few bytes; made by `Edit.packed`.
+
+    Attributes
+    ----------
+    window : (slice, slice)
+        Rows and columns of the frame.
+    """
+
+    window: tuple[slice, slice]
+    _before: PackedPlane
+    _after: PackedPlane
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, but for a few."""
+        return len(self._before.content) + len(self._after.content)
+
+    def unpacked(self) -> Edit:
+        """Return the edit."""
+        return Edit(self.window, self._before.plane(), self._after.plane())
+
+
+def new_labels_layer(view: MovieView, name: str, highest_id: int = 1) -> Labels:
+    """Make an empty labels layer that lies on the image of a movie.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    name : str
+        What the layer list shows.
+    highest_id : int
+        The largest object id that will be written.
+
+    Returns
+    -------
+    napari.layers.Labels
+        uint16, or uint32 where an id needs it, of the whole image, also where a movie
+        is only one cut of it.
+    """
+    labels = np.zeros(view.spatial_shape, dtype=label_dtype(highest_id))
+    return Labels(labels, name=name, **placement(view.layer))
+
+
+def check_target(view: MovieView, layer: Labels, highest_id: int) -> tuple[str, ...]:
+    """Refuse a labels layer that the labels of a movie cannot be written into.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    layer : napari.layers.Labels
+        Where results are to go.
+    highest_id : int
+        The largest object id that will be written.
+
+    Returns
+    -------
+    tuple of str
+        What is odd about the layer but does no harm.
+
+    Raises
+    ------
+    LabelsError
+        If it is multiscale, of another shape, cannot be written to, or its type cannot
+        hold the ids.
+    """
+    check_shape(view, layer)
+    if not _is_writable(layer.data):
+        raise LabelsError(
+            f"the labels of '{layer.name}' cannot be written to; choose a new labels "
+            "layer, or load them into memory first"
+        )
+    dtype = np.dtype(layer.data.dtype)
+    if highest_id > np.iinfo(dtype).max:
+        raise LabelsError(
+            f"'{layer.name}' holds {dtype} and cannot hold object id {highest_id}; "
+            "choose a smaller id or a new labels layer, or convert it to uint32"
+        )
+    if WorldMap.of(layer).is_close(WorldMap.of(view.layer)):
+        return ()
+    notice = (
+        f"'{layer.name}' lies elsewhere than '{view.layer.name}', since their scale, "
+        "translation or affine differ; pixels are matched by their index"
+    )
+    return (notice,)
+
+
+def merge_frame(
+    labels: np.ndarray,
+    new: np.ndarray,
+    object_ids: Collection[int],
+    *,
+    replace: bool,
+    kept: np.ndarray | None = None,
+) -> Edit | None:
+    """Say what becomes of a frame when the labels of some objects are merged into it.
+
+    Parameters
+    ----------
+    labels : (Y, X) array of int
+        As they are; not changed.
+    new : (Y, X) array of int
+        Labels of this run, holding only ``object_ids`` and 0.
+    object_ids : collection of int
+        The objects of this run: what they had on the frame is given up.
+    replace : bool
+        Whether new pixels overwrite those of other objects.
+    kept : (Y, X) array of bool, optional
+        Pixels that stay as they are whatever the run says.
+
+    Returns
+    -------
+    Edit or None
+        None if nothing changes.
+
+    Raises
+    ------
+    LabelsError
+        If ``new`` has another shape than the frame.
+    """
+    if labels.shape != new.shape:
+        raise LabelsError(
+            f"results of shape {new.shape} do not fit labels whose frames have shape "
+            f"{labels.shape}; choose a new labels layer"
+        )
+    # Merging leaves alone what is the same already, which is most of a picture.
+    window = extent(labels != new)
+    if window is None:
+        return None
+    # A copy: labels in memory are only seen through the layer.
+    before = np.array(labels[window])
+    after = merge_labels(before, new[window], object_ids, replace=replace)
+    if kept is not None:
+        np.copyto(after, before, where=kept[window])
+    return None if np.array_equal(before, after) else Edit(window, before, after)
+
+
+def apply_edit(view: MovieView, layer: Labels, frame: int, edit: Edit) -> None:
+    """Put what an edit gives into a layer, which is not refreshed.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    layer : napari.layers.Labels
+        Its data are changed in place.
+    frame : int
+        0 <= frame < len(view).
+    edit : Edit
+        Its ``after`` is written over whatever is there.
+    """
+    place = list(view.index(frame))
+    for axis, part in zip(view.frame_axes, edit.window, strict=True):
+        place[axis] = part
+    layer.data[tuple(place)] = edit.after
+
+
+@dataclass(frozen=True)
+class LabelsContents:
+    """What a Labels layer holds.
+
+    Attributes
+    ----------
+    ids : frozenset of int
+        Without 0; of all planes.
+    frames : mapping of int to frozenset of int
+        The frames of the movie on which each object has pixels.
+    """
+
+    ids: frozenset[int]
+    frames: Mapping[int, frozenset[int]]
+
+
+def survey_labels(
+    view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
+) -> Generator[None, None, LabelsContents]:
+    """List the objects in labels, and show every plane that comes past.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie, which says along which axes the labels are cut.
+    data : array-like of int
+        Of the movie's shape; read one plane of the first axis at a time.
+    note : callable
+        Gets the place of each plane along the sliced axes, and its (Y, X) labels. Not
+        called where whole planes would have to be gathered from many parts.
+
+    Yields
+    ------
+    None
+        After each plane, so that it can be stopped.
+
+    Returns
+    -------
+    LabelsContents
+    """
+    ids: set[int] = set()
+    frames: defaultdict[int, set[int]] = defaultdict(set)
+    for part, labels in _parts(data):
+        ids |= _ids_in(labels)
+        for place, plane in _planes(view, part, labels):
+            note(place, plane)
+        for frame, found in _ids_by_frame(view, part, labels):
+            for object_id in found - {0}:
+                frames[object_id].add(frame)
+        yield
+    by_object = {object_id: frozenset(found) for object_id, found in frames.items()}
+    return LabelsContents(frozenset(ids - {0}), by_object)
+
+
+def ids_in(data: Any) -> Generator[None, None, frozenset[int]]:
+    """List the ids in labels, as `survey_labels` does, but without regard to a movie.
+
+    Parameters
+    ----------
+    data : array-like of int
+        Numpy, zarr or anything else that is read by indexing, with two axes or more.
+    """
+    ids: set[int] = set()
+    for _, labels in _parts(data):
+        ids |= _ids_in(labels)
+        yield
+    return frozenset(ids - {0})
+
+
+def frames_with(
+    view: MovieView, data: Any, object_id: int
+) -> Generator[tuple[MovieView, int] | None]:
+    """Find the frames on which labels hold an object, on all cuts through them.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie, of which every other cut along the same axes is looked at too.
+    data : array-like of int
+        Of the movie's shape.
+    object_id : int
+        1 or more.
+
+    Yields
+    ------
+    (MovieView, int) or None
+        A cut and a frame on it; None after each frame without the object.
+    """
+    axes = [axis for axis, _ in view.fixed]
+    for places in np.ndindex(*(data.shape[axis] for axis in axes)):
+        cut = replace(view, fixed=tuple(zip(axes, places, strict=True)))
+        for frame in range(len(cut)):
+            is_there = bool((np.asarray(data[cut.index(frame)]) == object_id).any())
+            yield (cut, frame) if is_there else None
+
+
+def _parts(data: Any) -> Iterator[tuple[int | None, np.ndarray]]:
+    """Read planes along the first axis; a picture has one part, which has no number."""
+    if len(data.shape) == 2:
+        yield None, np.asarray(data[:])
+    else:
+        for part in range(data.shape[0]):
+            yield part, np.asarray(data[part])
+
+
+def _planes(
+    view: MovieView, part: int | None, labels: np.ndarray
+) -> Iterator[tuple[Place, np.ndarray]]:
+    if part is None:
+        yield (), labels
+    elif 0 in view.sliced_axes:
+        inner = [axis - 1 for axis in view.sliced_axes if axis > 0]
+        planes = np.moveaxis(labels, inner, range(len(inner)))
+        for place in np.ndindex(*planes.shape[: len(inner)]):
+            yield (part, *place), planes[place]
+
+
+def _ids_by_frame(
+    view: MovieView, part: int | None, labels: np.ndarray
+) -> Iterator[tuple[int, set[int]]]:
+    if part is None:
+        yield 0, _ids_in(labels)
+        return
+    for frame in (part,) if view.axis == 0 else range(len(view)):
+        first, *rest = view.index(frame)
+        if isinstance(first, slice) or first == part:
+            yield frame, _ids_in(labels[tuple(rest)])
+
+
+def _ids_in(labels: np.ndarray) -> set[int]:
+    """Ids of one plane; only where a run of equal pixels starts is there a new one."""
+    flat = labels.ravel()
+    if flat.size == 0:
+        return set()
+    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return {int(flat[0]), *np.unique(flat[starts]).tolist()}
+
+
+def check_shape(view: MovieView, layer: Labels) -> None:
+    """Refuse a labels layer whose pixels are not those of a movie.
+
+    Raises
+    ------
+    LabelsError
+        If it is multiscale or of another shape.
+    """
+    if layer.multiscale:
+        raise LabelsError(
+            f"'{layer.name}' is multiscale, and only one of its levels would be "
+            "written; choose a new labels layer"
+        )
+    shape = tuple(int(length) for length in layer.data.shape)
+    if shape != view.spatial_shape:
+        raise LabelsError(
+            f"'{layer.name}' of shape {shape} does not fit '{view.layer.name}' of "
+            f"shape {view.spatial_shape}; choose labels of that shape or a new layer"
+        )
+
+
+def _is_writable(data: Any) -> bool:
+    if isinstance(data, np.ndarray):
+        return bool(data.flags.writeable)
+    # Writing to a dask array changes its graph and keeps every version in memory.
+    graph = getattr(data, "__dask_graph__", None)
+    is_lazy = graph is not None and graph() is not None
+    is_read_only = bool(getattr(data, "read_only", False))
+    return hasattr(data, "__setitem__") and not (is_lazy or is_read_only)
+
+
+def _codec() -> Blosc:
+    # One per call: it holds no state, and planes are read in the background as well.
+    return Blosc("zstd", clevel=1, shuffle=Blosc.SHUFFLE)

@@ -1,0 +1,510 @@
+"""A napari image layer seen as a movie along one of its axes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers.utils.layer_utils import calc_data_range
+
+from napari_sam_decoder.axes import letter_of
+from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.widgets.layers.coordinates import WorldMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari.layers import Image
+
+__all__ = [
+    "AxisChoice",
+    "AxisPlan",
+    "Limits",
+    "MovieView",
+    "PlaneIndex",
+    "Planes",
+    "axis_choices",
+    "checked_axis",
+    "describe_axis",
+    "finest_pixels",
+    "is_automatic",
+    "is_depth",
+    "shown_limits",
+    "spatial_shape",
+]
+
+PlaneIndex = tuple[int | slice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """An array seen as a stack of planes along one of its axes.
+
+    Nothing is read before a plane is asked for. Planes of an array in memory are views.
+
+    Attributes
+    ----------
+    data : array-like
+        Numpy, dask, zarr or anything else with a shape, a dtype and indexing.
+    axis : int or None
+        The axis that counts the planes; None where the whole array is one picture.
+    fixed : tuple of (axis, index)
+        Where the array is cut along its other axes.
+    """
+
+    data: Any
+    axis: int | None
+    fixed: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, Y, X[, C]), or (Y, X[, C]) of a picture."""
+        cut = {self.axis, *dict(self.fixed)}
+        plane = [n for axis, n in enumerate(self.data.shape) if axis not in cut]
+        stack = [] if self.axis is None else [self.data.shape[self.axis]]
+        return tuple(int(length) for length in (*stack, *plane))
+
+    @property
+    def dtype(self) -> Any:
+        """Type of one pixel."""
+        return self.data.dtype
+
+    def index(self, frame: int) -> PlaneIndex:
+        """Return the index of a plane in the array."""
+        places = dict(self.fixed)
+        if self.axis is not None:
+            places[self.axis] = frame
+        return tuple(
+            places.get(axis, slice(None)) for axis in range(len(self.data.shape))
+        )
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Read one plane by its number, or any part of a picture."""
+        if self.axis is None:
+            return np.asarray(self.data[key])
+        frame = range(self.data.shape[self.axis])[int(key)]
+        return np.asarray(self.data[self.index(frame)])
+
+
+Limits = tuple[float, float]
+"""Intensities that are black and white."""
+
+
+def shown_limits(layer: Image) -> Limits | None:
+    """Return the limits of a layer; None where they say nothing.
+
+    That is so with colours, and where napari sets them anew for each frame.
+    """
+    # napari before 0.9 has no public name for it.
+    before = getattr(layer, "_keep_auto_contrast", False)
+    if layer.rgb or getattr(layer, "auto_contrast", before):
+        return None
+    low, high = layer.contrast_limits
+    return float(low), float(high)
+
+
+def is_automatic(view: MovieView, limits: Limits, frame: int) -> bool:
+    """Whether limits are those that napari itself gives a layer.
+
+    Parameters
+    ----------
+    view : MovieView
+        Some of its pixels are read.
+    limits : (float, float)
+        Of its layer.
+    frame : int
+        One that napari has shown: of pixels that are not in memory, it goes by the
+        frame that it shows first.
+    """
+    return any(np.allclose(limits, found) for found in _automatic(view, frame))
+
+
+def _automatic(view: MovieView, frame: int) -> Iterator[Limits]:
+    dtype = np.dtype(view.data.dtype)
+    if isinstance(view.data, np.ndarray):
+        pass
+    elif dtype.kind in "ui":
+        info = np.iinfo(dtype)
+        yield float(info.min), float(info.max)
+    else:
+        yield 0.0, 1.0
+    yield calc_data_range(view.data, rgb=view.layer.rgb)
+    for shown in {frame, len(view) // 2, 0}:
+        yield calc_data_range(view.frames[slice(None) if view.axis is None else shown])
+
+
+SMALLEST_SIDE = 2
+
+
+@dataclass(frozen=True)
+class AxisChoice:
+    """An axis along which a layer could be propagated.
+
+    Attributes
+    ----------
+    index : int
+        Of the layer's data axes.
+    name : str
+        The layer's label for it, or "axis 0" where it has none.
+    length : int
+        Number of frames.
+    """
+
+    index: int
+    name: str
+    length: int
+
+
+@dataclass(frozen=True)
+class AxisPlan:
+    """Which axes of an array are sliced, and which are the rows and columns.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the array, without colours.
+    axis : int or None
+        The axis that counts the frames, None for a picture.
+    """
+
+    shape: tuple[int, ...]
+    axis: int | None
+
+    @property
+    def frame_axes(self) -> tuple[int, int]:
+        """The last two axes that do not count frames: rows, columns."""
+        rows, columns = self._others[-2:]
+        return rows, columns
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Number of (rows, columns)."""
+        rows, columns = self.frame_axes
+        return self.shape[rows], self.shape[columns]
+
+    @property
+    def cut_axes(self) -> tuple[int, ...]:
+        """The axes that are neither frames, rows nor columns."""
+        return tuple(self._others[:-2])
+
+    @property
+    def sliced_axes(self) -> tuple[int, ...]:
+        """The axes of frames and cuts, ascending."""
+        return tuple(
+            axis for axis in range(len(self.shape)) if axis not in self.frame_axes
+        )
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the frames are more than a line of pixels."""
+        return min(self.frame_shape) >= SMALLEST_SIDE
+
+    @property
+    def _others(self) -> list[int]:
+        return [axis for axis in range(len(self.shape)) if axis != self.axis]
+
+
+def axis_choices(layer: Image) -> tuple[AxisChoice, ...]:
+    """List the axes along which a layer could be propagated, most likely first.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        With any number of axes.
+
+    Returns
+    -------
+    tuple of AxisChoice
+        An axis named for time, then one named for depth, then the others as they
+        come. Empty for a single picture. An axis of one frame is listed only where
+        there is no longer one.
+    """
+    shape = spatial_shape(layer)
+    if len(shape) == 2:
+        return ()
+    choices = [
+        AxisChoice(axis, _axis_name(layer, axis), length)
+        for axis, length in enumerate(shape)
+        if AxisPlan(shape, axis).has_pictures
+    ]
+    longer = [choice for choice in choices if choice.length > 1]
+    return tuple(sorted(longer or choices, key=lambda choice: _rank(choice.name)))
+
+
+def describe_axis(layer: Image, axis: int) -> AxisChoice:
+    """Name an axis of a layer and its length."""
+    return AxisChoice(axis, _axis_name(layer, axis), spatial_shape(layer)[axis])
+
+
+def checked_axis(layer: Image, axis: int | None) -> int | None:
+    """Return the axis to follow, or the likeliest one; None for a picture.
+
+    Raises
+    ------
+    MovieError
+        If there is no such axis, or its frames are only one pixel wide.
+    """
+    shape = spatial_shape(layer)
+    if axis is None:
+        axis = next((choice.index for choice in axis_choices(layer)), None)
+    else:
+        _require_axis(layer, axis)
+    plan = AxisPlan(shape, axis)
+    if (axis is None and len(shape) > 2) or not plan.has_pictures:
+        raise MovieError(
+            f"'{layer.name}' of shape {shape} has frames of only one pixel in height "
+            "or width; choose another axis or another layer"
+        )
+    return axis
+
+
+def is_depth(layer: Image, axis: int) -> bool:
+    """Whether an axis is named for depth."""
+    return _letter(_axis_name(layer, axis)) == "Z"
+
+
+def spatial_shape(layer: Image) -> tuple[int, ...]:
+    """Return the shape of a layer without its colours, at the finest level."""
+    return tuple(int(length) for length in finest_pixels(layer).shape[: layer.ndim])
+
+
+def finest_pixels(layer: Image) -> Any:
+    """Return the array of a layer, of a multiscale layer the largest."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _require_axis(layer: Image, axis: int) -> None:
+    if layer.ndim == 2:
+        raise MovieError(
+            f"'{layer.name}' is a single picture without an axis to follow; leave the "
+            "axis out"
+        )
+    if axis not in range(layer.ndim):
+        raise MovieError(
+            f"'{layer.name}' has no axis {axis}; choose one from 0 to {layer.ndim - 1}"
+        )
+
+
+def _axis_name(layer: Image, axis: int) -> str:
+    """Return the layer's label; napari fills in "-1" or "axis -1" where it has none."""
+    label = str(layer.axis_labels[axis]).strip()
+    is_named = label and not re.fullmatch(r"(axis )?-?\d+", label)
+    return label if is_named else f"axis {axis}"
+
+
+def _letter(name: str) -> str:
+    """Make a letter out of the first word of a name such as "Time (s)"."""
+    return letter_of(re.split(r"[^a-z]", name.lower(), maxsplit=1)[0])
+
+
+def _rank(name: str) -> int:
+    return {"T": 0, "Z": 1}.get(_letter(name), 2)
+
+
+@dataclass(frozen=True, eq=False)
+class MovieView:
+    """An image layer seen as a movie along one of its axes.
+
+    Made by `MovieView.of`. Its pixels are those that the layer had then; where they
+    lie in the world is asked of the layer each time.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image
+    axis : int or None
+        The data axis that counts the frames, None for a single picture.
+    fixed : tuple of (axis, index)
+        Where the layer is cut along axes that are neither frames, rows nor columns.
+    data : array-like
+        The layer's pixels, of a multiscale layer the finest level.
+    """
+
+    layer: Image
+    axis: int | None
+    fixed: tuple[tuple[int, int], ...]
+    data: Any = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, layer: Image, axis: int | None = None, world_point: Sequence[float] = ()
+    ) -> MovieView:
+        """See a layer as a movie.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image
+            A picture or a stack with any number of axes. No pixel is read.
+        axis : int, optional
+            The data axis that counts the frames; the first of `axis_choices` if absent.
+        world_point : sequence of float, optional
+            The viewer's position. Axes other than ``axis`` and the last two of the
+            others are cut there; at their beginning if absent.
+
+        Raises
+        ------
+        MovieError
+            If there is no such axis, or its frames are only one pixel wide.
+        """
+        axis = checked_axis(layer, axis)
+        view = cls(layer, axis, (), finest_pixels(layer))
+        slices = view._slices_at(world_point)
+        fixed = tuple((cut, slices[cut]) for cut in view._plan.cut_axes)
+        return replace(view, fixed=fixed)
+
+    def __len__(self) -> int:
+        return 1 if self.axis is None else self.spatial_shape[self.axis]
+
+    @property
+    def frames(self) -> Planes:
+        """The pixels, read one frame at a time: what `Movie` takes."""
+        return Planes(self.data, self.axis, self.fixed)
+
+    @property
+    def axes(self) -> str:
+        """What `Movie` calls the axes of `frames`, such as "TYX"."""
+        colour = "C" if self.layer.rgb else ""
+        if self.axis is None:
+            return f"YX{colour}"
+        frames = "Z" if is_depth(self.layer, self.axis) else "T"
+        return f"{frames}YX{colour}"
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """(rows, columns) of every frame."""
+        return self._plan.frame_shape
+
+    @property
+    def frame_axes(self) -> tuple[int, int]:
+        """The data axes of rows and columns."""
+        return self._plan.frame_axes
+
+    @property
+    def sliced_axes(self) -> tuple[int, ...]:
+        """The data axes of frames and of all cuts, ascending."""
+        return self._plan.sliced_axes
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """The shape that labels of the layer have: without its colours."""
+        shape = tuple(int(length) for length in self.data.shape)
+        return shape[:-1] if self.layer.rgb else shape
+
+    def index(self, frame: int) -> PlaneIndex:
+        """Return the index of a frame's plane in labels of `spatial_shape`."""
+        return self.frames.index(frame)[: len(self.spatial_shape)]
+
+    def origin(self, frame: int) -> tuple[int, ...]:
+        """Return the data position of a frame's first pixel."""
+        return tuple(
+            0 if isinstance(place, slice) else place for place in self.index(frame)
+        )
+
+    def frame_at(self, world_point: Sequence[float]) -> int:
+        """Find the frame that napari shows at a position of its sliders.
+
+        Parameters
+        ----------
+        world_point : sequence of float
+            In the layer's units, with at least as many axes as the layer; of more, the
+            last ones count.
+
+        Returns
+        -------
+        int
+            The nearest frame where the position is outside the movie.
+        """
+        if self.axis is None:
+            return 0
+        return self._slices_at(world_point)[self.axis]
+
+    def locate(self, world: np.ndarray) -> np.ndarray:
+        """Find positions of the world in the movie.
+
+        Parameters
+        ----------
+        world : (N, D) array of float
+            In the layer's units. D may be larger than the layer's: the last ones count.
+
+        Returns
+        -------
+        (N, 3) array of float
+            Frame, row and column in data pixels; the frame of a picture is 0.
+        """
+        return self.along_movie(self.locate_data(world))
+
+    def along_movie(self, positions: np.ndarray) -> np.ndarray:
+        """Pick (N, 3) frame, row and column out of (N, D) data positions."""
+        rows, columns = (positions[:, axis] for axis in self.frame_axes)
+        frames = np.zeros(len(rows)) if self.axis is None else positions[:, self.axis]
+        return np.stack([frames, rows, columns], axis=1)
+
+    def locate_data(self, world: np.ndarray) -> np.ndarray:
+        """Find positions of the world as `locate` does, but along every data axis."""
+        last = np.asarray(world, dtype=float)[:, -len(self.spatial_shape) :]
+        return WorldMap.of(self.layer).to_data(last)
+
+    @property
+    def cuts(self) -> tuple[tuple[AxisChoice, int], ...]:
+        """Axes of several planes, of which the movie shows one: channels, for example.
+
+        Each with the index at which the layer is cut.
+        """
+        described = (
+            (describe_axis(self.layer, axis), index) for axis, index in self.fixed
+        )
+        return tuple((axis, index) for axis, index in described if axis.length > 1)
+
+    def cut_at(self, axis: int, index: int) -> MovieView:
+        """See another plane along an axis that is cut, such as another channel.
+
+        Parameters
+        ----------
+        axis : int
+            Of the layer's data axes, one of `cuts`.
+        index : int
+            Counted from 0.
+
+        Raises
+        ------
+        MovieError
+            If the axis is not cut, or there is no such plane.
+        """
+        lengths = {choice.index: choice.length for choice, _ in self.cuts}
+        if not 0 <= index < lengths.get(axis, 0):
+            known = ", ".join(
+                f"axis {place} from 0 to {length - 1}"
+                for place, length in lengths.items()
+            )
+            raise MovieError(
+                f"{self.layer.name!r} is not cut at {index} along axis {axis}; choose "
+                f"among {known or 'the frames, for there is nothing else'}"
+            )
+        fixed = {**dict(self.fixed), axis: index}
+        return replace(self, fixed=tuple(fixed.items()))
+
+    def is_same_as(self, other: MovieView) -> bool:
+        """Whether both show the same pixels along the same axis."""
+        return (
+            self.layer is other.layer
+            and self.data is other.data
+            and (self.axis, self.fixed) == (other.axis, other.fixed)
+        )
+
+    @property
+    def _plan(self) -> AxisPlan:
+        return AxisPlan(self.spatial_shape, self.axis)
+
+    def _slices_at(self, world_point: Sequence[float]) -> dict[int, int]:
+        """Index along each sliced axis, where napari slices it."""
+        ndim = len(self.spatial_shape)
+        axes = list(self.sliced_axes)
+        world_map = WorldMap.of(self.layer)
+        world = world_map.to_world(np.zeros((1, ndim)))[0]
+        known = np.asarray(world_point, dtype=float)[-ndim:]
+        world[ndim - len(known) :] = known
+        positions = world_map.slices_to_data(axes, world[axes])
+        highest = np.array(self.spatial_shape)[axes] - 1
+        nearest = np.clip(np.round(np.nan_to_num(positions)), 0, highest)
+        return dict(zip(axes, nearest.astype(int).tolist(), strict=True))

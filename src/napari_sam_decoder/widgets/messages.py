@@ -1,0 +1,131 @@
+"""What the dock tells a person: what goes on, what to do, what is not used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.widgets.layers import name_frames, unused_notices
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.widgets.correction_log import Ledger
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["describe", "ledger_notices"]
+
+
+def ledger_notices(
+    ledger: Ledger, waiting: Iterable[Prompt], present: Collection[Prompt]
+) -> tuple[str, ...]:
+    """Tell which points are not in the labels and will not get there by themselves.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Of the labels.
+    waiting : iterable of Prompt
+        Those that are not about to correct the labels.
+    present : collection of Prompt
+        All that is said by points now.
+
+    Returns
+    -------
+    tuple of str
+        One line per object and reason.
+    """
+    idle = [prompt for prompt in waiting if not ledger.holds(prompt)]
+    declined = [prompt for prompt in idle if ledger.is_declined(prompt)]
+    others = [prompt for prompt in idle if prompt not in declined]
+    beyond = [
+        prompt
+        for prompt in others
+        if prompt.object_id in ledger.object_ids and not ledger.covers(prompt)
+    ]
+    beside = [one for one in others if not (one.is_positive or one in beyond)]
+    lost = {*ledger.bereft(present), *ledger.postponed(present)}
+    return (
+        *_bereft(ledger, present),
+        *_postponed(ledger, present),
+        *_by_object(
+            declined,
+            "is not in the labels, since that was stopped or has failed; move or add a "
+            "point there, or press 'Both ways'",
+        ),
+        *_by_object(
+            beyond, "was not carried to by any run; press 'Both ways' to label it"
+        ),
+        *unused_notices(one for one in beside if one.object_id not in lost),
+    )
+
+
+def _bereft(ledger: Ledger, present: Collection[Prompt]) -> Iterator[str]:
+    for object_id in ledger.bereft(present):
+        yield (
+            f"object {object_id} has no positive point left where it was carried, and "
+            "its labels stay: add a point, and they are computed anew from that"
+        )
+
+
+def _postponed(ledger: Ledger, present: Collection[Prompt]) -> Iterator[str]:
+    for object_id in ledger.postponed(present):
+        yield (
+            f"the labels of object {object_id} come from points that have changed; "
+            "press 'Both ways' to compute them anew"
+        )
+
+
+def _by_object(prompts: Iterable[Prompt], predicate: str) -> Iterator[str]:
+    frames: dict[int, list[int]] = {}
+    for prompt in prompts:
+        frames.setdefault(prompt.object_id, []).append(prompt.frame)
+    for object_id in sorted(frames):
+        named = name_frames(sorted(frames[object_id]))
+        yield f"what you say of object {object_id} on {named} {predicate}"
+
+
+def describe(bench: Workbench) -> str:
+    """Say what is going on and what to do next.
+
+    Parameters
+    ----------
+    bench : Workbench
+        As it is now.
+    """
+    if bench.movie is None:
+        return "Open a movie or a volume, or try a sample."
+    return _activity(bench) or _next_step(bench)
+
+
+def _activity(bench: Workbench) -> str:
+    conductor = bench.conductor
+    if conductor.is_opening:
+        return "Loading the network and opening the cache…"
+    if conductor.run is not None:
+        return conductor.run.activity
+    if conductor.is_looking and not bench.conductor.outcome:
+        return "Looking at what the labels hold…"
+    if conductor.is_previewing:
+        is_known = bench.frame in conductor.embedded
+        return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"
+    return ""
+
+
+def _next_step(bench: Workbench) -> str:
+    if bench.conductor.outcome:
+        return bench.conductor.outcome
+    current = bench.objects.current
+    if current is None and bench.objects.listed:
+        return "Select an object in the table to correct it, or press 'New object'."
+    if current is None:
+        return "Press 'New object', then click the object in the picture."
+    if current.layer is None:
+        return f"Select {current.name!r} in the table to correct its labels."
+    if not current.frames and bench.holds(current.object_id):
+        return f"Click where the labels of {current.name!r} are wrong."
+    if not current.frames:
+        return f"Click {current.name!r} in the picture."
+    if bench.current_prompt is None:
+        return "Add a point where it is wrong, or press 'Both ways'."
+    return "Pick 1, 2 or 3, add a point where the mask is wrong, or press 'Both ways'."

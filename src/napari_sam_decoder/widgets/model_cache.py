@@ -1,0 +1,230 @@
+"""What runs off the GUI thread: generators that open a session and show prompts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.session import Session
+from napari_sam_decoder.thread_pool import use_threads
+from napari_sam_decoder.widgets.layers import is_automatic
+from napari_sam_decoder.widgets.previews import draw_thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation import Preview
+    from napari_sam_decoder.widgets.layers import Limits, MovieView
+    from napari_sam_decoder.widgets.movie_state import ModelOptions
+
+__all__ = [
+    "ModelShelf",
+    "Opening",
+    "ShownPreview",
+    "computing",
+    "leave_a_core",
+    "looking",
+    "show_prompts",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """What a session is opened for.
+
+    Attributes
+    ----------
+    view : MovieView
+    options : ModelOptions
+    shown : (float, float), optional
+        The limits of the layer, if they say anything.
+    frame : int
+        The one that is looked at.
+    """
+
+    view: MovieView
+    options: ModelOptions
+    shown: Limits | None = None
+    frame: int = 0
+
+    def contrast(self) -> Limits | None:
+        """What the network is to see as black and white; None to go by the pixels.
+
+        That is what a person has set here, or else for the layer. Some pixels may be
+        read.
+        """
+        if self.options.contrast is not None:
+            return self.options.contrast
+        is_set = self.shown is not None and not is_automatic(
+            self.view, self.shown, self.frame
+        )
+        return self.shown if is_set else None
+
+    def is_same_as(self, other: Opening | None) -> bool:
+        """Whether a session that was opened for the other one serves for this."""
+        return (
+            other is not None
+            and self.options == other.options
+            and self.view.is_same_as(other.view)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ShownPreview:
+    """A preview, with its pictures once they are drawn.
+
+    Attributes
+    ----------
+    preview : Preview
+    thumbnails : tuple of (96, 96, 3) arrays of uint8
+        Of hypotheses 1, 2 and 3; empty before they are drawn.
+    together : frozenset of Prompt
+        All that were decided together, this one among them.
+    """
+
+    preview: Preview
+    thumbnails: tuple[np.ndarray, ...] = ()
+    together: frozenset[Prompt] = frozenset()
+
+
+class ModelShelf:
+    """Keeps the network that was used last, since loading takes seconds."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[tuple[str | Path, ...], Sam] | None = None
+
+    def open_session(self, opening: Opening) -> Generator[Session]:
+        """Load the network if need be and open the movie and its cache.
+
+        Parameters
+        ----------
+        opening : Opening
+            What to open, and with which options.
+
+        Yields
+        ------
+        Session
+            Once.
+        """
+        leave_a_core()
+        sam = self._get(opening.options)
+        movie = Movie(
+            opening.view.frames,
+            axes=opening.view.axes,
+            contrast=opening.contrast(),
+        )
+        yield Session(movie, model=sam, cache=opening.options.cache)
+
+    def _get(self, options: ModelOptions) -> Sam:
+        from napari_sam_decoder.weights.registry import load_sam
+
+        wanted = options.model, options.device, options.decoder
+        if self._loaded is None or self._loaded[0] != wanted:
+            sam = load_sam(
+                options.model, device=options.device, decoder=options.decoder
+            )
+            self._loaded = wanted, sam
+        return self._loaded[1]
+
+
+def leave_a_core() -> None:
+    """Let torch use all processor cores but one, which is for the window.
+
+    To be called on each thread that computes. It holds for that thread alone, and
+    never gives it more than torch would use by itself.
+    """
+    import torch
+
+    cores = (os.cpu_count() or 1) - 1
+    use_threads(max(1, min(cores, torch.get_num_threads())))
+
+
+def show_prompts(
+    session: Session,
+    prompts: tuple[Prompt, ...],
+    known: tuple[ShownPreview, ...],
+    colours: Mapping[int, np.ndarray],
+) -> Generator[ShownPreview]:
+    """Decode the prompts of a frame together, and draw what is offered.
+
+    Parameters
+    ----------
+    session : Session
+        Opened for the movie of the prompts.
+    prompts : tuple of Prompt
+        All on one frame, within the movie.
+    known : tuple of ShownPreview
+        Earlier ones on the frame: what was decoded and drawn is used again.
+    colours : mapping of object id to RGBA array
+        What each object is drawn with, 0..1.
+
+    Yields
+    ------
+    ShownPreview
+        First one per prompt, its masks as soon as they are there, and then those with
+        pictures that were not drawn before.
+    """
+    leave_a_core()
+    earlier = {_masks(shown.preview): shown.thumbnails for shown in known}
+    together = frozenset(prompts)
+    shown = [
+        ShownPreview(preview, earlier.get(_masks(preview), ()), together)
+        for preview in session.preview_together(
+            prompts, [shown.preview for shown in known]
+        )
+    ]
+    yield from shown
+    for one in shown:
+        if not one.thumbnails and one.preview.hypotheses:
+            prompt = one.preview.prompt
+            masks = [offered.mask for offered in one.preview.hypotheses]
+            frame = session.movie.rgb(prompt.frame)
+            pictures = draw_thumbnails(frame, masks, colours[prompt.object_id])
+            yield replace(one, thumbnails=pictures)
+
+
+def _masks(preview: Preview) -> tuple[int, ...]:
+    """Tell masks that were drawn before from new ones."""
+    return tuple(id(offered.mask) for offered in preview.hypotheses)
+
+
+def computing(steps: Iterator[T]) -> Generator[T]:
+    """Take steps that compute, and leave the window a core.
+
+    Parameters
+    ----------
+    steps : iterator
+        Closed with the generator.
+
+    Yields
+    ------
+    object
+        What the steps yield.
+    """
+    leave_a_core()
+    yield from steps
+
+
+def looking(search: Callable[[], Generator[None, None, T]]) -> Generator[T | None]:
+    """Take the steps of a search, so that it can be stopped after each.
+
+    Parameters
+    ----------
+    search : callable
+        Makes the generator that searches, and returns what it has found.
+
+    Yields
+    ------
+    object or None
+        What was found, last; None before that.
+    """
+    yield (yield from search())

@@ -1,0 +1,133 @@
+"""What happens in the viewer, told to the workbench."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels, Points
+
+from napari_sam_decoder.widgets.layers import MovieView, Tether, slider_point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.layers import Image, Layer
+
+    from napari_sam_decoder.widgets.movie_state import MovieWork
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["ViewerWatch"]
+
+
+class ViewerWatch:
+    """Listens to sliders, movies and layer list for as long as it is not closed.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Is told of what matters to it.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._tethers: dict[Image, Tether] = {}
+        for emitter, listener in self._subscriptions():
+            emitter.connect(listener)
+
+    def close(self) -> None:
+        """Listen no more."""
+        for emitter, listener in self._subscriptions():
+            emitter.disconnect(listener)
+        for layer in tuple(self._tethers):
+            self.unfollow(layer)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Which layers do not lie on the movie any more."""
+        movie = self._bench.movie
+        if movie is None or movie.layer not in self._tethers:
+            return ()
+        return self._tethers[movie.layer].notices
+
+    def follow(self, work: MovieWork, layer: Image) -> None:
+        """Listen to a movie being replaced or placed anew, also when it is not chosen.
+
+        Its points and labels stay on its pixels.
+        """
+        if layer not in self._tethers:
+            layer.events.data.connect(self._on_pixels_replaced)
+            layer.events.contrast_limits.connect(self._on_changed)
+            self._tethers[layer] = Tether(layer, lambda: work.layers, self._on_moved)
+
+    def unfollow(self, layer: Layer) -> None:
+        """Listen to a movie no more, if that was done."""
+        tether = self._tethers.pop(layer, None)
+        if tether is not None:
+            layer.events.data.disconnect(self._on_pixels_replaced)
+            layer.events.contrast_limits.disconnect(self._on_changed)
+            tether.close()
+
+    def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+        layers, dims = self._bench.viewer.layers, self._bench.viewer.dims
+        yield layers.events.inserted, self._on_inserted
+        yield layers.events.removed, self._on_removed
+        yield layers.events.reordered, self._on_changed
+        yield layers.selection.events.active, self._on_selected
+        yield dims.events.point, self._on_slider_moved
+        for layer in layers:
+            yield layer.events.name, self._on_changed
+
+    def _on_changed(self, _: Any) -> None:
+        self._bench.changed.emit()
+
+    def _on_inserted(self, event: Any) -> None:
+        layer: Layer = event.value
+        layer.events.name.connect(self._on_changed)
+        self._bench.unhide(self._bench.conductor.work)
+        if layer in self._bench.objects:
+            self._bench.read()
+        elif isinstance(layer, Labels):
+            self._bench.find_again(layer)
+        self._bench.changed.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        layer: Layer = event.value
+        layer.events.name.disconnect(self._on_changed)
+        self.unfollow(layer)
+        if isinstance(layer, Labels):
+            self._bench.lose_labels(layer)
+        elif isinstance(layer, Points) and layer in self._bench.objects:
+            self._bench.read()
+        else:
+            self._bench.lose_movie(layer)
+        self._bench.changed.emit()
+
+    def _on_selected(self, event: Any) -> None:
+        """Work on what is clicked in the layer list."""
+        if isinstance(event.value, Points):
+            self._bench.turn_to(event.value)
+
+    def _on_pixels_replaced(self, event: Any) -> None:
+        self._bench.take_new_pixels(event.source)
+
+    def _on_moved(self) -> None:
+        """Look again where the sliders and the points are on the movie."""
+        self._on_slider_moved()
+        self._bench.read()
+        self._bench.changed.emit()
+
+    def _on_slider_moved(self, _: Any = None) -> None:
+        movie = self._bench.movie
+        if movie is None or movie.layer not in self._bench.viewer.layers:
+            # The sliders go before the layer does when the last layer is removed.
+            return
+        point = slider_point(movie.layer, self._bench.viewer.dims)
+        view = MovieView.of(movie.layer, movie.axis, point)
+        if not view.is_same_as(movie):
+            # Of four axes, one that is not followed was moved: another movie.
+            self._bench.take(view)
+            return
+        frame = view.frame_at(point)
+        if frame != self._bench.frame:
+            self._bench.conductor.set_frame(frame)
+            self._bench.show_previews()

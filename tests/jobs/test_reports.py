@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder.jobs import ObjectHistory, summarise
+from napari_sam_decoder.jobs.reports import frame_ranges
+from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
+
+
+def result(frame, verdict, object_id=1, confidence=0.5, area=3):
+    labels = np.zeros((4, 4), np.uint16)
+    labels.flat[:area] = object_id
+    seen = ObjectResult(
+        object_id, verdict, 0.95, 0.9, 0.8, 0.7, 1.1, 0.6, confidence=confidence
+    )
+    return FrameResult(frame, labels, {object_id: seen})
+
+
+@pytest.fixture
+def history():
+    history = ObjectHistory()
+    for frame, verdict in enumerate(
+        [Verdict.PROMPTED, Verdict.DOUBTFUL, Verdict.DOUBTFUL, Verdict.ABSENT]
+    ):
+        history.note(result(frame, verdict))
+    return history
+
+
+def test_a_line_per_object_names_the_frames_to_look_at(history):
+    history.note(result(0, Verdict.SURE, object_id=7))
+    assert list(summarise(history)) == [
+        "object 1: 4 frames, 2 doubtful (1-2), 1 absent (3)",
+        "object 7: 1 frame",
+    ]
+
+
+def test_after_a_correction_a_line_tells_the_cost(history):
+    assert list(summarise(history, computed_of=60)) == [
+        "object 1: 4 of 60 frames computed anew, 2 doubtful (1-2), 1 absent (3)"
+    ]
+
+
+def test_a_later_result_replaces_an_earlier_one(history):
+    history.note(result(1, Verdict.SURE))
+    assert history.frames_with(1, Verdict.DOUBTFUL) == [2]
+
+
+def test_confidence_follows_the_frames(history):
+    history.note(result(9, Verdict.SURE, confidence=0.7))
+    np.testing.assert_allclose(history.confidence(1), [0.5] * 4 + [0.7])
+
+
+def test_the_table_has_a_row_per_object_and_frame(history):
+    rows = history.as_csv().splitlines()
+    assert rows[0] == (
+        "object_id,frame,verdict,confidence,iou_prediction,stability,"
+        "memory_agreement,temporal_iou,area_change,likeness,area,"
+        "reason,rival"
+    )
+    assert rows[2] == (
+        "1,1,doubtful,0.5000,0.9500,0.9000,0.8000,0.7000,1.1000,0.6000,3,,"
+    )
+    assert len(rows) == 5
+
+
+def test_a_line_names_the_object_that_is_in_the_way(history):
+    for frame in (4, 5):
+        lost = ObjectResult(1, Verdict.ABSENT, reason=Reason.TAKEN, rival=7)
+        history.note(FrameResult(frame, np.zeros((4, 4), int), {1: lost}))
+    (line,) = summarise(history)
+    assert line.endswith("3 absent (3-5), object 7 has all of its pixels (4-5)")
+    assert history.as_csv().splitlines()[-1].endswith(",0,taken,7")
+
+
+def test_who_has_lost_to_a_correction_is_noted(history):
+    lost = ObjectResult(2, Verdict.DOUBTFUL, reason=Reason.TAKEN, rival=1)
+    mended = replace(result(0, Verdict.PROMPTED), affected={2: lost})
+    history.note(mended)
+    assert history.frames_with(2, Verdict.DOUBTFUL) == [0]
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"), [([], ""), ([3], "3"), ([1, 2, 3, 7, 9, 10], "1-3, 7, 9-10")]
+)
+def test_frames_are_written_as_people_do(frames, text):
+    assert frame_ranges(frames) == text

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+import pytest
+from theatre import SIDE, Theatre, movie_of
+
+from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.model.heads import Heads
+from napari_sam_decoder.model.values import FrameLogits
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.propagation import (
+    Direction,
+    Scene,
+    Settings,
+    plan,
+    preview_all,
+    propagate,
+)
+from napari_sam_decoder.propagation.context import Kept
+
+
+def test_each_value_is_made_once():
+    made = []
+    kept = Kept(lambda *key: made.append(key) or sum(key), 2)
+    assert [kept(1, 2), kept(3, 4), kept(1, 2)] == [3, 7, 3]
+    assert made == [(1, 2), (3, 4)]
+
+
+def test_the_oldest_goes_first_even_if_it_was_used_last():
+    made = []
+    kept = Kept(lambda key: made.append(key), 2)
+    for key in (1, 2, 1, 3, 2, 1):
+        kept(key)
+    assert made == [1, 2, 3, 1]
+
+
+def test_who_asks_meanwhile_waits_for_the_value():
+    asked, may_go_on, made = Event(), Event(), []
+
+    def make(key):
+        made.append(key)
+        asked.set()
+        may_go_on.wait(10)
+        return object()
+
+    kept = Kept(make, 1)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept, 0)
+        assert asked.wait(10)
+        second = pool.submit(kept, 0)
+        may_go_on.set()
+        assert first.result() is second.result()
+    assert made == [0]
+
+
+def test_errors_are_not_kept():
+    errors = [ValueError("first"), None]
+
+    def make(_):
+        error = errors.pop(0)
+        if error:
+            raise error
+        return 5
+
+    kept = Kept(make, 1)
+    with pytest.raises(ValueError, match="first"):
+        kept(0)
+    assert kept(0) == 5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"absent_below": 0.7},
+        {"doubtful_below": 1.1},
+        {"absent_below": -0.1},
+        {"patience": -1},
+        {"unlike_below": 1.5},
+        {"stabilise": -0.1},
+        {"stabilise": 1.1},
+    ],
+)
+def test_settings_out_of_range_are_refused(values):
+    with pytest.raises(OptionError, match="must"):
+        Settings(**values)
+
+
+class Sharpener:
+    """Draws a single pixel, and notes what it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def sharpen(self, frame, embedding, low_res_logits):
+        self.shown.append((frame, embedding, low_res_logits))
+        return FrameLogits(np.ones((1, 1), np.float32), (slice(3, 4), slice(5, 6)))
+
+
+def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
+    theatre = Theatre(movie_of(lambda frame: (10, 10 + frame)))
+    sharpener = Sharpener()
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
+    logits = np.ones((SIDE, SIDE), np.float32)
+    mask = scene.draw(4, logits).mask((SIDE, SIDE))
+    assert np.argwhere(mask).tolist() == [[3, 5]]
+    ((frame, embedding, given),) = sharpener.shown
+    np.testing.assert_array_equal(frame, theatre.picture(4))
+    assert embedding.features.flat[0] == 4
+    assert given is logits
+
+
+def test_what_is_carried_on_is_not_what_is_drawn():
+    truth = movie_of(lambda frame: (10, 10 + frame))
+    theatre = Theatre(truth)
+    scene = Scene.of(
+        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, Sharpener())
+    )
+    prompts = PromptSet([Prompt(1, 0, points=[(14, 14)])])
+    itinerary = plan(prompts, range(4), Direction.FORWARD)
+    results = list(propagate(scene, itinerary))
+    assert [np.count_nonzero(result.labels) for result in results] == [1] * 4
+    assert all(result.objects[1].confidence > 0.5 for result in results)
+
+
+@pytest.mark.parametrize(("sharpen_all", "drawn"), [(True, 3), (False, 1)])
+def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
+    theatre = Theatre(movie_of(lambda frame: (10, 10)))
+    sharpener = Sharpener()
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
+    prompt = Prompt(1, 2, points=[(14, 14)])
+    shown = preview_all(scene, [prompt], sharpen_all=sharpen_all)[0]
+    assert len(sharpener.shown) == drawn
+    assert np.count_nonzero(shown.chosen.mask) == 1
+    sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
+    assert bool(max(sizes) == 1) is sharpen_all
+
+
+class Rater:
+    """Thinks best of the part."""
+
+    def rate(self, tokens):
+        assert tokens.shape == (1, 5, 2)
+        return np.array([[0.8, 0.3, 0.2]])
+
+
+def with_tokens(theatre):
+    """Hand out tokens with what it offers."""
+    decode = theatre.decode
+
+    def told(*asked):
+        return replace(decode(*asked), tokens=np.zeros((1, 5, 2)))
+
+    theatre.decode = told
+    return theatre
+
+
+@pytest.mark.parametrize(
+    ("rater", "number", "rating"), [(Rater(), 1, 0.8), (None, 2, 0.54)]
+)
+def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
+    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
+    (shown,) = preview_all(scene, [Prompt(1, 2, points=[(14, 14)])])
+    assert shown.chosen.number == number
+    assert shown.hypotheses[0].iou_prediction == pytest.approx(rating)
+
+
+def test_what_is_no_single_click_is_rated_by_sam():
+    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(Rater()))
+    (shown,) = preview_all(scene, [Prompt(1, 2, points=[(14, 14), (15, 15)])])
+    assert shown.chosen.number == 2
+
+
+def test_a_click_is_as_sure_as_sam_says_whoever_rates_it():
+    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+    sure = []
+    for rater in (Rater(), None):
+        scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
+        prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
+        (result,) = propagate(scene, plan(prompts, range(2, 3), Direction.FORWARD))
+        sure.append(result.objects[1].iou_prediction)
+    assert sure == pytest.approx([0.54, 0.9])

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tracking_parts.measures import boundary_f, boundary_f_within, boundary_iou
+
+import decoder
+from decoder_parts.heads import FixedHead, Offers, View
+from decoder_parts.interview import interview
+from napari_sam_decoder.model.values import Embedding, ModelPrompt
+from napari_sam_decoder.samples import load_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam_decoder.model.sam import Sam
+
+SHAPE = (60, 80)
+
+
+def square(shift: int = 0) -> np.ndarray:
+    mask = np.zeros(SHAPE, bool)
+    mask[20:40, 20 + shift : 40 + shift] = True
+    return mask
+
+
+def view() -> View:
+    picture = np.zeros((*SHAPE, 3), np.uint8)
+    return View(picture, Embedding(np.zeros((1, 1, 1)), SHAPE))
+
+
+@dataclass
+class Painter:
+    """Offers given masks; a third click gives the last of them."""
+
+    offers: list[np.ndarray]
+    ratings: list[float]
+    later: list[np.ndarray]
+    prompts: list[ModelPrompt] = field(default_factory=list)
+
+    def ask(
+        self, view: View, prompt: ModelPrompt, previous: np.ndarray | None
+    ) -> Offers:
+        self.prompts.append(prompt)
+        if previous is None:
+            return Offers(np.array(self.offers, float), np.array(self.ratings))
+        return Offers(self.later.pop(0)[None].astype(float), np.array([0.5]))
+
+    def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
+        return logits > 0
+
+
+def test_a_boundary_is_found_within_a_radius() -> None:
+    assert boundary_f_within(square(), square(), (1, 2, 4)) == [1, 1, 1]
+    near, middle, far = boundary_f_within(square(), square(3), (1, 2, 4))
+    assert near < middle < far == 1
+    assert boundary_f_within(square(), square() & False, (1, 2)) == [0, 0]
+
+
+def test_the_radius_of_davis_is_one_of_them() -> None:
+    radius = np.ceil(0.008 * np.hypot(*SHAPE))
+    expected = boundary_f_within(square(), square(2), [radius])
+    assert [boundary_f(square(), square(2))] == expected
+
+
+def test_boundary_iou_forgets_what_lies_deep_inside() -> None:
+    assert boundary_iou(square(), square()) == 1
+    hollow = square()
+    hollow[26:34, 26:34] = False
+    solid = square()
+    # Only the rim of the hole differs, which is not near the outline of the solid one.
+    assert boundary_iou(solid, hollow) < 1
+    assert boundary_iou(square(), square(2)) < 18 / 22
+
+
+def test_the_mask_that_is_rated_best_is_picked() -> None:
+    painter = Painter([square(8), square(), square(2)], [0.2, 0.5, 0.9], [square()] * 2)
+    answer = interview(painter, view(), square())
+    assert answer.picked.iou == pytest.approx(18 / 22)
+    assert answer.best.iou == 1
+    assert answer.rated == 0.9
+    assert answer.last.iou == 1
+    assert answer.seconds > 0
+
+
+def test_each_click_lies_in_what_is_wrong() -> None:
+    painter = Painter([square(8)], [1], [square(4), square()])
+    interview(painter, view(), square())
+    first, second, third = painter.prompts
+    scale = 1024 / 80
+    assert first.labels.tolist() == [1]
+    assert len(second.points) == 2
+    column, row = second.points[1] / scale
+    wrong = square() ^ square(8)
+    assert wrong[int(row), int(column)]
+    assert second.labels[1] == square()[int(row), int(column)]
+    column, row = third.points[2] / scale
+    assert (square() ^ square(4))[int(row), int(column)]
+
+
+def test_the_whole_scene_is_not_picked_if_there_is_anything_else() -> None:
+    scene = np.ones(SHAPE, bool)
+    painter = Painter([square(), scene], [0.6, 0.9], [square()] * 2)
+    assert interview(painter, view(), square()).picked.iou == 1
+    painter = Painter([scene, ~square()], [0.6, 0.9], [square()] * 2)
+    assert interview(painter, view(), square()).rated == 0.9
+
+
+def test_where_nothing_is_wrong_there_are_no_more_clicks() -> None:
+    painter = Painter([square()], [1], [])
+    assert interview(painter, view(), square()).last.iou == 1
+    assert len(painter.prompts) == 1
+
+
+def test_the_slim_decoder_needs_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["decoder.py", str(tmp_path), "--head", "slim"])
+    with pytest.raises(SystemExit):
+        decoder.main()
+
+
+@pytest.mark.slow
+def test_all_decoders_are_measured(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import json
+
+    import tifffile
+    import torch
+
+    from napari_sam_decoder import load_sam
+    from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+    from napari_sam_decoder.weights.trained_decoders import (
+        AboutDecoder,
+        TrainedDecoder,
+        save_decoder,
+    )
+
+    sample = load_sample("cells")
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    tifffile.imwrite(folder / "image.tif", sample.frames[:3], photometric="minisblack")
+    tifffile.imwrite(folder / "masks.tif", sample.truth[:3], photometric="minisblack")
+    torch.manual_seed(0)
+    about = AboutDecoder(load_sam().weights, "nothing")
+    trained = TrainedDecoder(about, HiresDecoder(SLIM))
+    save_decoder(trained, tmp_path / "w.safetensors")
+    options = ["--weights", str(tmp_path / "w.safetensors"), "--frames", "1"]
+    options += ["--objects", "2", "--json", str(tmp_path / "out.json")]
+    monkeypatch.setattr(sys, "argv", ["decoder.py", str(folder), *options])
+    decoder.main()
+    printed = capsys.readouterr().out
+    assert "cells: 2 objects" in printed
+    rows = json.loads((tmp_path / "out.json").read_text())["all"]
+    assert list(rows) == ["sam", "zoom", "rated", "sharp", "slim"]
+    assert rows["rated"]["best_iou"] == rows["sam"]["best_iou"]
+    assert rows["rated"]["off"] != rows["sam"]["off"]
+    # Untrained, it draws what SAM draws.
+    assert rows["sharp"]["best_iou"] == pytest.approx(rows["sam"]["best_iou"], abs=1)
+    assert rows["sam"]["best_iou"] > 80
+
+
+def test_without_ratings_the_same_output_is_picked(mobile_sam: Sam) -> None:
+    picture = load_sample("pictures").frames[0]
+    shown = View(picture, mobile_sam.encode(picture))
+    click = ModelPrompt(np.array([[500, 400]], np.float32), np.array([1]))
+    answer = mobile_sam.decode(shown.embedding, [click]).low_res_logits[0]
+    for output in range(4):
+        offers = FixedHead(mobile_sam, output).ask(shown, click, None)
+        picked = offers.logits[int(np.argmax(offers.ratings))]
+        np.testing.assert_array_equal(picked, answer[output])
+        assert len(offers.logits) == (3 if output else 1)

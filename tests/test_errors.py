@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import errno
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_sam_decoder.errors import (
+    CheckpointError,
+    FormatError,
+    explaining,
+    is_damage,
+    reading,
+    remedy_for,
+    writing,
+)
+from napari_sam_decoder.formats import open_labels, open_movie, tiff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILE = Path("movie.tif")
+
+USERS = [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENAMETOOLONG]
+MACHINES = [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EBADF]
+
+
+@pytest.mark.parametrize("context", [reading, writing])
+@pytest.mark.parametrize("number", USERS)
+def test_what_a_user_can_mend_names_the_remedy(
+    context: Callable[[Path], object], number: int
+) -> None:
+    error = OSError(number, os.strerror(number))
+    remedy = remedy_for(error)
+    assert remedy
+    message = f"movie.tif .*; {remedy}"
+    with pytest.raises(FormatError, match=message) as caught, context(FILE):
+        raise error
+    assert "damaged" not in str(caught.value)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("context", [reading, writing])
+@pytest.mark.parametrize("number", MACHINES)
+def test_what_is_the_machines_goes_on(
+    context: Callable[[Path], object], number: int
+) -> None:
+    error = OSError(number, os.strerror(number))
+    with pytest.raises(OSError, match=os.strerror(number)) as caught, context(FILE):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("x"),
+        IndexError("x"),
+        AttributeError("x"),
+        TypeError("x"),
+        NameError("x"),
+        AssertionError("x"),
+        RecursionError("x"),
+    ],
+)
+def test_mistakes_of_the_program_are_not_damage(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, reading(FILE):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        EOFError("x"),
+        RuntimeError("x"),
+        OSError("image file is truncated"),
+        OSError(errno.EINVAL, "Invalid argument"),
+        zipfile.BadZipFile("x"),
+    ],
+)
+def test_what_bytes_lead_to_is_damage(error: Exception) -> None:
+    assert is_damage(error)
+    with (
+        pytest.raises(CheckpointError, match=r"movie.tif, it is damaged.*; fetch it"),
+        reading(FILE, CheckpointError, "fetch it"),
+    ):
+        raise error
+
+
+def test_a_decoder_may_make_any_error_of_broken_bytes() -> None:
+    def in_a_decoder() -> None:
+        source = compile("{}[1]", "decoder", "eval")
+        eval(source, {"__name__": "tifffile.codecs"})
+
+    with pytest.raises(FormatError, match=r"it is damaged"), reading(FILE):
+        in_a_decoder()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError("Unable to allocate"), "more memory than there is"),
+        (NotImplementedError("JPEG XS"), "not supported; export it in another way"),
+    ],
+)
+def test_what_is_too_much_is_not_called_damaged(error: Exception, message: str) -> None:
+    with pytest.raises(FormatError, match=message) as caught, reading(FILE):
+        raise error
+    assert "damaged" not in str(caught.value)
+
+
+def test_a_picture_that_is_too_large_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    Image.new("L", (40, 40)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9)
+    with pytest.raises(FormatError, match="too large") as caught:
+        open_movie(tmp_path / "large.png")
+    assert "damaged" not in str(caught.value)
+
+
+def test_our_own_errors_pass() -> None:
+    with pytest.raises(CheckpointError, match=r"^mine$"), reading(FILE):
+        raise CheckpointError("mine")
+    with pytest.raises(CheckpointError, match=r"^mine$"), explaining("cannot"):
+        raise CheckpointError("mine")
+
+
+def test_a_mistake_in_a_reader_comes_out_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> dict[str, object]:
+        return {}["sizes"]
+
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, np.zeros((5, 8, 9), np.uint8))
+    monkeypatch.setattr(tiff, "_pixel_sizes", broken)
+    with pytest.raises(KeyError, match="sizes"):
+        open_movie(path)
+
+
+def test_too_many_open_files_are_not_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    path = tmp_path / "movie.npy"
+    np.save(path, np.zeros((3, 8, 9), np.uint8))
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        open_movie(path)
+
+
+def test_a_file_that_nobody_may_look_at_is_not_said_to_be_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    for read in (open_movie, open_labels):
+        with pytest.raises(FormatError, match="check its permissions"):
+            read(tmp_path / "movie.npy")
+
+
+def test_a_file_that_has_gone_meanwhile_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "labels.zarr"
+    zarr.create_array(path, shape=(2, 3, 4), dtype="uint8")
+    labels = open_labels(path)
+    (path / "zarr.json").unlink()
+    assert labels[0].shape == (3, 4)
+    long = tmp_path / ("x" * 300)
+    with pytest.raises(FormatError, match=r"shorter name|check the path"):
+        open_movie(long)

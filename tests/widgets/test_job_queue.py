@@ -1,0 +1,516 @@
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
+
+pytest.importorskip("qtpy.QtCore")
+
+import subprocess
+import sys
+import threading
+import weakref
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+from made_up import SHAPE, preview_of, view_of
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.session import Session
+from napari_sam_decoder.widgets import job_queue as engine_module
+from napari_sam_decoder.widgets.job_queue import Engine, Job, Lane, wait_until
+from napari_sam_decoder.widgets.layers import ids_in
+from napari_sam_decoder.widgets.model_cache import Opening, looking
+from napari_sam_decoder.widgets.movie_state import ModelOptions
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("qapp")]
+
+
+def test_the_window_lives_meanwhile():
+    events = []
+    QTimer.singleShot(0, lambda: events.append("click"))
+    assert wait_until(lambda: events == ["click"], timeout=20)
+
+
+def test_what_is_done_already_is_done():
+    assert wait_until(lambda: True, timeout=20)
+
+
+def test_waiting_has_an_end():
+    assert not wait_until(lambda: False, timeout=0.05)
+
+
+def test_what_gets_done_at_the_last_moment_counts():
+    answers = iter([True])
+    assert wait_until(lambda: next(answers, True), timeout=0)
+
+
+def test_one_may_wait_while_another_waits():
+    inner = []
+    QTimer.singleShot(0, lambda: inner.append(wait_until(lambda: True, timeout=20)))
+    assert wait_until(lambda: inner == [True], timeout=20)
+
+
+class Listener:
+    def __init__(self):
+        self.values, self.ends = [], []
+
+    def job(self, steps):
+        return Job(steps, self.values.append, self.ends.append)
+
+
+@pytest.fixture
+def listener():
+    return Listener()
+
+
+@pytest.fixture
+def lane(qapp):
+    lane = Lane()
+    yield lane
+    lane.close()
+
+
+def count_to(number):
+    yield from range(number)
+
+
+def test_steps_arrive_in_order_and_the_end_comes_last(lane, listener, qtbot):
+    threads = []
+
+    def steps():
+        threads.append(threading.current_thread())
+        yield from (1, 2, 3)
+
+    lane.start(listener.job(steps))
+    qtbot.waitUntil(lambda: listener.ends == [None])
+    assert listener.values == [1, 2, 3]
+    assert threads != [threading.main_thread()]
+
+
+def test_jobs_come_one_after_the_other(lane, listener, qtbot):
+    for _ in range(3):
+        lane.start(listener.job(lambda: count_to(2)))
+    qtbot.waitUntil(lambda: len(listener.ends) == 3)
+    assert listener.values == [0, 1, 0, 1, 0, 1]
+
+
+def test_what_is_waited_for_is_heard_at_once(lane, listener):
+    job = listener.job(lambda: count_to(1))
+    lane.start(job)
+    lane.hurry(job, 20)
+    assert listener.values == [0]
+
+
+def test_the_window_does_not_wait_longer_than_it_is_told(lane, listener, qtbot):
+    released = threading.Event()
+
+    def late():
+        released.wait(20)
+        yield 1
+
+    job = listener.job(late)
+    lane.start(job)
+    lane.hurry(job, 0.01)
+    assert listener.values == []
+    released.set()
+    qtbot.waitUntil(lambda: listener.ends == [None])
+    assert listener.values == [1]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, MemoryError])
+def test_every_error_is_heard_of(lane, listener, qtbot, kind):
+    def fails():
+        yield 1
+        raise kind("torch says no")
+
+    lane.start(listener.job(fails))
+    qtbot.waitUntil(lambda: len(listener.ends) == 1)
+    assert isinstance(listener.ends[0], kind)
+    assert listener.values == [1]
+
+
+def test_a_stopped_job_is_closed_and_says_nothing_more(lane, listener, qtbot):
+    taken, released = threading.Event(), threading.Event()
+    cleaned = []
+
+    def steps():
+        try:
+            yield "first"
+            taken.set()
+            released.wait(10)
+            yield "late"
+        finally:
+            cleaned.append(threading.current_thread() is not threading.main_thread())
+
+    job = listener.job(steps)
+    lane.start(job)
+    qtbot.waitUntil(lambda: taken.is_set() and listener.values == ["first"])
+    job.stop()
+    released.set()
+    qtbot.waitUntil(lambda: listener.ends == [None])
+    assert listener.values == ["first"]
+    assert cleaned == [True]
+
+
+def test_a_job_stopped_while_waiting_never_begins(lane, listener, qtbot):
+    released = threading.Event()
+
+    def waits():
+        released.wait(10)
+        yield "done"
+
+    never = Listener()
+    begun = []
+    waiting = never.job(lambda: begun.append(1) or count_to(1))
+    lane.start(listener.job(waits))
+    lane.start(waiting)
+    waiting.stop()
+    released.set()
+    qtbot.waitUntil(lambda: never.ends == [None])
+    assert not begun
+    assert not never.values
+    assert listener.values == ["done"]
+
+
+def test_a_closed_lane_reports_nothing_and_goes_away(qapp, listener, qtbot):
+    taken, released = threading.Event(), threading.Event()
+
+    def steps():
+        taken.set()
+        released.wait(10)
+        yield "late"
+
+    lane = Lane()
+    gone = []
+    lane.destroyed.connect(lambda: gone.append(True))
+    lane.start(listener.job(steps))
+    qtbot.waitUntil(taken.is_set)
+    lane.close()
+    released.set()
+    qtbot.waitUntil(lambda: bool(gone))
+    assert not listener.values
+    assert not listener.ends
+
+
+def test_an_idle_lane_goes_away_when_closed(qapp, qtbot):
+    lane = Lane()
+    gone = []
+    lane.destroyed.connect(lambda: gone.append(True))
+    lane.close()
+    qtbot.waitUntil(lambda: bool(gone))
+
+
+def test_a_finished_job_is_let_go(lane, qtbot):
+    listener = Listener()
+    job = listener.job(lambda: count_to(1))
+    alive = weakref.ref(job)
+    lane.start(job)
+    del job
+    qtbot.waitUntil(lambda: listener.ends == [None])
+    qtbot.waitUntil(lambda: alive() is None)
+
+
+def test_python_can_exit_while_a_job_runs():
+    program = """
+import itertools, threading
+from qtpy.QtCore import QCoreApplication
+from napari_sam_decoder.widgets.job_queue import Job, Lane
+app = QCoreApplication([])
+lane = Lane()
+def endless():
+    for number in itertools.count():
+        threading.Event().wait(0.001)
+        yield number
+        if number == 3:
+            app.quit()
+lane.start(Job(endless, lambda value: None, lambda error: None))
+app.exec_() if hasattr(app, "exec_") else app.exec()
+print("bye")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == b"bye", done.stderr
+    assert done.returncode == 0
+
+
+PROMPT = Prompt(1, 0, points=[(5, 6)])
+OTHER = Prompt(1, 0, points=[(7, 8)])
+COLOURS = {1: np.ones(4)}
+FRAME = np.zeros((*SHAPE[1:], 3), np.uint8)
+
+
+class Gate:
+    """Holds a thread up until it is opened."""
+
+    def __init__(self):
+        self._reached, self._opened = threading.Event(), threading.Event()
+
+    @property
+    def is_reached(self):
+        return self._reached.is_set()
+
+    def open(self):
+        self._opened.set()
+
+    def hold(self):
+        self._reached.set()
+        self._opened.wait(20)
+
+    def steps(self, *values):
+        """Steps that are held up before the first."""
+        self.hold()
+        yield from values
+
+
+class StageSession:
+    """Answers prompts from nowhere; at a gate if it has one."""
+
+    def __init__(self, gate=None):
+        self.movie = SimpleNamespace(rgb=lambda frame: FRAME)
+        self.is_closed = False
+        self._gate = gate
+
+    def preview_together(self, prompts, known):
+        if self._gate is not None:
+            self._gate.hold()
+        return tuple(preview_of(prompt).preview for prompt in prompts)
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.fixture
+def owner(qapp):
+    return QObject()
+
+
+@pytest.fixture
+def engine(owner):
+    engine = Engine(owner)
+    yield engine
+    engine.close()
+
+
+SIGNALS = ("opened", "embedded", "previewed", "propagated")
+
+
+def listen(engine):
+    """Note what an engine says."""
+    heard = []
+    for name in SIGNALS:
+        signal = getattr(engine, name)
+        signal.connect(lambda value, name=name: heard.append((name, value)))
+    engine.ended.connect(lambda kind, error: heard.append(("ended", kind, error)))
+    return heard
+
+
+@pytest.fixture
+def heard(engine):
+    return listen(engine)
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+def prompts_in(heard):
+    """Prompts of previews that came with their pictures."""
+    shown = [news[1] for news in heard if news[0] == "previewed"]
+    return [one.preview.prompt for one in shown if one.thumbnails]
+
+
+def ends_in(heard):
+    return [news[1] for news in heard if news[0] == "ended"]
+
+
+def test_a_session_is_opened(engine, heard, qtbot, monkeypatch, tiny_sam):
+    monkeypatch.setattr(
+        "napari_sam_decoder.weights.registry.load_sam", lambda *_, **__: tiny_sam
+    )
+    engine.open(Opening(view_of(), ModelOptions(cache=None)))
+    assert engine.is_busy("opening")
+    qtbot.waitUntil(lambda: len(heard) == 2)
+    (_, session), end = heard
+    assert isinstance(session, Session)
+    assert session.labels_shape == SHAPE
+    assert end == ("ended", "opening", None)
+    assert not engine.is_busy("opening")
+
+
+def test_prompts_are_shown_one_by_one(engine, heard, qtbot):
+    engine.preview(StageSession(), (PROMPT, OTHER), (), COLOURS)
+    assert engine.is_busy("preview")
+    qtbot.waitUntil(lambda: ends_in(heard) == ["preview"])
+    assert prompts_in(heard) == [PROMPT, OTHER]
+    assert not engine.is_busy("preview")
+
+
+def test_a_second_preview_replaces_the_first(engine, heard, gate, qtbot):
+    engine.preview(StageSession(gate), (PROMPT,), (), COLOURS)
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.preview(StageSession(), (OTHER,), (), COLOURS)
+    gate.open()
+    qtbot.waitUntil(lambda: bool(ends_in(heard)))
+    assert prompts_in(heard) == [OTHER]
+    assert ends_in(heard) == ["preview"]
+    assert not engine.is_busy("preview")
+
+
+def test_steps_of_a_run_arrive_in_order(engine, heard, qtbot):
+    engine.run(iter("abc"))
+    assert engine.is_busy("run")
+    qtbot.waitUntil(lambda: bool(ends_in(heard)))
+    assert heard == [*(("propagated", step) for step in "abc"), ("ended", "run", None)]
+
+
+def test_embedded_frames_arrive_in_order(engine, heard, qtbot):
+    engine.embed(iter("ab"))
+    assert engine.is_busy("embedding")
+    qtbot.waitUntil(lambda: bool(ends_in(heard)))
+    assert heard == [
+        ("embedded", "a"),
+        ("embedded", "b"),
+        ("ended", "embedding", None),
+    ]
+
+
+def test_ids_are_found(engine, heard, qtbot):
+    labels = np.array([[0, 4], [9, 4]])
+    found = []
+    for _ in range(2):
+        search = partial(looking, partial(ids_in, labels))
+        engine.look(search, found.append, lambda error: found.append(("end", error)))
+    assert engine.is_looking
+    qtbot.waitUntil(lambda: not engine.is_looking)
+    assert found == [None, {4, 9}, ("end", None)] * 2
+    assert heard == []
+
+
+def test_an_error_ends_a_job_and_is_told(engine, heard, qtbot):
+    def fails():
+        yield "first"
+        raise RuntimeError("torch says no")
+
+    engine.run(fails())
+    qtbot.waitUntil(lambda: bool(ends_in(heard)))
+    first, (_, kind, error) = heard
+    assert first == ("propagated", "first")
+    assert kind == "run"
+    assert str(error) == "torch says no"
+    assert not engine.is_busy("run")
+
+
+def test_a_click_does_not_wait_for_a_run(engine, heard, gate, qtbot):
+    engine.run(gate.steps("late"))
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.preview(StageSession(), (PROMPT,), (), COLOURS)
+    qtbot.waitUntil(lambda: ends_in(heard) == ["preview"])
+    assert engine.is_busy("run")
+
+
+def test_a_run_and_embedding_take_turns(engine, heard, gate, qtbot):
+    engine.embed(gate.steps("frame"))
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.run(iter(["result"]))
+    gate.open()
+    qtbot.waitUntil(lambda: ends_in(heard) == ["embedding", "run"])
+
+
+def test_nothing_is_heard_of_a_stopped_run(engine, heard, gate, qtbot):
+    closed = []
+
+    def steps():
+        try:
+            yield from gate.steps("late")
+        finally:
+            closed.append(True)
+
+    engine.run(steps())
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.stop("run")
+    assert not engine.is_busy("run")
+    gate.open()
+    engine.run(iter(["next"]))
+    qtbot.waitUntil(lambda: bool(ends_in(heard)))
+    assert heard == [("propagated", "next"), ("ended", "run", None)]
+    assert closed == [True]
+
+
+def test_nothing_is_heard_of_an_error_after_a_stop(engine, heard, gate, qtbot):
+    def fails():
+        gate.hold()
+        raise RuntimeError("torch says no")
+        yield
+
+    engine.run(fails())
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.stop("run")
+    gate.open()
+    engine.run(iter(["next"]))
+    qtbot.waitUntil(lambda: bool(ends_in(heard)))
+    assert heard == [("propagated", "next"), ("ended", "run", None)]
+
+
+def test_stopping_one_kind_leaves_the_others(engine, heard, qtbot):
+    engine.run(iter("a"))
+    for kind in ("preview", "embedding", "opening"):
+        engine.stop(kind)
+    qtbot.waitUntil(lambda: ends_in(heard) == ["run"])
+    assert heard[0] == ("propagated", "a")
+
+
+def test_a_session_is_closed_after_the_run_that_needs_it(engine, gate, qtbot):
+    session = StageSession()
+    still_open = []
+
+    def steps():
+        gate.hold()
+        still_open.append(not session.is_closed)
+        yield "result"
+
+    engine.run(steps())
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.retire(session)
+    gate.open()
+    qtbot.waitUntil(lambda: session.is_closed)
+    assert still_open == [True]
+
+
+def is_working():
+    return any(thread.name == "napari-sam-decoder" for thread in threading.enumerate())
+
+
+def test_a_closed_engine_says_nothing_more(owner, gate, qtbot, qapp):
+    engine = Engine(owner)
+    heard = listen(engine)
+    engine.run(gate.steps("late"))
+    engine.preview(StageSession(gate), (PROMPT,), (), COLOURS)
+    qtbot.waitUntil(lambda: gate.is_reached)
+    engine.close()
+    gate.open()
+    qtbot.waitUntil(lambda: not is_working())
+    qapp.processEvents()
+    assert heard == []
+    assert not any(map(engine.is_busy, ("run", "preview")))
+
+
+def test_each_job_computes_as_background_work(engine, heard, qtbot, monkeypatch):
+    """So that torch leaves a core to the window."""
+    computed = []
+
+    def noting(steps):
+        computed.append(threading.current_thread() is not threading.main_thread())
+        yield from steps
+
+    monkeypatch.setattr(engine_module, "computing", noting)
+    engine.run(iter("a"))
+    engine.embed(iter("b"))
+    qtbot.waitUntil(lambda: sorted(ends_in(heard)) == ["embedding", "run"])
+    assert computed == [True, True]

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari.layers")
+
+from made_up import SHAPE, found_by, result_on, view_of
+
+from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.widgets.layers import new_labels_layer, survey_labels
+from napari_sam_decoder.widgets.movie_state import RunRequest
+from napari_sam_decoder.widgets.target_layer import LabelsTarget
+
+FRAMES = range(SHAPE[0])
+BLANK = 1
+"""The object that is on every frame before anything is painted, and runs again."""
+
+
+def target_on(view):
+    layer = new_labels_layer(view, "labels")
+    layer.data[:] = BLANK
+    target = LabelsTarget(layer, view)
+    contents = found_by(
+        survey_labels(view, layer.data, lambda *at: target.note(view, *at))
+    )
+    target.take_over(view, contents, ())
+    return target
+
+
+@pytest.fixture
+def target():
+    return target_on(view_of())
+
+
+def kept_frames(target, frames=FRAMES):
+    """On which frames a run has spared the object."""
+    return {
+        frame
+        for frame in frames
+        if target.write(
+            target.view,
+            result_on(frame, shape=target.view.frame_shape),
+            {1},
+            replace=False,
+        ).spared
+    }
+
+
+def paint(layer):
+    layer.paint((1, 5, 5), 9)
+
+
+def erase(layer):
+    layer.paint((1, 5, 5), 0)
+
+
+def fill(layer):
+    layer.fill((1, 5, 5), 9)
+
+
+def draw_polygon(layer):
+    layer.paint_polygon([[1, 2, 2], [1, 2, 8], [1, 8, 8]], 9)
+
+
+def drag(layer):
+    with layer.block_history():
+        layer.paint((1, 5, 5), 9)
+        layer.paint((1, 5, 6), 9)
+
+
+def set_arrays(layer):
+    layer.data_setitem(tuple(map(np.array, ([1, 1], [5, 6], [5, 5]))), 9)
+
+
+HANDS = (paint, erase, fill, draw_polygon, set_arrays, drag)
+
+
+@pytest.mark.parametrize("by_hand", HANDS)
+def test_a_frame_painted_by_hand_is_kept(target, by_hand):
+    by_hand(target.layer)
+    painted = target.layer.data[1].copy()
+    assert (painted != BLANK).any()
+    assert kept_frames(target) == {1}
+    np.testing.assert_array_equal(target.layer.data[1], painted)
+
+
+@pytest.mark.parametrize("by_hand", HANDS)
+def test_a_painted_frame_is_replaced_when_asked_for(target, by_hand):
+    by_hand(target.layer)
+    assert not target.write(target.view, result_on(1), {1}, replace=True).spared
+    assert (target.layer.data[1] == 1).all()
+    assert kept_frames(target) == set()
+
+
+def test_a_click_that_paints_nothing_new_keeps_nothing(target):
+    target.layer.paint((1, 5, 5), BLANK)
+    assert kept_frames(target) == set()
+
+
+def test_strokes_on_several_frames_are_all_kept(target):
+    target.layer.paint((0, 5, 5), 9)
+    target.layer.paint((3, 5, 5), 9)
+    assert kept_frames(target) == {0, 3}
+
+
+def test_results_are_not_taken_for_paint(target):
+    for _ in range(2):
+        assert kept_frames(target) == set()
+
+
+def changed_frames(layer):
+    return {frame for frame in FRAMES if (layer.data[frame] != BLANK).any()}
+
+
+def test_a_thick_brush_keeps_every_frame_that_it_reaches(target):
+    target.layer.n_edit_dimensions = 3
+    target.layer.brush_size = 3
+    target.layer.paint((2, 5, 5), 9)
+    painted = changed_frames(target.layer)
+    assert painted == {1, 2, 3}
+    assert kept_frames(target) == painted
+
+
+def test_frames_between_two_that_were_filled_are_not_kept(target):
+    """One stroke of napari's bucket through the whole movie, all pieces at once."""
+    target.layer.data[[0, 3], 5, 5] = 7
+    target.layer.n_edit_dimensions = 3
+    target.layer.contiguous = False
+    target.layer.fill((0, 5, 5), 9)
+    assert kept_frames(target) == {0, 3}
+
+
+def test_frames_are_counted_along_the_axis_that_is_followed():
+    target = target_on(view_of(axis=1))
+    target.layer.brush_size = 1
+    target.layer.paint((1, 5, 6), 9)
+    assert kept_frames(target, range(12)) == {5}
+
+
+VOLUMES = (3, 4, *SHAPE[1:])
+
+
+def test_other_planes_do_not_count():
+    view = view_of(VOLUMES, 0, (0, 2, 0, 0))
+    target = target_on(view)
+    target.layer.paint((1, 0, 5, 5), 9)
+    target.layer.paint((2, 2, 5, 5), 9)
+    assert kept_frames(target, range(3)) == {2}
+    assert set(np.unique(target.layer.data[1, 0])) == {1, 9}
+
+
+def test_paint_is_remembered_when_another_plane_becomes_the_movie():
+    target = target_on(view_of(VOLUMES, 0, (0, 2, 0, 0)))
+    target.layer.paint((1, 0, 5, 5), 9)
+    target.view = view_of(VOLUMES, 0, (0, 0, 0, 0))
+    assert kept_frames(target, range(3)) == {1}
+
+
+def test_planes_that_were_not_painted_are_not_kept():
+    """Two points far from each other, on different planes of different volumes."""
+    target = target_on(view_of(VOLUMES, 0, (0, 0, 0, 0)))
+    places = ([0, 2], [1, 0], [5, 5], [5, 5])
+    target.layer.data_setitem(tuple(map(np.array, places)), 9)
+    assert kept_frames(target, range(3)) == {2}
+
+
+def test_a_painted_picture_is_kept():
+    target = target_on(view_of(SHAPE[1:]))
+    assert kept_frames(target, range(1)) == set()
+    target.layer.paint((5, 5), 9)
+    assert kept_frames(target, range(1)) == {0}
+
+
+def test_others_keep_their_pixels_unless_replaced():
+    view = view_of()
+    layer = new_labels_layer(view, "labels")
+    layer.data[0, 6:] = 3
+    target = LabelsTarget(layer, view)
+    target.write(view, result_on(0), {1}, replace=False)
+    np.testing.assert_array_equal(layer.data[0], [[1] * 14] * 6 + [[3] * 14] * 6)
+    target.write(view, result_on(0), {1}, replace=True)
+    assert (layer.data[0] == 1).all()
+
+
+def test_data_that_cannot_take_a_result_any_more_are_refused(target):
+    target.write(target.view, result_on(0), {1}, replace=False)
+    target.layer.data = np.zeros((2, 3, 4), int)
+    with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
+        target.write(target.view, result_on(0), {1}, replace=False)
+
+
+def test_what_was_painted_is_told_as_prompts(target):
+    target.layer.paint((1, 5, 5), 9)
+    target.layer.paint((2, 5, 5), 9)
+    found = list(target.painted(target.view, (BLANK, 9, 5), (0, 1)))
+    assert [(prompt.object_id, prompt.frame) for prompt in found] == [(1, 1), (9, 1)]
+    for prompt in found:
+        mask = target.layer.data[1] == prompt.object_id
+        np.testing.assert_array_equal(prompt.mask.to_array(), mask)
+
+
+def test_negative_points_correct_what_the_labels_hold(target):
+    first = Prompt(BLANK, 0, points=[(5, 5)])
+    target.ledger.begin(PromptSet([first]), RunRequest())
+    for frame in FRAMES:
+        target.ledger.note(result_on(frame, BLANK))
+    target.layer.data[2] = 0
+    beside = [Prompt(BLANK, frame, points=[(1, 1)], labels=[False]) for frame in (1, 2)]
+    (found,) = target.corrections(target.view, (first, *beside))
+    assert found.prompts == (beside[0],)
