@@ -26,8 +26,9 @@ DISPLAY_PACKAGES = xvfb xauth fonts-dejavu-core libgl1 libegl1 libxkbcommon-x11-
 demo: $(VENV)/installed
 	$(BIN)/napari-sam-decoder demo --headless --out demo-out
 
+# `make test MARKS="not gui"` runs the slow tests in the same go.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(MARKS),-m "$(MARKS)")
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m "slow and not gui"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ SEEDS = {"cells": (0, 1, 2), "pictures": (0, 1)}
 SMALLEST, LARGEST = np.pi * 20**2, np.pi * 60**2
 
 
-# The movies are large and take seconds each: share the few in use.
-generate = lru_cache(maxsize=3)(load_sample)
+# The movies are large and take seconds each: share them.
+generate = cache(load_sample)
 
 
 @pytest.fixture(
