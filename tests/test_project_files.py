@@ -145,7 +145,8 @@ def test_pages_name_only_files_that_exist(page):
 
 
 def test_the_notice_names_files_that_exist():
-    paths = re.findall(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|safetensors|txt)\b", read("NOTICE"))
+    path = r"[\w.-]+(?:/[\w.-]+)+\.(?:py|safetensors|txt)\b"
+    paths = re.findall(path, read("NOTICE"))
     assert len(paths) >= 5
     assert [name for name in paths if not (ROOT / name).exists()] == []
 
