@@ -75,6 +75,42 @@ def test_scripts_that_pages_name_exist():
     assert [pair for pair in sorted(named) if not (ROOT / pair[1]).exists()] == []
 
 
+def joined_source(folder):
+    """The package's source with strings as they read, not as lines break them."""
+    text = "\n".join(path.read_text() for path in sorted(folder.rglob("*.py")))
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
+def test_messages_that_are_explained_are_those_of_the_program():
+    page = (ROOT / "docs/how_to/troubleshooting.md").read_text()
+    quoted = re.findall(r'"([^"]+)"', "\n".join(re.findall("^(.*)\n: ", page, re.M)))
+    foreign = {"No Qt bindings could be found"}
+    pieces = {
+        piece.strip()
+        for message in set(quoted) - foreign
+        for piece in message.split("…")
+    }
+    assert len(pieces) > 3
+    source = joined_source(ROOT / "src")
+    assert [piece for piece in sorted(pieces) if piece not in source] == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/tutorials/window.md",
+        "docs/how_to/own_movie.md",
+        "docs/how_to/resume.md",
+    ],
+)
+def test_controls_that_are_named_are_in_the_window(page):
+    captions = set(re.findall(r"\*\*([^*]+)\*\*", (ROOT / page).read_text()))
+    assert captions
+    source = joined_source(ROOT / "src" / "napari_sam_decoder" / "widgets")
+    assert [name for name in sorted(captions) if f'"{name}"' not in source] == []
+
+
 @pytest.fixture
 def names(tmp_path, monkeypatch, tiny_sam):
     """Start where examples start: at a movie, and at what the reader has made of it."""
