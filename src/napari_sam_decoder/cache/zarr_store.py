@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -20,18 +18,22 @@ from napari_sam_decoder.errors import (
     FormatError,
     SamDecoderError,
     explaining,
+    is_damage,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import os
+    from collections.abc import Iterator, Mapping
+
+    import zarr
 
     from napari_sam_decoder.cache.quantization import Packing
 
 __all__ = ["FrameRows", "FrameState", "ZarrStore"]
 
-_CHECKSUM_SIZE = 4
-_ENTRY_SIZE = 16
-"""Offset and length of a row in a shard, of 8 bytes each."""
+FrameState = Literal["ok", "corrupt", "absent"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class FrameRows:
@@ -62,15 +64,16 @@ class FrameRows:
         (N,) array of uint8, or None
             None for a row that fails its checksum.
         """
-        loose = layout.frame_path(self._path, frame)
-        shard = layout.shard_path(self._path, frame)
-        for file, read in (
-            (loose, _whole_file),
-            (shard, lambda file: _part_of_shard(file, frame)),
+        for array, file in (
+            (self._loose, layout.frame_path(self._path, frame)),
+            (self._packed, layout.shard_path(self._path, frame)),
         ):
-            # Another process may pack the frame meanwhile.
-            with suppress(FileNotFoundError):
-                yield self._row(file, read)
+            # A missing file reads as zeros, so only the file itself tells.
+            if self._exists(file):
+                row = self._read(array, frame)
+                # Another process may have packed the frame meanwhile.
+                if row is not None or self._exists(file):
+                    yield row
 
     def sound(self, frame: int) -> np.ndarray | None:
         """Return the newest row of a frame that can be read, if any."""
@@ -123,69 +126,24 @@ class FrameRows:
             )
         return row
 
-    def _row(self, file: Path, read: Callable[[Path], bytes]) -> np.ndarray | None:
+    def _exists(self, file: Path) -> bool:
+        with explaining(f"cannot read the embedding cache {self._path}"):
+            return file.exists()
+
+    def _read(self, array: zarr.Array, frame: int) -> np.ndarray | None:
         try:
-            row = _decoded(read(file))
-        except FileNotFoundError:
-            raise
-        except (ValueError, RuntimeError):
-            return None
+            row = np.asarray(array[frame])
         except OSError as error:
-            # A file that is too short, or on a bad place of the disk.
+            # A file that is too short, or in a bad place of the disk.
             if error.errno in (errno.EINVAL, errno.EIO):
                 return None
             with explaining(f"cannot read the embedding cache {self._path}"):
                 raise
-        is_row = row.shape == self._loose.shape[1:] and row[:DIGEST_SIZE].any()
-        return row if is_row else None
-
-
-def _whole_file(file: Path) -> bytes:
-    return file.read_bytes()
-
-
-def _part_of_shard(file: Path, frame: int) -> bytes:
-    """Read one row of a shard, which ends in an index of where its rows are.
-
-    Raises
-    ------
-    OSError, RuntimeError, ValueError
-        If the shard is too short, its index is damaged or it lacks the row.
-    """
-    index_size = layout.SHARD_FRAMES * _ENTRY_SIZE + _CHECKSUM_SIZE
-    with file.open("rb") as shard:
-        shard.seek(-index_size, os.SEEK_END)
-        index = np.frombuffer(_verified(shard.read()), "<u8").reshape(-1, 2)
-        offset, size = (int(entry) for entry in index[frame % layout.SHARD_FRAMES])
-        # What is not there has the largest of all numbers as its offset.
-        if offset + size > shard.tell():
-            raise ValueError("the shard lacks the row")
-        shard.seek(offset)
-        return shard.read(size)
-
-
-def _decoded(content: bytes) -> np.ndarray:
-    from numcodecs import Blosc
-
-    return np.frombuffer(Blosc().decode(_verified(content)), np.uint8)
-
-
-def _verified(content: bytes) -> np.ndarray:
-    """Strip the checksum at the end.
-
-    Raises
-    ------
-    RuntimeError, ValueError
-        If it does not fit.
-    """
-    from numcodecs import get_codec
-
-    checksum = get_codec({"id": "crc32c", "location": "end"})
-    return np.asarray(checksum.decode(content))
-
-
-FrameState = Literal["ok", "corrupt", "absent"]
-_LOG = logging.getLogger(__name__)
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            return None
+        return row if row[:DIGEST_SIZE].any() else None
 
 
 class ZarrStore:
