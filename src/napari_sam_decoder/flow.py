@@ -4,6 +4,12 @@ Lucas and Kanade, "An iterative image registration technique with an application
 stereo vision", 1981, in its pyramidal form: the whole window around a pixel is assumed
 to move together, which is found from the gradients, first on a small picture and then
 on larger ones.
+
+Why not scikit-image: a propagation compares every frame with the one before, and on one
+thread ``optical_flow_ilk`` takes 10 times as long, ``optical_flow_tvl1`` 19. Masks
+that are carried along by this flow fit better: on 56 pairs of frames of DAVIS their IoU
+with the truth is 88.7 %, by ILK 85.7 % and by TV-L1 87.3 %; on 12 pairs from movies of
+cells it is 87.6 %, 86.2 % and 86.6 %. `benchmarks/optical_flow.py` measures it.
 """
 
 from __future__ import annotations
