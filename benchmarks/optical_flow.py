@@ -25,7 +25,7 @@ from tracking_parts.data import Clip, read
 
 from napari_sam_decoder import Movie
 from napari_sam_decoder.appearance.features import picture_of
-from napari_sam_decoder.flow import displaced, optical_flow
+from napari_sam_decoder.flow import optical_flow, warp
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.samples import load_sample
 
@@ -90,7 +90,7 @@ def timed(
     displacement = method(pictures[1], pictures[0])
     seconds = process_time() - start
     layers = np.stack([masks[0] == i for i in ids]).astype(np.float32)
-    carried = displaced(layers, displacement.astype(np.float32)) > 0.5
+    carried = warp(layers, displacement.astype(np.float32)) > 0.5
     ious = [mask_iou(one, masks[1] == i) for one, i in zip(carried, ids, strict=True)]
     return seconds, float(np.mean(ious))
 

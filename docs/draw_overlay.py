@@ -36,13 +36,13 @@ def main() -> None:
 
 
 def tint(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Colour each object and its outline, which alone would be too thin to see."""
+    """Colour each object and its draw_outlines, which alone would be too thin to see."""
     tinted = rgb.astype(float)
     for object_id in np.unique(labels[labels > 0]):
         colour = np.array(pictures.colour_of(int(object_id)), float)
         inside = labels == object_id
         tinted[inside] = (1 - TINT) * tinted[inside] + TINT * colour
-    return pictures.outline(tinted.astype(np.uint8), labels)
+    return pictures.draw_outlines(tinted.astype(np.uint8), labels)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import zarr
 
-from napari_sam_decoder.cache import CacheKey, Packing, Storage, array_digest
+from napari_sam_decoder.cache import CacheKey, Quantizer, Storage, array_digest
 from napari_sam_decoder.embedding import Embedder, open_store
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.values import Embedding
@@ -57,8 +57,8 @@ def noise(seed: bytes) -> np.ndarray:
 
 def rounded(features: np.ndarray, storage: Storage = Storage.INT8) -> np.ndarray:
     """Features as every store gives them back."""
-    packing = Packing(SHAPE, storage)
-    return packing.unpack(packing.pack(features))
+    quantizer = Quantizer(SHAPE, storage)
+    return quantizer.dequantize(quantizer.quantize(features))
 
 
 def cheap_movie(frames: int = FRAMES, seed: int = 0) -> Movie:

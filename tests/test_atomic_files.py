@@ -12,26 +12,26 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.atomic_files import (
-    hidden_sibling,
-    make_partial,
+    atomic_write,
+    hidden_sibling_path,
+    make_partial_folder,
     replace_folder,
-    replacing,
-    sibling,
+    sibling_path,
 )
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.formats import LabelSink, open_labels, open_movie
 
 
 def test_short_names_are_kept():
-    assert sibling(Path("a/b.tif"), ".new") == Path("a/b.tif.new")
-    assert hidden_sibling(Path("a/b.tif"), ".new") == Path("a/.b.tif.new")
+    assert sibling_path(Path("a/b.tif"), ".new") == Path("a/b.tif.new")
+    assert hidden_sibling_path(Path("a/b.tif"), ".new") == Path("a/.b.tif.new")
 
 
 @pytest.mark.parametrize("letter", ["y", "\u00e4", "\u65e5"])
 def test_long_names_leave_room(letter):
     size = len(letter.encode())
     first, second = (Path(f"{letter * (250 // size)}{end}") for end in ("1", "2"))
-    names = {hidden_sibling(path, "." + 49 * "x").name for path in (first, second)}
+    names = {hidden_sibling_path(path, "." + 49 * "x").name for path in (first, second)}
     assert len(names) == 2
     assert all(len(os.fsencode(name)) <= 255 for name in names)
     assert all(name.startswith(f".{letter}") for name in names)
@@ -39,7 +39,7 @@ def test_long_names_leave_room(letter):
 
 def test_what_is_written_whole_takes_the_place_of_what_was_there(tmp_path):
     (tmp_path / "a.txt").write_text("old")
-    with replacing(tmp_path / "a.txt") as partial:
+    with atomic_write(tmp_path / "a.txt") as partial:
         partial.write_text("new")
         assert (tmp_path / "a.txt").read_text() == "old"
     assert (tmp_path / "a.txt").read_text() == "new"
@@ -48,7 +48,7 @@ def test_what_is_written_whole_takes_the_place_of_what_was_there(tmp_path):
 
 def test_what_is_not_written_whole_is_removed(tmp_path):
     def fail():
-        with replacing(tmp_path / "a.txt") as partial:
+        with atomic_write(tmp_path / "a.txt") as partial:
             partial.write_text("half")
             raise OSError("full")
 
@@ -109,7 +109,7 @@ def dead_process() -> int:
 def leave_partial(target: Path, monkeypatch: pytest.MonkeyPatch, process: int) -> Path:
     with monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: process)
-        return make_partial(target)
+        return make_partial_folder(target)
 
 
 def test_partials_of_dead_processes_go(
@@ -182,7 +182,7 @@ def test_labels_set_aside_are_not_deleted_if_they_cannot_come_back(
 
 
 def test_replacing_what_is_not_there(tmp_path: Path) -> None:
-    made = make_partial(tmp_path / "labels.zarr") / "labels"
+    made = make_partial_folder(tmp_path / "labels.zarr") / "labels"
     made.mkdir()
 
     replace_folder(made, tmp_path / "labels.zarr")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.axes import (
-    PickedArray,
+    SelectedArray,
+    axis_letters,
     colours_or_channels,
-    find_entry,
-    letters_of,
-    pick_axes,
+    resolve_entry,
+    select_axes,
 )
 from napari_sam_decoder.errors import MovieError
 
@@ -30,7 +30,7 @@ from napari_sam_decoder.errors import MovieError
     ],
 )
 def test_axes_of_length_one_are_left_out_where_needed(letters, shape, axes, kept):
-    pick = pick_axes(letters, shape)
+    pick = select_axes(letters, shape)
     assert (pick.axes, pick.kept) == (axes, kept)
 
 
@@ -48,7 +48,7 @@ def test_axes_of_length_one_are_left_out_where_needed(letters, shape, axes, kept
 )
 def test_what_is_no_movie(letters, shape, message):
     with pytest.raises(MovieError, match=message):
-        pick_axes(letters, shape)
+        select_axes(letters, shape)
 
 
 @pytest.mark.parametrize("letters", ["TCYX", "CTYX", "TYXC", "TSYX"])
@@ -57,8 +57,8 @@ def test_a_channel_of_any_array(letters, key):
     movie = np.arange(3 * 4 * 5).reshape(3, 4, 5)
     axis = max(letters.find("C"), letters.find("S"))
     pixels = np.stack([movie, movie + 100], axis)
-    pick = pick_axes(letters, pixels.shape, 1)
-    for seen in (pick.of(pixels), PickedArray(pixels, pick)):
+    pick = select_axes(letters, pixels.shape, 1)
+    for seen in (pick.of(pixels), SelectedArray(pixels, pick)):
         np.testing.assert_array_equal(seen[key], movie[key] + 100)
         assert (seen.shape, seen.ndim, len(seen)) == ((3, 4, 5), 3, 3)
 
@@ -67,28 +67,28 @@ def test_a_channel_of_any_array(letters, key):
 def test_colours_come_last(key):
     movie = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
     planar = np.moveaxis(movie, -1, 1)
-    pick = pick_axes("TSYX", planar.shape)
-    for seen in (pick.of(planar), PickedArray(planar, pick)):
+    pick = select_axes("TSYX", planar.shape)
+    for seen in (pick.of(planar), SelectedArray(planar, pick)):
         np.testing.assert_array_equal(seen[key], movie[key])
         np.testing.assert_array_equal(np.asarray(seen), movie)
 
 
 def test_a_picked_array_says_what_it_is():
-    pick = pick_axes("TSYX", (2, 3, 4, 5))
-    assert repr(PickedArray(np.zeros((2, 3, 4, 5)), pick)) == (
+    pick = select_axes("TSYX", (2, 3, 4, 5))
+    assert repr(SelectedArray(np.zeros((2, 3, 4, 5)), pick)) == (
         "PickedArray((2, 4, 5, 3), float64)"
     )
 
 
 def test_a_view_costs_no_memory():
     pixels = np.zeros((3, 2, 4, 5))
-    assert np.shares_memory(pick_axes("TCYX", pixels.shape, 1).of(pixels), pixels)
+    assert np.shares_memory(select_axes("TCYX", pixels.shape, 1).of(pixels), pixels)
 
 
 def test_what_has_no_channels_has_channel_0_only():
-    assert pick_axes("TYX", (3, 4, 5), 0).axes == "TYX"
+    assert select_axes("TYX", (3, 4, 5), 0).axes == "TYX"
     with pytest.raises(MovieError, match="no channel 1"):
-        pick_axes("TYX", (3, 4, 5), 1)
+        select_axes("TYX", (3, 4, 5), 1)
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_what_has_no_channels_has_channel_0_only():
 )
 def test_entries_by_number_and_name(wanted, place):
     names = ["DAPI", "GFP", "488"]
-    assert find_entry(wanted, 3, names, "channel", "--channel") == place
+    assert resolve_entry(wanted, 3, names, "channel", "--channel") == place
 
 
 def test_names_in_another_case_must_be_clear():
-    assert find_entry("a", 2, ["A", "a"], "channel", "--channel") == 1
+    assert resolve_entry("a", 2, ["A", "a"], "channel", "--channel") == 1
     with pytest.raises(MovieError, match="more than one"):
-        find_entry("a", 2, ["A", "A"], "channel", "--channel")
+        resolve_entry("a", 2, ["A", "A"], "channel", "--channel")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_names_in_another_case_must_be_clear():
     ],
 )
 def test_letters_by_names(names, letters):
-    assert letters_of(names) == letters
+    assert axis_letters(names) == letters
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ from napari_sam_decoder.errors import (
 )
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.values import Embedding
-from napari_sam_decoder.thread_pool import Lanes
+from napari_sam_decoder.thread_pool import ThreadPool
 
 FRAMES = 6
 
@@ -360,16 +360,16 @@ def test_two_threads_encode_a_frame_once(open_embedder, encoder):
 
 @pytest.fixture
 def wide_embedder(movie, encoder, path):
-    """One with two lanes."""
+    """One with two threads."""
     usual = torch.get_num_threads()
     torch.set_num_threads(2)
     store = open_store(movie, encoder, path)
-    yield Embedder(movie, encoder, store, Lanes(2))
+    yield Embedder(movie, encoder, store, ThreadPool(2))
     store.close()
     torch.set_num_threads(usual)
 
 
-def test_lanes_embed_side_by_side_what_one_alone_would(
+def test_threads_embed_side_by_side_what_one_alone_would(
     wide_embedder, open_embedder, encoder, monkeypatch, path, tmp_path
 ):
     both, encode = Barrier(2, timeout=10), encoder.encode
@@ -386,7 +386,7 @@ def test_lanes_embed_side_by_side_what_one_alone_would(
     assert files_of(path) == files_of(tmp_path / "alone.zarr")
 
 
-def test_lanes_get_frames_that_are_read_in_order_by_one_thread(
+def test_threads_get_frames_that_are_read_in_order_by_one_thread(
     wide_embedder, monkeypatch
 ):
     reads, raw = [], Movie.raw

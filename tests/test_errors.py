@@ -14,11 +14,11 @@ import zarr
 from napari_sam_decoder.errors import (
     CheckpointError,
     FormatError,
-    explaining,
-    is_damage,
-    reading,
-    remedy_for,
-    writing,
+    is_corruption,
+    os_error_advice,
+    wrap_os_errors,
+    wrap_read_errors,
+    wrap_write_errors,
 )
 from napari_sam_decoder.formats import open_labels, open_movie, tiff
 
@@ -31,13 +31,13 @@ USERS = [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENAMETOOLO
 MACHINES = [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EBADF]
 
 
-@pytest.mark.parametrize("context", [reading, writing])
+@pytest.mark.parametrize("context", [wrap_read_errors, wrap_write_errors])
 @pytest.mark.parametrize("number", USERS)
 def test_what_a_user_can_mend_names_the_remedy(
     context: Callable[[Path], object], number: int
 ) -> None:
     error = OSError(number, os.strerror(number))
-    remedy = remedy_for(error)
+    remedy = os_error_advice(error)
     assert remedy
     message = f"movie.tif .*; {remedy}"
     with pytest.raises(FormatError, match=message) as caught, context(FILE):
@@ -46,7 +46,7 @@ def test_what_a_user_can_mend_names_the_remedy(
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("context", [reading, writing])
+@pytest.mark.parametrize("context", [wrap_read_errors, wrap_write_errors])
 @pytest.mark.parametrize("number", MACHINES)
 def test_what_is_the_machines_goes_on(
     context: Callable[[Path], object], number: int
@@ -70,7 +70,7 @@ def test_what_is_the_machines_goes_on(
     ],
 )
 def test_mistakes_of_the_program_are_not_damage(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, reading(FILE):
+    with pytest.raises(type(error)) as caught, wrap_read_errors(FILE):
         raise error
     assert caught.value is error
 
@@ -87,10 +87,10 @@ def test_mistakes_of_the_program_are_not_damage(error: Exception) -> None:
     ],
 )
 def test_what_bytes_lead_to_is_damage(error: Exception) -> None:
-    assert is_damage(error)
+    assert is_corruption(error)
     with (
         pytest.raises(CheckpointError, match=r"movie.tif, it is damaged.*; fetch it"),
-        reading(FILE, CheckpointError, "fetch it"),
+        wrap_read_errors(FILE, CheckpointError, "fetch it"),
     ):
         raise error
 
@@ -100,7 +100,7 @@ def test_a_decoder_may_make_any_error_of_broken_bytes() -> None:
         source = compile("{}[1]", "decoder", "eval")
         eval(source, {"__name__": "tifffile.codecs"})
 
-    with pytest.raises(FormatError, match=r"it is damaged"), reading(FILE):
+    with pytest.raises(FormatError, match=r"it is damaged"), wrap_read_errors(FILE):
         in_a_decoder()
 
 
@@ -112,7 +112,7 @@ def test_a_decoder_may_make_any_error_of_broken_bytes() -> None:
     ],
 )
 def test_what_is_too_much_is_not_called_damaged(error: Exception, message: str) -> None:
-    with pytest.raises(FormatError, match=message) as caught, reading(FILE):
+    with pytest.raises(FormatError, match=message) as caught, wrap_read_errors(FILE):
         raise error
     assert "damaged" not in str(caught.value)
 
@@ -130,9 +130,9 @@ def test_a_picture_that_is_too_large_is_not_called_damaged(
 
 
 def test_our_own_errors_pass() -> None:
-    with pytest.raises(CheckpointError, match=r"^mine$"), reading(FILE):
+    with pytest.raises(CheckpointError, match=r"^mine$"), wrap_read_errors(FILE):
         raise CheckpointError("mine")
-    with pytest.raises(CheckpointError, match=r"^mine$"), explaining("cannot"):
+    with pytest.raises(CheckpointError, match=r"^mine$"), wrap_os_errors("cannot"):
         raise CheckpointError("mine")
 
 

@@ -9,7 +9,7 @@ from napari_sam_decoder.labels import (
     check_labels,
     label_dtype,
     merge_labels,
-    require_room,
+    require_fitting_ids,
     resolve_overlaps,
 )
 from napari_sam_decoder.model.values import FrameLogits
@@ -121,10 +121,10 @@ def test_no_id_becomes_another_one():
     [("bool", 1), ("int8", 127), ("uint16", 65535), (">u4", 2**32 - 1)],
 )
 def test_a_type_has_room_for_so_many_ids(dtype, highest):
-    require_room(np.dtype(dtype), (highest, 1))
+    require_fitting_ids(np.dtype(dtype), (highest, 1))
     if dtype != ">u4":
         with pytest.raises(LabelsError, match=f"end at {highest}"):
-            require_room(np.dtype(dtype), (highest + 1,))
+            require_fitting_ids(np.dtype(dtype), (highest + 1,))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.linalg import cosine, gram, product, sigmoid, solved
+from napari_sam_decoder.linalg import (
+    cosine,
+    gram_matrix,
+    matmul,
+    sigmoid,
+    solve_positive_definite,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -14,14 +20,14 @@ def random(*shape):
 
 def test_product_of_several_matrices():
     first, second, third = random(3, 4), random(2, 4, 5), random(5, 6)
-    found = product(first, second, third)
+    found = matmul(first, second, third)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, first @ second @ third, atol=1e-5)
 
 
 def test_product_with_a_vector():
     matrix, vector = random(3, 4), random(4)
-    np.testing.assert_allclose(product(matrix, vector), matrix @ vector, atol=1e-5)
+    np.testing.assert_allclose(matmul(matrix, vector), matrix @ vector, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("error")
@@ -30,18 +36,20 @@ def test_read_only_arrays_and_other_number_types_are_taken():
     matrix.flags.writeable = False
     vector = np.arange(3.0, dtype=np.float32)
     vector.flags.writeable = False
-    np.testing.assert_array_equal(product(matrix, vector), vector)
+    np.testing.assert_array_equal(matmul(matrix, vector), vector)
 
 
 def test_gram_are_the_products_of_the_columns():
     samples = random(7, 3)
-    np.testing.assert_allclose(gram(samples), samples.T @ samples, atol=1e-5)
+    np.testing.assert_allclose(gram_matrix(samples), samples.T @ samples, atol=1e-5)
 
 
 def test_solved_system():
     root = random(6, 6)
     matrix, result = root @ root.T + np.eye(6, dtype=np.float32), random(6)
-    np.testing.assert_allclose(solved(matrix, matrix @ result), result, atol=1e-3)
+    np.testing.assert_allclose(
+        solve_positive_definite(matrix, matrix @ result), result, atol=1e-3
+    )
 
 
 def test_sigmoid():

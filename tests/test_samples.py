@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.samples import (
     SAMPLES,
-    Click,
+    SampleClick,
     SampleMovie,
     load_sample,
 )
@@ -168,7 +168,9 @@ def test_click_waits_until_the_object_is_well_in_view() -> None:
 def test_click_is_at_the_most_interior_point() -> None:
     truth = np.zeros((1, 11, 11), np.uint16)
     truth[0, 0:5, 0:5] = 1
-    assert place_clicks(truth, np.full((1, 1), 25.0)) == (Click(1, 0, (2.0, 2.0)),)
+    assert place_clicks(truth, np.full((1, 1), 25.0)) == (
+        SampleClick(1, 0, (2.0, 2.0)),
+    )
 
 
 def test_unknown_sample_names_the_known_ones() -> None:

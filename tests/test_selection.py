@@ -8,9 +8,9 @@ import pytest
 from napari_sam_decoder.selection import (
     Expectation,
     choose_by_quality,
-    choose_like,
+    choose_expected,
     choose_together,
-    is_clear,
+    is_unambiguous,
     overlap_costs,
     soft_iou,
     stability,
@@ -71,7 +71,7 @@ def test_the_whole_picture_is_no_object():
 def test_a_worse_rated_mask_in_the_right_place_wins():
     logits = np.stack([square(10), square(4), square(2, 12), square(11)])
     ratings = np.array([0.95, 0.8, 0.95, 0.95])
-    choice = choose_like(logits, ratings, EXPECTED)
+    choice = choose_expected(logits, ratings, EXPECTED)
     assert choice.index == 1
     assert choice.memory_agreement == pytest.approx(1, abs=0.01)
     assert choice.confidence == pytest.approx(0.8)
@@ -80,20 +80,20 @@ def test_a_worse_rated_mask_in_the_right_place_wins():
 def test_among_masks_in_the_right_place_the_better_rated_wins():
     logits = np.stack([square(4), square(4), square(4), square(4)])
     ratings = np.array([0.5, 0.7, 0.9, 0.6])
-    assert choose_like(logits, ratings, EXPECTED).index == 2
+    assert choose_expected(logits, ratings, EXPECTED).index == 2
 
 
 def test_padding_has_no_say():
     logits = np.stack([square(4)] * 4)
     logits[:, 8:] = 9
-    choice = choose_like(logits, np.ones(4), EXPECTED)
+    choice = choose_expected(logits, np.ones(4), EXPECTED)
     assert choice.memory_agreement == pytest.approx(1, abs=0.01)
 
 
 def test_the_prior_decides_and_likeness_to_the_last_mask_is_only_reported():
     expected = expecting(square(4), moved=square(8)[: CONTENT[0]])
     logits = np.stack([square(8), square(8), square(4), square(6)])
-    choice = choose_like(logits, np.full(4, 0.9), expected)
+    choice = choose_expected(logits, np.full(4, 0.9), expected)
     assert choice.index == 2
     assert choice.memory_agreement == pytest.approx(1, abs=0.01)
     assert choice.temporal_iou == pytest.approx(0, abs=0.01)
@@ -103,14 +103,14 @@ def test_the_prior_decides_and_likeness_to_the_last_mask_is_only_reported():
 def test_the_index_is_that_within_a_set():
     elsewhere = [square(10)] * 4
     logits = np.stack([*elsewhere, square(10), square(10), square(4), square(10)])
-    choice = choose_like(logits, np.full(8, 0.9), EXPECTED)
+    choice = choose_expected(logits, np.full(8, 0.9), EXPECTED)
     assert choice.index == 2
     np.testing.assert_array_equal(choice.logits, square(4))
 
 
 def test_ratings_outside_0_to_1_are_clipped():
     logits = np.stack([square(4)] * 4)
-    choice = choose_like(logits, np.array([-0.2, -0.1, 1.3, -1]), EXPECTED)
+    choice = choose_expected(logits, np.array([-0.2, -0.1, 1.3, -1]), EXPECTED)
     assert (choice.index, choice.iou_prediction) == (2, 1.0)
 
 
@@ -118,17 +118,17 @@ def test_ratings_outside_0_to_1_are_clipped():
 def test_the_usual_size_decides_where_two_masks_fit_about_as_well(usual_size, index):
     expected = expecting(square(4), size=usual_size)
     logits = np.stack([square(10), square(4, 3), square(4, 5), square(10)])
-    assert choose_like(logits, np.full(4, 0.9), expected).index == index
+    assert choose_expected(logits, np.full(4, 0.9), expected).index == index
 
 
 def test_masks_of_the_scene_are_never_the_object():
     expected = expecting(square(2, 12), largest=60.0)
     scene = np.full((16, 16), 9, np.float32)
-    among = choose_like(
+    among = choose_expected(
         np.stack([scene, scene, square(4), scene]), np.ones(4), expected
     )
     assert among.index == 2
-    alone = choose_like(np.stack([scene] * 4), np.ones(4), expected)
+    alone = choose_expected(np.stack([scene] * 4), np.ones(4), expected)
     assert alone.score == 0
 
 
@@ -137,15 +137,15 @@ def test_masks_of_the_scene_are_never_the_object():
     [(square(4), 1.0, True), (square(4), 0.8, False), (square(4, 3), 1.0, False)],
 )
 def test_a_choice_is_clear_when_good_expected_and_of_usual_size(found, rating, clear):
-    choice = choose_like(np.stack([found] * 4), np.full(4, rating), EXPECTED)
-    assert is_clear(choice, EXPECTED) is clear
+    choice = choose_expected(np.stack([found] * 4), np.full(4, rating), EXPECTED)
+    assert is_unambiguous(choice, EXPECTED) is clear
 
 
 def test_the_padding_does_not_make_a_choice_unclear():
     found = square(4)
     found[8:] = 9
-    choice = choose_like(np.stack([found] * 4), np.ones(4), EXPECTED)
-    assert is_clear(choice, EXPECTED)
+    choice = choose_expected(np.stack([found] * 4), np.ones(4), EXPECTED)
+    assert is_unambiguous(choice, EXPECTED)
 
 
 def best_sum(scores, owners, costs):

@@ -27,14 +27,14 @@ from napari_sam_decoder.weights.registry import load_sam
 
 
 def arguments_place(value):
-    return validation.place(value, "it", FormatError)
+    return validation.as_expanded_path(value, "it", FormatError)
 
 
 @pytest.mark.parametrize(
     "value", [3, np.int8(3), np.uint64(3), np.array(3), torch.tensor(3)]
 )
 def test_whole_numbers(value):
-    found = validation.whole(value, "it", OptionError)
+    found = validation.as_integer(value, "it", OptionError)
     assert (found, type(found)) == (3, int)
 
 
@@ -47,19 +47,19 @@ def test_whole_numbers(value):
 )
 def test_what_is_no_whole_number(value):
     with pytest.raises(OptionError, match="it must be a whole number, not"):
-        validation.whole(value, "it", OptionError)
+        validation.as_integer(value, "it", OptionError)
 
 
 @pytest.mark.parametrize("digits", [40, 5000])
 def test_numbers_too_large_to_be_shown_are_refused(digits):
-    for take in (validation.whole, validation.finite):
+    for take in (validation.as_integer, validation.as_finite_number):
         with pytest.raises(OptionError, match="too large"):
             take(10**digits, "it", OptionError)
 
 
 @pytest.mark.parametrize("value", [0.5, 1, np.float16(0.5), torch.tensor(0.5)])
 def test_finite_numbers(value):
-    found = validation.finite(value, "it", OptionError)
+    found = validation.as_finite_number(value, "it", OptionError)
     assert (found, type(found)) == (float(value), float)
 
 
@@ -68,12 +68,12 @@ def test_finite_numbers(value):
 )
 def test_what_is_no_finite_number(value):
     with pytest.raises(OptionError, match="it must"):
-        validation.finite(value, "it", OptionError)
+        validation.as_finite_number(value, "it", OptionError)
 
 
 def test_a_number_that_is_still_being_trained_is_refused():
     with pytest.raises(OptionError, match="it must form one array"):
-        validation.numbers(torch.ones(2, requires_grad=True), "it", OptionError)
+        validation.as_finite_array(torch.ones(2, requires_grad=True), "it", OptionError)
 
 
 @pytest.mark.parametrize(

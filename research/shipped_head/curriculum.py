@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.thread_pool import Lanes
+from napari_sam_decoder.thread_pool import ThreadPool
 from napari_sam_decoder.training.coarse import prepare_lesson
 from napari_sam_decoder.training.lessons import write_lesson
 from shipped_head.distillation import distil_lesson
@@ -118,4 +118,4 @@ def prepare(
             write_lesson(lesson, path)
         return lesson is not None
 
-    yield from Lanes(SIDE_BY_SIDE).stream(work, curriculum.names())
+    yield from ThreadPool(SIDE_BY_SIDE).imap(work, curriculum.names())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from PIL import Image
 
-from napari_sam_decoder.errors import FormatError, reading
+from napari_sam_decoder.errors import FormatError, wrap_read_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ class Drawings(Sequence[np.ndarray]):
 
 def _read(path: Path) -> np.ndarray:
     with (
-        reading(path, remedy="take it out of the folder"),
+        wrap_read_errors(path, remedy="take it out of the folder"),
         Image.open(path) as picture,
     ):
         shrunk = picture.convert("RGBA")

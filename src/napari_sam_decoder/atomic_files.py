@@ -12,20 +12,20 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from napari_sam_decoder.errors import writing
+from napari_sam_decoder.errors import wrap_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = [
-    "hidden_sibling",
-    "make_partial",
+    "atomic_write",
+    "hidden_sibling_path",
+    "make_partial_folder",
+    "remove_stale_partials",
     "replace_folder",
-    "replacing",
-    "sibling",
-    "sweep_stale",
-    "take_back",
+    "restore_interrupted",
+    "sibling_path",
 ]
 
 
@@ -34,7 +34,7 @@ _LONGEST = 180
 _KEPT = 100
 
 
-def sibling(path: Path, ending: str) -> Path:
+def sibling_path(path: Path, ending: str) -> Path:
     """Name what stands beside a file and is called like it.
 
     Of a long name only the beginning is kept, with a digest of the whole, so that there
@@ -50,13 +50,13 @@ def sibling(path: Path, ending: str) -> Path:
     return path.with_name(f"{_shortened(path)}{ending}")
 
 
-def hidden_sibling(path: Path, ending: str) -> Path:
-    """Name what stands beside a file as `sibling` does, but out of sight."""
+def hidden_sibling_path(path: Path, ending: str) -> Path:
+    """Name what stands beside a file as `sibling_path` does, but out of sight."""
     return path.with_name(f".{_shortened(path)}{ending}")
 
 
 @contextmanager
-def replacing(path: Path, ending: str = ".partial") -> Iterator[Path]:
+def atomic_write(path: Path, ending: str = ".partial") -> Iterator[Path]:
     """Write a file that appears whole or not at all.
 
     Parameters
@@ -71,7 +71,7 @@ def replacing(path: Path, ending: str = ".partial") -> Iterator[Path]:
     Path
         To write to; nothing is left there in the end.
     """
-    partial = hidden_sibling(path, ending)
+    partial = hidden_sibling_path(path, ending)
     try:
         yield partial
         partial.replace(path)
@@ -95,7 +95,7 @@ ENDING = ".partial-"
 CAN_ASK = os.name != "nt"
 
 
-def make_partial(target: Path) -> Path:
+def make_partial_folder(target: Path) -> Path:
     """Make the folder, named after this process on this machine.
 
     Raises
@@ -104,8 +104,8 @@ def make_partial(target: Path) -> Path:
         If the disk cannot be written.
     """
     ending = f"{ENDING}{os.getpid()}-{_machine()}-{uuid4().hex[:8]}"
-    partial = hidden_sibling(target, ending)
-    with writing(target):
+    partial = hidden_sibling_path(target, ending)
+    with wrap_write_errors(target):
         partial.mkdir()
     return partial
 
@@ -113,14 +113,14 @@ def make_partial(target: Path) -> Path:
 def replace_folder(made: Path, target: Path) -> None:
     """Put a folder in the place of another, which is deleted.
 
-    No system call does so in one step for folders. The old one is moved into the
-    hidden folder in between, from where `sweep_stale` takes it back if this process
-    dies before the next line.
+    No system call does so in one step for folders. In between, the old one lies in the
+    hidden folder, from where `remove_stale_partials` restores it if this process dies
+    before the next line.
 
     Parameters
     ----------
     made : Path
-        Inside a folder from `make_partial`.
+        Inside a folder from `make_partial_folder`.
     target : Path
         May be absent.
 
@@ -142,7 +142,7 @@ def replace_folder(made: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def sweep_stale(target: Path) -> None:
+def remove_stale_partials(target: Path) -> None:
     """Remove what killed processes of this machine left behind for this target.
 
     A process on another machine that shares the disk may be alive, so its folders
@@ -160,7 +160,7 @@ def sweep_stale(target: Path) -> None:
             shutil.rmtree(stale, ignore_errors=True)
 
 
-def take_back(target: Path) -> None:
+def restore_interrupted(target: Path) -> None:
     """Put a folder back that a process was killed in replacing.
 
     Parameters
@@ -171,11 +171,11 @@ def take_back(target: Path) -> None:
     # A name that is too long cannot be looked at, and was never written.
     with suppress(OSError):
         if not target.exists() and target.parent.is_dir():
-            sweep_stale(target)
+            remove_stale_partials(target)
 
 
 def _dead_siblings(target: Path) -> Iterator[Path]:
-    prefix = re.escape(hidden_sibling(target, ENDING).name)
+    prefix = re.escape(hidden_sibling_path(target, ENDING).name)
     pattern = re.compile(rf"{prefix}(\d+)-{_machine()}-[0-9a-f]+")
     for name in os.listdir(target.parent):
         match = pattern.fullmatch(name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.errors import MovieError
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,15 +21,15 @@ __all__ = [
     "CHANNEL_OPTION",
     "COLOUR_COUNTS",
     "MOVIE_AXES",
-    "AxesPick",
-    "PickedArray",
+    "AxesSelection",
+    "SelectedArray",
+    "axis_letter",
+    "axis_letters",
     "colours_or_channels",
-    "find_entry",
-    "letter_of",
-    "letters_of",
-    "listed",
-    "pick_axes",
-    "spread_key",
+    "expand_index",
+    "numbered_list",
+    "resolve_entry",
+    "select_axes",
 ]
 
 MOVIE_AXES = ("YX", "YXC", "TYX", "TYXC", "ZYX", "ZYXC")
@@ -50,7 +50,7 @@ _LETTERS = {word: letter for letter, words in _WORDS.items() for word in words}
 
 
 @dataclass(frozen=True)
-class AxesPick:
+class AxesSelection:
     """Which axes of an array make up a movie.
 
     Attributes
@@ -74,10 +74,10 @@ class AxesPick:
             index = tuple(cuts.get(axis, slice(None)) for axis in range(data.ndim))
             return data[index].transpose(np.argsort(np.argsort(self.kept)))
         is_whole = not self.fixed and self.kept == tuple(range(len(self.kept)))
-        return data if is_whole else PickedArray(data, self)
+        return data if is_whole else SelectedArray(data, self)
 
 
-class PickedArray:
+class SelectedArray:
     """An array, numpy or lazy, seen along some of its axes.
 
     Parameters
@@ -87,7 +87,7 @@ class PickedArray:
     pick : AxesPick
     """
 
-    def __init__(self, data: Any, pick: AxesPick) -> None:
+    def __init__(self, data: Any, pick: AxesSelection) -> None:
         self._data = data
         self._pick = pick
 
@@ -114,7 +114,7 @@ class PickedArray:
         return len(self._pick.kept)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        parts = spread_key(key, self.ndim)
+        parts = expand_index(key, self.ndim)
         if not all(isinstance(part, slice | int | np.integer) for part in parts):
             selected: np.ndarray = self[:][key]
             return selected
@@ -129,12 +129,12 @@ class PickedArray:
         return np.asarray(self[:], dtype=dtype)
 
 
-def pick_axes(
+def select_axes(
     letters: str,
     shape: Sequence[int],
     channel: int | str | None = None,
     names: Sequence[str] = (),
-) -> AxesPick:
+) -> AxesSelection:
     """Find the movie among named axes; axes of length 1 are left out if need be.
 
     Parameters
@@ -176,7 +176,7 @@ def pick_axes(
             "point or plane to its own file"
         )
     kept = sorted(left, key=lambda axis: letters[axis] in "SC")
-    return AxesPick(axes, tuple(kept), tuple(sorted(cuts.items())))
+    return AxesSelection(axes, tuple(kept), tuple(sorted(cuts.items())))
 
 
 def colours_or_channels(letters: str, shape: Sequence[int]) -> str:
@@ -185,7 +185,7 @@ def colours_or_channels(letters: str, shape: Sequence[int]) -> str:
     return f"{letters[:-1]}S" if are_colours and "S" not in letters else letters
 
 
-def letters_of(names: Iterable[Any]) -> str | None:
+def axis_letters(names: Iterable[Any]) -> str | None:
     """Make letters of axes out of their names, such as "time" or "y"; None if unclear.
 
     Parameters
@@ -193,17 +193,17 @@ def letters_of(names: Iterable[Any]) -> str | None:
     names : iterable
         Text, or None for an axis without a name.
     """
-    letters = [letter_of(str(name)) for name in names]
+    letters = [axis_letter(str(name)) for name in names]
     is_clear = all(letters) and len(set(letters)) == len(letters)
     return "".join(letters) if is_clear else None
 
 
-def letter_of(name: str) -> str:
+def axis_letter(name: str) -> str:
     """Make a letter out of the name of an axis; empty if it is not known."""
     return _LETTERS.get(name.strip().lower(), "")
 
 
-def find_entry(
+def resolve_entry(
     wanted: int | str, count: int, names: Sequence[str], what: str, option: str
 ) -> int:
     """Find what a person has chosen by its number or its name.
@@ -227,7 +227,7 @@ def find_entry(
         If there is no such entry, or several.
     """
     if not isinstance(wanted, str):
-        number = whole(wanted, f"the number of a {what}", MovieError)
+        number = as_integer(wanted, f"the number of a {what}", MovieError)
         if 0 <= number < count:
             return number
     text = str(wanted)
@@ -237,12 +237,12 @@ def find_entry(
     if len(found) != 1:
         raise MovieError(
             f"there is no {what} {wanted!r}, or more than one; choose with {option}: "
-            f"{listed(count, names)}"
+            f"{numbered_list(count, names)}"
         )
     return found[0]
 
 
-def listed(count: int, names: Sequence[str], shown: int = 8) -> str:
+def numbered_list(count: int, names: Sequence[str], shown: int = 8) -> str:
     """Number the first few of some entries, with their names if they have any."""
     texts = [
         f"{place} ({names[place]})" if place < len(names) else str(place)
@@ -251,7 +251,7 @@ def listed(count: int, names: Sequence[str], shown: int = 8) -> str:
     return ", ".join([*texts, "..."] if count > shown else texts)
 
 
-def spread_key(key: Any, ndim: int) -> tuple[Any, ...]:
+def expand_index(key: Any, ndim: int) -> tuple[Any, ...]:
     """Write an index out: at least one part, and none of them an ellipsis."""
     parts = key if isinstance(key, tuple) else (key,)
     if not any(part is Ellipsis for part in parts):
@@ -267,13 +267,13 @@ def _channel_cut(
     axis = letters.find("C") if "C" in letters else letters.find("S")
     count = int(shape[axis]) if axis >= 0 else 1
     if channel is not None:
-        place = find_entry(channel, count, names, "channel", CHANNEL_OPTION)
+        place = resolve_entry(channel, count, names, "channel", CHANNEL_OPTION)
         return {axis: place} if axis >= 0 else {}
     are_colours = axis >= 0 and "C" not in letters and count in COLOUR_COUNTS
     if count > 1 and not are_colours:
         raise MovieError(
             f"the axes {_described(letters, shape)} hold {count} channels: pick one "
-            f"with {CHANNEL_OPTION}: {listed(count, names)}"
+            f"with {CHANNEL_OPTION}: {numbered_list(count, names)}"
         )
     return {axis: 0} if "C" in letters else {}
 

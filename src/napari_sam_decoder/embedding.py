@@ -20,10 +20,10 @@ from napari_sam_decoder.cache import (
     ZarrStore,
     array_digest,
     cache_root,
-    default_place,
-    make_room,
+    default_location,
+    evict_least_recent,
+    read_storage,
     size_limit,
-    storage_of,
 )
 from napari_sam_decoder.errors import (
     CacheMismatchError,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from napari_sam_decoder.frames import Movie
-    from napari_sam_decoder.thread_pool import Lanes
+    from napari_sam_decoder.thread_pool import ThreadPool
 
 __all__ = [
     "EmbeddedFrame",
@@ -97,7 +97,7 @@ class Embedder:
         Usually a `Sam`; asked only for frames that the store lacks.
     store : EmbeddingStore
         Made for this movie and this network, see `open_store`.
-    lanes : Lanes, optional
+    threads : ThreadPool, optional
         Where `fill` embeds several frames side by side; by default one at a time.
     """
 
@@ -106,13 +106,13 @@ class Embedder:
         movie: Movie,
         sam: Encoder,
         store: EmbeddingStore,
-        lanes: Lanes | None = None,
+        threads: ThreadPool | None = None,
     ) -> None:
         self._movie = movie
         self._sam = sam
         self._store = store
         self._steps = _Steps(store.close)
-        self._lanes = lanes
+        self._threads = threads
         self._encoding: dict[int, Lock] = {}
 
     def get(self, frame: int) -> Embedding:
@@ -126,8 +126,8 @@ class Embedder:
         Returns
         -------
         Embedding
-            Features of float32 or float16, as `Packing.unpack` gives them: the same
-            bits whether computed or read.
+            Features of float32 or float16, as `Quantizer.dequantize` gives them: the
+            same bits whether computed or read.
 
         Raises
         ------
@@ -181,13 +181,13 @@ class Embedder:
         MovieError, DecodingError, FormatError, ClosedError
             As `get` does.
         """
-        # Frames are read here, one after the other: lanes might swap two of them, and
+        # Frames are read here, one after the other: threads might swap two of them, and
         # to go back by a single frame is slow in a video.
         work = ((frame, self._movie.raw(frame)) for frame in frames)
-        if self._lanes is None:
+        if self._threads is None:
             yield from map(self._embed, work)
         else:
-            yield from self._lanes.stream(self._embed, work)
+            yield from self._threads.imap(self._embed, work)
 
     def is_embedded(self, frame: int) -> bool:
         """Whether the store has a record of a frame with the pixels of now.
@@ -377,11 +377,11 @@ def open_store(
     OptionError
         If the size limit is no number, or there is no such storage.
     """
-    there = storage_of(cache) if cache not in (None, "auto") else None
+    there = read_storage(cache) if cache not in (None, "auto") else None
     wanted = Storage.of(storage) if storage else there or Storage.INT8
     key = cache_key(movie, sam, wanted)
     if cache is None:
-        return MemoryStore(key.packing)
+        return MemoryStore(key.quantizer)
     place = _own_place(movie, key) if cache == "auto" else Path(cache)
     _LOG.info("embeddings are kept in %s", place)
     store = ZarrStore.open(place, key)
@@ -395,9 +395,9 @@ def open_store(
 
 def _own_place(movie: Movie, key: CacheKey) -> Path:
     telling = (0, len(movie) // 2, len(movie) - 1)
-    place = default_place(key, [array_digest(movie.raw(frame)) for frame in telling])
+    place = default_location(key, [array_digest(movie.raw(frame)) for frame in telling])
     if not place.exists():
-        make_room(cache_root(), size_limit())
+        evict_least_recent(cache_root(), size_limit())
     return place
 
 

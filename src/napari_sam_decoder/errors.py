@@ -32,12 +32,12 @@ __all__ = [
     "OptionError",
     "PromptError",
     "SamDecoderError",
-    "explaining",
     "first_line",
-    "is_damage",
-    "reading",
-    "remedy_for",
-    "writing",
+    "is_corruption",
+    "os_error_advice",
+    "wrap_os_errors",
+    "wrap_read_errors",
+    "wrap_write_errors",
 ]
 
 
@@ -146,7 +146,7 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def remedy_for(error: OSError) -> str | None:
+def os_error_advice(error: OSError) -> str | None:
     """Say what a user can do about an error of the system; None if there is nothing.
 
     There is nothing about too many open files, or a disk that fails.
@@ -154,7 +154,7 @@ def remedy_for(error: OSError) -> str | None:
     return _REMEDIES.get(error.errno or _NUMBERS.get(type(error), 0))
 
 
-def is_damage(error: Exception) -> bool:
+def is_corruption(error: Exception) -> bool:
     """Whether an error that came while a file was read tells that it is damaged.
 
     Parameters
@@ -174,11 +174,13 @@ def is_damage(error: Exception) -> bool:
         return error.errno in (None, errno.EINVAL)
     if isinstance(error, _NOT_OF_CONTENT):
         return False
-    return isinstance(error, _OF_CONTENT) or _is_of_decoder(error)
+    return isinstance(error, _OF_CONTENT) or _is_decoder_error(error)
 
 
 @contextmanager
-def explaining(said: str, kind: type[SamDecoderError] = FormatError) -> Iterator[None]:
+def wrap_os_errors(
+    said: str, kind: type[SamDecoderError] = FormatError
+) -> Iterator[None]:
     """Turn an error of the system that a user can mend into one of our own.
 
     Parameters
@@ -196,14 +198,14 @@ def explaining(said: str, kind: type[SamDecoderError] = FormatError) -> Iterator
     try:
         yield
     except OSError as error:
-        remedy = remedy_for(error)
+        remedy = os_error_advice(error)
         if remedy is None:
             raise
         raise kind(f"{said} ({first_line(error)}); {remedy}") from error
 
 
 @contextmanager
-def reading(
+def wrap_read_errors(
     path: Path,
     kind: type[SamDecoderError] = FormatError,
     remedy: str = "copy or export it again",
@@ -227,12 +229,12 @@ def reading(
         user can mend, go on as they are.
     """
     try:
-        with explaining(f"cannot read {path}", kind):
+        with wrap_os_errors(f"cannot read {path}", kind):
             yield
     except SamDecoderError:
         raise
     except Exception as error:
-        what_is_wrong = _what_is_wrong(error, remedy)
+        what_is_wrong = _describe_read_error(error, remedy)
         if what_is_wrong is None:
             raise
         raise kind(f"cannot read {path}, {what_is_wrong} ({first_line(error)})") from (
@@ -241,7 +243,7 @@ def reading(
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def wrap_write_errors(path: Path) -> Iterator[None]:
     """Turn the failure of a disk into an error that names the target.
 
     Raises
@@ -249,11 +251,11 @@ def writing(path: Path) -> Iterator[None]:
     FormatError
         If an `OSError` is raised inside that a user can mend; others go on.
     """
-    with explaining(f"cannot write {path}"):
+    with wrap_os_errors(f"cannot write {path}"):
         yield
 
 
-def _what_is_wrong(error: Exception, remedy: str) -> str | None:
+def _describe_read_error(error: Exception, remedy: str) -> str | None:
     """Say what is wrong with a file, and what helps; None if it is not the file."""
     # Pillow need not be imported for its name.
     if type(error).__name__ == "DecompressionBombError":
@@ -265,13 +267,13 @@ def _what_is_wrong(error: Exception, remedy: str) -> str | None:
             "it needs more memory than there is, or promises more than it holds; close "
             "other programs, or export a part of it"
         )
-    if is_damage(error):
+    if is_corruption(error):
         return f"it is damaged, cut off or no such file as its name says; {remedy}"
     return None
 
 
-def _is_of_decoder(error: Exception) -> bool:
-    names = (type(error).__module__, _module_of(error.__traceback__))
+def _is_decoder_error(error: Exception) -> bool:
+    names = (type(error).__module__, _raising_module(error.__traceback__))
     return any(
         name == decoder or name.startswith(f"{decoder}.")
         for name in names
@@ -279,7 +281,7 @@ def _is_of_decoder(error: Exception) -> bool:
     )
 
 
-def _module_of(trace: TracebackType | None) -> str:
+def _raising_module(trace: TracebackType | None) -> str:
     """Name the module in which an error was raised."""
     if trace is None:
         return ""

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Flow", "displaced", "optical_flow"]
+__all__ = ["Flow", "optical_flow", "warp"]
 
 WINDOW_RADIUS = 4
 """Pixels around one that move with it; their weight falls to a seventh at the end."""
@@ -82,7 +82,7 @@ def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> Flow:
 
 
 @torch.inference_mode()
-def displaced(layers: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+def warp(layers: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """Look up each pixel of a picture where it was.
 
     Parameters

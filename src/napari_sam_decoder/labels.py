@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.values import FrameLogits
 
 __all__ = [
-    "MOST",
+    "MAJORITY",
     "Claim",
     "check_labels",
-    "claim_after",
-    "claims",
+    "claim_after_merge",
+    "compare_claims",
     "label_dtype",
     "merge_labels",
-    "overrule",
-    "require_room",
+    "replace_mask",
+    "require_fitting_ids",
     "resolve_overlaps",
 ]
 
 
-MOST = 0.5
+MAJORITY = 0.5
 """Share of an object's pixels whose loss is to be seen."""
 
 LARGE_PREY = 0.25
@@ -91,10 +91,10 @@ def check_labels(
             f"{found} do not fit this movie; its labels have shape {shape} and are "
             "integers"
         )
-    require_room(dtype, object_ids)
+    require_fitting_ids(dtype, object_ids)
 
 
-def require_room(dtype: np.dtype, object_ids: Collection[int]) -> None:
+def require_fitting_ids(dtype: np.dtype, object_ids: Collection[int]) -> None:
     """Refuse object ids that a type of labels cannot hold, before any work.
 
     Raises
@@ -169,7 +169,7 @@ class Claim:
     prey: int | None = None
 
 
-def claim_after(object_id: int, before: np.ndarray, after: np.ndarray) -> Claim:
+def claim_after_merge(object_id: int, before: np.ndarray, after: np.ndarray) -> Claim:
     """Say what is left of an object in labels that were merged with others.
 
     Parameters
@@ -185,7 +185,9 @@ def claim_after(object_id: int, before: np.ndarray, after: np.ndarray) -> Claim:
     return Claim(int(np.count_nonzero(mask)), kept, rival)
 
 
-def claims(logits: Mapping[int, FrameLogits], labels: np.ndarray) -> dict[int, Claim]:
+def compare_claims(
+    logits: Mapping[int, FrameLogits], labels: np.ndarray
+) -> dict[int, Claim]:
     """Compare what objects claim with what they have got.
 
     Parameters
@@ -213,7 +215,7 @@ def claims(logits: Mapping[int, FrameLogits], labels: np.ndarray) -> dict[int, C
     prey = {}
     for key, rival in rivals.items():
         taken = np.count_nonzero(got[key] == rival) if rival is not None else 0
-        if rival and taken > max(MOST * areas[key], LARGE_PREY * areas[rival]):
+        if rival and taken > max(MAJORITY * areas[key], LARGE_PREY * areas[rival]):
             prey[rival] = key
     found = {}
     for key, area in areas.items():
@@ -288,7 +290,7 @@ def merge_labels(
             f"existing labels of shape {existing.shape} do not fit frames of shape "
             f"{new.shape}; choose labels of the same movie or a new target"
         )
-    require_room(existing.dtype, (int(new.max()),))
+    require_fitting_ids(existing.dtype, (int(new.max()),))
     merged = existing.copy()
     merged[_is_any_of(merged, object_ids)] = 0
     written = (new > 0) if replace else (new > 0) & (merged == 0)
@@ -305,7 +307,7 @@ def _is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
     return np.isin(labels, list(object_ids))
 
 
-def overrule(
+def replace_mask(
     labels: np.ndarray, mask: np.ndarray, object_id: int, yielding: Collection[int]
 ) -> np.ndarray:
     """Give an object a new mask, at the cost of some of the others.

@@ -15,10 +15,10 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["cosine", "gram", "product", "sigmoid", "solved"]
+__all__ = ["cosine", "gram_matrix", "matmul", "sigmoid", "solve_positive_definite"]
 
 
-def product(*factors: np.ndarray) -> np.ndarray:
+def matmul(*factors: np.ndarray) -> np.ndarray:
     """Multiply matrices from left to right.
 
     Parameters
@@ -37,7 +37,7 @@ def product(*factors: np.ndarray) -> np.ndarray:
         return result.numpy()
 
 
-def gram(samples: np.ndarray) -> np.ndarray:
+def gram_matrix(samples: np.ndarray) -> np.ndarray:
     """Return the (K, K) products of the columns of (N, K) float32 samples."""
     import torch
 
@@ -46,7 +46,7 @@ def gram(samples: np.ndarray) -> np.ndarray:
         return (columns.T @ columns).numpy()
 
 
-def solved(matrix: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def solve_positive_definite(matrix: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Solve a system of equations.
 
     Parameters

@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "LARGEST_SHARE",
-    "MASKS",
+    "MASKS_PER_SET",
+    "MAX_FRAME_SHARE",
     "Choice",
     "Expectation",
     "choose_by_quality",
-    "choose_like",
+    "choose_expected",
     "choose_together",
-    "is_clear",
-    "only_objects",
+    "exclude_scene_masks",
+    "is_unambiguous",
     "overlap_costs",
     "soft_iou",
     "stability",
 ]
 
-MASKS = 4
+MASKS_PER_SET = 4
 """In one set, as the decoder gives them."""
 STABILITY_OFFSET = 1.0
-LARGEST_SHARE = 0.4
+MAX_FRAME_SHARE = 0.4
 """A mask of more of the picture than this is the scene, not an object in it."""
 
 # How much each part counts when candidates for the next frame are compared. What the
@@ -174,7 +174,7 @@ def choose_by_quality(
         nothing, are chosen only if there is no other.
     """
     visible = logits[:, : content[0], : content[1]]
-    objects = only_objects(logits, allowed, content)
+    objects = exclude_scene_masks(logits, allowed, content)
     index = max(objects, key=lambda candidate: float(iou_predictions[candidate]))
     quality = float(np.clip(iou_predictions[index], 0, 1))
     return Choice(
@@ -188,7 +188,7 @@ def choose_by_quality(
     )
 
 
-def only_objects(
+def exclude_scene_masks(
     logits: np.ndarray, allowed: Sequence[int], content: tuple[int, int]
 ) -> Sequence[int]:
     """Leave out masks of nearly the whole picture, unless there are no others.
@@ -204,7 +204,7 @@ def only_objects(
     """
     visible = logits[:, : content[0], : content[1]]
     shares = (visible > 0).mean(axis=(1, 2))
-    return [index for index in allowed if shares[index] <= LARGEST_SHARE] or allowed
+    return [index for index in allowed if shares[index] <= MAX_FRAME_SHARE] or allowed
 
 
 def overlap_costs(masks: np.ndarray, owners: np.ndarray) -> np.ndarray:
@@ -275,7 +275,7 @@ def choose_together(
         picks[owners[first]], picks[owners[second]] = first, second
 
 
-def choose_like(
+def choose_expected(
     logits: np.ndarray,
     iou_predictions: np.ndarray,
     expectation: Expectation,
@@ -319,7 +319,7 @@ def choose_like(
     scores[np.count_nonzero(visible > 0, axis=(1, 2)) > expectation.largest] = 0
     best = int(np.argmax(scores))
     return Choice(
-        index=best % MASKS,
+        index=best % MASKS_PER_SET,
         logits=logits[best],
         iou_prediction=float(qualities[best]),
         stability=float(stabilities[best]),
@@ -329,7 +329,7 @@ def choose_like(
     )
 
 
-def is_clear(choice: Choice, expectation: Expectation) -> bool:
+def is_unambiguous(choice: Choice, expectation: Expectation) -> bool:
     """Whether a choice needs no second opinion: good, expected, and of usual size."""
     rows, columns = expectation.prior.shape
     visible = choice.logits[None, :rows, :columns] > 0

@@ -13,7 +13,7 @@ import numpy as np
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
-from napari_sam_decoder.frames import Movie, asked_frames, asked_stretch
+from napari_sam_decoder.frames import Movie, select_frame_range, select_frames
 from napari_sam_decoder.labels import check_labels, label_dtype, merge_labels
 from napari_sam_decoder.prompts import Prompt, PromptSet, checked_prompts
 from napari_sam_decoder.propagation import (
@@ -26,8 +26,8 @@ from napari_sam_decoder.propagation import (
     preview_all,
     propagate,
 )
-from napari_sam_decoder.thread_pool import Lanes
-from napari_sam_decoder.validation import flag, path, place
+from napari_sam_decoder.thread_pool import ThreadPool
+from napari_sam_decoder.validation import as_bool, as_expanded_path, as_path
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
 
     from napari_sam_decoder.embedding import EmbeddedFrame
-    from napari_sam_decoder.frames import ArrayLike, AskedFrames
+    from napari_sam_decoder.frames import ArrayLike, FrameSelection
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import (
         FrameResult,
@@ -119,7 +119,7 @@ class Session:
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
         store = open_store(self.movie, self.model, cache, storage)
-        self._embedder = Embedder(self.movie, self.model, store, Lanes(2))
+        self._embedder = Embedder(self.movie, self.model, store, ThreadPool(2))
         self.settings = settings or Settings()
         self._is_closed = False
 
@@ -202,7 +202,7 @@ class Session:
         return self._embedder.recorded()
 
     def embed(
-        self, frames: AskedFrames = None, *, focus: Callable[[], int] | None = None
+        self, frames: FrameSelection = None, *, focus: Callable[[], int] | None = None
     ) -> Iterator[EmbeddedFrame]:
         """Embed frames ahead of time; propagation does it by itself where needed.
 
@@ -225,7 +225,7 @@ class Session:
             If they are no frames of the movie.
         """
         self._require_open()
-        asked = asked_frames(frames, len(self.movie))
+        asked = select_frames(frames, len(self.movie))
         order = nearest_first(asked, focus) if focus else asked
         return self._while_open(self._embedder.fill(order))
 
@@ -325,7 +325,7 @@ class Session:
 
     def plan(
         self,
-        frames: AskedFrames = None,
+        frames: FrameSelection = None,
         direction: str = Direction.BOTH,
         objects: Collection[int] | None = None,
     ) -> Itinerary:
@@ -351,12 +351,12 @@ class Session:
             If the frames, direction or prompts do not fit.
         """
         self._require_open()
-        asked = asked_stretch(frames, len(self.movie))
+        asked = select_frame_range(frames, len(self.movie))
         return plan(self.prompts, asked, Direction.of(direction), objects)
 
     def propagate(
         self,
-        frames: AskedFrames = None,
+        frames: FrameSelection = None,
         *,
         direction: str = Direction.BOTH,
         labels: ArrayLike | None = None,
@@ -395,7 +395,7 @@ class Session:
         """
         itinerary = self.plan(frames, direction, objects)
         object_ids = itinerary.prompts.object_ids
-        replace = flag(replace, "replace", OptionError)
+        replace = as_bool(replace, "replace", OptionError)
         if labels is not None:
             check_labels(labels, self.labels_shape, object_ids)
         _LOG.info("propagating objects %s, %d results", object_ids, itinerary.visits)
@@ -408,7 +408,7 @@ class Session:
         self,
         prompts: Iterable[Prompt],
         labels: ArrayLike,
-        frames: AskedFrames = None,
+        frames: FrameSelection = None,
     ) -> Iterator[FrameResult]:
         """Add prompts where the labels are wrong, and mend only what they concern.
 
@@ -446,7 +446,7 @@ class Session:
         corrections = checked_prompts(prompts)
         object_ids = {prompt.object_id for prompt in corrections}
         check_labels(labels, self.labels_shape, object_ids)
-        allowed = asked_stretch(frames, len(self.movie))
+        allowed = select_frame_range(frames, len(self.movie))
         for prompt in corrections:
             prompt.check_inside(self.movie)
         draft = self._draft(corrections, labels)
@@ -516,7 +516,7 @@ def _check_options(model: Any, cache: Any, storage: Any, settings: Any) -> None:
             f"a session takes a model that is loaded, as in model=load_sam({model!r})"
         )
     if cache is not None:
-        path(cache, "a cache", OptionError)
+        as_path(cache, "a cache", OptionError)
     if not (storage is None or isinstance(storage, str)):
         raise OptionError(f"storage is 'int8' or 'float16', not {storage!r}")
     if not (settings is None or isinstance(settings, Settings)):
@@ -531,7 +531,7 @@ def _as_movie(
     contrast: Sequence[float] | None,
 ) -> Movie:
     if isinstance(movie, str | bytes | os.PathLike):
-        where = place(movie, "a movie", FormatError)
+        where = as_expanded_path(movie, "a movie", FormatError)
         source = open_movie(where, axes=axes, channel=channel, series=series)
         return Movie(source.data, axes=source.axes, contrast=contrast)
     if series is not None:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Lanes", "use_threads"]
+__all__ = ["ThreadPool", "set_torch_threads"]
 
 _SETTERS = ("omp_set_num_threads", "MKL_Set_Num_Threads_Local")
 
 
-def use_threads(count: int) -> None:
+def set_torch_threads(count: int) -> None:
     """Let torch use so many threads for what the calling thread computes from now on.
 
     Meant for threads of our own, since it lasts as long as the thread does. Nothing
@@ -67,42 +67,44 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-class Lanes:
-    """A few threads among which torch's are shared out.
+class ThreadPool:
+    """A few threads that share out the cores that torch uses.
 
-    All of torch's threads work on one product at a time, and wait for each other many
-    times in each of the hundreds of small steps of a decoder. So two prompts are
-    decoded sooner side by side, with half of the threads each, than together.
+    All of torch's own threads work on one product at a time, and wait for each other
+    many times in each of the hundreds of small steps of a decoder. Two prompts are
+    therefore decoded sooner side by side, with half of the cores each, than together.
 
     Parameters
     ----------
-    most : int
-        Lanes to have at most; there are never more than torch has threads.
+    max_workers : int
+        Threads to have at most; there are never more than torch itself uses.
 
     Notes
     -----
-    The threads come when they are first needed, and go with the object. What runs in a
-    lane must not wait for anything else in the same lanes.
+    Threads start when they are first needed, and end with the pool. What runs in a
+    pool must not wait for anything else in the same pool.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_workers: int) -> None:
         import torch
 
         self._threads = torch.get_num_threads()
-        self.count = max(1, min(most, self._threads))
+        self.workers = max(1, min(max_workers, self._threads))
 
-    def __reduce__(self) -> tuple[type[Lanes], tuple[int]]:
+    def __reduce__(self) -> tuple[type[ThreadPool], tuple[int]]:
         """Threads are not copied along with whatever holds this."""
-        return Lanes, (self.count,)
+        return ThreadPool, (self.workers,)
 
-    def start(self, function: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
-        """Call a function in a lane."""
+    def submit(
+        self, function: Callable[..., Answer], *arguments: Any
+    ) -> Future[Answer]:
+        """Call a function in one of the threads."""
         return self._pool.submit(function, *arguments)
 
-    def each(
+    def map(
         self, function: Callable[[Item], Answer], items: Iterable[Item]
     ) -> list[Answer]:
-        """Call a function for each item; a single one is done here and now.
+        """Call a function for each item; a single one in the calling thread.
 
         Raises
         ------
@@ -110,17 +112,17 @@ class Lanes:
             The first, in the order of the items, that the function raised.
         """
         listed = list(items)
-        if min(len(listed), self.count) < 2:
+        if min(len(listed), self.workers) < 2:
             return [function(item) for item in listed]
         return list(self._pool.map(function, listed))
 
-    def stream(
+    def imap(
         self, function: Callable[[Item], Answer], items: Iterable[Item]
     ) -> Iterator[Answer]:
-        """Call a function for each item, as many at a time as there are lanes.
+        """Call a function for each item, as many at a time as there are threads.
 
-        A single item is done here and now. Items are taken no sooner than there is a
-        lane for them. Closing the iterator waits for the calls under way.
+        A single item is done in the calling thread. An item is taken only when there is
+        a thread for it. Closing the iterator waits for the calls under way.
 
         Yields
         ------
@@ -133,15 +135,15 @@ class Lanes:
             What the function raised for the item that is next.
         """
         waiting = iter(items)
-        first = tuple(islice(waiting, self.count))
+        first = tuple(islice(waiting, self.workers))
         if len(first) < 2:
             yield from map(function, chain(first, waiting))
             return
         under_way: deque[Future[Answer]] = deque()
         try:
             for item in chain(first, waiting):
-                under_way.append(self.start(function, item))
-                if len(under_way) == self.count:
+                under_way.append(self.submit(function, item))
+                if len(under_way) == self.workers:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
@@ -150,10 +152,10 @@ class Lanes:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        share = max(1, self._threads // self.count)
+        share = max(1, self._threads // self.workers)
         return ThreadPoolExecutor(
-            self.count,
+            self.workers,
             thread_name_prefix="napari-sam-decoder",
-            initializer=use_threads,
+            initializer=set_torch_threads,
             initargs=(share,),
         )

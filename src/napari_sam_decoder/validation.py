@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from napari_sam_decoder.errors import SamDecoderError
 
 __all__ = [
-    "HIGHEST_HYPOTHESIS",
-    "HIGHEST_ID",
-    "array",
-    "finite",
-    "flag",
-    "numbers",
-    "path",
-    "place",
-    "read_number",
-    "signs",
-    "whole",
+    "MAX_HYPOTHESIS",
+    "MAX_OBJECT_ID",
+    "as_bool",
+    "as_bools",
+    "as_expanded_path",
+    "as_finite_array",
+    "as_finite_number",
+    "as_integer",
+    "as_path",
+    "as_plain_array",
+    "parse_number",
 ]
 
-HIGHEST_ID = 2**32 - 1
+MAX_OBJECT_ID = 2**32 - 1
 """The largest object id that labels of 32 bits hold."""
 
-HIGHEST_HYPOTHESIS = 3
+MAX_HYPOTHESIS = 3
 """SAM's decoder offers three masks for one click."""
 
 _TOO_LARGE = 2**63
@@ -44,7 +44,7 @@ _TOO_LARGE = 2**63
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def whole(value: Any, what: str, error: type[SamDecoderError]) -> int:
+def as_integer(value: Any, what: str, error: type[SamDecoderError]) -> int:
     """Take a whole number: an int of Python or numpy, not a float, not a bool.
 
     Parameters
@@ -68,23 +68,23 @@ def whole(value: Any, what: str, error: type[SamDecoderError]) -> int:
     return number
 
 
-def finite(value: Any, what: str, error: type[SamDecoderError]) -> float:
-    """Take a finite number; see `whole` for the parameters."""
-    found = numbers(value, what, error)
+def as_finite_number(value: Any, what: str, error: type[SamDecoderError]) -> float:
+    """Take a finite number; see `as_integer` for the parameters."""
+    found = as_finite_array(value, what, error)
     if found.ndim:
         raise error(f"{what} must be one number, not {value!r}")
     return float(found)
 
 
-def flag(value: Any, what: str, error: type[SamDecoderError]) -> bool:
-    """Take True or False; see `whole` for the parameters."""
+def as_bool(value: Any, what: str, error: type[SamDecoderError]) -> bool:
+    """Take True or False; see `as_integer` for the parameters."""
     if not isinstance(value, bool | np.bool_):
         raise error(f"{what} must be True or False, not {value!r}")
     return bool(value)
 
 
-def path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
-    """Take a name or a path; see `whole` for the parameters.
+def as_path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
+    """Take a name or a path; see `as_integer` for the parameters.
 
     An empty one is refused: it would be the current folder.
     """
@@ -94,9 +94,9 @@ def path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
     return value if isinstance(value, str) else Path(value)
 
 
-def place(value: Any, what: str, error: type[SamDecoderError]) -> Path:
-    """Take a path, with the user's home for ``~``; see `whole` for the parameters."""
-    found = Path(path(value, what, error))
+def as_expanded_path(value: Any, what: str, error: type[SamDecoderError]) -> Path:
+    """Take a path and expand ``~``; see `as_integer` for the parameters."""
+    found = Path(as_path(value, what, error))
     try:
         return found.expanduser()
     except RuntimeError as reason:
@@ -106,15 +106,15 @@ def place(value: Any, what: str, error: type[SamDecoderError]) -> Path:
         ) from reason
 
 
-def numbers(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
-    """Take an array of finite numbers; see `whole` for the parameters.
+def as_finite_array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
+    """Take an array of finite numbers; see `as_integer` for the parameters.
 
     Returns
     -------
     array of float
         Of any shape.
     """
-    found = array(values, what, error)
+    found = as_plain_array(values, what, error)
     if found.size and found.dtype.kind not in "iuf":
         raise error(f"{what} must be finite numbers, not {_shown(values)}")
     floats: np.ndarray = found.astype(float)
@@ -123,9 +123,9 @@ def numbers(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
     return floats
 
 
-def signs(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool, ...]:
-    """Take a row of True and False, or of 1 and 0; see `whole` for the parameters."""
-    found = array(values, what, error)
+def as_bools(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool, ...]:
+    """Take a list of True and False, or of 1 and 0; parameters as in `as_integer`."""
+    found = as_plain_array(values, what, error)
     is_row = found.ndim == 1 and (found.size == 0 or found.dtype.kind in "biuf")
     if not is_row or not np.isin(found, (0, 1)).all():
         raise error(
@@ -135,14 +135,14 @@ def signs(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool, .
     return tuple((found == 1).tolist())
 
 
-def read_number(text: str) -> float:
+def parse_number(text: str) -> float:
     """Read a number as tables and options spell it; NaN if it is none, or too large."""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else math.nan
 
 
-def array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
-    """Take anything that numpy understands as an array; see `whole`."""
+def as_plain_array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
+    """Take anything that numpy understands as an array; see `as_integer`."""
     if np.ma.is_masked(values):
         raise error(f"{what} must not be masked; leave out what is not meant")
     try:

@@ -185,7 +185,7 @@ def test_nothing_is_left_beside_a_new_cache(store, path):
 
 
 def test_unfinished_caches_are_swept_when_they_are_old(path):
-    old, young = (layout.unique_sibling(path, "building") for _ in range(2))
+    old, young = (layout.temporary_sibling(path, "building") for _ in range(2))
     old.mkdir()
     young.mkdir()
     make_old(old)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from cache_worker import SHAPE, key_of, noise, rounded
-from napari_sam_decoder.cache import MemoryStore, Packing, ZarrStore, array_digest
+from napari_sam_decoder.cache import MemoryStore, Quantizer, ZarrStore, array_digest
 from napari_sam_decoder.errors import DecodingError, OptionError
 
 RED, BLUE = (array_digest(np.array([value])) for value in (1, 2))
 FEATURES = noise(b"features")
-PACKING = Packing(SHAPE)
+PACKING = Quantizer(SHAPE)
 
 
 @pytest.fixture(params=["memory", "zarr"])
@@ -84,7 +84,7 @@ class TestEveryStore:
 
 
 def test_memory_forgets_the_least_recently_used():
-    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.size)
+    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.nbytes)
     store.write(0, RED, FEATURES)
     store.write(1, RED, FEATURES)
     store.read(0, RED)
@@ -93,7 +93,7 @@ def test_memory_forgets_the_least_recently_used():
 
 
 def test_memory_counts_an_overwritten_frame_once():
-    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.size)
+    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.nbytes)
     for digest in (RED, BLUE, RED):
         store.write(0, digest, FEATURES)
     store.write(1, RED, FEATURES)
@@ -101,7 +101,7 @@ def test_memory_counts_an_overwritten_frame_once():
 
 
 def test_memory_without_room_keeps_nothing():
-    store = MemoryStore(PACKING, limit_bytes=PACKING.size - 1)
+    store = MemoryStore(PACKING, limit_bytes=PACKING.nbytes - 1)
     store.write(0, RED, FEATURES)
     assert store.present() == set()
 

@@ -17,7 +17,7 @@ from napari_sam_decoder import cache
 from napari_sam_decoder.cache import ZarrStore, array_digest, layout
 from napari_sam_decoder.cache import lock as lock_module
 from napari_sam_decoder.cache.location import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
-from napari_sam_decoder.cache.zarr_store import FrameRows
+from napari_sam_decoder.cache.zarr_store import FrameRecords
 from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
@@ -283,7 +283,7 @@ def test_a_full_disk_is_a_format_error_and_costs_nothing(full_cache, monkeypatch
         raise OSError(errno.ENOSPC, "no space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FrameRows, "pack", full)
+        patch.setattr(FrameRecords, "pack_shard", full)
         with pytest.raises(
             FormatError, match=r"cannot compact .*; free some disk space"
         ):
@@ -392,13 +392,13 @@ def test_a_cache_of_version_1_is_listed_and_makes_room(tmp_path):
     assert info.bytes > 0
     with pytest.raises(CacheMismatchError, match="by another version"):
         ZarrStore.open(tmp_path / "old.zarr", key_of(frames=4))
-    cache.make_room(tmp_path, 0)
+    cache.evict_least_recent(tmp_path, 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_storage_of_a_cache_can_be_asked(path, tmp_path):
-    assert cache.storage_of(path) is cache.Storage.INT8
-    assert cache.storage_of(tmp_path / "nowhere") is None
+    assert cache.read_storage(path) is cache.Storage.INT8
+    assert cache.read_storage(tmp_path / "nowhere") is None
 
 
 # Verifying
@@ -480,7 +480,7 @@ def test_a_cache_that_cannot_be_moved_is_a_format_error(path):
 
 
 def test_a_removal_that_was_interrupted_is_finished_later(path):
-    trash = layout.unique_sibling(path, "trash")
+    trash = layout.temporary_sibling(path, "trash")
     path.rename(trash)
     make_cache(path)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
@@ -502,17 +502,17 @@ def test_the_root_is_in_the_cache_folder_of_the_user(monkeypatch):
 
 def test_a_job_has_one_place(tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_ROOT_VARIABLE, str(tmp_path))
-    place = cache.default_place(key_of(), [DIGEST])
-    assert place == cache.default_place(key_of(), [DIGEST])
+    place = cache.default_location(key_of(), [DIGEST])
+    assert place == cache.default_location(key_of(), [DIGEST])
     assert place.parent == cache.cache_root()
     assert place.suffix == ".zarr"
 
 
 def test_other_jobs_and_other_pixels_have_other_places():
     places = {
-        cache.default_place(key_of(), [DIGEST]),
-        cache.default_place(replace(key_of(), contrast=(0.0, 1.0)), [DIGEST]),
-        cache.default_place(key_of(), [array_digest(np.array([2]))]),
+        cache.default_location(key_of(), [DIGEST]),
+        cache.default_location(replace(key_of(), contrast=(0.0, 1.0)), [DIGEST]),
+        cache.default_location(key_of(), [array_digest(np.array([2]))]),
     }
     assert len(places) == 3
 
@@ -546,20 +546,20 @@ def names_in(root):
 
 def test_nothing_is_removed_under_the_limit(three):
     total = sum(info.bytes for info in cache.list_caches(three))
-    cache.make_room(three, total)
+    cache.evict_least_recent(three, total)
     assert names_in(three) == ["old.zarr", "middle.zarr", "new.zarr"]
 
 
 def test_the_least_recently_used_go_first(three):
     total = sum(info.bytes for info in cache.list_caches(three))
-    cache.make_room(three, total - 1)
+    cache.evict_least_recent(three, total - 1)
     assert names_in(three) == ["middle.zarr", "new.zarr"]
-    cache.make_room(three, 1)
+    cache.evict_least_recent(three, 1)
     assert names_in(three) == []
 
 
 @needs_locks
 def test_a_cache_in_use_stays_whatever_the_limit(three):
     with ZarrStore.open(three / "old.zarr", key_of(frames=4)):
-        cache.make_room(three, 0)
+        cache.evict_least_recent(three, 0)
         assert names_in(three) == ["old.zarr"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.cache import Packing, Storage
+from napari_sam_decoder.cache import Quantizer, Storage
 from napari_sam_decoder.errors import DecodingError, OptionError
 
 SHAPE = (3, 4, 5)
@@ -21,70 +21,74 @@ def features():
 
 @pytest.mark.parametrize(("storage", "size"), [("int8", 12 + 60), ("float16", 120)])
 def test_every_embedding_takes_the_same_bytes(features, storage, size):
-    packing = Packing(SHAPE, Storage(storage))
-    packed = packing.pack(features)
-    assert (packed.dtype, packed.shape, packing.size) == (np.uint8, (size,), size)
+    quantizer = Quantizer(SHAPE, Storage(storage))
+    packed = quantizer.quantize(features)
+    assert (packed.dtype, packed.shape, quantizer.nbytes) == (np.uint8, (size,), size)
 
 
 def test_int8_is_at_most_half_a_step_off_in_each_channel(features):
-    packing = Packing(SHAPE)
+    quantizer = Quantizer(SHAPE)
     steps = np.abs(features).max(axis=(1, 2)) / 127
-    off = np.abs(packing.unpack(packing.pack(features)) - features).max(axis=(1, 2))
+    off = np.abs(quantizer.dequantize(quantizer.quantize(features)) - features).max(
+        axis=(1, 2)
+    )
     assert (off <= 0.5001 * steps).all()
     assert (off > 0.1 * steps).all()
 
 
 def test_the_largest_value_of_a_channel_is_kept(features):
-    packing = Packing(SHAPE)
-    kept = np.abs(packing.unpack(packing.pack(features))).max(axis=(1, 2))
+    quantizer = Quantizer(SHAPE)
+    kept = np.abs(quantizer.dequantize(quantizer.quantize(features))).max(axis=(1, 2))
     np.testing.assert_allclose(kept, np.abs(features).max(axis=(1, 2)), rtol=1e-6)
 
 
 def test_a_channel_of_zeros_stays_one(features):
     features[1] = 0
-    packing = Packing(SHAPE)
-    kept = packing.unpack(packing.pack(features))
+    quantizer = Quantizer(SHAPE)
+    kept = quantizer.dequantize(quantizer.quantize(features))
     assert not kept[1].any()
     assert kept[0].any()
 
 
 def test_float16_is_rounded_only(features):
-    packing = Packing(SHAPE, Storage.FLOAT16)
-    kept = packing.unpack(packing.pack(features))
+    quantizer = Quantizer(SHAPE, Storage.FLOAT16)
+    kept = quantizer.dequantize(quantizer.quantize(features))
     np.testing.assert_array_equal(kept, features.astype(np.float16))
 
 
 @pytest.mark.parametrize("storage", Storage)
 def test_what_was_rounded_once_stays_as_it_is(features, storage):
-    packing = Packing(SHAPE, storage)
-    once = packing.pack(features)
-    np.testing.assert_array_equal(packing.pack(packing.unpack(once)), once)
+    quantizer = Quantizer(SHAPE, storage)
+    once = quantizer.quantize(features)
+    np.testing.assert_array_equal(quantizer.quantize(quantizer.dequantize(once)), once)
 
 
 @pytest.mark.parametrize("storage", Storage)
 def test_memory_order_and_type_do_not_matter(features, storage):
-    packing = Packing(SHAPE, storage)
-    expected = packing.pack(features)
+    quantizer = Quantizer(SHAPE, storage)
+    expected = quantizer.quantize(features)
     for same in (np.asfortranarray(features), features.astype(np.float64)):
-        np.testing.assert_array_equal(packing.pack(same), expected)
+        np.testing.assert_array_equal(quantizer.quantize(same), expected)
 
 
 @pytest.mark.parametrize("storage", Storage)
 def test_packed_and_unpacked_are_copies(features, storage):
-    packing = Packing(SHAPE, storage)
+    quantizer = Quantizer(SHAPE, storage)
     given = features.astype(storage.value if storage == "float16" else "float32")
-    packed = packing.pack(given)
+    packed = quantizer.quantize(given)
     before = packed.copy()
     given[:] = 0
-    packing.unpack(packed)[:] = 0
+    quantizer.dequantize(packed)[:] = 0
     np.testing.assert_array_equal(packed, before)
 
 
 def test_bytes_that_lie_askew_can_be_unpacked(features):
-    packing = Packing(SHAPE)
-    packed = packing.pack(features)
+    quantizer = Quantizer(SHAPE)
+    packed = quantizer.quantize(features)
     askew = np.concatenate([[np.uint8(0)], packed])[1:]
-    np.testing.assert_array_equal(packing.unpack(askew), packing.unpack(packed))
+    np.testing.assert_array_equal(
+        quantizer.dequantize(askew), quantizer.dequantize(packed)
+    )
 
 
 @pytest.mark.parametrize("storage", Storage)
@@ -92,7 +96,7 @@ def test_bytes_that_lie_askew_can_be_unpacked(features):
 def test_what_is_not_finite_is_refused(features, storage, value):
     features[2, 1, 1] = value
     with pytest.raises(DecodingError, match="not finite; compute in float32"):
-        Packing(SHAPE, storage).pack(features)
+        Quantizer(SHAPE, storage).quantize(features)
 
 
 def test_a_storage_goes_by_its_name():

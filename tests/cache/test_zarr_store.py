@@ -47,7 +47,7 @@ def test_a_frame_is_one_compressed_chunk_with_a_checksum(store, path):
 
 def test_a_frame_is_the_digest_of_the_pixels_and_the_packed_embedding(store, path):
     row = zarr.open_group(path, mode="r")["frames"][0].tobytes()
-    assert row == DIGEST + key_of().packing.pack(FEATURES).tobytes()
+    assert row == DIGEST + key_of().quantizer.quantize(FEATURES).tobytes()
 
 
 def test_float16_takes_two_bytes_per_value(tmp_path):

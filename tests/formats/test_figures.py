@@ -9,9 +9,9 @@ from napari_sam_decoder.formats.figures import (
     colour_of,
     contact_sheet,
     draw_chart,
-    outline,
+    draw_outlines,
     save_gif,
-    stack,
+    stack_vertically,
 )
 
 
@@ -20,7 +20,7 @@ def test_outlines_have_the_objects_colours_and_leave_the_rest():
     labels = np.zeros((12, 20), int)
     labels[2:9, 2:9] = 1
     labels[2:9, 12:18] = 9
-    drawn = outline(rgb, labels)
+    drawn = draw_outlines(rgb, labels)
     assert tuple(drawn[2, 4]) == colour_of(1)
     assert tuple(drawn[5, 12]) == colour_of(9)
     assert (drawn[5, 5] == 90).all()
@@ -59,4 +59,8 @@ def test_gaps_stay_empty():
 
 
 def test_pictures_are_put_above_each_other():
-    assert stack([np.zeros((2, 5, 3)), np.ones((3, 5, 3))]).shape == (5, 5, 3)
+    assert stack_vertically([np.zeros((2, 5, 3)), np.ones((3, 5, 3))]).shape == (
+        5,
+        5,
+        3,
+    )

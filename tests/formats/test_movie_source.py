@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam_decoder.formats.movie_source import FrameArray, scale_of
+from napari_sam_decoder.formats.movie_source import FrameArray, pixel_scale
 
 MOVIE = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 
@@ -74,9 +74,9 @@ def test_looks_like_an_array() -> None:
 def test_scale_leaves_out_colours_and_bad_sizes() -> None:
     sizes = {"T": "0", "Y": "0.5", "X": 0.25, "C": 9}
 
-    assert scale_of(sizes, "TYXC") == (1.0, 0.5, 0.25)
+    assert pixel_scale(sizes, "TYXC") == (1.0, 0.5, 0.25)
 
 
 @pytest.mark.parametrize("size", [None, "wide", -1, float("nan"), float("inf")])
 def test_no_usable_size_is_no_scale(size: Any) -> None:
-    assert scale_of({"Y": size}, "YX") is None
+    assert pixel_scale({"Y": size}, "YX") is None

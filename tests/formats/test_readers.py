@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_sam_decoder.errors import FormatError, first_line, reading
+from napari_sam_decoder.errors import FormatError, first_line, wrap_read_errors
 from napari_sam_decoder.formats import open_movie
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_forbidden_file_is_said_to_be_so(tmp_path: Path) -> None:
         pytest.raises(
             FormatError, match=r"cannot read .*m.tif .*check its permissions"
         ),
-        reading(tmp_path / "m.tif"),
+        wrap_read_errors(tmp_path / "m.tif"),
     ):
         raise PermissionError(13, os.strerror(13))
 

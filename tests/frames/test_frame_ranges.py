@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.frames import asked_frames, asked_stretch
+from napari_sam_decoder.frames import select_frame_range, select_frames
 
 LENGTH = 10
 
@@ -28,8 +28,8 @@ LENGTH = 10
 def test_frames_that_follow_one_another(frames, expected):
     if not isinstance(frames, range | slice | list | type(None) | np.ndarray):
         frames = list(frames)
-    assert list(asked_frames(frames, LENGTH)) == list(expected)
-    stretch = asked_stretch(frames, LENGTH)
+    assert list(select_frames(frames, LENGTH)) == list(expected)
+    stretch = select_frame_range(frames, LENGTH)
     assert list(stretch) == list(expected)
     assert (type(stretch), stretch.step) == (range, 1)
 
@@ -46,10 +46,10 @@ def test_frames_that_follow_one_another(frames, expected):
     ],
 )
 def test_gaps_are_taken_as_they_are_or_refused(frames, expected):
-    listed = asked_frames(frames, LENGTH)
+    listed = select_frames(frames, LENGTH)
     assert sorted(listed) == sorted(expected)
     with pytest.raises(OptionError, match=r"do not follow one another.* ask for"):
-        asked_stretch(frames, LENGTH)
+        select_frame_range(frames, LENGTH)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,6 @@ def test_gaps_are_taken_as_they_are_or_refused(frames, expected):
     ],
 )
 def test_what_are_no_frames_of_the_movie_is_refused(frames, message):
-    for ask in (asked_frames, asked_stretch):
+    for ask in (select_frames, select_frame_range):
         with pytest.raises(OptionError, match=message):
             ask(frames, LENGTH)

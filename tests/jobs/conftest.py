@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.samples import Click, SampleMovie
+from napari_sam_decoder.samples import SampleClick, SampleMovie
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def short_sample():
         name="square",
         frames=frames,
         truth=truth,
-        clicks=(Click(1, 0, (20.0, 15.0)),),
+        clicks=(SampleClick(1, 0, (20.0, 15.0)),),
         description="a square",
         credit="made for a test",
     )

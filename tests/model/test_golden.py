@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 from safetensors.numpy import load_file
 
-from napari_sam_decoder.cache import Packing, Storage
+from napari_sam_decoder.cache import Quantizer, Storage
 from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
 from napari_sam_decoder.weights.registry import load_sam
@@ -120,8 +120,8 @@ def compare(
 
 
 def stored(embedding: Embedding, storage: Storage) -> Embedding:
-    packing = Packing(embedding.features.shape, storage)
-    features = packing.unpack(packing.pack(embedding.features))
+    quantizer = Quantizer(embedding.features.shape, storage)
+    features = quantizer.dequantize(quantizer.quantize(embedding.features))
     return Embedding(features, embedding.frame_shape)
 
 

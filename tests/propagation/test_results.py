@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from theatre import as_logits
 
-from napari_sam_decoder.labels import claim_after, claims, resolve_overlaps
+from napari_sam_decoder.labels import (
+    claim_after_merge,
+    compare_claims,
+    resolve_overlaps,
+)
 from napari_sam_decoder.model.values import FrameLogits
 from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
 
@@ -25,7 +29,7 @@ def judged(masks, strength=None):
         for key, mask in masks.items()
     }
     labels = resolve_overlaps(logits, SHAPE, np.dtype(np.uint16))
-    found = claims(logits, labels)
+    found = compare_claims(logits, labels)
     return {
         key: ObjectResult(key, Verdict.SURE, confidence=0.9).beside(claim)
         for key, claim in found.items()
@@ -74,7 +78,7 @@ def test_a_third_one_is_left_alone():
 @pytest.mark.parametrize("verdict", [Verdict.PROMPTED, Verdict.SURE, Verdict.DOUBTFUL])
 def test_an_empty_mask_is_an_absent_object(verdict):
     empty = {1: FrameLogits(as_logits(strip(0, 0)), EVERYWHERE)}
-    (claim,) = claims(empty, np.zeros(SHAPE, np.uint16)).values()
+    (claim,) = compare_claims(empty, np.zeros(SHAPE, np.uint16)).values()
     result = ObjectResult(1, verdict).beside(claim)
     assert told(result) == (Verdict.ABSENT, Reason.EMPTY, None)
 
@@ -138,5 +142,5 @@ def test_a_claim_names_who_has_the_most_of_what_is_lost():
     before = np.where(strip(0, 10), 1, 0)
     after = before.copy()
     after[:, :2], after[:, 2:6] = 3, 4
-    claim = claim_after(1, before, after)
+    claim = claim_after_merge(1, before, after)
     assert (claim.area, claim.kept, claim.rival) == (100, 40, 4)

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_sam_decoder.appearance.ridge import Lesson, with_constant
-from napari_sam_decoder.linalg import cosine, gram, product, sigmoid
+from napari_sam_decoder.linalg import cosine, gram_matrix, matmul, sigmoid
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.values import Embedding
@@ -98,7 +98,7 @@ class CellView:
 
     @cached_property
     def _total(self) -> np.ndarray:
-        return gram(self.samples)
+        return gram_matrix(self.samples)
 
     def shares(self, logits: np.ndarray) -> np.ndarray:
         """How much of each cell an object covers: (N,) in 0..1 of (h, w) logits."""
@@ -117,7 +117,7 @@ class CellView:
         rows, columns = self._grid
         down = _interpolation(rows, self._size)[: self._content[0]]
         across = _interpolation(columns, self._size)[: self._content[1]]
-        return product(down, values.reshape(rows, columns), across.T)
+        return matmul(down, values.reshape(rows, columns), across.T)
 
 
 class PixelView:
@@ -134,7 +134,7 @@ class PixelView:
         constant = np.ones((1, rows, columns), np.float32)
         colours = np.concatenate([*layers, constant]).reshape(-1, rows * columns)
         # In place, since getting the memory takes longer than the sums.
-        waves = cosine(product(colours.T, _waves(len(colours) - 1)))
+        waves = cosine(matmul(colours.T, _waves(len(colours) - 1)))
         waves[:, :-1] *= np.float32(np.sqrt(2 / WAVES))
         self.samples: np.ndarray = waves
 
@@ -205,7 +205,7 @@ def _nearness(mask: np.ndarray) -> np.ndarray:
 def _blurred(picture: np.ndarray, deviation: float) -> np.ndarray:
     """Gaussian of a (C, rows, columns) picture, as products of matrices."""
     rows, columns = (_blur(side, deviation) for side in picture.shape[1:])
-    return product(rows, picture, columns.T)
+    return matmul(rows, picture, columns.T)
 
 
 @cache

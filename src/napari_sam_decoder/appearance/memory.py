@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.appearance.ridge import Classifier
-from napari_sam_decoder.linalg import product
+from napari_sam_decoder.linalg import matmul
 
 if TYPE_CHECKING:
     from napari_sam_decoder.appearance.features import View
@@ -107,6 +107,6 @@ class Memory:
 
 
 def _direction(view: View, logits: np.ndarray) -> np.ndarray:
-    summed = product(view.cells.shares(logits), view.cells.directions)
+    summed = matmul(view.cells.shares(logits), view.cells.directions)
     unit: np.ndarray = summed / max(float(np.linalg.norm(summed)), SMALLEST_NORM)
     return unit

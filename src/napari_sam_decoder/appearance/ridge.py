@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_sam_decoder.linalg import gram, product, solved
+from napari_sam_decoder.linalg import gram_matrix, matmul, solve_positive_definite
 
 __all__ = ["Classifier", "Lesson", "with_constant"]
 
@@ -77,13 +77,13 @@ class Evidence:
         ours = 0.5 / max(float(shares.sum()), SMALLEST_SHARE)
         theirs = 0.5 / max(float(rest.sum()), SMALLEST_SHARE)
         weights = ours * shares + theirs * rest
-        targets = product(weights * (2 * shares - 1), lesson.samples)
+        targets = matmul(weights * (2 * shares - 1), lesson.samples)
         if lesson.total is None:
-            return cls(gram(lesson.samples * np.sqrt(weights)[:, None]), targets)
+            return cls(gram_matrix(lesson.samples * np.sqrt(weights)[:, None]), targets)
         # All but the few samples of the object have the same weight.
         own = shares > LEAST_SHARE
         samples, extra = lesson.samples[own], (ours - theirs) * shares[own]
-        differing = product((samples * extra[:, None]).T, samples)
+        differing = matmul((samples * extra[:, None]).T, samples)
         return cls(theirs * lesson.total + differing, targets)
 
     def __add__(self, other: Evidence) -> Evidence:
@@ -139,7 +139,7 @@ class Classifier:
         samples : (N, K + 1) array of float32
             As in a `Lesson`.
         """
-        return product(samples, self.weights)
+        return matmul(samples, self.weights)
 
     @classmethod
     def _fitted(cls, certain: Evidence, recent: Evidence) -> Classifier:
@@ -150,7 +150,7 @@ class Classifier:
         moments[diagonal, diagonal] += RIDGE / features
         # The constant has no ridge, but a frame without contrast leaves it singular.
         moments[features, features] += SMALLEST_VARIANCE
-        return cls(certain, recent, solved(moments, evidence.targets))
+        return cls(certain, recent, solve_positive_definite(moments, evidence.targets))
 
 
 def with_constant(features: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from napari_sam_decoder.cache.key import CacheKey, array_digest
 from napari_sam_decoder.cache.location import (
     cache_root,
-    default_place,
-    make_room,
+    default_location,
+    evict_least_recent,
     size_limit,
 )
 from napari_sam_decoder.cache.maintenance import (
@@ -20,10 +20,10 @@ from napari_sam_decoder.cache.maintenance import (
     compact,
     describe,
     list_caches,
-    storage_of,
+    read_storage,
     verify,
 )
-from napari_sam_decoder.cache.quantization import Packing, Storage
+from napari_sam_decoder.cache.quantization import Quantizer, Storage
 from napari_sam_decoder.cache.store import EmbeddingStore, MemoryStore
 from napari_sam_decoder.cache.zarr_store import ZarrStore
 
@@ -33,18 +33,18 @@ __all__ = [
     "EmbeddingStore",
     "FrameCheck",
     "MemoryStore",
-    "Packing",
+    "Quantizer",
     "Storage",
     "ZarrStore",
     "array_digest",
     "cache_root",
     "clear",
     "compact",
-    "default_place",
+    "default_location",
     "describe",
+    "evict_least_recent",
     "list_caches",
-    "make_room",
+    "read_storage",
     "size_limit",
-    "storage_of",
     "verify",
 ]

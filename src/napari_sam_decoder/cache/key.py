@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.cache.quantization import Packing, Storage
+from napari_sam_decoder.cache.quantization import Quantizer, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,9 +59,9 @@ class CacheKey:
     version: int = FORMAT_VERSION
 
     @property
-    def packing(self) -> Packing:
+    def quantizer(self) -> Quantizer:
         """How one embedding becomes bytes."""
-        return Packing(self.embedding_shape, self.storage)
+        return Quantizer(self.embedding_shape, self.storage)
 
     def to_json(self) -> dict[str, Any]:
         """Return the key as values that JSON keeps exactly."""

@@ -26,8 +26,8 @@ from napari_sam_decoder.errors import (
     CacheMismatchError,
     FormatError,
     SamDecoderError,
-    explaining,
-    is_damage,
+    is_corruption,
+    wrap_os_errors,
 )
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ __all__ = [
     "FRAMES",
     "PACKED",
     "SHARD_FRAMES",
+    "corrupt_cache_error",
     "create",
-    "damaged",
     "frame_path",
     "holds_leftovers",
     "lock_path",
@@ -48,12 +48,12 @@ __all__ = [
     "packed_frames",
     "read_key",
     "recorded_frames",
-    "require_this_version",
+    "remove_abandoned_siblings",
+    "remove_partial_files",
+    "require_current_version",
     "shard_path",
     "stored_key",
-    "sweep_partials",
-    "sweep_siblings",
-    "unique_sibling",
+    "temporary_sibling",
 ]
 
 FRAMES = "frames"
@@ -91,7 +91,7 @@ def stored_key(path: Path) -> dict[str, Any] | None:
         If the folder may not be read.
     """
     try:
-        with explaining(f"cannot open the embedding cache {path}"):
+        with wrap_os_errors(f"cannot open the embedding cache {path}"):
             document = json.loads((path / "zarr.json").read_bytes())
     except ValueError:
         return None
@@ -122,10 +122,10 @@ def read_key(path: Path) -> CacheKey:
     try:
         return CacheKey.from_json(stored)
     except (KeyError, ValueError) as error:
-        raise damaged(path) from error
+        raise corrupt_cache_error(path) from error
 
 
-def require_this_version(path: Path, version: object) -> None:
+def require_current_version(path: Path, version: object) -> None:
     """Refuse a cache that is laid out differently.
 
     Parameters
@@ -177,7 +177,7 @@ def packed_frames(path: Path, key: CacheKey) -> set[int]:
     }
 
 
-def damaged(path: Path) -> CacheCorruptError:
+def corrupt_cache_error(path: Path) -> CacheCorruptError:
     """Return the error for a cache that cannot mend itself."""
     return CacheCorruptError(
         f"the embedding cache {path} is damaged; remove it with "
@@ -203,12 +203,12 @@ def create(path: Path, key: CacheKey) -> None:
     FormatError
         If the disk cannot be written.
     """
-    building = unique_sibling(path, "building")
+    building = temporary_sibling(path, "building")
     try:
-        with explaining(f"cannot create an embedding cache at {path}"):
+        with wrap_os_errors(f"cannot create an embedding cache at {path}"):
             _refuse_foreign(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            sweep_siblings(path.parent)
+            remove_abandoned_siblings(path.parent)
             _build(building, key)
             _move_into_place(building, path)
     finally:
@@ -225,25 +225,25 @@ def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
     """
     import zarr
 
-    shape = (key.frames, DIGEST_SIZE + key.packing.size)
+    shape = (key.frames, DIGEST_SIZE + key.quantizer.nbytes)
     try:
-        with explaining(f"cannot open the embedding cache {path}"):
+        with wrap_os_errors(f"cannot open the embedding cache {path}"):
             group = zarr.open_group(path, mode="r+", zarr_format=3)
             return _array(group, FRAMES, shape), _array(group, PACKED, shape)
     except SamDecoderError:
         raise
     except Exception as error:
-        if not is_damage(error):
+        if not is_corruption(error):
             raise
-        raise damaged(path) from error
+        raise corrupt_cache_error(path) from error
 
 
-def unique_sibling(path: Path, purpose: str) -> Path:
+def temporary_sibling(path: Path, purpose: str) -> Path:
     """Name a folder beside the cache that nobody else uses."""
     return path.parent / f"{_HIDDEN_PREFIX}{uuid4().hex}.{purpose}"
 
 
-def sweep_partials(path: Path, *, is_alone: bool) -> None:
+def remove_partial_files(path: Path, *, is_alone: bool) -> None:
     """Remove the half-written files that a killed process left behind.
 
     Parameters
@@ -261,7 +261,7 @@ def sweep_partials(path: Path, *, is_alone: bool) -> None:
                     partial.unlink()
 
 
-def sweep_siblings(folder: Path) -> None:
+def remove_abandoned_siblings(folder: Path) -> None:
     """Remove the caches beside a cache that were never finished, or half removed."""
     for trash in folder.glob(f"{_HIDDEN_PREFIX}*.trash"):
         shutil.rmtree(trash, ignore_errors=True)
@@ -275,7 +275,7 @@ def _build(path: Path, key: CacheKey) -> None:
     from zarr.codecs import BloscCodec, Crc32cCodec
 
     group = zarr.create_group(path, zarr_format=3, attributes={_MARKER: key.to_json()})
-    size = DIGEST_SIZE + key.packing.size
+    size = DIGEST_SIZE + key.quantizer.nbytes
     # Neighbours in an embedding are alike in their upper bits, which this collects.
     # Larger blocks are faster to read, smaller ones compress less.
     compressor = BloscCodec(
@@ -335,7 +335,7 @@ def _is_leftover(file: Path) -> bool:
 
 
 def _set_leftovers_aside(path: Path) -> None:
-    trash = unique_sibling(path, "trash")
+    trash = temporary_sibling(path, "trash")
     path.rename(trash)
     if stored_key(trash) is not None:
         # Another process has just made its cache there.
@@ -374,11 +374,11 @@ def _array(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
 
 def _chunks(path: Path, name: str) -> set[int]:
     try:
-        with explaining(f"cannot open the embedding cache {path}"):
+        with wrap_os_errors(f"cannot open the embedding cache {path}"):
             names = os.listdir(path / name)
     except FormatError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-            raise damaged(path) from error
+            raise corrupt_cache_error(path) from error
         raise
     parts = (name.split(".") for name in names)
     return {int(part[1]) for part in parts if _is_chunk(part)}

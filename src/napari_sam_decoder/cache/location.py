@@ -21,8 +21,8 @@ __all__ = [
     "CACHE_LIMIT_VARIABLE",
     "CACHE_ROOT_VARIABLE",
     "cache_root",
-    "default_place",
-    "make_room",
+    "default_location",
+    "evict_least_recent",
     "size_limit",
 ]
 
@@ -68,7 +68,7 @@ def size_limit() -> int:
         ) from error
 
 
-def default_place(key: CacheKey, digests: Sequence[bytes]) -> Path:
+def default_location(key: CacheKey, digests: Sequence[bytes]) -> Path:
     """Name the cache that a job gets if the user names none.
 
     Parameters
@@ -90,7 +90,7 @@ def default_place(key: CacheKey, digests: Sequence[bytes]) -> Path:
     return cache_root() / f"{state.hexdigest()}.zarr"
 
 
-def make_room(root: Path, limit: int) -> None:
+def evict_least_recent(root: Path, limit: int) -> None:
     """Remove the least recently used caches until the rest are under the limit.
 
     Parameters

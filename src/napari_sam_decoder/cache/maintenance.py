@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.key import FORMAT_VERSION
 from napari_sam_decoder.cache.lock import FolderLock
-from napari_sam_decoder.cache.zarr_store import FrameRows, FrameState, ZarrStore
+from napari_sam_decoder.cache.zarr_store import FrameRecords, FrameState, ZarrStore
 from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
     FormatError,
-    explaining,
+    wrap_os_errors,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ __all__ = [
     "compact",
     "describe",
     "list_caches",
-    "storage_of",
+    "read_storage",
     "verify",
 ]
 
@@ -67,12 +67,12 @@ def compact(path: str | os.PathLike[str]) -> Iterator[int]:
     """
     folder = Path(path).expanduser().resolve()
     key = layout.read_key(folder)
-    layout.require_this_version(folder, key.version)
+    layout.require_current_version(folder, key.version)
     _require_complete(folder, key)
     for start in range(0, key.frames, layout.SHARD_FRAMES):
         frames = range(start, min(start + layout.SHARD_FRAMES, key.frames))
         # No frame is lost; it may be compacted again to go on.
-        with explaining(f"cannot compact the embedding cache {folder}"):
+        with wrap_os_errors(f"cannot compact the embedding cache {folder}"):
             _pack_alone(folder, key, frames)
         yield from frames
 
@@ -94,7 +94,7 @@ def _pack_alone(folder: Path, key: CacheKey, frames: range) -> None:
                 f"the embedding cache {folder} is in use; close the programs that use "
                 "it, and compact it again"
             )
-        FrameRows(folder, key).pack(frames)
+        FrameRecords(folder, key).pack_shard(frames)
 
 
 _LOG = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def describe(path: str | os.PathLike[str]) -> CacheInfo:
     )
 
 
-def storage_of(path: str | os.PathLike[str]) -> Storage | None:
+def read_storage(path: str | os.PathLike[str]) -> Storage | None:
     """Say what the embeddings of a cache are rounded to; None if there is no cache."""
     try:
         return layout.read_key(Path(path).expanduser().resolve()).storage
@@ -256,11 +256,11 @@ def clear(path: str | os.PathLike[str]) -> None:
     """
     folder = Path(path).expanduser().resolve()
     _require_own(folder)
-    trash = layout.unique_sibling(folder, "trash")
-    with explaining(f"cannot remove the embedding cache {folder}"):
+    trash = layout.temporary_sibling(folder, "trash")
+    with wrap_os_errors(f"cannot remove the embedding cache {folder}"):
         _set_aside(folder, trash)
     shutil.rmtree(trash, ignore_errors=True)
-    layout.sweep_siblings(folder.parent)
+    layout.remove_abandoned_siblings(folder.parent)
 
 
 def _set_aside(folder: Path, trash: Path) -> None:

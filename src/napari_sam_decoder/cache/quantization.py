@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import DecodingError, OptionError
 
-__all__ = ["Packing", "Storage"]
+__all__ = ["Quantizer", "Storage"]
 
 _STEPS = 127
 """Steps of int8 on either side of zero."""
@@ -41,7 +41,7 @@ class Storage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Packing:
+class Quantizer:
     """Embeddings as plain bytes: rounded, and always to the same number of bytes.
 
     int8 is for values that are rounded to 127 steps on either side of zero, as wide
@@ -60,12 +60,12 @@ class Packing:
     storage: Storage = Storage.INT8
 
     @property
-    def size(self) -> int:
+    def nbytes(self) -> int:
         """Bytes of an embedding, without any compression."""
         steps = 4 * self.shape[0] if self.storage is Storage.INT8 else 0
         return steps + prod(self.shape) * np.dtype(self.storage.value).itemsize
 
-    def pack(self, features: np.ndarray) -> np.ndarray:
+    def quantize(self, features: np.ndarray) -> np.ndarray:
         """Round an embedding.
 
         Parameters
@@ -99,13 +99,13 @@ class Packing:
             [steps.view(np.uint8), rounded.reshape(-1).view(np.uint8)]
         )
 
-    def unpack(self, packed: np.ndarray) -> np.ndarray:
+    def dequantize(self, packed: np.ndarray) -> np.ndarray:
         """Return the rounded embedding.
 
         Parameters
         ----------
         packed : (N,) array of uint8
-            As `pack` gives it.
+            As `quantize` gives it.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from napari_sam_decoder.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_sam_decoder.cache.quantization import Packing
+    from napari_sam_decoder.cache.quantization import Quantizer
 
 __all__ = ["DEFAULT_MEMORY_BYTES", "EmbeddingStore", "MemoryStore"]
 
@@ -34,9 +34,8 @@ class EmbeddingStore(Protocol):
         Returns
         -------
         (C, H, W) array of float32 or float16, or None
-            As `Packing.unpack` gives it, a copy that the caller may change. None if
-            nothing is stored, if the pixels were others, or if what is stored is
-            damaged.
+            As `Quantizer.dequantize` gives it, a copy that the caller may change. None
+            if nothing is stored, if it is of other pixels, or if it is damaged.
         """
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
@@ -78,7 +77,7 @@ class MemoryStore:
 
     Parameters
     ----------
-    packing : Packing
+    quantizer : Quantizer
         How an embedding becomes bytes.
     limit_bytes : int, optional
         Bytes to keep at most; one embedding of SAM takes 1 MiB as int8.
@@ -90,13 +89,13 @@ class MemoryStore:
     """
 
     def __init__(
-        self, packing: Packing, limit_bytes: int = DEFAULT_MEMORY_BYTES
+        self, quantizer: Quantizer, limit_bytes: int = DEFAULT_MEMORY_BYTES
     ) -> None:
         if limit_bytes < 0:
             raise OptionError(
                 f"the memory for embeddings must be 0 bytes or more, not {limit_bytes}"
             )
-        self._packing = packing
+        self._quantizer = quantizer
         self._limit = limit_bytes
         self._entries: OrderedDict[int, tuple[bytes, np.ndarray]] = OrderedDict()
         self._lock = Lock()
@@ -108,17 +107,17 @@ class MemoryStore:
                 return None
             self._entries.move_to_end(frame)
             packed = self._entries[frame][1]
-        return self._packing.unpack(packed)
+        return self._quantizer.dequantize(packed)
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
         """See `EmbeddingStore.write`."""
-        packed = self._packing.pack(features)
+        packed = self._quantizer.quantize(features)
         with self._lock:
             self._entries[frame] = (digest, packed)
             self._entries.move_to_end(frame)
-            while len(self._entries) * self._packing.size > self._limit:
+            while len(self._entries) * self._quantizer.nbytes > self._limit:
                 self._entries.popitem(last=False)
-        return self._packing.unpack(packed)
+        return self._quantizer.dequantize(packed)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""

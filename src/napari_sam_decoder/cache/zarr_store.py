@@ -17,8 +17,8 @@ from napari_sam_decoder.errors import (
     CacheMismatchError,
     FormatError,
     SamDecoderError,
-    explaining,
-    is_damage,
+    is_corruption,
+    wrap_os_errors,
 )
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
     import zarr
 
-    from napari_sam_decoder.cache.quantization import Packing
+    from napari_sam_decoder.cache.quantization import Quantizer
 
-__all__ = ["FrameRows", "FrameState", "ZarrStore"]
+__all__ = ["FrameRecords", "FrameState", "ZarrStore"]
 
 FrameState = Literal["ok", "corrupt", "absent"]
 
 _LOG = logging.getLogger(__name__)
 
 
-class FrameRows:
+class FrameRecords:
     """The rows of a cache, wherever they are; see `layout` for where they can be.
 
     Parameters
@@ -89,7 +89,7 @@ class FrameRows:
         """
         self._loose[frame] = row
 
-    def pack(self, frames: range) -> None:
+    def pack_shard(self, frames: range) -> None:
         """Move the rows of one shard into it; those that are there are kept.
 
         Each step leaves every frame readable: the shard appears whole, and only then
@@ -127,7 +127,7 @@ class FrameRows:
         return row
 
     def _exists(self, file: Path) -> bool:
-        with explaining(f"cannot read the embedding cache {self._path}"):
+        with wrap_os_errors(f"cannot read the embedding cache {self._path}"):
             return file.exists()
 
     def _read(self, array: zarr.Array, frame: int) -> np.ndarray | None:
@@ -137,10 +137,10 @@ class FrameRows:
             # A file that is too short, or in a bad place of the disk.
             if error.errno in (errno.EINVAL, errno.EIO):
                 return None
-            with explaining(f"cannot read the embedding cache {self._path}"):
+            with wrap_os_errors(f"cannot read the embedding cache {self._path}"):
                 raise
         except Exception as error:
-            if not is_damage(error):
+            if not is_corruption(error):
                 raise
             return None
         return row if row[:DIGEST_SIZE].any() else None
@@ -177,7 +177,7 @@ class ZarrStore:
         try:
             # Only under the lock is it certain that this cache will stay.
             _require_same(path, key, layout.stored_key(path) or {})
-            self._rows = FrameRows(path, key)
+            self._rows = FrameRecords(path, key)
         except SamDecoderError:
             # Whoever handles the error may want to clear the cache at once.
             lock.close()
@@ -235,7 +235,7 @@ class ZarrStore:
         folder = _absolute(path)
         while True:
             key = layout.read_key(folder)
-            layout.require_this_version(folder, key.version)
+            layout.require_current_version(folder, key.version)
             lock = _hold(folder)
             if lock is not None:
                 return cls(folder, key, lock)
@@ -252,7 +252,7 @@ class ZarrStore:
             if row is None:
                 _LOG.warning("frame %d of %s is damaged", frame, self.path)
             elif _pixels_digest(row) == digest:
-                return self._packing.unpack(row[DIGEST_SIZE:])
+                return self._quantizer.dequantize(row[DIGEST_SIZE:])
         return None
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
@@ -270,11 +270,11 @@ class ZarrStore:
                 f"an embedding of shape {features.shape} does not fit the cache "
                 f"{self.path} of {self.key.embedding_shape}; choose another folder"
             )
-        packed = self._packing.pack(features)
+        packed = self._quantizer.quantize(features)
         row = np.concatenate([np.frombuffer(digest, np.uint8), packed])
-        with explaining(f"cannot write frame {frame} to the cache {self.path}"):
+        with wrap_os_errors(f"cannot write frame {frame} to the cache {self.path}"):
             self._rows.write(frame, row)
-        return self._packing.unpack(packed)
+        return self._quantizer.dequantize(packed)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""
@@ -308,8 +308,8 @@ class ZarrStore:
         self._lock.close()
 
     @property
-    def _packing(self) -> Packing:
-        return self.key.packing
+    def _quantizer(self) -> Quantizer:
+        return self.key.quantizer
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
@@ -319,17 +319,17 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 def _hold(path: Path) -> FolderLock | None:
     """Share the lock of a cache and tidy up; None if the cache went away meanwhile."""
     try:
-        with explaining(f"cannot open the embedding cache {path}"):
+        with wrap_os_errors(f"cannot open the embedding cache {path}"):
             lock = FolderLock(layout.lock_path(path))
     except FormatError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         if layout.stored_key(path) is None:
             return None
-        raise layout.damaged(path) from None
+        raise layout.corrupt_cache_error(path) from None
     occupancy = lock.try_alone()
     if occupancy != "shared":
-        layout.sweep_partials(path, is_alone=occupancy == "alone")
+        layout.remove_partial_files(path, is_alone=occupancy == "alone")
     if not lock.share():
         lock.close()
         return None
@@ -338,7 +338,7 @@ def _hold(path: Path) -> FolderLock | None:
 
 
 def _require_same(path: Path, key: CacheKey, stored: Mapping[str, Any]) -> None:
-    layout.require_this_version(path, stored.get("version"))
+    layout.require_current_version(path, stored.get("version"))
     differences = key.differences(stored)
     if differences:
         raise CacheMismatchError(

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.cli import conversion
-from napari_sam_decoder.errors import OptionError, writing
+from napari_sam_decoder.errors import OptionError, wrap_write_errors
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -45,7 +45,7 @@ def demo(options: Namespace) -> int:
 
     files = DemoFiles(options.out)
     model, progress = conversion.model(options), conversion.progress(options)
-    with writing(files.folder):
+    with wrap_write_errors(files.folder):
         files.folder.mkdir(parents=True, exist_ok=True)
     report = run_demo(files, model, progress, options.sample)
     for line in _describe_demo(report):

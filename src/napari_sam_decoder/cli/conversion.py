@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.validation import read_number
+from napari_sam_decoder.validation import parse_number
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -72,7 +72,7 @@ def path(text: str) -> Path:
 
 def number(text: str) -> float:
     """Read a finite number."""
-    value = read_number(text)
+    value = parse_number(text)
     if math.isnan(value):
         raise argparse.ArgumentTypeError(f"{text!r} is no number")
     return value
@@ -82,7 +82,7 @@ def box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
     """Read ``FRAME,ROW,COL,ROW,COL[,ID]``; the object is 1 if it is left out."""
     first, *corners = text.split(",")
     object_id = corners.pop() if len(corners) == 5 else "1"
-    values = [read_number(corner) for corner in corners]
+    values = [parse_number(corner) for corner in corners]
     is_whole = all(re.fullmatch(r"\d+", part, re.ASCII) for part in (first, object_id))
     if not is_whole or len(values) != 4 or any(map(math.isnan, values)):
         raise argparse.ArgumentTypeError(

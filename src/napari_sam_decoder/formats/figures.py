@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Chart", "contact_sheet", "draw_chart", "outline", "save_gif", "stack"]
+__all__ = [
+    "Chart",
+    "contact_sheet",
+    "draw_chart",
+    "draw_outlines",
+    "save_gif",
+    "stack_vertically",
+]
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; black is left out.
 PALETTE = (
@@ -51,7 +58,7 @@ def colour_of(object_id: int) -> tuple[int, int, int]:
     return PALETTE[(object_id - 1) % len(PALETTE)]
 
 
-def outline(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def draw_outlines(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Draw the outline of every object over a frame.
 
     Parameters
@@ -151,7 +158,7 @@ def draw_chart(chart: Chart, width: int, height: int = 240) -> np.ndarray:
     return np.asarray(picture)
 
 
-def stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def stack_vertically(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Put pictures of equal width above each other."""
     return np.concatenate(pictures)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.axes import CHANNEL_OPTION, find_entry, listed
-from napari_sam_decoder.errors import FormatError, reading
+from napari_sam_decoder.axes import CHANNEL_OPTION, numbered_list, resolve_entry
+from napari_sam_decoder.errors import FormatError, wrap_read_errors
 from napari_sam_decoder.formats.movie_source import (
     SERIES_OPTION,
     FrameArray,
     MovieSource,
-    Stored,
-    Wanted,
-    naming,
+    OpenOptions,
+    StoredArray,
+    wrap_movie_errors,
 )
 from napari_sam_decoder.formats.pillow_reader import open_picture, picture_layout
 from napari_sam_decoder.formats.tiff import TiffStack
@@ -29,9 +29,9 @@ __all__ = [
     "CHANNELS",
     "DEPTHS",
     "POSITIONS",
-    "Counter",
-    "groups_of",
-    "kinds_of",
+    "NumberKind",
+    "group_by_number",
+    "group_by_words",
     "open_folder",
 ]
 
@@ -40,7 +40,7 @@ MOST_WITHOUT_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class Counter:
+class NumberKind:
     """Words that stand before a number, and say what it counts.
 
     Attributes
@@ -61,17 +61,19 @@ class Counter:
         return next((one for one in matches if one[1].lower() in words), None)
 
 
-CHANNELS = Counter(("ch", "chan", "channel", "wavelength"), ("c", "w", "wave"))
-POSITIONS = Counter(
+CHANNELS = NumberKind(("ch", "chan", "channel", "wavelength"), ("c", "w", "wave"))
+POSITIONS = NumberKind(
     (), ("s", "p", "xy", "pos", "position", "site", "field", "fov", "series", "scene")
 )
-DEPTHS = Counter((), ("z", "slice", "plane", "depth"))
+DEPTHS = NumberKind((), ("z", "slice", "plane", "depth"))
 
 # As in "Ch0", "_w1DAPI", "channel_2", "C1-" and "t001c1".
 _NUMBER = re.compile(r"([^\W\d_]*)[ _\-=]?\d+(?:[^\W\d_]+(?![^\W_]))?")
 
 
-def groups_of(names: Sequence[str], counter: Counter) -> Mapping[str, Sequence[str]]:
+def group_by_number(
+    names: Sequence[str], counter: NumberKind
+) -> Mapping[str, Sequence[str]]:
     """Sort names by what a number in them counts, where another one counts frames.
 
     Parameters
@@ -101,7 +103,7 @@ def groups_of(names: Sequence[str], counter: Counter) -> Mapping[str, Sequence[s
     return _sorted_by(keys, names) if is_group else {}
 
 
-def kinds_of(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+def group_by_words(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """Sort names that differ in more than numbers, where each kind has the same ones.
 
     Parameters
@@ -153,7 +155,7 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF_SUFFIXES)
 SHOWN_FOLDERS = 5
 
 
-def open_folder(path: Path, wanted: Wanted) -> MovieSource:
+def open_folder(path: Path, wanted: OpenOptions) -> MovieSource:
     """Open a folder of pictures, in the natural order of their names (2 before 10).
 
     Hidden files and files that are no pictures are left out. Where the names count
@@ -166,7 +168,7 @@ def open_folder(path: Path, wanted: Wanted) -> MovieSource:
         If there are no pictures, if they differ in size, colours or type, or if there
         are several channels to choose from.
     """
-    with reading(path):
+    with wrap_read_errors(path):
         pictures = sorted(filter(_is_picture, path.iterdir()), key=_natural)
     if not pictures:
         raise FormatError(_without_pictures(path))
@@ -180,13 +182,15 @@ def open_folder(path: Path, wanted: Wanted) -> MovieSource:
     data = FrameArray(
         (len(listing), *shape), dtype, lambda frame: _read(listing[frame], within)
     )
-    stored = Stored(data, "TYX" if len(shape) == 2 else "TYXS")
+    stored = StoredArray(data, "TYX" if len(shape) == 2 else "TYXS")
     return stored.as_movie(replace(wanted, channel=None), path, path.name)
 
 
-def _one_series(pictures: Sequence[Path], path: Path, wanted: Wanted) -> Sequence[Path]:
+def _one_series(
+    pictures: Sequence[Path], path: Path, wanted: OpenOptions
+) -> Sequence[Path]:
     """Take the pictures of one position, where the names count several."""
-    positions = groups_of([picture.name for picture in pictures], POSITIONS)
+    positions = group_by_number([picture.name for picture in pictures], POSITIONS)
     if not positions:
         wanted.series_index([path.name], path)
         return pictures
@@ -198,29 +202,29 @@ def _one_series(pictures: Sequence[Path], path: Path, wanted: Wanted) -> Sequenc
 
 
 def _one_channel(
-    pictures: Sequence[Path], path: Path, wanted: Wanted
-) -> tuple[Sequence[Path], Wanted]:
+    pictures: Sequence[Path], path: Path, wanted: OpenOptions
+) -> tuple[Sequence[Path], OpenOptions]:
     """Take the pictures of one channel, where the names count or name several."""
     listing = [picture.name for picture in pictures]
-    channels = groups_of(listing, CHANNELS) or kinds_of(listing)
+    channels = group_by_number(listing, CHANNELS) or group_by_words(listing)
     if not channels:
         return pictures, wanted
     names = list(channels)
     if wanted.channel is None:
         raise FormatError(_several(path, "channels", CHANNEL_OPTION, names))
-    with naming(path):
+    with wrap_movie_errors(path):
         count = len(names)
-        place = find_entry(wanted.channel, count, names, "channel", CHANNEL_OPTION)
+        place = resolve_entry(wanted.channel, count, names, "channel", CHANNEL_OPTION)
     return _named(pictures, channels[names[place]]), replace(wanted, channel=None)
 
 
 def _require_one_plane(pictures: Sequence[Path], path: Path) -> None:
-    planes = groups_of([picture.name for picture in pictures], DEPTHS)
+    planes = group_by_number([picture.name for picture in pictures], DEPTHS)
     if planes:
         raise FormatError(
-            f"{path} holds {len(planes)} planes ({listed(len(planes), list(planes))}) "
-            "of each frame; move those of one plane, or of one frame, to a folder of "
-            "their own"
+            f"{path} holds {len(planes)} planes "
+            f"({numbered_list(len(planes), list(planes))}) of each frame; move those "
+            "of one plane, or of one frame, to a folder of their own"
         )
 
 
@@ -232,7 +236,7 @@ def _named(pictures: Sequence[Path], names: Sequence[str]) -> list[Path]:
 def _several(path: Path, what: str, option: str, names: Sequence[str]) -> str:
     return (
         f"{path} holds pictures of {len(names)} {what}; choose one with {option}: "
-        f"{listed(len(names), names)}; or move what does not belong together to "
+        f"{numbered_list(len(names), names)}; or move what does not belong together to "
         "folders of its own"
     )
 
@@ -269,7 +273,7 @@ def _without_pictures(path: Path) -> str:
     )
 
 
-def _layout(path: Path, wanted: Wanted) -> tuple[tuple[int, ...], np.dtype]:
+def _layout(path: Path, wanted: OpenOptions) -> tuple[tuple[int, ...], np.dtype]:
     if path.suffix.lower() in TIFF_SUFFIXES:
         source = _tiff_picture(path, wanted)
     elif wanted.channel is None:
@@ -279,7 +283,7 @@ def _layout(path: Path, wanted: Wanted) -> tuple[tuple[int, ...], np.dtype]:
     return tuple(source.data.shape), np.dtype(source.data.dtype)
 
 
-def _unlike(picture: Path, first: Path, wanted: Wanted) -> str:
+def _unlike(picture: Path, first: Path, wanted: OpenOptions) -> str:
     shape, dtype = _layout(picture, wanted)
     first_shape, first_dtype = _layout(first, wanted)
     return (
@@ -289,13 +293,13 @@ def _unlike(picture: Path, first: Path, wanted: Wanted) -> str:
     )
 
 
-def _read(path: Path, wanted: Wanted) -> np.ndarray:
+def _read(path: Path, wanted: OpenOptions) -> np.ndarray:
     if path.suffix.lower() in TIFF_SUFFIXES:
         return np.asarray(_tiff_picture(path, wanted).data[...])
     return np.asarray(open_picture(path, wanted).data)
 
 
-def _tiff_picture(path: Path, wanted: Wanted) -> MovieSource:
+def _tiff_picture(path: Path, wanted: OpenOptions) -> MovieSource:
     source = TiffStack(path, wanted).stored.as_movie(wanted, path, path.stem)
     if source.axes is not None and source.axes[0] != "Y":
         raise FormatError(

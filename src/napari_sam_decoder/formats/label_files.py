@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_sam_decoder.atomic_files import (
-    make_partial,
+    make_partial_folder,
+    remove_stale_partials,
     replace_folder,
-    sweep_stale,
-    take_back,
+    restore_interrupted,
 )
-from napari_sam_decoder.errors import FormatError, LabelsError, reading, writing
-from napari_sam_decoder.formats.movie_source import FrameArray, Wanted
-from napari_sam_decoder.formats.readers import open_wanted
-from napari_sam_decoder.validation import place as as_place
+from napari_sam_decoder.errors import (
+    FormatError,
+    LabelsError,
+    wrap_read_errors,
+    wrap_write_errors,
+)
+from napari_sam_decoder.formats.movie_source import FrameArray, OpenOptions
+from napari_sam_decoder.formats.readers import open_with_options
+from napari_sam_decoder.validation import as_expanded_path as as_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +77,7 @@ def require_target(path: Path) -> None:
         is neither a TIFF file nor a single zarr array, such as a group of images.
     """
     require_suffix(path)
-    with writing(path):
+    with wrap_write_errors(path):
         has_folder, is_free = path.parent.is_dir(), _is_free(path)
     if not has_folder:
         raise FormatError(
@@ -155,8 +160,8 @@ class LabelSink:
         self.dtype = np.dtype(dtype)
         self.axes = axes
         require_target(self.path)
-        sweep_stale(self.path)
-        self._partial = make_partial(self.path)
+        remove_stale_partials(self.path)
+        self._partial = make_partial_folder(self.path)
         # Also when a generator that holds the sink is dropped, and at exit.
         self._discard = weakref.finalize(
             self, shutil.rmtree, self._partial, ignore_errors=True
@@ -194,7 +199,7 @@ class LabelSink:
         """
         self._require_open()
         self._require_fit(frame, labels)
-        with writing(self.path):
+        with wrap_write_errors(self.path):
             self._array[frame] = labels.astype(self.dtype, copy=False)
         self._written.add(frame)
 
@@ -216,7 +221,7 @@ class LabelSink:
         self._require_open()
         plain = _plain(provenance, self.path)
         require_target(self.path)
-        with writing(self.path):
+        with wrap_write_errors(self.path):
             if is_tiff(self.path):
                 pages = self._partial / "labels.tif"
                 self._write_tiff(pages, plain)
@@ -232,7 +237,7 @@ class LabelSink:
         from zarr.codecs import ZstdCodec
 
         try:
-            with writing(self.path):
+            with wrap_write_errors(self.path):
                 return zarr.create_array(
                     self._partial / "labels",
                     shape=self.shape,
@@ -360,7 +365,7 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     LabelsError
         If they do not fit the movie, or there are fractions among them.
     """
-    take_back(as_place(path, "labels", FormatError))
+    restore_interrupted(as_place(path, "labels", FormatError))
     labels = _open(path)
     if shape is not None and tuple(labels.shape) != shape:
         raise LabelsError(
@@ -371,7 +376,7 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
 
 
 def _open(path: str | Path) -> FrameArray:
-    source = open_wanted(path, Wanted(are_ids=True))
+    source = open_with_options(path, OpenOptions(are_ids=True))
     data, stored = source.data, np.dtype(source.data.dtype)
     is_grey = len(data.shape) in (2, 3) and "C" not in (source.axes or "")
     if not is_grey or stored.kind not in "buif":
@@ -425,8 +430,8 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     """
     place = as_place(path, "labels", FormatError)
     require_suffix(place)
-    take_back(place)
-    with reading(place):
+    restore_interrupted(place)
+    with wrap_read_errors(place):
         noted = _noted_in_tiff(place) if is_tiff(place) else _noted_in_zarr(place)
     return noted if isinstance(noted, dict) else {}
 

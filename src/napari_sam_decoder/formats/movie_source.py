@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.axes import (
-    find_entry,
-    pick_axes,
-    spread_key,
+    expand_index,
+    resolve_entry,
+    select_axes,
 )
 from napari_sam_decoder.errors import FormatError, MovieError
 
@@ -24,10 +24,10 @@ __all__ = [
     "SERIES_OPTION",
     "FrameArray",
     "MovieSource",
-    "Stored",
-    "Wanted",
-    "naming",
-    "scale_of",
+    "OpenOptions",
+    "StoredArray",
+    "pixel_scale",
+    "wrap_movie_errors",
 ]
 
 SERIES_OPTION = "--series (in Python series=)"
@@ -95,7 +95,7 @@ class FrameArray:
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        parts = spread_key(key, self.ndim)
+        parts = expand_index(key, self.ndim)
         parts += (slice(None),) * (self._counting - len(parts))
         counted = [
             np.arange(length)[part]
@@ -125,7 +125,7 @@ class FrameArray:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OpenOptions:
     """What of a file is asked for.
 
     Attributes
@@ -164,12 +164,14 @@ class Wanted:
         """
         if self.series is None:
             return None
-        with naming(path):
-            return find_entry(self.series, len(names), names, "series", SERIES_OPTION)
+        with wrap_movie_errors(path):
+            return resolve_entry(
+                self.series, len(names), names, "series", SERIES_OPTION
+            )
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredArray:
     """An array in a file, with all that the file says about its axes.
 
     Attributes
@@ -178,7 +180,7 @@ class Stored:
         With a shape, a dtype, and indexing by integers and slices that reads no more
         than it has to.
     letters : str or None
-        One for each axis as `pick_axes` knows them, None if the file does not say.
+        One for each axis as `select_axes` knows them, None if the file does not say.
     sizes : mapping of str to number
         Size of a pixel along the axes of these letters.
     channels : tuple of str
@@ -190,7 +192,7 @@ class Stored:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
 
-    def as_movie(self, wanted: Wanted, path: Path, name: str) -> MovieSource:
+    def as_movie(self, wanted: OpenOptions, path: Path, name: str) -> MovieSource:
         """See the array as the movie that is asked for.
 
         Raises
@@ -198,19 +200,19 @@ class Stored:
         FormatError
             If it is no movie, or holds several to choose from.
         """
-        with naming(path):
+        with wrap_movie_errors(path):
             letters = self._letters(wanted)
             if letters is None:
                 return self._unnamed(wanted, name)
             shape, channel = self.data.shape, wanted.channel
-            pick = pick_axes(letters, shape, channel, self.channels)
+            pick = select_axes(letters, shape, channel, self.channels)
         noted = self.letters or letters
         sizes = {letters[axis]: self.sizes.get(noted[axis]) for axis in pick.kept}
         return MovieSource(
-            pick.of(self.data), pick.axes, scale_of(sizes, pick.axes), name
+            pick.of(self.data), pick.axes, pixel_scale(sizes, pick.axes), name
         )
 
-    def _unnamed(self, wanted: Wanted, name: str) -> MovieSource:
+    def _unnamed(self, wanted: OpenOptions, name: str) -> MovieSource:
         if wanted.channel not in (None, 0):
             raise MovieError(
                 "it does not say which axis holds the channels; name the axes with "
@@ -218,7 +220,7 @@ class Stored:
             )
         return MovieSource(self.data, None, None, name)
 
-    def _letters(self, wanted: Wanted) -> str | None:
+    def _letters(self, wanted: OpenOptions) -> str | None:
         """Name the axes: as a person says, else as the file says."""
         shape = tuple(self.data.shape)
         if wanted.axes is None:
@@ -230,7 +232,7 @@ class Stored:
             return typed
         return self._filled_up(typed, wanted)
 
-    def _filled_up(self, typed: str, wanted: Wanted) -> str:
+    def _filled_up(self, typed: str, wanted: OpenOptions) -> str:
         """Put typed letters on the axes that are left without channel and singles."""
         shape, letters = self.data.shape, self.letters or "?" * self.data.ndim
         is_channel = [
@@ -256,7 +258,7 @@ class Stored:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def wrap_movie_errors(path: Path) -> Iterator[None]:
     """Say in which file something is no movie.
 
     Raises
@@ -270,7 +272,7 @@ def naming(path: Path) -> Iterator[None]:
         raise FormatError(f"{path}: {error}") from error
 
 
-def scale_of(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None:
+def pixel_scale(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None:
     """Put known sizes of a pixel in the order of the axes.
 
     Parameters

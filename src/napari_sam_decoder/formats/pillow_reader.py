@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, reading
+from napari_sam_decoder.errors import FormatError, wrap_read_errors
 from napari_sam_decoder.formats.movie_source import (
     FrameArray,
     MovieSource,
-    Stored,
-    Wanted,
+    OpenOptions,
+    StoredArray,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ GREY_TYPES = {
 }
 
 
-def open_picture(path: Path, wanted: Wanted) -> MovieSource:
+def open_picture(path: Path, wanted: OpenOptions) -> MovieSource:
     """Open one PNG, JPEG or BMP, read at once; an animated PNG is a movie.
 
     Raises
@@ -48,7 +48,7 @@ def open_picture(path: Path, wanted: Wanted) -> MovieSource:
     wanted.series_index([path.stem], path)
     pixels = read_picture(path, are_ids=wanted.are_ids)
     letters = "YX" if pixels.ndim == 2 else "YXS"
-    return Stored(pixels, letters).as_movie(wanted, path, path.stem)
+    return StoredArray(pixels, letters).as_movie(wanted, path, path.stem)
 
 
 def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
@@ -73,7 +73,7 @@ def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
     """
     from PIL import Image
 
-    with reading(path), Image.open(path) as picture:
+    with wrap_read_errors(path), Image.open(path) as picture:
         _require_still(picture, path)
         if are_ids:
             _require_exact(picture, path)
@@ -92,7 +92,7 @@ def picture_layout(
     """
     from PIL import Image
 
-    with reading(path), Image.open(path) as picture:
+    with wrap_read_errors(path), Image.open(path) as picture:
         _require_still(picture, path)
         grid = (picture.height, picture.width)
         if are_ids:
@@ -104,7 +104,7 @@ def picture_layout(
         return (*grid, len(_colour_mode(picture))), np.dtype(np.uint8)
 
 
-def open_animation(path: Path, wanted: Wanted) -> MovieSource:
+def open_animation(path: Path, wanted: OpenOptions) -> MovieSource:
     """Open an animated GIF or PNG, of which one frame is read at a time.
 
     The frames of a GIF are read in colour: each may have a palette of its own.
@@ -117,14 +117,14 @@ def open_animation(path: Path, wanted: Wanted) -> MovieSource:
     from PIL import Image
 
     wanted.series_index([path.stem], path)
-    with reading(path):
+    with wrap_read_errors(path):
         # Stays open: from the start, every frame would cost all those before it.
         picture = Image.open(path)
         frames = getattr(picture, "n_frames", 1)
     lock = Lock()
 
     def read(frame: int) -> np.ndarray:
-        with lock, reading(path):
+        with lock, wrap_read_errors(path):
             picture.seek(frame)
             if picture.format == "GIF":
                 return np.asarray(picture.convert("RGB"))
@@ -132,14 +132,14 @@ def open_animation(path: Path, wanted: Wanted) -> MovieSource:
 
     first = read(0)
     letters = "TYX" if first.ndim == 2 else "TYXS"
-    stored = Stored(FrameArray((frames, *first.shape), first.dtype, read), letters)
+    stored = StoredArray(FrameArray((frames, *first.shape), first.dtype, read), letters)
     return stored.as_movie(wanted, path, path.stem)
 
 
 def _is_animation(path: Path) -> bool:
     from PIL import Image
 
-    with reading(path), Image.open(path) as picture:
+    with wrap_read_errors(path), Image.open(path) as picture:
         return _holds_frames(picture)
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, PromptError, explaining
+from napari_sam_decoder.errors import FormatError, PromptError, wrap_os_errors
 from napari_sam_decoder.validation import (
-    HIGHEST_HYPOTHESIS,
-    HIGHEST_ID,
-    read_number,
+    MAX_HYPOTHESIS,
+    MAX_OBJECT_ID,
+    parse_number,
 )
-from napari_sam_decoder.validation import place as as_place
+from napari_sam_decoder.validation import as_expanded_path as as_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +89,7 @@ class _Row:
 
     def _number(self, column: str) -> float:
         text = self.cells[column]
-        value = read_number(text)
+        value = parse_number(text)
         if math.isnan(value):
             hint = "; write decimals with a point" if "," in text else ""
             raise PromptError(
@@ -109,7 +109,7 @@ class _Row:
     def _object_id(self) -> int:
         if "object_id" not in self.cells:
             return 1
-        return self._whole("object_id", range(1, HIGHEST_ID + 1))
+        return self._whole("object_id", range(1, MAX_OBJECT_ID + 1))
 
     def _label(self) -> bool:
         text = self.cells.get("label", "").lower()
@@ -124,7 +124,7 @@ class _Row:
     def _hypothesis(self) -> int:
         if is_blank(self.cells.get("hypothesis", "")):
             return 0
-        return self._whole("hypothesis", range(HIGHEST_HYPOTHESIS + 1))
+        return self._whole("hypothesis", range(MAX_HYPOTHESIS + 1))
 
 
 def parse_label(value: object) -> bool | None:
@@ -183,7 +183,7 @@ def read_points(path: str | Path) -> PointsTable:
     place = as_place(path, "a table of points", FormatError)
     try:
         with (
-            explaining(f"cannot read the points in {place}"),
+            wrap_os_errors(f"cannot read the points in {place}"),
             place.open(newline="", encoding="utf-8-sig") as file,
         ):
             points = [row.point() for row in _rows(file, place)]

@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, reading
+from napari_sam_decoder.errors import FormatError, wrap_read_errors
 from napari_sam_decoder.formats.image_folder import open_folder
-from napari_sam_decoder.formats.movie_source import MovieSource, Stored, Wanted
+from napari_sam_decoder.formats.movie_source import (
+    MovieSource,
+    OpenOptions,
+    StoredArray,
+)
 from napari_sam_decoder.formats.pillow_reader import open_animation, open_picture
 from napari_sam_decoder.formats.tiff import open_tiff
 from napari_sam_decoder.formats.video import open_video
 from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
-from napari_sam_decoder.validation import place as as_place
+from napari_sam_decoder.validation import as_expanded_path as as_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["open_movie", "open_wanted"]
+__all__ = ["open_movie", "open_with_options"]
 
 
 def open_movie(
@@ -66,13 +70,13 @@ def open_movie(
     IncompleteFileWarning
         If a file holds another number of frames than it says.
     """
-    return open_wanted(path, Wanted(axes, channel, series))
+    return open_with_options(path, OpenOptions(axes, channel, series))
 
 
-def open_wanted(path: str | Path, wanted: Wanted) -> MovieSource:
+def open_with_options(path: str | Path, wanted: OpenOptions) -> MovieSource:
     """Open what is asked for of a file, see `open_movie`."""
     place = as_place(path, "a movie", FormatError)
-    if not is_there(place):
+    if not path_exists(place):
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():
         is_array = is_zarr(place) or place.suffix.lower() == ".zarr"
@@ -87,7 +91,7 @@ def open_wanted(path: str | Path, wanted: Wanted) -> MovieSource:
     return reader(place, wanted)
 
 
-def open_npy(path: Path, wanted: Wanted) -> MovieSource:
+def open_npy(path: Path, wanted: OpenOptions) -> MovieSource:
     """Map a numpy file into memory; nothing is read before it is asked for.
 
     Raises
@@ -95,7 +99,7 @@ def open_npy(path: Path, wanted: Wanted) -> MovieSource:
     FormatError
         If the file is broken, empty, or holds Python objects.
     """
-    with reading(path):
+    with wrap_read_errors(path):
         wanted.series_index([path.stem], path)
         with path.open("rb") as file:
             shape, dtype = _npy_header(file)
@@ -106,7 +110,9 @@ def open_npy(path: Path, wanted: Wanted) -> MovieSource:
             )
         if 0 in shape:
             raise FormatError(f"{path} is empty: it holds an array of shape {shape}")
-        return Stored(np.load(path, mmap_mode="r")).as_movie(wanted, path, path.stem)
+        return StoredArray(np.load(path, mmap_mode="r")).as_movie(
+            wanted, path, path.stem
+        )
 
 
 def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
@@ -120,7 +126,7 @@ def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether there is such a file or folder; no name of one may be too long.
 
     Raises
@@ -129,7 +135,7 @@ def is_there(path: Path) -> bool:
         If nobody may look.
     """
     try:
-        with reading(path):
+        with wrap_read_errors(path):
             return path.exists()
     except FormatError as error:
         cause = error.__cause__
@@ -138,7 +144,7 @@ def is_there(path: Path) -> bool:
         raise
 
 
-READERS: dict[str, Callable[[Path, Wanted], MovieSource]] = {
+READERS: dict[str, Callable[[Path, OpenOptions], MovieSource]] = {
     ".tif": open_tiff,
     ".tiff": open_tiff,
     ".npy": open_npy,

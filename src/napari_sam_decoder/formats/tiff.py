@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from napari_sam_decoder.axes import colours_or_channels, listed
-from napari_sam_decoder.errors import FormatError, IncompleteFileWarning, reading
+from napari_sam_decoder.axes import colours_or_channels, numbered_list
+from napari_sam_decoder.errors import (
+    FormatError,
+    IncompleteFileWarning,
+    wrap_read_errors,
+)
 from napari_sam_decoder.formats.movie_source import (
     SERIES_OPTION,
     FrameArray,
     MovieSource,
-    Stored,
-    Wanted,
+    OpenOptions,
+    StoredArray,
 )
 
 if TYPE_CHECKING:
@@ -28,14 +32,14 @@ if TYPE_CHECKING:
 
     from tifffile import TiffFile, TiffPageSeries
 
-__all__ = ["Photometry", "TiffStack", "open_tiff"]
+__all__ = ["PhotometricInterpretation", "TiffStack", "open_tiff"]
 
 _IS_WHITE = 0
 _IS_INK = 5
 
 
 @dataclass(frozen=True)
-class Photometry:
+class PhotometricInterpretation:
     """How the numbers of a file are to be read.
 
     Attributes
@@ -117,7 +121,7 @@ def _looked_up(pixels: np.ndarray, palette: np.ndarray) -> np.ndarray:
 LOOSE_KINDS = ("shaped", "generic", "uniform")
 
 
-class Place(NamedTuple):
+class PageLocation(NamedTuple):
     """Where a page is: the series, and which of its pages."""
 
     series: TiffPageSeries
@@ -152,20 +156,20 @@ class TiffStack:
         If it holds more pages than it says, or fewer and the rest is whole.
     """
 
-    def __init__(self, path: Path, wanted: Wanted | None = None) -> None:
+    def __init__(self, path: Path, wanted: OpenOptions | None = None) -> None:
         from tifffile import TiffFile
 
-        wanted = wanted or Wanted()
+        wanted = wanted or OpenOptions()
         self._path = path
         self._lock = RLock()
-        with reading(path), TiffFile(path) as tiff:
+        with wrap_read_errors(path), TiffFile(path) as tiff:
             parts = _choose_series(tiff, wanted, path)
             first = parts[0]
             counting = first.ndim - _page_ndim(first)
             self._file = tiff.filehandle
             self._byteorder = tiff.byteorder
             self._page_shape = tuple(first.shape[counting:])
-            self._photometry = Photometry(tiff.is_imagej, wanted.are_ids)
+            self._photometry = PhotometricInterpretation(tiff.is_imagej, wanted.are_ids)
             self._places = _in_order(parts)
             _require_whole(tiff, parts, path)
             notice = _count_notice(tiff, parts)
@@ -182,7 +186,7 @@ class TiffStack:
             If its bytes are missing or broken.
         """
         place = self._places[number]
-        with self._lock, reading(self._path), _opened(self._file):
+        with self._lock, wrap_read_errors(self._path), _opened(self._file):
             if place.series.dataoffset is None:
                 pixels = self._from_page(place, number)
             else:
@@ -193,7 +197,7 @@ class TiffStack:
 
     def _described(
         self, tiff: TiffFile, parts: Sequence[TiffPageSeries], counting: int
-    ) -> Stored:
+    ) -> StoredArray:
         first = parts[0]
         letters, counted = first.axes, tuple(first.shape[:counting])
         if len(parts) > 1:
@@ -206,14 +210,14 @@ class TiffStack:
         shape = (*counted, *self._page_shape)
         if self._photometry.makes_colours(first.keyframe):
             page, shape, letters = page.astype(np.uint8), (*shape, 3), f"{letters}S"
-        return Stored(
+        return StoredArray(
             FrameArray(shape, page.dtype, self.read, len(counted)),
             _spelled(letters, shape, first.keyframe),
             _pixel_sizes(tiff, first),
             _channel_names(tiff, first),
         )
 
-    def _from_run(self, place: Place) -> np.ndarray:
+    def _from_run(self, place: PageLocation) -> np.ndarray:
         """Read pixels that lie in one run, as ImageJ stores them under one page."""
         dtype = np.dtype(place.series.dtype).newbyteorder(self._byteorder)
         count = int(np.prod(self._page_shape))
@@ -221,7 +225,7 @@ class TiffStack:
         pixels: np.ndarray = self._file.read_array(dtype, count, offset)
         return pixels
 
-    def _from_page(self, place: Place, number: int) -> np.ndarray:
+    def _from_page(self, place: PageLocation, number: int) -> np.ndarray:
         page = place.series.pages[place.number]
         if page is None:
             raise FormatError(
@@ -233,7 +237,7 @@ class TiffStack:
             return pixels
 
 
-def open_tiff(path: Path, wanted: Wanted) -> MovieSource:
+def open_tiff(path: Path, wanted: OpenOptions) -> MovieSource:
     """Open a TIFF file; only a single picture is read at once.
 
     Raises
@@ -261,7 +265,9 @@ def _opened(file: Any) -> Iterator[None]:
         file.close()
 
 
-def _choose_series(tiff: TiffFile, wanted: Wanted, path: Path) -> list[TiffPageSeries]:
+def _choose_series(
+    tiff: TiffFile, wanted: OpenOptions, path: Path
+) -> list[TiffPageSeries]:
     """Pick the series that is asked for; all of them where each is only a frame."""
     # Thumbnails, levels of a pyramid and masks are no movies of their own.
     series = [part for part in tiff.series if not part.keyframe.subfiletype & 0b101]
@@ -274,7 +280,7 @@ def _choose_series(tiff: TiffFile, wanted: Wanted, path: Path) -> list[TiffPageS
         return series
     raise FormatError(
         f"{path} holds several pictures or movies of their own; choose one with "
-        f"{SERIES_OPTION}: {listed(len(names), names)}"
+        f"{SERIES_OPTION}: {numbered_list(len(names), names)}"
     )
 
 
@@ -291,7 +297,7 @@ def _are_frames(series: Sequence[TiffPageSeries]) -> bool:
             part.keyframe.shape,
             part.keyframe.axes,
             part.dtype,
-            part.keyframe.photometric == Photometry.PALETTE,
+            part.keyframe.photometric == PhotometricInterpretation.PALETTE,
         )
         for part in series
     }
@@ -311,15 +317,17 @@ def _page_count(series: TiffPageSeries) -> int:
     return int(np.prod(series.shape)) // int(series.keyframe.size)
 
 
-def _in_order(parts: Sequence[TiffPageSeries]) -> list[Place]:
+def _in_order(parts: Sequence[TiffPageSeries]) -> list[PageLocation]:
     """List all pages, those of several series as they follow each other in the file."""
     places = [
-        Place(part, number) for part in parts for number in range(_page_count(part))
+        PageLocation(part, number)
+        for part in parts
+        for number in range(_page_count(part))
     ]
     return places if len(parts) == 1 else sorted(places, key=_page_index)
 
 
-def _page_index(place: Place) -> int:
+def _page_index(place: PageLocation) -> int:
     is_own = len(place.series.pages) > place.number
     page: Any = place.series.pages[place.number] if is_own else place.series.keyframe
     return int(page.index)
@@ -420,7 +428,7 @@ def _spelled(letters: str, shape: Sequence[int], keyframe: Any) -> str:
         if "T" not in letters:
             letters = letters.replace(unnamed, "T", 1)
     # Four samples beside each other that are not said to be colours are channels.
-    is_grey = keyframe.photometric in Photometry.GREY
+    is_grey = keyframe.photometric in PhotometricInterpretation.GREY
     if is_grey and keyframe.samplesperpixel > 3:
         return letters if "C" in letters else letters.replace("S", "C")
     return colours_or_channels(letters, shape)

@@ -14,13 +14,13 @@ from napari_sam_decoder.errors import (
     FormatError,
     IncompleteFileWarning,
     MissingExtraError,
-    reading,
+    wrap_read_errors,
 )
 from napari_sam_decoder.formats.movie_source import (
     FrameArray,
     MovieSource,
-    Stored,
-    Wanted,
+    OpenOptions,
+    StoredArray,
 )
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class VideoFrames:
         FormatError
             If it cannot be decoded.
         """
-        with self._lock, reading(self._path):
+        with self._lock, wrap_read_errors(self._path):
             found = self._find(frame)
             if found is not None:
                 return self._orientation.upright(found.to_ndarray(format="rgb24"))
@@ -215,7 +215,7 @@ class VideoFrames:
         return None
 
 
-def open_video(path: Path, wanted: Wanted) -> MovieSource:
+def open_video(path: Path, wanted: OpenOptions) -> MovieSource:
     """Open a video; its frames are read in colour, one at a time.
 
     Raises
@@ -226,7 +226,7 @@ def open_video(path: Path, wanted: Wanted) -> MovieSource:
         If the file is broken or holds no video.
     """
     wanted.series_index([path.stem], path)
-    with reading(path):
+    with wrap_read_errors(path):
         frames = VideoFrames(path)
     if frames.notice:
         warnings.warn(
@@ -234,7 +234,7 @@ def open_video(path: Path, wanted: Wanted) -> MovieSource:
             IncompleteFileWarning,
             stacklevel=2,
         )
-    stored = Stored(FrameArray(frames.shape, np.uint8, frames.read), "TYXS")
+    stored = StoredArray(FrameArray(frames.shape, np.uint8, frames.read), "TYXS")
     return stored.as_movie(wanted, path, path.stem)
 
 

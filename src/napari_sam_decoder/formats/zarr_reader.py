@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_sam_decoder.axes import colours_or_channels, letters_of, listed
-from napari_sam_decoder.errors import FormatError, first_line, reading
+from napari_sam_decoder.axes import axis_letters, colours_or_channels, numbered_list
+from napari_sam_decoder.errors import FormatError, first_line, wrap_read_errors
 from napari_sam_decoder.formats.movie_source import (
     SERIES_OPTION,
     MovieSource,
-    Stored,
-    Wanted,
+    OpenOptions,
+    StoredArray,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ZarrFrames:
         return f"ZarrFrames({self.shape}, {self.dtype})"
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        with reading(self._path):
+        with wrap_read_errors(self._path):
             return np.asarray(self._array[key])
 
 
@@ -85,7 +85,7 @@ def is_zarr(path: Path) -> bool:
     return any((path / marker).is_file() for marker in MARKERS)
 
 
-def open_zarr(path: Path, wanted: Wanted) -> MovieSource:
+def open_zarr(path: Path, wanted: OpenOptions) -> MovieSource:
     """Open an array, an OME-Zarr picture, or a group around exactly one array.
 
     Of an OME-Zarr picture of any version the full resolution is taken, with its axes
@@ -99,7 +99,7 @@ def open_zarr(path: Path, wanted: Wanted) -> MovieSource:
     """
     import zarr
 
-    with reading(path):
+    with wrap_read_errors(path):
         node = zarr.open(path, mode="r")
         with _metadata(path):
             if isinstance(node, zarr.Array):
@@ -128,7 +128,7 @@ def _metadata(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _stored_group(group: zarr.Group, path: Path, wanted: Wanted) -> Stored:
+def _stored_group(group: zarr.Group, path: Path, wanted: OpenOptions) -> StoredArray:
     pictures = list(_pictures(group))
     if not pictures:
         array = _only_array(group, path)
@@ -138,7 +138,7 @@ def _stored_group(group: zarr.Group, path: Path, wanted: Wanted) -> Stored:
     if chosen is None and len(pictures) > 1:
         raise FormatError(
             f"{path} holds {len(pictures)} pictures; choose one with {SERIES_OPTION}: "
-            f"{listed(len(names), names)}"
+            f"{numbered_list(len(names), names)}"
         )
     return _stored_picture(pictures[chosen or 0], path, wanted)
 
@@ -169,7 +169,7 @@ def _pictures(group: zarr.Group) -> Iterator[_Picture]:
                 yield picture._replace(name=name)
 
 
-def _stored_picture(picture: _Picture, path: Path, wanted: Wanted) -> Stored:
+def _stored_picture(picture: _Picture, path: Path, wanted: OpenOptions) -> StoredArray:
     level = picture.description["datasets"][0]
     array: Any = picture.group[level["path"]]
     axes = picture.description.get("axes")
@@ -183,7 +183,7 @@ def _stored_picture(picture: _Picture, path: Path, wanted: Wanted) -> Stored:
         raise FormatError(
             f"{path} does not name its axes; name them with --axes (in Python axes=)"
         )
-    return Stored(
+    return StoredArray(
         ZarrFrames(array, path),
         letters and colours_or_channels(letters, array.shape),
         _sizes(picture, letters or ""),
@@ -206,7 +206,7 @@ def _sizes(picture: _Picture, letters: str) -> dict[str, float]:
 def _axis_letter(axis: Any) -> str:
     """Letter of an axis, by its type where that says more than its name."""
     if not isinstance(axis, dict):
-        return letters_of([axis]) or str(axis)[:1].upper()
+        return axis_letters([axis]) or str(axis)[:1].upper()
     by_type = {"time": "T", "channel": "C"}.get(str(axis.get("type")))
     return by_type or _axis_letter(axis["name"])
 
@@ -237,19 +237,19 @@ def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
     )
 
 
-def _stored_array(array: zarr.Array, path: Path, wanted: Wanted) -> Stored:
+def _stored_array(array: zarr.Array, path: Path, wanted: OpenOptions) -> StoredArray:
     axes: Any = array.attrs.asdict().get("axes")
     if axes is not None:
         letters = _fitting_letters(axes, array, path, wanted)
     else:
         names = getattr(array.metadata, "dimension_names", None)
-        letters = letters_of(names) if names else None
+        letters = axis_letters(names) if names else None
     spelled = letters and colours_or_channels(letters, array.shape)
-    return Stored(ZarrFrames(array, path), spelled)
+    return StoredArray(ZarrFrames(array, path), spelled)
 
 
 def _fitting_letters(
-    axes: Sequence[Any], array: zarr.Array, path: Path, wanted: Wanted
+    axes: Sequence[Any], array: zarr.Array, path: Path, wanted: OpenOptions
 ) -> str | None:
     """Letters of axes as noted; None where these are wrong, and not asked for."""
     letters = "".join(map(_axis_letter, axes))

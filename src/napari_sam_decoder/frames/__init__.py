@@ -10,19 +10,19 @@ from __future__ import annotations
 from napari_sam_decoder.frames.contrast import Contrast
 from napari_sam_decoder.frames.frame_geometry import FrameGeometry
 from napari_sam_decoder.frames.frame_ranges import (
-    AskedFrames,
-    asked_frames,
-    asked_stretch,
+    FrameSelection,
+    select_frame_range,
+    select_frames,
 )
 from napari_sam_decoder.frames.movie import ArrayLike, Movie, guess_axes
 
 __all__ = [
     "ArrayLike",
-    "AskedFrames",
     "Contrast",
     "FrameGeometry",
+    "FrameSelection",
     "Movie",
-    "asked_frames",
-    "asked_stretch",
     "guess_axes",
+    "select_frame_range",
+    "select_frames",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.validation import numbers
+from napari_sam_decoder.validation import as_finite_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Contrast:
         OptionError
             If the limits are anything else.
         """
-        found = numbers(limits, "contrast limits", OptionError)
+        found = as_finite_array(limits, "contrast limits", OptionError)
         if found.shape != (2,) or found[0] >= found[1]:
             shown = ", ".join(f"{value:g}" for value in found.ravel()[:5])
             raise OptionError(

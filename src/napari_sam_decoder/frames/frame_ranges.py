@@ -7,15 +7,15 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.validation import as_integer
 
-__all__ = ["AskedFrames", "asked_frames", "asked_stretch"]
+__all__ = ["FrameSelection", "select_frame_range", "select_frames"]
 
-AskedFrames: TypeAlias = Iterable[int] | slice | None
+FrameSelection: TypeAlias = Iterable[int] | slice | None
 """A range, a list, an array of whole numbers or a slice; None for all frames."""
 
 
-def asked_frames(frames: AskedFrames, length: int) -> Sequence[int]:
+def select_frames(frames: FrameSelection, length: int) -> Sequence[int]:
     """List the frames that are asked for, in the order given.
 
     Parameters
@@ -47,13 +47,13 @@ def asked_frames(frames: AskedFrames, length: int) -> Sequence[int]:
     return asked
 
 
-def asked_stretch(frames: AskedFrames, length: int) -> range:
+def select_frame_range(frames: FrameSelection, length: int) -> range:
     """Take frames that follow one another, as objects are carried through them.
 
     Parameters
     ----------
     frames, length
-        As for `asked_frames`.
+        As for `select_frames`.
 
     Returns
     -------
@@ -63,9 +63,9 @@ def asked_stretch(frames: AskedFrames, length: int) -> range:
     Raises
     ------
     OptionError
-        As for `asked_frames`, and if they do not follow one another.
+        As for `select_frames`, and if they do not follow one another.
     """
-    asked = asked_frames(frames, length)
+    asked = select_frames(frames, length)
     if any(later != earlier + 1 for earlier, later in pairwise(asked)):
         raise OptionError(
             f"{_spelled(asked)} do not follow one another, but objects are carried "
@@ -86,7 +86,7 @@ def _listed(frames: Any) -> Sequence[int]:
             f"frames are a range, a list or a slice, such as range(10, 20), not "
             f"{frames!r}"
         )
-    return tuple(whole(frame, "a frame", OptionError) for frame in frames)
+    return tuple(as_integer(frame, "a frame", OptionError) for frame in frames)
 
 
 def _cut(frames: slice, length: int) -> Sequence[int]:
@@ -103,7 +103,7 @@ def _cut(frames: slice, length: int) -> Sequence[int]:
 
 
 def _whole_part(part: Any) -> int:
-    return whole(part, "each part of a slice of frames", OptionError)
+    return as_integer(part, "each part of a slice of frames", OptionError)
 
 
 def _spelled(frames: Sequence[int]) -> str:

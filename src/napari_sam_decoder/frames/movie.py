@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_sam_decoder.axes import (
     COLOUR_COUNTS,
-    AxesPick,
+    AxesSelection,
+    axis_letters,
     colours_or_channels,
-    letters_of,
-    pick_axes,
+    select_axes,
 )
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.frames.contrast import Contrast
@@ -308,7 +308,9 @@ def guess_axes(shape: tuple[int, ...]) -> str:
     )
 
 
-def _pick(data: ArrayLike, axes: str | None, channel: int | str | None) -> AxesPick:
+def _pick(
+    data: ArrayLike, axes: str | None, channel: int | str | None
+) -> AxesSelection:
     shape = tuple(map(int, data.shape))
     if np.dtype(data.dtype).kind not in "buif":
         raise MovieError(
@@ -317,7 +319,7 @@ def _pick(data: ArrayLike, axes: str | None, channel: int | str | None) -> AxesP
         )
     if 0 in shape:
         raise MovieError(f"the movie is empty: its shape is {shape}")
-    return pick_axes(_letters(data, shape, axes, channel), shape, channel)
+    return select_axes(_letters(data, shape, axes, channel), shape, channel)
 
 
 def _letters(
@@ -327,7 +329,7 @@ def _letters(
     if axes is not None:
         asked = str(axes).upper()
         return asked if channel is not None else asked.replace("C", "S")
-    named = letters_of(getattr(data, "dims", None) or (None,))
+    named = axis_letters(getattr(data, "dims", None) or (None,))
     letters = named or guess_axes(shape)
     if channel is not None and not (named or letters.endswith("C")):
         raise MovieError(

@@ -21,7 +21,7 @@ from napari_sam_decoder.jobs.reports import ObjectHistory
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import legs_around
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -132,8 +132,8 @@ class CorrectJob:
             If so.
         """
         for object_id, frame in self.painted:
-            whole(object_id, "a painted object", OptionError)
-            whole(frame, "a painted frame", OptionError)
+            as_integer(object_id, "a painted object", OptionError)
+            as_integer(frame, "a painted frame", OptionError)
         if not self.places:
             raise OptionError("say what is wrong: give --points or --painted")
         require_target(self.target.absolute())

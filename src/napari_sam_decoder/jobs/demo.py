@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_sam_decoder.errors import writing
+from napari_sam_decoder.errors import wrap_write_errors
 from napari_sam_decoder.formats import figures
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.jobs.inputs import MovieOptions
@@ -117,7 +117,7 @@ def run_demo(
         If there is no such sample, or the folder cannot be written.
     """
     movie = load_sample(sample)
-    with writing(files.folder):
+    with wrap_write_errors(files.folder):
         _write_inputs(files, movie)
     job = SegmentJob(
         movie=MovieOptions(files.movie, axes=_axes(movie)),
@@ -129,7 +129,7 @@ def run_demo(
     labels = tifffile.imread(files.labels)
     iou = iou_over_time(movie.truth, labels, job.prompts.object_ids)
     report = DemoReport(files, history, iou)
-    with writing(files.folder):
+    with wrap_write_errors(files.folder):
         _write_pictures(report, movie, labels)
     return report
 
@@ -173,7 +173,8 @@ def _write_pictures(
 ) -> None:
     movie = Movie(sample.frames, axes=_axes(sample))
     drawn = [
-        figures.outline(movie.rgb(frame), labels[frame]) for frame in range(len(movie))
+        figures.draw_outlines(movie.rgb(frame), labels[frame])
+        for frame in range(len(movie))
     ]
     figures.save_gif(report.files.animation, drawn)
     shown = np.linspace(0, len(drawn) - 1, SHOWN_FRAMES).astype(int)
@@ -187,4 +188,4 @@ def _write_pictures(
     ]
     width = sheet.shape[1]
     page = [sheet, *(figures.draw_chart(chart, width) for chart in charts)]
-    Image.fromarray(figures.stack(page)).save(report.files.report)
+    Image.fromarray(figures.stack_vertically(page)).save(report.files.report)

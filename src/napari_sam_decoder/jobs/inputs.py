@@ -12,7 +12,7 @@ from napari_sam_decoder.formats import open_labels, open_movie
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,10 +118,10 @@ class MovieOptions:
         return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:
-        start = whole(self.start, "the first frame", OptionError)
+        start = as_integer(self.start, "the first frame", OptionError)
         stop = length
         if self.stop is not None:
-            stop = whole(self.stop, "the end of the frames", OptionError)
+            stop = as_integer(self.stop, "the end of the frames", OptionError)
         if not 0 <= start < stop <= length:
             raise OptionError(
                 f"frames {start}:{stop} do not lie in {self.path.name}, which "
@@ -180,7 +180,7 @@ class MaskFile:
 
     def _first_frame(self, painted: int, frames: int) -> int:
         if painted == 1:
-            return whole(self.frame or 0, "the frame of a mask", OptionError)
+            return as_integer(self.frame or 0, "the frame of a mask", OptionError)
         if self.frame is not None:
             raise OptionError(
                 f"{self.path} has {painted} frames, so it says itself where they "

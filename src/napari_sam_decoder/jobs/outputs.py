@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from napari_sam_decoder.atomic_files import replacing
-from napari_sam_decoder.errors import FormatError, OptionError, writing
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import FormatError, OptionError, wrap_write_errors
 from napari_sam_decoder.formats import LabelSink
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     """
     taken = [path.resolve() for path in inputs]
     for output in outputs:
-        with writing(output):
+        with wrap_write_errors(output):
             place = output.resolve()
         if any(place == path or path in place.parents for path in taken):
             raise OptionError(
@@ -77,7 +77,7 @@ def require_folder(path: Path) -> None:
     FormatError
         If so.
     """
-    with writing(path):
+    with wrap_write_errors(path):
         # A device or a pipe would be replaced by a file.
         is_taken = path.exists() and not path.is_file()
         is_free = not is_taken and path.absolute().parent.is_dir()
@@ -108,5 +108,8 @@ def write_text(path: Path, text: str) -> None:
     FormatError
         If the disk cannot be written.
     """
-    with writing(path), replacing(path, f".partial-{os.getpid()}") as partial:
+    with (
+        wrap_write_errors(path),
+        atomic_write(path, f".partial-{os.getpid()}") as partial,
+    ):
         partial.write_text(text, encoding="utf-8")

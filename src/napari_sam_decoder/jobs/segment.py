@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.atomic_files import take_back
+from napari_sam_decoder.atomic_files import restore_interrupted
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
 from napari_sam_decoder.jobs.correct import RevisedLabels
@@ -160,7 +160,7 @@ def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
     """Open what the output holds, in a type that has room for the new objects."""
-    take_back(job.output)
+    restore_interrupted(job.output)
     if job.replace or not job.output.exists():
         return None
     labels = _open_existing(job.output)

@@ -6,14 +6,14 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.atomic_files import sibling
+from napari_sam_decoder.atomic_files import sibling_path
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs.fixed_frames import find_known
 from napari_sam_decoder.jobs.outputs import require_apart, require_folder
 from napari_sam_decoder.jobs.provenance import Origin
 from napari_sam_decoder.jobs.unfinished import UnfinishedWork
 from napari_sam_decoder.model.values import OWN_DECODER
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ class TrainJob:
     @property
     def folder(self) -> Path:
         """Where a training that was stopped is kept; gone when it is finished."""
-        return sibling(self.target, ".unfinished")
+        return sibling_path(self.target, ".unfinished")
 
     @property
     def course(self) -> Course:
@@ -94,7 +94,7 @@ class TrainJob:
             If so.
         """
         for frame in self.fixed:
-            whole(frame, "a fixed frame", OptionError)
+            as_integer(frame, "a fixed frame", OptionError)
         _ = self.course  # says itself what is wrong with it
         if self.target.suffix.lower() != SUFFIX:
             raise FormatError(

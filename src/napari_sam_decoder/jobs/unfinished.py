@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.atomic_files import (
-    make_partial,
+    make_partial_folder,
+    remove_stale_partials,
     replace_folder,
-    sweep_stale,
 )
-from napari_sam_decoder.errors import FormatError, writing
+from napari_sam_decoder.errors import FormatError, wrap_write_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ class UnfinishedWork:
             If something else is in the way, or the disk cannot be written.
         """
         if self.folder.parent.is_dir():
-            sweep_stale(self.folder)
+            remove_stale_partials(self.folder)
         noted = self._noted()
         if noted is None and not _is_free(self.folder):
             raise FormatError(
@@ -59,8 +59,8 @@ class UnfinishedWork:
 
     def clear(self) -> None:
         """Delete the folder; it is finished."""
-        trash = make_partial(self.folder)
-        with writing(self.folder):
+        trash = make_partial_folder(self.folder)
+        with wrap_write_errors(self.folder):
             self.folder.rename(trash / "finished")
         shutil.rmtree(trash, ignore_errors=True)
 
@@ -70,9 +70,9 @@ class UnfinishedWork:
         return mark.read_bytes() if mark.is_file() else None
 
     def _begin(self) -> None:
-        partial = make_partial(self.folder)
+        partial = make_partial_folder(self.folder)
         made = partial / "begun"
-        with writing(self.folder):
+        with wrap_write_errors(self.folder):
             made.mkdir()
             (made / _MARK).write_bytes(self.job.encode())
             replace_folder(made, self.folder)

@@ -34,7 +34,7 @@ from napari_sam_decoder.model.values import (
     FrameLogits,
     MaskCandidates,
 )
-from napari_sam_decoder.thread_pool import Lanes
+from napari_sam_decoder.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ _SEEN_BEYOND = 1
 
 # The features of more prompts would not stay in a processor's cache.
 _LARGEST_BATCH = 4
-_MOST_LANES = 4
+_MAX_THREADS = 4
 
 
 class Sam(nn.Module):
@@ -98,7 +98,7 @@ class Sam(nn.Module):
         # Of each frame that somebody still holds, what all its prompts share.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()
         self._places: dict[tuple[torch.device, torch.dtype], Tensor] = {}
-        self._lanes = Lanes(_MOST_LANES)
+        self._threads = ThreadPool(_MAX_THREADS)
         self.eval()
 
     @property
@@ -277,7 +277,7 @@ class Sam(nn.Module):
 
         with computing("decode prompts", self.device):
             self._cells_of(embedding)
-            self._lanes.each(answer, batches(tokens, self._largest_batch(len(tokens))))
+            self._threads.map(answer, batches(tokens, self._largest_batch(len(tokens))))
         return MaskCandidates(logits, quality, read)
 
     def upscale(
@@ -347,10 +347,10 @@ class Sam(nn.Module):
         return pixels.to(self.device, self.dtype, memory_format=torch.channels_last)
 
     def _largest_batch(self, count: int) -> int:
-        """How many prompts to decode together so that every lane has some."""
+        """How many prompts to decode together so that every thread has some."""
         if self.device.type != "cpu":
             return max(1, count)
-        return max(1, min(_LARGEST_BATCH, -(-count // self._lanes.count)))
+        return max(1, min(_LARGEST_BATCH, -(-count // self._threads.workers)))
 
     def _sparse(self, tokens: list[PromptTokens]) -> Tensor:
         positions = self._to_tensor(np.stack([item.positions for item in tokens]))

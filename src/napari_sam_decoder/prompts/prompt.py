@@ -10,12 +10,12 @@ import numpy as np
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.validation import (
-    HIGHEST_HYPOTHESIS,
-    HIGHEST_ID,
-    array,
-    numbers,
-    signs,
-    whole,
+    MAX_HYPOTHESIS,
+    MAX_OBJECT_ID,
+    as_bools,
+    as_finite_array,
+    as_integer,
+    as_plain_array,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def mask_logits(
 
 
 def _checked_plane(pixels: Any) -> np.ndarray:
-    plane = array(pixels, "a mask", PromptError)
+    plane = as_plain_array(pixels, "a mask", PromptError)
     if plane.ndim != 2:
         raise PromptError(
             f"a mask is one frame of rows and columns, not an array of shape "
@@ -143,7 +143,7 @@ def _checked_plane(pixels: Any) -> np.ndarray:
 
 
 def _checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
-    found = array(sizes, what, PromptError)
+    found = as_plain_array(sizes, what, PromptError)
     is_row = found.ndim == 1 and found.size > 0 and found.dtype.kind in "ui"
     if not is_row or (found < 0).any():
         raise PromptError(f"{what} must be whole numbers from 0")
@@ -194,9 +194,11 @@ class Prompt:
 
     def __post_init__(self) -> None:
         object.__setattr__(
-            self, "object_id", whole(self.object_id, "an object id", PromptError)
+            self, "object_id", as_integer(self.object_id, "an object id", PromptError)
         )
-        object.__setattr__(self, "frame", whole(self.frame, "a frame", PromptError))
+        object.__setattr__(
+            self, "frame", as_integer(self.frame, "a frame", PromptError)
+        )
         points = checked_positions(self.points)
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", _signs(self.labels, len(points)))
@@ -316,9 +318,9 @@ class Prompt:
     def _check_numbers(self) -> None:
         if self.object_id < 1:
             raise PromptError(f"object ids start at 1, not {self.object_id}")
-        if self.object_id > HIGHEST_ID:
+        if self.object_id > MAX_OBJECT_ID:
             raise PromptError(
-                f"object id {self.object_id} is above {HIGHEST_ID}, which is the most "
+                f"object id {self.object_id} is above {MAX_OBJECT_ID}, the most "
                 "that labels hold; choose a smaller one"
             )
         if self.frame < 0:
@@ -381,7 +383,7 @@ def checked_positions(points: Any) -> tuple[Position, ...]:
     PromptError
         If they are of another shape, or no finite numbers.
     """
-    found = numbers(points, "points", PromptError)
+    found = as_finite_array(points, "points", PromptError)
     if found.shape == (0,):
         return ()
     if found.ndim != 2 or found.shape[1] != 2:
@@ -396,14 +398,14 @@ def checked_positions(points: Any) -> tuple[Position, ...]:
 def _signs(labels: Any, count: int) -> tuple[bool, ...]:
     if labels is None:
         return (True,) * count
-    return signs(labels, "labels", PromptError)
+    return as_bools(labels, "labels", PromptError)
 
 
 def _picked(hypothesis: Any) -> int | None:
     if hypothesis is None:
         return None
-    number = whole(hypothesis, "a hypothesis", PromptError)
-    if not 1 <= number <= HIGHEST_HYPOTHESIS:
+    number = as_integer(hypothesis, "a hypothesis", PromptError)
+    if not 1 <= number <= MAX_HYPOTHESIS:
         raise PromptError(f"a hypothesis is 1, 2 or 3, not {number}")
     return number
 
@@ -411,7 +413,7 @@ def _picked(hypothesis: Any) -> int | None:
 def _ordered_box(box: Any) -> Box | None:
     if box is None:
         return None
-    corners = numbers(box, "the corners of a box", PromptError)
+    corners = as_finite_array(box, "the corners of a box", PromptError)
     if corners.shape != (4,):
         raise PromptError(
             "a box is (row0, column0, row1, column1), the frame is given apart; an "

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.prompts.prompt import Prompt, checked_positions
-from napari_sam_decoder.validation import numbers, signs, whole
+from napari_sam_decoder.validation import as_bools, as_finite_array, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -151,7 +151,7 @@ def prompts_from_points(
     columns = {
         "object ids": _column(object_ids, "object ids"),
         "frames": _column(frames, "frames"),
-        "labels": signs(labels, "labels", PromptError),
+        "labels": as_bools(labels, "labels", PromptError),
         "hypotheses": _column(picked, "hypotheses"),
     }
     for name, column in columns.items():
@@ -168,16 +168,16 @@ def prompts_from_points(
 
 
 def _object_id(value: int) -> int:
-    return whole(value, "an object id", PromptError)
+    return as_integer(value, "an object id", PromptError)
 
 
 def _frame(value: int) -> int:
-    return whole(value, "a frame", PromptError)
+    return as_integer(value, "a frame", PromptError)
 
 
 def _column(values: Any, what: str) -> list[int]:
     """Whole numbers; napari holds them as floats."""
-    found = numbers(values, what, PromptError)
+    found = as_finite_array(values, what, PromptError)
     odd = found[found != np.rint(found)]
     if found.ndim != 1 or odd.size:
         shown = f"{odd[0]:g}" if odd.size else f"an array of shape {found.shape}"

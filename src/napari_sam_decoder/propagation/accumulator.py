@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.labels import claims, resolve_overlaps
+from napari_sam_decoder.labels import compare_claims, resolve_overlaps
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
 from napari_sam_decoder.propagation.results import (
@@ -219,7 +219,7 @@ class Board:
         logits = full_size(self._scene, frame, outcomes)
         frame_shape = self._scene.geometry.frame_shape
         labels = resolve_overlaps(logits, frame_shape, self._dtype)
-        claimed = claims(logits, labels)
+        claimed = compare_claims(logits, labels)
         return FrameResult(
             frame=frame,
             labels=labels,
@@ -259,7 +259,7 @@ def full_size(
             return None
         return scene.draw(frame, outcome.logits.unpack())
 
-    found = zip(outcomes, scene.objects.each(enlarged, outcomes), strict=True)
+    found = zip(outcomes, scene.objects.map(enlarged, outcomes), strict=True)
     return {object_id: logits for object_id, logits in found if logits is not None}
 
 

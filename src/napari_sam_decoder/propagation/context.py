@@ -14,8 +14,8 @@ from napari_sam_decoder.appearance.features import View, picture_of
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.propagation.prior import Grid
-from napari_sam_decoder.thread_pool import Lanes
-from napari_sam_decoder.validation import finite, whole
+from napari_sam_decoder.thread_pool import ThreadPool
+from napari_sam_decoder.validation import as_finite_number, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,7 +81,7 @@ class Kept(Generic[Value]):
 VIEWS_KEPT = 4
 """A step needs two frames, while the next two are prepared already."""
 FLOWS_KEPT = 3
-MOST_LANES = 4
+MAX_THREADS = 4
 """More objects at once than this wait for each other in Python."""
 
 
@@ -154,9 +154,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("doubtful_below", "absent_below", "unlike_below", "stabilise"):
-            value = finite(getattr(self, name), name, OptionError)
+            value = as_finite_number(getattr(self, name), name, OptionError)
             object.__setattr__(self, name, value)
-        patience = whole(self.patience, "patience", OptionError)
+        patience = as_integer(self.patience, "patience", OptionError)
         object.__setattr__(self, "patience", patience)
         if not 0 <= self.absent_below <= self.doubtful_below <= 1:
             raise OptionError(
@@ -191,9 +191,9 @@ class Scene:
     flow : callable
         Gives the `Flow` of a frame from another one before it: for each low-res pixel
         where it was.
-    steps : Lanes
+    steps : ThreadPool
         One for the step that is taken, and one for what the next one will need.
-    objects : Lanes
+    objects : ThreadPool
         Where the objects of a frame are thought about side by side.
     heads : Heads
         What rates hypotheses and draws masks, where it is not the decoder.
@@ -207,8 +207,8 @@ class Scene:
     look: Callable[[int], tuple[Embedding, np.ndarray]] = field(repr=False)
     view: Callable[[int], View] = field(repr=False)
     flow: Callable[[int, int], Flow] = field(repr=False)
-    steps: Lanes = field(repr=False)
-    objects: Lanes = field(repr=False)
+    steps: ThreadPool = field(repr=False)
+    objects: ThreadPool = field(repr=False)
     heads: Heads = field(repr=False)
 
     @classmethod
@@ -240,8 +240,8 @@ class Scene:
         view = Kept(prepare, VIEWS_KEPT)
         flow = Kept(compare, FLOWS_KEPT)
         parts = source, decoder, geometry, grid, settings
-        lanes = Lanes(2), Lanes(MOST_LANES)
-        return cls(*parts, look, view, flow, *lanes, heads or Heads())
+        pools = ThreadPool(2), ThreadPool(MAX_THREADS)
+        return cls(*parts, look, view, flow, *pools, heads or Heads())
 
     def embedding(self, frame: int) -> Embedding:
         """Return the embedding of a frame, read with its pixels if these are needed."""

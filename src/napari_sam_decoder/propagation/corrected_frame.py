@@ -21,7 +21,7 @@ from napari_sam_decoder.propagation.prior import (
 )
 from napari_sam_decoder.propagation.results import ObjectResult
 from napari_sam_decoder.propagation.track import LARGEST_GROWTH
-from napari_sam_decoder.selection import MASKS, Expectation, choose_like
+from napari_sam_decoder.selection import MASKS_PER_SET, Expectation, choose_expected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +172,7 @@ class _Case:
         expectation = self._expected_anywhere(known)
         prior = self.scene.grid.pad(expectation.prior)
         offers, ratings = self._decoded(self._wordings(None, prior))
-        choice = choose_like(offers, ratings, expectation, self._obeying(offers))
+        choice = choose_expected(offers, ratings, expectation, self._obeying(offers))
         if not choice.score:
             # Nothing of about its size: all that is sure is the click itself.
             nothing = np.full(offers.shape[1:], BACKGROUND_LOGIT, np.float32)
@@ -201,7 +201,7 @@ class _Case:
         merits *= self._obeying(masks)
         if not merits.any():
             return self._stamped(existing)
-        return choose_like(masks, ratings, expectation, merits).logits
+        return choose_expected(masks, ratings, expectation, merits).logits
 
     def _expected_anywhere(self, known: Known) -> Expectation:
         """Expect the object where it is recognised, near the clicks."""
@@ -253,8 +253,8 @@ class _Case:
             [*self._wordings(existing, prior), (alone, None)]
         )
         is_missing = bool(self.clicks.labels[index])
-        parts = offers[-MASKS:]
-        offers[-MASKS:] = _patched(existing, parts, is_missing=is_missing)
+        parts = offers[-MASKS_PER_SET:]
+        offers[-MASKS_PER_SET:] = _patched(existing, parts, is_missing=is_missing)
         return offers, ratings
 
     def _decoded(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder.appearance.memory import Memory
-from napari_sam_decoder.labels import claim_after, overrule
+from napari_sam_decoder.labels import claim_after_merge, replace_mask
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.accumulator import full_size
 from napari_sam_decoder.propagation.corrected_frame import Known, amend
@@ -315,8 +315,10 @@ class _Mending:
         if outcome.painted is None:
             new = np.where(self._full_size(change.pixels), new, mask)
         yielding = self._draft.prompts.object_ids
-        mended = overrule(labels, new, self._object_id, yielding)
-        claim = claim_after(self._object_id, np.where(new, self._object_id, 0), mended)
+        mended = replace_mask(labels, new, self._object_id, yielding)
+        claim = claim_after_merge(
+            self._object_id, np.where(new, self._object_id, 0), mended
+        )
         return FrameResult(
             frame,
             mended,
@@ -331,7 +333,7 @@ class _Mending:
         lost = np.unique(labels[labels != mended])
         for other in {*yielding} & {*lost.tolist()} - {self._object_id}:
             unharmed = ObjectResult(other, Verdict.SURE, confidence=1.0)
-            result = unharmed.beside(claim_after(other, labels, mended))
+            result = unharmed.beside(claim_after_merge(other, labels, mended))
             if result.reason is not None:
                 yield other, result
 

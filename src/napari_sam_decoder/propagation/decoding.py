@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.propagation.prior import prompt_from_mask
-from napari_sam_decoder.selection import choose_like, is_clear
+from napari_sam_decoder.selection import choose_expected, is_unambiguous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,7 +132,7 @@ def ask_all(
         return ask(object_id, track, expectation, grid)
 
     view.prepare()
-    questions = scene.objects.each(question, tracks)
+    questions = scene.objects.map(question, tracks)
     return [question for question in questions if question is not None]
 
 
@@ -213,27 +213,28 @@ def choose_answers(
     first = _decode(scene, embedding, {key: (questions[key].first,) for key in keys})
 
     def choose(key: int) -> Choice:
-        return choose_like(*first[key], expectations[key])
+        return choose_expected(*first[key], expectations[key])
 
-    choices = scene.objects.each(choose, keys)
+    choices = scene.objects.map(choose, keys)
     second = _decode(
         scene,
         embedding,
         {
             key: questions[key].second
             for key in keys
-            if questions[key].second and not is_clear(choices[key], expectations[key])
+            if questions[key].second
+            and not is_unambiguous(choices[key], expectations[key])
         },
     )
 
     def settle(key: int) -> Choice:
         choice = choices[key]
         if key in second:
-            opinion = choose_like(*second[key], expectations[key])
+            opinion = choose_expected(*second[key], expectations[key])
             choice = max(choice, opinion, key=lambda offer: offer.score)
         return _averaged(choice, expectations[key])
 
-    return scene.objects.each(settle, keys)
+    return scene.objects.map(settle, keys)
 
 
 def _decode(

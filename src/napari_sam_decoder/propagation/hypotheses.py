@@ -142,7 +142,7 @@ def _drawn(
     if earlier is not None and not is_sharp:
         masks = [offered.mask for offered in earlier.hypotheses]
     else:
-        masks = scene.objects.each(draw, numbers)
+        masks = scene.objects.map(draw, numbers)
     ratings = given.ratings.clip(0, 1)
     offers = tuple(
         Hypothesis(number, mask, float(ratings[number]), float(decision.scores[number]))

@@ -18,7 +18,7 @@ from napari_sam_decoder.propagation.track import Track, absent
 from napari_sam_decoder.selection import (
     choose_by_quality,
     choose_together,
-    only_objects,
+    exclude_scene_masks,
     overlap_costs,
 )
 
@@ -87,7 +87,7 @@ class Answer:
         if self.prompt.hypothesis is not None:
             return (self.prompt.hypothesis,)
         allowed = range(1 if self.is_ambiguous else 0, len(self.logits))
-        return only_objects(self.logits, allowed, content)
+        return exclude_scene_masks(self.logits, allowed, content)
 
     def choice(self, index: int, grid: Grid) -> Choice:
         """Report one of the masks as chosen."""

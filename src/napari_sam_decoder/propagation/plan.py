@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.prompts import PromptSet
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -168,7 +168,7 @@ def _asked_objects(objects: Any, prompts: PromptSet) -> set[int]:
         raise OptionError(
             f"objects are a list of object ids, as in [1, 2], not {objects!r}"
         )
-    asked = {whole(one, "an object id", OptionError) for one in objects}
+    asked = {as_integer(one, "an object id", OptionError) for one in objects}
     known = asked.intersection(prompts.object_ids)
     if known and known != asked:
         raise PromptError(

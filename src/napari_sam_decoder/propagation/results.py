@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from napari_sam_decoder.labels import MOST, claim_after
+from napari_sam_decoder.labels import MAJORITY, claim_after_merge
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,7 +153,7 @@ class ObjectResult:
         if self.verdict is Verdict.ABSENT:
             return replace(known, verdict=Verdict.DOUBTFUL, reason=Reason.KEPT)
         left = claim.kept / area
-        if left < MOST:
+        if left < MAJORITY:
             reason, rival = known._loss(claim)
             return known._doubted(reason, rival, left)
         if claim.twin is not None and claim.twin_iou >= SHARED_FROM:
@@ -282,7 +282,9 @@ class FrameResult:
 
         def again(results: dict[int, ObjectResult]) -> dict[int, ObjectResult]:
             return {
-                object_id: result.beside(claim_after(object_id, self.labels, labels))
+                object_id: result.beside(
+                    claim_after_merge(object_id, self.labels, labels)
+                )
                 for object_id, result in results.items()
             }
 

@@ -73,17 +73,17 @@ class _Run:
         A step starts when its own frame is ready, so that it never holds a lane only to
         wait, and before the frame after the next one is begun.
         """
-        lanes = self._scene.steps
+        threads = self._scene.steps
         ready: dict[int, Future[None]] = {}
         for index, frame in enumerate(frames):
             if frame in ready:
                 wait([ready.pop(frame)])
             is_followed = any(self._tracks.values())
-            ahead = frames[index : index + lanes.count + 1] if is_followed else ()
-            taken = lanes.start(self._take, frame, step)
+            ahead = frames[index : index + threads.workers + 1] if is_followed else ()
+            taken = threads.submit(self._take, frame, step)
             for before, following in pairwise(ahead):
                 if following == before + step and following not in ready:
-                    ready[following] = lanes.start(
+                    ready[following] = threads.submit(
                         self._scene.prepare, following, before
                     )
             yield taken.result()

@@ -17,7 +17,7 @@ from napari_sam_decoder.propagation.prior import (
     strongest_part,
 )
 from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
-from napari_sam_decoder.selection import LARGEST_SHARE, Expectation
+from napari_sam_decoder.selection import MAX_FRAME_SHARE, Expectation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,9 +113,9 @@ def warp_logits(logits: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     -------
     (rows, columns) array of float32
     """
-    from napari_sam_decoder.flow import displaced
+    from napari_sam_decoder.flow import warp
 
-    warped: np.ndarray = displaced(logits[np.newaxis], displacement)[0]
+    warped: np.ndarray = warp(logits[np.newaxis], displacement)[0]
     return warped
 
 
@@ -186,7 +186,7 @@ class Track:
         if not mask.any():
             return None
         size = float(mask.sum())
-        largest = max(LARGEST_SHARE * mask.size, LARGEST_GROWTH * size)
+        largest = max(MAX_FRAME_SHARE * mask.size, LARGEST_GROWTH * size)
         motion = Motion(mask_centre(mask))
         return cls(logits, memory, motion, size, largest, trust, confidence=trust)
 
@@ -345,7 +345,7 @@ def follow_tracks(
         return question.object_id, _judge(question, choice, view, scene)
 
     answers = zip(questions, choices, strict=True)
-    return steps | dict(scene.objects.each(judge, answers))
+    return steps | dict(scene.objects.map(judge, answers))
 
 
 def absent(object_id: int, reason: Reason = Reason.LOST) -> Outcome:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.samples.cells import deforming_cells
 from napari_sam_decoder.samples.pictures import moving_pictures
-from napari_sam_decoder.samples.sample_movie import Click, SampleMovie
-from napari_sam_decoder.validation import whole
+from napari_sam_decoder.samples.sample_movie import SampleClick, SampleMovie
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
     "SAMPLES",
-    "Click",
+    "SampleClick",
     "SampleMovie",
     "deforming_cells",
     "load_sample",
@@ -55,7 +55,7 @@ def load_sample(name: str = "cells", seed: int = 0) -> SampleMovie:
     if str(name) not in SAMPLES:
         names = ", ".join(sorted(SAMPLES))
         raise OptionError(f"There is no sample {name!r}; choose one of: {names}.")
-    seed = whole(seed, "a seed", OptionError)
+    seed = as_integer(seed, "a seed", OptionError)
     if seed < 0:
         raise OptionError(f"The seed is {seed}; choose 0 or a positive number.")
     return SAMPLES[name](seed)

@@ -11,14 +11,14 @@ from scipy import ndimage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BACK_IN_VIEW", "Click", "SampleMovie", "place_clicks"]
+__all__ = ["BACK_IN_VIEW", "SampleClick", "SampleMovie", "place_clicks"]
 
 # A person waits for an object to be well inside the picture before clicking again.
 BACK_IN_VIEW = 0.8
 
 
 @dataclass(frozen=True)
-class Click:
+class SampleClick:
     """One click on an object.
 
     Attributes
@@ -57,12 +57,12 @@ class SampleMovie:
     name: str
     frames: np.ndarray
     truth: np.ndarray
-    clicks: tuple[Click, ...]
+    clicks: tuple[SampleClick, ...]
     description: str
     credit: str
 
 
-def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[Click, ...]:
+def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[SampleClick, ...]:
     """Click on each object when it is first seen, and when it is back from outside.
 
     Parameters
@@ -79,7 +79,7 @@ def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[Click, ...
         and from the picture's border.
     """
     return tuple(
-        Click(object_id, frame, _most_interior(truth[frame] == object_id))
+        SampleClick(object_id, frame, _most_interior(truth[frame] == object_id))
         for object_id in range(1, whole_areas.shape[1] + 1)
         for frame in _click_frames(truth == object_id, whole_areas[:, object_id - 1])
     )

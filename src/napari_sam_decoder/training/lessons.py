@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from napari_sam_decoder.atomic_files import replacing
-from napari_sam_decoder.errors import FormatError, reading, writing
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import FormatError, wrap_read_errors, wrap_write_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ class Lesson:
 def write_lesson(lesson: Lesson, path: Path) -> None:
     """Write a lesson as a file that appears whole or not at all."""
     content = {field.name: getattr(lesson, field.name) for field in _FIELDS}
-    with writing(path), replacing(path, ".partial.npz") as partial:
+    with wrap_write_errors(path), atomic_write(path, ".partial.npz") as partial:
         np.savez(partial, **content)
 
 
@@ -71,7 +71,7 @@ def read_lesson(path: Path) -> Lesson:
     FormatError
         If the file is missing, damaged, or holds something else.
     """
-    with reading(path, remedy=_REMEDY), np.load(path) as content:
+    with wrap_read_errors(path, remedy=_REMEDY), np.load(path) as content:
         if not isinstance(content, Mapping) or not content.keys() >= _NAMES:
             raise FormatError(f"{path} is not a lesson; {_REMEDY}")
         return Lesson(**{name: content[name] for name in _NAMES})

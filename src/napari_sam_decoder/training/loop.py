@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from napari_sam_decoder.atomic_files import replacing
-from napari_sam_decoder.errors import CheckpointError, OptionError, reading, writing
-from napari_sam_decoder.validation import finite, whole
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import (
+    CheckpointError,
+    OptionError,
+    wrap_read_errors,
+    wrap_write_errors,
+)
+from napari_sam_decoder.validation import as_finite_number, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,11 +78,13 @@ class Course:
 
     def __post_init__(self) -> None:
         for name in ("steps", "save_every"):
-            _require_from(1, whole(getattr(self, name), name, OptionError), name)
+            _require_from(1, as_integer(getattr(self, name), name, OptionError), name)
         for name in ("warm_up", "seed"):
-            _require_from(0, whole(getattr(self, name), name, OptionError), name)
+            _require_from(0, as_integer(getattr(self, name), name, OptionError), name)
         for name in ("rate", "decay"):
-            _require_from(0, finite(getattr(self, name), name, OptionError), name)
+            _require_from(
+                0, as_finite_number(getattr(self, name), name, OptionError), name
+            )
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, from 0."""
@@ -212,7 +219,7 @@ class _State:
         """Take up the state on disk, if there is one; return the first step to do."""
         if not self._path.exists():
             return 0
-        with reading(self._path, CheckpointError, "delete it, and begin anew"):
+        with wrap_read_errors(self._path, CheckpointError, "delete it, and begin anew"):
             found = torch.load(self._path, weights_only=True)
         if found["course"] != repr(self._course):
             raise CheckpointError(
@@ -236,7 +243,7 @@ class _State:
             "optimiser": self._optimiser.state_dict(),
             "step": step,
         }
-        with writing(self._path), replacing(self._path) as partial:
+        with wrap_write_errors(self._path), atomic_write(self._path) as partial:
             torch.save(content, partial)
 
 

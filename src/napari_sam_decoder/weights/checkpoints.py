@@ -12,7 +12,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from napari_sam_decoder.errors import CheckpointError, MissingExtraError, reading
+from napari_sam_decoder.errors import (
+    CheckpointError,
+    MissingExtraError,
+    wrap_read_errors,
+)
 from napari_sam_decoder.model.mask_decoder import MaskDecoder
 from napari_sam_decoder.model.prompt_encoder import PromptEncoder
 from napari_sam_decoder.model.sam import Sam
@@ -196,7 +200,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         If the file is missing, damaged, holds something else than tensors, or would
         run code when opened.
     """
-    with reading(path, CheckpointError, "fetch it again"):
+    with wrap_read_errors(path, CheckpointError, "fetch it again"):
         content = _read(path)
     return _checked_tensors(_unwrapped(content), path)
 

@@ -87,8 +87,8 @@ def load_sam(
     >>> load_sam().image_size
     1024
     """
-    model = validation.path(model, "a model", OptionError)
-    decoder = validation.path(decoder, "a decoder", OptionError)
+    model = validation.as_path(model, "a model", OptionError)
+    decoder = validation.as_path(decoder, "a decoder", OptionError)
     place = _choose_device(device)
     _LOG.info("loading %s on %s", model, place)
     dtype = choose_precision(precision, place)
@@ -173,7 +173,7 @@ def _find(model: str | Path) -> Path:
     """A name wins over a file of the same name, so that it always means the same."""
     if isinstance(model, str) and model in MODELS:
         return _find_named(MODELS[model])
-    path = validation.place(model, "a model", CheckpointError)
+    path = validation.as_expanded_path(model, "a model", CheckpointError)
     return path if path.is_file() else _find_named(find_row(str(model)))
 
 

@@ -11,12 +11,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from napari_sam_decoder.atomic_files import replacing
-from napari_sam_decoder.errors import CheckpointError, reading, writing
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import (
+    CheckpointError,
+    wrap_read_errors,
+    wrap_write_errors,
+)
 from napari_sam_decoder.model.heads import Heads, Rater, Sharpener
 from napari_sam_decoder.model.hires_decoder import HiresConfig, HiresDecoder
 from napari_sam_decoder.model.values import OWN_DECODER
-from napari_sam_decoder.validation import place
+from napari_sam_decoder.validation import as_expanded_path
 from napari_sam_decoder.weights.catalogue import (
     AUTO_DECODER,
     DECODERS,
@@ -108,7 +112,7 @@ def save_decoder(decoder: TrainedDecoder, path: Path) -> None:
         for prefix, entries in parts.items()
         for name, weights in entries.items()
     }
-    with writing(path), replacing(path) as partial:
+    with wrap_write_errors(path), atomic_write(path) as partial:
         # Not `save_file`, whose files only their owner may read.
         partial.write_bytes(save(state, metadata=about))
 
@@ -151,7 +155,7 @@ def load_decoder(path: Path) -> TrainedDecoder:
         If the file is missing, damaged, or of another kind.
     """
     noted = _metadata(path)
-    with reading(path, CheckpointError, _REMEDY):
+    with wrap_read_errors(path, CheckpointError, _REMEDY):
         state = {name: weights.float() for name, weights in load_file(path).items()}
     hires = None
     if "config" in noted:
@@ -188,7 +192,10 @@ def _about(noted: Mapping[str, str]) -> AboutDecoder:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    with reading(path, CheckpointError, _REMEDY), safe_open(path, "pt") as content:
+    with (
+        wrap_read_errors(path, CheckpointError, _REMEDY),
+        safe_open(path, "pt") as content,
+    ):
         noted: dict[str, str] = content.metadata() or {}
     if noted.get("format") != FORMAT or not {"network", "trained_on"} <= noted.keys():
         raise _not_ours(path)
@@ -320,7 +327,7 @@ def _find(decoder: str | Path) -> ChosenDecoder:
     row = DECODERS.get(str(decoder))
     if row is not None and row.path is not None:
         return ChosenDecoder(row.name, row.path, row.draws)
-    path = place(decoder, "a decoder", CheckpointError)
+    path = as_expanded_path(decoder, "a decoder", CheckpointError)
     return ChosenDecoder(path.name, path)
 
 

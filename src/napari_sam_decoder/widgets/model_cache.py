@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.thread_pool import use_threads
+from napari_sam_decoder.thread_pool import set_torch_threads
 from napari_sam_decoder.widgets.layers import is_automatic
 from napari_sam_decoder.widgets.previews import draw_thumbnails
 
@@ -145,7 +145,7 @@ def leave_a_core() -> None:
     import torch
 
     cores = (os.cpu_count() or 1) - 1
-    use_threads(max(1, min(cores, torch.get_num_threads())))
+    set_torch_threads(max(1, min(cores, torch.get_num_threads())))
 
 
 def show_prompts(

@@ -11,7 +11,7 @@ from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
 from napari_sam_decoder.model.transforms import extent
-from napari_sam_decoder.selection import LARGEST_SHARE
+from napari_sam_decoder.selection import MAX_FRAME_SHARE
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def draw_thumbnails(
 
 def _common_window(masks: Sequence[np.ndarray]) -> _Window:
     """A square around the masks, in which the smallest can still be made out."""
-    seen = [mask for mask in masks if 0 < mask.mean() <= LARGEST_SHARE]
+    seen = [mask for mask in masks if 0 < mask.mean() <= MAX_FRAME_SHARE]
     seen = seen or [mask for mask in masks if mask.any()]
     shape = masks[0].shape
     smallest = extent(min(seen, key=np.count_nonzero, default=masks[0]))

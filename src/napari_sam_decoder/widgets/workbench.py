@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, OptionError, PromptError
-from napari_sam_decoder.frames import asked_stretch
+from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.propagation import Direction
-from napari_sam_decoder.validation import HIGHEST_ID, flag, whole
+from napari_sam_decoder.validation import MAX_OBJECT_ID, as_bool, as_integer
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.controller import Conductor
 from napari_sam_decoder.widgets.job_queue import wait_until
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points
 
-    from napari_sam_decoder.frames import AskedFrames
+    from napari_sam_decoder.frames import FrameSelection
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieWork
     from napari_sam_decoder.widgets.objects import ObjectBook, SegmentedObject
@@ -400,7 +400,7 @@ class Pointing(Desk):
             if self.is_closed:
                 raise MovieError("the dock was closed; open it and press again")
         target = self.conductor.recorder.target
-        highest = HIGHEST_ID if target is None else target.highest_id
+        highest = MAX_OBJECT_ID if target is None else target.highest_id
         object_id = self.conductor.ids.give(view, taken, highest)
         self.objects.born.add(object_id)
         return object_id
@@ -675,7 +675,7 @@ class Workbench(Pointing):
         self,
         direction: str = "both",
         *,
-        frames: AskedFrames = None,
+        frames: FrameSelection = None,
         objects: Collection[int] | None = None,
         replace: bool = False,
     ) -> None:
@@ -701,11 +701,13 @@ class Workbench(Pointing):
             not follow one another; and if the objects are no whole numbers.
         """
         movie = self.require_movie()
-        asked = None if frames is None else asked_stretch(frames, len(movie))
+        asked = None if frames is None else select_frame_range(frames, len(movie))
         chosen = None
         if objects is not None:
-            chosen = tuple(whole(key, "an object id", OptionError) for key in objects)
-        replace = flag(replace, "replace", OptionError)
+            chosen = tuple(
+                as_integer(key, "an object id", OptionError) for key in objects
+            )
+        replace = as_bool(replace, "replace", OptionError)
         request = RunRequest(Direction.of(direction), asked, chosen, replace)
         # Points that were added a moment ago count.
         self.read()

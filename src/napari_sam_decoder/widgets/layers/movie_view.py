@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers.utils.layer_utils import calc_data_range
 
-from napari_sam_decoder.axes import letter_of
+from napari_sam_decoder.axes import axis_letter
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
@@ -296,7 +296,7 @@ def _axis_name(layer: Image, axis: int) -> str:
 
 def _letter(name: str) -> str:
     """Make a letter out of the first word of a name such as "Time (s)"."""
-    return letter_of(re.split(r"[^a-z]", name.lower(), maxsplit=1)[0])
+    return axis_letter(re.split(r"[^a-z]", name.lower(), maxsplit=1)[0])
 
 
 def _rank(name: str) -> int:

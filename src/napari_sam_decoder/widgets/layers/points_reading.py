@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam_decoder.formats import is_blank, parse_label
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.validation import HIGHEST_HYPOTHESIS, HIGHEST_ID
+from napari_sam_decoder.validation import MAX_HYPOTHESIS, MAX_OBJECT_ID
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap, unit_factors
 
 if TYPE_CHECKING:
@@ -95,14 +95,14 @@ def _object_id(value: object, own_id: int) -> int | None:
     if is_blank(value):
         return own_id
     whole = _whole(value)
-    return whole if whole is not None and 1 <= whole <= HIGHEST_ID else None
+    return whole if whole is not None and 1 <= whole <= MAX_OBJECT_ID else None
 
 
 def _hypothesis(value: object) -> int | None:
     if is_blank(value):
         return 0
     whole = _whole(value)
-    return whole if whole in range(HIGHEST_HYPOTHESIS + 1) else None
+    return whole if whole in range(MAX_HYPOTHESIS + 1) else None
 
 
 def _whole(value: Any) -> int | None:
@@ -320,10 +320,10 @@ def _feature_faults(features: PointFeatures) -> Iterator[_Fault]:
     )
     yield _Fault(
         _is_none(features.object_ids),
-        f"has an object_id that is no whole number from 1 to {HIGHEST_ID} and is not "
-        "used; mend it",
-        f"have object_ids that are no whole numbers from 1 to {HIGHEST_ID} and are not "
-        "used; mend them",
+        f"has an object_id that is no whole number from 1 to {MAX_OBJECT_ID} and is "
+        "not used; mend it",
+        f"have object_ids that are no whole numbers from 1 to {MAX_OBJECT_ID} and are "
+        "not used; mend them",
     )
 
 
