@@ -16,7 +16,7 @@ import tifffile
 from PIL import Image
 
 from napari_sam_decoder import Movie
-from napari_sam_decoder.formats import pictures
+from napari_sam_decoder.formats import figures
 from napari_sam_decoder.jobs.demo import DemoFiles
 
 TARGET = Path(__file__).parent / "images" / "cells_overlay.png"
@@ -31,18 +31,18 @@ def main() -> None:
     labels = tifffile.imread(files.labels)
     drawn = [tint(movie.rgb(frame), labels[frame]) for frame in FRAMES]
     captions = [f"frame {frame}" for frame in FRAMES]
-    sheet = pictures.contact_sheet(drawn, captions, columns=len(FRAMES))
+    sheet = figures.contact_sheet(drawn, captions, columns=len(FRAMES))
     Image.fromarray(sheet).save(TARGET, optimize=True)
 
 
 def tint(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Colour each object and its draw_outlines, which alone would be too thin to see."""
+    """Colour each object and its outline, which alone would be too thin to see."""
     tinted = rgb.astype(float)
     for object_id in np.unique(labels[labels > 0]):
-        colour = np.array(pictures.colour_of(int(object_id)), float)
+        colour = np.array(figures.colour_of(int(object_id)), float)
         inside = labels == object_id
         tinted[inside] = (1 - TINT) * tinted[inside] + TINT * colour
-    return pictures.draw_outlines(tinted.astype(np.uint8), labels)
+    return figures.draw_outlines(tinted.astype(np.uint8), labels)
 
 
 if __name__ == "__main__":

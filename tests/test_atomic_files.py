@@ -144,7 +144,7 @@ def test_nothing_is_swept_where_processes_cannot_be_asked(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = leave_partial(target, monkeypatch, dead_process())
-    monkeypatch.setattr("napari_sam_decoder.atomic_files.CAN_ASK", False)
+    monkeypatch.setattr("napari_sam_decoder.atomic_files.CAN_PROBE", False)
 
     write_whole(target)
 

@@ -194,7 +194,7 @@ def test_only_changed_frames_are_computed_again(movie, open_embedder, path, tmp_
 def test_another_movie_is_refused(movie, open_embedder, path):
     list(open_embedder().fill([0, 3]))
     before = files_of(path)
-    with pytest.raises(CacheMismatchError, match="all 2 frames looked at differ"):
+    with pytest.raises(CacheMismatchError, match="all 2 frames compared differ"):
         open_embedder(with_changes(movie, range(FRAMES)))
     assert files_of(path) == before
 

@@ -42,7 +42,7 @@ def test_what_a_user_can_mend_names_the_remedy(
     message = f"movie.tif .*; {remedy}"
     with pytest.raises(FormatError, match=message) as caught, context(FILE):
         raise error
-    assert "damaged" not in str(caught.value)
+    assert "corrupt" not in str(caught.value)
     assert caught.value.__cause__ is error
 
 
@@ -89,7 +89,7 @@ def test_mistakes_of_the_program_are_not_damage(error: Exception) -> None:
 def test_what_bytes_lead_to_is_damage(error: Exception) -> None:
     assert is_corruption(error)
     with (
-        pytest.raises(CheckpointError, match=r"movie.tif, it is damaged.*; fetch it"),
+        pytest.raises(CheckpointError, match=r"movie.tif, it is corrupt.*; fetch it"),
         wrap_read_errors(FILE, CheckpointError, "fetch it"),
     ):
         raise error
@@ -100,7 +100,7 @@ def test_a_decoder_may_make_any_error_of_broken_bytes() -> None:
         source = compile("{}[1]", "decoder", "eval")
         eval(source, {"__name__": "tifffile.codecs"})
 
-    with pytest.raises(FormatError, match=r"it is damaged"), wrap_read_errors(FILE):
+    with pytest.raises(FormatError, match=r"it is corrupt"), wrap_read_errors(FILE):
         in_a_decoder()
 
 
@@ -108,13 +108,13 @@ def test_a_decoder_may_make_any_error_of_broken_bytes() -> None:
     ("error", "message"),
     [
         (MemoryError("Unable to allocate"), "more memory than there is"),
-        (NotImplementedError("JPEG XS"), "not supported; export it in another way"),
+        (NotImplementedError("JPEG XS"), "not supported; export it in another format"),
     ],
 )
 def test_what_is_too_much_is_not_called_damaged(error: Exception, message: str) -> None:
     with pytest.raises(FormatError, match=message) as caught, wrap_read_errors(FILE):
         raise error
-    assert "damaged" not in str(caught.value)
+    assert "corrupt" not in str(caught.value)
 
 
 def test_a_picture_that_is_too_large_is_not_called_damaged(
@@ -126,7 +126,7 @@ def test_a_picture_that_is_too_large_is_not_called_damaged(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9)
     with pytest.raises(FormatError, match="too large") as caught:
         open_movie(tmp_path / "large.png")
-    assert "damaged" not in str(caught.value)
+    assert "corrupt" not in str(caught.value)
 
 
 def test_our_own_errors_pass() -> None:

@@ -131,7 +131,7 @@ def test_what_is_no_path(take, value):
 
 @pytest.mark.parametrize("take", [open_movie, read_points, open_labels])
 def test_a_home_of_nobody(take):
-    with pytest.raises(FormatError, match="begins with no user's home"):
+    with pytest.raises(FormatError, match="names the home of an unknown user"):
         take("~nobody-of-this-name/it.tif")
 
 

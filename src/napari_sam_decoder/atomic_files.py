@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and their names until then."""
+"""Files and folders that are written whole or not at all, beside their target."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ _KEPT = 100
 
 
 def sibling_path(path: Path, ending: str) -> Path:
-    """Name what stands beside a file and is called like it.
+    """Return the path of a sibling whose name is that of a file plus an ending.
 
-    Of a long name only the beginning is kept, with a digest of the whole, so that there
+    A long name is shortened to its beginning and a digest of the whole, so that there
     is room for 50 bytes more.
 
     Parameters
     ----------
     path : Path
-        Of the file.
+        The file.
     ending : str
-        What is appended to its name.
+        Appended to its name.
     """
     return path.with_name(f"{_shortened(path)}{ending}")
 
 
 def hidden_sibling_path(path: Path, ending: str) -> Path:
-    """Name what stands beside a file as `sibling_path` does, but out of sight."""
+    """Return the path of a hidden sibling; otherwise as `sibling_path`."""
     return path.with_name(f".{_shortened(path)}{ending}")
 
 
@@ -62,14 +62,14 @@ def atomic_write(path: Path, ending: str = ".partial") -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Takes what was written, if nothing is raised inside.
+        Replaced by what was written, unless an error is raised inside.
     ending : str, default ".partial"
-        Of the file that is written.
+        Of the temporary file.
 
     Yields
     ------
     Path
-        To write to; nothing is left there in the end.
+        The temporary file to write to; it is gone afterwards.
     """
     partial = hidden_sibling_path(path, ending)
     try:
@@ -91,12 +91,12 @@ _LOG = logging.getLogger(__name__)
 REPLACED = "replaced"
 ENDING = ".partial-"
 
-# On Windows, what asks whether a process is there elsewhere ends it.
-CAN_ASK = os.name != "nt"
+# `os.kill(process, 0)` asks whether a process is alive, but on Windows ends it.
+CAN_PROBE = os.name != "nt"
 
 
 def make_partial_folder(target: Path) -> Path:
-    """Make the folder, named after this process on this machine.
+    """Create a hidden folder beside a target, named after this process and machine.
 
     Raises
     ------
@@ -111,11 +111,10 @@ def make_partial_folder(target: Path) -> Path:
 
 
 def replace_folder(made: Path, target: Path) -> None:
-    """Put a folder in the place of another, which is deleted.
+    """Replace a folder by another one and delete it.
 
-    No system call does so in one step for folders. In between, the old one lies in the
-    hidden folder, from where `remove_stale_partials` restores it if this process dies
-    before the next line.
+    No system call does so in one step. In between, the old folder lies in the hidden
+    one, from where `remove_stale_partials` restores it if this process dies.
 
     Parameters
     ----------
@@ -127,7 +126,7 @@ def replace_folder(made: Path, target: Path) -> None:
     Raises
     ------
     OSError
-        If either cannot be moved. The target then is as it was before.
+        If either cannot be moved. The target is then unchanged.
     """
     aside = made.parent / REPLACED
     if not target.exists():
@@ -143,32 +142,32 @@ def replace_folder(made: Path, target: Path) -> None:
 
 
 def remove_stale_partials(target: Path) -> None:
-    """Remove what killed processes of this machine left behind for this target.
+    """Remove what killed processes of this machine left behind beside a target.
 
-    A process on another machine that shares the disk may be alive, so its folders
-    stay, as do all of them where a process cannot be asked without harm (Windows).
+    Folders of other machines that share the disk stay, since their processes may be
+    alive. On Windows all stay, since a process cannot be probed there.
     """
-    if not CAN_ASK:
+    if not CAN_PROBE:
         return
     for stale in _dead_siblings(target):
         replaced = stale / REPLACED
         with suppress(OSError):
             if replaced.exists() and not target.exists():
                 replaced.rename(target)
-        _LOG.info("a killed process has left %s behind", stale)
+        _LOG.info("a killed process left %s behind", stale)
         if target.exists() or not replaced.exists():
             shutil.rmtree(stale, ignore_errors=True)
 
 
 def restore_interrupted(target: Path) -> None:
-    """Put a folder back that a process was killed in replacing.
+    """Restore a folder whose replacement was interrupted by a kill.
 
     Parameters
     ----------
     target : Path
-        About to be read; nothing is done if it is there.
+        About to be read; nothing is done if it exists.
     """
-    # A name that is too long cannot be looked at, and was never written.
+    # A name that is too long raises, and was never written.
     with suppress(OSError):
         if not target.exists() and target.parent.is_dir():
             remove_stale_partials(target)

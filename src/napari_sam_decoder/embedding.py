@@ -417,9 +417,10 @@ def _require_same_movie(movie: Movie, store: ZarrStore) -> None:
     )
     if len(recorded) >= 2 and not is_same:
         raise CacheMismatchError(
-            f"the embedding cache {store.path} was made for another movie: the pixels "
-            f"of all {len(recorded)} frames looked at differ; choose another folder, "
-            f"or remove the cache with `napari-sam-decoder cache clear {store.path}`"
+            f"the embedding cache {store.path} was created for another movie: the "
+            f"pixels of all {len(recorded)} frames compared differ; choose another "
+            f"folder, or remove the cache with `napari-sam-decoder cache clear "
+            f"{store.path}`"
         )
 
 

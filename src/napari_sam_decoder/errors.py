@@ -1,7 +1,7 @@
-"""Errors that a user can do something about, one class per kind of remedy.
+"""Errors that a user can act on, one class per kind of remedy.
 
-None derives from `RuntimeError`: superqt takes a `RuntimeError` inside a worker
-for a deleted Qt object and swallows it, which would leave a window waiting.
+None derives from `RuntimeError`: superqt mistakes a `RuntimeError` in a worker for a
+deleted Qt object and swallows it, which would leave the window waiting.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class CheckpointError(SamDecoderError):
 
 
 class ClosedError(SamDecoderError):
-    """A session was closed before it was asked for this; open another one."""
+    """The session is closed; open another one."""
 
 
 class DownloadError(SamDecoderError):
-    """A checkpoint could not be fetched; the message says how to do it offline."""
+    """A checkpoint could not be downloaded; the message says how to do it offline."""
 
 
 class DecodingError(SamDecoderError):
-    """The network failed on a frame, for instance for want of memory."""
+    """The network failed on a frame, for instance because memory ran out."""
 
 
 class MovieError(SamDecoderError):
@@ -78,7 +78,7 @@ class CacheMismatchError(SamDecoderError):
 
 
 class CacheCorruptError(SamDecoderError):
-    """An embedding cache on disk cannot be trusted and cannot mend itself."""
+    """An embedding cache is damaged in a way that it cannot repair itself."""
 
 
 class PromptError(SamDecoderError):
@@ -86,7 +86,7 @@ class PromptError(SamDecoderError):
 
 
 class LabelsError(SamDecoderError):
-    """Labels do not fit the movie, or would be overwritten without consent."""
+    """Labels do not fit the movie, or would be overwritten unasked."""
 
 
 class OptionError(SamDecoderError):
@@ -94,7 +94,7 @@ class OptionError(SamDecoderError):
 
 
 class IncompleteFileWarning(UserWarning):
-    """A file holds another number of frames than it says; those there are used."""
+    """A file holds a different number of frames than it declares."""
 
 
 _ROOM = "free some disk space or choose another place"
@@ -137,25 +137,25 @@ _DECODERS = (
     *("tifffile", "imagecodecs", "PIL", "zarr", "numcodecs", "av", "safetensors"),
     *("numpy.lib", "torch", "json", "zipfile", "pickle", "xml"),
 )
-"""Libraries that meet broken bytes with whatever error it is that they run into."""
+"""Libraries that raise errors of any kind when they read corrupt bytes."""
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says in one line; its type if it says nothing."""
+    """Return the first line of an error's message, or its type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def os_error_advice(error: OSError) -> str | None:
-    """Say what a user can do about an error of the system; None if there is nothing.
+    """Say what a user can do about an `OSError`; None if nothing helps.
 
-    There is nothing about too many open files, or a disk that fails.
+    Nothing helps against too many open files or a failing disk.
     """
     return _REMEDIES.get(error.errno or _NUMBERS.get(type(error), 0))
 
 
 def is_corruption(error: Exception) -> bool:
-    """Whether an error that came while a file was read tells that it is damaged.
+    """Whether an error raised while reading a file means that the file is damaged.
 
     Parameters
     ----------
@@ -165,12 +165,12 @@ def is_corruption(error: Exception) -> bool:
     Returns
     -------
     bool
-        False for errors of the system, and for mistakes in our own code, such as a
-        key or an attribute that is not there. A decoder may make those of broken
-        bytes.
+        False for errors of the operating system, and for mistakes in our own code,
+        such as a missing key or attribute. A decoding library may raise those, too,
+        when it reads corrupt bytes.
     """
     if isinstance(error, OSError):
-        # Decoders raise it without a number; a file that is too short for a seek.
+        # Decoders raise it without a number; EINVAL is a seek in too short a file.
         return error.errno in (None, errno.EINVAL)
     if isinstance(error, _NOT_OF_CONTENT):
         return False
@@ -181,19 +181,19 @@ def is_corruption(error: Exception) -> bool:
 def wrap_os_errors(
     said: str, kind: type[SamDecoderError] = FormatError
 ) -> Iterator[None]:
-    """Turn an error of the system that a user can mend into one of our own.
+    """Turn an `OSError` that a user can resolve into an error of ours.
 
     Parameters
     ----------
     said : str
         What could not be done, such as "cannot write labels.tif".
     kind : type
-        Of our own error.
+        Class of the error that is raised instead.
 
     Raises
     ------
     SamDecoderError
-        If an `OSError` is raised inside that has a remedy. Others go on.
+        If an `OSError` with a known remedy is raised inside. Others pass through.
     """
     try:
         yield
@@ -215,18 +215,18 @@ def wrap_read_errors(
     Parameters
     ----------
     path : Path
-        What is read.
+        The file that is read.
     kind : type
-        Of our own error.
+        Class of the error that is raised instead.
     remedy : str
-        What to do if it is damaged.
+        What the user should do if the file is damaged.
 
     Raises
     ------
     SamDecoderError
-        If what is raised inside tells that the file is damaged, of another kind, too
-        large or out of reach. Mistakes of our own, and errors of the system that no
-        user can mend, go on as they are.
+        If an error raised inside means that the file is damaged, of another type, too
+        large or out of reach. Bugs, and errors of the operating system that no user
+        can resolve, pass through unchanged.
     """
     try:
         with wrap_os_errors(f"cannot read {path}", kind):
@@ -244,31 +244,31 @@ def wrap_read_errors(
 
 @contextmanager
 def wrap_write_errors(path: Path) -> Iterator[None]:
-    """Turn the failure of a disk into an error that names the target.
+    """Turn a write error into one that names the target.
 
     Raises
     ------
     FormatError
-        If an `OSError` is raised inside that a user can mend; others go on.
+        If an `OSError` that a user can resolve is raised inside; others pass through.
     """
     with wrap_os_errors(f"cannot write {path}"):
         yield
 
 
 def _describe_read_error(error: Exception, remedy: str) -> str | None:
-    """Say what is wrong with a file, and what helps; None if it is not the file."""
+    """Say what is wrong with a file and what helps; None if it is not the file."""
     # Pillow need not be imported for its name.
     if type(error).__name__ == "DecompressionBombError":
         return "its pictures are too large; export a part of them"
     if isinstance(error, NotImplementedError):
-        return "it is of a kind that is not supported; export it in another way"
+        return "it is of a type that is not supported; export it in another format"
     if isinstance(error, MemoryError):
         return (
-            "it needs more memory than there is, or promises more than it holds; close "
+            "it needs more memory than there is, or declares more than it holds; close "
             "other programs, or export a part of it"
         )
     if is_corruption(error):
-        return f"it is damaged, cut off or no such file as its name says; {remedy}"
+        return f"it is corrupt, truncated or not a valid file of this type; {remedy}"
     return None
 
 
@@ -282,7 +282,7 @@ def _is_decoder_error(error: Exception) -> bool:
 
 
 def _raising_module(trace: TracebackType | None) -> str:
-    """Name the module in which an error was raised."""
+    """Return the name of the module in which an error was raised."""
     if trace is None:
         return ""
     while trace.tb_next is not None:

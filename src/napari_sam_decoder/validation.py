@@ -1,7 +1,7 @@
-"""What callers give: taken for what it has to be, or refused with a reason.
+"""Strict conversion of what callers pass: numbers, flags, paths and arrays.
 
-Numpy and Python take much for a number that nobody meant as one: ``True`` for 1, "0"
-for 0, 0.5 for a label that is true. What is let through here means what it says.
+Numpy and Python accept as a number much that was not meant as one: ``True`` as 1, "0"
+as 0, 0.5 as a label that is true. Such values are rejected here with a reason.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ MAX_OBJECT_ID = 2**32 - 1
 """The largest object id that labels of 32 bits hold."""
 
 MAX_HYPOTHESIS = 3
-"""SAM's decoder offers three masks for one click."""
+"""SAM's decoder proposes three masks for one click."""
 
 _TOO_LARGE = 2**63
 
-# Python reads "1_0", "infinity" and digits of other scripts as numbers, too.
+# Python also reads "1_0", "infinity" and digits of other scripts as numbers.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def as_integer(value: Any, what: str, error: type[SamDecoderError]) -> int:
-    """Take a whole number: an int of Python or numpy, not a float, not a bool.
+    """Accept an int of Python or numpy; reject floats and bools.
 
     Parameters
     ----------
     value : object
-        As the caller gives it.
+        As the caller passes it.
     what : str
-        What it is, as the subject of a sentence: "a frame".
+        What the value is, as the subject of a sentence: "a frame".
     error : type
-        Raised if it is anything else.
+        Class of the error that is raised for any other value.
     """
     try:
         number = operator.index(value)
@@ -69,7 +69,7 @@ def as_integer(value: Any, what: str, error: type[SamDecoderError]) -> int:
 
 
 def as_finite_number(value: Any, what: str, error: type[SamDecoderError]) -> float:
-    """Take a finite number; see `as_integer` for the parameters."""
+    """Accept a finite number; parameters as in `as_integer`."""
     found = as_finite_array(value, what, error)
     if found.ndim:
         raise error(f"{what} must be one number, not {value!r}")
@@ -77,16 +77,16 @@ def as_finite_number(value: Any, what: str, error: type[SamDecoderError]) -> flo
 
 
 def as_bool(value: Any, what: str, error: type[SamDecoderError]) -> bool:
-    """Take True or False; see `as_integer` for the parameters."""
+    """Accept True or False; parameters as in `as_integer`."""
     if not isinstance(value, bool | np.bool_):
         raise error(f"{what} must be True or False, not {value!r}")
     return bool(value)
 
 
 def as_path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
-    """Take a name or a path; see `as_integer` for the parameters.
+    """Accept a name or a path; parameters as in `as_integer`.
 
-    An empty one is refused: it would be the current folder.
+    An empty one is rejected: it would be the current folder.
     """
     is_path = isinstance(value, str | os.PathLike)
     if not is_path or not isinstance(os.fspath(value), str) or value == "":
@@ -95,19 +95,19 @@ def as_path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:
 
 
 def as_expanded_path(value: Any, what: str, error: type[SamDecoderError]) -> Path:
-    """Take a path and expand ``~``; see `as_integer` for the parameters."""
+    """Accept a path and expand ``~``; parameters as in `as_integer`."""
     found = Path(as_path(value, what, error))
     try:
         return found.expanduser()
     except RuntimeError as reason:
         raise error(
-            f"{what} must be a path, but {str(found)!r} begins with no user's home; "
-            f"write ./{found} if that is its name"
+            f"{what} must be a path, but {str(found)!r} names the home of an unknown "
+            f"user; write ./{found} if that is its name"
         ) from reason
 
 
 def as_finite_array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
-    """Take an array of finite numbers; see `as_integer` for the parameters.
+    """Accept an array of finite numbers; parameters as in `as_integer`.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def as_finite_array(values: Any, what: str, error: type[SamDecoderError]) -> np.
 
 
 def as_bools(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool, ...]:
-    """Take a list of True and False, or of 1 and 0; parameters as in `as_integer`."""
+    """Accept a list of True and False, or of 1 and 0; parameters as in `as_integer`."""
     found = as_plain_array(values, what, error)
     is_row = found.ndim == 1 and (found.size == 0 or found.dtype.kind in "biuf")
     if not is_row or not np.isin(found, (0, 1)).all():
@@ -136,26 +136,26 @@ def as_bools(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool
 
 
 def parse_number(text: str) -> float:
-    """Read a number as tables and options spell it; NaN if it is none, or too large."""
+    """Parse a number from a table or an option; NaN if it is invalid or too large."""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else math.nan
 
 
 def as_plain_array(values: Any, what: str, error: type[SamDecoderError]) -> np.ndarray:
-    """Take anything that numpy understands as an array; see `as_integer`."""
+    """Accept anything that numpy turns into an array; parameters as in `as_integer`."""
     if np.ma.is_masked(values):
-        raise error(f"{what} must not be masked; leave out what is not meant")
+        raise error(f"{what} must not be masked; leave the masked entries out")
     try:
         return np.asarray(values)
-    # Rows of different lengths; tensors that are elsewhere or still being trained.
+    # Rows of different lengths; tensors on another device or with a gradient.
     except (TypeError, ValueError, RuntimeError) as reason:
         raise error(
-            f"{what} must form one array, with as many entries in each row ({reason})"
+            f"{what} must form one array, with equally many entries per row ({reason})"
         ) from reason
 
 
 def _shown(values: Any) -> str:
-    """Show a value that may be long; the first entry that is no number, if any."""
+    """Show a value briefly: the first entry that is not a number, if there is one."""
     entries = np.ravel(np.asarray(values, dtype=object)).tolist()
     odd = next((entry for entry in entries if not _is_plain(entry)), values)
     text = "a number that is too large" if _is_huge(odd) else repr(odd)

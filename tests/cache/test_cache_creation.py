@@ -81,13 +81,13 @@ def leftover(request, path):
     return file
 
 
-def test_rows_that_a_cleared_cache_lost_do_not_block_its_place(leftover, path):
+def test_records_that_a_cleared_cache_lost_do_not_block_its_place(leftover, path):
     with ZarrStore.open(path, key_of()) as store:
         assert store.present() == set()
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_rows_that_a_cleared_cache_lost_can_be_cleared(leftover, path):
+def test_records_that_a_cleared_cache_lost_can_be_cleared(leftover, path):
     clear(path)
     assert os.listdir(path.parent) == []
 
@@ -99,7 +99,7 @@ def test_files_of_others_among_them_do(path, name):
     for file in (path / "frames" / "c.0.0", path / name):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"mine")
-    with pytest.raises(CacheMismatchError, match="is there already"):
+    with pytest.raises(CacheMismatchError, match="exists already"):
         ZarrStore.open(path, key_of())
     with pytest.raises(CacheMismatchError, match="nothing was removed"):
         clear(path)

@@ -97,7 +97,7 @@ class Deadly:
 
 
 def test_a_frame_is_what_it_was_until_all_of_it_is_written(store, monkeypatch):
-    monkeypatch.setattr(store._rows, "_loose", Deadly())
+    monkeypatch.setattr(store._records, "_single", Deadly())
     for frame in (0, 1):
         with pytest.raises(Killed):
             store.write(frame, DIGEST, -FEATURES)

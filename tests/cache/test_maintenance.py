@@ -85,7 +85,7 @@ def test_frames_move_into_a_few_files(full_cache):
     assert_sound(full_cache)
 
 
-def test_packed_frames_are_rows_of_a_zarr_array(full_cache):
+def test_packed_frames_are_records_of_a_zarr_array(full_cache):
     before = zarr.open_group(full_cache, mode="r")["frames"][:]
     compact(full_cache)
     packed = zarr.open_group(full_cache, mode="r")["packed"]
@@ -93,7 +93,7 @@ def test_packed_frames_are_rows_of_a_zarr_array(full_cache):
     np.testing.assert_array_equal(packed[:], before)
 
 
-def test_a_shard_without_one_of_its_rows_lacks_that_frame_alone(full_cache):
+def test_a_shard_without_one_of_its_records_lacks_that_frame_alone(full_cache):
     compact(full_cache)
     with zarr.config.set({"array.write_empty_chunks": False}):
         zarr.open_group(full_cache)["packed"][5] = 0
@@ -292,7 +292,7 @@ def test_a_full_disk_is_a_format_error_and_costs_nothing(full_cache, monkeypatch
 
 
 def test_what_is_no_cache_is_refused(tmp_path):
-    with pytest.raises(CacheMismatchError, match="no embedding cache"):
+    with pytest.raises(CacheMismatchError, match="not an embedding cache"):
         compact(tmp_path)
 
 
@@ -349,7 +349,7 @@ def test_opening_counts_as_use(path):
 
 
 def test_what_is_no_cache_is_not_described(tmp_path):
-    with pytest.raises(CacheMismatchError, match="no embedding cache"):
+    with pytest.raises(CacheMismatchError, match="not an embedding cache"):
         cache.describe(make_foreign(tmp_path / "labels.zarr"))
 
 
@@ -411,7 +411,7 @@ def test_verifying_tells_sound_corrupt_and_absent_frames(path):
 
 
 def test_verifying_what_is_no_cache_is_an_error(tmp_path):
-    with pytest.raises(CacheMismatchError, match="no embedding cache"):
+    with pytest.raises(CacheMismatchError, match="not an embedding cache"):
         next(cache.verify(tmp_path))
 
 
@@ -451,7 +451,7 @@ def test_what_is_no_cache_is_not_cleared(tmp_path, make):
 
 def test_a_cache_with_files_of_the_user_is_not_cleared(path):
     (path / "thesis.txt").write_text("results")
-    with pytest.raises(CacheMismatchError, match=r"not the cache's: thesis\.txt"):
+    with pytest.raises(CacheMismatchError, match=r"not part of the cache: thesis\.txt"):
         cache.clear(path)
     assert cache.describe(path).present == 2
 

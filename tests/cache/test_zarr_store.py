@@ -125,7 +125,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(path):
 def test_another_zarr_group_is_refused_and_left_alone(path, key):
     zarr.create_group(path, zarr_format=3, attributes=key)
     before = (path / "zarr.json").read_bytes()
-    with pytest.raises(CacheMismatchError, match="no embedding cache"):
+    with pytest.raises(CacheMismatchError, match="not an embedding cache"):
         ZarrStore.open(path, key_of())
     assert (path / "zarr.json").read_bytes() == before
     assert [file.name for file in path.iterdir()] == ["zarr.json"]
@@ -133,7 +133,7 @@ def test_another_zarr_group_is_refused_and_left_alone(path, key):
 
 def test_a_file_is_refused_and_left_alone(path):
     path.write_text("results")
-    with pytest.raises(CacheMismatchError, match="there already"):
+    with pytest.raises(CacheMismatchError, match="exists already"):
         ZarrStore.open(path, key_of())
     assert path.read_text() == "results"
 

@@ -84,7 +84,7 @@ def test_truncated_picture(tmp_path: Path) -> None:
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:-1000])
 
-    with pytest.raises(FormatError, match=r"cannot read .*p.jpg, it is damaged"):
+    with pytest.raises(FormatError, match=r"cannot read .*p.jpg, it is corrupt"):
         open_movie(path)
 
 

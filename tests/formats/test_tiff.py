@@ -498,7 +498,7 @@ def test_truncated_stack(tmp_path: Path, options: dict[str, Any]) -> None:
     tifffile.imwrite(path, GREY, **options)
     path.write_bytes(path.read_bytes()[:-2000])
 
-    with pytest.raises(FormatError, match=r"movie.tif is cut off.*copy or export"):
+    with pytest.raises(FormatError, match=r"movie.tif is truncated.*copy or export"):
         open_movie(path)
 
 

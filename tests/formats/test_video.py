@@ -243,7 +243,7 @@ def test_a_video_without_a_whole_frame(tmp_path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: content.find(b"mdat") + 100])
 
-    with pytest.raises(FormatError, match="is cut off: it holds no whole frame"):
+    with pytest.raises(FormatError, match="is truncated: it holds no whole frame"):
         open_movie(path)
 
 
@@ -255,7 +255,7 @@ def test_a_video_cut_off_within_its_header(tmp_path: Path, suffix: str) -> None:
         path = tmp_path / f"{size}{suffix}"
         path.write_bytes(whole[:size])
 
-        with pytest.raises(FormatError, match=r"cut off|no frames with time stamps"):
+        with pytest.raises(FormatError, match=r"truncated|no frames with time stamps"):
             open_movie(path)
 
 

@@ -374,7 +374,9 @@ def test_a_mistake_of_the_program_is_not_blamed_on_the_metadata(
         raise KeyError("no key of the file")
 
     save_array(tmp_path / "movie.zarr")
-    monkeypatch.setattr("napari_sam_decoder.formats.movie_source.Stored.as_movie", fail)
+    monkeypatch.setattr(
+        "napari_sam_decoder.formats.movie_source.StoredArray.as_movie", fail
+    )
 
     with pytest.raises(KeyError, match="no key of the file"):
         open_movie(tmp_path / "movie.zarr")

@@ -1,7 +1,7 @@
-"""Per-frame embeddings, in memory or on disk, that never serve for other pixels.
+"""Embeddings of frames, kept in memory or on disk, each valid for its own pixels only.
 
-A store on disk is keyed by model, contrast and shape of the movie, and each frame by
-its pixels; a cache of another job is refused, with the difference named.
+A cache on disk is keyed by the model, the contrast and the shape of the movie, and each
+frame by its pixels. A cache of another job is rejected with the difference named.
 """
 
 from __future__ import annotations

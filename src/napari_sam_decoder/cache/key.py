@@ -1,4 +1,4 @@
-"""What an embedding depends on: the settings of a job, and the pixels of a frame."""
+"""What an embedding depends on: the settings of a job and the pixels of a frame."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DIGEST_SIZE = 32
 
 @dataclass(frozen=True)
 class CacheKey:
-    """All that must agree before embeddings of one job may serve another.
+    """All that must agree before one job may use the embeddings of another.
 
-    The pixels are not part of it: each frame is checked by its own digest, so that
-    a movie in which some frames changed keeps the embeddings of the others.
+    Pixels are not part of it. Each frame is checked by its own digest, so that a movie
+    in which some frames changed keeps the embeddings of the others.
 
     Attributes
     ----------
@@ -37,13 +37,13 @@ class CacheKey:
     frame_shape : tuple of int
         (rows, columns) of a frame.
     dtype : str
-        Type of a pixel as stored, such as ``"uint16"``.
+        Dtype of the movie, such as ``"uint16"``.
     axes : str
         Letters of the movie's axes, such as ``"TYX"``.
     embedding_shape : tuple of int
         (channels, rows, columns) of one embedding.
     storage : Storage
-        What embeddings are rounded to.
+        Number type to which embeddings are rounded.
     version : int
         Version of the layout on disk.
     """
@@ -60,11 +60,11 @@ class CacheKey:
 
     @property
     def quantizer(self) -> Quantizer:
-        """How one embedding becomes bytes."""
+        """Converts embeddings to bytes and back."""
         return Quantizer(self.embedding_shape, self.storage)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the key as values that JSON keeps exactly."""
+        """Return the key as values that JSON preserves exactly."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
@@ -72,35 +72,35 @@ class CacheKey:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> CacheKey:
-        """Read a key back.
+        """Restore a key.
 
         Parameters
         ----------
         stored : mapping
-            As `to_json` gives it; unknown fields are left out.
+            As returned by `to_json`; unknown fields are ignored.
 
         Raises
         ------
         KeyError
             If a field is missing.
         ValueError
-            If there is no such storage.
+            If the storage is unknown.
         """
         values: dict[str, Any] = {
             field.name: _as_tuple(stored[field.name])
             for field in fields(cls)
             if field.name != "storage"
         }
-        # Version 1 did not say so, since there was no other.
+        # Version 1 had no such field, since there was only float16.
         return cls(**values, storage=Storage(stored.get("storage", Storage.FLOAT16)))
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
-        """Say in which fields a stored key differs from this one.
+        """List the fields in which a stored key differs from this one.
 
         Parameters
         ----------
         stored : mapping
-            As `to_json` gives it, possibly by another version of this package.
+            As returned by `to_json`, possibly of another version of this package.
 
         Returns
         -------
@@ -117,7 +117,7 @@ class CacheKey:
 
 
 def array_digest(array: np.ndarray) -> bytes:
-    """Digest the values, the shape and the dtype of an array.
+    """Hash the values, the shape and the dtype of an array.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def array_digest(array: np.ndarray) -> bytes:
     Returns
     -------
     bytes
-        32 bytes of SHA-256: processors have instructions for it, so that it takes a
-        third of the time of BLAKE2b.
+        32 bytes of SHA-256. Processors have instructions for it; it takes a third of
+        the time of BLAKE2b.
     """
     array = np.asarray(array)
     state = hashlib.sha256(f"{array.shape}{array.dtype.str}".encode())

@@ -1,12 +1,12 @@
-"""How a cache lies on disk, how it comes into being, and how to tell it from others.
+"""The layout of a cache on disk: creating it, recognising it and opening its arrays.
 
-A cache is a zarr group of format 3 with two arrays of bytes, in which a row is all
-that is kept of a frame: the digest of its pixels and its embedding as `Packing` gives
-it. In ``frames`` (T, N) each row has a file of its own, which is there whole or not at
-all, so that processes can write different frames at once. In ``packed`` (T, N) a
-file, a shard of zarr, has 64 rows: it is written by `compact` alone, and there are
-either all rows of a shard or none. The row in ``frames`` is the newer one. Each ends
-in a CRC-32C, so that a flipped bit is found.
+A cache is a zarr group of format 3 with two arrays of bytes. A row of either is the
+record of a frame: the digest of its pixels, then its embedding as `Quantizer` rounds
+it. In ``frames`` (T, N) each record is a file of its own, written whole or not at all,
+so that processes can write different frames at once. In ``packed`` (T, N) a file, which
+is a shard of zarr, holds 64 records. Only `compact` writes those, all records of a
+shard at once. Where a frame has both, the record in ``frames`` is the newer one. Each
+record ends in a CRC-32C, so that a flipped bit is detected.
 """
 
 from __future__ import annotations
@@ -59,36 +59,36 @@ __all__ = [
 FRAMES = "frames"
 PACKED = "packed"
 SHARD_FRAMES = 64
-"""What is read and written at once when a cache is packed: about 64 MB."""
+"""Frames read and written at once when a cache is packed: about 64 MB."""
 
 _MARKER = "napari_sam_decoder_cache"
 _HIDDEN_PREFIX = ".napari-sam-decoder."
-# Far longer than it takes to write a file or to lay out an empty cache.
+# Far longer than it takes to write a file or to create an empty cache.
 _ABANDONED_SECONDS = 3600.0
 
 
 def frame_path(path: Path, frame: int) -> Path:
-    """Return the file that holds one frame, unless it is packed."""
+    """Return the file of one frame that is not packed."""
     return path / FRAMES / f"c.{frame}.0"
 
 
 def shard_path(path: Path, frame: int) -> Path:
-    """Return the file that holds one frame and its neighbours, once it is packed."""
+    """Return the file of a packed frame and its neighbours."""
     return path / PACKED / f"c.{frame // SHARD_FRAMES}.0"
 
 
 def lock_path(path: Path) -> Path:
-    """Return the lock file of a cache: in an array, where zarr lists no nodes."""
+    """Return the lock file of a cache; it is in an array, where zarr lists no nodes."""
     return path / FRAMES / ".lock"
 
 
 def stored_key(path: Path) -> dict[str, Any] | None:
-    """Read the key from a folder, without zarr; None if it is no cache of ours.
+    """Read the key of a cache without zarr; None if the folder is not a cache of ours.
 
     Raises
     ------
     FormatError
-        If the folder may not be read.
+        If the folder cannot be read.
     """
     try:
         with wrap_os_errors(f"cannot open the embedding cache {path}"):
@@ -110,14 +110,14 @@ def read_key(path: Path) -> CacheKey:
     Raises
     ------
     CacheMismatchError
-        If the folder is no cache of ours.
+        If the folder is not a cache of ours.
     CacheCorruptError
-        If the description is not complete.
+        If the key is incomplete.
     """
     stored = stored_key(path)
     if stored is None:
         raise CacheMismatchError(
-            f"{path} is no embedding cache of napari-sam-decoder; check the path"
+            f"{path} is not an embedding cache of napari-sam-decoder; check the path"
         )
     try:
         return CacheKey.from_json(stored)
@@ -126,14 +126,14 @@ def read_key(path: Path) -> CacheKey:
 
 
 def require_current_version(path: Path, version: object) -> None:
-    """Refuse a cache that is laid out differently.
+    """Reject a cache of another layout.
 
     Parameters
     ----------
     path : Path
         Folder of a cache.
     version : object
-        What its key says.
+        As stored in its key.
 
     Raises
     ------
@@ -149,12 +149,12 @@ def require_current_version(path: Path, version: object) -> None:
 
 
 def recorded_frames(path: Path, key: CacheKey) -> set[int]:
-    """List the frames that are there, by the names of files alone.
+    """List the frames that have a record, by the names of files alone.
 
     Raises
     ------
     CacheCorruptError
-        If a folder of an array is gone.
+        If the folder of an array is missing.
     """
     loose = _chunks(path, FRAMES) & set(range(key.frames))
     return loose | packed_frames(path, key)
@@ -166,7 +166,7 @@ def packed_frames(path: Path, key: CacheKey) -> set[int]:
     Raises
     ------
     CacheCorruptError
-        If the folder of the array is gone.
+        If the folder of the array is missing.
     """
     return {
         frame
@@ -178,7 +178,7 @@ def packed_frames(path: Path, key: CacheKey) -> set[int]:
 
 
 def corrupt_cache_error(path: Path) -> CacheCorruptError:
-    """Return the error for a cache that cannot mend itself."""
+    """Return the error for a cache that cannot repair itself."""
     return CacheCorruptError(
         f"the embedding cache {path} is damaged; remove it with "
         f"`napari-sam-decoder cache clear {path}` and embed again"
@@ -186,20 +186,20 @@ def corrupt_cache_error(path: Path) -> CacheCorruptError:
 
 
 def create(path: Path, key: CacheKey) -> None:
-    """Lay out an empty cache, whole or not at all.
+    """Create an empty cache, whole or not at all.
 
     Parameters
     ----------
     path : Path
-        Absent, an empty folder, or one that holds leftovers. If another process makes
-        a cache there meanwhile, that one stays.
+        Missing, an empty folder, or one that holds leftovers. If another process
+        creates a cache there in the meantime, that one stays.
     key : CacheKey
-        Written into the attributes of the group.
+        Stored in the attributes of the group.
 
     Raises
     ------
     CacheMismatchError
-        If something else is there.
+        If something else is in the way.
     FormatError
         If the disk cannot be written.
     """
@@ -216,12 +216,12 @@ def create(path: Path, key: CacheKey) -> None:
 
 
 def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
-    """Open the arrays of frames by themselves and of packed ones.
+    """Open the arrays of single and of packed frames.
 
     Raises
     ------
     CacheCorruptError
-        If they are gone, unreadable or of another shape than the key says.
+        If they are missing, unreadable or of another shape than the key says.
     """
     import zarr
 
@@ -239,12 +239,12 @@ def open_arrays(path: Path, key: CacheKey) -> tuple[zarr.Array, zarr.Array]:
 
 
 def temporary_sibling(path: Path, purpose: str) -> Path:
-    """Name a folder beside the cache that nobody else uses."""
+    """Return a hidden, unused path beside the cache."""
     return path.parent / f"{_HIDDEN_PREFIX}{uuid4().hex}.{purpose}"
 
 
 def remove_partial_files(path: Path, *, is_alone: bool) -> None:
-    """Remove the half-written files that a killed process left behind.
+    """Remove the unfinished files that killed processes left behind.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def remove_partial_files(path: Path, *, is_alone: bool) -> None:
         Folder of a cache.
     is_alone : bool
         Whether no other process has the cache open. If that is not known, only files
-        that nobody can still be writing go, by their age.
+        go that are too old to be still in writing.
     """
     for folder in (path, path / FRAMES, path / PACKED):
         for partial in folder.glob("*.partial"):
@@ -262,7 +262,7 @@ def remove_partial_files(path: Path, *, is_alone: bool) -> None:
 
 
 def remove_abandoned_siblings(folder: Path) -> None:
-    """Remove the caches beside a cache that were never finished, or half removed."""
+    """Remove caches in a folder that were never finished, or only half removed."""
     for trash in folder.glob(f"{_HIDDEN_PREFIX}*.trash"):
         shutil.rmtree(trash, ignore_errors=True)
     for building in folder.glob(f"{_HIDDEN_PREFIX}*.building"):
@@ -276,7 +276,7 @@ def _build(path: Path, key: CacheKey) -> None:
 
     group = zarr.create_group(path, zarr_format=3, attributes={_MARKER: key.to_json()})
     size = DIGEST_SIZE + key.quantizer.nbytes
-    # Neighbours in an embedding are alike in their upper bits, which this collects.
+    # Neighbours in an embedding share their upper bits, which bitshuffle puts together.
     # Larger blocks are faster to read, smaller ones compress less.
     compressor = BloscCodec(
         cname="zstd",
@@ -292,10 +292,10 @@ def _build(path: Path, key: CacheKey) -> None:
             chunks=(1, size),
             shards=shards,
             dtype="uint8",
-            # What is missing reads as the digest of no pixels.
+            # A missing record reads as zeros, which are the digest of no pixels.
             fill_value=0,
             compressors=[compressor, Crc32cCodec()],
-            # Files side by side can be listed at once, folders for each frame not.
+            # One folder of files is listed at once, a folder per frame is not.
             chunk_key_encoding={"name": "default", "separator": "."},
         )
 
@@ -313,10 +313,10 @@ def _move_into_place(building: Path, path: Path) -> None:
 
 
 def holds_leftovers(path: Path) -> bool:
-    """Whether a folder holds rows that a cache lost, and nothing else.
+    """Whether a folder holds nothing but records left over from a removed cache.
 
-    A row that was on its way while the cache was cleared, perhaps by a program that
-    knows no locks, makes the folder anew.
+    A record that was being written while the cache was cleared creates the folder
+    again, for instance where the file system has no locks.
     """
     folders = list(path.iterdir()) if path.is_dir() else []
     return bool(folders) and all(
@@ -338,7 +338,7 @@ def _set_leftovers_aside(path: Path) -> None:
     trash = temporary_sibling(path, "trash")
     path.rename(trash)
     if stored_key(trash) is not None:
-        # Another process has just made its cache there.
+        # Another process has just created its cache there.
         trash.rename(path)
     else:
         shutil.rmtree(trash, ignore_errors=True)
@@ -348,24 +348,24 @@ def _refuse_foreign(path: Path) -> None:
     is_empty = path.is_dir() and not any(path.iterdir())
     if path.exists() and not (is_empty or holds_leftovers(path)):
         raise CacheMismatchError(
-            f"{path} is there already and is no embedding cache; nothing in it was "
-            "touched; choose another folder for the cache"
+            f"{path} exists already and is not an embedding cache; nothing in it was "
+            "changed; choose another folder for the cache"
         )
 
 
 def _array(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
-    """Raise here for an array that would otherwise read as something else."""
+    """Open an array; raise `ValueError` if its layout is not that of a cache."""
     import zarr
 
     array = group.get(name)
     if not isinstance(array, zarr.Array):
-        raise ValueError(f"{name} is no array")  # noqa: TRY004 - the file's fault
+        raise ValueError(f"{name} is not an array")  # noqa: TRY004 - the file's fault
     shards = (SHARD_FRAMES, shape[1]) if name == PACKED else None
     found = (str(array.dtype), array.shape, array.chunks, array.shards)
     if found != ("uint8", shape, (1, shape[1]), shards):
         raise ValueError(f"{name} is laid out differently")
-    # Comparing each chunk with the fill value takes longer than compressing it. Only
-    # said of this array: zarr's own setting would count for all that others open.
+    # Comparing each chunk with the fill value takes longer than compressing it. This is
+    # set for this array alone, since zarr's own setting applies to the whole process.
     config = {"write_empty_chunks": True}
     return zarr.Array(
         zarr.AsyncArray(array.metadata, array.store_path, config)  # type: ignore[call-overload]

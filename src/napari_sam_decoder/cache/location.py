@@ -1,4 +1,4 @@
-"""Where a cache goes when the user names no place, and how much room they all get."""
+"""Where caches go by default, and how much disk space they may take."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DEFAULT_LIMIT_GB = 20.0
 
 
 def cache_root() -> Path:
-    """Return the folder of the caches that have no place of their own.
+    """Return the folder of the caches for which the user gave no path.
 
     It is ``embeddings`` in the folder that the environment variable
     ``NAPARI_SAM_DECODER_CACHE`` names, or else in ``napari-sam-decoder`` in the
@@ -49,7 +49,7 @@ def cache_root() -> Path:
 
 
 def size_limit() -> int:
-    """Return the bytes that all caches in `cache_root` together should stay under.
+    """Return how many bytes all caches in `cache_root` together may take.
 
     20 GB, or as many GB (10^9 bytes) as the environment variable
     ``NAPARI_SAM_DECODER_CACHE_LIMIT`` says.
@@ -57,7 +57,7 @@ def size_limit() -> int:
     Raises
     ------
     OptionError
-        If the variable holds no number of 0 or more.
+        If the variable is not a number of 0 or more.
     """
     text = os.environ.get(CACHE_LIMIT_VARIABLE, "").strip() or str(_DEFAULT_LIMIT_GB)
     try:
@@ -69,14 +69,14 @@ def size_limit() -> int:
 
 
 def default_location(key: CacheKey, digests: Sequence[bytes]) -> Path:
-    """Name the cache that a job gets if the user names none.
+    """Return the path of a job's cache for which the user gave none.
 
     Parameters
     ----------
     key : CacheKey
         What the embeddings of the job depend on.
     digests : sequence of bytes
-        Digests of a few frames, to tell movies of the same shape apart.
+        Digests of a few frames, to distinguish movies of the same shape.
 
     Returns
     -------
@@ -91,14 +91,14 @@ def default_location(key: CacheKey, digests: Sequence[bytes]) -> Path:
 
 
 def evict_least_recent(root: Path, limit: int) -> None:
-    """Remove the least recently used caches until the rest are under the limit.
+    """Remove the least recently used caches until the rest fit the limit.
 
     Parameters
     ----------
     root : Path
         Folder of the caches.
     limit : int
-        In bytes. Caches that are in use stay, even if they exceed it.
+        In bytes. Caches in use stay, even if they exceed it.
     """
     caches = list_caches(root)
     total = sum(info.bytes for info in caches)
@@ -108,9 +108,9 @@ def evict_least_recent(root: Path, limit: int) -> None:
         try:
             clear(info.path)
         except SamDecoderError as error:
-            _LOG.info("a cache was not removed to make room: %s", error)
+            _LOG.info("a cache was not removed to free space: %s", error)
         else:
-            _LOG.info("removed %s to make room", info.path)
+            _LOG.info("removed %s to free space", info.path)
             total -= info.bytes
 
 

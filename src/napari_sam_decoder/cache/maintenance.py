@@ -43,8 +43,8 @@ __all__ = [
 def compact(path: str | os.PathLike[str]) -> Iterator[int]:
     """Pack a complete cache into files of 64 frames each.
 
-    It may be stopped and killed at any moment, and goes on where it was when it is
-    started again. Other processes can open the cache between two files.
+    It can be interrupted or killed at any moment, and continues when started again.
+    Other processes can open the cache between two files.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def compact(path: str | os.PathLike[str]) -> Iterator[int]:
     Yields
     ------
     int
-        Each frame of the movie, in order, once it is packed.
+        Each frame of the movie, in order, after it was packed.
 
     Raises
     ------
     CacheMismatchError
-        If the folder is no cache of this version, lacks frames, or is in use.
+        If the folder is not a cache of this version, lacks frames, or is in use.
     CacheCorruptError
         If a frame or the cache as a whole is damaged. Frames before it are packed.
     FormatError
@@ -71,7 +71,7 @@ def compact(path: str | os.PathLike[str]) -> Iterator[int]:
     _require_complete(folder, key)
     for start in range(0, key.frames, layout.SHARD_FRAMES):
         frames = range(start, min(start + layout.SHARD_FRAMES, key.frames))
-        # No frame is lost; it may be compacted again to go on.
+        # No frame is lost, and compacting again continues.
         with wrap_os_errors(f"cannot compact the embedding cache {folder}"):
             _pack_alone(folder, key, frames)
         yield from frames
@@ -110,22 +110,22 @@ _OWN_NAMES = {
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What can be said of a cache without reading its embeddings.
+    """What is known of a cache without reading its embeddings.
 
     Attributes
     ----------
     path : Path
         Folder of the cache.
     key : CacheKey
-        The model and the movie that it was made for.
+        The model and the movie that it was created for.
     is_readable : bool
-        Whether this version of the package made it.
+        Whether it has the layout of this version of the package.
     present : int
-        Frames that are there, of ``key.frames``; 0 if it cannot be read.
+        Number of embedded frames, of ``key.frames``; 0 if it is not readable.
     packed : int
         How many of them are packed, see `compact`.
     bytes : int
-        Room taken on the disk.
+        Size on disk.
     last_used : datetime
         When it was last opened, in UTC.
     """
@@ -141,14 +141,14 @@ class CacheInfo:
 
 @dataclass(frozen=True)
 class FrameCheck:
-    """What `verify` found out about one frame.
+    """The result of `verify` for one frame.
 
     Attributes
     ----------
     frame : int
         Frame of the movie, from 0.
     state : {"ok", "corrupt", "absent"}
-        "corrupt" frames are computed again when they are needed next.
+        "corrupt" frames are recomputed when they are needed next.
     """
 
     frame: int
@@ -156,7 +156,7 @@ class FrameCheck:
 
 
 def describe(path: str | os.PathLike[str]) -> CacheInfo:
-    """Say what a cache holds.
+    """Describe what a cache holds.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def describe(path: str | os.PathLike[str]) -> CacheInfo:
     Raises
     ------
     CacheMismatchError
-        If the folder is no cache.
+        If the folder is not a cache.
     CacheCorruptError
         If the cache is damaged as a whole.
     """
@@ -185,11 +185,11 @@ def describe(path: str | os.PathLike[str]) -> CacheInfo:
 
 
 def read_storage(path: str | os.PathLike[str]) -> Storage | None:
-    """Say what the embeddings of a cache are rounded to; None if there is no cache."""
+    """Return the number type of the embeddings in a cache; None if there is none."""
     try:
         return layout.read_key(Path(path).expanduser().resolve()).storage
     except (CacheMismatchError, CacheCorruptError):
-        return None  # Whoever opens it says what is wrong.
+        return None  # Opening it says what is wrong.
 
 
 def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
@@ -198,8 +198,8 @@ def list_caches(root: str | os.PathLike[str]) -> list[CacheInfo]:
     Parameters
     ----------
     root : path
-        Folder whose direct children are looked at. What is no cache, or a damaged
-        one, is left out.
+        Folder whose direct children are listed. Anything but an intact cache is left
+        out.
     """
     folder = Path(root).expanduser()
     found = []
@@ -217,7 +217,7 @@ def verify(path: str | os.PathLike[str]) -> Iterator[FrameCheck]:
     Parameters
     ----------
     path : path
-        Folder of a cache. It stays in use until the iteration ends.
+        Folder of a cache. It counts as in use until the iteration ends.
 
     Yields
     ------
@@ -227,7 +227,7 @@ def verify(path: str | os.PathLike[str]) -> Iterator[FrameCheck]:
     Raises
     ------
     CacheMismatchError
-        If the folder is no cache.
+        If the folder is not a cache.
     CacheCorruptError
         If the cache is damaged as a whole.
     FormatError
@@ -244,13 +244,13 @@ def clear(path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     path : path
-        Folder of a cache. It disappears at once, under this name, even if the
-        removal of its files is interrupted.
+        Folder of a cache. The path is free at once, even if the removal of the files
+        is interrupted.
 
     Raises
     ------
     CacheMismatchError
-        If the folder is no cache, holds files that are not the cache's, or is in use.
+        If the folder is not a cache, holds other files, or is in use.
     FormatError
         If it cannot be removed.
     """
@@ -264,8 +264,8 @@ def clear(path: str | os.PathLike[str]) -> None:
 
 
 def _set_aside(folder: Path, trash: Path) -> None:
-    """Move a cache out of sight while nobody else can open it."""
-    # A damaged cache may lack the folder that its lock file belongs in.
+    """Rename a cache while no other process can open it."""
+    # A damaged cache may lack the folder of its lock file.
     (folder / layout.FRAMES).mkdir(exist_ok=True)
     with closing(FolderLock(layout.lock_path(folder))) as lock:
         occupancy = lock.try_alone()
@@ -283,13 +283,14 @@ def _set_aside(folder: Path, trash: Path) -> None:
 def _require_own(folder: Path) -> None:
     if layout.stored_key(folder) is None and not layout.holds_leftovers(folder):
         raise CacheMismatchError(
-            f"{folder} is no embedding cache of napari-sam-decoder; nothing was removed"
+            f"{folder} is not an embedding cache of napari-sam-decoder; nothing was "
+            "removed"
         )
     foreign = sorted(set(os.listdir(folder)) - _OWN_NAMES)
     if foreign:
         raise CacheMismatchError(
-            f"{folder} holds files that are not the cache's: {', '.join(foreign)}; "
-            "move them elsewhere; nothing was removed"
+            f"{folder} holds files that are not part of the cache: "
+            f"{', '.join(foreign)}; move them elsewhere; nothing was removed"
         )
 
 

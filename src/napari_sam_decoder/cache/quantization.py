@@ -1,4 +1,4 @@
-"""In how many bytes an embedding is kept."""
+"""Rounding embeddings to few bytes and back."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from napari_sam_decoder.errors import DecodingError, OptionError
 
 __all__ = ["Quantizer", "Storage"]
 
-_STEPS = 127
-"""Steps of int8 on either side of zero."""
+_LARGEST = 127
+"""Largest int8 value that is used."""
 
 
 class Storage(StrEnum):
-    """Number types in which embeddings are kept."""
+    """Number types to which embeddings are rounded."""
 
     INT8 = "int8"
     FLOAT16 = "float16"
 
     @classmethod
     def of(cls, name: str) -> Storage:
-        """Return the storage of that name.
+        """Return the storage of a name.
 
         Raises
         ------
         OptionError
-            If there is none.
+            If the name is unknown.
         """
         try:
             return cls(name)
@@ -42,18 +42,18 @@ class Storage(StrEnum):
 
 @dataclass(frozen=True)
 class Quantizer:
-    """Embeddings as plain bytes: rounded, and always to the same number of bytes.
+    """Rounds embeddings to a fixed number of bytes.
 
-    int8 is for values that are rounded to 127 steps on either side of zero, as wide
-    as the largest value of their channel needs, after those steps as one float32 per
-    channel. float16 is for the values alone.
+    With int8 the bytes hold one float32 scale per channel, chosen so that the largest
+    value of the channel becomes ±127, followed by the rounded values. With float16
+    they hold the values alone.
 
     Attributes
     ----------
     shape : tuple of int
         (channels, rows, columns) of an embedding.
     storage : Storage
-        What the values are rounded to.
+        Number type to which values are rounded.
     """
 
     shape: tuple[int, int, int]
@@ -61,9 +61,9 @@ class Quantizer:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of an embedding, without any compression."""
-        steps = 4 * self.shape[0] if self.storage is Storage.INT8 else 0
-        return steps + prod(self.shape) * np.dtype(self.storage.value).itemsize
+        """Number of bytes of an embedding before compression."""
+        scales = 4 * self.shape[0] if self.storage is Storage.INT8 else 0
+        return scales + prod(self.shape) * np.dtype(self.storage.value).itemsize
 
     def quantize(self, features: np.ndarray) -> np.ndarray:
         """Round an embedding.
@@ -71,18 +71,18 @@ class Quantizer:
         Parameters
         ----------
         features : (C, H, W) array of float
-            Of the shape of this packing.
+            Of the shape of this quantizer.
 
         Returns
         -------
         (N,) array of uint8
-            In memory of its own.
+            A copy.
 
         Raises
         ------
         DecodingError
-            If values are not finite, or not in the range of float16 where that is
-            what they are rounded to.
+            If values are not finite, or beyond the range of float16 where they are
+            rounded to that.
         """
         if self.storage is Storage.FLOAT16:
             with np.errstate(over="ignore"):
@@ -90,35 +90,35 @@ class Quantizer:
             _require_finite(values)
             return values.reshape(-1).view(np.uint8)
         flat = np.asarray(features, np.float32).reshape(self.shape[0], -1)
-        steps = np.maximum(flat.max(axis=1), -flat.min(axis=1)) / np.float32(_STEPS)
-        _require_finite(steps)
-        counts = flat / np.where(steps > 0, steps, np.float32(1))[:, None]
-        np.rint(counts, out=counts)
-        rounded = counts.astype(np.int8)
+        scales = np.maximum(flat.max(axis=1), -flat.min(axis=1)) / np.float32(_LARGEST)
+        _require_finite(scales)
+        scaled = flat / np.where(scales > 0, scales, np.float32(1))[:, None]
+        np.rint(scaled, out=scaled)
+        rounded = scaled.astype(np.int8)
         return np.concatenate(
-            [steps.view(np.uint8), rounded.reshape(-1).view(np.uint8)]
+            [scales.view(np.uint8), rounded.reshape(-1).view(np.uint8)]
         )
 
-    def dequantize(self, packed: np.ndarray) -> np.ndarray:
-        """Return the rounded embedding.
+    def dequantize(self, quantized: np.ndarray) -> np.ndarray:
+        """Restore the rounded embedding.
 
         Parameters
         ----------
-        packed : (N,) array of uint8
-            As `quantize` gives it.
+        quantized : (N,) array of uint8
+            As returned by `quantize`.
 
         Returns
         -------
         (C, H, W) array of float32 or float16
-            As float32 if it is stored as int8; a copy that the caller may change.
+            float32 if it was rounded to int8; a copy that the caller may change.
         """
         if self.storage is Storage.FLOAT16:
-            return packed.view(np.float16).reshape(self.shape).copy()
+            return quantized.view(np.float16).reshape(self.shape).copy()
         split = 4 * self.shape[0]
-        # The steps need not lie at a multiple of four bytes.
-        steps = packed[:split].copy().view(np.float32)
-        values = packed[split:].view(np.int8).reshape(self.shape).astype(np.float32)
-        values *= steps[:, None, None]
+        # A copy, since the scales may not be aligned to four bytes.
+        scales = quantized[:split].copy().view(np.float32)
+        values = quantized[split:].view(np.int8).reshape(self.shape).astype(np.float32)
+        values *= scales[:, None, None]
         return values
 
 

@@ -1,4 +1,4 @@
-"""Where embeddings are kept between two questions about a frame, and one such place."""
+"""The interface of stores of embeddings, and the store in memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DEFAULT_MEMORY_BYTES = 4 * 10**9
 
 
 class EmbeddingStore(Protocol):
-    """Embeddings by frame, each valid for the very pixels that it was made from."""
+    """Embeddings by frame, each valid only for the pixels that it was computed from."""
 
     def read(self, frame: int, digest: bytes) -> np.ndarray | None:
-        """Return what was written for a frame, if it was for these pixels.
+        """Return the embedding of a frame if it was computed from the same pixels.
 
         Parameters
         ----------
@@ -39,7 +39,7 @@ class EmbeddingStore(Protocol):
         """
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
-        """Keep the features of a frame in place of any earlier ones.
+        """Store the embedding of a frame in place of any earlier one.
 
         Parameters
         ----------
@@ -53,8 +53,8 @@ class EmbeddingStore(Protocol):
         Returns
         -------
         (C, H, W) array of float32 or float16
-            Rounded, as `read` gives them: a result has the same bits whether its
-            embedding was just computed or read.
+            Rounded, as returned by `read`, so that results do not depend on whether
+            an embedding was just computed or read.
 
         Raises
         ------
@@ -63,24 +63,24 @@ class EmbeddingStore(Protocol):
         """
 
     def recorded_digest(self, frame: int) -> bytes | None:
-        """Digest of the pixels that a frame's embedding was made from, if any."""
+        """Digest of the pixels that a stored embedding was computed from, if any."""
 
     def present(self) -> set[int]:
-        """Frames that have a record, whatever their pixels were then."""
+        """Frames that have an embedding, whatever their pixels are now."""
 
     def close(self) -> None:
-        """Let go of what the store holds open."""
+        """Release what the store holds open."""
 
 
 class MemoryStore:
-    """Embeddings in memory; the least recently used go first when space runs out.
+    """Embeddings in memory; the least recently used are dropped when space runs out.
 
     Parameters
     ----------
     quantizer : Quantizer
-        How an embedding becomes bytes.
+        Converts embeddings to bytes.
     limit_bytes : int, optional
-        Bytes to keep at most; one embedding of SAM takes 1 MiB as int8.
+        Most bytes to keep; one embedding of SAM takes 1 MiB as int8.
 
     Raises
     ------
@@ -106,18 +106,18 @@ class MemoryStore:
             if frame not in self._entries or self._entries[frame][0] != digest:
                 return None
             self._entries.move_to_end(frame)
-            packed = self._entries[frame][1]
-        return self._quantizer.dequantize(packed)
+            quantized = self._entries[frame][1]
+        return self._quantizer.dequantize(quantized)
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
         """See `EmbeddingStore.write`."""
-        packed = self._quantizer.quantize(features)
+        quantized = self._quantizer.quantize(features)
         with self._lock:
-            self._entries[frame] = (digest, packed)
+            self._entries[frame] = (digest, quantized)
             self._entries.move_to_end(frame)
             while len(self._entries) * self._quantizer.nbytes > self._limit:
                 self._entries.popitem(last=False)
-        return self._quantizer.dequantize(packed)
+        return self._quantizer.dequantize(quantized)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""
@@ -130,6 +130,6 @@ class MemoryStore:
             return set(self._entries)
 
     def close(self) -> None:
-        """Forget all embeddings."""
+        """Drop all embeddings."""
         with self._lock:
             self._entries.clear()

@@ -1,4 +1,4 @@
-"""Embeddings in a zarr group on disk, safe against kills and other processes."""
+"""Embeddings in a zarr group on disk, safe from kills and shared by processes."""
 
 from __future__ import annotations
 
@@ -37,63 +37,65 @@ _LOG = logging.getLogger(__name__)
 
 
 class FrameRecords:
-    """The rows of a cache, wherever they are; see `layout` for where they can be.
+    """The records of a cache, single or packed; see `layout`.
 
     Parameters
     ----------
     path : Path
-        Folder of a cache that is there.
+        Folder of an existing cache.
     key : CacheKey
         What the cache holds.
 
     Raises
     ------
     CacheCorruptError
-        If the arrays are gone, unreadable or of another shape than the key says.
+        If the arrays are missing, unreadable or of another shape than the key says.
     """
 
     def __init__(self, path: Path, key: CacheKey) -> None:
         self._path = path
-        self._loose, self._packed = layout.open_arrays(path, key)
+        self._single, self._packed = layout.open_arrays(path, key)
 
     def all_of(self, frame: int) -> Iterator[np.ndarray | None]:
-        """Yield what there is of a frame, the newest first.
+        """Yield all records of a frame, the newest first.
 
         Yields
         ------
         (N,) array of uint8, or None
-            None for a row that fails its checksum.
+            None for a damaged record.
         """
         for array, file in (
-            (self._loose, layout.frame_path(self._path, frame)),
+            (self._single, layout.frame_path(self._path, frame)),
             (self._packed, layout.shard_path(self._path, frame)),
         ):
             # A missing file reads as zeros, so only the file itself tells.
             if self._exists(file):
-                row = self._read(array, frame)
+                record = self._read(array, frame)
                 # Another process may have packed the frame meanwhile.
-                if row is not None or self._exists(file):
-                    yield row
+                if record is not None or self._exists(file):
+                    yield record
 
-    def sound(self, frame: int) -> np.ndarray | None:
-        """Return the newest row of a frame that can be read, if any."""
-        return next((row for row in self.all_of(frame) if row is not None), None)
+    def newest(self, frame: int) -> np.ndarray | None:
+        """Return the newest intact record of a frame, if any."""
+        return next(
+            (record for record in self.all_of(frame) if record is not None), None
+        )
 
-    def write(self, frame: int, row: np.ndarray) -> None:
-        """Put a row into a file of its own.
+    def write(self, frame: int, record: np.ndarray) -> None:
+        """Write the record of a frame into a file of its own.
 
         Raises
         ------
         OSError
             If the disk cannot be written.
         """
-        self._loose[frame] = row
+        self._single[frame] = record
 
     def pack_shard(self, frames: range) -> None:
-        """Move the rows of one shard into it; those that are there are kept.
+        """Move records into their shard.
 
-        Each step leaves every frame readable: the shard appears whole, and only then
-        do the files go that it replaces.
+        Every frame stays readable: the shard is written whole, and only then are the
+        files removed that it replaces.
 
         Parameters
         ----------
@@ -108,23 +110,23 @@ class FrameRecords:
             If the disk cannot be written.
         """
         files = [layout.frame_path(self._path, frame) for frame in frames]
-        loose = [file for file in files if file.exists()]
-        if not loose:
+        single = [file for file in files if file.exists()]
+        if not single:
             return
-        rows = np.stack([self._required(frame) for frame in frames])
-        self._packed[frames.start : frames.stop] = rows
-        for file in loose:
+        records = np.stack([self._required(frame) for frame in frames])
+        self._packed[frames.start : frames.stop] = records
+        for file in single:
             file.unlink(missing_ok=True)
 
     def _required(self, frame: int) -> np.ndarray:
-        row = self.sound(frame)
-        if row is None:
+        record = self.newest(frame)
+        if record is None:
             raise CacheCorruptError(
                 f"frame {frame} of the embedding cache {self._path} is missing or "
-                "damaged; embed the movie again with `napari-sam-decoder embed`, which "
-                "computes what is not sound, and then compact the cache"
+                "damaged; run `napari-sam-decoder embed` again, which computes what is "
+                "missing, and then compact the cache"
             )
-        return row
+        return record
 
     def _exists(self, file: Path) -> bool:
         with wrap_os_errors(f"cannot read the embedding cache {self._path}"):
@@ -132,7 +134,7 @@ class FrameRecords:
 
     def _read(self, array: zarr.Array, frame: int) -> np.ndarray | None:
         try:
-            row = np.asarray(array[frame])
+            record = np.asarray(array[frame])
         except OSError as error:
             # A file that is too short, or in a bad place of the disk.
             if error.errno in (errno.EINVAL, errno.EIO):
@@ -143,31 +145,32 @@ class FrameRecords:
             if not is_corruption(error):
                 raise
             return None
-        return row if row[:DIGEST_SIZE].any() else None
+        return record if record[:DIGEST_SIZE].any() else None
 
 
 class ZarrStore:
-    """Embeddings on disk, each with the digest of the pixels that it is of.
+    """Embeddings on disk, each with the digest of its pixels.
 
-    A frame is one file, which appears whole or not at all. So a process may be killed
-    at any moment, and several may write the same cache at once: what is damaged, or of
-    other pixels, is taken for absent. Make one with `open` or `open_existing`.
+    A frame is one file, which is written whole or not at all. A process can therefore
+    be killed at any moment, and several can write to the same cache at once. Whatever
+    is damaged, or of other pixels, counts as absent. Create with `open` or
+    `open_existing`.
 
     Parameters
     ----------
     path : Path
-        Folder of a cache that is there.
+        Folder of an existing cache.
     key : CacheKey
         What the cache holds.
     lock : FolderLock
-        Shared already; the store lets go of it when closed.
+        Already shared; released when the store is closed.
 
     Raises
     ------
     CacheMismatchError
-        If the cache was made for another key.
+        If the cache was created for another key.
     CacheCorruptError
-        If the arrays are gone, unreadable or of another shape than the key says.
+        If the arrays are missing, unreadable or of another shape than the key says.
     """
 
     def __init__(self, path: Path, key: CacheKey, lock: FolderLock) -> None:
@@ -175,29 +178,29 @@ class ZarrStore:
         self.key = key
         self._lock = lock
         try:
-            # Only under the lock is it certain that this cache will stay.
+            # Without the lock another process could remove or replace the cache.
             _require_same(path, key, layout.stored_key(path) or {})
-            self._rows = FrameRecords(path, key)
+            self._records = FrameRecords(path, key)
         except SamDecoderError:
-            # Whoever handles the error may want to clear the cache at once.
+            # The caller may want to clear the cache at once.
             lock.close()
             raise
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], key: CacheKey) -> Self:
-        """Open the cache of a job; make it if there is none.
+        """Open the cache of a job; create it if there is none.
 
         Parameters
         ----------
         path : path
-            A cache made for the same key, or an absent or empty folder.
+            A cache created for the same key, or a missing or empty folder.
         key : CacheKey
-            What the embeddings of this job depend on.
+            What the embeddings of the job depend on.
 
         Raises
         ------
         CacheMismatchError
-            If the cache was made for another key, or the folder is no cache.
+            If the cache was created for another key, or the folder is not a cache.
         CacheCorruptError
             If the cache is damaged as a whole.
         FormatError
@@ -216,7 +219,7 @@ class ZarrStore:
 
     @classmethod
     def open_existing(cls, path: str | os.PathLike[str]) -> Self:
-        """Open a cache for whatever job it was made.
+        """Open a cache, whatever job it was created for.
 
         Parameters
         ----------
@@ -226,7 +229,7 @@ class ZarrStore:
         Raises
         ------
         CacheMismatchError
-            If the folder is no cache, or one of another version of this package.
+            If the folder is not a cache, or one of another version of this package.
         CacheCorruptError
             If the cache is damaged as a whole.
         FormatError
@@ -248,11 +251,11 @@ class ZarrStore:
 
     def read(self, frame: int, digest: bytes) -> np.ndarray | None:
         """See `EmbeddingStore.read`; damage is logged."""
-        for row in self._rows.all_of(frame):
-            if row is None:
+        for record in self._records.all_of(frame):
+            if record is None:
                 _LOG.warning("frame %d of %s is damaged", frame, self.path)
-            elif _pixels_digest(row) == digest:
-                return self._quantizer.dequantize(row[DIGEST_SIZE:])
+            elif _pixels_digest(record) == digest:
+                return self._quantizer.dequantize(record[DIGEST_SIZE:])
         return None
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
@@ -261,7 +264,7 @@ class ZarrStore:
         Raises
         ------
         CacheMismatchError
-            If the features have another shape than the cache was made for.
+            If the features do not have the shape of the cache.
         FormatError
             If the disk cannot be written.
         """
@@ -270,16 +273,16 @@ class ZarrStore:
                 f"an embedding of shape {features.shape} does not fit the cache "
                 f"{self.path} of {self.key.embedding_shape}; choose another folder"
             )
-        packed = self._quantizer.quantize(features)
-        row = np.concatenate([np.frombuffer(digest, np.uint8), packed])
+        quantized = self._quantizer.quantize(features)
+        record = np.concatenate([np.frombuffer(digest, np.uint8), quantized])
         with wrap_os_errors(f"cannot write frame {frame} to the cache {self.path}"):
-            self._rows.write(frame, row)
-        return self._quantizer.dequantize(packed)
+            self._records.write(frame, record)
+        return self._quantizer.dequantize(quantized)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""
-        row = self._rows.sound(frame)
-        return None if row is None else _pixels_digest(row)
+        record = self._records.newest(frame)
+        return None if record is None else _pixels_digest(record)
 
     def present(self) -> set[int]:
         """See `EmbeddingStore.present`."""
@@ -296,15 +299,15 @@ class ZarrStore:
         Returns
         -------
         {"ok", "corrupt", "absent"}
-            "corrupt" if some of what there is of a frame is damaged.
+            "corrupt" if any record of the frame is damaged.
         """
-        rows = list(self._rows.all_of(frame))
-        if not rows:
+        records = list(self._records.all_of(frame))
+        if not records:
             return "absent"
-        return "corrupt" if any(row is None for row in rows) else "ok"
+        return "corrupt" if any(record is None for record in records) else "ok"
 
     def close(self) -> None:
-        """Let other processes clear the cache; nothing is left to be written."""
+        """Release the lock, so that other processes can remove the cache."""
         self._lock.close()
 
     @property
@@ -317,7 +320,7 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 
 
 def _hold(path: Path) -> FolderLock | None:
-    """Share the lock of a cache and tidy up; None if the cache went away meanwhile."""
+    """Lock a cache and tidy it up; None if it was removed in the meantime."""
     try:
         with wrap_os_errors(f"cannot open the embedding cache {path}"):
             lock = FolderLock(layout.lock_path(path))
@@ -342,12 +345,12 @@ def _require_same(path: Path, key: CacheKey, stored: Mapping[str, Any]) -> None:
     differences = key.differences(stored)
     if differences:
         raise CacheMismatchError(
-            f"the embedding cache {path} was made for another job:\n  "
+            f"the embedding cache {path} was created for another job:\n  "
             + "\n  ".join(differences)
             + "\nchoose another folder, or remove the cache with "
             f"`napari-sam-decoder cache clear {path}`"
         )
 
 
-def _pixels_digest(row: np.ndarray) -> bytes:
-    return row[:DIGEST_SIZE].tobytes()
+def _pixels_digest(record: np.ndarray) -> bytes:
+    return record[:DIGEST_SIZE].tobytes()
