@@ -334,7 +334,7 @@ def _page_index(place: PageLocation) -> int:
 
 
 def _require_whole(tiff: TiffFile, parts: Sequence[TiffPageSeries], path: Path) -> None:
-    """Refuse a file that was cut off; tifffile makes do with what it finds.
+    """Reject a truncated file; tifffile itself accepts what it finds.
 
     Raises
     ------
@@ -349,7 +349,7 @@ def _require_whole(tiff: TiffFile, parts: Sequence[TiffPageSeries], path: Path) 
         held = _held(tiff, parts)
         counts = f"it promises {promised} pictures and holds {held}; "
         raise FormatError(
-            f"{path} is cut off: its end is missing; "
+            f"{path} is truncated: its end is missing; "
             f"{counts if held < promised else ''}copy or export it again"
         )
 

@@ -114,12 +114,12 @@ class VideoFrames:
         self._times.sort()
         self._keys.sort(key=_shown)
         if not self._keys:
-            raise _cut_off(path) if self.notice else _without_times(path)
+            raise _truncated_error(path) if self.notice else _without_times(path)
         self._next = -1
         self._frames: Iterator[VideoFrame] = iter(())
         first = self._decode_from(self._keys[0], self._times[0])
         if first is None:
-            raise _cut_off(path)
+            raise _truncated_error(path)
         self._orientation = _Orientation.of(first)
         sides = (first.height, first.width)
         rows, columns = sides[::-1] if self._orientation.is_swapped else sides
@@ -138,7 +138,7 @@ class VideoFrames:
             if last is not None:
                 self._list(last)
             last = packet
-        # A file that was cut off ends within a packet.
+        # A truncated file ends within a packet.
         is_whole = last is not None and not last.is_corrupt
         if last is not None and is_whole:
             self._list(last)
@@ -249,12 +249,12 @@ def _open_container(path: Path) -> InputContainer:
     try:
         container = av.open(str(path))
     except av.error.OSError as error:
-        # Of a header that is cut off, some formats tell as of a disk that fails.
+        # Some formats report a truncated header like a failing disk.
         if error.errno != errno.EIO or not path.is_file():
             raise
-        raise _cut_off(path) from error
+        raise _truncated_error(path) from error
     if not container.streams:
-        raise _cut_off(path)
+        raise _truncated_error(path)
     if not container.streams.video:
         raise FormatError(f"{path} holds no pictures, only sound; check the path")
     return container
@@ -273,9 +273,9 @@ def _end_of(packet: Packet) -> float:
     return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
-def _cut_off(path: Path) -> FormatError:
+def _truncated_error(path: Path) -> FormatError:
     return FormatError(
-        f"{path} is cut off: it holds no whole frame; copy or export it again"
+        f"{path} is truncated: it holds no whole frame; copy or export it again"
     )
 
 
