@@ -29,7 +29,7 @@ PAINTED[4:9, 10:17] = True
 def test_points_are_positive_unless_said_otherwise():
     prompt = Prompt(1, 0, points=[(1, 2), (3, 4)])
     assert prompt.points == ((1.0, 2.0), (3.0, 4.0))
-    assert prompt.labels == (True, True)
+    assert prompt.signs == (True, True)
 
 
 def test_box_corners_come_in_any_order():
@@ -44,17 +44,17 @@ def test_box_corners_come_in_any_order():
         ({"object_id": "1"}, "an object id must be a whole number"),
         ({"frame": 0.5}, "a frame must be a whole number"),
         ({"frame": -1}, "frames start at 0"),
-        ({"labels": [True, False]}, "1 points need as many labels, not 2"),
+        ({"signs": [True, False]}, "1 points need as many signs, not 2"),
         ({"object_id": True}, "an object id must be a whole number, not True"),
         ({"object_id": 2**32}, "4294967296 is above 4294967295"),
         ({"frame": True}, "a frame must be a whole number, not True"),
         ({"frame": np.array([0, 1])}, "a frame must be a whole number"),
-        ({"labels": [0.5]}, "labels must be a list of True or False.*not .0.5."),
-        ({"labels": ["negative"]}, "labels must be a list of True or False"),
-        ({"labels": [2]}, "labels must be a list"),
-        ({"labels": [np.nan]}, "labels must be a list"),
-        ({"labels": True}, "labels must be a list"),
-        ({"labels": [[True]]}, "labels must be a list"),
+        ({"signs": [0.5]}, "signs must be a list of True or False.*not .0.5."),
+        ({"signs": ["negative"]}, "signs must be a list of True or False"),
+        ({"signs": [2]}, "signs must be a list"),
+        ({"signs": [np.nan]}, "signs must be a list"),
+        ({"signs": True}, "signs must be a list"),
+        ({"signs": [[True]]}, "signs must be a list"),
         ({"hypothesis": 0}, "1, 2 or 3"),
         ({"hypothesis": 4}, "1, 2 or 3"),
         ({"hypothesis": True}, "a hypothesis must be a whole number, not True"),
@@ -111,7 +111,7 @@ def test_what_does_not_fit_the_movie_is_refused(prompt, message, check):
 
 
 def test_negative_points_alone_are_refused_but_lie_inside():
-    prompt = Prompt(1, 0, [(5, 5)], labels=[False])
+    prompt = Prompt(1, 0, [(5, 5)], signs=[False])
     with pytest.raises(PromptError, match="positive point or a box, or paint"):
         prompt.check(MOVIE)
     prompt.check_inside(MOVIE)
@@ -124,9 +124,9 @@ def test_negative_points_alone_are_refused_but_lie_inside():
     [
         Prompt(1, 3, [(-0.5, 29.5)]),
         Prompt(1, 0, box=(-5, -5, 50, 50)),
-        Prompt(1, 0, [(5, 5)], labels=[False], box=(1, 1, 9, 9)),
+        Prompt(1, 0, [(5, 5)], signs=[False], box=(1, 1, 9, 9)),
         Prompt(1, 0, mask=PAINTED),
-        Prompt(1, 0, [(5, 5)], labels=[False], mask=PAINTED),
+        Prompt(1, 0, [(5, 5)], signs=[False], mask=PAINTED),
         Prompt(1, 0, mask=NOTHING),
     ],
 )
@@ -174,10 +174,10 @@ def test_a_mask_can_be_written_down_and_shown():
     ("prompt", "is_positive", "is_absence"),
     [
         (Prompt(1, 0, mask=PAINTED), True, False),
-        (Prompt(1, 0, [(5, 5)], labels=[False], mask=PAINTED), True, False),
+        (Prompt(1, 0, [(5, 5)], signs=[False], mask=PAINTED), True, False),
         (Prompt(1, 0, mask=NOTHING), False, True),
-        (Prompt(1, 0, [(5, 5)], labels=[False], mask=NOTHING), False, True),
-        (Prompt(1, 0, [(5, 5)], labels=[False]), False, False),
+        (Prompt(1, 0, [(5, 5)], signs=[False], mask=NOTHING), False, True),
+        (Prompt(1, 0, [(5, 5)], signs=[False]), False, False),
         (Prompt(1, 0, [(5, 5)]), True, False),
         (Prompt(1, 0, box=(1, 1, 9, 9)), True, False),
     ],
@@ -188,11 +188,11 @@ def test_what_a_prompt_says_of_the_object(prompt, is_positive, is_absence):
 
 def test_prompts_for_the_same_object_and_frame_add_up():
     prompts = PromptSet([Prompt(1, 0, [(1, 2)], hypothesis=2)]).add(
-        Prompt(1, 0, [(3, 4)], labels=[False], box=(0, 0, 9, 9))
+        Prompt(1, 0, [(3, 4)], signs=[False], box=(0, 0, 9, 9))
     )
     (merged,) = prompts
     assert merged.points == ((1, 2), (3, 4))
-    assert merged.labels == (True, False)
+    assert merged.signs == (True, False)
     assert (merged.box, merged.hypothesis) == ((0, 0, 9, 9), 2)
 
 
@@ -205,13 +205,13 @@ def test_a_mask_replaces_what_was_said_before_it():
 
 
 def test_what_comes_after_a_mask_refines_it():
-    later = Prompt(1, 0, [(1, 2)], labels=[False], box=(0, 0, 19, 9), hypothesis=2)
+    later = Prompt(1, 0, [(1, 2)], signs=[False], box=(0, 0, 19, 9), hypothesis=2)
     merged = Prompt(1, 0, [(5, 12)], mask=PAINTED).merge(later)
     assert merged == Prompt(
         1,
         0,
         [(5, 12), (1, 2)],
-        labels=[True, False],
+        signs=[True, False],
         box=(0, 0, 19, 9),
         hypothesis=2,
         mask=PAINTED,
@@ -233,7 +233,7 @@ def test_an_absence_ends_where_the_object_is_pointed_at(found):
 
 
 def test_negative_points_leave_an_absence():
-    merged = Prompt(1, 0, mask=NOTHING).merge(Prompt(1, 0, [(1, 2)], labels=[False]))
+    merged = Prompt(1, 0, mask=NOTHING).merge(Prompt(1, 0, [(1, 2)], signs=[False]))
     assert merged.is_absence
     assert merged.points == ((1, 2),)
 
@@ -263,7 +263,7 @@ def test_a_table_of_points_becomes_prompts():
     prompts = prompts_from_points(
         frames=[0, 0, 3],
         positions=np.array([[1, 2], [3, 4], [5, 6]]),
-        labels=[True, False, True],
+        signs=[True, False, True],
         object_ids=[1, 1, 2],
         hypotheses=[0, 3, 0],
     )
@@ -287,8 +287,8 @@ def test_a_table_that_picks_two_hypotheses_is_refused():
         ({"frames": [0]}, "2 positions need as many frames, not 1"),
         ({"positions": [(0, 1, 2), (0, 3, 4)]}, "the frame is given apart"),
         ({"positions": 3}, "pairs"),
-        ({"labels": [0.5, 1]}, "labels must be a list of True or False"),
-        ({"labels": ["positive", "negative"]}, "labels must be a list of True or"),
+        ({"signs": [0.5, 1]}, "signs must be a list of True or False"),
+        ({"signs": ["positive", "negative"]}, "signs must be a list of True or"),
         ({"object_ids": [1, 1.5]}, "object ids must be a list of whole numbers"),
         ({"object_ids": [1, 2**40]}, "is above 4294967295"),
         ({"object_ids": [1, 0]}, "ids start at 1"),
@@ -301,7 +301,7 @@ def test_a_table_with_a_wrong_column_is_refused(columns, message):
     good = {
         "frames": [0, 1],
         "positions": [(1, 2), (3, 4)],
-        "labels": [True, False],
+        "signs": [True, False],
         "object_ids": [1, 1],
     }
     with pytest.raises(PromptError, match=message):
@@ -349,10 +349,10 @@ def test_a_set_takes_prompts_and_whole_numbers(call, message):
 
 
 def test_the_network_sees_x_before_y():
-    prompt = Prompt(1, 0, [(10, 15)], labels=[False], box=(2, 3, 12, 18))
+    prompt = Prompt(1, 0, [(10, 15)], signs=[False], box=(2, 3, 12, 18))
     asked = prompt.to_model(FrameGeometry.fit((20, 30), 60))
     np.testing.assert_allclose(asked.points, [[30, 20]])
-    np.testing.assert_array_equal(asked.labels, [0])
+    np.testing.assert_array_equal(asked.signs, [0])
     np.testing.assert_allclose(asked.box, [6, 4, 36, 24])
 
 
@@ -364,7 +364,7 @@ def test_a_box_alone_has_no_points():
 def test_a_mask_alone_gives_neither_points_nor_box():
     asked = Prompt(1, 0, mask=PAINTED).to_model(FrameGeometry.fit((20, 30), 60))
     assert asked.points.shape == (0, 2)
-    assert asked.labels.shape == (0,)
+    assert asked.signs.shape == (0,)
     assert asked.box is None
 
 

@@ -141,7 +141,7 @@ def test_prompts_added_during_a_run_count_for_the_next(session):
 
 
 def test_prompts_add_up_and_can_be_removed(session):
-    session.add_prompt(Prompt(1, 1, [(20, 20)], labels=[False]))
+    session.add_prompt(Prompt(1, 1, [(20, 20)], signs=[False]))
     assert len(session.prompts) == 1
     session.remove_prompts(1, 1)
     assert len(session.prompts) == 0

@@ -81,7 +81,7 @@ class IdealNetwork:
     def _answer(
         self, shares: np.ndarray, prompt: ModelPrompt
     ) -> tuple[np.ndarray, tuple[float, ...]]:
-        place = prompt.points[prompt.labels == 1][0] * self.mask_size / self.image_size
+        place = prompt.points[prompt.signs == 1][0] * self.mask_size / self.image_size
         column, row = place.astype(int)
         band = int(shares[:, row, column].argmax())
         whole, everything = shares[band], shares[1:].sum(axis=0)

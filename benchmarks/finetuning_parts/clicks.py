@@ -84,4 +84,4 @@ def _click_on(session: Session, frame: int, truth: np.ndarray) -> Clicked:
         if click is None or is_good or len(ious) == MOST_CLICKS:
             return Clicked(tuple(ious))
         place, is_missing = click
-        prompt = prompt.merge(Prompt(1, frame, [place], labels=[is_missing]))
+        prompt = prompt.merge(Prompt(1, frame, [place], signs=[is_missing]))

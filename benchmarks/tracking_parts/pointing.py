@@ -63,7 +63,7 @@ def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | 
     if click is None:
         return None
     place, is_missing = click
-    return Prompt(target.object_id, frame, [place], labels=[is_missing])
+    return Prompt(target.object_id, frame, [place], signs=[is_missing])
 
 
 def wrong_place(truth: np.ndarray, found: np.ndarray) -> tuple[Position, bool] | None:

@@ -131,5 +131,5 @@ def _prompt(
     clicks: list[tuple[tuple[float, float], bool]], geometry: FrameGeometry
 ) -> ModelPrompt:
     places = np.array([place for place, _ in clicks])
-    labels = np.array([int(is_object) for _, is_object in clicks])
-    return ModelPrompt(geometry.to_model(places).astype(np.float32), labels)
+    signs = np.array([int(is_object) for _, is_object in clicks])
+    return ModelPrompt(geometry.to_model(places).astype(np.float32), signs)

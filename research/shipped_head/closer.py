@@ -66,7 +66,7 @@ def look_closer(
     geometry = FrameGeometry.fit(window.shape[:2], sam.image_size)
     previous = _lowered(coarse[place], geometry, sam.mask_size, sam.image_size)
     moved = _moved(prompt, FrameGeometry.fit(shape, sam.image_size), geometry, place)
-    boxed = ModelPrompt(moved.points, moved.labels, _box(seen, place, geometry))
+    boxed = ModelPrompt(moved.points, moved.signs, _box(seen, place, geometry))
     candidates = sam.decode(sam.encode(window), [boxed], [previous])
     offers = candidates.low_res_logits[0]
     best = int(np.argmax([mask_iou(offer > 0, previous > 0) for offer in offers]))
@@ -97,7 +97,7 @@ def _moved(
     points = whole.to_frame(prompt.points) - corner
     inside = np.all((points >= 0) & (points < part.frame_shape), axis=1)
     moved = part.to_model(points[inside]).astype(np.float32)
-    return ModelPrompt(moved, prompt.labels[inside])
+    return ModelPrompt(moved, prompt.signs[inside])
 
 
 def _box(

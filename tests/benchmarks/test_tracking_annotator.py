@@ -48,7 +48,7 @@ def annotator_of(truth, found):
 def test_the_earliest_of_the_worst_frames_is_clicked(truth, found):
     _, (first, second), _ = annotator_of(truth, found)
     click = next_click(first)
-    assert (click.frame, click.labels) == (1, (True,))
+    assert (click.frame, click.signs) == (1, (True,))
     row, column = map(int, click.points[0])
     assert truth[1, row, column] == 1
     assert next_click(second).frame == 3
@@ -83,5 +83,5 @@ def test_too_much_is_clicked_away(truth):
     found[2, 30:46, :20] = 1
     _, (card, _), _ = annotator_of(truth, found)
     click = next_click(card)
-    assert (click.frame, click.labels) == (2, (False,))
+    assert (click.frame, click.signs) == (2, (False,))
     assert found[2, *map(int, click.points[0])] == 1

@@ -50,7 +50,7 @@ def test_the_click_goes_into_the_largest_wrong_part(found, position, is_positive
     truth = mask_of(((0, 9), (0, 9)), ((30, 35), (0, 5)), ((0, 20), (20, 40)))
     click = correcting_click(target_of(truth), 0, found)
     assert click.points == (position,)
-    assert click.labels == (is_positive,)
+    assert click.signs == (is_positive,)
     assert (click.object_id, click.frame) == (1, 0)
 
 
@@ -80,7 +80,7 @@ TRUTH = mask_of(((10, 21), (10, 21)))
 def test_one_click_picks_the_hypothesis_that_fits_best():
     part, whole = mask_of(((10, 15), (10, 15))), mask_of(((0, 40), (0, 50)))
     prompt = INITS["click1"](Shown(part, TRUTH, whole), target_of(TRUTH))
-    assert (prompt.points, prompt.labels, prompt.hypothesis) == (
+    assert (prompt.points, prompt.signs, prompt.hypothesis) == (
         ((15, 15),),
         (True,),
         2,
@@ -91,7 +91,7 @@ def test_three_clicks_mend_what_is_shown():
     session = Shown(mask_of(((10, 21), (10, 31))))
     prompt = INITS["click3"](session, target_of(TRUTH))
     assert prompt.points == ((15, 15), (14, 25), (14, 25))
-    assert prompt.labels == (True, False, False)
+    assert prompt.signs == (True, False, False)
     assert prompt.hypothesis is None
     assert [len(asked.points) for asked in session.asked] == [1, 2]
 

@@ -52,7 +52,7 @@ def paint_prompts(scene, itinerary):
         labels = np.zeros(scene.geometry.frame_shape, itinerary.labels_dtype)
         for prompt in itinerary.prompts:
             if prompt.frame == frame:
-                positions = zip(prompt.points, prompt.labels, strict=True)
+                positions = zip(prompt.points, prompt.signs, strict=True)
                 clicks = [(*position, label) for position, label in positions]
                 mask = None if prompt.mask is None else prompt.mask.to_array()
                 paint(labels, prompt.object_id, clicks, prompt.box, mask)

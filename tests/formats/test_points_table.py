@@ -38,7 +38,7 @@ def test_as_napari_saves_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         table.positions, [[10.5, 20.25], [11, 21], [1, 2], [1, 2]]
     )
-    np.testing.assert_array_equal(table.labels, [True, False, True, True])
+    np.testing.assert_array_equal(table.signs, [True, False, True, True])
     np.testing.assert_array_equal(table.object_ids, [1, 2, 7, 7])
     np.testing.assert_array_equal(table.hypotheses, [0, 3, 0, 0])
     kinds = [array.dtype.kind for array in vars(table).values()]
@@ -48,7 +48,7 @@ def test_as_napari_saves_it(tmp_path: Path) -> None:
 def test_features_may_be_absent(tmp_path: Path) -> None:
     table = read(tmp_path, f"{AXES}\n4,5,6\n")
 
-    assert (table.frames, table.labels) == ([4], [True])
+    assert (table.frames, table.signs) == ([4], [True])
     assert (table.object_ids, table.hypotheses) == ([1], [0])
 
 
@@ -64,7 +64,7 @@ def test_columns_in_any_order_and_spelling(tmp_path: Path) -> None:
 
     assert table.frames == [4]
     np.testing.assert_array_equal(table.positions, [[5, 6]])
-    np.testing.assert_array_equal(table.labels, [False])
+    np.testing.assert_array_equal(table.signs, [False])
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_columns_in_any_order_and_spelling(tmp_path: Path) -> None:
 def test_spellings_of_labels(tmp_path: Path, text: str, label: bool) -> None:
     table = read(tmp_path, f"{AXES},label\n0,1,2,{text}\n")
 
-    assert bool(table.labels[0]) is label
+    assert bool(table.signs[0]) is label
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def read_prompt(case: dict[str, Any]) -> ModelPrompt:
     box = case["box_xyxy"]
     return ModelPrompt(
         points=np.reshape(case["points_xy"] or [], (-1, 2)) * scale,
-        labels=np.array(case["point_labels"] or [], dtype=int),
+        signs=np.array(case["point_labels"] or [], dtype=int),
         box=None if box is None else np.array(box) * np.tile(scale, 2),
     )
 

@@ -37,7 +37,7 @@ def test_points_come_before_the_box() -> None:
     [
         (ModelPrompt(NO_POINTS, NO_LABELS), "Add a point on the object"),
         (ModelPrompt(np.ones((2, 3)), np.ones(2)), r"give \(N, 2\) positions"),
-        (ModelPrompt(np.ones((2, 2)), np.ones(3)), "N labels"),
+        (ModelPrompt(np.ones((2, 2)), np.ones(3)), "N signs"),
         (ModelPrompt(NO_POINTS, np.ones(1)), "do not fit together"),
         (ModelPrompt(np.ones(2), np.ones(1)), "do not fit together"),
         (ModelPrompt(np.ones((1, 2)), np.array([-1])), "use 1"),

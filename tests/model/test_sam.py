@@ -36,7 +36,7 @@ def embedding(tiny_sam: Sam, frame: np.ndarray) -> Embedding:
 def at(*points: tuple[float, float], box: Sequence[float] | None = None) -> ModelPrompt:
     return ModelPrompt(
         points=np.reshape(points, (-1, 2)).astype(np.float32),
-        labels=np.ones(len(points), int),
+        signs=np.ones(len(points), int),
         box=None if box is None else np.array(box, np.float32),
     )
 

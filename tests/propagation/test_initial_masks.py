@@ -48,7 +48,7 @@ class Twins:
         return self.get(frame), np.zeros((SIDE, SIDE, 3), np.uint8)
 
     def decode(self, embedding, prompts, previous_logits=None):
-        self.asked.append([prompt.labels.tolist() for prompt in prompts])
+        self.asked.append([prompt.signs.tolist() for prompt in prompts])
         answers = [self._answer(prompt) for prompt in prompts]
         return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
 
@@ -57,7 +57,7 @@ class Twins:
 
     def _answer(self, prompt):
         column, row = (prompt.points[0] / STRIDE).astype(int)
-        has_beside = (prompt.labels == 0).any()
+        has_beside = (prompt.signs == 0).any()
         known = (self.apart or self.offers) if has_beside else self.offers
         single, *three = [
             known[int(row), int(column)][0],

@@ -48,7 +48,7 @@ def test_the_object_is_asked_for_by_its_inmost_point_and_its_box():
     prompt = prompt_from_mask(block(10, 20), GRID)
     np.testing.assert_allclose(prompt.points, [[25 * 4 + 1.5, 15 * 4 + 1.5]])
     np.testing.assert_allclose(prompt.box, [80, 40, 31 * 4 - 1, 21 * 4 - 1])
-    assert prompt.labels.tolist() == [1]
+    assert prompt.signs.tolist() == [1]
 
 
 def test_the_point_keeps_away_from_the_border():

@@ -57,7 +57,7 @@ def test_clicks_lie_where_they_lay() -> None:
     assert found is not None
     window = found[0].place
     (asked,) = sam.prompts[-1]
-    assert len(asked.points) == len(asked.labels) == 2
+    assert len(asked.points) == len(asked.signs) == 2
     scale = 512 / max(sam.seen[-1].shape[:2])
     for point, (row, column) in zip(
         asked.points, [(200, 100), (190, 110)], strict=True

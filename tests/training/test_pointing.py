@@ -22,8 +22,8 @@ def disc() -> np.ndarray:
 def test_one_begins_with_a_click_on_the_object_or_a_box_around_it(seed: int) -> None:
     pointing = point(2, disc(), np.random.default_rng(seed))
     if pointing.box is None:
-        (x, y), label = pointing.points[0], pointing.labels[0]
-        assert label == 1
+        (x, y), sign = pointing.points[0], pointing.signs[0]
+        assert sign == 1
         assert disc()[int(y) // 4, int(x) // 4]
     else:
         assert not pointing.points
@@ -39,7 +39,7 @@ def test_corrections_lie_in_what_is_wrong() -> None:
     x, y = pointing.prompt.points[-1]
     row, column = int(y) // 4, int(x) // 4
     assert (pointing.mask[row, column] > 0) != disc()[row, column]
-    assert pointing.prompt.labels[-1] == disc()[row, column]
+    assert pointing.prompt.signs[-1] == disc()[row, column]
 
 
 def test_where_nothing_is_wrong_the_object_is_clicked_on() -> None:
@@ -65,8 +65,8 @@ def test_low_res_pixels_are_in_a_mask_if_most_of_them_is() -> None:
 def test_each_of_several_masks_is_clicked_on_where_it_is_wrong() -> None:
     nothing = np.zeros_like(disc())
     wanted, found = np.stack([disc(), nothing]), np.stack([nothing, disc()])
-    places, labels = next_clicks(wanted, found)
-    assert labels.tolist() == [1, 0]
+    places, signs = next_clicks(wanted, found)
+    assert signs.tolist() == [1, 0]
     for x, y in places:
         assert disc()[int(y) // 4, int(x) // 4]
 

@@ -69,7 +69,7 @@ class StageSam:
 
 def _inside(prompt):
     """Pixel of the first positive point, or the middle of the box."""
-    positive = prompt.points[prompt.labels == 1]
+    positive = prompt.points[prompt.signs == 1]
     x, y = positive[0] if len(positive) else prompt.box.reshape(2, 2).mean(axis=0)
     place = np.clip(np.array([y, x]) / CELL, 0, SIDE - 1).astype(int)
     return int(place[0]), int(place[1])

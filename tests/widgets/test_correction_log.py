@@ -48,9 +48,9 @@ def test_what_comes_before_any_correction_is_passed_over():
 
 FIRST = Prompt(1, 2, points=[(5, 5)])
 LATER = Prompt(1, 6, points=[(5, 9)])
-BESIDE = Prompt(1, 4, points=[(9, 9)], labels=[False])
+BESIDE = Prompt(1, 4, points=[(9, 9)], signs=[False])
 
-BESIDE_FIRST = Prompt(1, 2, points=[(8, 8)], labels=[False])
+BESIDE_FIRST = Prompt(1, 2, points=[(8, 8)], signs=[False])
 
 
 def result_of(frame, *object_ids):
@@ -93,7 +93,7 @@ def test_a_point_on_another_frame_is_a_correction():
 
 
 def test_a_further_point_brings_all_that_is_said_on_its_frame():
-    now = FIRST.merge(Prompt(1, 2, points=[(6, 6)], labels=[False]))
+    now = FIRST.merge(Prompt(1, 2, points=[(6, 6)], signs=[False]))
     (found,) = corrections(ledger_of(FIRST), now)
     assert found.prompts == (now,)
 
@@ -148,7 +148,7 @@ def test_a_new_object_waits_for_a_run():
 REDUCED = {
     "removed": (LATER,),
     "moved": (Prompt(1, 2, points=[(5, 6)]), LATER),
-    "turned": (replace(FIRST, labels=[False]), LATER),
+    "turned": (replace(FIRST, signs=[False]), LATER),
     "moved to another frame": (replace(FIRST, frame=3),),
     "given to another object": (replace(FIRST, object_id=2), LATER),
 }

@@ -347,7 +347,7 @@ def test_keys_do_what_buttons_do(bench, viewer, qtbot):
     press(Qt.Key.Key_X)
     viewer.layers["object 1"].add([0, 50, 50])
     bench.wait()
-    assert bench.current_prompt.labels == (True, False)
+    assert bench.current_prompt.signs == (True, False)
     press(Qt.Key.Key_B)
     bench.wait()
     assert (bench.labels.data == 1).any()
@@ -412,7 +412,7 @@ def test_points_that_are_saved_are_what_the_command_line_reads(bench, viewer, tm
     (saved,) = layer.save(str(tmp_path / "points.csv"))
     table = read_points(saved)
     assert table.positions.tolist() == [[16, 15], [50, 50]]
-    assert table.labels.tolist() == [True, False]
+    assert table.signs.tolist() == [True, False]
     assert table.object_ids.tolist() == [1, 1]
     assert table.hypotheses.tolist() == [0, 0]
 

@@ -247,7 +247,7 @@ def test_the_session_gets_what_the_labels_were_made_from(target):
 
 def test_a_corrected_frame_is_handed_over_as_a_whole_and_not_twice(target):
     session = StageSession()
-    more = FIRST.merge(Prompt(1, 0, points=[(1, 1)], labels=[False]))
+    more = FIRST.merge(Prompt(1, 0, points=[(1, 1)], signs=[False]))
     list(mending_of(target, more).begin(session))
     assert list(session.prompts) == [OTHER]
     assert session.asked[0].prompts == (more,)

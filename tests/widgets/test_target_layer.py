@@ -207,6 +207,6 @@ def test_negative_points_correct_what_the_labels_hold(target):
     for frame in FRAMES:
         target.ledger.note(result_on(frame, BLANK))
     target.layer.data[2] = 0
-    beside = [Prompt(BLANK, frame, points=[(1, 1)], labels=[False]) for frame in (1, 2)]
+    beside = [Prompt(BLANK, frame, points=[(1, 1)], signs=[False]) for frame in (1, 2)]
     (found,) = target.corrections(target.view, (first, *beside))
     assert found.prompts == (beside[0],)

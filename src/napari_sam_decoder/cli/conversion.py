@@ -205,7 +205,7 @@ def table(paths: Sequence[Path]) -> PromptSet:
     return prompts_from_points(
         np.concatenate([table.frames for table in tables]),
         np.concatenate([table.positions for table in tables]),
-        np.concatenate([table.labels for table in tables]),
+        np.concatenate([table.signs for table in tables]),
         np.concatenate([table.object_ids for table in tables]),
         np.concatenate([table.hypotheses for table in tables]),
     )

@@ -46,7 +46,7 @@ class PointsTable:
     frames : (N,) array of int
     positions : (N, 2) array of float
         (row, column) in frame pixels.
-    labels : (N,) array of bool
+    signs : (N,) array of bool
         True on the object, False beside it.
     object_ids : (N,) array of int
         From 1.
@@ -56,7 +56,7 @@ class PointsTable:
 
     frames: np.ndarray
     positions: np.ndarray
-    labels: np.ndarray
+    signs: np.ndarray
     object_ids: np.ndarray
     hypotheses: np.ndarray
 
@@ -65,7 +65,7 @@ class PointsTable:
 class _Point:
     frame: int
     position: tuple[float, float]
-    label: bool
+    sign: bool
     object_id: int
     hypothesis: int
 
@@ -82,7 +82,7 @@ class _Row:
         return _Point(
             self._whole("axis-0", range(HIGHEST_FRAME + 1)) if len(axes) == 3 else 0,
             (self._number(axes[-2]), self._number(axes[-1])),
-            self._label(),
+            self._sign(),
             self._object_id(),
             self._hypothesis(),
         )
@@ -111,15 +111,15 @@ class _Row:
             return 1
         return self._whole("object_id", range(1, MAX_OBJECT_ID + 1))
 
-    def _label(self) -> bool:
+    def _sign(self) -> bool:
         text = self.cells.get("label", "").lower()
-        label = parse_label(text)
-        if label is None:
+        sign = parse_label(text)
+        if sign is None:
             raise PromptError(
                 f"{self.place}: label must be 1, true, positive or foreground, or 0, "
                 f"false, negative or background, not {text!r}"
             )
-        return label
+        return sign
 
     def _hypothesis(self) -> int:
         if is_blank(self.cells.get("hypothesis", "")):
@@ -194,7 +194,7 @@ def read_points(path: str | Path) -> PointsTable:
     return PointsTable(
         frames=np.array([point.frame for point in points], dtype=np.int64),
         positions=np.array([point.position for point in points], dtype=np.float64),
-        labels=np.array([point.label for point in points], dtype=bool),
+        signs=np.array([point.sign for point in points], dtype=bool),
         object_ids=np.array([point.object_id for point in points], dtype=np.int64),
         hypotheses=np.array([point.hypothesis for point in points], dtype=np.int64),
     )

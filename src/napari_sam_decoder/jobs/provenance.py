@@ -122,13 +122,23 @@ def describe(
         "contrast": [contrast.low, contrast.high],
         "frames": [frames.start, frames.stop],
         "settings": asdict(session.settings),
-        "prompts": [asdict(prompt) for prompt in prompts],
+        "prompts": [_noted(prompt) for prompt in prompts],
     }
 
 
+# In files the sign of a point is its label, as in tables of points.
+_IN_FILES = {"signs": "labels"}
+_IN_PYTHON = {key: name for name, key in _IN_FILES.items()}
+
+
+def _noted(prompt: Prompt) -> dict[str, Any]:
+    return {_IN_FILES.get(name, name): value for name, value in asdict(prompt).items()}
+
+
 def _prompt(entry: Mapping[str, Any]) -> Prompt:
-    mask = entry.get("mask")
-    return Prompt(**{**entry, "mask": None if mask is None else _painted(mask)})
+    values = {_IN_PYTHON.get(key, key): value for key, value in entry.items()}
+    mask = values.get("mask")
+    return Prompt(**{**values, "mask": None if mask is None else _painted(mask)})
 
 
 def _painted(noted: Mapping[str, Any]) -> PaintedMask:

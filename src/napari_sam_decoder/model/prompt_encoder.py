@@ -63,7 +63,7 @@ def tokenise(prompt: ModelPrompt) -> PromptTokens:
     PromptError
         If there is neither point nor box, or an array has the wrong shape or values.
     """
-    points, labels = _checked_points(prompt)
+    points, signs = _checked_points(prompt)
     if prompt.box is not None:
         corners, kinds = _checked_box(prompt.box), np.array(_CORNER_LABELS)
     elif len(points) > 0:
@@ -74,7 +74,7 @@ def tokenise(prompt: ModelPrompt) -> PromptTokens:
             "not say which object is meant. Add a point on the object."
         )
     return PromptTokens(
-        np.concatenate([points, corners]), np.concatenate([labels, kinds])
+        np.concatenate([points, corners]), np.concatenate([signs, kinds])
     )
 
 
@@ -103,20 +103,20 @@ def batches(tokens: Sequence[PromptTokens], largest: int) -> Iterator[list[int]]
 
 def _checked_points(prompt: ModelPrompt) -> tuple[np.ndarray, np.ndarray]:
     points = np.asarray(prompt.points, np.float32)
-    labels = np.asarray(prompt.labels, np.int64)
-    if points.size == 0 and labels.size == 0:
+    signs = np.asarray(prompt.signs, np.int64)
+    if points.size == 0 and signs.size == 0:
         return np.zeros((0, 2), np.float32), np.zeros(0, np.int64)
-    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+    if points.ndim != 2 or points.shape[1] != 2 or signs.shape != points.shape[:1]:
         raise PromptError(
-            f"Points of shape {points.shape} with labels of shape {labels.shape} do "
-            "not fit together; give (N, 2) positions (x, y) and N labels."
+            f"Points of shape {points.shape} with signs of shape {signs.shape} do "
+            "not fit together; give (N, 2) positions (x, y) and N signs."
         )
-    if not np.isin(labels, (0, 1)).all():
+    if not np.isin(signs, (0, 1)).all():
         raise PromptError(
-            f"Point labels {sorted(set(labels.tolist()))} are not understood; use 1 "
+            f"Signs {sorted(set(signs.tolist()))} are not understood; use 1 "
             "for a point on the object and 0 for one on the background."
         )
-    return _checked_finite(points), labels
+    return _checked_finite(points), signs
 
 
 def _checked_box(box: np.ndarray) -> np.ndarray:

@@ -69,14 +69,14 @@ class ModelPrompt:
     ----------
     points : (N, 2) array of float32
         Positions as (x, y); N may be 0.
-    labels : (N,) array of int
+    signs : (N,) array of int
         1 for a point on the object, 0 for one on the background.
     box : (4,) array of float32, optional
         (x0, y0, x1, y1).
     """
 
     points: np.ndarray
-    labels: np.ndarray
+    signs: np.ndarray
     box: np.ndarray | None = None
 
 

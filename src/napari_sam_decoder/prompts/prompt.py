@@ -166,7 +166,7 @@ class Prompt:
         Index of the frame, 0 or more.
     points : sequence of (row, column)
         In frame pixels, integers at pixel centres.
-    labels : sequence of bool, optional
+    signs : sequence of bool, optional
         True for a point on the object, False for one beside it, or 1 and 0; all True
         by default.
     box : (row0, column0, row1, column1), optional
@@ -187,7 +187,7 @@ class Prompt:
     object_id: int
     frame: int
     points: Sequence[Position] = ()
-    labels: Sequence[bool] | None = None
+    signs: Sequence[bool] | None = None
     box: Box | None = None
     hypothesis: int | None = None
     mask: PaintedMask | None = None
@@ -201,7 +201,7 @@ class Prompt:
         )
         points = checked_positions(self.points)
         object.__setattr__(self, "points", points)
-        object.__setattr__(self, "labels", _signs(self.labels, len(points)))
+        object.__setattr__(self, "signs", _signs(self.signs, len(points)))
         object.__setattr__(self, "box", _ordered_box(self.box))
         object.__setattr__(self, "hypothesis", _picked(self.hypothesis))
         if self.mask is not None:
@@ -248,7 +248,7 @@ class Prompt:
         return replace(
             self,
             points=(*self.points, *other.points),
-            labels=(*(self.labels or ()), *(other.labels or ())),
+            signs=(*(self.signs or ()), *(other.signs or ())),
             box=other.box or self.box,
             hypothesis=other.hypothesis or self.hypothesis,
             mask=None if is_found else self.mask,
@@ -307,13 +307,13 @@ class Prompt:
             box = geometry.to_model(corners).reshape(4).astype(np.float32)
         return ModelPrompt(
             points=geometry.to_model(points).astype(np.float32),
-            labels=np.asarray(self.labels, dtype=np.int64),
+            signs=np.asarray(self.signs, dtype=np.int64),
             box=box,
         )
 
     @property
     def _points_at_object(self) -> bool:
-        return self.box is not None or any(self.labels or ())
+        return self.box is not None or any(self.signs or ())
 
     def _check_numbers(self) -> None:
         if self.object_id < 1:
@@ -325,10 +325,10 @@ class Prompt:
             )
         if self.frame < 0:
             raise PromptError(f"frames start at 0, not {self.frame}")
-        if len(self.labels or ()) != len(self.points):
+        if len(self.signs or ()) != len(self.points):
             raise PromptError(
-                f"{len(self.points)} points need as many labels, not "
-                f"{len(self.labels or ())}"
+                f"{len(self.points)} points need as many signs, not "
+                f"{len(self.signs or ())}"
             )
         if not self.points and self.box is None and self.mask is None:
             raise PromptError("a prompt needs at least one point or a box, or a mask")
@@ -395,10 +395,10 @@ def checked_positions(points: Any) -> tuple[Position, ...]:
     return tuple((row, column) for row, column in found.tolist())
 
 
-def _signs(labels: Any, count: int) -> tuple[bool, ...]:
-    if labels is None:
+def _signs(signs: Any, count: int) -> tuple[bool, ...]:
+    if signs is None:
         return (True,) * count
-    return as_bools(labels, "labels", PromptError)
+    return as_bools(signs, "signs", PromptError)
 
 
 def _picked(hypothesis: Any) -> int | None:

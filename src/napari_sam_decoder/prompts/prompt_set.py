@@ -117,7 +117,7 @@ def checked_prompts(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
 def prompts_from_points(
     frames: Sequence[int] | np.ndarray,
     positions: np.ndarray,
-    labels: Sequence[bool] | np.ndarray,
+    signs: Sequence[bool] | np.ndarray,
     object_ids: Sequence[int] | np.ndarray,
     hypotheses: Sequence[int] | np.ndarray | None = None,
 ) -> PromptSet:
@@ -129,7 +129,7 @@ def prompts_from_points(
         Index of each point's frame. Floats will do if they are whole numbers.
     positions : (N, 2) floats
         (row, column) in frame pixels.
-    labels : (N,) bools
+    signs : (N,) bools
         True on the object, False beside it, or 1 and 0.
     object_ids : (N,) ints
         1 or more.
@@ -151,7 +151,7 @@ def prompts_from_points(
     columns = {
         "object ids": _column(object_ids, "object ids"),
         "frames": _column(frames, "frames"),
-        "labels": as_bools(labels, "labels", PromptError),
+        "signs": as_bools(signs, "signs", PromptError),
         "hypotheses": _column(picked, "hypotheses"),
     }
     for name, column in columns.items():
@@ -162,8 +162,8 @@ def prompts_from_points(
     rows = list(zip(*columns.values(), places, strict=True))
     _check_picks((object_id, frame, pick) for object_id, frame, _, pick, _ in rows)
     return PromptSet(
-        Prompt(object_id, frame, [place], [label], hypothesis=pick or None)
-        for object_id, frame, label, pick, place in rows
+        Prompt(object_id, frame, [place], [sign], hypothesis=pick or None)
+        for object_id, frame, sign, pick, place in rows
     )
 
 

@@ -164,7 +164,7 @@ class _Case:
         mask = existing > 0
         distances = ndimage.distance_transform_edt(~mask)
         far = FAR_AWAY * np.sqrt(np.count_nonzero(mask))
-        rows, columns = self._spots[self.clicks.labels > 0].T
+        rows, columns = self._spots[self.clicks.signs > 0].T
         return bool((distances[rows, columns] > far).any())
 
     def found(self, object_id: int, known: Known) -> Seed:
@@ -207,7 +207,7 @@ class _Case:
         """Expect the object where it is recognised, near the clicks."""
         nothing, size = np.zeros(self.scene.grid.content, np.float32), known.size
         expected = recall_anywhere(known.memory, self.view)
-        if self.clicks.labels.any():
+        if self.clicks.signs.any():
             reach = np.full(nothing.shape, max(np.sqrt(size) / 2, 1))
             expected = expected + Place.of(self._disk(size), reach, size).logits
         prior = self._stamped(expected)
@@ -229,7 +229,7 @@ class _Case:
         rows, columns = np.ogrid[:height, :width]
         distances = [
             np.hypot(rows - row, columns - column)
-            for row, column in self._spots[self.clicks.labels > 0]
+            for row, column in self._spots[self.clicks.signs > 0]
         ]
         disk: np.ndarray = np.sqrt(size / np.pi) + 1 - np.min(distances, axis=0)
         return disk
@@ -238,7 +238,7 @@ class _Case:
         """Make logits agree with the clicks, in a small disk around each."""
         rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
         agreed = logits.copy()
-        for (row, column), label in zip(self._spots, self.clicks.labels, strict=True):
+        for (row, column), label in zip(self._spots, self.clicks.signs, strict=True):
             disk = (rows - row) ** 2 + (columns - column) ** 2 <= CLICK_RADIUS**2
             agreed[disk] = CLICK_LOGIT if label else -CLICK_LOGIT
         return agreed
@@ -252,7 +252,7 @@ class _Case:
         offers, ratings = self._decoded(
             [*self._wordings(existing, prior), (alone, None)]
         )
-        is_missing = bool(self.clicks.labels[index])
+        is_missing = bool(self.clicks.signs[index])
         parts = offers[-MASKS_PER_SET:]
         offers[-MASKS_PER_SET:] = _patched(existing, parts, is_missing=is_missing)
         return offers, ratings
@@ -278,7 +278,7 @@ class _Case:
             # Its inner point, but not its box: that may be wrong.
             around = together(clicks, expected, clicks.box)
             wordings += [(around, prior), (around, None)]
-        if clicks.labels.any() or clicks.box is not None:
+        if clicks.signs.any() or clicks.box is not None:
             wordings.append((clicks, None))
             if existing is not None:
                 wordings.append((clicks, existing))
@@ -297,7 +297,7 @@ class _Case:
     def _agreeing(self, logits: np.ndarray) -> np.ndarray:
         """Whether each of (N, h, w) masks agrees with each click: (N, clicks)."""
         inside = logits[:, self._spots[:, 0], self._spots[:, 1]] > 0
-        agreeing: np.ndarray = inside == (self.clicks.labels > 0)
+        agreeing: np.ndarray = inside == (self.clicks.signs > 0)
         return agreeing
 
     @property
@@ -322,7 +322,7 @@ def _patched(
 
 def _alone(clicks: ModelPrompt, index: int) -> ModelPrompt:
     """Ask what lies under one click, be it part of the object or not."""
-    return ModelPrompt(points=clicks.points[index : index + 1], labels=np.array([1]))
+    return ModelPrompt(points=clicks.points[index : index + 1], signs=np.array([1]))
 
 
 def _part_at(mask: np.ndarray, spot: tuple[int, int]) -> np.ndarray:

@@ -216,8 +216,8 @@ def _apart(
 
 
 def _beside(own: ModelPrompt, others: Sequence[ModelPrompt]) -> ModelPrompt:
-    theirs = np.concatenate([other.points[other.labels > 0] for other in others])
-    mine = own.points[own.labels > 0]
+    theirs = np.concatenate([other.points[other.signs > 0] for other in others])
+    mine = own.points[own.signs > 0]
     distances = np.linalg.norm(theirs[:, None] - mine, axis=2).min(axis=1)
     nearest = theirs[np.argsort(distances, kind="stable")[:MOST_POINTS_BESIDE]]
     return together(own, ModelPrompt(nearest, np.zeros(len(nearest), int)), own.box)
@@ -270,7 +270,7 @@ def _painted(scene: Scene, prompt: Prompt, mask: PaintedMask) -> Answer:
 def _inside(painted: np.ndarray, clicks: ModelPrompt, grid: Grid) -> ModelPrompt:
     """Add a point on what was painted: negative ones alone say nothing about it."""
     inner = prompt_from_mask(painted, grid)
-    if clicks.labels.any() or clicks.box is not None or inner is None:
+    if clicks.signs.any() or clicks.box is not None or inner is None:
         return clicks
     return together(clicks, inner, inner.box)
 
@@ -399,7 +399,7 @@ class _Ballot:
         masks = np.stack([self._grid.cut(offer.logits) > 0 for offer in self._offers])
         self._costs = overlap_costs(masks.reshape(len(masks), -1), self._owners)
         for place, given in enumerate(self._answers):
-            rows, columns = self._grid.spots(given.points)[given.points.labels > 0].T
+            rows, columns = self._grid.spots(given.points)[given.points.signs > 0].T
             others = self._owners != place
             self._holds[:, place] = masks[:, rows, columns].any(axis=1) & others
 

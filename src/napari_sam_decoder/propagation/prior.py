@@ -103,7 +103,7 @@ def prompt_from_mask(expected: np.ndarray, grid: Grid) -> ModelPrompt | None:
         points=np.array(
             [[column * grid.stride + centre, row * grid.stride + centre]], np.float32
         ),
-        labels=np.array([1]),
+        signs=np.array([1]),
         box=np.concatenate([first, last]).astype(np.float32),
     )
 
@@ -135,7 +135,7 @@ def together(
     """Ask by the points of two prompts, and by a box if there is one."""
     return ModelPrompt(
         points=np.concatenate([clicks.points, inner.points]),
-        labels=np.concatenate([clicks.labels, inner.labels]),
+        signs=np.concatenate([clicks.signs, inner.signs]),
         box=box,
     )
 

@@ -40,7 +40,7 @@ class Pointing:
         Where it is, in low-res pixels.
     points : list of (float, float)
         (x, y) in the network's input.
-    labels : list of int
+    signs : list of int
         1 on the object, 0 beside it.
     box : (4,) array of float32, optional
         (x0, y0, x1, y1).
@@ -51,7 +51,7 @@ class Pointing:
     index: int
     truth: np.ndarray
     points: list[tuple[float, float]]
-    labels: list[int]
+    signs: list[int]
     box: np.ndarray | None
     mask: np.ndarray | None = None
 
@@ -59,14 +59,14 @@ class Pointing:
     def prompt(self) -> ModelPrompt:
         """All of it, as the network wants it."""
         points = np.array(self.points, np.float32).reshape(-1, 2)
-        return ModelPrompt(points, np.array(self.labels, int), self.box)
+        return ModelPrompt(points, np.array(self.signs, int), self.box)
 
     def correct(self) -> None:
         """Click on the middle of what is most wrong."""
         found = np.zeros_like(self.truth) if self.mask is None else self.mask > 0
         where = place_of_doubt(self.truth, found)
         self.points.append(input_pixel(where))
-        self.labels.append(int(self.truth[where]))
+        self.signs.append(int(self.truth[where]))
 
 
 def point(index: int, truth: np.ndarray, rng: np.random.Generator) -> Pointing:
@@ -114,12 +114,12 @@ def next_clicks(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.nd
     -------
     places : (B, 2) array of float
         x and y in the network's input.
-    labels : (B,) array of int
+    signs : (B,) array of int
         1 where the object is, else 0.
     """
     where = [place_of_doubt(*masks) for masks in zip(truth, found, strict=True)]
-    labels = [mask[place] for mask, place in zip(truth, where, strict=True)]
-    return np.array([input_pixel(place) for place in where]), np.array(labels, int)
+    signs = [mask[place] for mask, place in zip(truth, where, strict=True)]
+    return np.array([input_pixel(place) for place in where]), np.array(signs, int)
 
 
 def input_pixel(where: Place) -> tuple[float, float]:

@@ -603,7 +603,7 @@ def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:
 
 
 def _points(prompt: Prompt) -> Counter[object]:
-    return Counter(zip(prompt.points, prompt.labels or (), strict=True))
+    return Counter(zip(prompt.points, prompt.signs or (), strict=True))
 
 
 def _stretch(frames: Collection[int], around: int) -> range:

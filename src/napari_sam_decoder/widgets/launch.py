@@ -77,7 +77,7 @@ def _all_frames(path: Path) -> np.ndarray:
 def _add_clicks(viewer: ViewerModel, path: Path) -> None:
     table = read_points(path)
     colours = [object_colour(int(object_id)) for object_id in table.object_ids]
-    words = ["positive" if is_positive else "negative" for is_positive in table.labels]
+    words = ["positive" if is_positive else "negative" for is_positive in table.signs]
     viewer.add_points(
         np.column_stack([table.frames, table.positions]),
         name="clicks",

@@ -188,7 +188,7 @@ class LabelsTarget:
         """Whether the labels have an object where its points say, and only there."""
         mask = self._mask(view, prompt.object_id, prompt.frame)
         highest = np.array(mask.shape) - 1
-        signs = prompt.labels or ()
+        signs = prompt.signs or ()
         for position, is_positive in zip(prompt.points, signs, strict=True):
             row, column = np.clip(np.rint(position), 0, highest).astype(int)
             if bool(mask[row, column]) != is_positive:

@@ -28,7 +28,7 @@ def told(reading):
     return {
         (prompt.object_id, prompt.frame): (
             np.round(prompt.points, 6).tolist(),
-            list(prompt.labels),
+            list(prompt.signs),
             prompt.hypothesis,
         )
         for prompt in reading.prompts

@@ -147,7 +147,7 @@ def test_signs_keep_the_type_of_their_column(values):
     assert layer.features["label"].dtype == dtype
     view = MovieView.of(Image(np.zeros((9, 9))))
     added = [
-        prompt.labels[-2:] for prompt in read_points_layers(view, {layer: 1}).prompts
+        prompt.signs[-2:] for prompt in read_points_layers(view, {layer: 1}).prompts
     ]
     assert added == [(False, True)]
 

@@ -217,7 +217,7 @@ def test_a_positive_point_may_be_in_another_layer():
 
 def test_each_object_has_its_own_notice_of_unused_points():
     beside = [
-        Prompt(object_id, frame, points=[(1, 1)], labels=[False])
+        Prompt(object_id, frame, points=[(1, 1)], signs=[False])
         for object_id, frame in ((2, 5), (1, 3), (2, 4))
     ]
     first, second = unused_notices(beside)

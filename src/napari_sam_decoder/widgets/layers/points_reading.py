@@ -478,7 +478,7 @@ def _prompt(click: Click) -> Prompt:
         click.object_id,
         click.frame,
         points=[click.position],
-        labels=[click.is_positive],
+        signs=[click.is_positive],
         hypothesis=click.hypothesis or None,
     )
 
