@@ -30,8 +30,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracking_parts.data import read
-
 from decoder_parts.heads import (
     DrawnHead,
     FixedHead,
@@ -40,7 +38,7 @@ from decoder_parts.heads import (
     SlimHead,
     ZoomHead,
 )
-from decoder_parts.sampling import Sampling, ask_all
+from decoder_parts.sampling import Sampling, ask_all, read
 from decoder_parts.summary import mean, print_rows, summarise
 from decoder_parts.unet_file import load_unet
 from napari_sam_decoder import load_sam

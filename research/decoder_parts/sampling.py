@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tracking_parts.data import read
 
 from decoder_parts.heads import View
 from decoder_parts.interview import interview
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from decoder_parts.interview import Answer
     from napari_sam_decoder.model.sam import Sam
 
-__all__ = ["Sampling", "ask_all"]
+__all__ = ["Sampling", "ask_all", "read"]
 
 FEWEST_PIXELS = 100
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from tracking_parts.data import read
 
 from decoder_parts.heads import DrawnHead
-from decoder_parts.sampling import ask_all
+from decoder_parts.sampling import ask_all, read
 from decoder_parts.summary import mean, summarise
 from decoder_parts.unet_file import save_unet
 from napari_sam_decoder.model.hires_decoder import (

@@ -7,6 +7,8 @@ from skimage.morphology import disk
 from tracking_parts.measures import (
     auc,
     boundary_f,
+    boundary_f_within,
+    boundary_iou,
     dice,
     flicker,
     mean,
@@ -129,3 +131,35 @@ def test_precision_and_recall():
 def test_what_is_not_there_has_no_say_in_a_mean():
     assert mean([1, None, 3]) == 2
     assert mean([None]) is None
+
+
+SMALL = (60, 80)
+
+
+def small_square(shift=0):
+    mask = np.zeros(SMALL, bool)
+    mask[20:40, 20 + shift : 40 + shift] = True
+    return mask
+
+
+def test_a_boundary_is_found_within_a_radius() -> None:
+    assert boundary_f_within(small_square(), small_square(), (1, 2, 4)) == [1, 1, 1]
+    near, middle, far = boundary_f_within(small_square(), small_square(3), (1, 2, 4))
+    assert near < middle < far == 1
+    assert boundary_f_within(small_square(), small_square() & False, (1, 2)) == [0, 0]
+
+
+def test_the_radius_of_davis_is_one_of_them() -> None:
+    radius = np.ceil(0.008 * np.hypot(*SMALL))
+    expected = boundary_f_within(small_square(), small_square(2), [radius])
+    assert [boundary_f(small_square(), small_square(2))] == expected
+
+
+def test_boundary_iou_forgets_what_lies_deep_inside() -> None:
+    assert boundary_iou(small_square(), small_square()) == 1
+    hollow = small_square()
+    hollow[26:34, 26:34] = False
+    solid = small_square()
+    # Only the rim of the hole differs, which is not near the outline of the solid one.
+    assert boundary_iou(solid, hollow) < 1
+    assert boundary_iou(small_square(), small_square(2)) < 18 / 22

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tracking_parts.measures import boundary_f, boundary_f_within, boundary_iou
 
 import decoder
 from decoder_parts.heads import FixedHead, Offers, View
@@ -52,29 +51,6 @@ class Painter:
 
     def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
         return logits > 0
-
-
-def test_a_boundary_is_found_within_a_radius() -> None:
-    assert boundary_f_within(square(), square(), (1, 2, 4)) == [1, 1, 1]
-    near, middle, far = boundary_f_within(square(), square(3), (1, 2, 4))
-    assert near < middle < far == 1
-    assert boundary_f_within(square(), square() & False, (1, 2)) == [0, 0]
-
-
-def test_the_radius_of_davis_is_one_of_them() -> None:
-    radius = np.ceil(0.008 * np.hypot(*SHAPE))
-    expected = boundary_f_within(square(), square(2), [radius])
-    assert [boundary_f(square(), square(2))] == expected
-
-
-def test_boundary_iou_forgets_what_lies_deep_inside() -> None:
-    assert boundary_iou(square(), square()) == 1
-    hollow = square()
-    hollow[26:34, 26:34] = False
-    solid = square()
-    # Only the rim of the hole differs, which is not near the outline of the solid one.
-    assert boundary_iou(solid, hollow) < 1
-    assert boundary_iou(square(), square(2)) < 18 / 22
 
 
 def test_the_mask_that_is_rated_best_is_picked() -> None:
