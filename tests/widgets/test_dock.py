@@ -261,8 +261,8 @@ def test_layers_may_be_renamed_and_deleted_in_mid_run(bench, viewer, sam, qtbot,
     wait_for_steps(bench, qtbot, 1)
     viewer.layers["squares"].name = "renamed"
     bench.labels.name = "my labels"
-    qtbot.waitUntil(lambda: dock._movie.layer_box.currentText() == "renamed")
-    assert dock._run.labels_box.currentText() == "my labels"
+    qtbot.waitUntil(lambda: dock._movie.layer.box.current_choice == "renamed")
+    assert dock._run.labels.box.current_choice == "my labels"
     viewer.layers.remove(points)
     sam.gate.release(100)
     bench.wait()
@@ -452,8 +452,8 @@ def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
     dock.workbench.wait()
     frame.title.close_button.click()
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    assert dock._movie.layer_box.currentText() == "second"
-    assert dock._run.labels_box.currentText() == "SAM labels"
+    assert dock._movie.layer.box.current_choice == "second"
+    assert dock._run.labels.box.current_choice == "SAM labels"
     qtbot.waitUntil(lambda: dock._message.text() == f"Done: {FRAMES} frames.")
     item = dock._objects.table.topLevelItem(0)
     assert [item.text(place) for place in range(3)] == ["object 1", "0", "8 frames"]

@@ -85,11 +85,13 @@ class SamDecoderDock(QWidget):
             part.show_state(bench)
 
     def event(self, event: QEvent) -> bool:
-        """Shut down when napari takes the widget out of its dock."""
+        """List layers once napari has docked this; shut down when it takes it out."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._shut_down()
             # Else PySide6 keeps it for ever, for the sake of its own connections.
             self.deleteLater()
+        elif event.type() == QEvent.Type.ParentChange:
+            self._refresh_soon()
         return bool(super().event(event))
 
     def _refresh_soon(self) -> None:
@@ -216,12 +218,12 @@ class SamDecoderDock(QWidget):
 
     def _on_run_asked(self, direction: str) -> None:
         current = self.workbench.objects.current_id
-        is_alone = self._run.only_current.isChecked() and current is not None
+        is_alone = self._run.only_current.value and current is not None
         self._wish(self.workbench.propagate)(
             direction,
             frames=self._run.frames,
             objects=(current,) if is_alone else None,
-            replace=self._run.replace.isChecked(),
+            replace=self._run.replace.value,
         )
 
 

@@ -127,10 +127,13 @@ class ModelShelf:
     def _get(self, options: ModelOptions) -> Sam:
         from napari_sam_decoder.weights.registry import load_sam
 
-        wanted = options.model, options.device, options.decoder
+        wanted = options.model, options.device, options.precision, options.decoder
         if self._loaded is None or self._loaded[0] != wanted:
             sam = load_sam(
-                options.model, device=options.device, decoder=options.decoder
+                options.model,
+                device=options.device,
+                precision=options.precision,
+                decoder=options.decoder,
             )
             self._loaded = wanted, sam
         return self._loaded[1]

@@ -35,8 +35,8 @@ class ModelOptions:
     ----------
     model, decoder : str or Path
         As `load_sam` takes them.
-    device : str
-        "auto", or a name that torch knows.
+    device, precision : str
+        As `load_sam` takes them.
     contrast : (float, float), optional
         Intensities shown to the network as black and white; chosen from the movie
         when absent.
@@ -49,6 +49,7 @@ class ModelOptions:
     contrast: tuple[float, float] | None = None
     cache: str | Path | None = "auto"
     decoder: str | Path = AUTO_DECODER
+    precision: str = "auto"
 
     def for_another_movie(self) -> Self:
         """Keep what does not belong to one movie: neither contrast nor cache folder."""

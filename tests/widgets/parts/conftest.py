@@ -16,6 +16,24 @@ def shown(qtbot):
 
 
 @pytest.fixture
+def docked(qtbot, bench):
+    """Show a part of the dock where magicgui finds the viewer of the workbench."""
+    from qtpy.QtWidgets import QMainWindow
+
+    window = QMainWindow()
+    # All that napari looks for in its own window.
+    window._qt_viewer = bench
+    qtbot.addWidget(window)
+
+    def show(part):
+        window.setCentralWidget(part)
+        window.show()
+        return part
+
+    return show
+
+
+@pytest.fixture
 def heard():
     """What a signal has said so far."""
 

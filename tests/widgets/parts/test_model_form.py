@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from choosing import choose, texts
+from choosing import choose, current_text, texts
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -49,27 +49,27 @@ def answer(monkeypatch, name, value):
 
 
 def test_the_options_in_force_are_shown(form):
-    assert form.model_box.currentText() == BUNDLED
-    assert form.device_box.currentText() == "CPU"
-    assert form.contrast_box.currentText() == "automatic"
-    assert form.cache_box.currentText() == "in memory only"
+    assert current_text(form.model) == BUNDLED
+    assert current_text(form.device) == "CPU"
+    assert current_text(form.contrast.box) == "automatic"
+    assert current_text(form.cache) == "in memory only"
 
 
 def test_unusual_options_are_shown_too(form, layer):
     weights, folder = Path("some/weights.pt"), Path("some/embeddings.zarr")
     form.show_state(ModelOptions(weights, "cuda:1", cache=folder), layer)
-    assert form.model_box.currentText() == str(weights)
-    assert form.device_box.currentText() == "cuda:1"
-    assert form.cache_box.currentText() == str(folder)
+    assert current_text(form.model) == str(weights)
+    assert current_text(form.device) == "cuda:1"
+    assert current_text(form.cache) == str(folder)
 
 
 def test_showing_options_wishes_nothing_and_adds_no_entry_twice(form, layer, wished):
     options = ModelOptions(Path("weights.pt"), cache=Path("folder"))
     form.show_state(options, layer)
-    entries = texts(form.model_box), texts(form.cache_box)
+    entries = texts(form.model), texts(form.cache)
     form.show_state(OPTIONS, layer)
     form.show_state(options, layer)
-    assert (texts(form.model_box), texts(form.cache_box)) == entries
+    assert (texts(form.model), texts(form.cache)) == entries
     assert wished == []
 
 
@@ -82,91 +82,98 @@ def test_only_models_that_are_here_are_offered(shown, monkeypatch, tmp_path):
         lambda row: here if row.name in ("mobile_sam", "medsam") else tmp_path / "none",
     )
     form = shown(ModelForm())
-    assert texts(form.model_box) == [BUNDLED, "medsam", "weights file…"]
+    assert texts(form.model) == [BUNDLED, "medsam", "weights file…"]
     assert len(MODELS) > 2
 
 
+def test_without_any_model_here_the_one_in_force_is_shown(shown, monkeypatch, tmp_path):
+    monkeypatch.setattr(model_form, "local_path", lambda _: tmp_path / "none")
+    form = shown(ModelForm())
+    form.show_state(OPTIONS, None)
+    assert texts(form.model) == ["mobile_sam", "weights file…"]
+    assert current_text(form.model) == "mobile_sam"
+
+
 def test_a_device_is_wished(form, wished):
-    choose(form.device_box, "automatic")
+    choose(form.device, "automatic")
     assert wished == [ModelOptions(device="auto", cache=None)]
 
 
 def test_a_weights_file_is_wished(form, wished, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("/somewhere/weights.pt", ""))
-    choose(form.model_box, "weights file…")
+    choose(form.model, "weights file…")
     assert wished[-1].model == Path("/somewhere/weights.pt")
-    assert form.model_box.currentText() == str(Path("/somewhere/weights.pt"))
+    assert current_text(form.model) == str(Path("/somewhere/weights.pt"))
 
 
 def test_a_trained_decoder_is_wished(form, wished, monkeypatch):
-    assert form.decoder_box.currentText() == "automatic"
+    assert current_text(form.decoder) == "automatic"
     answer(monkeypatch, "getOpenFileName", ("/somewhere/mine.safetensors", ""))
-    choose(form.decoder_box, "trained file…")
+    choose(form.decoder, "trained file…")
     assert wished[-1].decoder == Path("/somewhere/mine.safetensors")
     answer(monkeypatch, "getOpenFileName", ("", ""))
-    choose(form.decoder_box, "trained file…")
+    choose(form.decoder, "trained file…")
     assert wished[-1].decoder == Path("/somewhere/mine.safetensors")
-    assert form.decoder_box.currentText() == str(Path("/somewhere/mine.safetensors"))
+    assert current_text(form.decoder) == str(Path("/somewhere/mine.safetensors"))
 
 
 def test_a_cancelled_file_dialog_changes_nothing(form, wished, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("", ""))
-    choose(form.model_box, "weights file…")
+    choose(form.model, "weights file…")
     assert wished[-1] == OPTIONS
-    assert form.model_box.currentText() == BUNDLED
+    assert current_text(form.model) == BUNDLED
 
 
 def test_a_cache_is_wished(form, wished):
-    choose(form.cache_box, "kept, place chosen for you")
+    choose(form.cache, "kept on this computer")
     assert wished == [ModelOptions(device="cpu", cache="auto")]
 
 
 def test_a_folder_gets_a_cache_of_its_own_name(form, wished, monkeypatch):
     answer(monkeypatch, "getExistingDirectory", "/somewhere")
-    choose(form.cache_box, "folder…")
+    choose(form.cache, "folder…")
     assert wished[-1].cache == Path("/somewhere/embeddings.zarr")
 
 
 def test_a_cancelled_folder_dialog_changes_nothing(form, wished, monkeypatch):
     answer(monkeypatch, "getExistingDirectory", "")
-    choose(form.cache_box, "folder…")
+    choose(form.cache, "folder…")
     assert wished[-1] == OPTIONS
-    assert form.cache_box.currentText() == "in memory only"
+    assert current_text(form.cache) == "in memory only"
 
 
 def test_contrast_of_the_layer_is_wished(form, wished):
-    choose(form.contrast_box, "as the layer is shown")
+    choose(form.contrast.box, "as the layer is shown")
     assert wished == [ModelOptions(device="cpu", contrast=(3, 90), cache=None)]
-    assert form.contrast_box.currentText() == "as the layer is shown"
+    assert current_text(form.contrast.box) == "as the layer is shown"
 
 
 def test_colours_have_no_contrast_to_take_over(form, wished):
     form.show_state(OPTIONS, Image(np.zeros((2, 4, 5, 3), np.uint8), rgb=True))
-    choose(form.contrast_box, "as the layer is shown")
+    choose(form.contrast.box, "as the layer is shown")
     assert wished == [OPTIONS]
-    assert form.contrast_box.currentText() == "automatic"
+    assert current_text(form.contrast.box) == "automatic"
 
 
 def type_limits(form, low, high, qtbot):
-    choose(form.contrast_box, "set by hand")
-    for field, text in ((form.low, low), (form.high, high)):
-        qtbot.keyClicks(field, text)
-        qtbot.keyClick(field, Qt.Key.Key_Return)
+    choose(form.contrast.box, "set by hand")
+    for field, text in ((form.contrast.low, low), (form.contrast.high, high)):
+        qtbot.keyClicks(field.native, text)
+        qtbot.keyClick(field.native, Qt.Key.Key_Return)
 
 
 def test_limits_are_asked_for_only_where_they_are_set_by_hand(form, wished):
-    assert form.low.isHidden()
-    assert form.high.isHidden()
-    choose(form.contrast_box, "set by hand")
-    assert form.low.isVisible()
-    assert form.high.isVisible()
+    limits = form.contrast.low.native, form.contrast.high.native
+    assert not any(field.isVisible() for field in limits)
+    choose(form.contrast.box, "set by hand")
+    assert all(field.isVisible() for field in limits)
 
 
 def test_limits_set_by_hand_are_wished_once_both_are_there(form, wished, qtbot):
     type_limits(form, " 10", "2.5e3", qtbot)
     assert {options.contrast for options in wished[:-1]} == {None}
     assert wished[-1].contrast == (10, 2500)
-    assert form.contrast_box.currentText() == "set by hand"
+    assert current_text(form.contrast.box) == "set by hand"
 
 
 @pytest.mark.parametrize(
@@ -189,26 +196,26 @@ def test_limits_that_make_no_sense_are_refused(
 
 def test_back_to_automatic_contrast(form, wished, qtbot):
     type_limits(form, "1", "2", qtbot)
-    choose(form.contrast_box, "as the layer is shown")
-    choose(form.contrast_box, "automatic")
+    choose(form.contrast.box, "as the layer is shown")
+    choose(form.contrast.box, "automatic")
     assert wished[-1] == OPTIONS
-    assert form.low.isHidden()
+    assert not form.contrast.low.native.isVisible()
 
 
 def test_other_options_stay_as_they_were(form, layer, wished):
     form.show_state(ModelOptions("medsam", "cpu", (1.0, 2.0), "folder"), layer)
-    choose(form.device_box, "automatic")
+    choose(form.device, "automatic")
     assert wished == [ModelOptions("medsam", "auto", (1.0, 2.0), "folder")]
 
 
 def test_contrast_that_a_script_has_set_is_shown(form, layer):
     form.show_state(ModelOptions(contrast=(1.0, 2.0)), layer)
-    assert form.contrast_box.currentText() != "automatic"
+    assert current_text(form.contrast.box) != "automatic"
 
 
 def test_contrast_of_another_layer_is_not_called_that_of_this_one(form, wished):
-    choose(form.contrast_box, "as the layer is shown")
+    choose(form.contrast.box, "as the layer is shown")
     other = Image(np.zeros((2, 4, 5)), contrast_limits=(0, 7), name="other")
     form.show_state(wished[-1], other)
-    is_said = form.contrast_box.currentText() == "as the layer is shown"
+    is_said = current_text(form.contrast.box) == "as the layer is shown"
     assert not is_said or wished[-1].contrast == (0, 7)

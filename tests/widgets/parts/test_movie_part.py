@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from choosing import choose, texts
+from choosing import choose, current_text, texts
 from made_up import show_movie
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def part(shown):
-    return shown(MoviePart())
+def part(docked):
+    return docked(MoviePart())
 
 
 def sample_buttons(part):
@@ -32,8 +32,8 @@ def test_images_are_offered_and_the_movie_is_shown(part, bench):
     bench.viewer.add_image(np.zeros((3, 4, 5)), name="other")
     bench.viewer.add_labels(np.zeros((3, 4, 5), int))
     part.show_state(bench)
-    assert texts(part.layer_box)[1:] == ["noise", "other"]
-    assert part.layer_box.currentText() == "noise"
+    assert texts(part.layer.box)[1:] == ["noise", "other"]
+    assert current_text(part.layer.box) == "noise"
 
 
 def test_another_image_is_chosen(part, bench, heard):
@@ -41,7 +41,7 @@ def test_another_image_is_chosen(part, bench, heard):
     other = bench.viewer.add_image(np.zeros((3, 4, 5)), name="other")
     part.show_state(bench)
     chosen = heard(part.movie_chosen)
-    choose(part.layer_box, "other")
+    choose(part.layer.box, "other")
     assert chosen == [other]
 
 

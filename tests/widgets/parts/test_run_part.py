@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from choosing import choose, texts
+from choosing import choose, current_text, texts
 from made_up import show_movie
 from qtpy.QtCore import Qt
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def part(shown):
-    return shown(RunPart())
+def part(docked):
+    return docked(RunPart())
 
 
 def ways(part):
@@ -60,36 +60,36 @@ def test_each_button_asks_for_its_way(part, bench, heard, qtbot):
 def test_all_frames_are_asked_for_at_first(part, bench):
     show_movie(bench)
     part.show_state(bench)
-    assert (part.first.value(), part.last.value()) == (0, 3)
+    assert (part.first.value, part.last.value) == (0, 3)
     assert part.frames is None
 
 
 def test_some_frames_are_asked_for(part, bench):
     show_movie(bench)
     part.show_state(bench)
-    part.first.setValue(1)
-    part.last.setValue(2)
+    part.first.native.setValue(1)
+    part.last.native.setValue(2)
     part.show_state(bench)
     assert part.frames == range(1, 3)
-    part.first.setValue(0)
-    part.last.setValue(3)
+    part.first.native.setValue(0)
+    part.last.native.setValue(3)
     assert part.frames is None
 
 
 def test_frames_outside_the_movie_cannot_be_asked_for(part, bench):
     show_movie(bench)
     part.show_state(bench)
-    part.last.setValue(99)
-    assert part.last.value() == 3
+    part.last.native.setValue(99)
+    assert part.last.value == 3
 
 
 def test_another_movie_has_other_frames(part, bench):
     show_movie(bench)
     part.show_state(bench)
-    part.first.setValue(2)
+    part.first.native.setValue(2)
     bench.choose_movie(bench.viewer.add_image(np.zeros((9, 20, 20), np.uint8)))
     part.show_state(bench)
-    assert (part.first.value(), part.last.value()) == (0, 8)
+    assert (part.first.value, part.last.value) == (0, 8)
     assert part.frames is None
 
 
@@ -98,11 +98,11 @@ def test_labels_are_offered_without_the_preview(part, bench, heard):
     mine = bench.viewer.add_labels(np.zeros((4, 32, 40), int), name="mine")
     bench.viewer.add_labels(np.zeros((4, 32, 40), int), name=PREVIEW_NAME)
     part.show_state(bench)
-    assert texts(part.labels_box) == ["new Labels layer", "mine"]
-    assert part.labels_box.currentText() == "new Labels layer"
+    assert texts(part.labels.box) == ["new Labels layer", "mine"]
+    assert current_text(part.labels.box) == "new Labels layer"
     chosen = heard(part.labels_chosen)
-    choose(part.labels_box, "mine")
-    choose(part.labels_box, "new Labels layer")
+    choose(part.labels.box, "mine")
+    choose(part.labels.box, "new Labels layer")
     assert chosen == [mine, None]
 
 
@@ -111,7 +111,7 @@ def test_the_layer_that_results_go_to_is_shown(part, bench):
     mine = bench.viewer.add_labels(np.zeros((4, 32, 40), int), name="mine")
     bench.choose_labels(mine)
     part.show_state(bench)
-    assert part.labels_box.currentText() == "mine"
+    assert current_text(part.labels.box) == "mine"
 
 
 def test_a_run_that_waits_for_the_network_can_be_stopped(part, bench, heard, qtbot):
@@ -121,7 +121,7 @@ def test_a_run_that_waits_for_the_network_can_be_stopped(part, bench, heard, qtb
     part.show_state(bench)
     assert part.progress.text() == "waiting…"
     assert not any(way.isEnabled() for way in ways(part))
-    assert not part.labels_box.isEnabled()
+    assert not part.labels.box.enabled
     asked = heard(part.stop_asked)
     qtbot.mouseClick(part.stop, Qt.MouseButton.LeftButton)
     assert asked == [None]
@@ -149,7 +149,7 @@ def test_after_a_run_another_can_be_started(part, bench):
     assert all(way.isEnabled() for way in ways(part))
     assert not part.stop.isEnabled()
     assert part.progress.text() == ""
-    assert part.labels_box.currentText() == bench.labels.name
+    assert current_text(part.labels.box) == bench.labels.name
 
 
 def test_showing_wishes_nothing(part, bench, heard):

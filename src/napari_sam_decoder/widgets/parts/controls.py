@@ -4,53 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from napari.layers import Layer
-
-__all__ = ["LayerBox", "button", "narrow", "row"]
-
-
-class LayerBox(QComboBox):
-    """A choice among layers, by name.
-
-    Parameters
-    ----------
-    without : str
-        What stands first, for no layer.
-    """
-
-    chosen = Signal(object)
-
-    def __init__(self, without: str) -> None:
-        super().__init__()
-        self._without = without
-        self._entries: list[tuple[str, Layer | None]] = []
-        # Long names must not widen the dock.
-        self.setMinimumContentsLength(8)
-        self.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.activated.connect(self._on_activated)
-        self.show_layers((), None)
-
-    def show_layers(self, layers: Sequence[Layer], current: Layer | None) -> None:
-        """List layers, and show which one is chosen, without a signal."""
-        entries: list[tuple[str, Layer | None]] = [(self._without, None)]
-        entries += [(layer.name, layer) for layer in layers]
-        if entries != self._entries:
-            self._entries = entries
-            self.clear()
-            self.addItems([name for name, _ in entries])
-        places = [layer for _, layer in entries]
-        self.setCurrentIndex(places.index(current) if current in places else 0)
-
-    def _on_activated(self, index: int) -> None:
-        self.chosen.emit(self._entries[index][1])
+__all__ = ["button", "narrow", "row"]
 
 
 def narrow(widget: QWidget) -> QWidget:

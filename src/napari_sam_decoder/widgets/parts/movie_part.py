@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.samples import SAMPLES
 from napari_sam_decoder.widgets.layers import axis_choices
-from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.forms import LayerChoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,9 +89,12 @@ class MoviePart(QGroupBox):
     def __init__(self) -> None:
         super().__init__("Movie or volume")
         self._axes: tuple[AxisChoice, ...] = ()
-        self.layer_box = LayerBox("choose an image layer")
-        self.layer_box.setToolTip("The image layer to segment")
-        self.layer_box.chosen.connect(self.movie_chosen)
+        self.layer = LayerChoice(
+            Image,
+            "choose an image layer",
+            self.movie_chosen.emit,
+            tooltip="The image layer to segment",
+        )
         self.axis_box = QComboBox()
         self.axis_box.setToolTip("The axis along which objects are followed")
         self.axis_box.activated.connect(self._on_axis_activated)
@@ -127,7 +131,7 @@ class MoviePart(QGroupBox):
         self._in_use = ""
         self._samples = self._sample_row()
         layout = QVBoxLayout(self)
-        layout.addLayout(row(self.layer_box, self.axis_box))
+        layout.addLayout(row(self.layer.box.native, self.axis_box))
         layout.addWidget(self.planes)
         layout.addLayout(row(self.progress, narrow(self.toggle)))
         contrast = row(self.contrast, narrow(self.as_shown))
@@ -137,10 +141,10 @@ class MoviePart(QGroupBox):
 
     def show_state(self, bench: Workbench) -> None:
         """Show what is chosen and how far the embedding is."""
-        images = [layer for layer in bench.viewer.layers if isinstance(layer, Image)]
         movie = bench.movie
-        self.layer_box.show_layers(images, None if movie is None else movie.layer)
-        self._samples.setVisible(not images)
+        self.layer.show(None if movie is None else movie.layer)
+        has_image = any(isinstance(layer, Image) for layer in bench.viewer.layers)
+        self._samples.setVisible(not has_image)
         self._show_axes(
             () if movie is None else axis_choices(movie.layer),
             None if movie is None else movie.axis,

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from magicgui.widgets import CheckBox, Label, SpinBox
 from napari.layers import Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QGroupBox,
-    QLabel,
-    QProgressBar,
-    QSpinBox,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QGroupBox, QProgressBar, QVBoxLayout
 
-from napari_sam_decoder.widgets.parts.controls import LayerBox, button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.forms import LayerChoice, form_layout, row_of
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
 if TYPE_CHECKING:
@@ -40,17 +35,23 @@ class RunPart(QGroupBox):
         self.backward = self._way("◀ Backwards", "to earlier frames", "backward")
         self.both = self._way("Both ways", "both ways (Alt+B)", "both")
         self.forward = self._way("Forwards ▶", "to later frames", "forward")
-        self.first, self.last = QSpinBox(), QSpinBox()
-        self.first.setToolTip("First frame to label")
-        self.last.setToolTip("Last frame to label")
-        self.labels_box = LayerBox("new Labels layer")
-        self.labels_box.setToolTip("The Labels layer that results go to")
-        self.labels_box.chosen.connect(self.labels_chosen)
-        self.only_current = QCheckBox("only the selected object")
-        self.only_current.setToolTip("Leave the other objects' labels as they are")
-        self.replace = QCheckBox("replace what is there")
-        self.replace.setToolTip(
-            "New pixels overwrite other objects, and what you have painted"
+        self.first = SpinBox(min=0, max=0, tooltip="First frame to label")
+        self.last = SpinBox(min=0, max=0, tooltip="Last frame to label")
+        self.labels = LayerChoice(
+            Labels,
+            "new Labels layer",
+            self.labels_chosen.emit,
+            leave_out=PREVIEW_NAME,
+            label="Into",
+            tooltip="The Labels layer that results go to",
+        )
+        self.only_current = CheckBox(
+            text="only the selected object",
+            tooltip="Leave the other objects' labels as they are",
+        )
+        self.replace = CheckBox(
+            text="replace what is there",
+            tooltip="New pixels overwrite other objects, and what you have painted",
         )
         self.progress = QProgressBar()
         self.stop = button(
@@ -61,7 +62,7 @@ class RunPart(QGroupBox):
     @property
     def frames(self) -> range | None:
         """The asked frames; None for all."""
-        asked = range(self.first.value(), self.last.value() + 1)
+        asked = range(self.first.value, self.last.value + 1)
         return None if asked == range(self._length) else asked
 
     def show_state(self, bench: Workbench) -> None:
@@ -69,12 +70,7 @@ class RunPart(QGroupBox):
         length = 0 if bench.movie is None else len(bench.movie)
         self._show_length(length)
         recorder = bench.conductor.recorder
-        fitting = [
-            layer
-            for layer in bench.viewer.layers
-            if isinstance(layer, Labels) and layer.name != PREVIEW_NAME
-        ]
-        self.labels_box.show_layers(fitting, recorder.layer)
+        self.labels.show(recorder.layer)
         is_running = bench.conductor.is_running
         # A whole run may take the place of a correction.
         is_free = bench.conductor.is_mending or not is_running
@@ -82,7 +78,7 @@ class RunPart(QGroupBox):
         for way in (self.backward, self.both, self.forward):
             way.setEnabled(has_prompts and is_free)
         self.setEnabled(length > 0)
-        self.labels_box.setEnabled(not is_running)
+        self.labels.box.enabled = not is_running
         self.stop.setEnabled(bench.conductor.is_busy)
         self._show_progress(bench.conductor)
 
@@ -104,8 +100,8 @@ class RunPart(QGroupBox):
             return
         self._length = length
         for box, value in ((self.first, 0), (self.last, max(length - 1, 0))):
-            box.setRange(0, max(length - 1, 0))
-            box.setValue(value)
+            box.max = max(length - 1, 0)
+            box.value = value
 
     def _way(self, text: str, tip: str, direction: str) -> QPushButton:
         return button(
@@ -119,9 +115,6 @@ class RunPart(QGroupBox):
         layout.addLayout(row(self.backward, self.both, self.forward))
         # High up: in a low window what follows has to be scrolled to.
         layout.addLayout(row(self.progress, narrow(self.stop)))
-        layout.addLayout(
-            row(narrow(QLabel("Frames")), self.first, narrow(QLabel("to")), self.last)
-        )
-        layout.addLayout(row(narrow(QLabel("Into")), self.labels_box))
-        layout.addWidget(self.only_current)
-        layout.addWidget(self.replace)
+        frames = row_of(self.first, Label(value="to"), self.last, label="Frames")
+        fields = frames, self.labels.box, self.only_current, self.replace
+        layout.addLayout(form_layout(fields))
