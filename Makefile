@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 GUI_VENV ?= .venv-gui
 OLDEST_VENV ?= .venv-gui-oldest
-# The lower bound in pyproject.toml.
+# The lower bounds in pyproject.toml.
 OLDEST_NAPARI = 0.6.0
+OLDEST_MAGICGUI = 0.8.0
 
 BIN = $(VENV)/bin
 # Byte code is written as modules are imported: compiling all of it takes a minute.
@@ -91,5 +92,6 @@ $(GUI_VENV)/installed: pyproject.toml constraints.txt | $(GUI_VENV)/bin/python
 	touch $@
 
 $(OLDEST_VENV)/installed: pyproject.toml constraints.txt | $(OLDEST_VENV)/bin/python
-	$(OLDEST_VENV)/bin/python $(PIP) -e ".[gui-test]" napari==$(OLDEST_NAPARI)
+	$(OLDEST_VENV)/bin/python $(PIP) -e ".[gui-test]" napari==$(OLDEST_NAPARI) \
+		magicgui==$(OLDEST_MAGICGUI)
 	touch $@

@@ -82,9 +82,12 @@ def test_the_window_workflow_names_targets_environments_and_the_oldest_napari():
     assert {row["target"] for row in rows} <= TARGETS
     assert all(f"?= {row['environment']}\n" in MAKEFILE for row in rows)
     (oldest,) = re.findall(r"^OLDEST_NAPARI = (.+)$", MAKEFILE, re.MULTILINE)
-    assert f"napari=={oldest}" in {row["napari"] for row in rows}
+    (magicgui,) = re.findall(r"^OLDEST_MAGICGUI = (.+)$", MAKEFILE, re.MULTILINE)
+    versions = f"napari=={oldest} magicgui=={magicgui}"
+    assert versions in {row["napari"] for row in rows}
     bounds = PROJECT["project"]["optional-dependencies"]["napari"]
     assert f"napari>={oldest.removesuffix('.0')}" in bounds
+    assert f"magicgui>={magicgui.removesuffix('.0')}" in bounds
 
 
 def test_the_workflows_cover_all_supported_pythons():

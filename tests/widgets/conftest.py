@@ -39,6 +39,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail("there is no display; run `make test-gui`", pytrace=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_preferences(monkeypatch):
+    """What one test has set is not what the next one starts with."""
+    settings = sys.modules.get("napari.settings")
+    if settings is not None:
+        # napari 0.9 keeps them in the process where it may write no file.
+        monkeypatch.setattr(settings, "_PLUGIN_SETTINGS", {}, raising=False)
+
+
 @pytest.fixture
 def view():
     """A black movie."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from importlib.metadata import distribution
 from importlib.resources import files
 
@@ -11,7 +12,10 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_sam_decoder.formats import LabelSink
+from napari_sam_decoder.model.precision import Precision
+from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.samples import SAMPLES
+from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 NAME = "napari-sam-decoder"
 WIDGET = "Segment through a movie"
@@ -60,6 +64,28 @@ def test_every_command_is_contributed():
         for contribution in kind
     }
     assert contributed == {command.id for command in CONTRIBUTIONS.commands}
+
+
+def properties(section):
+    return MANIFEST.contributions.configurations[section].properties
+
+
+def test_the_preferences_are_the_defaults_of_the_dock():
+    model = {name: one.default for name, one in properties("model").items()}
+    assert model.pop("keep_embeddings") is True
+    assert ModelOptions(**model) == ModelOptions()
+    assert set(properties("model")["precision"].enum) == set(Precision)
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda one: one.name)
+def test_the_preferences_of_propagation_are_its_settings(setting):
+    names = [one.name for one in fields(Settings)]
+    assert list(properties("propagation")) == names
+    preference = properties("propagation")[setting.name]
+    assert preference.default == setting.default
+    assert preference.python_type is type(setting.default)
+    limits = setting.metadata
+    assert (preference.minimum, preference.maximum) == (limits["low"], limits["high"])
 
 
 @pytest.fixture

@@ -120,6 +120,11 @@ class Decoder(Protocol):
         """Bring (h, w) low-res logits to the pixels of the frame."""
 
 
+def _between(low: float, high: float, default: float, step: float = 0.05) -> Any:
+    """Make a field whose limits a form can show."""
+    return field(default=default, metadata={"low": low, "high": high, "step": step})
+
+
 @dataclass(frozen=True)
 class Settings:
     """How propagation decides; the same for every kind of data.
@@ -146,11 +151,11 @@ class Settings:
         If a value is no number, or outside its range.
     """
 
-    doubtful_below: float = 0.6
-    absent_below: float = 0.35
-    unlike_below: float = 0.15
-    patience: int = 5
-    stabilise: float = 0.0
+    doubtful_below: float = _between(0, 1, default=0.6)
+    absent_below: float = _between(0, 1, default=0.35)
+    unlike_below: float = _between(-1, 1, default=0.15)
+    patience: int = _between(0, 1000, default=5, step=1)
+    stabilise: float = _between(0, 1, default=0.0)
 
     def __post_init__(self) -> None:
         for name in ("doubtful_below", "absent_below", "unlike_below", "stabilise"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
+from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.job_queue import Engine
 from napari_sam_decoder.widgets.layers import (
@@ -99,6 +100,11 @@ class Situation(QObject):
     def options(self) -> ModelOptions:
         """How frames become embeddings, and these become masks."""
         return self.work.options
+
+    @property
+    def settings(self) -> Settings:
+        """How propagation decides, on all movies of the viewer."""
+        return self.all_work.settings or Settings()
 
     @property
     def contrast(self) -> Limits | None:
@@ -318,6 +324,14 @@ class Conductor(Situation):
             self.work.options = options
             self._forget_session(self.work)
             self.advance()
+
+    def set_settings(self, settings: Settings) -> None:
+        """Let propagation decide in another way from the next run or correction on."""
+        self.all_work.settings = settings
+        for work in (*self.all_work, self.work):
+            if work.session is not None:
+                work.session.settings = settings
+        self.changed.emit()
 
     def take_points(self, *, are_withdrawn: bool = False) -> None:
         """Take prompts as they are now; the first ones start the embedding.
@@ -795,6 +809,7 @@ class Conductor(Situation):
             work, opening = self._opening
             work.session, work.shown = session, opening.shown
             work.embedded = set(session.embedded)
+            session.settings = self.settings
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:
         self.embedded.add(step.frame)

@@ -26,14 +26,26 @@ from napari_sam_decoder.widgets.parts import (
     ModelForm,
     MoviePart,
     ObjectsPart,
+    PropagationForm,
     RunPart,
+    SettingsBar,
+)
+from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
+from napari_sam_decoder.widgets.saved_settings import (
+    DockSettings,
+    read_settings,
+    write_settings,
 )
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import napari
+
+    from napari_sam_decoder.propagation import Settings
+    from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 __all__ = ["SamDecoderDock"]
 
@@ -60,6 +72,7 @@ class SamDecoderDock(QWidget):
         docks = _Docks.of(_unwrapped(napari_viewer))
         self.workbench = docks.bench
         self._lay_out()
+        self._start_with_preferences()
         self._connect()
         # Where the whole window is closed, this widget is gone when it hears of it.
         self._shut_down = partial(docks.leave, docks.enter(self._key_actions()))
@@ -81,6 +94,7 @@ class SamDecoderDock(QWidget):
         self._notices.setText("\n".join(bench.notices))
         self._notices.setVisible(bool(bench.notices))
         self._form.show_state(bench.conductor.options, layer)
+        self._propagation.show_state(bench.conductor.settings)
         for part in (self._movie, self._objects, self._frame, self._run):
             part.show_state(bench)
 
@@ -116,14 +130,19 @@ class SamDecoderDock(QWidget):
         self._message.setMinimumHeight(2 * self._message.fontMetrics().lineSpacing())
         self._movie, self._objects = MoviePart(), ObjectsPart()
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
+        self._propagation, self._settings = PropagationForm(), SettingsBar()
         settings = QCollapsible("Model, contrast, cache")
         settings.addWidget(self._form)
+        expert = QCollapsible("How propagation decides")
+        expert.addWidget(self._propagation)
         column = QWidget()
         layout = QVBoxLayout(column)
         layout.addWidget(self._message)
         layout.addWidget(self._notices)
         for part in (self._movie, settings, self._objects, self._frame, self._run):
             layout.addWidget(part)
+        layout.addWidget(expert)
+        layout.addWidget(self._settings)
         layout.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -143,8 +162,13 @@ class SamDecoderDock(QWidget):
         self._movie.embedding_toggled.connect(self._on_embedding_toggled)
         self._movie.as_shown_asked.connect(self._wish(bench.embed_as_shown))
         self._movie.sample_asked.connect(self._on_sample_asked)
-        self._form.wished.connect(self._wish(bench.configure))
+        self._form.wished.connect(self._wish(self._configure))
         self._form.refused.connect(_tell)
+        self._propagation.wished.connect(self._wish(self._configure_propagation))
+        self._propagation.refused.connect(_tell)
+        self._settings.save_asked.connect(self._wish(self._save_settings))
+        self._settings.load_asked.connect(self._wish(self._load_settings))
+        self._settings.reset_asked.connect(self._wish(self._reset_settings))
         self._objects.new_asked.connect(self._wish(bench.new_object))
         self._objects.points_toggled.connect(self._on_points_toggled)
         self._objects.object_chosen.connect(self._wish(bench.select_object))
@@ -180,6 +204,57 @@ class SamDecoderDock(QWidget):
             self._refresh_soon()
 
         return guarded
+
+    @property
+    def settings(self) -> DockSettings:
+        """All plain values that are set in the dock."""
+        conductor = self.workbench.conductor
+        return DockSettings(
+            conductor.options,
+            conductor.settings,
+            self._run.only_current.value,
+            self._run.replace.value,
+        )
+
+    def use_settings(self, settings: DockSettings) -> None:
+        """Set all plain values of the dock, and start with them the next time."""
+        self.workbench.configure(settings.model)
+        self.workbench.configure_propagation(settings.propagation)
+        self._run.only_current.value = settings.only_current
+        self._run.replace.value = settings.replace
+        keep_preferences(settings)
+
+    def _start_with_preferences(self) -> None:
+        """Set what was set the last time, where nobody has set anything yet."""
+        bench = self.workbench
+        try:
+            kept = read_preferences()
+        except SamDecoderError as error:
+            show_error(str(error))
+            return
+        if bench.movie is None:
+            bench.configure(kept.model)
+        if bench.conductor.all_work.settings is None:
+            bench.configure_propagation(kept.propagation)
+
+    def _configure(self, options: ModelOptions) -> None:
+        self.workbench.configure(options)
+        keep_preferences(self.settings)
+
+    def _configure_propagation(self, settings: Settings) -> None:
+        self.workbench.configure_propagation(settings)
+        keep_preferences(self.settings)
+
+    def _save_settings(self, path: Path) -> None:
+        write_settings(path, self.settings)
+        show_info(f"The settings are in {path}.")
+
+    def _load_settings(self, path: Path) -> None:
+        self.use_settings(read_settings(path))
+        show_info(f"The settings are those of {path} now.")
+
+    def _reset_settings(self) -> None:
+        self.use_settings(DockSettings())
 
     def _on_axis_chosen(self, axis: int) -> None:
         movie = self.workbench.movie

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
     from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.layers import Limits, MovieView
     from napari_sam_decoder.widgets.target_layer import LabelsTarget
@@ -191,9 +192,15 @@ class ViewerWork:
     ----------
     viewer : ViewerModel
         Nothing of it is kept longer than it lives.
+
+    Attributes
+    ----------
+    settings : Settings or None
+        How propagation decides on all of them; None before anybody has said.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
+        self.settings: Settings | None = None
         self._viewer = ref(viewer)
         self._last: ref[Image] | None = None
         self._given: dict[tuple[int, ...], set[int]] = {}

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.frames import FrameSelection
     from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieWork
     from napari_sam_decoder.widgets.objects import ObjectBook, SegmentedObject
 
@@ -621,6 +622,18 @@ class Workbench(Pointing):
             All of them.
         """
         self.conductor.set_options(options)
+
+    def configure_propagation(self, settings: Settings) -> None:
+        """Let propagation decide in another way, on all movies of the viewer.
+
+        A run that is under way goes on as it was started.
+
+        Parameters
+        ----------
+        settings : Settings
+            All of them.
+        """
+        self.conductor.set_settings(settings)
 
     def choose_labels(self, layer: Labels | None) -> None:
         """Let results go to a Labels layer that is there, or to a new one.

@@ -6,17 +6,16 @@ a person, which is told, and by `show`, which is not.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from magicgui.widgets import ComboBox, Container, FunctionGui, create_widget
-from magicgui.widgets.bases import ButtonWidget
+from magicgui.widgets.bases import ButtonWidget, RangedWidget
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from magicgui.widgets.bases import ValueWidget
     from napari.layers import Layer
 
 __all__ = [
@@ -30,15 +29,17 @@ __all__ = [
     "show",
 ]
 
+T = TypeVar("T")
 
-def show(field: ValueWidget, value: object) -> None:
+
+def show(field: Any, value: object) -> None:
     """Show a value without telling anybody; what is the same is left alone."""
     if field.value != value:
         with field.changed.blocked():
             field.value = value
 
 
-def form_of(kind: type[Any]) -> FunctionGui:
+def form_of(kind: type[T]) -> FunctionGui[..., T]:
     """Make the form of a dataclass: a field for each of its own.
 
     Names, types, defaults and tooltips are those of the dataclass; ``low``, ``high``
@@ -59,10 +60,16 @@ def form_of(kind: type[Any]) -> FunctionGui:
     options = {
         field.name: {names[key]: value for key, value in field.metadata.items()}
         | {"label": field.name.replace("_", " ").capitalize()}
-        for field in fields(kind)
-        if field.default is not MISSING
+        for field in fields(cast("Any", kind))
     }
-    return FunctionGui(kind, call_button=False, labels=False, param_options=options)
+    form: FunctionGui[..., T] = FunctionGui(
+        kind, call_button=False, labels=False, param_options=options
+    )
+    for field in form:
+        if isinstance(field, RangedWidget):
+            # Half a number may be out of range.
+            field.native.setKeyboardTracking(False)
+    return form
 
 
 def form_layout(parts: Iterable[Any]) -> QFormLayout:

@@ -1,0 +1,146 @@
+"""The settings of the dock as a JSON file, to be loaded for other movies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import FormatError, OptionError, SamDecoderError
+from napari_sam_decoder.frames import Contrast
+from napari_sam_decoder.propagation import Settings
+from napari_sam_decoder.validation import as_bool
+from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS, MODELS
+from napari_sam_decoder.widgets.movie_state import ModelOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+__all__ = [
+    "DockSettings",
+    "decoder_of",
+    "named_or_path",
+    "read_settings",
+    "write_settings",
+]
+
+
+CHOOSE_ANOTHER = "choose a file that 'Save settings…' has written"
+
+
+@dataclass(frozen=True)
+class DockSettings:
+    """All plain values that are set in the dock.
+
+    Attributes
+    ----------
+    model : ModelOptions
+    propagation : Settings
+    only_current : bool
+        Whether a run leaves all objects but the selected one alone.
+    replace : bool
+        Whether a run may overwrite other objects, and what was painted by hand.
+    """
+
+    model: ModelOptions = field(default_factory=ModelOptions)
+    propagation: Settings = field(default_factory=Settings)
+    only_current: bool = False
+    replace: bool = False
+
+    def for_another_movie(self) -> DockSettings:
+        """Keep what a new window may start with."""
+        return DockSettings(self.model.for_another_movie(), self.propagation)
+
+
+def write_settings(path: Path, settings: DockSettings) -> None:
+    """Write settings to a file, which appears whole or not at all.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be written.
+    """
+    values = json.dumps(asdict(settings), indent=2, default=str)
+    try:
+        with atomic_write(path) as partial:
+            partial.write_text(f"{values}\n", encoding="utf-8")
+    except OSError as error:
+        raise FormatError(
+            f"the settings cannot be written to {path} ({error}); choose another folder"
+        ) from error
+
+
+def read_settings(path: Path, remedy: str = CHOOSE_ANOTHER) -> DockSettings:
+    """Read settings from a file that `write_settings` has written.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    remedy : str
+        What to do about a file that cannot be used, as the end of a sentence.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, or holds something else.
+    """
+    try:
+        return _dock_settings(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, SamDecoderError) as error:
+        raise FormatError(
+            f"{path} cannot be read as settings of the dock ({error}); {remedy}"
+        ) from error
+
+
+def named_or_path(text: str, names: Container[str]) -> str | Path:
+    """Take a name for what it is, and anything else for the path of a file."""
+    return text if text in names else Path(text)
+
+
+def decoder_of(text: str) -> str | Path:
+    """Take the name of a decoder, or the path of a trained one."""
+    return named_or_path(text, {AUTO_DECODER, *DECODERS})
+
+
+def _dock_settings(values: object) -> DockSettings:
+    known = _entries(values, DockSettings)
+    return DockSettings(
+        model=_model_options(known["model"]),
+        propagation=Settings(**_entries(known["propagation"], Settings)),
+        only_current=as_bool(known["only_current"], "only_current", OptionError),
+        replace=as_bool(known["replace"], "replace", OptionError),
+    )
+
+
+def _model_options(values: object) -> ModelOptions:
+    known = _entries(values, ModelOptions)
+    contrast, cache = known["contrast"], known["cache"]
+    limits = None if contrast is None else Contrast.of(contrast)
+    return ModelOptions(
+        model=named_or_path(_text(known, "model"), MODELS),
+        device=_text(known, "device"),
+        contrast=None if limits is None else (limits.low, limits.high),
+        cache=None if cache is None else named_or_path(_text(known, "cache"), {"auto"}),
+        decoder=decoder_of(_text(known, "decoder")),
+        precision=_text(known, "precision"),
+    )
+
+
+def _entries(values: object, kind: type[Any]) -> dict[str, Any]:
+    """Take an object of JSON that has an entry for each field of a dataclass."""
+    if not isinstance(values, dict):
+        raise OptionError(f"{values!r} is no object with names and values")
+    names = {field.name for field in fields(kind)}
+    if wrong := names ^ values.keys():
+        raise OptionError(f"missing or unknown: {', '.join(map(str, sorted(wrong)))}")
+    return values
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    text = values[name]
+    if not (isinstance(text, str) and text):
+        raise OptionError(f"{name} must be a text, not {text!r}")
+    return text
