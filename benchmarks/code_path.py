@@ -30,7 +30,7 @@ FRAME, CELL, NEIGHBOUR = 29, 4, 1
 PATIENCE_S = 120
 
 
-class Trace:
+class FrameChange:
     """The functions of a package that ran, in whichever thread.
 
     Parameters
@@ -98,7 +98,7 @@ def trace_window(package: Path) -> dict[str, Counter[str]]:
         bench.wait(PATIENCE_S)
         rows, columns = (sample.truth[frame] == cell).nonzero()
         middle = len(rows) // 2
-        trace = Trace(package)
+        trace = FrameChange(package)
         with trace.running():
             bench.objects.current.layer.add((frame, rows[middle], columns[middle]))
             bench.wait(PATIENCE_S)

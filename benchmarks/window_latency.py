@@ -123,19 +123,19 @@ class Stage:
     @property
     def is_embedded(self) -> bool:
         """Whether all frames of the runs are embedded."""
-        return self.bench.conductor.embedded.issuperset(self.frames)
+        return self.bench.controller.embedded.issuperset(self.frames)
 
     def run(self) -> None:
         """Start a run over the frames of the runs, if there is none."""
-        if not self.bench.conductor.is_running:
+        if not self.bench.controller.is_running:
             self.bench.propagate("forward", frames=self.frames)
 
     def follow(self) -> None:
         """Look at the frame that the run comes to next."""
-        run, labels = self.bench.conductor.recorder.run, self.bench.labels
+        run, labels = self.bench.controller.writer.run, self.bench.labels
         if run is None or labels is None:
             return
-        frame = self.frames[min(run.pace.done, len(self.frames) - 1)]
+        frame = self.frames[min(run.progress.done, len(self.frames) - 1)]
         if frame != self.bench.frame:
             # What an earlier run has left there would not need to be painted.
             labels.data[frame] = 0
@@ -165,13 +165,13 @@ class Stage:
             given.append(perf_counter())
             loop.quit()
 
-        self.bench.conductor.previewed.connect(note)
+        self.bench.controller.previewed.connect(note)
         started = perf_counter()
         self.click()
         loop.exec_()
         QCoreApplication.processEvents()
         painted = perf_counter()
-        self.bench.conductor.previewed.disconnect(note)
+        self.bench.controller.previewed.disconnect(note)
         self.bench.wait(PATIENCE_S)
         self.viewer.layers.remove(layer)
         return 1000 * (given[0] - started), 1000 * (painted - started)

@@ -88,8 +88,8 @@ def pick(dock: SamDecoderDock) -> None:
 def propagate(viewer: napari.Viewer, dock: SamDecoderDock, picture: str) -> None:
     """Press Both ways, take a picture on the way, and look at every frame."""
     press(dock._run.both)
-    recorder = dock.workbench.conductor.recorder
-    wait_until(lambda: bool(recorder.run) and recorder.run.pace.done >= 40, 300)
+    writer = dock.workbench.controller.writer
+    wait_until(lambda: bool(writer.run) and writer.run.progress.done >= 40, 300)
     viewer.dims.set_point(0, FIRST + 8)
     save(viewer.window._qt_window, picture)
     dock.workbench.wait(600)
@@ -129,7 +129,7 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
 def pick_meant(dock: SamDecoderDock, cell: int) -> None:
     """Pick the hypothesis that is the cell, if another one has the star."""
     prompt = dock.workbench.current_prompt
-    shown = dock.workbench.conductor.previews.latest(prompt.object_id, prompt.frame)
+    shown = dock.workbench.controller.previews.latest(prompt.object_id, prompt.frame)
     truth = SAMPLE.truth[FIRST] == cell
     ious = [mask_iou(truth, offered.mask) for offered in shown.preview.hypotheses]
     best = int(np.argmax(ious))

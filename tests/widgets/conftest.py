@@ -82,7 +82,7 @@ def sam(monkeypatch, tmp_path):
 
     stage = StageSam()
     monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path))
-    monkeypatch.setattr(model_cache.ModelShelf, "_get", lambda *_: stage)
+    monkeypatch.setattr(model_cache.ModelCache, "_get", lambda *_: stage)
     return stage
 
 

@@ -91,7 +91,7 @@ def inside(object_id, frame):
 
 def lose(bench, *frames):
     """Let an earlier run have missed the first object on some frames."""
-    target = bench.conductor.recorder.target
+    target = bench.controller.writer.target
     for frame in frames:
         nothing = FrameResult(frame, np.zeros((SIDE, SIDE), np.uint16))
         target.write(target.view, nothing, {1}, replace=False)
@@ -122,8 +122,8 @@ def test_a_click_mends_its_frame_and_those_beside_it_only(bench):
     bench.wait()
     assert changed_frames(bench, before) == [4, 5, 6]
     np.testing.assert_array_equal(bench.labels.data[4:7], truth[4:7])
-    assert bench.conductor.outcome.startswith("Mended: 3 frames computed anew")
-    assert describe(bench) == bench.conductor.outcome
+    assert bench.controller.outcome.startswith("Mended: 3 frames computed anew")
+    assert describe(bench) == bench.controller.outcome
 
 
 def test_a_click_mends_although_nobody_looks_at_its_frame(bench):
@@ -170,7 +170,7 @@ def test_another_hypothesis_mends(bench):
 
 
 def test_only_what_was_computed_anew_gets_another_verdict(pair):
-    verdicts = pair.conductor.recorder.verdicts
+    verdicts = pair.controller.writer.verdicts
     before = verdicts.frames_of((1,))
     others = verdicts.frames_of((2,))
     click(pair, 5)
@@ -209,7 +209,7 @@ def test_a_painted_frame_that_is_clicked_stays_too(bench):
     click(bench, 5)
     bench.wait()
     np.testing.assert_array_equal(bench.labels.data[5], painted)
-    assert "1 kept as you painted them" in bench.conductor.outcome
+    assert "1 kept as you painted them" in bench.controller.outcome
 
 
 def test_a_click_brings_back_an_object_that_was_wiped_out_on_its_frame(bench):
@@ -227,19 +227,19 @@ def test_a_click_brings_back_an_object_that_was_wiped_out_on_its_frame(bench):
 def test_the_preview_gives_way_once_the_labels_show_the_click(bench, gate, qtbot):
     lose(bench, 5, 6)
     click(bench, 5)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     preview = bench.viewer.layers["SAM preview"]
     assert preview.get_value([5, *inside(1, 5)], world=True) == 1
     gate.let(1)
     qtbot.waitUntil(lambda: not preview.data.any())
-    assert bench.conductor.is_mending
+    assert bench.controller.is_correcting
 
 
 def test_what_is_being_mended_is_said(bench, gate, qtbot):
     part = RunPart()
     qtbot.addWidget(part)
     click(bench, 5)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     assert describe(bench) == "Mending object 1 around frame 5…"
     part.show_state(bench)
     assert part.stop.isEnabled()
@@ -250,7 +250,7 @@ def test_what_is_being_mended_is_said(bench, gate, qtbot):
 def test_clicks_during_a_correction_are_corrected_together_after_it(bench, gate, qtbot):
     lose(bench, 8, 10)
     click(bench, 1)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     click(bench, 8)
     click(bench, 10)
     bench.read()
@@ -275,17 +275,17 @@ def test_a_click_during_a_run_mends_after_it(bench, gate):
 def test_stopping_keeps_what_is_done_and_starts_nothing(bench, gate, qtbot):
     lose(bench, *range(1, FRAMES))
     click(bench, 5)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     click(bench, 9)
     bench.read()
     gate.let(2)
-    qtbot.waitUntil(lambda: bench.conductor.recorder.run.pace.done == 2)
+    qtbot.waitUntil(lambda: bench.controller.writer.run.progress.done == 2)
     bench.stop()
     gate.let(1000)
     bench.wait()
     done = [bool((plane == 1).any()) for plane in bench.labels.data]
     assert [frame for frame in range(FRAMES) if done[frame]] == [0, 5, 6]
-    assert bench.conductor.outcome == (
+    assert bench.controller.outcome == (
         "Stopped; mended so far: 2 frames computed anew."
     )
     bench.viewer.dims.set_point(0, 3)
@@ -303,7 +303,7 @@ def test_propagate_still_runs_everything(pair, gate):
     pair.propagate(replace=True)
     pair.wait()
     assert len(gate.asked) == 1
-    assert pair.conductor.outcome == f"Done: {FRAMES} frames."
+    assert pair.controller.outcome == f"Done: {FRAMES} frames."
     for object_id in (1, 2):
         assert all((plane == object_id).any() for plane in pair.labels.data)
 
@@ -313,20 +313,20 @@ def test_after_another_run_negative_clicks_mend_again(bench):
     bench.wait()
     bench.propagate()
     told = []
-    bench.changed.connect(lambda: told.append(bench.conductor.outcome))
+    bench.changed.connect(lambda: told.append(bench.controller.outcome))
     bench.wait()
     assert f"Done: {FRAMES} frames." in told
-    assert bench.conductor.outcome.startswith("Mended: ")
+    assert bench.controller.outcome.startswith("Mended: ")
     assert bench.labels.data[(5, *right_edge(5))] == 0
 
 
 def test_propagate_takes_the_place_of_a_correction(bench, gate, qtbot):
     click(bench, 5)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     bench.propagate()
     gate.let(1000)
     bench.wait()
-    assert bench.conductor.outcome == f"Done: {FRAMES} frames."
+    assert bench.controller.outcome == f"Done: {FRAMES} frames."
     assert len(gate.asked) == 1, "the click is one of the run's now"
 
 
@@ -437,9 +437,9 @@ def test_after_a_stopped_run_what_it_has_done_can_be_mended(fresh, sam, qtbot):
     fresh.viewer.dims.set_point(0, 0)
     fresh.new_object().add([0, *inside(1, 0)])
     fresh.propagate()
-    recorder = fresh.conductor.recorder
-    qtbot.waitUntil(lambda: recorder.run is not None)
-    qtbot.waitUntil(lambda: recorder.run.pace.done >= 3)
+    writer = fresh.controller.writer
+    qtbot.waitUntil(lambda: writer.run is not None)
+    qtbot.waitUntil(lambda: writer.run.progress.done >= 3)
     fresh.stop()
     sam.gate.release(1000)
     lose(fresh, *range(1, FRAMES))
@@ -464,7 +464,7 @@ def test_an_error_is_told_once_and_the_dock_goes_on(bench, monkeypatch):
     np.testing.assert_array_equal(bench.labels.data, before)
     bench.correct()
     bench.wait()
-    assert bench.conductor.outcome.startswith("Mended: ")
+    assert bench.controller.outcome.startswith("Mended: ")
 
 
 def test_an_error_under_way_is_told_once_and_what_is_done_stays(bench, monkeypatch):
@@ -485,7 +485,7 @@ def test_an_error_under_way_is_told_once_and_what_is_done_stays(bench, monkeypat
 
 def test_labels_that_do_not_fit_any_more_stop_the_run(bench, gate, qtbot):
     click(bench, 5, right_edge(5), is_positive=False)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     bench.labels.data = np.zeros((2, 9, 9), int)
     gate.let(1)
     with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
@@ -499,7 +499,7 @@ def test_labels_that_do_not_fit_any_more_stop_the_run(bench, gate, qtbot):
 
 def test_labels_that_were_replaced_meanwhile_are_read(bench, gate, qtbot):
     click(bench, 5, right_edge(5), is_positive=False)
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     data = bench.labels.data.copy()
     data[7] = NOBODY
     bench.labels.data = data

@@ -10,7 +10,11 @@ import numpy as np
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Direction, FrameResult, ObjectResult, Verdict
-from napari_sam_decoder.widgets.correction_log import Correction, CorrectionLog, Ledger
+from napari_sam_decoder.widgets.correction_log import (
+    Correction,
+    CorrectionLog,
+    PromptLog,
+)
 from napari_sam_decoder.widgets.layers import Edit
 from napari_sam_decoder.widgets.movie_state import RunRequest
 
@@ -60,21 +64,21 @@ def result_of(frame, *object_ids):
 
 def ledger_of(*prompts, frames=range(8)):
     """What a run through some frames has made of prompts."""
-    ledger = Ledger()
-    extend(ledger, *prompts, frames=frames)
-    return ledger
+    prompt_log = PromptLog()
+    extend(prompt_log, *prompts, frames=frames)
+    return prompt_log
 
 
-def extend(ledger, *prompts, frames):
+def extend(prompt_log, *prompts, frames):
     made = PromptSet(prompts)
-    ledger.begin(made, RunRequest())
+    prompt_log.begin(made, RunRequest())
     for frame in frames:
-        ledger.note(result_of(frame, *made.object_ids))
+        prompt_log.note(result_of(frame, *made.object_ids))
 
 
-def corrections(ledger, *present, masks=()):
-    return ledger.corrections(
-        PromptSet(present), lambda object_id, frame: (object_id, frame) in masks
+def corrections(prompt_log, *prompts_now, masks=()):
+    return prompt_log.corrections(
+        PromptSet(prompts_now), lambda object_id, frame: (object_id, frame) in masks
     )
 
 
@@ -83,7 +87,7 @@ def test_nothing_new_corrects_nothing():
 
 
 def test_without_a_run_there_is_nothing_to_correct():
-    assert corrections(Ledger(), FIRST) == ()
+    assert corrections(PromptLog(), FIRST) == ()
 
 
 def test_a_point_on_another_frame_is_a_correction():
@@ -107,8 +111,8 @@ def test_another_hypothesis_is_a_correction():
 def test_corrections_of_the_same_frames_come_together():
     other = Prompt(2, 0, points=[(1, 1)])
     clicked = Prompt(2, 5, points=[(1, 1)])
-    ledger = ledger_of(FIRST, other)
-    (found,) = corrections(ledger, FIRST, LATER, other, clicked)
+    prompt_log = ledger_of(FIRST, other)
+    (found,) = corrections(prompt_log, FIRST, LATER, other, clicked)
     assert found == Correction((LATER, clicked), range(8))
     assert found.object_ids == (1, 2)
 
@@ -117,27 +121,27 @@ def test_corrections_of_the_same_frames_come_together():
     ("clicked", "stretch"), [(1, range(3)), (5, range(4, 7)), (3, None), (7, None)]
 )
 def test_a_correction_stays_where_the_run_has_been(clicked, stretch):
-    ledger = ledger_of(FIRST, frames=(0, 1, 2, 4, 5, 6))
-    found = corrections(ledger, FIRST, Prompt(1, clicked, points=[(1, 1)]))
+    prompt_log = ledger_of(FIRST, frames=(0, 1, 2, 4, 5, 6))
+    found = corrections(prompt_log, FIRST, Prompt(1, clicked, points=[(1, 1)]))
     assert [one.frames for one in found] == ([] if stretch is None else [stretch])
 
 
 def test_what_earlier_runs_have_made_counts_as_well():
-    ledger = ledger_of(FIRST)
+    prompt_log = ledger_of(FIRST)
     later = Prompt(1, 3, points=[(1, 1)])
-    ledger.begin(PromptSet([later]), RunRequest(frames=range(3, 5)))
+    prompt_log.begin(PromptSet([later]), RunRequest(frames=range(3, 5)))
     for frame in (3, 4):
-        ledger.note(result_of(frame, 1))
-    assert ledger.holds(FIRST)
-    (found,) = corrections(ledger, FIRST, later, LATER)
+        prompt_log.note(result_of(frame, 1))
+    assert prompt_log.holds(FIRST)
+    (found,) = corrections(prompt_log, FIRST, later, LATER)
     assert found == Correction((LATER,), range(8))
 
 
 def test_an_object_that_was_not_run_again_can_still_be_corrected():
-    ledger = ledger_of(FIRST)
-    extend(ledger, Prompt(2, 0, points=[(1, 1)]), frames=range(2))
-    assert ledger.object_ids == (1, 2)
-    (found,) = corrections(ledger, FIRST, Prompt(2, 0, points=[(1, 1)]), LATER)
+    prompt_log = ledger_of(FIRST)
+    extend(prompt_log, Prompt(2, 0, points=[(1, 1)]), frames=range(2))
+    assert prompt_log.object_ids == (1, 2)
+    (found,) = corrections(prompt_log, FIRST, Prompt(2, 0, points=[(1, 1)]), LATER)
     assert found == Correction((LATER,), range(8))
 
 
@@ -154,45 +158,45 @@ REDUCED = {
 }
 
 
-@pytest.mark.parametrize("present", REDUCED.values(), ids=REDUCED)
-def test_an_object_that_has_lost_a_point_of_its_run_is_computed_anew(present):
+@pytest.mark.parametrize("prompts_now", REDUCED.values(), ids=REDUCED)
+def test_an_object_that_has_lost_a_point_of_its_run_is_computed_anew(prompts_now):
     other = Prompt(3, 0, points=[(1, 1)])
     clicked = Prompt(3, 5, points=[(1, 1)])
-    ledger = ledger_of(FIRST, other)
-    (found,) = corrections(ledger, *present, other, clicked, masks={(1, 2)})
+    prompt_log = ledger_of(FIRST, other)
+    (found,) = corrections(prompt_log, *prompts_now, other, clicked, masks={(1, 2)})
     assert found.prompts == (clicked,), "the other object is not concerned"
-    assert ledger.reconcile((*present, other, clicked)) == ()
-    request = ledger.renewal((*present, other, clicked))
+    assert prompt_log.reconcile((*prompts_now, other, clicked)) == ()
+    request = prompt_log.rerun((*prompts_now, other, clicked))
     assert request == RunRequest(
-        frames=range(8), object_ids=(1,), is_renewal=True, replace=False
+        frames=range(8), object_ids=(1,), is_rerun=True, replace=False
     )
 
 
 def test_nothing_is_computed_anew_without_a_reason():
-    ledger = ledger_of(FIRST)
-    assert ledger.renewal((FIRST, LATER)) is None
-    assert ledger.renewal((FIRST.merge(BESIDE_FIRST),)) is None
-    assert ledger.renewal((replace(FIRST, hypothesis=3),)) is None
+    prompt_log = ledger_of(FIRST)
+    assert prompt_log.rerun((FIRST, LATER)) is None
+    assert prompt_log.rerun((FIRST.merge(BESIDE_FIRST),)) is None
+    assert prompt_log.rerun((replace(FIRST, hypothesis=3),)) is None
 
 
 def test_where_no_positive_point_is_left_labels_stay_until_there_is_one():
-    ledger = ledger_of(FIRST)
-    assert ledger.renewal((BESIDE,)) is None
-    assert ledger.bereft((BESIDE,)) == (1,)
+    prompt_log = ledger_of(FIRST)
+    assert prompt_log.rerun((BESIDE,)) is None
+    assert prompt_log.without_positive_points((BESIDE,)) == (1,)
     beyond = Prompt(1, 9, points=[(1, 1)])
-    assert ledger.renewal((beyond,)) is None, "no run has come there"
-    assert ledger.renewal((BESIDE, LATER)) == RunRequest(
-        frames=range(8), object_ids=(1,), is_renewal=True
+    assert prompt_log.rerun((beyond,)) is None, "no run has come there"
+    assert prompt_log.rerun((BESIDE, LATER)) == RunRequest(
+        frames=range(8), object_ids=(1,), is_rerun=True
     )
-    assert ledger.bereft((BESIDE, LATER)) == ()
+    assert prompt_log.without_positive_points((BESIDE, LATER)) == ()
 
 
 def test_negative_points_correct_an_object_that_has_no_positive_one_left():
-    ledger = ledger_of(FIRST.merge(BESIDE_FIRST))
-    (found,) = corrections(ledger, BESIDE_FIRST, BESIDE, masks={(1, 2), (1, 4)})
+    prompt_log = ledger_of(FIRST.merge(BESIDE_FIRST))
+    (found,) = corrections(prompt_log, BESIDE_FIRST, BESIDE, masks={(1, 2), (1, 4)})
     assert found.prompts == (BESIDE,), "what is left of the run's is known"
-    ledger.amend([BESIDE])
-    assert ledger.bereft((BESIDE_FIRST, BESIDE)) == (1,)
+    prompt_log.note_correction([BESIDE])
+    assert prompt_log.without_positive_points((BESIDE_FIRST, BESIDE)) == (1,)
 
 
 @pytest.mark.parametrize(
@@ -205,29 +209,29 @@ def test_negative_points_correct_an_object_that_has_no_positive_one_left():
     ],
 )
 def test_it_is_computed_anew_the_same_way_if_that_leads_everywhere(way, seed, expected):
-    ledger = Ledger()
-    ledger.begin(PromptSet([FIRST]), RunRequest(way, replace=True))
+    prompt_log = PromptLog()
+    prompt_log.begin(PromptSet([FIRST]), RunRequest(way, replace=True))
     for frame in range(2, 8):
-        ledger.note(result_of(frame, 1))
-    request = ledger.renewal((Prompt(1, seed, points=[(1, 1)]),))
-    assert request == RunRequest(expected, range(2, 8), (1,), is_renewal=True)
+        prompt_log.note(result_of(frame, 1))
+    request = prompt_log.rerun((Prompt(1, seed, points=[(1, 1)]),))
+    assert request == RunRequest(expected, range(2, 8), (1,), is_rerun=True)
 
 
 def test_objects_that_ran_alike_are_computed_anew_together():
     other = Prompt(2, 0, points=[(1, 1)])
-    ledger = ledger_of(FIRST, other)
-    present = (replace(FIRST, points=[(6, 6)]), replace(other, points=[(2, 2)]))
-    assert ledger.renewal(present).object_ids == (1, 2)
+    prompt_log = ledger_of(FIRST, other)
+    prompts_now = (replace(FIRST, points=[(6, 6)]), replace(other, points=[(2, 2)]))
+    assert prompt_log.rerun(prompts_now).object_ids == (1, 2)
 
 
 def test_what_was_declined_is_not_computed_anew_until_points_change():
-    ledger, present = ledger_of(FIRST), (LATER,)
-    ledger.decline_renewal((1,), present)
-    assert ledger.renewal(present) is None
-    assert ledger.postponed(present) == (1,)
-    assert ledger.renewal((LATER, Prompt(1, 3, points=[(1, 1)]))) is not None
-    ledger.reconsider()
-    assert ledger.renewal(present) is not None
+    prompt_log, prompts_now = ledger_of(FIRST), (LATER,)
+    prompt_log.decline_rerun((1,), prompts_now)
+    assert prompt_log.rerun(prompts_now) is None
+    assert prompt_log.declined_reruns(prompts_now) == (1,)
+    assert prompt_log.rerun((LATER, Prompt(1, 3, points=[(1, 1)]))) is not None
+    prompt_log.reconsider()
+    assert prompt_log.rerun(prompts_now) is not None
 
 
 def edit(row=0, before=0, after=1):
@@ -238,10 +242,10 @@ def edit(row=0, before=0, after=1):
     )
 
 
-def correct(ledger, prompt, *frames, row=0, before=0):
-    ledger.amend([prompt])
+def correct(prompt_log, prompt, *frames, row=0, before=0):
+    prompt_log.note_correction([prompt])
     for frame in frames:
-        ledger.trace(
+        prompt_log.trace(
             prompt.object_id,
             frame,
             edit(row, before, prompt.object_id),
@@ -250,40 +254,40 @@ def correct(ledger, prompt, *frames, row=0, before=0):
 
 
 def test_a_correction_whose_point_is_gone_is_taken_back():
-    ledger = ledger_of(FIRST)
-    correct(ledger, LATER, 6, 7)
-    (correction,) = ledger.reconcile((FIRST,))
-    assert [trace.frame for trace in correction.traces] == [6, 7]
-    assert {trace.earlier for trace in correction.traces} == {Verdict.DOUBTFUL}
-    assert (correction.traces[0].edit.unpacked().after == 1).all()
-    assert ledger.reconcile((FIRST,)) == ()
-    assert ledger.renewal((FIRST,)) is None
-    assert len(corrections(ledger, FIRST, LATER)) == 1, "it may come again"
+    prompt_log = ledger_of(FIRST)
+    correct(prompt_log, LATER, 6, 7)
+    (correction,) = prompt_log.reconcile((FIRST,))
+    assert [trace.frame for trace in correction.changes] == [6, 7]
+    assert {trace.earlier for trace in correction.changes} == {Verdict.DOUBTFUL}
+    assert (correction.changes[0].edit.unpacked().after == 1).all()
+    assert prompt_log.reconcile((FIRST,)) == ()
+    assert prompt_log.rerun((FIRST,)) is None
+    assert len(corrections(prompt_log, FIRST, LATER)) == 1, "it may come again"
 
 
 def test_of_two_corrections_on_a_frame_the_first_stays_when_the_second_goes():
-    ledger = ledger_of(FIRST)
+    prompt_log = ledger_of(FIRST)
     more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
-    correct(ledger, LATER, 6)
-    correct(ledger, more, 6)
-    (correction,) = ledger.reconcile((FIRST, LATER))
+    correct(prompt_log, LATER, 6)
+    correct(prompt_log, more, 6)
+    (correction,) = prompt_log.reconcile((FIRST, LATER))
     assert correction.prompt == more
-    assert ledger.holds(LATER)
+    assert prompt_log.holds(LATER)
 
 
 def test_when_the_first_goes_both_are_taken_back_and_the_second_comes_again():
-    ledger = ledger_of(FIRST)
+    prompt_log = ledger_of(FIRST)
     second = Prompt(1, 6, points=[(2, 2)])
-    correct(ledger, LATER, 6)
-    correct(ledger, LATER.merge(second), 6)
-    gone = ledger.reconcile((FIRST, second))
+    correct(prompt_log, LATER, 6)
+    correct(prompt_log, LATER.merge(second), 6)
+    gone = prompt_log.reconcile((FIRST, second))
     assert [correction.prompt for correction in gone] == [LATER.merge(second), LATER]
-    (found,) = corrections(ledger, FIRST, second)
+    (found,) = corrections(prompt_log, FIRST, second)
     assert found.prompts == (second,)
 
 
 def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not():
-    ledger = ledger_of(FIRST, frames=range(30))
+    prompt_log = ledger_of(FIRST, frames=range(30))
     near, far = (Prompt(1, frame, points=[(1, 1)]) for frame in (9, 20))
     earlier = Prompt(1, 4, points=[(1, 1)])
     for prompt, frames in (
@@ -292,10 +296,10 @@ def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not
         (near, (9, 8)),
         (far, (20,)),
     ):
-        correct(ledger, prompt, *frames)
-    gone = ledger.reconcile((FIRST, earlier, near, far))
+        correct(prompt_log, prompt, *frames)
+    gone = prompt_log.reconcile((FIRST, earlier, near, far))
     assert [correction.prompt for correction in gone] == [near, LATER]
-    (found,) = corrections(ledger, FIRST, earlier, near, far)
+    (found,) = corrections(prompt_log, FIRST, earlier, near, far)
     assert found.prompts == (near,)
 
 
@@ -303,93 +307,93 @@ def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not
 def test_corrections_of_other_objects_depend_on_it_where_they_touch(row, depends):
     other = Prompt(2, 0, points=[(1, 1)])
     clicked = Prompt(2, 6, points=[(1, 1)])
-    ledger = ledger_of(FIRST, other)
-    correct(ledger, LATER, 6)
-    correct(ledger, clicked, 6, row=row, before=1)
-    gone = ledger.reconcile((FIRST, other, clicked))
+    prompt_log = ledger_of(FIRST, other)
+    correct(prompt_log, LATER, 6)
+    correct(prompt_log, clicked, 6, row=row, before=1)
+    gone = prompt_log.reconcile((FIRST, other, clicked))
     assert [correction.object_id for correction in gone] == ([2, 1] if depends else [1])
 
 
 def test_a_pick_that_is_undone_is_taken_back():
-    ledger = ledger_of(FIRST)
+    prompt_log = ledger_of(FIRST)
     picked = replace(FIRST, hypothesis=2)
-    correct(ledger, picked, 2)
-    assert ledger.reconcile((picked,)) == ()
-    (correction,) = ledger.reconcile((FIRST,))
+    correct(prompt_log, picked, 2)
+    assert prompt_log.reconcile((picked,)) == ()
+    (correction,) = prompt_log.reconcile((FIRST,))
     assert correction.prompt == picked
-    assert ledger.holds(FIRST)
-    assert corrections(ledger, FIRST) == ()
+    assert prompt_log.holds(FIRST)
+    assert corrections(prompt_log, FIRST) == ()
 
 
 def test_a_point_of_the_run_that_goes_after_a_correction_on_its_frame():
-    ledger = ledger_of(FIRST)
-    correct(ledger, FIRST.merge(BESIDE_FIRST), 2)
+    prompt_log = ledger_of(FIRST)
+    correct(prompt_log, FIRST.merge(BESIDE_FIRST), 2)
     left = Prompt(1, 2, points=[(8, 8)])
-    assert len(ledger.reconcile((left,))) == 1
-    assert ledger.renewal((left,)).object_ids == (1,)
+    assert len(prompt_log.reconcile((left,))) == 1
+    assert prompt_log.rerun((left,)).object_ids == (1,)
 
 
 def test_what_a_later_run_has_made_anew_is_not_taken_back():
-    ledger = ledger_of(FIRST, frames=range(20))
+    prompt_log = ledger_of(FIRST, frames=range(20))
     far = Prompt(1, 15, points=[(1, 1)])
-    correct(ledger, LATER, 6, 7)
-    correct(ledger, far, 15, 14)
-    ledger.begin(PromptSet([FIRST, LATER]), RunRequest(frames=range(15)))
-    (correction,) = ledger.reconcile((FIRST, LATER))
+    correct(prompt_log, LATER, 6, 7)
+    correct(prompt_log, far, 15, 14)
+    prompt_log.begin(PromptSet([FIRST, LATER]), RunRequest(frames=range(15)))
+    (correction,) = prompt_log.reconcile((FIRST, LATER))
     assert correction.prompt == far
-    assert [trace.frame for trace in correction.traces] == [15]
+    assert [trace.frame for trace in correction.changes] == [15]
 
 
 def test_pixels_that_a_later_run_of_another_object_has_decided_are_not_given_back():
     other = Prompt(2, 0, points=[(1, 1)])
-    ledger = ledger_of(FIRST, other)
-    correct(ledger, LATER, 6, before=2)
-    extend(ledger, other, frames=range(8))
-    (correction,) = ledger.reconcile((FIRST, other))
-    assert (correction.traces[0].edit.unpacked().before == 0).all()
+    prompt_log = ledger_of(FIRST, other)
+    correct(prompt_log, LATER, 6, before=2)
+    extend(prompt_log, other, frames=range(8))
+    (correction,) = prompt_log.reconcile((FIRST, other))
+    assert (correction.changes[0].edit.unpacked().before == 0).all()
 
 
 def test_points_that_go_with_their_layer_take_nothing_back_and_may_come_again():
-    ledger = ledger_of(FIRST)
-    correct(ledger, LATER, 6)
-    ledger.withdraw(())
-    assert ledger.reconcile(()) == ()
-    assert ledger.renewal(()) is None
-    assert ledger.bereft(()) == ()
-    assert ledger.reconcile((FIRST, LATER)) == ()
-    assert corrections(ledger, FIRST, LATER) == (), "they are in the labels still"
-    (found,) = corrections(ledger, FIRST, LATER, BESIDE, masks={(1, 4)})
+    prompt_log = ledger_of(FIRST)
+    correct(prompt_log, LATER, 6)
+    prompt_log.withdraw(())
+    assert prompt_log.reconcile(()) == ()
+    assert prompt_log.rerun(()) is None
+    assert prompt_log.without_positive_points(()) == ()
+    assert prompt_log.reconcile((FIRST, LATER)) == ()
+    assert corrections(prompt_log, FIRST, LATER) == (), "they are in the labels still"
+    (found,) = corrections(prompt_log, FIRST, LATER, BESIDE, masks={(1, 4)})
     assert found.prompts == (BESIDE,)
 
 
 def test_after_the_layer_is_back_a_point_of_the_run_that_goes_counts_again():
-    ledger = ledger_of(FIRST)
-    ledger.withdraw(())
-    ledger.reconcile((FIRST, LATER))
-    assert ledger.renewal((LATER,)) is not None
+    prompt_log = ledger_of(FIRST)
+    prompt_log.withdraw(())
+    prompt_log.reconcile((FIRST, LATER))
+    assert prompt_log.rerun((LATER,)) is not None
 
 
 def test_labels_of_another_day_can_be_corrected_and_that_taken_back():
-    ledger = Ledger()
-    ledger.adopt((1, 3), range(8))
-    assert ledger.object_ids == (1, 3)
-    (found,) = corrections(ledger, LATER)
+    prompt_log = PromptLog()
+    prompt_log.adopt((1, 3), range(8))
+    assert prompt_log.object_ids == (1, 3)
+    (found,) = corrections(prompt_log, LATER)
     assert found == Correction((LATER,), range(8))
-    correct(ledger, LATER, 6)
-    (correction,) = ledger.reconcile(())
+    correct(prompt_log, LATER, 6)
+    (correction,) = prompt_log.reconcile(())
     assert correction.prompt == LATER
-    assert ledger.renewal(()) is None
-    assert ledger.bereft(()) == ()
-    assert len(corrections(ledger, LATER)) == 1
+    assert prompt_log.rerun(()) is None
+    assert prompt_log.without_positive_points(()) == ()
+    assert len(corrections(prompt_log, LATER)) == 1
 
 
 def test_labels_of_another_day_are_not_computed_anew_beyond_the_run():
-    ledger = Ledger()
-    ledger.adopt((1,), range(100))
-    ledger.begin(PromptSet([FIRST]), RunRequest(frames=range(8)))
+    prompt_log = PromptLog()
+    prompt_log.adopt((1,), range(100))
+    prompt_log.begin(PromptSet([FIRST]), RunRequest(frames=range(8)))
     for frame in range(8):
-        ledger.note(result_of(frame, 1))
-    request = ledger.renewal((replace(FIRST, points=[(6, 6)]),))
+        prompt_log.note(result_of(frame, 1))
+    request = prompt_log.rerun((replace(FIRST, points=[(6, 6)]),))
     assert request.frames == range(8)
 
 
@@ -399,41 +403,41 @@ def test_one_of_two_points_at_the_same_place_may_not_be_lost():
 
 
 def test_negative_points_alone_correct_a_mask_that_is_there():
-    ledger = ledger_of(FIRST)
-    (found,) = corrections(ledger, FIRST, BESIDE, masks={(1, 4)})
+    prompt_log = ledger_of(FIRST)
+    (found,) = corrections(prompt_log, FIRST, BESIDE, masks={(1, 4)})
     assert found.prompts == (BESIDE,)
-    assert corrections(ledger, FIRST, BESIDE, masks={(1, 3), (2, 4)}) == ()
+    assert corrections(prompt_log, FIRST, BESIDE, masks={(1, 3), (2, 4)}) == ()
 
 
 def test_a_correction_that_was_made_is_not_proposed_again():
-    ledger = ledger_of(FIRST)
-    assert not ledger.holds(LATER)
-    ledger.amend([LATER])
-    assert ledger.holds(LATER)
-    assert corrections(ledger, FIRST, LATER) == ()
-    assert corrections(ledger, FIRST) == (), "its point was removed"
+    prompt_log = ledger_of(FIRST)
+    assert not prompt_log.holds(LATER)
+    prompt_log.note_correction([LATER])
+    assert prompt_log.holds(LATER)
+    assert corrections(prompt_log, FIRST, LATER) == ()
+    assert corrections(prompt_log, FIRST) == (), "its point was removed"
     more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
-    assert len(corrections(ledger, FIRST, more)) == 1
+    assert len(corrections(prompt_log, FIRST, more)) == 1
 
 
 def test_what_was_declined_waits_for_another_point_or_another_run():
-    ledger = ledger_of(FIRST)
-    ledger.decline(corrections(ledger, FIRST, LATER))
-    assert corrections(ledger, FIRST, LATER) == ()
+    prompt_log = ledger_of(FIRST)
+    prompt_log.decline(corrections(prompt_log, FIRST, LATER))
+    assert corrections(prompt_log, FIRST, LATER) == ()
     more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
-    assert len(corrections(ledger, FIRST, more)) == 1
-    extend(ledger, FIRST, frames=range(8))
-    assert len(corrections(ledger, FIRST, LATER)) == 1
+    assert len(corrections(prompt_log, FIRST, more)) == 1
+    extend(prompt_log, FIRST, frames=range(8))
+    assert len(corrections(prompt_log, FIRST, LATER)) == 1
 
 
 def test_what_was_declined_can_be_reconsidered():
-    ledger = ledger_of(FIRST)
-    ledger.decline(corrections(ledger, FIRST, LATER))
-    ledger.reconsider()
-    assert len(corrections(ledger, FIRST, LATER)) == 1
+    prompt_log = ledger_of(FIRST)
+    prompt_log.decline(corrections(prompt_log, FIRST, LATER))
+    prompt_log.reconsider()
+    assert len(corrections(prompt_log, FIRST, LATER)) == 1
 
 
 def test_corrected_frames_are_left_out_of_what_is_known():
-    ledger = ledger_of(FIRST, LATER)
+    prompt_log = ledger_of(FIRST, LATER)
     more = LATER.merge(BESIDE)
-    assert list(ledger.without([Correction((more,), range(8))])) == [FIRST]
+    assert list(prompt_log.without([Correction((more,), range(8))])) == [FIRST]

@@ -74,8 +74,8 @@ def click(viewer, qtbot, row, column):
 
 def wait_for_steps(bench, qtbot, steps):
     def has_come():
-        run = bench.conductor.recorder.run
-        return run is not None and run.pace.done >= steps
+        run = bench.controller.writer.run
+        return run is not None and run.progress.done >= steps
 
     qtbot.waitUntil(has_come, timeout=20_000)
 
@@ -107,22 +107,22 @@ def test_clicks_pick_and_run_give_labels(dock, bench, viewer, qtbot, movie):
     for frame in range(FRAMES):
         for object_id in (1, 2):
             assert iou(labels[frame], movie[1][frame], object_id) > 0.9
-    assert dock.workbench.conductor.outcome == f"Done: {FRAMES} frames."
+    assert dock.workbench.controller.outcome == f"Done: {FRAMES} frames."
 
 
 @pytest.mark.parametrize("is_embedded", [True, False])
 def test_an_answer_that_comes_soon_comes_before_anything_else(
     bench, monkeypatch, qtbot, is_embedded
 ):
-    monkeypatch.setattr(controller, "GLANCE_S", 20)
+    monkeypatch.setattr(controller, "PREVIEW_WAIT_S", 20)
     monkeypatch.setattr(workbench, "_REST_S", 0)
     layer = bench.new_object()
     layer.add([0, 16, 15])
     bench.wait()
     bench.stop_embedding()
-    bench.conductor.work.embedded = {0} if is_embedded else set()
+    bench.controller.state.embedded = {0} if is_embedded else set()
     order = []
-    bench.conductor.previewed.connect(lambda: order.append("mask"))
+    bench.controller.previewed.connect(lambda: order.append("mask"))
     layer.add([0, 18, 16])
     QTimer.singleShot(0, lambda: order.append("all else"))
     qtbot.waitUntil(lambda: "mask" in order and "all else" in order)
@@ -185,7 +185,7 @@ def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
     labels = bench.labels.data
     assert (labels[0] == 1).any()
     assert not (labels[5:] == 1).any()
-    assert bench.conductor.outcome.startswith("Stopped; done so far: ")
+    assert bench.controller.outcome.startswith("Stopped; done so far: ")
     bench.propagate("forward")
     bench.wait()
     assert all((frame == 1).any() for frame in bench.labels.data)
@@ -194,24 +194,24 @@ def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
 def test_frames_are_embedded_around_the_one_that_is_shown(bench, viewer, sam, qtbot):
     viewer.dims.set_point(0, 5)
     order = []
-    bench.conductor._engine.embedded.connect(lambda step: order.append(step.frame))
+    bench.controller._job_queue.embedded.connect(lambda step: order.append(step.frame))
     bench.embed()
-    qtbot.waitUntil(lambda: len(bench.conductor.embedded) == FRAMES)
+    qtbot.waitUntil(lambda: len(bench.controller.embedded) == FRAMES)
     assert order[:4] == [5, 6, 4, 7]
-    qtbot.waitUntil(lambda: not bench.conductor.is_embedding)
+    qtbot.waitUntil(lambda: not bench.controller.is_embedding)
 
 
 def test_embedding_stops_on_request_and_goes_on(bench, sam, qtbot, dock):
     sam.gate = threading.Semaphore(2)
     bench.embed()
-    qtbot.waitUntil(lambda: len(bench.conductor.embedded) == 2)
+    qtbot.waitUntil(lambda: len(bench.controller.embedded) == 2)
     qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Stop")
     qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
-    assert not bench.conductor.is_embedding
+    assert not bench.controller.is_embedding
     sam.gate.release(100)
     qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Embed")
     qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(bench.conductor.embedded) == FRAMES)
+    qtbot.waitUntil(lambda: len(bench.controller.embedded) == FRAMES)
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
@@ -280,7 +280,7 @@ def test_a_run_whose_labels_are_deleted_stops_and_says_so(bench, viewer, sam, qt
     sam.gate.release(100)
     bench.wait()
     assert bench.labels is None
-    assert "'SAM labels' was removed" in bench.conductor.outcome
+    assert "'SAM labels' was removed" in bench.controller.outcome
     bench.propagate()
     bench.wait()
     assert (bench.labels.data == 1).any()
@@ -392,7 +392,7 @@ def test_labels_that_cannot_be_read_are_not_waited_for(
         raise LabelsError("the labels cannot be read; choose others")
         yield
 
-    monkeypatch.setattr(controller, "survey_labels", fail)
+    monkeypatch.setattr(controller, "scan_labels", fail)
     bench.choose_labels(viewer.add_labels(np.zeros_like(movie[1]), name="mine"))
     bench.new_object().add([0, 16, 15])
     bench.propagate()
@@ -490,14 +490,17 @@ def test_closing_during_a_run_leaves_nothing_behind(
     bench.propagate()
     wait_for_steps(bench, qtbot, 1)
     gone = []
-    for lane in (bench.conductor._engine._quick, bench.conductor._engine._long):
-        lane.destroyed.connect(lambda: gone.append(True))
-    alive = [weakref.ref(thing) for thing in (dock, bench, bench.conductor)]
+    for thread in (
+        bench.controller._job_queue._quick,
+        bench.controller._job_queue._long,
+    ):
+        thread.destroyed.connect(lambda: gone.append(True))
+    alive = [weakref.ref(thing) for thing in (dock, bench, bench.controller)]
     if what == "window":
         viewer.close()
     else:
         frame.title.close_button.click()
-    del dock, bench, frame, lane
+    del dock, bench, frame, thread
     sam.gate.release(100)
     qtbot.waitUntil(lambda: len(gone) == 2)
 

@@ -24,7 +24,7 @@ PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 def sam(monkeypatch):
     """A network that embeds no frame before its gate is opened."""
     stage = StageSam(gate=threading.Semaphore(0))
-    monkeypatch.setattr(model_cache.ModelShelf, "_get", lambda *_: stage)
+    monkeypatch.setattr(model_cache.ModelCache, "_get", lambda *_: stage)
     yield stage
     stage.gate.release(100)
 
@@ -45,9 +45,9 @@ def dock(viewer, sam, place, qtbot):
     viewer.add_image(squares(6)[0], name="squares")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     bench = dock.workbench
-    bench.configure(replace(bench.conductor.options, cache=str(place)))
+    bench.configure(replace(bench.controller.options, cache=str(place)))
     bench.embed()
-    qtbot.waitUntil(lambda: bench.conductor.is_embedding, timeout=20_000)
+    qtbot.waitUntil(lambda: bench.controller.is_embedding, timeout=20_000)
     qtbot.wait(100)
     return dock
 
@@ -67,7 +67,7 @@ def choose_another_movie(viewer, dock):
 
 def choose_another_cache(viewer, dock):
     bench = dock.workbench
-    bench.configure(replace(bench.conductor.options, cache=None))
+    bench.configure(replace(bench.controller.options, cache=None))
 
 
 def remove_movie(viewer, dock):

@@ -149,11 +149,11 @@ def test_settings_of_propagation_reach_the_session(dock):
     bench.configure_propagation(Settings(0.9))
     bench.new_object().add((0, 16, 14))
     bench.wait()
-    session = bench.conductor.work.session
+    session = bench.controller.state.session
     assert session.settings == Settings(0.9)
     raise_patience(dock)
     assert session.settings == Settings(0.9, patience=6)
-    assert bench.conductor.work.session is session
+    assert bench.controller.state.session is session
     bench.propagate()
     bench.wait()
     assert bench.labels.data.any()

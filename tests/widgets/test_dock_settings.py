@@ -39,14 +39,14 @@ def test_a_run_in_the_dock_sets_nothing(make_napari_viewer, monkeypatch):
     try:
         _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
         bench = dock.workbench
-        bench.conductor.changed.connect(lambda: during.add(newcomers_threads()))
+        bench.controller.changed.connect(lambda: during.add(newcomers_threads()))
         bench.new_object()
         bench.objects.current.layer.add((0, 16, 14))
         bench.propagate()
         bench.wait()
-        bench.conductor.embed()
+        bench.controller.embed()
         bench.wait()
-        assert bench.conductor.recorder.layer.data.any()
+        assert bench.controller.writer.layer.data.any()
         assert during == {4}, "whoever else begins to use torch meanwhile"
         dock.close()
         assert changes(before, settings()) == []

@@ -20,9 +20,9 @@ from qtpy.QtCore import QObject, QTimer
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets import job_queue as engine_module
-from napari_sam_decoder.widgets.job_queue import Engine, Job, Lane, wait_until
+from napari_sam_decoder.widgets.job_queue import Job, JobQueue, JobThread, wait_until
 from napari_sam_decoder.widgets.layers import ids_in
-from napari_sam_decoder.widgets.model_cache import Opening, looking
+from napari_sam_decoder.widgets.model_cache import SessionRequest, looking
 from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("qapp")]
@@ -67,44 +67,44 @@ def listener():
 
 
 @pytest.fixture
-def lane(qapp):
-    lane = Lane()
-    yield lane
-    lane.close()
+def thread(qapp):
+    thread = JobThread()
+    yield thread
+    thread.close()
 
 
 def count_to(number):
     yield from range(number)
 
 
-def test_steps_arrive_in_order_and_the_end_comes_last(lane, listener, qtbot):
+def test_steps_arrive_in_order_and_the_end_comes_last(thread, listener, qtbot):
     threads = []
 
     def steps():
         threads.append(threading.current_thread())
         yield from (1, 2, 3)
 
-    lane.start(listener.job(steps))
+    thread.start(listener.job(steps))
     qtbot.waitUntil(lambda: listener.ends == [None])
     assert listener.values == [1, 2, 3]
     assert threads != [threading.main_thread()]
 
 
-def test_jobs_come_one_after_the_other(lane, listener, qtbot):
+def test_jobs_come_one_after_the_other(thread, listener, qtbot):
     for _ in range(3):
-        lane.start(listener.job(lambda: count_to(2)))
+        thread.start(listener.job(lambda: count_to(2)))
     qtbot.waitUntil(lambda: len(listener.ends) == 3)
     assert listener.values == [0, 1, 0, 1, 0, 1]
 
 
-def test_what_is_waited_for_is_heard_at_once(lane, listener):
+def test_what_is_waited_for_is_heard_at_once(thread, listener):
     job = listener.job(lambda: count_to(1))
-    lane.start(job)
-    lane.hurry(job, 20)
+    thread.start(job)
+    thread.wait_for_step(job, 20)
     assert listener.values == [0]
 
 
-def test_the_window_does_not_wait_longer_than_it_is_told(lane, listener, qtbot):
+def test_the_window_does_not_wait_longer_than_it_is_told(thread, listener, qtbot):
     released = threading.Event()
 
     def late():
@@ -112,8 +112,8 @@ def test_the_window_does_not_wait_longer_than_it_is_told(lane, listener, qtbot):
         yield 1
 
     job = listener.job(late)
-    lane.start(job)
-    lane.hurry(job, 0.01)
+    thread.start(job)
+    thread.wait_for_step(job, 0.01)
     assert listener.values == []
     released.set()
     qtbot.waitUntil(lambda: listener.ends == [None])
@@ -121,18 +121,18 @@ def test_the_window_does_not_wait_longer_than_it_is_told(lane, listener, qtbot):
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, MemoryError])
-def test_every_error_is_heard_of(lane, listener, qtbot, kind):
+def test_every_error_is_heard_of(thread, listener, qtbot, kind):
     def fails():
         yield 1
         raise kind("torch says no")
 
-    lane.start(listener.job(fails))
+    thread.start(listener.job(fails))
     qtbot.waitUntil(lambda: len(listener.ends) == 1)
     assert isinstance(listener.ends[0], kind)
     assert listener.values == [1]
 
 
-def test_a_stopped_job_is_closed_and_says_nothing_more(lane, listener, qtbot):
+def test_a_stopped_job_is_closed_and_says_nothing_more(thread, listener, qtbot):
     taken, released = threading.Event(), threading.Event()
     cleaned = []
 
@@ -146,7 +146,7 @@ def test_a_stopped_job_is_closed_and_says_nothing_more(lane, listener, qtbot):
             cleaned.append(threading.current_thread() is not threading.main_thread())
 
     job = listener.job(steps)
-    lane.start(job)
+    thread.start(job)
     qtbot.waitUntil(lambda: taken.is_set() and listener.values == ["first"])
     job.stop()
     released.set()
@@ -155,7 +155,7 @@ def test_a_stopped_job_is_closed_and_says_nothing_more(lane, listener, qtbot):
     assert cleaned == [True]
 
 
-def test_a_job_stopped_while_waiting_never_begins(lane, listener, qtbot):
+def test_a_job_stopped_while_waiting_never_begins(thread, listener, qtbot):
     released = threading.Event()
 
     def waits():
@@ -165,8 +165,8 @@ def test_a_job_stopped_while_waiting_never_begins(lane, listener, qtbot):
     never = Listener()
     begun = []
     waiting = never.job(lambda: begun.append(1) or count_to(1))
-    lane.start(listener.job(waits))
-    lane.start(waiting)
+    thread.start(listener.job(waits))
+    thread.start(waiting)
     waiting.stop()
     released.set()
     qtbot.waitUntil(lambda: never.ends == [None])
@@ -183,12 +183,12 @@ def test_a_closed_lane_reports_nothing_and_goes_away(qapp, listener, qtbot):
         released.wait(10)
         yield "late"
 
-    lane = Lane()
+    thread = JobThread()
     gone = []
-    lane.destroyed.connect(lambda: gone.append(True))
-    lane.start(listener.job(steps))
+    thread.destroyed.connect(lambda: gone.append(True))
+    thread.start(listener.job(steps))
     qtbot.waitUntil(taken.is_set)
-    lane.close()
+    thread.close()
     released.set()
     qtbot.waitUntil(lambda: bool(gone))
     assert not listener.values
@@ -196,18 +196,18 @@ def test_a_closed_lane_reports_nothing_and_goes_away(qapp, listener, qtbot):
 
 
 def test_an_idle_lane_goes_away_when_closed(qapp, qtbot):
-    lane = Lane()
+    thread = JobThread()
     gone = []
-    lane.destroyed.connect(lambda: gone.append(True))
-    lane.close()
+    thread.destroyed.connect(lambda: gone.append(True))
+    thread.close()
     qtbot.waitUntil(lambda: bool(gone))
 
 
-def test_a_finished_job_is_let_go(lane, qtbot):
+def test_a_finished_job_is_let_go(thread, qtbot):
     listener = Listener()
     job = listener.job(lambda: count_to(1))
     alive = weakref.ref(job)
-    lane.start(job)
+    thread.start(job)
     del job
     qtbot.waitUntil(lambda: listener.ends == [None])
     qtbot.waitUntil(lambda: alive() is None)
@@ -217,16 +217,16 @@ def test_python_can_exit_while_a_job_runs():
     program = """
 import itertools, threading
 from qtpy.QtCore import QCoreApplication
-from napari_sam_decoder.widgets.job_queue import Job, Lane
+from napari_sam_decoder.widgets.job_queue import Job, JobThread
 app = QCoreApplication([])
-lane = Lane()
+thread = JobThread()
 def endless():
     for number in itertools.count():
         threading.Event().wait(0.001)
         yield number
         if number == 3:
             app.quit()
-lane.start(Job(endless, lambda value: None, lambda error: None))
+thread.start(Job(endless, lambda value: None, lambda error: None))
 app.exec_() if hasattr(app, "exec_") else app.exec()
 print("bye")
 """
@@ -289,28 +289,28 @@ def owner(qapp):
 
 
 @pytest.fixture
-def engine(owner):
-    engine = Engine(owner)
-    yield engine
-    engine.close()
+def job_queue(owner):
+    job_queue = JobQueue(owner)
+    yield job_queue
+    job_queue.close()
 
 
 SIGNALS = ("opened", "embedded", "previewed", "propagated")
 
 
-def listen(engine):
+def listen(job_queue):
     """Note what an engine says."""
     heard = []
     for name in SIGNALS:
-        signal = getattr(engine, name)
+        signal = getattr(job_queue, name)
         signal.connect(lambda value, name=name: heard.append((name, value)))
-    engine.ended.connect(lambda kind, error: heard.append(("ended", kind, error)))
+    job_queue.ended.connect(lambda kind, error: heard.append(("ended", kind, error)))
     return heard
 
 
 @pytest.fixture
-def heard(engine):
-    return listen(engine)
+def heard(job_queue):
+    return listen(job_queue)
 
 
 @pytest.fixture
@@ -330,49 +330,49 @@ def ends_in(heard):
     return [news[1] for news in heard if news[0] == "ended"]
 
 
-def test_a_session_is_opened(engine, heard, qtbot, monkeypatch, tiny_sam):
+def test_a_session_is_opened(job_queue, heard, qtbot, monkeypatch, tiny_sam):
     monkeypatch.setattr(
         "napari_sam_decoder.weights.registry.load_sam", lambda *_, **__: tiny_sam
     )
-    engine.open(Opening(view_of(), ModelOptions(cache=None)))
-    assert engine.is_busy("opening")
+    job_queue.open(SessionRequest(view_of(), ModelOptions(cache=None)))
+    assert job_queue.is_busy("opening")
     qtbot.waitUntil(lambda: len(heard) == 2)
     (_, session), end = heard
     assert isinstance(session, Session)
     assert session.labels_shape == SHAPE
     assert end == ("ended", "opening", None)
-    assert not engine.is_busy("opening")
+    assert not job_queue.is_busy("opening")
 
 
-def test_prompts_are_shown_one_by_one(engine, heard, qtbot):
-    engine.preview(StageSession(), (PROMPT, OTHER), (), COLOURS)
-    assert engine.is_busy("preview")
+def test_prompts_are_shown_one_by_one(job_queue, heard, qtbot):
+    job_queue.preview(StageSession(), (PROMPT, OTHER), (), COLOURS)
+    assert job_queue.is_busy("preview")
     qtbot.waitUntil(lambda: ends_in(heard) == ["preview"])
     assert prompts_in(heard) == [PROMPT, OTHER]
-    assert not engine.is_busy("preview")
+    assert not job_queue.is_busy("preview")
 
 
-def test_a_second_preview_replaces_the_first(engine, heard, gate, qtbot):
-    engine.preview(StageSession(gate), (PROMPT,), (), COLOURS)
+def test_a_second_preview_replaces_the_first(job_queue, heard, gate, qtbot):
+    job_queue.preview(StageSession(gate), (PROMPT,), (), COLOURS)
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.preview(StageSession(), (OTHER,), (), COLOURS)
+    job_queue.preview(StageSession(), (OTHER,), (), COLOURS)
     gate.open()
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert prompts_in(heard) == [OTHER]
     assert ends_in(heard) == ["preview"]
-    assert not engine.is_busy("preview")
+    assert not job_queue.is_busy("preview")
 
 
-def test_steps_of_a_run_arrive_in_order(engine, heard, qtbot):
-    engine.run(iter("abc"))
-    assert engine.is_busy("run")
+def test_steps_of_a_run_arrive_in_order(job_queue, heard, qtbot):
+    job_queue.run(iter("abc"))
+    assert job_queue.is_busy("run")
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert heard == [*(("propagated", step) for step in "abc"), ("ended", "run", None)]
 
 
-def test_embedded_frames_arrive_in_order(engine, heard, qtbot):
-    engine.embed(iter("ab"))
-    assert engine.is_busy("embedding")
+def test_embedded_frames_arrive_in_order(job_queue, heard, qtbot):
+    job_queue.embed(iter("ab"))
+    assert job_queue.is_busy("embedding")
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert heard == [
         ("embedded", "a"),
@@ -381,49 +381,49 @@ def test_embedded_frames_arrive_in_order(engine, heard, qtbot):
     ]
 
 
-def test_ids_are_found(engine, heard, qtbot):
+def test_ids_are_found(job_queue, heard, qtbot):
     labels = np.array([[0, 4], [9, 4]])
     found = []
     for _ in range(2):
         search = partial(looking, partial(ids_in, labels))
-        engine.look(search, found.append, lambda error: found.append(("end", error)))
-    assert engine.is_looking
-    qtbot.waitUntil(lambda: not engine.is_looking)
+        job_queue.look(search, found.append, lambda error: found.append(("end", error)))
+    assert job_queue.is_scanning
+    qtbot.waitUntil(lambda: not job_queue.is_scanning)
     assert found == [None, {4, 9}, ("end", None)] * 2
     assert heard == []
 
 
-def test_an_error_ends_a_job_and_is_told(engine, heard, qtbot):
+def test_an_error_ends_a_job_and_is_told(job_queue, heard, qtbot):
     def fails():
         yield "first"
         raise RuntimeError("torch says no")
 
-    engine.run(fails())
+    job_queue.run(fails())
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     first, (_, kind, error) = heard
     assert first == ("propagated", "first")
     assert kind == "run"
     assert str(error) == "torch says no"
-    assert not engine.is_busy("run")
+    assert not job_queue.is_busy("run")
 
 
-def test_a_click_does_not_wait_for_a_run(engine, heard, gate, qtbot):
-    engine.run(gate.steps("late"))
+def test_a_click_does_not_wait_for_a_run(job_queue, heard, gate, qtbot):
+    job_queue.run(gate.steps("late"))
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.preview(StageSession(), (PROMPT,), (), COLOURS)
+    job_queue.preview(StageSession(), (PROMPT,), (), COLOURS)
     qtbot.waitUntil(lambda: ends_in(heard) == ["preview"])
-    assert engine.is_busy("run")
+    assert job_queue.is_busy("run")
 
 
-def test_a_run_and_embedding_take_turns(engine, heard, gate, qtbot):
-    engine.embed(gate.steps("frame"))
+def test_a_run_and_embedding_take_turns(job_queue, heard, gate, qtbot):
+    job_queue.embed(gate.steps("frame"))
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.run(iter(["result"]))
+    job_queue.run(iter(["result"]))
     gate.open()
     qtbot.waitUntil(lambda: ends_in(heard) == ["embedding", "run"])
 
 
-def test_nothing_is_heard_of_a_stopped_run(engine, heard, gate, qtbot):
+def test_nothing_is_heard_of_a_stopped_run(job_queue, heard, gate, qtbot):
     closed = []
 
     def steps():
@@ -432,41 +432,41 @@ def test_nothing_is_heard_of_a_stopped_run(engine, heard, gate, qtbot):
         finally:
             closed.append(True)
 
-    engine.run(steps())
+    job_queue.run(steps())
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.stop("run")
-    assert not engine.is_busy("run")
+    job_queue.stop("run")
+    assert not job_queue.is_busy("run")
     gate.open()
-    engine.run(iter(["next"]))
+    job_queue.run(iter(["next"]))
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert heard == [("propagated", "next"), ("ended", "run", None)]
     assert closed == [True]
 
 
-def test_nothing_is_heard_of_an_error_after_a_stop(engine, heard, gate, qtbot):
+def test_nothing_is_heard_of_an_error_after_a_stop(job_queue, heard, gate, qtbot):
     def fails():
         gate.hold()
         raise RuntimeError("torch says no")
         yield
 
-    engine.run(fails())
+    job_queue.run(fails())
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.stop("run")
+    job_queue.stop("run")
     gate.open()
-    engine.run(iter(["next"]))
+    job_queue.run(iter(["next"]))
     qtbot.waitUntil(lambda: bool(ends_in(heard)))
     assert heard == [("propagated", "next"), ("ended", "run", None)]
 
 
-def test_stopping_one_kind_leaves_the_others(engine, heard, qtbot):
-    engine.run(iter("a"))
+def test_stopping_one_kind_leaves_the_others(job_queue, heard, qtbot):
+    job_queue.run(iter("a"))
     for kind in ("preview", "embedding", "opening"):
-        engine.stop(kind)
+        job_queue.stop(kind)
     qtbot.waitUntil(lambda: ends_in(heard) == ["run"])
     assert heard[0] == ("propagated", "a")
 
 
-def test_a_session_is_closed_after_the_run_that_needs_it(engine, gate, qtbot):
+def test_a_session_is_closed_after_the_run_that_needs_it(job_queue, gate, qtbot):
     session = StageSession()
     still_open = []
 
@@ -475,9 +475,9 @@ def test_a_session_is_closed_after_the_run_that_needs_it(engine, gate, qtbot):
         still_open.append(not session.is_closed)
         yield "result"
 
-    engine.run(steps())
+    job_queue.run(steps())
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.retire(session)
+    job_queue.retire(session)
     gate.open()
     qtbot.waitUntil(lambda: session.is_closed)
     assert still_open == [True]
@@ -488,20 +488,20 @@ def is_working():
 
 
 def test_a_closed_engine_says_nothing_more(owner, gate, qtbot, qapp):
-    engine = Engine(owner)
-    heard = listen(engine)
-    engine.run(gate.steps("late"))
-    engine.preview(StageSession(gate), (PROMPT,), (), COLOURS)
+    job_queue = JobQueue(owner)
+    heard = listen(job_queue)
+    job_queue.run(gate.steps("late"))
+    job_queue.preview(StageSession(gate), (PROMPT,), (), COLOURS)
     qtbot.waitUntil(lambda: gate.is_reached)
-    engine.close()
+    job_queue.close()
     gate.open()
     qtbot.waitUntil(lambda: not is_working())
     qapp.processEvents()
     assert heard == []
-    assert not any(map(engine.is_busy, ("run", "preview")))
+    assert not any(map(job_queue.is_busy, ("run", "preview")))
 
 
-def test_each_job_computes_as_background_work(engine, heard, qtbot, monkeypatch):
+def test_each_job_computes_as_background_work(job_queue, heard, qtbot, monkeypatch):
     """So that torch leaves a core to the window."""
     computed = []
 
@@ -510,7 +510,7 @@ def test_each_job_computes_as_background_work(engine, heard, qtbot, monkeypatch)
         yield from steps
 
     monkeypatch.setattr(engine_module, "computing", noting)
-    engine.run(iter("a"))
-    engine.embed(iter("b"))
+    job_queue.run(iter("a"))
+    job_queue.embed(iter("b"))
     qtbot.waitUntil(lambda: sorted(ends_in(heard)) == ["embedding", "run"])
     assert computed == [True, True]

@@ -59,6 +59,6 @@ def test_the_dock_goes_on_where_the_demo_has_stopped(
     assert [listed.object_id for listed in bench.objects.reading.objects] == [7]
     assert bench.labels is viewer.layers["labels"]
     bench.wait()
-    assert bench.conductor.corrections == (), "the clicks are in the labels already"
-    assert bench.conductor.recorder.target.record(bench.movie).inherited == {}
+    assert bench.controller.corrections == (), "the clicks are in the labels already"
+    assert bench.controller.writer.target.record(bench.movie).inherited == {}
     assert bench.movie.layer is viewer.layers["movie"]

@@ -64,7 +64,7 @@ def test_what_a_click_waits_for_is_told(bench, gate, qtbot):
     bench.stop_embedding()
     bench.new_object()
     click(bench)
-    qtbot.waitUntil(lambda: bench.conductor.is_previewing)
+    qtbot.waitUntil(lambda: bench.controller.is_previewing)
     assert describe(bench) == "Embedding frame 0…"
     gate.set()
     bench.wait(20)
@@ -75,8 +75,8 @@ def test_a_frame_that_is_known_is_only_decoded(bench, gate, qtbot):
     show_movie(bench)
     bench.new_object()
     click(bench)
-    qtbot.waitUntil(lambda: bench.conductor.is_previewing)
-    qtbot.waitUntil(lambda: 0 in bench.conductor.embedded)
+    qtbot.waitUntil(lambda: bench.controller.is_previewing)
+    qtbot.waitUntil(lambda: 0 in bench.controller.embedded)
     assert describe(bench) == "Decoding…"
 
 
@@ -94,7 +94,7 @@ def test_a_run_is_told_and_then_what_came_of_it(bench, qtbot):
     bench.new_object()
     click(bench)
     bench.propagate()
-    qtbot.waitUntil(lambda: bench.conductor.recorder.run is not None)
+    qtbot.waitUntil(lambda: bench.controller.writer.run is not None)
     assert describe(bench).startswith("Labels arrive frame by frame")
     bench.wait(20)
     assert describe(bench).startswith("Done: 4 frames")

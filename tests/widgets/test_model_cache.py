@@ -20,10 +20,10 @@ from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets import model_cache
 from napari_sam_decoder.widgets.colours import object_colours
-from napari_sam_decoder.widgets.layers import MovieView, survey_labels
+from napari_sam_decoder.widgets.layers import MovieView, scan_labels
 from napari_sam_decoder.widgets.model_cache import (
-    ModelShelf,
-    Opening,
+    ModelCache,
+    SessionRequest,
     computing,
     leave_a_core,
     looking,
@@ -70,25 +70,27 @@ def loader(tiny_sam, monkeypatch):
     return loader
 
 
-def open_once(shelf, opening):
-    (session,) = shelf.open_session(opening)
+def open_once(models, opening):
+    (session,) = models.open_session(opening)
     return session
 
 
 def test_an_opening_serves_for_the_same_movie_and_options(view):
-    opening = Opening(view, IN_MEMORY)
+    opening = SessionRequest(view, IN_MEMORY)
     assert opening.is_same_as(
-        Opening(MovieView.of(view.layer), ModelOptions(cache=None))
+        SessionRequest(MovieView.of(view.layer), ModelOptions(cache=None))
     )
     assert not opening.is_same_as(None)
-    assert not opening.is_same_as(Opening(view, ModelOptions(device="cpu")))
-    assert not opening.is_same_as(Opening(MovieView.of(view.layer, 1), IN_MEMORY))
-    assert not opening.is_same_as(Opening(MovieView.of(Image(NOISE)), IN_MEMORY))
+    assert not opening.is_same_as(SessionRequest(view, ModelOptions(device="cpu")))
+    assert not opening.is_same_as(
+        SessionRequest(MovieView.of(view.layer, 1), IN_MEMORY)
+    )
+    assert not opening.is_same_as(SessionRequest(MovieView.of(Image(NOISE)), IN_MEMORY))
 
 
 def test_a_session_is_opened_as_asked(view, loader, tmp_path):
     options = ModelOptions("some", "cpu", (3.0, 9.0), tmp_path / "embeddings.zarr")
-    session = open_once(ModelShelf(), Opening(view, options))
+    session = open_once(ModelCache(), SessionRequest(view, options))
     assert loader.asked == [("some", "cpu", "auto")]
     assert session.model is loader.sam
     assert session.labels_shape == NOISE.shape
@@ -99,15 +101,15 @@ def test_a_session_is_opened_as_asked(view, loader, tmp_path):
 
 def test_the_movie_is_what_the_view_shows(view, loader):
     sideways = MovieView.of(view.layer, 2)
-    session = open_once(ModelShelf(), Opening(sideways, IN_MEMORY))
+    session = open_once(ModelCache(), SessionRequest(sideways, IN_MEMORY))
     assert session.labels_shape == (40, 3, 32)
     np.testing.assert_array_equal(session.movie.raw(7), NOISE[:, :, 7])
 
 
 def test_a_network_is_loaded_once(view, loader):
-    shelf = ModelShelf()
+    models = ModelCache()
     for contrast in (None, (0.0, 9.0), None):
-        open_once(shelf, Opening(view, replace(IN_MEMORY, contrast=contrast)))
+        open_once(models, SessionRequest(view, replace(IN_MEMORY, contrast=contrast)))
     assert len(loader.asked) == 1
 
 
@@ -115,19 +117,19 @@ def test_a_network_is_loaded_once(view, loader):
     "change", [{"model": "other"}, {"device": "cpu"}, {"decoder": "sharp"}]
 )
 def test_another_network_or_device_is_loaded(view, loader, change):
-    shelf = ModelShelf()
-    open_once(shelf, Opening(view, IN_MEMORY))
-    open_once(shelf, Opening(view, replace(IN_MEMORY, **change)))
+    models = ModelCache()
+    open_once(models, SessionRequest(view, IN_MEMORY))
+    open_once(models, SessionRequest(view, replace(IN_MEMORY, **change)))
     assert len(loader.asked) == 2
 
 
 def test_a_network_that_could_not_be_loaded_is_tried_again(view, loader):
-    shelf = ModelShelf()
+    models = ModelCache()
     loader.error = CheckpointError("no such file")
     with pytest.raises(CheckpointError, match="no such file"):
-        open_once(shelf, Opening(view, IN_MEMORY))
+        open_once(models, SessionRequest(view, IN_MEMORY))
     loader.error = None
-    assert open_once(shelf, Opening(view, IN_MEMORY)).model is loader.sam
+    assert open_once(models, SessionRequest(view, IN_MEMORY)).model is loader.sam
 
 
 @pytest.fixture
@@ -203,7 +205,7 @@ def test_ids_are_found():
     data[1, 2], data[2, 0, 0] = 7, 9
     seen = []
     view = view_of(data.shape)
-    search = partial(survey_labels, view, data, lambda at, _: seen.append(at))
+    search = partial(scan_labels, view, data, lambda at, _: seen.append(at))
     *waiting, found = looking(search)
     assert waiting == [None] * 3
     assert found.ids == {7, 9}
@@ -256,9 +258,9 @@ def test_no_thread_that_computes_sets_the_environment(monkeypatch):
 def test_every_thread_that_computes_leaves_a_core(monkeypatch, view, session):
     monkeypatch.setattr(model_cache.os, "cpu_count", lambda: 3)
     prompts = (Prompt(1, 0, points=[(5, 6)]),)
-    opening = Opening(view, IN_MEMORY)
+    opening = SessionRequest(view, IN_MEMORY)
     for steps in (
-        lambda: ModelShelf().open_session(opening),
+        lambda: ModelCache().open_session(opening),
         lambda: show_prompts(session, prompts, (), object_colours((1,))),
         lambda: computing(session.embed()),
     ):

@@ -59,8 +59,8 @@ def hold_up(bench, sam, qtbot, steps=2):
     bench.propagate()
 
     def has_come():
-        run = bench.conductor.run
-        return run is not None and run.pace.done >= 1
+        run = bench.controller.run
+        return run is not None and run.progress.done >= 1
 
     qtbot.waitUntil(has_come, timeout=20_000)
 
@@ -86,8 +86,8 @@ def test_a_run_goes_on_on_its_own_movie(bench, sam, qtbot, told):
     labels = bench.labels
     choose(bench, "second")
     assert bench.labels is None
-    assert list(bench.conductor.prompts) == []
-    assert not bench.conductor.is_running
+    assert list(bench.controller.prompts) == []
+    assert not bench.controller.is_running
     go_on(bench, sam)
     assert frames_with(labels) == [1] * FRAMES
     assert (labels.data[0] == 1).sum() == 14**2, "the pixels of the first movie"
@@ -98,17 +98,17 @@ def test_a_movie_finds_again_what_was_left(bench):
     points = point(bench)
     bench.propagate()
     bench.wait()
-    labels, outcome = bench.labels, bench.conductor.outcome
-    counts = bench.conductor.recorder.verdicts.counts(1)
+    labels, outcome = bench.labels, bench.controller.outcome
+    counts = bench.controller.writer.verdicts.counts(1)
     choose(bench, "second")
-    assert bench.conductor.outcome == ""
+    assert bench.controller.outcome == ""
     assert bench.objects.listed == ()
     choose(bench, "first")
     assert bench.labels is labels
-    assert bench.conductor.outcome == outcome
+    assert bench.controller.outcome == outcome
     assert bench.objects.current.layer is points
-    assert bench.conductor.recorder.verdicts.counts(1) == counts
-    assert len(bench.conductor.embedded) == FRAMES, "nothing is embedded twice"
+    assert bench.controller.writer.verdicts.counts(1) == counts
+    assert len(bench.controller.embedded) == FRAMES, "nothing is embedded twice"
 
 
 def test_corrections_go_on_after_another_movie(bench):
@@ -130,30 +130,30 @@ def test_two_runs_take_turns(bench, sam, qtbot):
     choose(bench, "second")
     point(bench, (0, 47, 15))
     bench.propagate()
-    assert bench.conductor.is_waiting
+    assert bench.controller.is_waiting
     choose(bench, "first")
-    assert bench.conductor.run is not None
-    assert not bench.conductor.is_waiting
+    assert bench.controller.run is not None
+    assert not bench.controller.is_waiting
     go_on(bench, sam)
     assert frames_with(first) == [1] * FRAMES
     choose(bench, "second")
     assert bench.labels is not first
-    assert bench.conductor.outcome == f"Done: {FRAMES} frames."
+    assert bench.controller.outcome == f"Done: {FRAMES} frames."
     object_id = bench.objects.current_id
     assert frames_with(bench.labels, object_id) == [1] * FRAMES
 
 
 def test_stop_means_the_movie_of_now_first(bench, sam, qtbot):
     hold_up(bench, sam, qtbot)
-    first = bench.conductor.work
+    first = bench.controller.state
     choose(bench, "second")
     point(bench, (0, 47, 15))
     bench.propagate()
     bench.stop()
-    assert not bench.conductor.is_waiting
-    assert bench.conductor.run_elsewhere is not None
+    assert not bench.controller.is_waiting
+    assert bench.controller.run_elsewhere is not None
     bench.stop()
-    assert bench.conductor.run_elsewhere is None
+    assert bench.controller.run_elsewhere is None
     assert first.outcome.startswith("Stopped; done so far: ")
     go_on(bench, sam)
 
@@ -164,27 +164,27 @@ def test_options_belong_to_a_movie_but_for_the_network(bench, tmp_path):
     )
     bench.configure(chosen)
     choose(bench, "second")
-    assert bench.conductor.options == ModelOptions(device="cpu", decoder="sam")
+    assert bench.controller.options == ModelOptions(device="cpu", decoder="sam")
     choose(bench, "first")
-    assert bench.conductor.options == chosen
+    assert bench.controller.options == chosen
 
 
 def test_options_set_before_there_is_a_movie_are_for_the_first(bench):
     bench.choose_movie(None)
     bench.configure(ModelOptions(cache=None, contrast=(3, 9)))
     choose(bench, "second")
-    assert bench.conductor.options.contrast == (3, 9)
+    assert bench.controller.options.contrast == (3, 9)
     choose(bench, "first")
-    assert bench.conductor.options.contrast is None
+    assert bench.controller.options.contrast is None
 
 
 def test_embedding_that_was_stopped_stays_so(bench):
     bench.stop_embedding()
     choose(bench, "second")
-    assert bench.conductor.work.wants_embedding is None
+    assert bench.controller.state.wants_embedding is None
     choose(bench, "first")
     point(bench)
-    assert bench.conductor.work.wants_embedding is False
+    assert bench.controller.state.wants_embedding is False
 
 
 def test_points_of_the_other_movie_are_hidden_and_get_no_clicks(bench):
@@ -310,7 +310,7 @@ def test_new_pixels_stop_a_run_with_a_word(bench, sam, qtbot, told):
     layer = bench.movie.layer
     layer.data = layer.data[:, ::-1].copy()
     assert "'first' has got other pixels" in told[-1]
-    assert not bench.conductor.is_running
+    assert not bench.controller.is_running
     go_on(bench, sam)
     assert bench.movie.layer is layer
 
@@ -318,9 +318,9 @@ def test_new_pixels_stop_a_run_with_a_word(bench, sam, qtbot, told):
 def test_a_removed_points_layer_counts_again_when_it_is_back(bench):
     points = point(bench)
     bench.viewer.layers.remove(points)
-    assert list(bench.conductor.prompts) == []
+    assert list(bench.controller.prompts) == []
     bench.viewer.add_layer(points)
-    assert [prompt.object_id for prompt in bench.conductor.prompts] == [1]
+    assert [prompt.object_id for prompt in bench.controller.prompts] == [1]
 
 
 def test_points_removed_with_their_layer_meanwhile_leave_the_labels(bench):
@@ -354,7 +354,7 @@ def reopen(bench):
     viewer = bench.viewer
     bench.close()
     again = Workbench(viewer)
-    last = again.conductor.all_work.last
+    last = again.controller.movies.last
     again.choose_movie(last)
     return again
 
@@ -365,7 +365,7 @@ def test_everything_outlives_the_dock(bench, told):
     bench.propagate()
     bench.wait()
     bench.viewer.dims.set_point(0, 3)
-    labels, outcome = bench.labels, bench.conductor.outcome
+    labels, outcome = bench.labels, bench.controller.outcome
     labels.paint((3, 60, 60), 5)
     choose(bench, "second")
     second = point(bench, (0, 47, 15))
@@ -375,8 +375,8 @@ def test_everything_outlives_the_dock(bench, told):
     assert again.objects.current.layer is second
     choose(again, "first")
     assert again.labels is labels
-    assert again.conductor.outcome == outcome
-    assert again.conductor.options.contrast == (0, 255)
+    assert again.controller.outcome == outcome
+    assert again.controller.options.contrast == (0, 255)
     again.propagate()
     again.wait()
     assert labels.data[3, 60, 60] == 5, "painted frames are still known"
@@ -403,7 +403,7 @@ def test_a_run_that_is_cut_off_by_closing_says_so(bench, sam, qtbot):
     hold_up(bench, sam, qtbot)
     sam.gate.release(1000)
     again = reopen(bench)
-    assert again.conductor.outcome.startswith("Stopped; done so far: ")
+    assert again.controller.outcome.startswith("Stopped; done so far: ")
     again.close()
 
 
@@ -439,9 +439,9 @@ def test_each_plane_keeps_its_corrections(bench, volumes):
     bench.wait()
     bench.labels.data[0, 4] = 0
     bench.viewer.dims.set_point(0, 1)
-    assert not bench.conductor.recorder.verdicts.counts(1)
+    assert not bench.controller.writer.verdicts.counts(1)
     bench.viewer.dims.set_point((0, 1), (0, 4))
-    assert bench.conductor.recorder.verdicts.counts(1).total() == FRAMES
+    assert bench.controller.writer.verdicts.counts(1).total() == FRAMES
     bench.objects.current.layer.add((0, 4, 16, 19))
     bench.wait()
     assert (bench.labels.data[0, 4] == 1).any()

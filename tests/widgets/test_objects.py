@@ -11,7 +11,7 @@ from napari.layers import Points
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.layers import new_points_layer
-from napari_sam_decoder.widgets.objects import NOTHING_READ, ObjectBook
+from napari_sam_decoder.widgets.objects import NOTHING_READ, ObjectList
 
 
 class Told:
@@ -34,7 +34,7 @@ def told():
 
 @pytest.fixture
 def book(told):
-    book = ObjectBook()
+    book = ObjectList()
     book.listen(told)
     return book
 

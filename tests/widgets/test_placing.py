@@ -73,12 +73,12 @@ def test_a_move_after_a_run_takes_the_labels_along_and_mends_nothing(bench, movi
     bench.new_object().add([0, 16, 14])
     bench.propagate()
     bench.wait()
-    outcome = bench.conductor.outcome
+    outcome = bench.controller.outcome
     movie.scale = (2, 0.5, 0.5)
     bench.wait()
     assert all_lie_on(movie, bench)
     assert WorldMap.of(bench.labels).is_close(WorldMap.of(movie))
-    assert bench.conductor.outcome == outcome, "the points say what they said"
+    assert bench.controller.outcome == outcome, "the points say what they said"
 
 
 def test_brought_points_that_lay_on_the_movie_follow_it(bench, movie):
@@ -139,8 +139,8 @@ def test_the_frame_on_the_screen_is_known_after_the_move(bench, movie):
 def test_a_run_goes_on_when_the_movie_is_moved(bench, movie, qtbot):
     bench.new_object().add([0, 16, 14])
     bench.propagate()
-    recorder = bench.conductor.recorder
-    qtbot.waitUntil(lambda: recorder.run is not None and recorder.run.pace.done > 0)
+    writer = bench.controller.writer
+    qtbot.waitUntil(lambda: writer.run is not None and writer.run.progress.done > 0)
     movie.scale = (2, 0.5, 0.5)
     bench.wait()
     np.testing.assert_array_equal(np.asarray(bench.labels.data) == 1, TRUTH == 1)

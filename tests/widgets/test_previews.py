@@ -22,8 +22,8 @@ from napari_sam_decoder.widgets.layers import (
 from napari_sam_decoder.widgets.previews import (
     KEPT_PREVIEWS,
     PREVIEW_NAME,
-    PreviewBook,
     PreviewOverlay,
+    PreviewStore,
     add_quietly,
     draw_thumbnails,
     preview_layer,
@@ -425,14 +425,14 @@ def rows_of(mask):
 
 @pytest.fixture
 def book():
-    book = PreviewBook()
+    book = PreviewStore()
     book.add(preview_of(PROMPT))
     return book
 
 
 def test_only_prompts_without_a_preview_are_decoded(book):
     assert book.missing([PROMPT]) == ()
-    assert PreviewBook().missing([PROMPT]) == (PROMPT,)
+    assert PreviewStore().missing([PROMPT]) == (PROMPT,)
 
 
 def test_a_new_prompt_concerns_the_others_on_its_frame(book):
@@ -491,7 +491,7 @@ def test_a_pick_of_a_moved_point_is_decoded(book):
 
 
 def test_a_failed_prompt_is_asked_for_no_more_until_it_changes():
-    book = PreviewBook()
+    book = PreviewStore()
     book.give_up([PROMPT])
     moved = replace(PROMPT, points=[(5, 7)])
     assert book.missing([PROMPT, OTHER]) == (OTHER,)
@@ -519,7 +519,7 @@ def test_the_chosen_mask_is_drawn_of_each_object(book):
 
 def test_the_joint_answer_to_several_points_is_drawn():
     several = Prompt(1, 0, points=[(5, 6), (7, 8)])
-    book = PreviewBook()
+    book = PreviewStore()
     book.add(preview_of(several, number=0))
     assert rows_of(book.masks([several])[1]) == 4
 
@@ -551,12 +551,12 @@ def test_a_pick_after_the_run_is_drawn_again(book):
 
 def test_all_is_drawn_again_when_the_labels_are_gone(book):
     book.settle([PROMPT])
-    book.unsettle()
+    book.unmark_labelled()
     assert book.masks([PROMPT]).keys() == {1}
 
 
 def test_old_previews_of_other_frames_are_let_go():
-    book = PreviewBook()
+    book = PreviewStore()
     for frame in range(2 * KEPT_PREVIEWS):
         book.add(preview_of(replace(PROMPT, frame=frame)))
     assert book.latest(1, 0) is None
@@ -564,7 +564,7 @@ def test_old_previews_of_other_frames_are_let_go():
 
 
 def test_all_objects_of_one_frame_keep_their_previews():
-    book = PreviewBook()
+    book = PreviewStore()
     for object_id in range(1, 2 * KEPT_PREVIEWS):
         book.add(preview_of(replace(PROMPT, object_id=object_id)))
     assert all(book.latest(number, 0) for number in range(1, 2 * KEPT_PREVIEWS))

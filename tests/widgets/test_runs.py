@@ -16,7 +16,12 @@ from napari_sam_decoder.widgets import runs
 from napari_sam_decoder.widgets.correction_log import Correction
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.movie_state import RunRequest
-from napari_sam_decoder.widgets.runs import Mending, Pace, Run, VerdictBook
+from napari_sam_decoder.widgets.runs import (
+    CorrectionRun,
+    ProgressEstimate,
+    Run,
+    VerdictTable,
+)
 from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 
@@ -24,9 +29,9 @@ class Clock:
     def __init__(self):
         self.now = 1000.0
 
-    def step(self, pace, seconds):
+    def step(self, progress, seconds):
         self.now += seconds
-        pace.step()
+        progress.step()
 
 
 @pytest.fixture
@@ -37,14 +42,14 @@ def clock(monkeypatch):
 
 
 def test_one_step_tells_nothing_about_the_rest(clock):
-    run = Pace(3)
+    run = ProgressEstimate(3)
     assert (run.seconds_left, str(run)) == (None, "0 / 3")
     clock.step(run, 60)
     assert (run.seconds_left, str(run)) == (None, "1 / 3")
 
 
 def test_the_rest_goes_on_like_the_steps_so_far(clock):
-    run = Pace(5)
+    run = ProgressEstimate(5)
     clock.step(run, 8)
     clock.step(run, 12)
     assert run.seconds_left == pytest.approx(30)
@@ -53,7 +58,7 @@ def test_the_rest_goes_on_like_the_steps_so_far(clock):
 
 def test_old_steps_do_not_mislead(clock):
     """Frames from the cache come first and are fast."""
-    run = Pace(1000)
+    run = ProgressEstimate(1000)
     for _ in range(500):
         clock.step(run, 0.01)
     for _ in range(12):
@@ -62,21 +67,21 @@ def test_old_steps_do_not_mislead(clock):
 
 
 def test_without_an_end_only_the_steps_are_told(clock):
-    run = Pace()
+    run = ProgressEstimate()
     for _ in range(3):
         clock.step(run, 5)
     assert (run.seconds_left, str(run)) == (None, "3 done")
 
 
 def test_hours_are_told_as_hours(clock):
-    run = Pace(362)
+    run = ProgressEstimate(362)
     clock.step(run, 10)
     clock.step(run, 10)
     assert str(run) == "2 / 362, 1:00:00 left"
 
 
 def test_nothing_is_left_at_the_end(clock):
-    run = Pace(2)
+    run = ProgressEstimate(2)
     clock.step(run, 5)
     clock.step(run, 5)
     assert str(run) == "2 / 2, 00:00 left"
@@ -98,7 +103,7 @@ def test_only_the_asked_objects_are_carried(asked, chosen):
 
 
 def book_of(*results):
-    book = VerdictBook()
+    book = VerdictTable()
     for result in results:
         book.note(result)
     return book
@@ -142,7 +147,9 @@ def test_verdicts_are_forgotten():
 def run():
     view = view_of()
     target = LabelsTarget(new_labels_layer(view, "labels"), view, is_blank=True)
-    return Run(target.view, target, prompts_of(1), replace=False, pace=Pace(4))
+    return Run(
+        target.view, target, prompts_of(1), replace=False, progress=ProgressEstimate(4)
+    )
 
 
 def test_a_result_is_written_and_counted(run):
@@ -153,14 +160,14 @@ def test_a_result_is_written_and_counted(run):
         True,
         False,
     ]
-    assert run.pace.done == 1
+    assert run.progress.done == 1
     assert run.summary(was_stopped=False) == "Done: 1 frame."
 
 
 def test_a_frame_that_comes_twice_is_one_frame_but_two_steps(run):
     run.take(result_on(0, verdict=DOUBTFUL))
     run.take(result_on(0))
-    assert run.pace.done == 2
+    assert run.progress.done == 2
     assert run.summary(was_stopped=False) == "Done: 1 frame."
 
 
@@ -197,10 +204,10 @@ def target():
     """Labels of objects 1 and 2, which a run has made from the first frame."""
     view = view_of()
     target = LabelsTarget(new_labels_layer(view, "labels"), view)
-    target.ledger.begin(PromptSet([FIRST, OTHER]), RunRequest())
+    target.prompt_log.begin(PromptSet([FIRST, OTHER]), RunRequest())
     for frame in FRAMES:
         for object_id in (1, 2):
-            target.ledger.note(result_on(frame, object_id))
+            target.prompt_log.note(result_on(frame, object_id))
     target.layer.data[:, :4] = 1
     target.layer.data[:, 4:8] = 2
     return target
@@ -229,18 +236,18 @@ class StageSession:
         return iter(self._results)
 
 
-def mending_of(target, *prompts):
-    return Mending.of(target.view, target, (Correction(prompts, FRAMES),))
+def correction_run_of(target, *prompts):
+    return CorrectionRun.of(target.view, target, (Correction(prompts, FRAMES),))
 
 
-def mended(frame, labels, object_id=1, verdict=Verdict.SURE):
+def corrected(frame, labels, object_id=1, verdict=Verdict.SURE):
     return FrameResult(frame, labels, {object_id: ObjectResult(object_id, verdict)})
 
 
 def test_the_session_gets_what_the_labels_were_made_from(target):
     session = StageSession()
-    mending = mending_of(target, CLICK)
-    assert list(mending.begin(session)) == []
+    run = correction_run_of(target, CLICK)
+    assert list(run.begin(session)) == []
     assert list(session.prompts) == [FIRST, OTHER]
     assert [(one.prompts, one.frames) for one in session.asked] == [((CLICK,), FRAMES)]
 
@@ -248,7 +255,7 @@ def test_the_session_gets_what_the_labels_were_made_from(target):
 def test_a_corrected_frame_is_handed_over_as_a_whole_and_not_twice(target):
     session = StageSession()
     more = FIRST.merge(Prompt(1, 0, points=[(1, 1)], signs=[False]))
-    list(mending_of(target, more).begin(session))
+    list(correction_run_of(target, more).begin(session))
     assert list(session.prompts) == [OTHER]
     assert session.asked[0].prompts == (more,)
 
@@ -256,7 +263,7 @@ def test_a_corrected_frame_is_handed_over_as_a_whole_and_not_twice(target):
 def test_painted_frames_count_as_certain(target):
     target.layer.paint((3, 2, 2), 1)
     session = StageSession()
-    list(mending_of(target, CLICK).begin(session))
+    list(correction_run_of(target, CLICK).begin(session))
     fixed = session.prompts.at(1, 3)
     np.testing.assert_array_equal(fixed.mask.to_array(), target.layer.data[3] == 1)
     assert [prompt.frame for prompt in session.prompts.of_object(2)] == [0]
@@ -266,28 +273,28 @@ def test_each_stretch_of_frames_is_corrected_by_itself(target):
     session = StageSession()
     late = Correction((Prompt(1, 3, points=[(5, 5)]),), range(3, 4))
     early = Correction((Prompt(1, 1, points=[(5, 5)]),), range(2))
-    list(Mending.of(target.view, target, (early, late)).begin(session))
+    list(CorrectionRun.of(target.view, target, (early, late)).begin(session))
     assert [one.frames for one in session.asked] == [range(2), range(3, 4)]
 
 
 def test_a_refusal_comes_before_anything_is_computed(target):
     refusal = LabelsError("the labels do not fit; choose others")
     with pytest.raises(LabelsError, match="choose others"):
-        next(mending_of(target, CLICK).begin(StageSession(error=refusal)))
+        next(correction_run_of(target, CLICK).begin(StageSession(error=refusal)))
 
 
 def test_what_is_computed_next_sees_what_was_computed_before(target, plane):
-    mending = mending_of(target, CLICK)
-    (result,) = mending.begin(StageSession(mended(2, plane)))
-    np.testing.assert_array_equal(mending.draft[2], plane)
-    mending.take(result)
-    np.testing.assert_array_equal(mending.draft[2], target.layer.data[2])
+    run = correction_run_of(target, CLICK)
+    (result,) = run.begin(StageSession(corrected(2, plane)))
+    np.testing.assert_array_equal(run.draft[2], plane)
+    run.take(result)
+    np.testing.assert_array_equal(run.draft[2], target.layer.data[2])
 
 
 def test_our_objects_give_way_to_the_corrected_one_and_others_do_not(target, plane):
     target.layer.data[2, :, 0] = 7
     before = target.layer.data.copy()
-    mending_of(target, CLICK).take(mended(2, plane))
+    correction_run_of(target, CLICK).take(corrected(2, plane))
     after = target.layer.data[2]
     assert (after[:6, 1:] == 1).all()
     assert (after[6:8, 1:] == 2).all()
@@ -300,36 +307,38 @@ def test_our_objects_give_way_to_the_corrected_one_and_others_do_not(target, pla
 def test_painted_frames_are_not_written(target, plane):
     target.layer.paint((2, 2, 2), 1)
     before = target.layer.data.copy()
-    mending = mending_of(target, CLICK)
-    mending.take(mended(2, plane))
+    run = correction_run_of(target, CLICK)
+    run.take(corrected(2, plane))
     np.testing.assert_array_equal(target.layer.data, before)
-    assert mending.summary(was_stopped=False) == (
+    assert run.summary(was_stopped=False) == (
         "Mended: 1 frame computed anew, 1 kept as you painted them (undo your strokes "
         "there, or paint on)."
     )
 
 
 def test_a_correction_is_made_once_its_own_frame_has_come(target, plane):
-    mending = mending_of(target, CLICK)
-    assert mending.settled_by(mended(1, plane)) == ()
-    assert mending.settled_by(mended(2, plane, object_id=2)) == ()
-    assert mending.settled_by(mended(2, plane)) == (CLICK,)
-    mending.take(mended(1, plane))
-    assert not target.ledger.holds(CLICK)
-    mending.take(mended(2, plane))
-    assert target.ledger.holds(CLICK)
+    run = correction_run_of(target, CLICK)
+    assert run.labelled_by(corrected(1, plane)) == ()
+    assert run.labelled_by(corrected(2, plane, object_id=2)) == ()
+    assert run.labelled_by(corrected(2, plane)) == (CLICK,)
+    run.take(corrected(1, plane))
+    assert not target.prompt_log.holds(CLICK)
+    run.take(corrected(2, plane))
+    assert target.prompt_log.holds(CLICK)
 
 
 def test_it_says_what_it_does(target):
-    assert mending_of(target, CLICK).activity == "Mending object 1 around frame 2…"
-    several = mending_of(target, CLICK, Prompt(2, 3, points=[(9, 9)]))
+    assert (
+        correction_run_of(target, CLICK).activity == "Mending object 1 around frame 2…"
+    )
+    several = correction_run_of(target, CLICK, Prompt(2, 3, points=[(9, 9)]))
     assert several.activity == "Mending objects 1, 2 around frames 2, 3…"
 
 
 def test_it_says_when_there_was_nothing_to_mend(target, plane):
-    mending_of(target, CLICK).take(mended(2, plane))
-    again = mending_of(target, CLICK)
-    again.take(mended(2, plane))
+    correction_run_of(target, CLICK).take(corrected(2, plane))
+    again = correction_run_of(target, CLICK)
+    again.take(corrected(2, plane))
     assert again.summary(was_stopped=False) == (
         "The labels agree with your points already; nothing has changed."
     )
@@ -337,13 +346,13 @@ def test_it_says_when_there_was_nothing_to_mend(target, plane):
 
 
 def test_it_says_what_came_of_it(target, plane):
-    mending = mending_of(target, CLICK)
+    run = correction_run_of(target, CLICK)
     for frame, verdict in ((2, Verdict.PROMPTED), (3, Verdict.DOUBTFUL)):
-        mending.take(mended(frame, plane, verdict=verdict))
-    assert mending.pace.done == 2
-    assert mending.summary(was_stopped=False) == (
+        run.take(corrected(frame, plane, verdict=verdict))
+    assert run.progress.done == 2
+    assert run.summary(was_stopped=False) == (
         "Mended: 2 frames computed anew, 1 doubtful."
     )
-    assert mending.summary(was_stopped=True).startswith(
+    assert run.summary(was_stopped=True).startswith(
         "Stopped; mended so far: 2 frames computed anew"
     )

@@ -78,13 +78,13 @@ def preview_is_empty(bench):
 
 def test_what_a_deleted_point_did_is_taken_back_and_all_others_work_afterwards(bench):
     before = labels(bench)
-    verdicts = bench.conductor.recorder.verdicts.frames_of((1,))
+    verdicts = bench.controller.writer.verdicts.frames_of((1,))
     click(bench, 5, SPOT)
     assert (labels(bench)[5] != before[5]).any()
     delete(bench, 1)
     np.testing.assert_array_equal(labels(bench), before)
-    assert bench.conductor.recorder.verdicts.frames_of((1,)) == verdicts
-    assert bench.conductor.outcome.startswith("Took back what came of points")
+    assert bench.controller.writer.verdicts.frames_of((1,)) == verdicts
+    assert bench.controller.outcome.startswith("Took back what came of points")
     click(bench, 3, (16, 14 + 3 + 6), is_positive=False)
     assert labels(bench)[3, 16, 14 + 3 + 6] != 1
     assert bench.notices == ()
@@ -179,7 +179,7 @@ def test_points_that_count_no_more_take_nothing_back(bench):
 def test_when_a_point_of_the_run_moves_the_object_is_computed_anew(bench, qtbot):
     bench.labels.fill((7, *inside(7)), 9)
     bench.labels.data[:, 60:, :5] = 33
-    bench.conductor.recorder.target.painted_ids(bench.movie, 3)
+    bench.controller.writer.target.painted_ids(bench.movie, 3)
     layer = points_of(bench)
     told = []
     bench.changed.connect(lambda: told.append(describe(bench)))
@@ -277,9 +277,9 @@ def test_a_correction_under_way_stops_when_its_point_goes(bench, monkeypatch, qt
     gate = Gate(monkeypatch, "correct")
     bench.viewer.dims.set_point(0, 5)
     points_of(bench).add([5, *SPOT])
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     gate.let(2)
-    qtbot.waitUntil(lambda: bench.conductor.run.pace.done == 2)
+    qtbot.waitUntil(lambda: bench.controller.run.progress.done == 2)
     assert (labels(bench) != before).any()
     layer = points_of(bench)
     layer.selected_data = {1}
@@ -300,7 +300,7 @@ def test_of_two_that_are_corrected_together_one_may_go(bench, monkeypatch, qtbot
     points_of(bench, 1).add([5, *SPOT])
     points_of(bench, 2).add([5, *SPOT[:1], 8])
     bench.read()
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     layer = points_of(bench, 1)
     layer.selected_data = {1}
     layer.remove_selected()
@@ -314,9 +314,9 @@ def test_of_two_that_are_corrected_together_one_may_go(bench, monkeypatch, qtbot
 def test_a_run_under_way_begins_anew_when_its_point_moves(bench, monkeypatch, qtbot):
     gate = Gate(monkeypatch, "propagate")
     bench.propagate()
-    qtbot.waitUntil(lambda: bench.conductor.run is not None)
+    qtbot.waitUntil(lambda: bench.controller.run is not None)
     gate.let(2)
-    qtbot.waitUntil(lambda: bench.conductor.run.pace.done == 2)
+    qtbot.waitUntil(lambda: bench.controller.run.progress.done == 2)
     points_of(bench).data = np.array([[0, *SPOT]])
     qtbot.waitUntil(lambda: gate.asked == 2)
     gate.let(1000)
@@ -330,11 +330,11 @@ def test_a_run_under_way_stops_when_its_only_point_goes(bench, monkeypatch, qtbo
     before = labels(bench)
     gate = Gate(monkeypatch, "propagate")
     bench.propagate()
-    qtbot.waitUntil(lambda: bench.conductor.run is not None)
+    qtbot.waitUntil(lambda: bench.controller.run is not None)
     delete_now = points_of(bench)
     delete_now.selected_data = {0}
     delete_now.remove_selected()
-    qtbot.waitUntil(lambda: bench.conductor.run is None)
+    qtbot.waitUntil(lambda: bench.controller.run is None)
     gate.let(1000)
     bench.wait()
     np.testing.assert_array_equal(labels(bench), before)
@@ -345,10 +345,10 @@ def test_a_run_under_way_stops_when_its_only_point_goes(bench, monkeypatch, qtbo
 def test_a_run_goes_on_when_its_points_go_with_their_layer(bench, monkeypatch, qtbot):
     gate = Gate(monkeypatch, "propagate")
     bench.propagate()
-    qtbot.waitUntil(lambda: bench.conductor.run is not None)
+    qtbot.waitUntil(lambda: bench.controller.run is not None)
     bench.viewer.layers.remove(points_of(bench))
     qtbot.wait(700)
-    assert bench.conductor.run is not None
+    assert bench.controller.run is not None
     gate.let(1000)
     bench.wait()
     assert gate.asked == 1
@@ -373,7 +373,7 @@ def test_what_was_stopped_shows_no_preview_and_says_what_to_do(
     gate = Gate(monkeypatch, "correct")
     bench.viewer.dims.set_point(0, 5)
     points_of(bench).add([5, *SPOT])
-    qtbot.waitUntil(lambda: bench.conductor.is_mending)
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
     assert not preview_is_empty(bench)
     bench.stop()
     gate.let(1000)

@@ -9,7 +9,7 @@ from made_up import SHAPE, found_by, result_on, view_of
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.widgets.layers import new_labels_layer, survey_labels
+from napari_sam_decoder.widgets.layers import new_labels_layer, scan_labels
 from napari_sam_decoder.widgets.movie_state import RunRequest
 from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
@@ -23,9 +23,9 @@ def target_on(view):
     layer.data[:] = BLANK
     target = LabelsTarget(layer, view)
     contents = found_by(
-        survey_labels(view, layer.data, lambda *at: target.note(view, *at))
+        scan_labels(view, layer.data, lambda *at: target.note(view, *at))
     )
-    target.take_over(view, contents, ())
+    target.adopt_labels(view, contents, ())
     return target
 
 
@@ -203,9 +203,9 @@ def test_what_was_painted_is_told_as_prompts(target):
 
 def test_negative_points_correct_what_the_labels_hold(target):
     first = Prompt(BLANK, 0, points=[(5, 5)])
-    target.ledger.begin(PromptSet([first]), RunRequest())
+    target.prompt_log.begin(PromptSet([first]), RunRequest())
     for frame in FRAMES:
-        target.ledger.note(result_on(frame, BLANK))
+        target.prompt_log.note(result_on(frame, BLANK))
     target.layer.data[2] = 0
     beside = [Prompt(BLANK, frame, points=[(1, 1)], signs=[False]) for frame in (1, 2)]
     (found,) = target.corrections(target.view, (first, *beside))

@@ -11,19 +11,19 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam_decoder.errors import PromptError, SamDecoderError
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
-from napari_sam_decoder.widgets.job_queue import Engine
+from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.layers import (
     frames_with,
+    scan_labels,
     shown_limits,
-    survey_labels,
     unused_notices,
 )
-from napari_sam_decoder.widgets.messages import ledger_notices
-from napari_sam_decoder.widgets.model_cache import Opening, looking
-from napari_sam_decoder.widgets.movie_state import MovieWork, ViewerWork, WantedRun
-from napari_sam_decoder.widgets.objects import IdBook
-from napari_sam_decoder.widgets.result_writer import Recorder
-from napari_sam_decoder.widgets.runs import Mending, counted
+from napari_sam_decoder.widgets.messages import prompt_notices
+from napari_sam_decoder.widgets.model_cache import SessionRequest, looking
+from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun, ViewerMovies
+from napari_sam_decoder.widgets.objects import ObjectIds
+from napari_sam_decoder.widgets.result_writer import ResultWriter
+from napari_sam_decoder.widgets.runs import CorrectionRun, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -35,22 +35,23 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.correction_log import Correction, Ledger
+    from napari_sam_decoder.widgets.correction_log import Correction, PromptLog
     from napari_sam_decoder.widgets.layers import LabelsContents, Limits, MovieView
     from napari_sam_decoder.widgets.model_cache import ShownPreview
     from napari_sam_decoder.widgets.movie_state import ModelOptions, RunRequest
-    from napari_sam_decoder.widgets.previews import PreviewBook
+    from napari_sam_decoder.widgets.previews import PreviewStore
     from napari_sam_decoder.widgets.runs import Run
     from napari_sam_decoder.widgets.target_layer import CutRecord, LabelsTarget
 
-__all__ = ["Conductor", "Situation"]
+__all__ = ["Controller"]
 
-REST_MS = 500
+RERUN_DELAY_MS = 500
 """How long points must rest before objects are computed anew because of them."""
+PREVIEW_WAIT_S = 0.08
 
 
-class Situation(QObject):
-    """The movie of now with its work, and what is under way on it and on others.
+class Controller(QObject):
+    """The movie of one dock, and the background jobs that it needs.
 
     Parameters
     ----------
@@ -70,46 +71,54 @@ class Situation(QObject):
         self.movie: MovieView | None = None
         self.frame = 0
         self.corrections: tuple[Correction, ...] = ()
-        self.recorder = Recorder(viewer, self)
-        self.all_work = ViewerWork.of(viewer)
-        self._opening: tuple[MovieWork, Opening] | None = None
-        self._wanted: list[WantedRun] = []
+        self.writer = ResultWriter(viewer, self)
+        self.movies = ViewerMovies.of(viewer)
+        self._opening: tuple[MovieState, SessionRequest] | None = None
+        self._pending: list[PendingRun] = []
         self._viewer = viewer
-        self._engine = Engine(self)
-        self.ids = IdBook(viewer, self.all_work, self._engine)
+        self._job_queue = JobQueue(self)
+        self.ids = ObjectIds(viewer, self.movies, self._job_queue)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
-        self._rest.setInterval(REST_MS)
+        self._rest.setInterval(RERUN_DELAY_MS)
+        self._surveyed: list[CutRecord] = []
+        self._erasing: list[tuple[MovieState, str]] = []
+        self._job_queue.opened.connect(self._on_opened)
+        self._job_queue.embedded.connect(self._on_embedded)
+        self._job_queue.previewed.connect(self._on_previewed)
+        self._job_queue.propagated.connect(self._on_propagated)
+        self._job_queue.ended.connect(self._on_ended)
+        self._rest.timeout.connect(self.advance)
 
     @property
-    def work(self) -> MovieWork:
+    def state(self) -> MovieState:
         """What has been done on the movie of now, and what is wanted for it."""
-        return self.recorder.work
+        return self.writer.state
 
     @property
     def prompts(self) -> PromptSet:
         """All that says where an object is."""
-        return self.work.objects.reading.prompts
+        return self.state.objects.reading.prompts
 
     @property
     def negatives(self) -> PromptSet:
         """Negative points alone on their frames."""
-        return self.work.objects.reading.negatives
+        return self.state.objects.reading.negatives
 
     @property
     def options(self) -> ModelOptions:
         """How frames become embeddings, and these become masks."""
-        return self.work.options
+        return self.state.options
 
     @property
     def settings(self) -> Settings:
         """How propagation decides, on all movies of the viewer."""
-        return self.all_work.settings or Settings()
+        return self.movies.settings or Settings()
 
     @property
     def contrast(self) -> Limits | None:
         """What the network sees as black and white; None before that is settled."""
-        session = self.work.session
+        session = self.state.session
         if session is None:
             return None
         return session.movie.contrast.low, session.movie.contrast.high
@@ -117,7 +126,7 @@ class Situation(QObject):
     @property
     def is_contrast_shown(self) -> bool:
         """Whether that is what the layer showed when it was settled."""
-        return self.contrast is not None and self.contrast == self.work.shown
+        return self.contrast is not None and self.contrast == self.state.shown
 
     @property
     def new_limits(self) -> Limits | None:
@@ -125,51 +134,51 @@ class Situation(QObject):
 
         Nor are there any where the contrast was set for the network alone.
         """
-        is_by_layer = self.options.contrast in (None, self.work.shown)
+        is_by_layer = self.options.contrast in (None, self.state.shown)
         if self.movie is None or self.contrast is None or not is_by_layer:
             return None
         limits = shown_limits(self.movie.layer)
-        return None if limits in (self.work.shown, self.contrast) else limits
+        return None if limits in (self.state.shown, self.contrast) else limits
 
     @property
     def embedded(self) -> set[int]:
         """Frames whose embedding is known."""
-        return self.work.embedded
+        return self.state.embedded
 
     @property
-    def previews(self) -> PreviewBook:
+    def previews(self) -> PreviewStore:
         """What is known of prompts before they are propagated."""
-        return self.work.previews
+        return self.state.previews
 
     @property
     def outcome(self) -> str:
         """What came of the last run on the movie of now."""
-        return self.work.outcome
+        return self.state.outcome
 
     @property
     def is_opening(self) -> bool:
         """Whether the model is being loaded or the cache opened."""
-        return self._engine.is_busy("opening")
+        return self._job_queue.is_busy("opening")
 
     @property
     def is_embedding(self) -> bool:
         """Whether frames are being embedded ahead of time."""
-        return self._engine.is_busy("embedding")
+        return self._job_queue.is_busy("embedding")
 
     @property
     def is_previewing(self) -> bool:
         """Whether prompts on the current frame are being decoded."""
-        return self._engine.is_busy("preview")
+        return self._job_queue.is_busy("preview")
 
     @property
-    def is_looking(self) -> bool:
+    def is_scanning(self) -> bool:
         """Whether labels are being looked through, or an object removed from them."""
-        return self._engine.is_looking
+        return self._job_queue.is_scanning
 
     @property
     def is_busy(self) -> bool:
         """Whether a run or correction is wanted or under way, on whatever movie."""
-        return bool(self._wanted) or self.recorder.run is not None
+        return bool(self._pending) or self.writer.run is not None
 
     @property
     def is_running(self) -> bool:
@@ -179,30 +188,30 @@ class Situation(QObject):
     @property
     def is_waiting(self) -> bool:
         """Whether a run is wanted on the movie of now."""
-        return any(self._is_here(wanted.view) for wanted in self._wanted)
+        return any(self._is_here(pending.view) for pending in self._pending)
 
     @property
     def run(self) -> Run | None:
         """The run or correction under way on the movie of now."""
-        run = self.recorder.run
+        run = self.writer.run
         return run if run is not None and self._is_here(run.view) else None
 
     @property
     def run_elsewhere(self) -> Run | None:
         """The run or correction under way on another movie, or on another plane."""
-        return self.recorder.run if self.run is None else None
+        return self.writer.run if self.run is None else None
 
     @property
-    def is_mending(self) -> bool:
+    def is_correcting(self) -> bool:
         """Whether a correction is under way on the movie of now."""
-        return isinstance(self.run, Mending)
+        return isinstance(self.run, CorrectionRun)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a person waits for."""
         kinds = ("opening", "preview")
-        is_open = any(map(self._engine.is_busy, kinds))
-        is_quiet = not (is_open or self._engine.is_looking or self._rest.isActive())
+        is_open = any(map(self._job_queue.is_busy, kinds))
+        is_quiet = not (is_open or self._job_queue.is_scanning or self._rest.isActive())
         return is_quiet and not self.is_busy
 
     @property
@@ -211,22 +220,22 @@ class Situation(QObject):
         return tuple(prompt for prompt in self.prompts if prompt.frame == self.frame)
 
     @property
-    def present(self) -> tuple[Prompt, ...]:
+    def prompts_now(self) -> tuple[Prompt, ...]:
         """All that is said by points now."""
         return (*self.prompts, *self.negatives)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Which points are not in the labels, why, and what to do about it."""
-        target = self.recorder.target
+        target = self.writer.target
         if self.movie is None or target is None:
             return unused_notices(self.negatives)
         if self.is_running:
             return ()
         correcting = {prompt for one in self.corrections for prompt in one.prompts}
-        open_prompts = [one for one in self.present if one not in correcting]
-        return ledger_notices(
-            target.record(self.movie).ledger, open_prompts, self.present
+        open_prompts = [one for one in self.prompts_now if one not in correcting]
+        return prompt_notices(
+            target.record(self.movie).prompt_log, open_prompts, self.prompts_now
         )
 
     def _is_here(self, view: MovieView) -> bool:
@@ -234,9 +243,9 @@ class Situation(QObject):
 
     def _find_corrections(self) -> None:
         self.corrections = ()
-        target = self.recorder.target
+        target = self.writer.target
         if self.movie is not None and target is not None:
-            self.corrections = target.corrections(self.movie, self.present)
+            self.corrections = target.corrections(self.movie, self.prompts_now)
 
     def _missing_previews(self) -> tuple[Prompt, ...]:
         return self.previews.missing(self.prompts_here)
@@ -245,52 +254,26 @@ class Situation(QObject):
         """Whether the movie of now cannot do without one."""
         return bool(
             self.is_waiting
-            or self.work.wants_embedding
+            or self.state.wants_embedding
             or self.corrections
             or self._missing_previews()
         )
 
-
-GLANCE_S = 0.08
-
-
-class Conductor(Situation):
-    """The situation of one dock, and the work that it needs.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        Where results are shown.
-    parent : QObject
-        Takes it along when it is deleted.
-    """
-
-    def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
-        super().__init__(viewer, parent)
-        self._surveyed: list[CutRecord] = []
-        self._erasing: list[tuple[MovieWork, str]] = []
-        self._engine.opened.connect(self._on_opened)
-        self._engine.embedded.connect(self._on_embedded)
-        self._engine.previewed.connect(self._on_previewed)
-        self._engine.propagated.connect(self._on_propagated)
-        self._engine.ended.connect(self._on_ended)
-        self._rest.timeout.connect(self.advance)
-
     def close(self) -> None:
         """Stop everything; what has been done stays with the movies."""
-        self._engine.close()
-        for wanted in self._wanted:
-            wanted.work.outcome = "The run had not begun when the dock was closed."
-        for work, name in self._erasing:
-            work.outcome = (
+        self._job_queue.close()
+        for pending in self._pending:
+            pending.state.outcome = "The run had not begun when the dock was closed."
+        for state, name in self._erasing:
+            state.outcome = (
                 f"Not all labels of {name!r} were removed before the dock was closed; "
                 "choose them again and delete it once more."
             )
-        run, running = self.recorder.run, self.recorder.running
+        run, running = self.writer.run, self.writer.running
         if run is not None and running is not None:
             running.outcome = run.summary(was_stopped=True)
-        for work in (*self.all_work, self.work):
-            session = work.part_with_session()
+        for state in (*self.movies, self.state):
+            session = state.detach_session()
             if session is not None:
                 # A step under way goes on; the window does not wait for it.
                 session.close(wait=False)
@@ -309,31 +292,31 @@ class Conductor(Situation):
         options = self.options if is_first else self.options.for_another_movie()
         self.movie = movie
         if movie is None:
-            self.recorder.work = MovieWork(self.options.for_another_movie())
+            self.writer.state = MovieState(self.options.for_another_movie())
             return
-        self.recorder.work = work = self.all_work.on(movie.layer, options)
-        if work.view is None or not movie.is_same_as(work.view):
-            self._forget_session(work)
-            self._give_up_runs(work, "is looked at in another way now")
-            work.view = movie
-            self.recorder.fit(movie)
+        self.writer.state = state = self.movies.on(movie.layer, options)
+        if state.view is None or not movie.is_same_as(state.view):
+            self._forget_session(state)
+            self._give_up_runs(state, "is looked at in another way now")
+            state.view = movie
+            self.writer.fit(movie)
 
     def set_options(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on."""
         if options != self.options:
-            self.work.options = options
-            self._forget_session(self.work)
+            self.state.options = options
+            self._forget_session(self.state)
             self.advance()
 
     def set_settings(self, settings: Settings) -> None:
         """Let propagation decide in another way from the next run or correction on."""
-        self.all_work.settings = settings
-        for work in (*self.all_work, self.work):
-            if work.session is not None:
-                work.session.settings = settings
+        self.movies.settings = settings
+        for state in (*self.movies, self.state):
+            if state.session is not None:
+                state.session.settings = settings
         self.changed.emit()
 
-    def take_points(self, *, are_withdrawn: bool = False) -> None:
+    def update_points(self, *, are_withdrawn: bool = False) -> None:
         """Take prompts as they are now; the first ones start the embedding.
 
         Parameters
@@ -342,30 +325,30 @@ class Conductor(Situation):
             Whether points that are missing have gone with their layer. Then the labels
             stay as they are; what came of a point that was deleted is taken back.
         """
-        target = self.recorder.target
+        target = self.writer.target
         if self.movie is not None and target is not None:
             if are_withdrawn:
-                target.record(self.movie).ledger.withdraw(self.present)
-            self._reconcile(self.movie, target.record(self.movie).ledger)
-        if len(self.prompts) and self.work.wants_embedding is None:
-            self.work.wants_embedding = True
+                target.record(self.movie).prompt_log.withdraw(self.prompts_now)
+            self._reconcile(self.movie, target.record(self.movie).prompt_log)
+        if len(self.prompts) and self.state.wants_embedding is None:
+            self.state.wants_embedding = True
         self.advance()
 
     def embed_as_shown(self) -> None:
         """Embed anew with the limits that the layer has now; all else stays."""
         if self.options.contrast is not None:
-            limits = shown_limits(self.work.view.layer) if self.work.view else None
-            self.work.options = replace(self.options, contrast=limits)
-        self._forget_session(self.work)
+            limits = shown_limits(self.state.view.layer) if self.state.view else None
+            self.state.options = replace(self.options, contrast=limits)
+        self._forget_session(self.state)
         self.embed()
 
-    def hurry_preview(self) -> None:
+    def wait_for_preview(self) -> None:
         """Let a preview that takes no longer than a glance come before all painting.
 
         While the window is painted, decoding takes three times as long.
         """
-        if self.frame in self.embedded and self.recorder.run is None:
-            self._engine.hurry("preview", GLANCE_S)
+        if self.frame in self.embedded and self.writer.run is None:
+            self._job_queue.wait_for_step("preview", PREVIEW_WAIT_S)
 
     def set_frame(self, frame: int) -> None:
         """Look at another frame."""
@@ -375,7 +358,7 @@ class Conductor(Situation):
     def choose_labels(self, layer: Labels) -> None:
         """Let results go to a Labels layer, and take its objects over."""
         if self.movie is not None:
-            self.work.outcome = " ".join(self.recorder.choose(self.movie, layer))
+            self.state.outcome = " ".join(self.writer.choose(self.movie, layer))
             self.advance()
 
     def credit(self, prompts: Collection[Prompt]) -> None:
@@ -383,11 +366,11 @@ class Conductor(Situation):
 
         Labels of yesterday are not mended since their points have come.
         """
-        target = self.recorder.target
+        target = self.writer.target
         if self.movie is not None and target is not None:
             target.credit(self.movie, prompts)
 
-    def require_rest(self, object_id: int) -> None:
+    def require_not_running(self, object_id: int) -> None:
         """Refuse to touch an object on which a run is at work.
 
         Raises
@@ -395,12 +378,12 @@ class Conductor(Situation):
         PromptError
             If a run or correction of it is wanted or under way on the movie of now.
         """
-        run = self.recorder.run if self.recorder.running is self.work else None
+        run = self.writer.run if self.writer.running is self.state else None
         is_at_work = run is not None and object_id in run.prompts.object_ids
         is_wanted = any(
-            wanted.work is self.work
-            and object_id in wanted.request.choose(wanted.prompts).object_ids
-            for wanted in self._wanted
+            pending.state is self.state
+            and object_id in pending.request.choose(pending.prompts).object_ids
+            for pending in self._pending
         )
         if is_at_work or is_wanted:
             raise PromptError(
@@ -409,10 +392,10 @@ class Conductor(Situation):
 
     def dismiss(self, object_id: int) -> None:
         """Count an object no more, on any Labels layer; its pixels stay."""
-        for target in self.work.targets.values():
+        for target in self.state.targets.values():
             target.dismiss(object_id)
         if self.movie is not None:
-            self.all_work.given_ids(self.movie).add(object_id)
+            self.movies.given_ids(self.movie).add(object_id)
 
     def erase(self, object_id: int, name: str) -> None:
         """Take an object off the labels, in the background.
@@ -424,11 +407,11 @@ class Conductor(Situation):
         name : str
             Of the object.
         """
-        work, view, target = self.work, self.movie, self.recorder.target
+        state, view, target = self.state, self.movie, self.writer.target
         if view is None or target is None:
             return
         erased: list[int] = []
-        self._erasing.append((work, name))
+        self._erasing.append((state, name))
 
         def take(found: tuple[MovieView, int] | None) -> None:
             if found is None:
@@ -442,42 +425,42 @@ class Conductor(Situation):
                 erased.append(found[1])
 
         def end(error: Exception | None) -> None:
-            self._erasing.remove((work, name))
+            self._erasing.remove((state, name))
             target.note_erased(object_id)
             target.layer.refresh(extent=False)
             count = counted(len(erased), "frame")
-            work.outcome = f"{name!r} was deleted, with its labels on {count}."
+            state.outcome = f"{name!r} was deleted, with its labels on {count}."
             if error is not None:
                 self.failed.emit(error)
             self.advance()
 
-        work.outcome = f"Removing the labels of {name!r}…"
+        state.outcome = f"Removing the labels of {name!r}…"
         steps = partial(frames_with, view, target.layer.data, object_id)
-        self._engine.look(steps, take, end)
+        self._job_queue.look(steps, take, end)
 
     def embed(self) -> None:
         """Embed all frames, those around the current one first."""
-        self.work.wants_embedding = True
+        self.state.wants_embedding = True
         self.advance()
 
     def stop_embedding(self) -> None:
         """Embed no more ahead of time; what is embedded stays."""
-        self.work.wants_embedding = False
-        self._engine.stop("embedding")
+        self.state.wants_embedding = False
+        self._job_queue.stop("embedding")
         self.changed.emit()
 
     def propagate(self, request: RunRequest) -> None:
         """Carry objects through the movie, as soon as that is possible."""
         if self.movie is not None:
             self._halt()
-            wanted = WantedRun(self.work, self.movie, self.prompts, request)
-            self._wanted.append(wanted)
+            pending = PendingRun(self.state, self.movie, self.prompts, request)
+            self._pending.append(pending)
             self.advance()
 
     def correct(self) -> None:
         """Start corrections that were stopped, or that have failed, once more."""
-        if self.recorder.target is not None:
-            self.recorder.target.ledger.reconsider()
+        if self.writer.target is not None:
+            self.writer.target.prompt_log.reconsider()
         self.advance()
 
     def stop(self) -> None:
@@ -485,55 +468,55 @@ class Conductor(Situation):
 
         What is under way on another movie is stopped where nothing is on this one.
         """
-        if not self.is_running and self.recorder.run is not None:
+        if not self.is_running and self.writer.run is not None:
             self._end_run(was_stopped=True)
         else:
             self._halt()
             self._find_corrections()
             self._decline_corrections()
-            self._decline_renewals()
+            self._decline_reruns()
         self.advance()
 
-    def part_with(self, work: MovieWork, reason: str) -> None:
+    def part_with(self, state: MovieState, reason: str) -> None:
         """Stop what is under way on a movie that is no more what it was.
 
         Parameters
         ----------
-        work : MovieWork
+        state : MovieState
             On the movie.
         reason : str
             What has become of it, to go on after its name.
         """
-        if self.recorder.running is work:
+        if self.writer.running is state:
             self._end_run(was_stopped=True)
-            self.informed.emit(f"{work.outcome} {work.name!r} {reason}.")
-        self._give_up_runs(work, reason)
-        self._forget_session(work)
+            self.informed.emit(f"{state.outcome} {state.name!r} {reason}.")
+        self._give_up_runs(state, reason)
+        self._forget_session(state)
 
     def lose_labels(self, layer: Labels) -> None:
         """Let go of a Labels layer that the viewer has no more, for all movies."""
-        run, running = self.recorder.run, self.recorder.running
+        run, running = self.writer.run, self.writer.running
         if run is not None and running is not None and run.target.layer is layer:
             self._end_run(was_stopped=True)
             running.outcome = (
                 f"Stopped, since {layer.name!r} was removed; run again for a new one."
             )
-            if running is not self.work:
+            if running is not self.state:
                 self.informed.emit(running.outcome)
-        for work in self.all_work:
-            if layer in work.targets:
-                self.recorder.forget(work, layer)
-                work.previews.unsettle()
+        for state in self.movies:
+            if layer in state.targets:
+                self.writer.forget(state, layer)
+                state.previews.unmark_labelled()
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
         self._list_objects()
-        self._advance_renewal()
+        self._advance_rerun()
         self._find_corrections()
         self._advance_surveys()
         self._advance_opening()
         self._advance_run()
-        movie, session = self.movie, self.work.session
+        movie, session = self.movie, self.state.session
         if movie is not None and session is not None:
             self._advance_preview(session)
             self._advance_corrections(movie, session)
@@ -545,81 +528,81 @@ class Conductor(Situation):
     def _advance_opening(self) -> None:
         if self._opening is not None:
             return
-        waiting = [wanted.work for wanted in self._wanted]
-        here = [self.work] if self._is_session_needed() else []
-        for work in (*here, *waiting):
-            if work.session is None and work.view is not None:
-                shown = shown_limits(work.view.layer)
-                opening = Opening(work.view, work.options, shown, self.frame)
-                self._opening = work, opening
-                self._engine.open(opening)
+        waiting = [pending.state for pending in self._pending]
+        here = [self.state] if self._is_session_needed() else []
+        for state in (*here, *waiting):
+            if state.session is None and state.view is not None:
+                shown = shown_limits(state.view.layer)
+                opening = SessionRequest(state.view, state.options, shown, self.frame)
+                self._opening = state, opening
+                self._job_queue.open(opening)
                 return
 
     def _advance_surveys(self) -> None:
         """Look at labels that were there before anything is written into them."""
-        for work in dict.fromkeys((self.work, *(one.work for one in self._wanted))):
-            view, target = work.view, work.target
+        for state in dict.fromkeys((self.state, *(one.state for one in self._pending))):
+            view, target = state.view, state.target
             if view is None or target is None:
                 continue
             record = target.record(view)
-            if not (record.is_surveyed or record in self._surveyed):
-                self._survey(work, view, target)
+            if not (record.is_scanned or record in self._surveyed):
+                self._survey(state, view, target)
 
-    def _survey(self, work: MovieWork, view: MovieView, target: LabelsTarget) -> None:
+    def _survey(self, state: MovieState, view: MovieView, target: LabelsTarget) -> None:
         record = target.record(view)
         note = partial(target.note, view)
-        search = partial(survey_labels, view, target.layer.data, note)
+        search = partial(scan_labels, view, target.layer.data, note)
 
         def take(contents: LabelsContents | None) -> None:
             if contents is not None:
-                self._take_over(work, view, target, contents)
+                self._take_over(state, view, target, contents)
 
         def end(error: Exception | None) -> None:
             self._surveyed.remove(record)
             if error is not None:
-                self._wanted = [one for one in self._wanted if one.work is not work]
-                self.recorder.forget(work, target.layer)
+                self._pending = [one for one in self._pending if one.state is not state]
+                self.writer.forget(state, target.layer)
                 self.failed.emit(error)
             self.advance()
 
         self._surveyed.append(record)
-        self._engine.look(partial(looking, search), take, end)
+        self._job_queue.look(partial(looking, search), take, end)
 
     def _take_over(
         self,
-        work: MovieWork,
+        state: MovieState,
         view: MovieView,
         target: LabelsTarget,
         contents: LabelsContents,
     ) -> None:
-        objects = work.objects
-        if work.target is target:
-            self._yield_ids(work, view, target, contents)
-        if work.view is view:
+        objects = state.objects
+        if state.target is target:
+            self._yield_ids(state, view, target, contents)
+        if state.view is view:
             objects.read(view, self._viewer.layers)
         reading = objects.reading
-        target.take_over(view, contents, (*reading.prompts, *reading.negatives))
+        target.adopt_labels(view, contents, (*reading.prompts, *reading.negatives))
         taken_over = contents.ids & target.object_ids
-        if taken_over and not work.outcome:
+        if taken_over and not state.outcome:
             count = counted(len(taken_over), "object")
-            work.outcome = (
+            state.outcome = (
                 f"{target.layer.name!r} holds {count}: select one in the table to "
                 "correct it."
             )
         # Also once somebody has erased them.
-        self.all_work.given_ids(view).update(contents.ids)
+        self.movies.given_ids(view).update(contents.ids)
 
     def _yield_ids(
         self,
-        work: MovieWork,
+        state: MovieState,
         view: MovieView,
         target: LabelsTarget,
         contents: LabelsContents,
     ) -> None:
         """Give objects that began here other ids, where theirs cannot be used."""
-        objects, highest, name = work.objects, target.highest_id, target.layer.name
-        unfit = {object_id for object_id in objects.born if object_id > highest}
-        clashing = objects.born & contents.ids - target.known_ids
+        objects, highest, name = state.objects, target.highest_id, target.layer.name
+        unfit = {object_id for object_id in objects.created_ids if object_id > highest}
+        clashing = objects.created_ids & contents.ids - target.known_ids
         told, reasons = [], set()
         for object_id in sorted(clashing | unfit):
             prompts = objects.reading.prompts.of_object(object_id)
@@ -634,70 +617,74 @@ class Conductor(Situation):
                 if object_id in unfit
                 else f"{name!r} holds others with these ids."
             )
-        work.outcome = " ".join((work.outcome, *told, *sorted(reasons))).strip()
+        state.outcome = " ".join((state.outcome, *told, *sorted(reasons))).strip()
 
     def _list_objects(self) -> None:
-        target = self.recorder.target
-        self.work.objects.note_labels(() if target is None else target.object_ids)
+        target = self.writer.target
+        self.state.objects.note_labels(() if target is None else target.object_ids)
 
-    def _reconcile(self, movie: MovieView, ledger: Ledger) -> None:
+    def _reconcile(self, movie: MovieView, prompt_log: PromptLog) -> None:
         """Take back what came of points that are gone or have moved."""
         run = self.run
-        if isinstance(run, Mending) and ledger.has_lost(run.prompts, self.present):
+        if isinstance(run, CorrectionRun) and prompt_log.has_lost(
+            run.prompts, self.prompts_now
+        ):
             self._end_run(was_stopped=True)
-        taken_back = ledger.reconcile(self.present)
-        frames = self.recorder.take_back(movie, taken_back)
+        taken_back = prompt_log.reconcile(self.prompts_now)
+        frames = self.writer.undo(movie, taken_back)
         if taken_back:
-            self.work.outcome = (
+            self.state.outcome = (
                 f"Took back what came of points that have changed: "
                 f"{counted(frames, 'frame')}."
             )
-        if self._is_outdated(ledger):
+        if self._is_outdated(prompt_log):
             self._rest.start()
 
-    def _is_outdated(self, ledger: Ledger) -> bool:
+    def _is_outdated(self, prompt_log: PromptLog) -> bool:
         """Whether something has to be computed anew, now or after the run."""
         run = self.run
-        has_lost = run is not None and ledger.has_lost(run.prompts, self.present)
-        return has_lost or ledger.renewal(self.present) is not None
+        has_lost = run is not None and prompt_log.has_lost(
+            run.prompts, self.prompts_now
+        )
+        return has_lost or prompt_log.rerun(self.prompts_now) is not None
 
-    def _advance_renewal(self) -> None:
+    def _advance_rerun(self) -> None:
         """Compute anew what came of points that are gone, once they have rested."""
-        target, movie = self.recorder.target, self.movie
+        target, movie = self.writer.target, self.movie
         if target is None or movie is None or self._rest.isActive():
             return
-        ledger, run, request = target.record(movie).ledger, self.run, None
+        prompt_log, run, request = target.record(movie).prompt_log, self.run, None
         if run is None and not self.is_waiting:
-            request = ledger.renewal(self.present)
-        elif run is not None and not isinstance(run, Mending):
-            if not ledger.has_lost(run.prompts, self.present):
+            request = prompt_log.rerun(self.prompts_now)
+        elif run is not None and not isinstance(run, CorrectionRun):
+            if not prompt_log.has_lost(run.prompts, self.prompts_now):
                 return
             # What comes of points that are gone need not be waited for.
             self._end_run(was_stopped=True)
             request = _remaining(run, self.prompts)
         if request is not None:
-            self._wanted.append(WantedRun(self.work, movie, self.prompts, request))
+            self._pending.append(PendingRun(self.state, movie, self.prompts, request))
 
-    def _decline_renewals(self) -> None:
+    def _decline_reruns(self) -> None:
         """Compute nothing anew by itself that a person has stopped."""
         self._rest.stop()
-        target = self.recorder.target
+        target = self.writer.target
         if target is None or self.movie is None:
             return
-        ledger = target.record(self.movie).ledger
-        while (request := ledger.renewal(self.present)) is not None:
-            ledger.decline_renewal(request.object_ids or (), self.present)
+        prompt_log = target.record(self.movie).prompt_log
+        while (request := prompt_log.rerun(self.prompts_now)) is not None:
+            prompt_log.decline_rerun(request.object_ids or (), self.prompts_now)
 
     def _advance_run(self) -> None:
-        for wanted in tuple(self._wanted):
-            session = wanted.work.session
-            if self.recorder.run is None and session is not None and _is_ready(wanted):
-                self._wanted.remove(wanted)
-                self._begin(wanted, session)
+        for pending in tuple(self._pending):
+            session = pending.state.session
+            if self.writer.run is None and session is not None and _is_ready(pending):
+                self._pending.remove(pending)
+                self._begin(pending, session)
 
-    def _begin(self, wanted: WantedRun, session: Session) -> None:
-        request, view = wanted.request, wanted.view
-        prompts = self.prompts if self._is_here(view) else wanted.prompts
+    def _begin(self, pending: PendingRun, session: Session) -> None:
+        request, view = pending.request, pending.view
+        prompts = self.prompts if self._is_here(view) else pending.prompts
         try:
             session.prompts = prompts
             asked = request.frames, request.direction, request.object_ids
@@ -705,10 +692,10 @@ class Conductor(Situation):
             steps = session.propagate(
                 request.frames, direction=request.direction, objects=request.object_ids
             )
-            self.recorder.begin(wanted, plan.prompts, plan.visits)
+            self.writer.begin(pending, plan.prompts, plan.visits)
         except SamDecoderError as error:
-            if request.is_renewal:
-                self._decline_renewals()
+            if request.is_rerun:
+                self._decline_reruns()
             self.failed.emit(error)
         else:
             self._run(steps)
@@ -718,97 +705,97 @@ class Conductor(Situation):
         if missing and not self.is_previewing:
             together, known = self.previews.asked(self.prompts_here)
             colours = object_colours(prompt.object_id for prompt in together)
-            self._engine.preview(session, together, known, colours)
+            self._job_queue.preview(session, together, known, colours)
 
     def _advance_corrections(self, movie: MovieView, session: Session) -> None:
         is_click_shown = not (self.is_previewing or self._missing_previews())
-        target = self.recorder.target
+        target = self.writer.target
         if target is None or self.is_busy or not is_click_shown:
             return
-        if not target.record(movie).is_surveyed:
+        if not target.record(movie).is_scanned:
             return
         if not self.corrections:
             return
-        mending = Mending.of(movie, target, self.corrections)
+        run = CorrectionRun.of(movie, target, self.corrections)
         try:
-            steps = mending.begin(session)
+            steps = run.begin(session)
         except SamDecoderError as error:
             self._decline_corrections()
             self.failed.emit(error)
         else:
-            self.recorder.start(self.work, mending)
+            self.writer.start(self.state, run)
             self._run(steps)
 
     def _run(self, steps: Iterator[FrameResult]) -> None:
-        self._engine.stop("embedding")
-        self._engine.run(steps)
+        self._job_queue.stop("embedding")
+        self._job_queue.run(steps)
 
     def _halt(self) -> None:
         """Stop what is under way on the movie of now, and what waits."""
-        self._wanted = [one for one in self._wanted if not self._is_here(one.view)]
+        self._pending = [one for one in self._pending if not self._is_here(one.view)]
         if self.run is not None:
             self._end_run(was_stopped=True)
 
     def _end_run(self, *, was_stopped: bool) -> None:
-        self._engine.stop("run")
-        work = self.recorder.running
-        if work is not None:
-            work.outcome = self.recorder.end(was_stopped=was_stopped)
+        self._job_queue.stop("run")
+        state = self.writer.running
+        if state is not None:
+            state.outcome = self.writer.end(was_stopped=was_stopped)
 
-    def _give_up_runs(self, work: MovieWork, reason: str) -> None:
-        if any(wanted.work is work for wanted in self._wanted):
-            self._wanted = [one for one in self._wanted if one.work is not work]
-            self.informed.emit(f"{work.name!r} {reason}; the run did not begin.")
+    def _give_up_runs(self, state: MovieState, reason: str) -> None:
+        if any(pending.state is state for pending in self._pending):
+            self._pending = [one for one in self._pending if one.state is not state]
+            self.informed.emit(f"{state.name!r} {reason}; the run did not begin.")
 
     def _decline_corrections(self) -> None:
         """Let nothing start that a person has stopped, or that cannot succeed."""
-        if self.recorder.target is not None:
-            self.recorder.target.ledger.decline(self.corrections)
+        if self.writer.target is not None:
+            self.writer.target.prompt_log.decline(self.corrections)
         # A preview that stayed would look like a label.
-        self._settle(self.work, [p for one in self.corrections for p in one.prompts])
+        self._settle(self.state, [p for one in self.corrections for p in one.prompts])
         self.corrections = ()
 
     def _advance_embedding(self, movie: MovieView, session: Session) -> None:
         is_free = not (self.is_busy or self.is_embedding)
         is_incomplete = len(self.embedded) < len(movie)
-        if self.work.wants_embedding and is_free and is_incomplete:
-            self._engine.embed(session.embed(focus=lambda: self.frame))
+        if self.state.wants_embedding and is_free and is_incomplete:
+            self._job_queue.embed(session.embed(focus=lambda: self.frame))
 
     def _leave(self) -> None:
         """Stop what only serves whoever looks at the movie of now."""
         for kind in ("preview", "embedding"):
-            self._engine.stop(kind)
-        if not any(wanted.work is self.work for wanted in self._wanted):
-            self._stop_opening(self.work)
-        self._wanted = [
-            replace(wanted, prompts=self.prompts)
-            if self._is_here(wanted.view)
-            else wanted
-            for wanted in self._wanted
+            self._job_queue.stop(kind)
+        if not any(pending.state is self.state for pending in self._pending):
+            self._stop_opening(self.state)
+        self._pending = [
+            replace(pending, prompts=self.prompts)
+            if self._is_here(pending.view)
+            else pending
+            for pending in self._pending
         ]
 
-    def _forget_session(self, work: MovieWork) -> None:
+    def _forget_session(self, state: MovieState) -> None:
         """Let a run under way finish with the session that it has."""
-        if work is self.work:
+        if state is self.state:
             for kind in ("preview", "embedding"):
-                self._engine.stop(kind)
-        self._stop_opening(work)
-        session = work.part_with_session()
+                self._job_queue.stop(kind)
+        self._stop_opening(state)
+        session = state.detach_session()
         if session is not None:
-            self._engine.retire(session)
+            self._job_queue.retire(session)
 
-    def _stop_opening(self, work: MovieWork) -> None:
-        if self._opening is not None and self._opening[0] is work:
-            self._engine.stop("opening")
+    def _stop_opening(self, state: MovieState) -> None:
+        if self._opening is not None and self._opening[0] is state:
+            self._job_queue.stop("opening")
             self._opening = None
 
     # What comes back
 
     def _on_opened(self, session: Session) -> None:
         if self._opening is not None:
-            work, opening = self._opening
-            work.session, work.shown = session, opening.shown
-            work.embedded = set(session.embedded)
+            state, opening = self._opening
+            state.session, state.shown = session, opening.shown
+            state.embedded = set(session.embedded)
             session.settings = self.settings
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:
@@ -822,30 +809,30 @@ class Conductor(Situation):
         self.changed.emit()
 
     def _on_propagated(self, result: FrameResult) -> None:
-        run, work = self.recorder.run, self.recorder.running
-        if run is None or work is None:
+        run, state = self.writer.run, self.writer.running
+        if run is None or state is None:
             return
         try:
-            self.recorder.take(result, self._shown_frame(work, result))
+            self.writer.take(result, self._shown_frame(state, result))
         except SamDecoderError as error:
             # The data of the layer may have been replaced by others meanwhile.
             self._end_run(was_stopped=True)
             self.failed.emit(error)
-        if work.view is not None and run.view.is_same_as(work.view):
-            work.embedded.add(result.frame)
-            self._settle(work, run.settled_by(result))
+        if state.view is not None and run.view.is_same_as(state.view):
+            state.embedded.add(result.frame)
+            self._settle(state, run.labelled_by(result))
         self.changed.emit()
 
-    def _shown_frame(self, work: MovieWork, result: FrameResult) -> int | None:
+    def _shown_frame(self, state: MovieState, result: FrameResult) -> int | None:
         if self.run is not None:
             return self.frame
         # Labels of another movie may be on the screen, and its own frame is not known.
-        return None if work is self.work else result.frame
+        return None if state is self.state else result.frame
 
-    def _settle(self, work: MovieWork, prompts: Collection[Prompt]) -> None:
+    def _settle(self, state: MovieState, prompts: Collection[Prompt]) -> None:
         """Show the labels of these prompts instead of their previews."""
         if prompts:
-            work.previews.settle(prompts)
+            state.previews.settle(prompts)
             self.previewed.emit()
 
     def _on_ended(self, kind: str, error: Exception | None) -> None:
@@ -859,33 +846,33 @@ class Conductor(Situation):
         self.advance()
 
     def _conclude(self, *, has_failed: bool) -> None:
-        run, work = self.recorder.run, self.recorder.running
+        run, state = self.writer.run, self.writer.running
         is_here = self.run is not None
-        if run is None or work is None:
+        if run is None or state is None:
             return
-        if work.view is not None and run.view.is_same_as(work.view):
-            self._settle(work, tuple(run.prompts))
+        if state.view is not None and run.view.is_same_as(state.view):
+            self._settle(state, tuple(run.prompts))
         self._end_run(was_stopped=has_failed)
         if not is_here:
-            self.informed.emit(f"{work.name!r}: {work.outcome}")
+            self.informed.emit(f"{state.name!r}: {state.outcome}")
 
     def _give_up(self, kind: str) -> None:
         """Want no more what has just failed, so that it is not tried for ever."""
-        work = self.work if self._opening is None else self._opening[0]
+        state = self.state if self._opening is None else self._opening[0]
         if kind in ("opening", "embedding"):
-            work.wants_embedding = False
+            state.wants_embedding = False
         if kind == "opening":
-            self._wanted = [one for one in self._wanted if one.work is not work]
+            self._pending = [one for one in self._pending if one.state is not state]
         if kind == "run" and self.run is not None:
             self._decline_corrections()
-        if kind in ("opening", "preview") and work is self.work:
+        if kind in ("opening", "preview") and state is self.state:
             self.previews.give_up(self._missing_previews())
 
 
-def _is_ready(wanted: WantedRun) -> bool:
+def _is_ready(pending: PendingRun) -> bool:
     """Whether it is known what the Labels layer holds."""
-    target = wanted.work.target
-    return target is None or target.record(wanted.view).is_surveyed
+    target = pending.state.target
+    return target is None or target.record(pending.view).is_scanned
 
 
 def _remaining(run: Run, prompts: PromptSet) -> RunRequest | None:

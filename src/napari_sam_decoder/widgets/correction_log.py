@@ -25,8 +25,8 @@ __all__ = [
     "AppliedCorrection",
     "Correction",
     "CorrectionLog",
-    "Ledger",
-    "Trace",
+    "FrameChange",
+    "PromptLog",
 ]
 
 KEPT_BYTES = 64 * 2**20
@@ -38,7 +38,7 @@ such a correction goes, the object is computed anew, or if no run has made it, s
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class FrameChange:
     """What a correction has done on one frame.
 
     Attributes
@@ -65,13 +65,13 @@ class AppliedCorrection:
         All that was said on its frame.
     earlier : Prompt or None
         What the labels there had been made from before.
-    traces : list of Trace
+    changes : list of Trace
         In the order in which they came.
     """
 
     prompt: Prompt
     earlier: Prompt | None
-    traces: list[Trace] = field(default_factory=list)
+    changes: list[FrameChange] = field(default_factory=list)
 
     @property
     def object_id(self) -> int:
@@ -79,19 +79,19 @@ class AppliedCorrection:
         return self.prompt.object_id
 
     @property
-    def place(self) -> tuple[int, int]:
+    def key(self) -> tuple[int, int]:
         """Object id and frame."""
         return self.prompt.object_id, self.prompt.frame
 
     @property
     def frames(self) -> set[int]:
         """Frames that it has come to."""
-        return {self.prompt.frame, *(trace.frame for trace in self.traces)}
+        return {self.prompt.frame, *(trace.frame for trace in self.changes)}
 
     @property
     def size(self) -> int:
         """Bytes that it takes."""
-        return sum(trace.edit.size for trace in self.traces if trace.edit is not None)
+        return sum(trace.edit.size for trace in self.changes if trace.edit is not None)
 
     def rests_on(self, other: AppliedCorrection) -> bool:
         """Whether it might have come out otherwise without an earlier one.
@@ -104,8 +104,8 @@ class AppliedCorrection:
             return not near.isdisjoint(self.frames)
         return any(
             mine.frame == its.frame and _overlap(mine.edit, its.edit)
-            for mine in self.traces
-            for its in other.traces
+            for mine in self.changes
+            for its in other.changes
         )
 
 
@@ -136,17 +136,15 @@ class CorrectionLog:
         edit: Edit | None,
         earlier: ObjectResult | None,
     ) -> None:
-        """Note what the last correction has done on a frame; see `Ledger.trace`."""
+        """Note what the last correction has done on a frame; see `PromptLog.trace`."""
         if self._log and self._log[-1].object_id == object_id:
             packed = None if edit is None else edit.packed()
-            self._log[-1].traces.append(Trace(frame, packed, earlier))
+            self._log[-1].changes.append(FrameChange(frame, packed, earlier))
             self._make_room()
 
-    def seal(self, place: tuple[int, int]) -> None:
+    def make_permanent(self, key: tuple[int, int]) -> None:
         """Let the corrections on a frame stand for good."""
-        self._log = [
-            correction for correction in self._log if correction.place != place
-        ]
+        self._log = [correction for correction in self._log if correction.key != key]
 
     def forget(self, object_ids: Collection[int], frames: range | None) -> None:
         """Note that objects are made anew on some frames, on all if None.
@@ -161,14 +159,14 @@ class CorrectionLog:
         kept = []
         for correction in self._log:
             if correction.object_id not in object_ids:
-                correction.traces = [
+                correction.changes = [
                     _without(trace, object_ids) if is_redone(trace.frame) else trace
-                    for trace in correction.traces
+                    for trace in correction.changes
                 ]
                 kept.append(correction)
             elif not is_redone(correction.prompt.frame):
-                correction.traces = [
-                    trace for trace in correction.traces if not is_redone(trace.frame)
+                correction.changes = [
+                    trace for trace in correction.changes if not is_redone(trace.frame)
                 ]
                 kept.append(correction)
         self._log = kept
@@ -177,10 +175,10 @@ class CorrectionLog:
         self, invalid: Iterable[AppliedCorrection]
     ) -> tuple[AppliedCorrection, ...]:
         """Remove corrections and those that rest on them; the latest comes first."""
-        wanted = {id(correction) for correction in invalid}
+        invalid_ids = {id(correction) for correction in invalid}
         gone: list[AppliedCorrection] = []
         for correction in self._log:
-            if id(correction) in wanted or any(
+            if id(correction) in invalid_ids or any(
                 correction.rests_on(other) for other in gone
             ):
                 gone.append(correction)
@@ -205,7 +203,7 @@ def _overlap(mine: PackedEdit | None, its: PackedEdit | None) -> bool:
     )
 
 
-def _without(trace: Trace, object_ids: Collection[int]) -> Trace:
+def _without(trace: FrameChange, object_ids: Collection[int]) -> FrameChange:
     if trace.edit is None:
         return trace
     edit = trace.edit.unpacked()
@@ -216,7 +214,7 @@ def _without(trace: Trace, object_ids: Collection[int]) -> Trace:
     return replace(trace, edit=changed.packed())
 
 
-_Place = tuple[int, int]
+_Key = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ class Correction:
         return tuple(sorted({prompt.object_id for prompt in self.prompts}))
 
 
-class Ledger:
+class PromptLog:
     """What the labels of each object were made from, and which frames they reach.
 
     Points that come after a run are corrections. Where a point is gone or moved that a
@@ -250,14 +248,14 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._made: dict[_Place, Prompt] = {}
-        self._withdrawn: dict[_Place, Prompt] = {}
+        self._made: dict[_Key, Prompt] = {}
+        self._withdrawn: dict[_Key, Prompt] = {}
         self._covered: dict[int, set[int]] = {}
         self._run_frames: dict[int, set[int]] = {}
         self._requests: dict[int, RunRequest] = {}
         self._log = CorrectionLog()
         self._declined: set[Prompt] = set()
-        self._declined_renewals: dict[int, frozenset[Prompt]] = {}
+        self._declined_reruns: dict[int, frozenset[Prompt]] = {}
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -278,19 +276,19 @@ class Ledger:
         """
         ids, frames = prompts.object_ids, request.frames
 
-        def is_redone(place: _Place) -> bool:
-            return place[0] in ids and (frames is None or place[1] in frames)
+        def is_redone(key: _Key) -> bool:
+            return key[0] in ids and (frames is None or key[1] in frames)
 
         for object_id in ids:
             for frames_of in (self._covered, self._run_frames):
                 frames_of.setdefault(object_id, set())
             self._requests[object_id] = request
-            self._declined_renewals.pop(object_id, None)
+            self._declined_reruns.pop(object_id, None)
         self._log.forget(ids, frames)
         for memory in (self._made, self._withdrawn):
-            for place in [place for place in memory if is_redone(place)]:
-                del memory[place]
-        self._made |= {_place(prompt): prompt for prompt in prompts}
+            for key in [key for key in memory if is_redone(key)]:
+                del memory[key]
+        self._made |= {_key(prompt): prompt for prompt in prompts}
         self._declined.clear()
 
     def adopt(self, object_ids: Iterable[int], frames: Iterable[int]) -> None:
@@ -311,18 +309,18 @@ class Ledger:
         """Note that the labels of adopted objects agree with these prompts already."""
         for prompt in prompts:
             if prompt.object_id in self._covered:
-                self._made.setdefault(_place(prompt), prompt)
+                self._made.setdefault(_key(prompt), prompt)
 
     def forget(self, object_id: int) -> None:
         """Forget an object; its labels are nobody's from now on."""
         for known in (self._covered, self._run_frames):
             known.pop(object_id, None)
         self._requests.pop(object_id, None)
-        self._declined_renewals.pop(object_id, None)
+        self._declined_reruns.pop(object_id, None)
         self._log.forget([object_id], None)
         for memory in (self._made, self._withdrawn):
-            for place in [place for place in memory if place[0] == object_id]:
-                del memory[place]
+            for key in [key for key in memory if key[0] == object_id]:
+                del memory[key]
 
     def note(self, result: FrameResult) -> None:
         """Note that a run has decided on a frame, for those objects that are known."""
@@ -331,16 +329,16 @@ class Ledger:
                 self._covered[object_id].add(result.frame)
                 self._run_frames[object_id].add(result.frame)
 
-    def amend(self, prompts: Iterable[Prompt]) -> None:
+    def note_correction(self, prompts: Iterable[Prompt]) -> None:
         """Note that corrections are in the labels, on their own frames at least.
 
         What is noted by `trace` from now on comes of the last of them.
         """
         for prompt in prompts:
             if prompt.object_id in self._covered:
-                place = _place(prompt)
-                self._log.begin(prompt, self._made.get(place))
-                self._made[place] = prompt
+                key = _key(prompt)
+                self._log.begin(prompt, self._made.get(key))
+                self._made[key] = prompt
 
     def trace(
         self,
@@ -367,24 +365,24 @@ class Ledger:
         for correction in corrections:
             self._declined.update(correction.prompts)
 
-    def decline_renewal(
-        self, object_ids: Iterable[int], present: Collection[Prompt]
+    def decline_rerun(
+        self, object_ids: Iterable[int], prompts_now: Collection[Prompt]
     ) -> None:
         """Compute these objects anew no more by itself until their points change."""
         for object_id in object_ids:
-            self._declined_renewals[object_id] = _of(object_id, present)
+            self._declined_reruns[object_id] = _of(object_id, prompts_now)
 
     def reconsider(self) -> None:
         """Propose again what was declined."""
         self._declined.clear()
-        self._declined_renewals.clear()
+        self._declined_reruns.clear()
 
     # What the points say
 
     def holds(self, prompt: Prompt) -> bool:
         """Whether the labels were made from a prompt as it is."""
-        place = _place(prompt)
-        return prompt in (self._made.get(place), self._withdrawn.get(place))
+        key = _key(prompt)
+        return prompt in (self._made.get(key), self._withdrawn.get(key))
 
     def is_declined(self, prompt: Prompt) -> bool:
         """Whether a prompt was kept from correcting the labels."""
@@ -394,45 +392,49 @@ class Ledger:
         """Whether it has been decided about the object on the frame of a prompt."""
         return prompt.frame in self._covered.get(prompt.object_id, ())
 
-    def has_lost(self, prompts: Iterable[Prompt], present: Collection[Prompt]) -> bool:
+    def has_lost(
+        self, prompts: Iterable[Prompt], prompts_now: Collection[Prompt]
+    ) -> bool:
         """Whether any of these prompts has lost a point, other than with its layer."""
-        now = {_place(prompt): prompt for prompt in present}
+        now = {_key(prompt): prompt for prompt in prompts_now}
         return any(
-            not _contains(now.get(_place(one)), one)
-            and self._withdrawn.get(_place(one)) != one
+            not _contains(now.get(_key(one)), one)
+            and self._withdrawn.get(_key(one)) != one
             for one in prompts
         )
 
     def without(self, corrections: Iterable[Correction]) -> PromptSet:
         """Give the prompts of the labels, but for those on frames to be corrected."""
-        corrected = {_place(prompt) for one in corrections for prompt in one.prompts}
+        corrected = {_key(prompt) for one in corrections for prompt in one.prompts}
         return PromptSet(
-            prompt for place, prompt in self._made.items() if place not in corrected
+            prompt for key, prompt in self._made.items() if key not in corrected
         )
 
-    def withdraw(self, present: Collection[Prompt]) -> None:
+    def withdraw(self, prompts_now: Collection[Prompt]) -> None:
         """Note that points are gone with their layer, and that labels stay as they are.
 
         Parameters
         ----------
-        present : collection of Prompt
+        prompts_now : collection of Prompt
             All prompts as they are now.
         """
-        now = {_place(prompt): prompt for prompt in present}
-        for place, prompt in tuple(self._made.items()):
-            if not _contains(now.get(place), prompt):
-                self._withdrawn[place] = prompt
-                self._log.seal(place)
-                del self._made[place]
-                if place in now:
-                    self._made[place] = now[place]
+        now = {_key(prompt): prompt for prompt in prompts_now}
+        for key, prompt in tuple(self._made.items()):
+            if not _contains(now.get(key), prompt):
+                self._withdrawn[key] = prompt
+                self._log.make_permanent(key)
+                del self._made[key]
+                if key in now:
+                    self._made[key] = now[key]
 
-    def reconcile(self, present: Collection[Prompt]) -> tuple[AppliedCorrection, ...]:
+    def reconcile(
+        self, prompts_now: Collection[Prompt]
+    ) -> tuple[AppliedCorrection, ...]:
         """Give up corrections whose points are gone, and those that depend on them.
 
         Parameters
         ----------
-        present : collection of Prompt
+        prompts_now : collection of Prompt
             All prompts as they are now.
 
         Returns
@@ -440,37 +442,37 @@ class Ledger:
         tuple of AppliedCorrection
             What has to be taken back in the labels, in this order.
         """
-        now = {_place(prompt): prompt for prompt in present}
-        for place, prompt in tuple(self._withdrawn.items()):
-            if _contains(now.get(place), prompt):
-                self._made[place] = self._withdrawn.pop(place)
+        now = {_key(prompt): prompt for prompt in prompts_now}
+        for key, prompt in tuple(self._withdrawn.items()):
+            if _contains(now.get(key), prompt):
+                self._made[key] = self._withdrawn.pop(key)
         gone = self._log.give_up(
             correction
             for correction in self._log
-            if not _contains(now.get(correction.place), correction.prompt)
-            or not _same_pick(now.get(correction.place), correction.prompt)
+            if not _contains(now.get(correction.key), correction.prompt)
+            or not _same_pick(now.get(correction.key), correction.prompt)
         )
         for correction in gone:
-            self._made.pop(correction.place, None)
+            self._made.pop(correction.key, None)
             if correction.earlier is not None:
-                self._made[correction.place] = correction.earlier
+                self._made[correction.key] = correction.earlier
         self._settle_adopted(now)
         return gone
 
-    def _settle_adopted(self, now: dict[_Place, Prompt]) -> None:
+    def _settle_adopted(self, now: dict[_Key, Prompt]) -> None:
         """Let go of points that no run has used and whose changes are not known."""
-        for place, prompt in tuple(self._made.items()):
-            if place[0] not in self._requests and not _contains(now.get(place), prompt):
-                del self._made[place]
+        for key, prompt in tuple(self._made.items()):
+            if key[0] not in self._requests and not _contains(now.get(key), prompt):
+                del self._made[key]
 
     def corrections(
-        self, present: Collection[Prompt], has_mask: Callable[[int, int], bool]
+        self, prompts_now: Collection[Prompt], has_mask: Callable[[int, int], bool]
     ) -> tuple[Correction, ...]:
         """Say which points have come since, and what they may change.
 
         Parameters
         ----------
-        present : collection of Prompt
+        prompts_now : collection of Prompt
             All prompts as they are now, at most one per object and frame; also those
             of negative points alone.
         has_mask : callable
@@ -486,12 +488,12 @@ class Ledger:
         """
         waiting = {
             object_id
-            for object_id in self._stale(present)
-            if self._seeds(object_id, present)
+            for object_id in self._stale(prompts_now)
+            if self._source_frames(object_id, prompts_now)
         }
         found: dict[range, list[Prompt]] = {}
-        for prompt in present:
-            object_id, frame = _place(prompt)
+        for prompt in prompts_now:
+            object_id, frame = _key(prompt)
             is_waiting = object_id in waiting or self._has_shrunk(prompt)
             if is_waiting or not self._is_news(prompt):
                 continue
@@ -500,12 +502,12 @@ class Ledger:
                 found.setdefault(stretch, []).append(prompt)
         return tuple(Correction(tuple(found[frames]), frames) for frames in found)
 
-    def renewal(self, present: Collection[Prompt]) -> RunRequest | None:
+    def rerun(self, prompts_now: Collection[Prompt]) -> RunRequest | None:
         """Say what has to be computed anew since points that a run used are gone.
 
         Parameters
         ----------
-        present : collection of Prompt
+        prompts_now : collection of Prompt
             All prompts as they are now.
 
         Returns
@@ -516,26 +518,28 @@ class Ledger:
             if there is nothing to do, or no positive prompt left to do it from.
         """
         asked: dict[RunRequest, list[int]] = {}
-        for object_id in sorted(self._stale(present)):
-            seeds = self._seeds(object_id, present)
-            declined = self._declined_renewals.get(object_id)
-            if seeds and declined != _of(object_id, present):
+        for object_id in sorted(self._stale(prompts_now)):
+            seeds = self._source_frames(object_id, prompts_now)
+            declined = self._declined_reruns.get(object_id)
+            if seeds and declined != _of(object_id, prompts_now):
                 asked.setdefault(self._again(object_id, seeds), []).append(object_id)
         for request, object_ids in asked.items():
             return replace(request, object_ids=tuple(object_ids))
         return None
 
-    def bereft(self, present: Collection[Prompt]) -> tuple[int, ...]:
+    def without_positive_points(
+        self, prompts_now: Collection[Prompt]
+    ) -> tuple[int, ...]:
         """List the objects that have lost points and have no positive one left."""
-        stale = sorted(self._stale(present))
-        return tuple(one for one in stale if not self._seeds(one, present))
+        stale = sorted(self._stale(prompts_now))
+        return tuple(one for one in stale if not self._source_frames(one, prompts_now))
 
-    def postponed(self, present: Collection[Prompt]) -> tuple[int, ...]:
+    def declined_reruns(self, prompts_now: Collection[Prompt]) -> tuple[int, ...]:
         """List the objects that are not computed anew since a person has stopped it."""
         return tuple(
             object_id
-            for object_id in sorted(self._stale(present))
-            if self._declined_renewals.get(object_id) == _of(object_id, present)
+            for object_id in sorted(self._stale(prompts_now))
+            if self._declined_reruns.get(object_id) == _of(object_id, prompts_now)
         )
 
     def _again(self, object_id: int, seeds: Collection[int]) -> RunRequest:
@@ -545,14 +549,14 @@ class Ledger:
         is_whole = (way is Direction.FORWARD and min(seeds) == frames[0]) or (
             way is Direction.BACKWARD and max(seeds) == frames[-1]
         )
-        return RunRequest(way if is_whole else Direction.BOTH, frames, is_renewal=True)
+        return RunRequest(way if is_whole else Direction.BOTH, frames, is_rerun=True)
 
-    def _seeds(self, object_id: int, present: Iterable[Prompt]) -> set[int]:
+    def _source_frames(self, object_id: int, prompts_now: Iterable[Prompt]) -> set[int]:
         """Frames from which an object can be computed anew."""
         reach = self._reach(object_id)
         return {
             prompt.frame
-            for prompt in present
+            for prompt in prompts_now
             if prompt.object_id == object_id
             and prompt.is_positive
             and prompt.frame in reach
@@ -569,25 +573,25 @@ class Ledger:
 
     def _has_shrunk(self, prompt: Prompt) -> bool:
         """Whether less is said on a frame than the labels were made from."""
-        earlier = self._made.get(_place(prompt))
+        earlier = self._made.get(_key(prompt))
         return earlier is not None and not _contains(prompt, earlier)
 
-    def _stale(self, present: Iterable[Prompt]) -> set[int]:
+    def _stale(self, prompts_now: Iterable[Prompt]) -> set[int]:
         """Objects that lack a point which their labels were made from."""
-        now = {_place(prompt): prompt for prompt in present}
+        now = {_key(prompt): prompt for prompt in prompts_now}
         return {
-            place[0]
-            for place, prompt in self._made.items()
-            if place[0] in self._requests and not _contains(now.get(place), prompt)
+            key[0]
+            for key, prompt in self._made.items()
+            if key[0] in self._requests and not _contains(now.get(key), prompt)
         }
 
 
-def _place(prompt: Prompt) -> _Place:
+def _key(prompt: Prompt) -> _Key:
     return prompt.object_id, prompt.frame
 
 
-def _of(object_id: int, present: Iterable[Prompt]) -> frozenset[Prompt]:
-    return frozenset(prompt for prompt in present if prompt.object_id == object_id)
+def _of(object_id: int, prompts_now: Iterable[Prompt]) -> frozenset[Prompt]:
+    return frozenset(prompt for prompt in prompts_now if prompt.object_id == object_id)
 
 
 def _contains(now: Prompt | None, earlier: Prompt) -> bool:

@@ -93,8 +93,8 @@ class SamDecoderDock(QWidget):
         self._message.setText(describe(bench))
         self._notices.setText("\n".join(bench.notices))
         self._notices.setVisible(bool(bench.notices))
-        self._form.show_state(bench.conductor.options, layer)
-        self._propagation.show_state(bench.conductor.settings)
+        self._form.show_state(bench.controller.options, layer)
+        self._propagation.show_state(bench.controller.settings)
         for part in (self._movie, self._objects, self._frame, self._run):
             part.show_state(bench)
 
@@ -115,7 +115,7 @@ class SamDecoderDock(QWidget):
     def _offer_a_movie(self) -> None:
         """Choose the movie of the last time, else the selected, else the first."""
         viewer = self.workbench.viewer
-        last = self.workbench.conductor.all_work.last
+        last = self.workbench.controller.movies.last
         for layer in (last, viewer.layers.selection.active, *viewer.layers):
             if isinstance(layer, Image):
                 with suppress(SamDecoderError):
@@ -208,10 +208,10 @@ class SamDecoderDock(QWidget):
     @property
     def settings(self) -> DockSettings:
         """All plain values that are set in the dock."""
-        conductor = self.workbench.conductor
+        controller = self.workbench.controller
         return DockSettings(
-            conductor.options,
-            conductor.settings,
+            controller.options,
+            controller.settings,
             self._run.only_current.value,
             self._run.replace.value,
         )
@@ -234,7 +234,7 @@ class SamDecoderDock(QWidget):
             return
         if bench.movie is None:
             bench.configure(kept.model)
-        if bench.conductor.all_work.settings is None:
+        if bench.controller.movies.settings is None:
             bench.configure_propagation(kept.propagation)
 
     def _configure(self, options: ModelOptions) -> None:
@@ -262,7 +262,7 @@ class SamDecoderDock(QWidget):
             self._wish(self.workbench.choose_movie)(movie.layer, axis)
 
     def _on_embedding_toggled(self) -> None:
-        if self.workbench.conductor.is_embedding:
+        if self.workbench.controller.is_embedding:
             self.workbench.stop_embedding()
         else:
             self._wish(self.workbench.embed)()
@@ -280,7 +280,7 @@ class SamDecoderDock(QWidget):
         """Ask what becomes of the labels of the selected object, and delete it."""
         bench = self.workbench
         current = bench.require_object()
-        bench.conductor.require_rest(current.object_id)
+        bench.controller.require_not_running(current.object_id)
         labels = self._objects.ask_about_labels(current, bench)
         if labels is not None:
             bench.delete_object(current.object_id, labels)

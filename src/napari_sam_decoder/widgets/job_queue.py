@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QTimer, Signal, Slot
 
 from napari_sam_decoder.widgets.model_cache import (
-    ModelShelf,
+    ModelCache,
     computing,
     show_prompts,
 )
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.model_cache import Opening, ShownPreview
+    from napari_sam_decoder.widgets.model_cache import SessionRequest, ShownPreview
 
-__all__ = ["Engine", "Job", "Lane", "wait_until"]
+__all__ = ["Job", "JobQueue", "JobThread", "wait_until"]
 
 POLL_MS = 20
 
@@ -80,7 +80,7 @@ class Job:
     on_step: Callable[[Any], None]
     on_end: Callable[[Exception | None], None]
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _has_news: threading.Event = field(default_factory=threading.Event)
+    _has_report: threading.Event = field(default_factory=threading.Event)
 
     @property
     def is_stopped(self) -> bool:
@@ -91,16 +91,16 @@ class Job:
         """Ask for no more steps; the one under way is finished and forgotten."""
         self._stopped.set()
 
-    def announce(self) -> None:
+    def mark_reported(self) -> None:
         """Note that there is something to report."""
-        self._has_news.set()
+        self._has_report.set()
 
-    def wait_for_news(self, seconds: float) -> bool:
+    def wait_for_report(self, seconds: float) -> bool:
         """Wait until there is something to report; False if the time is over."""
-        return self._has_news.wait(seconds)
+        return self._has_report.wait(seconds)
 
 
-class Lane(QObject):
+class JobThread(QObject):
     """One thread that does one job after another, there only while there are jobs.
 
     Make it in the GUI thread, and `close` it: the application owns it otherwise.
@@ -133,7 +133,7 @@ class Lane(QObject):
             # Not a daemon: Python must not fall apart under a step that is under way.
             threading.Thread(target=self._work, name="napari-sam-decoder").start()
 
-    def hurry(self, job: Job, seconds: float) -> None:
+    def wait_for_step(self, job: Job, seconds: float) -> None:
         """Keep the window waiting for the first news of a job, and report them.
 
         Parameters
@@ -143,7 +143,7 @@ class Lane(QObject):
         seconds : float
             To wait at most.
         """
-        if job.wait_for_news(seconds):
+        if job.wait_for_report(seconds):
             QCoreApplication.sendPostedEvents(self)
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class Lane(QObject):
         # Qt objects raise RuntimeError once the application is gone.
         with suppress(RuntimeError):
             self._reported.emit((job, news))
-        job.announce()
+        job.mark_reported()
 
     # As a slot of its own, what comes for it can be delivered ahead of all else.
     @Slot(object)  # type: ignore[untyped-decorator, unused-ignore]
@@ -205,7 +205,7 @@ def _is_over(job: Job) -> bool:
     return job.is_stopped or not threading.main_thread().is_alive()
 
 
-class Engine(QObject):
+class JobQueue(QObject):
     """Opens sessions, embeds, shows prompts and propagates, one job of each at a time.
 
     Opening and previews take turns on the quick lane, embedding and propagation on the
@@ -225,10 +225,10 @@ class Engine(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._quick, self._long, self._third = Lane(), Lane(), Lane()
-        self._shelf = ModelShelf()
+        self._quick, self._long, self._third = JobThread(), JobThread(), JobThread()
+        self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
-        self._looks: set[Job] = set()
+        self._scans: set[Job] = set()
 
     def is_busy(self, kind: str) -> bool:
         """Whether a job is waiting or under way.
@@ -241,9 +241,9 @@ class Engine(QObject):
         return kind in self._jobs
 
     @property
-    def is_looking(self) -> bool:
+    def is_scanning(self) -> bool:
         """Whether labels are being gone through."""
-        return bool(self._looks)
+        return bool(self._scans)
 
     def stop(self, kind: str) -> None:
         """Stop the job of a kind, if there is one; nothing more is heard of it.
@@ -257,7 +257,7 @@ class Engine(QObject):
         if job is not None:
             job.stop()
 
-    def hurry(self, kind: str, seconds: float) -> None:
+    def wait_for_step(self, kind: str, seconds: float) -> None:
         """Keep the window waiting for the first step of a job, if there is one.
 
         Parameters
@@ -269,20 +269,20 @@ class Engine(QObject):
         """
         job = self._jobs.get(kind)
         if job is not None:
-            self._lane(kind).hurry(job, seconds)
+            self._thread_for(kind).wait_for_step(job, seconds)
 
     def close(self) -> None:
         """Stop everything; no signal comes any more."""
         self.blockSignals(True)
         self._jobs.clear()
-        self._looks.clear()
-        for lane in (self._quick, self._long, self._third):
-            lane.close()
+        self._scans.clear()
+        for thread in (self._quick, self._long, self._third):
+            thread.close()
 
-    def open(self, opening: Opening) -> None:
+    def open(self, opening: SessionRequest) -> None:
         """Open a session, for `opened`."""
         self._begin(
-            "opening", partial(self._shelf.open_session, opening), self.opened.emit
+            "opening", partial(self._models.open_session, opening), self.opened.emit
         )
 
     def retire(self, session: Session) -> None:
@@ -306,11 +306,11 @@ class Engine(QObject):
         """
 
         def end(error: Exception | None) -> None:
-            self._looks.discard(job)
+            self._scans.discard(job)
             on_end(error)
 
         job = Job(steps, on_step, end)
-        self._looks.add(job)
+        self._scans.add(job)
         self._third.start(job)
 
     def preview(
@@ -342,9 +342,9 @@ class Engine(QObject):
             self._jobs[kind].stop()
         job = Job(steps, on_step, lambda error: self._finish(kind, job, error))
         self._jobs[kind] = job
-        self._lane(kind).start(job)
+        self._thread_for(kind).start(job)
 
-    def _lane(self, kind: str) -> Lane:
+    def _thread_for(self, kind: str) -> JobThread:
         return self._long if kind in ("embedding", "run") else self._quick
 
     def _finish(self, kind: str, job: Job, error: Exception | None) -> None:

@@ -10,24 +10,24 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.widgets.correction_log import Ledger
+    from napari_sam_decoder.widgets.correction_log import PromptLog
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["describe", "ledger_notices"]
+__all__ = ["describe", "prompt_notices"]
 
 
-def ledger_notices(
-    ledger: Ledger, waiting: Iterable[Prompt], present: Collection[Prompt]
+def prompt_notices(
+    prompt_log: PromptLog, waiting: Iterable[Prompt], prompts_now: Collection[Prompt]
 ) -> tuple[str, ...]:
     """Tell which points are not in the labels and will not get there by themselves.
 
     Parameters
     ----------
-    ledger : Ledger
+    prompt_log : PromptLog
         Of the labels.
     waiting : iterable of Prompt
         Those that are not about to correct the labels.
-    present : collection of Prompt
+    prompts_now : collection of Prompt
         All that is said by points now.
 
     Returns
@@ -35,19 +35,22 @@ def ledger_notices(
     tuple of str
         One line per object and reason.
     """
-    idle = [prompt for prompt in waiting if not ledger.holds(prompt)]
-    declined = [prompt for prompt in idle if ledger.is_declined(prompt)]
+    idle = [prompt for prompt in waiting if not prompt_log.holds(prompt)]
+    declined = [prompt for prompt in idle if prompt_log.is_declined(prompt)]
     others = [prompt for prompt in idle if prompt not in declined]
     beyond = [
         prompt
         for prompt in others
-        if prompt.object_id in ledger.object_ids and not ledger.covers(prompt)
+        if prompt.object_id in prompt_log.object_ids and not prompt_log.covers(prompt)
     ]
     beside = [one for one in others if not (one.is_positive or one in beyond)]
-    lost = {*ledger.bereft(present), *ledger.postponed(present)}
+    lost = {
+        *prompt_log.without_positive_points(prompts_now),
+        *prompt_log.declined_reruns(prompts_now),
+    }
     return (
-        *_bereft(ledger, present),
-        *_postponed(ledger, present),
+        *_without_positive_points(prompt_log, prompts_now),
+        *_declined_reruns(prompt_log, prompts_now),
         *_by_object(
             declined,
             "is not in the labels, since that was stopped or has failed; move or add a "
@@ -60,16 +63,20 @@ def ledger_notices(
     )
 
 
-def _bereft(ledger: Ledger, present: Collection[Prompt]) -> Iterator[str]:
-    for object_id in ledger.bereft(present):
+def _without_positive_points(
+    prompt_log: PromptLog, prompts_now: Collection[Prompt]
+) -> Iterator[str]:
+    for object_id in prompt_log.without_positive_points(prompts_now):
         yield (
             f"object {object_id} has no positive point left where it was carried, and "
             "its labels stay: add a point, and they are computed anew from that"
         )
 
 
-def _postponed(ledger: Ledger, present: Collection[Prompt]) -> Iterator[str]:
-    for object_id in ledger.postponed(present):
+def _declined_reruns(
+    prompt_log: PromptLog, prompts_now: Collection[Prompt]
+) -> Iterator[str]:
+    for object_id in prompt_log.declined_reruns(prompts_now):
         yield (
             f"the labels of object {object_id} come from points that have changed; "
             "press 'Both ways' to compute them anew"
@@ -99,22 +106,22 @@ def describe(bench: Workbench) -> str:
 
 
 def _activity(bench: Workbench) -> str:
-    conductor = bench.conductor
-    if conductor.is_opening:
+    controller = bench.controller
+    if controller.is_opening:
         return "Loading the network and opening the cache…"
-    if conductor.run is not None:
-        return conductor.run.activity
-    if conductor.is_looking and not bench.conductor.outcome:
+    if controller.run is not None:
+        return controller.run.activity
+    if controller.is_scanning and not bench.controller.outcome:
         return "Looking at what the labels hold…"
-    if conductor.is_previewing:
-        is_known = bench.frame in conductor.embedded
+    if controller.is_previewing:
+        is_known = bench.frame in controller.embedded
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"
     return ""
 
 
 def _next_step(bench: Workbench) -> str:
-    if bench.conductor.outcome:
-        return bench.conductor.outcome
+    if bench.controller.outcome:
+        return bench.controller.outcome
     current = bench.objects.current
     if current is None and bench.objects.listed:
         return "Select an object in the table to correct it, or press 'New object'."

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 __all__ = [
-    "ModelShelf",
-    "Opening",
+    "ModelCache",
+    "SessionRequest",
     "ShownPreview",
     "computing",
     "leave_a_core",
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Opening:
+class SessionRequest:
     """What a session is opened for.
 
     Attributes
@@ -69,7 +69,7 @@ class Opening:
         )
         return self.shown if is_set else None
 
-    def is_same_as(self, other: Opening | None) -> bool:
+    def is_same_as(self, other: SessionRequest | None) -> bool:
         """Whether a session that was opened for the other one serves for this."""
         return (
             other is not None
@@ -96,13 +96,13 @@ class ShownPreview:
     together: frozenset[Prompt] = frozenset()
 
 
-class ModelShelf:
+class ModelCache:
     """Keeps the network that was used last, since loading takes seconds."""
 
     def __init__(self) -> None:
         self._loaded: tuple[tuple[str | Path, ...], Sam] | None = None
 
-    def open_session(self, opening: Opening) -> Generator[Session]:
+    def open_session(self, opening: SessionRequest) -> Generator[Session]:
         """Load the network if need be and open the movie and its cache.
 
         Parameters

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary, ref
 
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
-from napari_sam_decoder.widgets.objects import ObjectBook
-from napari_sam_decoder.widgets.previews import PreviewBook
+from napari_sam_decoder.widgets.objects import ObjectList
+from napari_sam_decoder.widgets.previews import PreviewStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers import Limits, MovieView
     from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
-__all__ = ["ModelOptions", "MovieWork", "RunRequest", "ViewerWork", "WantedRun"]
+__all__ = ["ModelOptions", "MovieState", "PendingRun", "RunRequest", "ViewerMovies"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class RunRequest:
         All by default.
     replace : bool
         Whether it may overwrite other objects and what was painted by hand.
-    is_renewal : bool
+    is_rerun : bool
         Whether nobody has asked for it, and it follows from points that have changed.
     """
 
@@ -79,7 +79,7 @@ class RunRequest:
     frames: range | None = None
     object_ids: tuple[int, ...] | None = None
     replace: bool = False
-    is_renewal: bool = False
+    is_rerun: bool = False
 
     def choose(self, prompts: PromptSet) -> PromptSet:
         """Return the prompts of the asked objects."""
@@ -95,7 +95,7 @@ _ATTRIBUTE = "_sam_decoder_work"
 
 
 @dataclass(eq=False)
-class MovieWork:
+class MovieState:
     """All that belongs to one image layer, found again when it is chosen again.
 
     Attributes
@@ -106,7 +106,7 @@ class MovieWork:
         The axis that a person has chosen to follow it along.
     view : MovieView or None
         As it was looked at last; None for the work on no movie.
-    objects : ObjectBook
+    objects : ObjectList
         Its objects and their points.
     target : LabelsTarget or None
         Where results go; None for a new Labels layer.
@@ -127,14 +127,14 @@ class MovieWork:
         Limits of the layer when that session was opened.
     embedded : set of int
         Frames whose embedding that session has.
-    previews : PreviewBook
+    previews : PreviewStore
         What that session has shown.
     """
 
     options: ModelOptions = field(default_factory=ModelOptions)
     axis: int | None = None
     view: MovieView | None = None
-    objects: ObjectBook = field(default_factory=ObjectBook)
+    objects: ObjectList = field(default_factory=ObjectList)
     target: LabelsTarget | None = None
     targets: dict[Labels, LabelsTarget] = field(default_factory=dict)
     lost: ref[Labels] | None = None
@@ -144,7 +144,7 @@ class MovieWork:
     session: Session | None = None
     shown: Limits | None = None
     embedded: set[int] = field(default_factory=set)
-    previews: PreviewBook = field(default_factory=PreviewBook)
+    previews: PreviewStore = field(default_factory=PreviewStore)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -156,7 +156,7 @@ class MovieWork:
         """Of the image layer."""
         return "" if self.view is None else str(self.view.layer.name)
 
-    def part_with_session(self) -> Session | None:
+    def detach_session(self) -> Session | None:
         """Return the session, and forget it with all that came of it."""
         session, self.session = self.session, None
         self.embedded = set()
@@ -165,12 +165,12 @@ class MovieWork:
 
 
 @dataclass(frozen=True, eq=False)
-class WantedRun:
+class PendingRun:
     """A propagation that waits for its turn.
 
     Attributes
     ----------
-    work : MovieWork
+    state : MovieState
         On the movie.
     view : MovieView
         The movie as it was when the run was asked for.
@@ -179,13 +179,13 @@ class WantedRun:
     request : RunRequest
     """
 
-    work: MovieWork
+    state: MovieState
     view: MovieView
     prompts: PromptSet
     request: RunRequest
 
 
-class ViewerWork:
+class ViewerMovies:
     """The work on all movies of a viewer, whether a dock is open or not.
 
     Parameters
@@ -206,9 +206,9 @@ class ViewerWork:
         self._given: dict[tuple[int, ...], set[int]] = {}
 
     @staticmethod
-    def of(viewer: ViewerModel) -> ViewerWork:
+    def of(viewer: ViewerModel) -> ViewerMovies:
         """Return the one of a viewer."""
-        return _OF_VIEWERS.setdefault(viewer, ViewerWork(viewer))
+        return _OF_VIEWERS.setdefault(viewer, ViewerMovies(viewer))
 
     @property
     def last(self) -> Image | None:
@@ -216,21 +216,21 @@ class ViewerWork:
         viewer, layer = self._viewer(), self._last and self._last()
         return layer if viewer is not None and layer in viewer.layers else None
 
-    def __iter__(self) -> Iterator[MovieWork]:
+    def __iter__(self) -> Iterator[MovieState]:
         """Give the work on all movies that the viewer has."""
         viewer = self._viewer()
         for layer in () if viewer is None else tuple(viewer.layers):
-            work = self.find(layer)
-            if work is not None:
-                yield work
+            state = self.find(layer)
+            if state is not None:
+                yield state
 
     @staticmethod
-    def find(layer: Layer) -> MovieWork | None:
+    def find(layer: Layer) -> MovieState | None:
         """Return the work on a layer, if there is any and it is a movie."""
-        work: MovieWork | None = getattr(layer, _ATTRIBUTE, None)
-        return work
+        state: MovieState | None = getattr(layer, _ATTRIBUTE, None)
+        return state
 
-    def on(self, layer: Image, options: ModelOptions) -> MovieWork:
+    def on(self, layer: Image, options: ModelOptions) -> MovieState:
         """Return the work on a movie, and remember that it was chosen.
 
         Parameters
@@ -242,11 +242,11 @@ class ViewerWork:
             For a movie that was not chosen before.
         """
         self._last = ref(layer)
-        work = self.find(layer)
-        if work is None:
-            work = MovieWork(options)
-            setattr(layer, _ATTRIBUTE, work)
-        return work
+        state = self.find(layer)
+        if state is None:
+            state = MovieState(options)
+            setattr(layer, _ATTRIBUTE, state)
+        return state
 
     def given_ids(self, view: MovieView) -> set[int]:
         """Ids that objects on movies of a shape have ever been given; may be added to.
@@ -256,4 +256,4 @@ class ViewerWork:
         return self._given.setdefault(view.spatial_shape, set())
 
 
-_OF_VIEWERS: WeakKeyDictionary[ViewerModel, ViewerWork] = WeakKeyDictionary()
+_OF_VIEWERS: WeakKeyDictionary[ViewerModel, ViewerMovies] = WeakKeyDictionary()

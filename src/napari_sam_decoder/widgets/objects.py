@@ -15,10 +15,10 @@ from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.layers import (
-    PLACING,
+    PLACEMENT_EVENTS,
     PointsReading,
     ids_in,
-    next_object,
+    next_object_id,
     read_points_layers,
     remove_object_points,
     renumber_points,
@@ -32,35 +32,35 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Points
 
-    from napari_sam_decoder.widgets.job_queue import Engine
+    from napari_sam_decoder.widgets.job_queue import JobQueue
     from napari_sam_decoder.widgets.layers import MovieView
-    from napari_sam_decoder.widgets.movie_state import ViewerWork
+    from napari_sam_decoder.widgets.movie_state import ViewerMovies
 
-__all__ = ["NOTHING_READ", "IdBook", "ObjectBook", "SegmentedObject", "free_id"]
+__all__ = ["NOTHING_READ", "ObjectIds", "ObjectList", "SegmentedObject", "free_id"]
 
 AT_ONCE = 2**24
 """Labels with more pixels are looked at in the background."""
 
 
-class IdBook:
+class ObjectIds:
     """Knows which ids are taken on the movies of a viewer.
 
     Parameters
     ----------
     viewer : ViewerModel
         All of its Labels layers that have a movie's shape count.
-    all_work : ViewerWork
+    movies : ViewerMovies
         Knows which ids were given.
-    engine : Engine
+    job_queue : Engine
         Goes through large labels.
     """
 
     def __init__(
-        self, viewer: ViewerModel, all_work: ViewerWork, engine: Engine
+        self, viewer: ViewerModel, movies: ViewerMovies, job_queue: JobQueue
     ) -> None:
         self._viewer = viewer
-        self._all_work = all_work
-        self._engine = engine
+        self._movies = movies
+        self._job_queue = job_queue
         # The labels that were looked at, and the ids in them once they are known.
         self._found: WeakKeyDictionary[Labels, tuple[Any, frozenset[int] | None]] = (
             WeakKeyDictionary()
@@ -97,7 +97,7 @@ class IdBook:
             That fits where the labels are kept.
         """
         object_id = free_id(self._given(view).union(besides), highest)
-        self._all_work.given_ids(view).add(object_id)
+        self._movies.given_ids(view).add(object_id)
         # Labels in memory may be changed by anybody at any time.
         for layer, (data, _) in tuple(self._found.items()):
             if isinstance(data, np.ndarray):
@@ -105,10 +105,13 @@ class IdBook:
         return object_id
 
     def _given(self, view: MovieView) -> frozenset[int]:
-        given = set(self._all_work.given_ids(view))
-        for work in self._all_work:
-            if work.view is not None and work.view.spatial_shape == view.spatial_shape:
-                given |= work.objects.ids
+        given = set(self._movies.given_ids(view))
+        for state in self._movies:
+            if (
+                state.view is not None
+                and state.view.spatial_shape == view.spatial_shape
+            ):
+                given |= state.objects.ids
         return frozenset(given)
 
     def _layers(self, view: MovieView) -> list[Labels]:
@@ -144,7 +147,7 @@ class IdBook:
                 self._found[layer] = data, frozenset()
 
         self._found[layer] = data, None
-        self._engine.look(partial(looking, partial(ids_in, data)), note, end)
+        self._job_queue.look(partial(looking, partial(ids_in, data)), note, end)
 
 
 def free_id(taken: Collection[int], highest: int) -> int:
@@ -197,7 +200,7 @@ class SegmentedObject:
     frames: tuple[int, ...] = ()
 
 
-class ObjectBook:
+class ObjectList:
     """The objects of one movie, whoever made them: points, runs, or labels taken over.
 
     An object outlives its Points layer for as long as the labels hold it. The book
@@ -209,7 +212,7 @@ class ObjectBook:
         What the points said when they were read last.
     current_id : int or None
         The object that clicks go to.
-    born : set of int
+    created_ids : set of int
         Objects that began with points here, not in labels that were taken over.
     has_lost_layers : bool
         Whether points went with their layer between the last reading and the one
@@ -223,7 +226,7 @@ class ObjectBook:
         self._in_labels: frozenset[int] = frozenset()
         self.reading = NOTHING_READ
         self.current_id: int | None = None
-        self.born: set[int] = set()
+        self.created_ids: set[int] = set()
         self.has_lost_layers = False
         self._counted: frozenset[Points] = frozenset()
 
@@ -320,7 +323,7 @@ class ObjectBook:
             name = self._names.pop(old_id)
             is_plain = name == f"object {old_id}"
             self._names[new_id] = f"object {new_id}" if is_plain else name
-        self.born = (self.born - {old_id}) | {new_id}
+        self.created_ids = (self.created_ids - {old_id}) | {new_id}
         if self.current_id == old_id:
             self.current_id = new_id
 
@@ -338,7 +341,7 @@ class ObjectBook:
             if not others and self._ids[points] == object_id:
                 self.drop(points)
                 emptied.append(points)
-        self.born.discard(object_id)
+        self.created_ids.discard(object_id)
         return tuple(emptied)
 
     def listen(self, on_change: Callable[[], None]) -> None:
@@ -392,10 +395,10 @@ class ObjectBook:
         self.current_id = object_id
         return found
 
-    def turn_to(self, layer: Points) -> None:
+    def on_points_selected(self, layer: Points) -> None:
         """Work on an object of a layer: the one that its next point belongs to."""
         ids = [one.object_id for one in self.reading.objects if one.layer is layer]
-        next_id = next_object(layer)
+        next_id = next_object_id(layer)
         if ids:
             self.current_id = next_id if next_id in ids else ids[0]
 
@@ -439,5 +442,5 @@ class ObjectBook:
 
 def _emitters(layer: Points) -> tuple[Any, ...]:
     """Who tells of all that a reading depends on, the place in the world included."""
-    names = ("data", "features", "name", *PLACING)
+    names = ("data", "features", "name", *PLACEMENT_EVENTS)
     return tuple(getattr(layer.events, name) for name in names)

@@ -28,8 +28,8 @@ __all__ = [
     "KEPT_PREVIEWS",
     "PREVIEW_NAME",
     "THUMBNAIL_SIDE",
-    "PreviewBook",
     "PreviewOverlay",
+    "PreviewStore",
     "add_quietly",
     "draw_thumbnails",
     "preview_layer",
@@ -296,7 +296,7 @@ KEPT_PREVIEWS = 32
 """More are kept only if they are all on one frame; each holds three masks."""
 
 
-class PreviewBook:
+class PreviewStore:
     """The last preview of each object on each frame, and what needs none any more."""
 
     def __init__(self) -> None:
@@ -326,7 +326,7 @@ class PreviewBook:
         """Note that prompts are in the labels; the canvas need not preview them."""
         self._settled.update((_key(prompt), prompt) for prompt in prompts)
 
-    def unsettle(self) -> None:
+    def unmark_labelled(self) -> None:
         """Note that the labels are gone."""
         self._settled.clear()
 

@@ -8,9 +8,9 @@ from weakref import ref
 from qtpy.QtCore import QObject, QTimer
 
 from napari_sam_decoder.widgets.layers import check_target, new_labels_layer
-from napari_sam_decoder.widgets.movie_state import MovieWork
+from napari_sam_decoder.widgets.movie_state import MovieState
 from napari_sam_decoder.widgets.previews import add_quietly
-from napari_sam_decoder.widgets.runs import Pace, Run, VerdictBook
+from napari_sam_decoder.widgets.runs import ProgressEstimate, Run, VerdictTable
 from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.widgets.correction_log import AppliedCorrection
     from napari_sam_decoder.widgets.layers import MovieView
-    from napari_sam_decoder.widgets.movie_state import WantedRun
+    from napari_sam_decoder.widgets.movie_state import PendingRun
 
-__all__ = ["LABELS_NAME", "Recorder"]
+__all__ = ["LABELS_NAME", "ResultWriter"]
 
 LABELS_NAME = "SAM labels"
 REPAINT_MS = 100
 
 
-class Recorder(QObject):
+class ResultWriter(QObject):
     """The Labels layer of the movie of now, and the run that fills it or another.
 
     Parameters
@@ -43,20 +43,20 @@ class Recorder(QObject):
 
     Attributes
     ----------
-    work : MovieWork
+    state : MovieState
         On the movie of now.
     run : Run or None
         Under way, on this movie or on another.
-    running : MovieWork or None
+    running : MovieState or None
         The work that the run belongs to.
     """
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.work = MovieWork()
+        self.state = MovieState()
         self.run: Run | None = None
-        self.running: MovieWork | None = None
+        self.running: MovieState | None = None
         self._repaint = QTimer(self)
         self._repaint.setSingleShot(True)
         self._repaint.setInterval(REPAINT_MS)
@@ -65,7 +65,7 @@ class Recorder(QObject):
     @property
     def target(self) -> LabelsTarget | None:
         """Where results go, unless the next run makes a layer."""
-        return self.work.target
+        return self.state.target
 
     @property
     def layer(self) -> Labels | None:
@@ -73,9 +73,9 @@ class Recorder(QObject):
         return None if self.target is None else self.target.layer
 
     @property
-    def verdicts(self) -> VerdictBook:
+    def verdicts(self) -> VerdictTable:
         """What runs have said of the movie of now."""
-        return VerdictBook() if self.target is None else self.target.verdicts
+        return VerdictTable() if self.target is None else self.target.verdicts
 
     def choose(self, view: MovieView, layer: Labels) -> tuple[str, ...]:
         """Let results go to a layer that is there.
@@ -98,42 +98,42 @@ class Recorder(QObject):
             If the layer does not fit, or cannot be written.
         """
         notices = check_target(view, layer, highest_id=1)
-        known = self.work.targets.get(layer)
+        known = self.state.targets.get(layer)
         if known is None:
-            self._aim(self.work, LabelsTarget(layer, view))
+            self._aim(self.state, LabelsTarget(layer, view))
         else:
             known.view = view
             known.reconsider()
-            self.work.target = known
+            self.state.target = known
         return notices
 
     def release(self) -> None:
         """Let the next run make a new layer."""
-        self.work.target = None
+        self.state.target = None
 
     def fit(self, view: MovieView) -> None:
         """Keep the layers for another cut of the same image, if they fit it still."""
-        for layer, target in tuple(self.work.targets.items()):
+        for layer, target in tuple(self.state.targets.items()):
             if layer.data.shape == view.spatial_shape:
                 target.view = view
             else:
-                self.forget(self.work, layer)
+                self.forget(self.state, layer)
 
-    def forget(self, work: MovieWork, layer: Labels) -> None:
+    def forget(self, state: MovieState, layer: Labels) -> None:
         """Let go of a layer that fits a movie no more, or that the viewer lacks."""
-        target = work.targets.pop(layer, None)
+        target = state.targets.pop(layer, None)
         if target is None:
             return
         target.close()
-        if target is work.target:
-            work.target, work.lost = None, ref(layer)
+        if target is state.target:
+            state.target, state.lost = None, ref(layer)
 
-    def begin(self, wanted: WantedRun, prompts: PromptSet, visits: int) -> None:
+    def begin(self, pending: PendingRun, prompts: PromptSet, visits: int) -> None:
         """Make ready for the results of a run.
 
         Parameters
         ----------
-        wanted : WantedRun
+        pending : PendingRun
             Says on which movie, and whether to replace.
         prompts : PromptSet
             Those of the run.
@@ -145,22 +145,24 @@ class Recorder(QObject):
         LabelsError
             If the layer cannot take the objects.
         """
-        work, view, replace = wanted.work, wanted.view, wanted.request.replace
+        state, view, replace = pending.state, pending.view, pending.request.replace
         highest_id = max(prompts.object_ids)
-        target = work.target
+        target = state.target
         if target is None:
             layer = new_labels_layer(view, LABELS_NAME, highest_id)
             add_quietly(self._viewer, layer, above=view.layer)
             target = LabelsTarget(layer, view, is_blank=True)
-            self._aim(work, target)
+            self._aim(state, target)
         check_target(view, target.layer, highest_id)
-        target.begin(view, prompts, wanted.request)
-        pace = Pace(visits)
-        self.start(work, Run(view, target, prompts, replace, pace, wanted.request))
+        target.begin(view, prompts, pending.request)
+        progress = ProgressEstimate(visits)
+        self.start(
+            state, Run(view, target, prompts, replace, progress, pending.request)
+        )
 
-    def start(self, work: MovieWork, run: Run) -> None:
+    def start(self, state: MovieState, run: Run) -> None:
         """Take results for a run from now on."""
-        self.run, self.running = run, work
+        self.run, self.running = run, state
 
     def take(self, result: FrameResult, shown_frame: int | None) -> None:
         """Write a result, and repaint soon if it is on the screen.
@@ -186,18 +188,16 @@ class Recorder(QObject):
         run, self.run, self.running = self.run, None, None
         return "" if run is None else run.summary(was_stopped=was_stopped)
 
-    def take_back(
-        self, view: MovieView, taken_back: Collection[AppliedCorrection]
-    ) -> int:
+    def undo(self, view: MovieView, taken_back: Collection[AppliedCorrection]) -> int:
         """Take corrections back in the labels; say on how many frames that shows."""
         if self.target is None or not taken_back:
             return 0
-        frames = self.target.take_back(view, taken_back)
+        frames = self.target.undo(view, taken_back)
         self.target.layer.refresh(extent=False)
         return len(frames)
 
-    def _aim(self, work: MovieWork, target: LabelsTarget) -> None:
-        work.targets[target.layer] = work.target = target
+    def _aim(self, state: MovieState, target: LabelsTarget) -> None:
+        state.targets[target.layer] = state.target = target
 
     def _refresh(self) -> None:
         self._repaint.stop()

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import FrameResult, ObjectResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.correction_log import Correction, Ledger
+    from napari_sam_decoder.widgets.correction_log import Correction, PromptLog
     from napari_sam_decoder.widgets.layers import Edit, MovieView
     from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
-__all__ = ["Mending", "Pace", "Run", "VerdictBook", "counted"]
+__all__ = ["CorrectionRun", "ProgressEstimate", "Run", "VerdictTable", "counted"]
 
 _REMEMBERED_STEPS = 12
 
 
-class Pace:
+class ProgressEstimate:
     """Steps done and to do, timed by the last few steps.
 
     Parameters
@@ -72,7 +72,7 @@ def _clock(seconds: float) -> str:
     return str(tqdm.format_interval(round(seconds)))
 
 
-class VerdictBook:
+class VerdictTable:
     """What the last run said of each object on each frame."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Run:
         What they come from.
     replace : bool
         As asked.
-    pace : Pace
+    progress : Pace
     request : RunRequest
         How it was asked for.
     kept : set of int
@@ -145,7 +145,7 @@ class Run:
     inherited : set of int
         Frames that show objects as they were before, since nobody knows what these
         were made from.
-    verdicts : VerdictBook
+    verdicts : VerdictTable
         Of this run alone.
     """
 
@@ -153,17 +153,17 @@ class Run:
     target: LabelsTarget
     prompts: PromptSet
     replace: bool
-    pace: Pace
+    progress: ProgressEstimate
     request: RunRequest = field(default_factory=RunRequest)
     kept: set[int] = field(default_factory=set)
     inherited: set[int] = field(default_factory=set)
-    verdicts: VerdictBook = field(default_factory=VerdictBook)
+    verdicts: VerdictTable = field(default_factory=VerdictTable)
 
     @property
     def activity(self) -> str:
         """What is going on, in one sentence."""
         start = "Labels arrive"
-        if self.request.is_renewal:
+        if self.request.is_rerun:
             start = "Points have changed, so labels arrive anew"
         return f"{start} frame by frame; the slider may be moved meanwhile."
 
@@ -174,7 +174,7 @@ class Run:
             self.inherited.add(result.frame)
             result = _without(result, inherited)
         self._write(result, set(self.prompts.object_ids) - inherited)
-        self.target.record(self.view).ledger.note(result)
+        self.target.record(self.view).prompt_log.note(result)
 
     def _inherited_on(self, frame: int) -> set[int]:
         """Objects that were on a frame before, whose prompts nobody knows."""
@@ -185,7 +185,7 @@ class Run:
             if frame in inherited.get(object_id, ())
         }
 
-    def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
+    def labelled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
         """Give the prompts that need no preview any more before the run ends."""
         return ()
 
@@ -224,7 +224,7 @@ class Run:
         seen = result.with_labels(self.target.labels(self.view, result.frame))
         self.target.record(self.view).note(seen)
         self.verdicts.note(seen)
-        self.pace.step()
+        self.progress.step()
         return written.edit
 
     def _returning(self, result: FrameResult) -> tuple[int, ...]:
@@ -255,7 +255,7 @@ def counted(number: int, noun: str) -> str:
 
 
 @dataclass(eq=False)
-class Mending(Run):
+class CorrectionRun(Run):
     """Corrections of labels that runs have made.
 
     Attributes
@@ -284,7 +284,9 @@ class Mending(Run):
         """Prepare corrections of the labels in a target."""
         prompts = PromptSet(chain.from_iterable(one.prompts for one in corrections))
         # What was painted by hand stays, even if the run was told to replace it.
-        return cls(view, target, prompts, False, Pace(), corrections=corrections)
+        return cls(
+            view, target, prompts, False, ProgressEstimate(), corrections=corrections
+        )
 
     @property
     def activity(self) -> str:
@@ -312,7 +314,7 @@ class Mending(Run):
         PromptError, LabelsError
             If points or labels do not fit the movie; before the first result.
         """
-        known = self._ledger.without(self.corrections)
+        known = self._prompt_log.without(self.corrections)
         return self.draft.follow(self._steps(session, known))
 
     def _steps(self, session: Session, known: PromptSet) -> Iterator[FrameResult]:
@@ -325,7 +327,7 @@ class Mending(Run):
 
         Objects that runs have made yield to the corrected one, other labels do not.
         """
-        record, own_ids = self.target.record(self.view), self._ledger.object_ids
+        record, own_ids = self.target.record(self.view), self._prompt_log.object_ids
         earlier = {
             object_id: record.verdicts.of(object_id, result.frame)
             for object_id in result.objects
@@ -335,12 +337,12 @@ class Mending(Run):
         )
         edit = self._write(result.with_labels(labels), own_ids)
         self.has_changed |= edit is not None
-        self._ledger.amend(self.settled_by(result))
+        self._prompt_log.note_correction(self.labelled_by(result))
         for object_id, verdict in earlier.items():
-            self._ledger.trace(object_id, result.frame, edit, verdict)
+            self._prompt_log.trace(object_id, result.frame, edit, verdict)
         self.draft.settle(result)
 
-    def settled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
+    def labelled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
         """Give the corrections that a result has brought into the labels."""
         return tuple(
             prompt
@@ -363,12 +365,12 @@ class Mending(Run):
         return ", ".join(parts) + "."
 
     @property
-    def _ledger(self) -> Ledger:
-        return self.target.record(self.view).ledger
+    def _prompt_log(self) -> PromptLog:
+        return self.target.record(self.view).prompt_log
 
     def _returning(self, result: FrameResult) -> tuple[int, ...]:
         """Whoever points at an object where it was wiped out wants it back."""
-        settled = self.settled_by(result)
+        settled = self.labelled_by(result)
         return tuple(prompt.object_id for prompt in settled if prompt.is_positive)
 
     def _painted(self) -> Iterator[Prompt]:

@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.propagation import FrameResult, Verdict
-from napari_sam_decoder.widgets.correction_log import Ledger
+from napari_sam_decoder.widgets.correction_log import PromptLog
 from napari_sam_decoder.widgets.layers import GuardedLabels, check_shape, check_target
-from napari_sam_decoder.widgets.runs import VerdictBook
+from napari_sam_decoder.widgets.runs import VerdictTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers import (
         LabelsContents,
         MovieView,
-        Place,
-        Written,
+        PlanePosition,
+        WriteResult,
     )
     from napari_sam_decoder.widgets.movie_state import RunRequest
 
@@ -38,11 +38,11 @@ class CutRecord:
 
     Attributes
     ----------
-    is_surveyed : bool
+    is_scanned : bool
         Whether it is known what was there before.
-    ledger : Ledger
+    prompt_log : PromptLog
         From which prompts runs have made objects.
-    verdicts : VerdictBook
+    verdicts : VerdictTable
         What was said of them.
     frames : dict
         The frames on which each object has pixels, as far as is known.
@@ -50,9 +50,9 @@ class CutRecord:
         The frames on which objects were before, whose prompts nobody knows.
     """
 
-    is_surveyed: bool = False
-    ledger: Ledger = field(default_factory=Ledger)
-    verdicts: VerdictBook = field(default_factory=VerdictBook)
+    is_scanned: bool = False
+    prompt_log: PromptLog = field(default_factory=PromptLog)
+    verdicts: VerdictTable = field(default_factory=VerdictTable)
     frames: dict[int, set[int]] = field(default_factory=dict)
     inherited: dict[int, set[int]] = field(default_factory=dict)
 
@@ -68,13 +68,13 @@ class CutRecord:
 
     def note_ids(self, frame: int, ids: np.ndarray) -> None:
         """Note which of the known objects have pixels on a frame now."""
-        present = set(ids.tolist())
+        prompts_now = set(ids.tolist())
         for object_id, frames in self.frames.items():
-            (frames.add if object_id in present else frames.discard)(frame)
+            (frames.add if object_id in prompts_now else frames.discard)(frame)
 
     def forget(self, object_id: int) -> None:
         """Forget an object, whatever its labels."""
-        self.ledger.forget(object_id)
+        self.prompt_log.forget(object_id)
         self.verdicts.forget(object_id)
         self.frames.pop(object_id, None)
         self.inherited.pop(object_id, None)
@@ -119,7 +119,9 @@ class LabelsTarget:
     def known_ids(self) -> frozenset[int]:
         """Objects that runs have made in it, or that were taken over."""
         records = self._records.values()
-        return frozenset(one for record in records for one in record.ledger.object_ids)
+        return frozenset(
+            one for record in records for one in record.prompt_log.object_ids
+        )
 
     @property
     def object_ids(self) -> frozenset[int]:
@@ -132,8 +134,8 @@ class LabelsTarget:
         )
         return frozenset((*self._ids, *found)) - self._dismissed
 
-    def take_over(
-        self, view: MovieView, contents: LabelsContents, present: Collection[Prompt]
+    def adopt_labels(
+        self, view: MovieView, contents: LabelsContents, prompts_now: Collection[Prompt]
     ) -> None:
         """Count what the layer holds as objects that can be corrected.
 
@@ -146,23 +148,23 @@ class LabelsTarget:
             The movie whose cut was looked at.
         contents : LabelsContents
             Of the layer.
-        present : collection of Prompt
+        prompts_now : collection of Prompt
             All prompts as they are now.
         """
         record = self.record(view)
-        record.is_surveyed = True
+        record.is_scanned = True
         self._ids |= contents.ids
         every = sorted(frozenset().union(*contents.frames.values()))
         # An object may have been missed on a frame between two others.
         reach = range(every[0], every[-1] + 1) if every else range(0)
-        agreed = [prompt for prompt in present if self.agrees(view, prompt)]
+        agreed = [prompt for prompt in prompts_now if self.agrees(view, prompt)]
         pointed_at = {prompt.object_id for prompt in agreed if prompt.is_positive}
         for object_id in contents.frames.keys() - self._dismissed:
             record.frames.setdefault(object_id, set(contents.frames[object_id]))
-            if object_id not in (pointed_at | set(record.ledger.object_ids)):
+            if object_id not in (pointed_at | set(record.prompt_log.object_ids)):
                 record.inherited[object_id] = set(contents.frames[object_id])
-        record.ledger.adopt(contents.ids - self._dismissed, reach)
-        record.ledger.credit(agreed)
+        record.prompt_log.adopt(contents.ids - self._dismissed, reach)
+        record.prompt_log.credit(agreed)
 
     def credit(self, view: MovieView, prompts: Collection[Prompt]) -> None:
         """Count prompts that the labels agree with as those that they came from.
@@ -180,7 +182,7 @@ class LabelsTarget:
             for prompt in prompts
             if prompt.object_id in record.inherited and self.agrees(view, prompt)
         ]
-        record.ledger.credit(agreed)
+        record.prompt_log.credit(agreed)
         for prompt in agreed:
             record.inherited.pop(prompt.object_id, None)
 
@@ -214,9 +216,9 @@ class LabelsTarget:
             frames = record.inherited.get(prompt.object_id, set())
             if request.replace:
                 record.inherited.pop(prompt.object_id, None)
-            elif not record.ledger.holds(prompt):
+            elif not record.prompt_log.holds(prompt):
                 frames.discard(prompt.frame)
-        record.ledger.begin(prompts, request)
+        record.prompt_log.begin(prompts, request)
 
     def dismiss(self, object_id: int) -> None:
         """Count an object no more; its pixels are like those of anybody else."""
@@ -239,15 +241,15 @@ class LabelsTarget:
         if self._dismissed:
             self._dismissed.clear()
             for record in self._records.values():
-                record.is_surveyed = False
+                record.is_scanned = False
 
     @property
-    def ledger(self) -> Ledger:
+    def prompt_log(self) -> PromptLog:
         """What runs have made on the cut of now, and from which prompts."""
-        return self.record(self.view).ledger
+        return self.record(self.view).prompt_log
 
     @property
-    def verdicts(self) -> VerdictBook:
+    def verdicts(self) -> VerdictTable:
         """What runs have said of the cut of now."""
         return self.record(self.view).verdicts
 
@@ -255,7 +257,7 @@ class LabelsTarget:
         """Let go of the layer."""
         self._guarded.close()
 
-    def note(self, view: MovieView, place: Place, plane: np.ndarray) -> None:
+    def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
         """Take a plane for what was from the beginning; see `GuardedLabels.note`."""
         self._guarded.note(view, place, plane)
 
@@ -267,7 +269,7 @@ class LabelsTarget:
         *,
         replace: bool,
         returning: Collection[int] = (),
-    ) -> Written:
+    ) -> WriteResult:
         """Put a result into the layer's data, but for what a person has painted.
 
         Parameters
@@ -309,7 +311,7 @@ class LabelsTarget:
             ],
         )
 
-    def take_back(
+    def undo(
         self, view: MovieView, taken_back: Iterable[AppliedCorrection]
     ) -> frozenset[int]:
         """Take back what corrections have done, but for what has changed since.
@@ -329,13 +331,13 @@ class LabelsTarget:
         record, frames = self.record(view), set()
         fits = tuple(self.layer.data.shape) == view.spatial_shape
         for correction in taken_back:
-            for trace in reversed(correction.traces):
+            for trace in reversed(correction.changes):
                 record.verdicts.restore(
                     correction.object_id, trace.frame, trace.earlier
                 )
                 if trace.edit is None or not fits:
                     continue
-                if self._guarded.take_back(view, trace.frame, trace.edit.unpacked()):
+                if self._guarded.undo(view, trace.frame, trace.edit.unpacked()):
                     frames.add(trace.frame)
         for frame in frames:
             record.note_ids(frame, np.unique(self.layer.data[view.index(frame)]))
@@ -383,22 +385,22 @@ class LabelsTarget:
                     yield Prompt(object_id, frame, mask=PaintedMask.of(mask))
 
     def corrections(
-        self, view: MovieView, present: Collection[Prompt]
+        self, view: MovieView, prompts_now: Collection[Prompt]
     ) -> tuple[Correction, ...]:
-        """Say what would correct the labels; see `Ledger.corrections`.
+        """Say what would correct the labels; see `PromptLog.corrections`.
 
         Parameters
         ----------
         view : MovieView
             The movie, of the same image.
-        present : collection of Prompt
+        prompts_now : collection of Prompt
             All prompts as they are now.
         """
         if tuple(self.layer.data.shape) != view.spatial_shape:
             # They were replaced by others, which a run will refuse with a reason.
             return ()
         has_mask = partial(self._has_mask, view)
-        return self.record(view).ledger.corrections(present, has_mask)
+        return self.record(view).prompt_log.corrections(prompts_now, has_mask)
 
     def labels(self, view: MovieView, frame: int) -> np.ndarray:
         """(Y, X) labels of a frame as the layer shows them, not to be changed."""

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Points
 
-from napari_sam_decoder.widgets.layers import MovieView, Tether, slider_point
+from napari_sam_decoder.widgets.layers import MovieView, PlacementSync, slider_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari.layers import Image, Layer
 
-    from napari_sam_decoder.widgets.movie_state import MovieWork
+    from napari_sam_decoder.widgets.movie_state import MovieState
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["ViewerWatch"]
+__all__ = ["ViewerEvents"]
 
 
-class ViewerWatch:
+class ViewerEvents:
     """Listens to sliders, movies and layer list for as long as it is not closed.
 
     Parameters
@@ -30,7 +30,7 @@ class ViewerWatch:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._tethers: dict[Image, Tether] = {}
+        self._syncs: dict[Image, PlacementSync] = {}
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
 
@@ -38,34 +38,36 @@ class ViewerWatch:
         """Listen no more."""
         for emitter, listener in self._subscriptions():
             emitter.disconnect(listener)
-        for layer in tuple(self._tethers):
+        for layer in tuple(self._syncs):
             self.unfollow(layer)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Which layers do not lie on the movie any more."""
         movie = self._bench.movie
-        if movie is None or movie.layer not in self._tethers:
+        if movie is None or movie.layer not in self._syncs:
             return ()
-        return self._tethers[movie.layer].notices
+        return self._syncs[movie.layer].notices
 
-    def follow(self, work: MovieWork, layer: Image) -> None:
+    def follow(self, state: MovieState, layer: Image) -> None:
         """Listen to a movie being replaced or placed anew, also when it is not chosen.
 
         Its points and labels stay on its pixels.
         """
-        if layer not in self._tethers:
+        if layer not in self._syncs:
             layer.events.data.connect(self._on_pixels_replaced)
             layer.events.contrast_limits.connect(self._on_changed)
-            self._tethers[layer] = Tether(layer, lambda: work.layers, self._on_moved)
+            self._syncs[layer] = PlacementSync(
+                layer, lambda: state.layers, self._on_moved
+            )
 
     def unfollow(self, layer: Layer) -> None:
         """Listen to a movie no more, if that was done."""
-        tether = self._tethers.pop(layer, None)
-        if tether is not None:
+        sync = self._syncs.pop(layer, None)
+        if sync is not None:
             layer.events.data.disconnect(self._on_pixels_replaced)
             layer.events.contrast_limits.disconnect(self._on_changed)
-            tether.close()
+            sync.close()
 
     def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:
         layers, dims = self._bench.viewer.layers, self._bench.viewer.dims
@@ -83,11 +85,11 @@ class ViewerWatch:
     def _on_inserted(self, event: Any) -> None:
         layer: Layer = event.value
         layer.events.name.connect(self._on_changed)
-        self._bench.unhide(self._bench.conductor.work)
+        self._bench.show_hidden_layers(self._bench.controller.state)
         if layer in self._bench.objects:
             self._bench.read()
         elif isinstance(layer, Labels):
-            self._bench.find_again(layer)
+            self._bench.on_labels_added(layer)
         self._bench.changed.emit()
 
     def _on_removed(self, event: Any) -> None:
@@ -99,16 +101,16 @@ class ViewerWatch:
         elif isinstance(layer, Points) and layer in self._bench.objects:
             self._bench.read()
         else:
-            self._bench.lose_movie(layer)
+            self._bench.on_movie_removed(layer)
         self._bench.changed.emit()
 
     def _on_selected(self, event: Any) -> None:
         """Work on what is clicked in the layer list."""
         if isinstance(event.value, Points):
-            self._bench.turn_to(event.value)
+            self._bench.on_points_selected(event.value)
 
     def _on_pixels_replaced(self, event: Any) -> None:
-        self._bench.take_new_pixels(event.source)
+        self._bench.on_pixels_replaced(event.source)
 
     def _on_moved(self) -> None:
         """Look again where the sliders and the points are on the movie."""
@@ -129,5 +131,5 @@ class ViewerWatch:
             return
         frame = view.frame_at(point)
         if frame != self._bench.frame:
-            self._bench.conductor.set_frame(frame)
+            self._bench.controller.set_frame(frame)
             self._bench.show_previews()

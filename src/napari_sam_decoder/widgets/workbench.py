@@ -13,24 +13,24 @@ from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.validation import MAX_OBJECT_ID, as_bool, as_integer
 from napari_sam_decoder.widgets.colours import object_colour
-from napari_sam_decoder.widgets.controller import Conductor
+from napari_sam_decoder.widgets.controller import Controller
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.layers import (
     MovieView,
-    aim_points,
+    clear_next_hypothesis,
     covering_layer,
-    forget_pick,
     go_to_frame,
     new_points_layer,
+    next_sign,
     pick_hypothesis,
+    set_next_object,
     set_sign,
     show_frames,
-    sign_of_next,
     slider_point,
 )
 from napari_sam_decoder.widgets.movie_state import RunRequest
 from napari_sam_decoder.widgets.previews import PreviewOverlay
-from napari_sam_decoder.widgets.viewer_events import ViewerWatch
+from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -41,18 +41,22 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import FrameSelection
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Settings
-    from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieWork
-    from napari_sam_decoder.widgets.objects import ObjectBook, SegmentedObject
+    from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
+    from napari_sam_decoder.widgets.objects import ObjectList, SegmentedObject
 
-__all__ = ["Desk", "Pointing", "Workbench"]
+__all__ = ["Workbench"]
 
 READING_DELAY_MS = 20
 """How long points that are dragged must rest before they are read."""
 _REST_S = 0.1
+SCAN_TIMEOUT_S = 3600
 
 
-class Desk(QObject):
-    """Movie, objects and previews of one dock, kept up to date.
+class Workbench(QObject):
+    """What the dock does, for its controls and for scripts; knows no widget.
+
+    Methods raise a `SamDecoderError` where a person would see a notification. Work in
+    the background goes on after they return, see `wait`.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ class Desk(QObject):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.viewer = viewer
-        self.conductor = Conductor(viewer, self)
+        self.controller = Controller(viewer, self)
         self.failure: Exception | None = None
         self.is_closed = False
         self._overlay = PreviewOverlay(viewer)
@@ -79,56 +83,65 @@ class Desk(QObject):
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_DELAY_MS)
         self._reading.timeout.connect(self.read)
-        self.conductor.previewed.connect(self.show_previews)
-        self.conductor.changed.connect(self.changed.emit)
-        self.conductor.informed.connect(self.informed.emit)
-        self.conductor.failed.connect(self._on_failed)
+        self.controller.previewed.connect(self.show_previews)
+        self.controller.changed.connect(self.changed.emit)
+        self.controller.informed.connect(self.informed.emit)
+        self.controller.failed.connect(self._on_failed)
+        self._spare: Points | None = None
+        self._viewer_events = ViewerEvents(self)
 
     def close(self) -> None:
-        """Stop all work and let go of the layers."""
+        """Stop all jobs, and give back events and layers; of no more use then.
+
+        What has been done on each movie stays, for the next one on this viewer.
+        """
+        if self.is_closed:
+            return
+        self._viewer_events.close()
         self.is_closed = True
-        for work in self.conductor.all_work:
-            self.unhide(work)
+        for state in self.controller.movies:
+            self.show_hidden_layers(state)
         self._reading.stop()
         self.objects.rest()
-        self.conductor.close()
+        self.controller.close()
         self._overlay.remove()
 
     @property
     def movie(self) -> MovieView | None:
         """The chosen image layer as a movie."""
-        return self.conductor.movie
+        return self.controller.movie
 
     @property
-    def objects(self) -> ObjectBook:
+    def objects(self) -> ObjectList:
         """The objects on the movie, and their points."""
-        return self.conductor.work.objects
+        return self.controller.state.objects
 
     @property
     def frame(self) -> int:
         """The frame of the movie that the viewer shows."""
-        return self.conductor.frame
+        return self.controller.frame
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a person waits for."""
-        return self.conductor.is_idle and not self._reading.isActive()
+        return self.controller.is_idle and not self._reading.isActive()
 
     @property
     def labels(self) -> Labels | None:
         """The Labels layer that results go to; None before there is one."""
-        return self.conductor.recorder.layer
+        return self.controller.writer.layer
 
     def holds(self, object_id: int) -> bool:
         """Whether the labels have pixels of an object, as far as is known."""
-        target = self.conductor.recorder.target
+        target = self.controller.writer.target
         return target is not None and object_id in target.object_ids
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Points that cannot be used, and why."""
-        own = (*self.objects.reading.notices, *self.conductor.notices)
-        return own if self.movie is None else (*own, *self._view_notices(self.movie))
+        """What cannot be used or does not fit, and why."""
+        own = (*self.objects.reading.notices, *self.controller.notices)
+        view = () if self.movie is None else self._view_notices(self.movie)
+        return (*own, *view, *self._viewer_events.notices)
 
     def _view_notices(self, view: MovieView) -> Iterator[str]:
         """Say that another picture is seen than the one that clicks are meant for."""
@@ -144,7 +157,7 @@ class Desk(QObject):
     @property
     def current_prompt(self) -> Prompt | None:
         """The prompt of the current object on the current frame."""
-        for prompt in self.conductor.prompts_here:
+        for prompt in self.controller.prompts_here:
             if prompt.object_id == self.objects.current_id:
                 return prompt
         return None
@@ -155,16 +168,16 @@ class Desk(QObject):
         before = self._pointed_at
         self.objects.read(self.movie, self.viewer.layers)
         for layer in self.objects.layers:
-            forget_pick(layer)
+            clear_next_hypothesis(layer)
         if self._pointed_at != before:
-            self.conductor.work.outcome = ""
-        self.conductor.take_points(are_withdrawn=self.objects.has_lost_layers)
+            self.controller.state.outcome = ""
+        self.controller.update_points(are_withdrawn=self.objects.has_lost_layers)
         self.show_previews()
 
     def take(self, view: MovieView | None) -> None:
         """Take another movie, or another plane of the same one."""
         self.objects.rest()
-        self.conductor.set_movie(view)
+        self.controller.set_movie(view)
         self.objects.listen(self._read_soon)
         if view is not None:
             self._show_own_layers(view)
@@ -172,13 +185,15 @@ class Desk(QObject):
             self._overlay.remove()
         else:
             point = slider_point(view.layer, self.viewer.dims)
-            self.conductor.frame = view.frame_at(point)
+            self.controller.frame = view.frame_at(point)
         self.read()
+        if view is not None:
+            self._viewer_events.follow(self.controller.state, view.layer)
 
-    def unhide(self, work: MovieWork) -> None:
+    def show_hidden_layers(self, state: MovieState) -> None:
         """Show what belongs to a movie and was hidden while another was chosen."""
         removed = []
-        for layer in work.hidden:
+        for layer in state.hidden:
             if layer in self.viewer.layers:
                 # napari 0.6 takes apart a layer that it removes, and cannot show it
                 # when it is added again.
@@ -186,41 +201,41 @@ class Desk(QObject):
                     layer.visible = True
             else:
                 removed.append(layer)
-        work.hidden = removed
+        state.hidden = removed
 
     def _show_own_layers(self, view: MovieView) -> None:
         """Hide points and labels of other movies, and let no click go to them."""
-        work = self.conductor.work
-        others = [other for other in self.conductor.all_work if other is not work]
+        state = self.controller.state
+        others = [other for other in self.controller.movies if other is not state]
         for other in others:
             for layer in other.layers:
                 is_shown = layer.visible and layer in self.viewer.layers
-                if is_shown and layer not in work.layers:
+                if is_shown and layer not in state.layers:
                     layer.visible = False
                     other.hidden.append(layer)
-        self.unhide(work)
+        self.show_hidden_layers(state)
         selection = self.viewer.layers.selection
         active = selection.active
-        if active not in work.layers and any(active in one.layers for one in others):
+        if active not in state.layers and any(active in one.layers for one in others):
             current = self.objects.current
             own = None if current is None else current.layer
             selection.active = view.layer if own is None else own
 
     def show_previews(self) -> None:
         """Draw what the prompts of the current frame would give."""
-        movie, conductor = self.movie, self.conductor
-        masks = conductor.previews.masks(conductor.prompts_here)
+        movie, controller = self.movie, self.controller
+        masks = controller.previews.masks(controller.prompts_here)
         if movie is not None:
             self._overlay.show(movie, self.frame, masks)
 
     @property
     def _pointed_at(self) -> list[Prompt]:
-        return [*self.conductor.prompts, *self.conductor.negatives]
+        return [*self.controller.prompts, *self.controller.negatives]
 
     def _read_click(self) -> None:
         """Read, and show the answer if it comes soon, before the window is painted."""
         self.read()
-        self.conductor.hurry_preview()
+        self.controller.wait_for_preview()
 
     def _read_soon(self) -> None:
         now = monotonic()
@@ -256,23 +271,6 @@ class Desk(QObject):
     def _on_failed(self, error: Exception) -> None:
         self.failure = error
         self.failed.emit(error)
-
-
-LOOKING_S = 3600
-
-
-class Pointing(Desk):
-    """A desk whose objects can be made, chosen and pointed at.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        Whose layers are worked on.
-    """
-
-    def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__(viewer)
-        self._spare: Points | None = None
 
     def new_object(self, name: str | None = None) -> Points:
         """Add a Points layer for one more object, and let clicks go to it.
@@ -312,12 +310,12 @@ class Pointing(Desk):
         """
         if layer not in self.objects:
             own_id = self._new_id()
-            before = {*self.conductor.prompts, *self.conductor.negatives}
+            before = {*self.controller.prompts, *self.controller.negatives}
             self.objects.use(layer, own_id)
             self.objects.read(self.movie, self.viewer.layers)
-            present = {*self.conductor.prompts, *self.conductor.negatives}
-            self.conductor.credit(present - before)
-            self.conductor.work.outcome = ""
+            present = {*self.controller.prompts, *self.controller.negatives}
+            self.controller.credit(present - before)
+            self.controller.state.outcome = ""
             self.read()
 
     def drop_points(self, layer: Points) -> None:
@@ -339,7 +337,7 @@ class Pointing(Desk):
         PromptError
             If there is no such object.
         """
-        self.conductor.work.outcome = ""
+        self.controller.state.outcome = ""
         self._let_clicks_go_to(self.objects.select(object_id))
 
     def set_sign(self, is_positive: bool) -> None:
@@ -364,7 +362,7 @@ class Pointing(Desk):
         """Whether the next click says where the object is, not where it is not."""
         current = self.objects.current
         layer = None if current is None else current.layer
-        return layer is None or sign_of_next(layer)
+        return layer is None or next_sign(layer)
 
     def choose_hypothesis(self, number: int | None) -> None:
         """Pick what the selected object is on the current frame.
@@ -395,19 +393,19 @@ class Pointing(Desk):
         view, taken = self.require_movie(), None
         while taken is None:
             view = self.require_movie()
-            taken = self.conductor.ids.taken(view)
+            taken = self.controller.ids.taken(view)
             if taken is None:
-                wait_until(self._is_known, LOOKING_S)
+                wait_until(self._is_known, SCAN_TIMEOUT_S)
             if self.is_closed:
                 raise MovieError("the dock was closed; open it and press again")
-        target = self.conductor.recorder.target
+        target = self.controller.writer.target
         highest = MAX_OBJECT_ID if target is None else target.highest_id
-        object_id = self.conductor.ids.give(view, taken, highest)
-        self.objects.born.add(object_id)
+        object_id = self.controller.ids.give(view, taken, highest)
+        self.objects.created_ids.add(object_id)
         return object_id
 
     def _is_known(self) -> bool:
-        return self.is_closed or not self.conductor.is_looking
+        return self.is_closed or not self.controller.is_scanning
 
     def _points_of(self, listed: SegmentedObject) -> Points:
         """Return the layer that takes an object's clicks, made if there is none."""
@@ -419,7 +417,7 @@ class Pointing(Desk):
             self._spare = self._make_layer(listed.object_id, listed.name)
             return self._spare
         # Whoever looks through many objects wants no layer for each of them.
-        aim_points(spare, listed.object_id, object_colour(listed.object_id))
+        set_next_object(spare, listed.object_id, object_colour(listed.object_id))
         self.objects.use(spare, listed.object_id)
         spare.name = listed.name
         self.read()
@@ -435,47 +433,10 @@ class Pointing(Desk):
 
     def _let_clicks_go_to(self, listed: SegmentedObject) -> None:
         layer = self._points_of(listed)
-        aim_points(layer, listed.object_id, object_colour(listed.object_id))
+        set_next_object(layer, listed.object_id, object_colour(listed.object_id))
         self.viewer.layers.selection.active = layer
         layer.mode = "add"
         self.changed.emit()
-
-
-class Workbench(Pointing):
-    """What the dock does, for its controls and for scripts; knows no widget.
-
-    Methods raise a `SamDecoderError` where a person would see a notification. Work in
-    the background goes on after they return, see `wait`.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        Whose layers are worked on.
-    """
-
-    def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__(viewer)
-        self._watch = ViewerWatch(self)
-
-    def close(self) -> None:
-        """Stop all work and give back events and layers; of no more use then.
-
-        What has been done on each movie stays, for the next one on this viewer.
-        """
-        if not self.is_closed:
-            self._watch.close()
-            super().close()
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What cannot be used or does not fit, and why."""
-        return (*super().notices, *self._watch.notices)
-
-    def take(self, view: MovieView | None) -> None:
-        """Take another movie, or another plane of the same one."""
-        super().take(view)
-        if view is not None:
-            self._watch.follow(self.conductor.work, view.layer)
 
     def choose_movie(self, layer: Image | None, axis: int | None = None) -> None:
         """Work on an image layer, or on none.
@@ -502,7 +463,7 @@ class Workbench(Pointing):
             show_frames(view, self.viewer.dims)
         self.take(view)
         if axis is not None:
-            self.conductor.work.axis = axis
+            self.controller.state.axis = axis
 
     def choose_plane(self, axis: int, index: int) -> None:
         """Work on another plane of a layer with more axes, such as another channel.
@@ -524,60 +485,60 @@ class Workbench(Pointing):
         view = self.require_movie().cut_at(axis, index)
         go_to_frame(view, self.viewer.dims, self.frame)
 
-    def turn_to(self, layer: Points) -> None:
+    def on_points_selected(self, layer: Points) -> None:
         """Work on the object of a Points layer, and on the movie that it belongs to."""
         if layer not in self.objects:
-            for work in self.conductor.all_work:
-                if layer in work.objects and work.view is not None:
-                    self.choose_movie(work.view.layer)
+            for state in self.controller.movies:
+                if layer in state.objects and state.view is not None:
+                    self.choose_movie(state.view.layer)
                     break
         current = self.objects.current
         if current is None or current.layer is not layer:
-            self.objects.turn_to(layer)
+            self.objects.on_points_selected(layer)
             self.changed.emit()
 
-    def take_new_pixels(self, layer: Image) -> None:
+    def on_pixels_replaced(self, layer: Image) -> None:
         """Note that the pixels of a movie were replaced."""
-        work = self.conductor.all_work.find(layer)
-        if work is None:
+        state = self.controller.movies.find(layer)
+        if state is None:
             return
-        self.conductor.part_with(work, "has got other pixels")
-        if work is self.conductor.work:
+        self.controller.part_with(state, "has got other pixels")
+        if state is self.controller.state:
             try:
                 self.choose_movie(layer)
             except MovieError as error:
                 self.choose_movie(None)
                 self.informed.emit(str(error))
 
-    def lose_movie(self, layer: Layer) -> None:
+    def on_movie_removed(self, layer: Layer) -> None:
         """Note that a layer which may be a movie has been removed; it takes nothing."""
-        work = self.conductor.all_work.find(layer)
-        if work is None:
+        state = self.controller.movies.find(layer)
+        if state is None:
             return
-        self.conductor.part_with(work, "was removed")
-        self.unhide(work)
-        if work is self.conductor.work:
+        self.controller.part_with(state, "was removed")
+        self.show_hidden_layers(state)
+        if state is self.controller.state:
             self.choose_movie(None)
 
     def lose_labels(self, layer: Labels) -> None:
         """Note that a Labels layer has been removed, maybe in mid-run."""
-        self.conductor.lose_labels(layer)
-        self.conductor.advance()
+        self.controller.lose_labels(layer)
+        self.controller.advance()
         self.show_previews()
 
-    def find_again(self, layer: Labels) -> None:
+    def on_labels_added(self, layer: Labels) -> None:
         """Let results go to a Labels layer that had been removed and is back."""
-        lost = self.conductor.work.lost
+        lost = self.controller.state.lost
         if self.labels is None and lost is not None and lost() is layer:
             self.choose_labels(layer)
 
     def _view_of(self, layer: Image, axis: int | None) -> MovieView:
         point = slider_point(layer, self.viewer.dims)
-        work = self.conductor.all_work.find(layer)
-        if axis is None and work is not None and work.axis is not None:
+        state = self.controller.movies.find(layer)
+        if axis is None and state is not None and state.axis is not None:
             # Other pixels may have no such axis.
             with suppress(MovieError):
-                return MovieView.of(layer, work.axis, point)
+                return MovieView.of(layer, state.axis, point)
         return MovieView.of(layer, axis, point)
 
     def delete_object(self, object_id: int, labels: str = "keep") -> None:
@@ -601,17 +562,17 @@ class Workbench(Pointing):
         if labels not in ("keep", "remove"):
             raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
         found = self.objects.require(object_id)
-        self.conductor.require_rest(object_id)
+        self.controller.require_not_running(object_id)
         for layer in self.objects.part_with(object_id):
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        self.conductor.dismiss(object_id)
+        self.controller.dismiss(object_id)
         self.read()
         if labels == "remove" and self.labels is not None:
-            self.conductor.erase(object_id, found.name)
+            self.controller.erase(object_id, found.name)
         else:
-            self.conductor.work.outcome = f"{found.name!r} was deleted."
-        self.conductor.advance()
+            self.controller.state.outcome = f"{found.name!r} was deleted."
+        self.controller.advance()
 
     def configure(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on.
@@ -621,7 +582,7 @@ class Workbench(Pointing):
         options : ModelOptions
             All of them.
         """
-        self.conductor.set_options(options)
+        self.controller.set_options(options)
 
     def configure_propagation(self, settings: Settings) -> None:
         """Let propagation decide in another way, on all movies of the viewer.
@@ -633,7 +594,7 @@ class Workbench(Pointing):
         settings : Settings
             All of them.
         """
-        self.conductor.set_settings(settings)
+        self.controller.set_settings(settings)
 
     def choose_labels(self, layer: Labels | None) -> None:
         """Let results go to a Labels layer that is there, or to a new one.
@@ -655,17 +616,17 @@ class Workbench(Pointing):
         """
         self.require_movie()
         if layer is None:
-            self.conductor.recorder.release()
+            self.controller.writer.release()
         else:
-            self.conductor.choose_labels(layer)
-        self.conductor.previews.unsettle()
+            self.controller.choose_labels(layer)
+        self.controller.previews.unmark_labelled()
         self.show_previews()
         self.changed.emit()
 
     def embed(self) -> None:
         """Embed all frames in the background, those around the current one first."""
         self.require_movie()
-        self.conductor.embed()
+        self.controller.embed()
 
     def embed_as_shown(self) -> None:
         """Let the network see the limits that the layer has now, and embed anew.
@@ -678,11 +639,11 @@ class Workbench(Pointing):
             If no movie is chosen.
         """
         self.require_movie()
-        self.conductor.embed_as_shown()
+        self.controller.embed_as_shown()
 
     def stop_embedding(self) -> None:
         """Embed no more ahead of time; what is embedded stays."""
-        self.conductor.stop_embedding()
+        self.controller.stop_embedding()
 
     def propagate(
         self,
@@ -724,7 +685,7 @@ class Workbench(Pointing):
         request = RunRequest(Direction.of(direction), asked, chosen, replace)
         # Points that were added a moment ago count.
         self.read()
-        self.conductor.propagate(request)
+        self.controller.propagate(request)
 
     def correct(self) -> None:
         """Mend the labels around points that were added since the last run.
@@ -745,8 +706,8 @@ class Workbench(Pointing):
         """
         self.require_movie()
         self.read()
-        self.conductor.correct()
-        if not self.conductor.corrections:
+        self.controller.correct()
+        if not self.controller.corrections:
             raise PromptError(
                 "there is nothing to mend: add a point on a frame that a run has "
                 "labelled, or propagate"
@@ -754,7 +715,7 @@ class Workbench(Pointing):
 
     def stop(self) -> None:
         """Stop the run or correction; frames that are done stay."""
-        self.conductor.stop()
+        self.controller.stop()
 
     def wait(self, timeout: float = 600) -> None:
         """Keep the window alive until runs and previews are done.

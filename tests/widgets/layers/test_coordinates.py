@@ -11,7 +11,7 @@ from placements import KINDS, image_of, transform, viewer_of
 
 from napari_sam_decoder.widgets.layers import MovieView, go_to_frame, slider_point
 from napari_sam_decoder.widgets.layers.coordinates import (
-    Tether,
+    PlacementSync,
     WorldMap,
     placement,
     unit_factors,
@@ -135,8 +135,8 @@ def points(**options):
 
 def tie(movie, *layers):
     told = []
-    tether = Tether(movie, lambda: layers, lambda: told.append(1))
-    return tether, told
+    sync = PlacementSync(movie, lambda: layers, lambda: told.append(1))
+    return sync, told
 
 
 def move(layer, kind):
@@ -154,62 +154,62 @@ def test_layers_on_a_movie_go_where_it_goes(kind, first):
     movie = image(**transform(first, 3))
     clicks = points(**placement(movie))
     labels = Labels(np.zeros(SHAPE, int), **placement(movie))
-    tether, told = tie(movie, clicks, labels)
+    sync, told = tie(movie, clicks, labels)
     move(movie, kind)
     movie.translate = (1, 2, 3)
     assert same_place(clicks, movie)
     assert same_place(labels, movie)
     assert told
-    assert tether.notices == ()
+    assert sync.notices == ()
 
 
 def test_units_and_names_of_axes_are_taken_over():
     movie, clicks = image(), points()
-    tether, _ = tie(movie, clicks)
+    sync, _ = tie(movie, clicks)
     movie.units = ("s", "um", "um")
     movie.axis_labels = ("t", "y", "x")
     assert clicks.units == movie.units
     assert clicks.axis_labels == ("t", "y", "x")
-    assert tether.notices == ()
+    assert sync.notices == ()
 
 
 def test_what_lies_elsewhere_stays_and_is_named_until_it_fits():
     movie, clicks = image(), points(translate=(0, 3, 3))
-    tether, _ = tie(movie, clicks)
-    assert tether.notices == ()
+    sync, _ = tie(movie, clicks)
+    assert sync.notices == ()
     movie.scale = (1, 2, 2)
     np.testing.assert_array_equal(clicks.translate, (0, 3, 3))
     np.testing.assert_array_equal(clicks.scale, (1, 1, 1))
-    (notice,) = tether.notices
+    (notice,) = sync.notices
     assert notice.startswith("'clicks' has kept its place in the world")
     clicks.translate = (0, 0, 0)
     clicks.scale = (1, 2, 2)
-    assert tether.notices == ()
+    assert sync.notices == ()
 
 
 def test_a_layer_that_was_placed_first_is_left_alone():
     movie, clicks = image(), points()
-    tether, _ = tie(movie, clicks)
+    sync, _ = tie(movie, clicks)
     clicks.scale = (1, 2, 2)
     movie.scale = (1, 2, 2)
     assert same_place(clicks, movie)
-    assert tether.notices == ()
+    assert sync.notices == ()
     movie.translate = (0, 5, 5)
     assert same_place(clicks, movie)
 
 
 def test_points_of_more_axes_stay_in_the_world():
     movie, clicks = image(), Points(np.zeros((1, 4)), name="clicks")
-    tether, _ = tie(movie, clicks)
+    sync, _ = tie(movie, clicks)
     movie.scale = (1, 2, 2)
     np.testing.assert_array_equal(clicks.scale, (1, 1, 1, 1))
-    assert len(tether.notices) == 1
+    assert len(sync.notices) == 1
 
 
 def test_after_the_end_nothing_follows():
     movie, clicks = image(), points()
-    tether, told = tie(movie, clicks)
-    tether.close()
+    sync, told = tie(movie, clicks)
+    sync.close()
     movie.scale = (1, 2, 2)
     np.testing.assert_array_equal(clicks.scale, (1, 1, 1))
     assert told == []

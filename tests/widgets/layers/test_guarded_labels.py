@@ -16,7 +16,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_sam_decoder.propagation import FrameResult
-from napari_sam_decoder.widgets.layers import LabelsDraft, MovieView, survey_labels
+from napari_sam_decoder.widgets.layers import LabelsDraft, MovieView, scan_labels
 from napari_sam_decoder.widgets.layers.guarded_labels import (
     GuardedLabels,
     LabelSnapshot,
@@ -112,27 +112,27 @@ class Desk:
             else Labels(data, name="labels")
         )
         self.layer.brush_size = 6
-        self.work = GuardedLabels(self.layer, self.view, is_blank=is_blank)
+        self.state = GuardedLabels(self.layer, self.view, is_blank=is_blank)
         if not is_blank:
             found_by(
-                survey_labels(
-                    self.view, data, lambda *at: self.work.note(self.view, *at)
+                scan_labels(
+                    self.view, data, lambda *at: self.state.note(self.view, *at)
                 )
             )
 
     def run(self, frame, labels=None, ids=(1,), *, replace=False):
         if labels is None:
             labels = np.ones(self.view.frame_shape, np.uint16)
-        return self.work.write(self.view, frame, labels, ids, replace=replace)
+        return self.state.write(self.view, frame, labels, ids, replace=replace)
 
     def plane(self, frame):
         return np.asarray(self.layer.data[self.view.index(frame)])
 
     def painted(self):
         return {
-            frame: set(self.work.objects(self.view, frame))
+            frame: set(self.state.objects(self.view, frame))
             for frame in range(len(self.view))
-            if self.work.objects(self.view, frame)
+            if self.state.objects(self.view, frame)
         }
 
 
@@ -345,7 +345,7 @@ def test_a_stroke_under_way_is_not_overwritten(desk):
 def test_a_stroke_under_way_on_a_frame_that_is_not_known_is_not_overwritten():
     desk = Desk.__new__(Desk)
     Desk.__init__(desk, np.zeros(SHAPE, np.uint16))
-    desk.work = GuardedLabels(desk.layer, desk.view, is_blank=False)
+    desk.state = GuardedLabels(desk.layer, desk.view, is_blank=False)
     with desk.layer.block_history():
         desk.layer.paint((2, 20, 20), 1)
         drawn = desk.plane(2).copy()
@@ -370,10 +370,10 @@ def test_strokes_from_before_count_for_what_was_there_and_are_not_undone_over_re
     layer.brush_size = 6
     layer.paint((2, 5, 5), 1)
     view = MovieView.of(Image(np.zeros(SHAPE)))
-    work = GuardedLabels(layer, view, is_blank=False)
-    found_by(survey_labels(view, data, lambda *at: work.note(view, *at)))
-    assert not work.objects(view, 2)
-    work.write(view, 2, rows(1), (1,), replace=False)
+    state = GuardedLabels(layer, view, is_blank=False)
+    found_by(scan_labels(view, data, lambda *at: state.note(view, *at)))
+    assert not state.objects(view, 2)
+    state.write(view, 2, rows(1), (1,), replace=False)
     layer.undo()
     np.testing.assert_array_equal(layer.data[2], rows(1))
 
@@ -383,10 +383,10 @@ def test_an_edit_is_taken_back_but_for_what_has_changed_since(desk):
     edit = desk.run(2, rows(1, 20)).edit
     desk.layer.paint((2, 15, 15), 9)
     stroke = desk.plane(2) == 9
-    assert desk.work.take_back(desk.view, 2, edit)
+    assert desk.state.undo(desk.view, 2, edit)
     np.testing.assert_array_equal(desk.plane(2), np.where(stroke, 9, rows(1, 10)))
     assert set(desk.painted()[2]) == {1, 9}
-    assert not desk.work.take_back(desk.view, 2, edit)
+    assert not desk.state.undo(desk.view, 2, edit)
 
 
 def test_labels_on_disk_work_alike(tmp_path):
@@ -399,7 +399,7 @@ def test_labels_on_disk_work_alike(tmp_path):
     desk.layer.paint((2, 5, 5), 9)
     desk.layer.paint((4, 5, 5), 9)
     assert set(desk.painted()) == {2, 4}
-    likely = [desk.work.is_likely(desk.view, frame) for frame in range(5)]
+    likely = [desk.state.is_likely(desk.view, frame) for frame in range(5)]
     assert likely == [False, False, True, False, True]
     assert desk.run(2, rows(1)).spared == {1}
     desk.run(4, replace=True)
@@ -445,10 +445,10 @@ def test_a_picture_has_one_plane():
 
 
 def test_after_the_end_nothing_is_heard(desk):
-    desk.work.close()
+    desk.state.close()
     desk.run(4, rows(1))
     desk.layer.paint((2, 5, 5), 9)
-    assert not desk.work._touched
+    assert not desk.state._touched
 
 
 class Diary:
@@ -520,8 +520,8 @@ def test_a_plane_is_not_noted_for_a_cut_along_other_axes():
     cube = Desk(labels, shape=labels.shape)
     other = MovieView.of(cube.movie, 1, ())
     # Nothing is known of the labels.
-    work = GuardedLabels(cube.layer, cube.view, is_blank=False)
-    turning = Thread(target=work.objects, args=(other, 2))
+    state = GuardedLabels(cube.layer, cube.view, is_blank=False)
+    turning = Thread(target=state.objects, args=(other, 2))
 
     class Sliced(tuple):
         """Axes during whose comparison the layer is turned."""
@@ -535,9 +535,9 @@ def test_a_plane_is_not_noted_for_a_cut_along_other_axes():
             return tuple(self) == tuple(axes)
 
     view = SimpleNamespace(sliced_axes=Sliced(cube.view.sliced_axes))
-    work.note(view, (2,), labels[2].copy())
+    state.note(view, (2,), labels[2].copy())
     turning.join()
-    assert work.objects(other, 2) == frozenset()
+    assert state.objects(other, 2) == frozenset()
 
 
 PLANES = (3, 4, 5, 6)

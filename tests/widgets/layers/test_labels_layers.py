@@ -18,7 +18,7 @@ from napari_sam_decoder.widgets.layers.labels_layers import (
     ids_in,
     merge_frame,
     new_labels_layer,
-    survey_labels,
+    scan_labels,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
@@ -213,7 +213,7 @@ def surveyed(data, axis=None, place=()):
     seen = {}
     view = MovieView.of(Image(np.zeros(data.shape)), axis, place)
     contents = found_by(
-        survey_labels(view, data, lambda at, plane: seen.update({at: plane.copy()}))
+        scan_labels(view, data, lambda at, plane: seen.update({at: plane.copy()}))
     )
     return contents, seen
 
@@ -274,5 +274,5 @@ def test_empty_labels_have_no_ids():
     for shape in (SHAPE, (2, 2, 0)):
         view = MovieView.of(Image(np.zeros((2, 2, 2))))
         data = np.zeros(shape, int)
-        contents = found_by(survey_labels(view, data, lambda *_: None))
+        contents = found_by(scan_labels(view, data, lambda *_: None))
         assert contents == LabelsContents(frozenset(), {})

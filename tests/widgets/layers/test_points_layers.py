@@ -7,12 +7,12 @@ from napari.layers import Image, Points
 
 from napari_sam_decoder.widgets.layers import (
     MovieView,
-    forget_pick,
+    clear_next_hypothesis,
     new_points_layer,
+    next_sign,
     pick_hypothesis,
     read_points_layers,
     set_sign,
-    sign_of_next,
 )
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
@@ -80,7 +80,7 @@ def test_signs_and_colours_of_what_is_added(layer):
     signs = [False, True, True, False, True]
     for row, sign in enumerate(signs):
         set_sign(layer, sign)
-        assert sign_of_next(layer) is sign
+        assert next_sign(layer) is sign
         layer.add([0, row, row])
     assert labels(layer) == ["positive" if sign else "negative" for sign in signs]
     expected = [WHITE if sign else BLACK for sign in signs]
@@ -104,9 +104,9 @@ def test_a_selected_point_sets_the_sign(layer):
     set_sign(layer, False)
     layer.add([0, 2, 2])
     layer.selected_data = {0}
-    assert sign_of_next(layer)
+    assert next_sign(layer)
     layer.selected_data = {1}
-    assert not sign_of_next(layer)
+    assert not next_sign(layer)
 
 
 def test_it_works_in_a_viewer(view):
@@ -128,7 +128,7 @@ def test_it_works_in_a_viewer(view):
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_layer_without_signs_gets_them(count, ndim):
     layer = Points(np.zeros((count, ndim)))
-    assert sign_of_next(layer)
+    assert next_sign(layer)
     set_sign(layer, False)
     layer.add(np.ones(ndim))
     assert labels(layer) == ["positive"] * count + ["negative"]
@@ -143,7 +143,7 @@ def test_signs_keep_the_type_of_their_column(values):
     for sign in (False, True):
         set_sign(layer, sign)
         layer.add([1, 1])
-        assert sign_of_next(layer) is sign
+        assert next_sign(layer) is sign
     assert layer.features["label"].dtype == dtype
     view = MovieView.of(Image(np.zeros((9, 9))))
     added = [
@@ -158,7 +158,7 @@ def test_categories_are_widened(values):
     layer.features = layer.features.astype({"label": "category"})
     set_sign(layer, False)
     layer.add([1, 1])
-    assert not sign_of_next(layer)
+    assert not next_sign(layer)
     assert labels(layer)[:2] == values
     view = MovieView.of(Image(np.zeros((9, 9))))
     assert next(iter(read_points_layers(view, {layer: 1}).prompts)).labels == (
@@ -170,7 +170,7 @@ def test_categories_are_widened(values):
 
 def test_a_label_that_is_not_understood_is_not_positive():
     layer = Points(np.zeros((1, 2)), features={"label": ["maybe"]})
-    assert not sign_of_next(layer)
+    assert not next_sign(layer)
 
 
 def pick(view, layer, number, place=(5, 2)):
@@ -183,7 +183,7 @@ def test_a_pick_is_written_to_its_points(view, layer):
     pick(view, layer, 3)
     assert layer.features["hypothesis"].tolist() == [3, 3, 0]
     assert read_points_layers(view, {layer: 5}).prompts.at(5, 2).hypothesis == 3
-    assert not sign_of_next(layer)
+    assert not next_sign(layer)
     layer.add([4, 4, 4])
     assert layer.features["hypothesis"].tolist() == [3, 3, 0, 0]
     pick(view, layer, None)
@@ -230,12 +230,12 @@ def test_a_pick_is_not_handed_to_the_next_point(view, layer):
     layer.add([2, 1, 1])
     pick(view, layer, 2)
     layer.selected_data = {0}
-    forget_pick(layer)
+    clear_next_hypothesis(layer)
     layer.add([3, 1, 1])
     assert layer.features["hypothesis"].tolist() == [2, 0]
 
 
 def test_there_may_be_no_pick_to_forget():
     layer = Points([(2.0, 1.0)])
-    forget_pick(layer)
+    clear_next_hypothesis(layer)
     assert "hypothesis" not in layer.features

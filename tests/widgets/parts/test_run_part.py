@@ -10,7 +10,7 @@ from made_up import show_movie
 from qtpy.QtCore import Qt
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.widgets.movie_state import RunRequest, WantedRun
+from napari_sam_decoder.widgets.movie_state import PendingRun, RunRequest
 from napari_sam_decoder.widgets.parts import RunPart
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
@@ -130,10 +130,10 @@ def test_a_run_that_waits_for_the_network_can_be_stopped(part, bench, heard, qtb
 def test_the_progress_of_a_run_is_shown(part, bench):
     view = show_movie(bench) and bench.movie
     prompts = PromptSet([Prompt(1, 0, points=[(5, 6)])])
-    recorder = bench.conductor.recorder
-    wanted = WantedRun(bench.conductor.work, view, prompts, RunRequest())
-    recorder.begin(wanted, prompts, visits=7)
-    recorder.run.pace.step()
+    writer = bench.controller.writer
+    pending = PendingRun(bench.controller.state, view, prompts, RunRequest())
+    writer.begin(pending, prompts, visits=7)
+    writer.run.progress.step()
     part.show_state(bench)
     assert (part.progress.value(), part.progress.maximum()) == (1, 7)
     assert part.progress.text() == "1 / 7"

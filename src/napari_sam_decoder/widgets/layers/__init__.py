@@ -8,8 +8,8 @@ its own.
 from __future__ import annotations
 
 from napari_sam_decoder.widgets.layers.coordinates import (
-    PLACING,
-    Tether,
+    PLACEMENT_EVENTS,
+    PlacementSync,
     WorldMap,
     covering_layer,
     go_to_frame,
@@ -19,8 +19,8 @@ from napari_sam_decoder.widgets.layers.coordinates import (
 from napari_sam_decoder.widgets.layers.guarded_labels import (
     GuardedLabels,
     LabelsDraft,
-    Place,
-    Written,
+    PlanePosition,
+    WriteResult,
 )
 from napari_sam_decoder.widgets.layers.labels_layers import (
     Edit,
@@ -31,7 +31,7 @@ from napari_sam_decoder.widgets.layers.labels_layers import (
     frames_with,
     ids_in,
     new_labels_layer,
-    survey_labels,
+    scan_labels,
 )
 from napari_sam_decoder.widgets.layers.movie_view import (
     AxisChoice,
@@ -42,15 +42,15 @@ from napari_sam_decoder.widgets.layers.movie_view import (
     shown_limits,
 )
 from napari_sam_decoder.widgets.layers.points_layers import (
-    aim_points,
-    forget_pick,
+    clear_next_hypothesis,
     new_points_layer,
-    next_object,
+    next_object_id,
+    next_sign,
     pick_hypothesis,
     remove_object_points,
     renumber_points,
+    set_next_object,
     set_sign,
-    sign_of_next,
 )
 from napari_sam_decoder.widgets.layers.points_reading import (
     ObjectPoints,
@@ -61,7 +61,7 @@ from napari_sam_decoder.widgets.layers.points_reading import (
 )
 
 __all__ = [
-    "PLACING",
+    "PLACEMENT_EVENTS",
     "AxisChoice",
     "Edit",
     "GuardedLabels",
@@ -71,17 +71,16 @@ __all__ = [
     "MovieView",
     "ObjectPoints",
     "PackedEdit",
-    "Place",
+    "PlacementSync",
+    "PlanePosition",
     "PointsReading",
-    "Tether",
     "WorldMap",
-    "Written",
-    "aim_points",
+    "WriteResult",
     "axis_choices",
     "check_shape",
     "check_target",
+    "clear_next_hypothesis",
     "covering_layer",
-    "forget_pick",
     "frames_with",
     "go_to_frame",
     "ids_in",
@@ -89,16 +88,17 @@ __all__ = [
     "name_frames",
     "new_labels_layer",
     "new_points_layer",
-    "next_object",
+    "next_object_id",
+    "next_sign",
     "pick_hypothesis",
     "read_points_layers",
     "remove_object_points",
     "renumber_points",
+    "scan_labels",
+    "set_next_object",
     "set_sign",
     "show_frames",
     "shown_limits",
-    "sign_of_next",
     "slider_point",
-    "survey_labels",
     "unused_notices",
 ]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
 __all__ = [
-    "PLACING",
-    "Tether",
+    "PLACEMENT_EVENTS",
+    "PlacementSync",
     "WorldMap",
     "covering_layer",
     "go_to_frame",
@@ -307,11 +307,19 @@ def _factors(layer: Layer, dims: Dims) -> np.ndarray:
     return unit_factors(units, layer.units)
 
 
-PLACING = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+PLACEMENT_EVENTS = (
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "affine",
+    "units",
+    "axis_labels",
+)
 """Events of a layer that is placed elsewhere, or whose axes are called otherwise."""
 
 
-class Tether:
+class PlacementSync:
     """Places layers like a movie whenever that is placed anew.
 
     Only layers that lay exactly on the movie before are moved. Others were put
@@ -338,12 +346,12 @@ class Tether:
         self._on_move = on_move
         self._strays: WeakSet[Layer] = WeakSet()
         self._remember()
-        for name in PLACING:
+        for name in PLACEMENT_EVENTS:
             getattr(movie.events, name).connect(self._follow)
 
     def close(self) -> None:
         """Listen no more; all layers stay where they are."""
-        for name in PLACING:
+        for name in PLACEMENT_EVENTS:
             getattr(self._movie.events, name).disconnect(self._follow)
 
     @property

@@ -38,11 +38,11 @@ __all__ = [
     "GuardedLabels",
     "LabelSnapshot",
     "LabelsDraft",
-    "Place",
-    "Written",
+    "PlanePosition",
+    "WriteResult",
 ]
 
-Place = tuple[int, ...]
+PlanePosition = tuple[int, ...]
 """Where a plane lies along the sliced axes of a layer."""
 KEPT_BYTES = 256 * 2**20
 """Room for compressed planes, about 30 kB for a megapixel of labels.
@@ -66,18 +66,18 @@ class LabelSnapshot:
     def __init__(self, *, is_blank: bool = False, room: int = KEPT_BYTES) -> None:
         self._is_blank = is_blank
         self._room = room
-        self._packed: dict[Place, PackedPlane] = {}
-        self._digests: dict[Place, bytes] = {}
+        self._packed: dict[PlanePosition, PackedPlane] = {}
+        self._digests: dict[PlanePosition, bytes] = {}
         self._size = 0
 
-    def __contains__(self, place: Place) -> bool:
+    def __contains__(self, place: PlanePosition) -> bool:
         return self._is_blank or place in self._packed or place in self._digests
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[PlanePosition]:
         """Go through the places of all planes that were put here."""
         yield from (*self._packed, *self._digests)
 
-    def put(self, place: Place, plane: np.ndarray) -> None:
+    def put(self, place: PlanePosition, plane: np.ndarray) -> None:
         """Keep a plane as it is now.
 
         Parameters
@@ -97,13 +97,13 @@ class LabelSnapshot:
             self._drop(oldest)
             self._digests[oldest] = digest
 
-    def begin(self, place: Place, plane: np.ndarray) -> None:
+    def begin(self, place: PlanePosition, plane: np.ndarray) -> None:
         """Keep a plane unless one is known there."""
         if place not in self:
             self.put(place, plane)
 
     def changed(
-        self, place: Place, now: np.ndarray, left: np.ndarray
+        self, place: PlanePosition, now: np.ndarray, left: np.ndarray
     ) -> np.ndarray | None:
         """Find the pixels that are not as they were left.
 
@@ -128,7 +128,7 @@ class LabelSnapshot:
         changed: np.ndarray = left != now
         return changed if changed.any() else None
 
-    def plane(self, place: Place, now: np.ndarray) -> np.ndarray:
+    def plane(self, place: PlanePosition, now: np.ndarray) -> np.ndarray:
         """Return a plane as it was left, as far as it is known.
 
         Parameters
@@ -150,7 +150,7 @@ class LabelSnapshot:
             return np.zeros_like(now)
         return now
 
-    def _drop(self, place: Place) -> None:
+    def _drop(self, place: PlanePosition) -> None:
         packed = self._packed.pop(place, None)
         if packed is not None:
             self._size -= len(packed.content)
@@ -164,7 +164,7 @@ def _digest(plane: np.ndarray) -> bytes:
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
+class WriteResult:
     """What became of a result.
 
     Attributes
@@ -181,7 +181,7 @@ class Written:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _FrameState:
     """A frame of a layer as it is, and as it was left.
 
     Attributes
@@ -194,7 +194,7 @@ class _Look:
         The pixels that others have changed since; None where there is none.
     """
 
-    place: Place
+    place: PlanePosition
     now: np.ndarray
     left: np.ndarray
     changed: np.ndarray | None
@@ -245,7 +245,7 @@ class GuardedLabels:
         """Listen no more."""
         self._layer.events.paint.disconnect(self._note_strokes)
 
-    def note(self, view: MovieView, place: Place, plane: np.ndarray) -> None:
+    def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
         """Take a plane for what it was from the beginning, unless it is known already.
 
         Parameters
@@ -296,7 +296,7 @@ class GuardedLabels:
         *,
         replace: bool,
         returning: Collection[int] = (),
-    ) -> Written:
+    ) -> WriteResult:
         """Put labels of some objects on a frame; see `merge_frame`.
 
         Unless ``replace``, objects that others have changed on the frame stay as they
@@ -321,9 +321,9 @@ class GuardedLabels:
                 theirs = object_ids if replace else returning
                 said |= np.isin(look.left, list(theirs))
             self._sign(look, edit, said)
-            return Written(edit, spared)
+            return WriteResult(edit, spared)
 
-    def take_back(self, view: MovieView, frame: int, edit: Edit) -> bool:
+    def undo(self, view: MovieView, frame: int, edit: Edit) -> bool:
         """Undo an edit that was made here, but for pixels that have changed since.
 
         Parameters
@@ -351,7 +351,7 @@ class GuardedLabels:
             self._sign(look, back, back.spread(look.now.shape))
             return True
 
-    def _look(self, view: MovieView, frame: int) -> _Look:
+    def _look(self, view: MovieView, frame: int) -> _FrameState:
         """Read a frame; what is not known of it is taken for left as it is.
 
         That does not go for what is just being drawn.
@@ -364,9 +364,9 @@ class GuardedLabels:
             atoms = unfinished_strokes(self._layer)
             self._snapshot.put(place, before_strokes(now, atoms, place, self._axes))
         left = self._snapshot.plane(place, now)
-        return _Look(place, now, left, self._snapshot.changed(place, now, left))
+        return _FrameState(place, now, left, self._snapshot.changed(place, now, left))
 
-    def _sign(self, look: _Look, edit: Edit | None, said: np.ndarray) -> None:
+    def _sign(self, look: _FrameState, edit: Edit | None, said: np.ndarray) -> None:
         """Note that some pixels of a frame were decided on here."""
         if not said.any():
             return
@@ -432,7 +432,7 @@ class GuardedLabels:
 
 
 def _decided(
-    look: _Look, edit: Edit | None, labels: np.ndarray, kept: np.ndarray | None
+    look: _FrameState, edit: Edit | None, labels: np.ndarray, kept: np.ndarray | None
 ) -> np.ndarray:
     """Find the pixels that a result has changed, and those that it agrees with."""
     decided: np.ndarray = (labels > 0) & (labels == look.now)
@@ -447,7 +447,7 @@ def _axes_of(view: MovieView) -> PlaneAxes:
     return PlaneAxes(view.sliced_axes, view.frame_axes)
 
 
-def _place_of(view: MovieView, frame: int) -> Place:
+def _place_of(view: MovieView, frame: int) -> PlanePosition:
     origin = view.origin(frame)
     return tuple(origin[axis] for axis in view.sliced_axes)
 

@@ -18,7 +18,7 @@ from napari_sam_decoder.widgets.layers.coordinates import WorldMap, placement
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 
-    from napari_sam_decoder.widgets.layers.guarded_labels import Place
+    from napari_sam_decoder.widgets.layers.guarded_labels import PlanePosition
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "ids_in",
     "merge_frame",
     "new_labels_layer",
-    "survey_labels",
+    "scan_labels",
 ]
 
 
@@ -274,8 +274,8 @@ class LabelsContents:
     frames: Mapping[int, frozenset[int]]
 
 
-def survey_labels(
-    view: MovieView, data: Any, note: Callable[[Place, np.ndarray], None]
+def scan_labels(
+    view: MovieView, data: Any, note: Callable[[PlanePosition, np.ndarray], None]
 ) -> Generator[None, None, LabelsContents]:
     """List the objects in labels, and show every plane that comes past.
 
@@ -365,7 +365,7 @@ def _parts(data: Any) -> Iterator[tuple[int | None, np.ndarray]]:
 
 def _planes(
     view: MovieView, part: int | None, labels: np.ndarray
-) -> Iterator[tuple[Place, np.ndarray]]:
+) -> Iterator[tuple[PlanePosition, np.ndarray]]:
     if part is None:
         yield (), labels
     elif 0 in view.sliced_axes:

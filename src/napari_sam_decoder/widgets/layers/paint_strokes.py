@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.widgets.layers.guarded_labels import Place
+    from napari_sam_decoder.widgets.layers.guarded_labels import PlanePosition
 
 __all__ = [
     "PlaneAxes",
@@ -44,7 +44,7 @@ class PlaneAxes:
     sliced: tuple[int, ...]
     shown: tuple[int, int]
 
-    def index(self, place: Place) -> tuple[int | slice, ...]:
+    def index(self, place: PlanePosition) -> tuple[int | slice, ...]:
         """Return the index of a plane in the layer."""
         index: list[int | slice] = [slice(None)] * (len(self.sliced) + len(self.shown))
         for axis, position in zip(self.sliced, place, strict=True):
@@ -63,7 +63,7 @@ def unfinished_strokes(layer: Labels) -> list[Any]:
     return list(getattr(layer, "_staged_history", ()))
 
 
-def places_of(atom: Any, axes: PlaneAxes) -> set[Place]:
+def places_of(atom: Any, axes: PlaneAxes) -> set[PlanePosition]:
     """Find the planes on which an atom has pixels.
 
     Parameters
@@ -85,7 +85,7 @@ def places_of(atom: Any, axes: PlaneAxes) -> set[Place]:
 
 
 def before_strokes(
-    plane: np.ndarray, atoms: Sequence[Any], place: Place, axes: PlaneAxes
+    plane: np.ndarray, atoms: Sequence[Any], place: PlanePosition, axes: PlaneAxes
 ) -> np.ndarray:
     """Return a plane as it was before some atoms changed it.
 
@@ -108,7 +108,7 @@ def before_strokes(
 
 
 def forget_pixels(
-    layer: Labels, place: Place, written: np.ndarray, axes: PlaneAxes
+    layer: Labels, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
 ) -> None:
     """Let neither undo nor redo change pixels that were written after a stroke.
 
@@ -142,7 +142,7 @@ def _histories(layer: Labels) -> tuple[Any, ...]:
 
 
 def _without(
-    item: list[Any], place: Place, written: np.ndarray, axes: PlaneAxes
+    item: list[Any], place: PlanePosition, written: np.ndarray, axes: PlaneAxes
 ) -> list[Any]:
     """Cut an item down; the same one where it has none of the pixels."""
     atoms = [_cut(atom, place, written, axes) for atom in item]
@@ -151,7 +151,7 @@ def _without(
     return [atom for atom in atoms if atom is not None]
 
 
-def _cut(atom: Any, place: Place, written: np.ndarray, axes: PlaneAxes) -> Any:
+def _cut(atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes) -> Any:
     """Return an atom without some pixels; None if there is no other."""
     (rows, columns), _ = _on_plane(atom, place, axes)
     if not written[rows, columns].any():
@@ -159,7 +159,9 @@ def _cut(atom: Any, place: Place, written: np.ndarray, axes: PlaneAxes) -> Any:
     return (_cut_box if _has_box(atom) else _cut_indices)(atom, place, written, axes)
 
 
-def _cut_box(atom: Any, place: Place, written: np.ndarray, axes: PlaneAxes) -> Any:
+def _cut_box(
+    atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
+) -> Any:
     box, mask = atom.slice_key, _mask(atom)
     kept = mask.copy()
     plane = _plane_of(box, place, axes)
@@ -171,7 +173,9 @@ def _cut_box(atom: Any, place: Place, written: np.ndarray, axes: PlaneAxes) -> A
     return type(atom)(box, kept, old[kept[mask]], atom.new_value)
 
 
-def _cut_indices(atom: Any, place: Place, written: np.ndarray, axes: PlaneAxes) -> Any:
+def _cut_indices(
+    atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
+) -> Any:
     indices, old, new = atom
     flat = [np.ravel(part) for part in np.broadcast_arrays(*indices)]
     kept = ~(
@@ -188,7 +192,7 @@ def _cut_indices(atom: Any, place: Place, written: np.ndarray, axes: PlaneAxes) 
 
 
 def _on_plane(
-    atom: Any, place: Place, axes: PlaneAxes
+    atom: Any, place: PlanePosition, axes: PlaneAxes
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Rows and columns of an atom's pixels on a plane, and what was there before."""
     if _has_box(atom):
@@ -202,7 +206,7 @@ def _on_plane(
 
 
 def _box_on_plane(
-    atom: Any, place: Place, axes: PlaneAxes
+    atom: Any, place: PlanePosition, axes: PlaneAxes
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     box, mask = atom.slice_key, _mask(atom)
     spans = zip((box[axis] for axis in axes.sliced), place, strict=True)
@@ -221,7 +225,7 @@ def _box_on_plane(
 
 
 def _plane_of(
-    box: Sequence[slice], place: Place, axes: PlaneAxes
+    box: Sequence[slice], place: PlanePosition, axes: PlaneAxes
 ) -> tuple[int | slice, ...]:
     starts = (box[axis].start for axis in axes.sliced)
     return axes.index(
@@ -229,7 +233,9 @@ def _plane_of(
     )
 
 
-def _is_at(flat: Iterable[np.ndarray], place: Place, axes: PlaneAxes) -> np.ndarray:
+def _is_at(
+    flat: Iterable[np.ndarray], place: PlanePosition, axes: PlaneAxes
+) -> np.ndarray:
     parts = list(flat)
     is_here = np.ones(parts[0].shape, bool)
     for axis, position in zip(axes.sliced, place, strict=True):

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
 __all__ = [
-    "aim_points",
-    "forget_pick",
+    "clear_next_hypothesis",
     "new_points_layer",
-    "next_object",
+    "next_object_id",
+    "next_sign",
     "pick_hypothesis",
     "remove_object_points",
     "renumber_points",
+    "set_next_object",
     "set_sign",
-    "sign_of_next",
 ]
 
 POSITIVE, NEGATIVE = "positive", "negative"
@@ -99,7 +99,7 @@ def renumber_points(
         return
     ids = np.array([as_object_id(one) for one in layer.features[OBJECT_ID]])
     is_meant = ids == old_id
-    is_next = next_object(layer) == old_id
+    is_next = next_object_id(layer) == old_id
     if is_meant.any():
         column = layer.features[OBJECT_ID].copy()
         column[is_meant] = new_id
@@ -108,10 +108,10 @@ def renumber_points(
         colours[is_meant] = colour
         layer.face_color = colours
     if is_next:
-        aim_points(layer, new_id, colour)
+        set_next_object(layer, new_id, colour)
 
 
-def aim_points(layer: Points, object_id: int, colour: np.ndarray) -> None:
+def set_next_object(layer: Points, object_id: int, colour: np.ndarray) -> None:
     """Let the next points belong to an object, where points name theirs.
 
     Parameters
@@ -125,14 +125,14 @@ def aim_points(layer: Points, object_id: int, colour: np.ndarray) -> None:
     """
     if OBJECT_ID not in layer.features:
         return
-    if next_object(layer) != object_id:
+    if next_object_id(layer) != object_id:
         # The colour of what is selected would change with that of the next point.
         layer.selected_data = set()
         _set_default(layer, OBJECT_ID, object_id)
         layer.current_face_color = np.asarray(colour, dtype=float)
 
 
-def next_object(layer: Points) -> int | None:
+def next_object_id(layer: Points) -> int | None:
     """Say which object the next point names; None if it names none."""
     if OBJECT_ID not in layer.feature_defaults:
         return None
@@ -183,7 +183,7 @@ def set_sign(layer: Points, is_positive: bool) -> None:
     _set_default(layer, LABEL, label)
 
 
-def sign_of_next(layer: Points) -> bool:
+def next_sign(layer: Points) -> bool:
     """Whether the point that is added next is positive.
 
     One whose label is not understood counts as negative: it is no positive point.
@@ -229,7 +229,7 @@ def pick_hypothesis(
     _set_column(layer, HYPOTHESIS, picks, 0)
 
 
-def forget_pick(layer: Points) -> None:
+def clear_next_hypothesis(layer: Points) -> None:
     """Let the next point pick no mask.
 
     napari gives a new point the features of the point that was selected last, of which

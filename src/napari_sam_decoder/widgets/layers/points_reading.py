@@ -25,16 +25,16 @@ __all__ = [
     "HYPOTHESIS",
     "LABEL",
     "OBJECT_ID",
-    "Click",
     "ObjectPoints",
     "PointFeatures",
     "PointsReading",
-    "SiftedLayer",
+    "UsablePoint",
+    "UsablePoints",
     "as_object_id",
     "is_on_frame",
     "name_frames",
     "read_points_layers",
-    "sift",
+    "read_usable_points",
     "unused_notices",
 ]
 
@@ -121,7 +121,7 @@ FAR_OUTSIDE = 2**31
 
 
 @dataclass(frozen=True)
-class Click:
+class UsablePoint:
     """A point that can be used.
 
     Attributes
@@ -142,7 +142,7 @@ class Click:
 
 
 @dataclass(frozen=True)
-class SiftedLayer:
+class UsablePoints:
     """A points layer without the points that cannot be used.
 
     Attributes
@@ -158,7 +158,7 @@ class SiftedLayer:
 
     layer: Points
     object_ids: tuple[int, ...]
-    clicks: tuple[Click, ...] = ()
+    clicks: tuple[UsablePoint, ...] = ()
     notices: tuple[str, ...] = ()
 
     def name_of(self, object_id: int) -> str:
@@ -219,7 +219,7 @@ class _Fault:
         return [f"{count} {points} of '{layer.name}' {predicate}"]
 
 
-def sift(view: MovieView, layer: Points, own_id: int) -> SiftedLayer:
+def read_usable_points(view: MovieView, layer: Points, own_id: int) -> UsablePoints:
     """Read a points layer, leaving out the points that cannot be used.
 
     Parameters
@@ -233,7 +233,7 @@ def sift(view: MovieView, layer: Points, own_id: int) -> SiftedLayer:
     """
     ndim = len(view.spatial_shape)
     if layer.ndim < ndim:
-        return SiftedLayer(layer, (own_id,), notices=(_too_flat(layer, ndim),))
+        return UsablePoints(layer, (own_id,), notices=(_too_flat(layer, ndim),))
     features = PointFeatures.of(layer, own_id)
     placed = _Placed.on(view, layer)
     is_usable = placed.is_on_planes.copy()
@@ -244,7 +244,7 @@ def sift(view: MovieView, layer: Points, own_id: int) -> SiftedLayer:
     for oddity in _oddities(placed, features):
         notices += oddity.notices(layer, is_usable)
     named = {object_id for object_id in features.object_ids if object_id is not None}
-    return SiftedLayer(
+    return UsablePoints(
         layer,
         tuple(sorted(named)) or (own_id,),
         tuple(_clicks(placed, features, np.flatnonzero(is_usable))),
@@ -348,9 +348,9 @@ def _is_none(values: Sequence[object]) -> np.ndarray:
 
 def _clicks(
     placed: _Placed, features: PointFeatures, rows: np.ndarray
-) -> Iterator[Click]:
+) -> Iterator[UsablePoint]:
     for row in rows:
-        yield Click(
+        yield UsablePoint(
             # Usable points have an id; the type checker cannot know.
             object_id=features.object_ids[row] or 0,
             frame=int(placed.frames[row]),
@@ -440,7 +440,9 @@ def read_points_layers(view: MovieView, layers: Mapping[Points, int]) -> PointsR
     two frames count for the nearest. Points on other planes of a layer with more than
     three axes are not on this movie and are passed over.
     """
-    sifted = [sift(view, layer, own_id) for layer, own_id in layers.items()]
+    sifted = [
+        read_usable_points(view, layer, own_id) for layer, own_id in layers.items()
+    ]
     clicks = chain.from_iterable(layer.clicks for layer in sifted)
     found = PromptSet(_prompt(click) for click in clicks)
     prompts = PromptSet(prompt for prompt in found if prompt.is_positive)
@@ -473,7 +475,7 @@ def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
     )
 
 
-def _prompt(click: Click) -> Prompt:
+def _prompt(click: UsablePoint) -> Prompt:
     return Prompt(
         click.object_id,
         click.frame,
@@ -491,9 +493,9 @@ def name_frames(frames: Sequence[int]) -> str:
 
 
 def _objects(
-    layers: Iterable[SiftedLayer], prompts: PromptSet
+    layers: Iterable[UsablePoints], prompts: PromptSet
 ) -> Iterator[ObjectPoints]:
-    first: dict[int, SiftedLayer] = {}
+    first: dict[int, UsablePoints] = {}
     for layer in layers:
         for object_id in layer.object_ids:
             first.setdefault(object_id, layer)

@@ -25,7 +25,7 @@ from napari_sam_decoder.widgets.parts.forms import LayerChoice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_decoder.widgets.controller import Situation
+    from napari_sam_decoder.widgets.controller import Controller
     from napari_sam_decoder.widgets.layers import AxisChoice, Limits
     from napari_sam_decoder.widgets.workbench import Workbench
 
@@ -150,21 +150,21 @@ class MoviePart(QGroupBox):
             None if movie is None else movie.axis,
         )
         self.planes.show_cuts(() if movie is None else movie.cuts)
-        conductor = bench.conductor
+        controller = bench.controller
         total = 0 if movie is None else len(movie)
         self.progress.setEnabled(total > 0)
         self.progress.setRange(0, max(total, 1))
-        self.progress.setValue(len(conductor.embedded))
+        self.progress.setValue(len(controller.embedded))
         self.progress.setFormat(
-            f"{len(conductor.embedded)} / {total} frames embedded" if total else ""
+            f"{len(controller.embedded)} / {total} frames embedded" if total else ""
         )
-        self.toggle.setEnabled(total > len(conductor.embedded))
-        self.toggle.setText("Stop" if conductor.is_embedding else "Embed")
-        self._show_contrast(conductor)
+        self.toggle.setEnabled(total > len(controller.embedded))
+        self.toggle.setText("Stop" if controller.is_embedding else "Embed")
+        self._show_contrast(controller)
 
-    def _show_contrast(self, conductor: Situation) -> None:
+    def _show_contrast(self, controller: Controller) -> None:
         """Say what is in use, and a moment later what could be."""
-        in_use, offer = _in_use_text(conductor), conductor.new_limits
+        in_use, offer = _in_use_text(controller), controller.new_limits
         if (in_use, offer) == (self._in_use, self._offer):
             return
         self._in_use, self._offer = in_use, offer
@@ -207,13 +207,13 @@ class MoviePart(QGroupBox):
         return holder
 
 
-def _in_use_text(conductor: Situation) -> str:
-    contrast = conductor.contrast
+def _in_use_text(controller: Controller) -> str:
+    contrast = controller.contrast
     if contrast is None:
         return ""
-    if conductor.is_contrast_shown:
+    if controller.is_contrast_shown:
         origin = "as it was shown"
-    elif conductor.options.contrast is None:
+    elif controller.options.contrast is None:
         origin = "from the pixels"
     else:
         origin = "set by hand"

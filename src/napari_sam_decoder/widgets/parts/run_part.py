@@ -16,7 +16,7 @@ from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
-    from napari_sam_decoder.widgets.controller import Conductor
+    from napari_sam_decoder.widgets.controller import Controller
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["RunPart"]
@@ -69,31 +69,33 @@ class RunPart(QGroupBox):
         """Show how far a run is, and what could be started."""
         length = 0 if bench.movie is None else len(bench.movie)
         self._show_length(length)
-        recorder = bench.conductor.recorder
-        self.labels.show(recorder.layer)
-        is_running = bench.conductor.is_running
+        writer = bench.controller.writer
+        self.labels.show(writer.layer)
+        is_running = bench.controller.is_running
         # A whole run may take the place of a correction.
-        is_free = bench.conductor.is_mending or not is_running
-        has_prompts = len(bench.conductor.prompts) > 0
+        is_free = bench.controller.is_correcting or not is_running
+        has_prompts = len(bench.controller.prompts) > 0
         for way in (self.backward, self.both, self.forward):
             way.setEnabled(has_prompts and is_free)
         self.setEnabled(length > 0)
         self.labels.box.enabled = not is_running
-        self.stop.setEnabled(bench.conductor.is_busy)
-        self._show_progress(bench.conductor)
+        self.stop.setEnabled(bench.controller.is_busy)
+        self._show_progress(bench.controller)
 
-    def _show_progress(self, conductor: Conductor) -> None:
-        run = conductor.run
+    def _show_progress(self, controller: Controller) -> None:
+        run = controller.run
         elsewhere = ""
-        if run is None and not conductor.is_waiting:
-            run = conductor.run_elsewhere
+        if run is None and not controller.is_waiting:
+            run = controller.run_elsewhere
             elsewhere = "" if run is None else f"{run.view.layer.name}: "
-        pace = None if run is None else run.pace
+        progress = None if run is None else run.progress
         # Without an end, Qt shows that something is going on.
-        self.progress.setRange(0, 1 if pace is None else pace.total or 0)
-        self.progress.setValue(0 if pace is None else pace.done)
-        waiting = "waiting…" if conductor.is_waiting else ""
-        self.progress.setFormat(waiting if pace is None else f"{elsewhere}{pace}")
+        self.progress.setRange(0, 1 if progress is None else progress.total or 0)
+        self.progress.setValue(0 if progress is None else progress.done)
+        waiting = "waiting…" if controller.is_waiting else ""
+        self.progress.setFormat(
+            waiting if progress is None else f"{elsewhere}{progress}"
+        )
 
     def _show_length(self, length: int) -> None:
         if length == self._length:
