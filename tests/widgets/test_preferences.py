@@ -10,7 +10,7 @@ import napari.settings
 import pytest
 
 from napari_sam_decoder import Settings
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.widgets import preferences
 from napari_sam_decoder.widgets.movie_state import ModelOptions
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
@@ -100,11 +100,20 @@ def test_where_napari_writes_no_settings_nor_do_we(monkeypatch):
     assert read_preferences() == DockSettings()
 
 
-@pytest.mark.gui
-@pytest.mark.skipif(
+by_napari = pytest.mark.skipif(
     not hasattr(napari.settings, "get_plugin_settings"),
-    reason="napari shows preferences of plugins from 0.9 on",
+    reason="napari keeps preferences of plugins from 0.9 on",
 )
+
+
+@by_napari
+def test_a_value_that_napari_refuses_is_told():
+    with pytest.raises(OptionError, match="float64"):
+        keep_preferences(DockSettings(ModelOptions(precision="float64")))
+
+
+@pytest.mark.gui
+@by_napari
 def test_napari_shows_them_and_the_dock_starts_with_them(
     make_napari_viewer, sam, qtbot
 ):

@@ -80,6 +80,7 @@ def changed(**changes):
         (changed(model__speed=3), "missing or unknown: speed"),
         (changed(model__model=7), "model must be a text, not 7"),
         (changed(model__device=""), "device must be a text"),
+        (changed(model__precision="float8"), "there is no precision 'float8'"),
         (changed(model__cache=False), "cache must be a text"),
         (changed(model__contrast=[3, 1]), "low < high"),
         (changed(model__contrast="high"), "contrast"),

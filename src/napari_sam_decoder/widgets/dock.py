@@ -131,28 +131,34 @@ class SamDecoderDock(QWidget):
         self._movie, self._objects = MoviePart(), ObjectsPart()
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
         self._propagation, self._settings = PropagationForm(), SettingsBar()
-        settings = QCollapsible("Model, contrast, cache")
-        settings.addWidget(self._form)
-        expert = QCollapsible("How propagation decides")
-        expert.addWidget(self._propagation)
-        column = QWidget()
-        layout = QVBoxLayout(column)
-        layout.addWidget(self._message)
-        layout.addWidget(self._notices)
-        for part in (self._movie, settings, self._objects, self._frame, self._run):
-            layout.addWidget(part)
-        layout.addWidget(expert)
-        layout.addWidget(self._settings)
-        layout.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(column)
+        scroll.setWidget(self._column())
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         self.setMinimumWidth(360)
+
+    def _column(self) -> QWidget:
+        """Put all sections one below the other."""
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        for section in (
+            self._message,
+            self._notices,
+            self._movie,
+            _folded("Model, contrast, cache", self._form),
+            self._objects,
+            self._frame,
+            self._run,
+            _folded("How propagation decides", self._propagation),
+            self._settings,
+        ):
+            layout.addWidget(section)
+        layout.addStretch()
+        return column
 
     def _connect(self) -> None:
         bench = self.workbench
@@ -300,6 +306,13 @@ class SamDecoderDock(QWidget):
             objects=(current,) if is_alone else None,
             replace=self._run.replace.value,
         )
+
+
+def _folded(title: str, section: QWidget) -> QCollapsible:
+    """Hide a section until its title is clicked."""
+    folded = QCollapsible(title)
+    folded.addWidget(section)
+    return folded
 
 
 class _Docks:

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari.settings import get_settings
 
-from napari_sam_decoder.errors import FormatError
+from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.weights.catalogue import MODELS
 from napari_sam_decoder.widgets.movie_state import ModelOptions
@@ -55,6 +55,8 @@ def keep_preferences(settings: DockSettings) -> None:
     ------
     FormatError
         If they cannot be written.
+    OptionError
+        If napari refuses one of them.
     """
     kept = settings.for_another_movie()
     preferences = _in_napari()
@@ -116,4 +118,8 @@ def _write_to_napari(preferences: Any, settings: DockSettings) -> None:
         raise FormatError(
             f"napari cannot write the preferences of the plugin ({error}); make "
             f"{preferences.config_path} writable"
+        ) from error
+    except ValueError as error:
+        raise OptionError(
+            f"napari cannot keep these settings for the next window: {error}"
         ) from error

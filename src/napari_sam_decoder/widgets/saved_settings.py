@@ -116,6 +116,8 @@ def _dock_settings(values: object) -> DockSettings:
 
 
 def _model_options(values: object) -> ModelOptions:
+    from napari_sam_decoder.model.precision import Precision
+
     known = _entries(values, ModelOptions)
     contrast, cache = known["contrast"], known["cache"]
     limits = None if contrast is None else Contrast.of(contrast)
@@ -125,7 +127,7 @@ def _model_options(values: object) -> ModelOptions:
         contrast=None if limits is None else (limits.low, limits.high),
         cache=None if cache is None else named_or_path(_text(known, "cache"), {"auto"}),
         decoder=decoder_of(_text(known, "decoder")),
-        precision=_text(known, "precision"),
+        precision=Precision.of(_text(known, "precision")).value,
     )
 
 

@@ -140,6 +140,14 @@ def test_any_value_can_be_shown_and_is_told_to_nobody(open_choice, chosen):
     assert chosen == []
 
 
+def test_a_value_that_reads_like_a_known_one_is_another(open_choice, chosen):
+    open_choice.show_value("two")
+    assert texts(open_choice) == ["one", "two", "'two'", "other…"]
+    choose(open_choice, "two")
+    choose(open_choice, "'two'")
+    assert chosen == [2, "two"]
+
+
 def test_a_value_is_asked_for(open_choice, chosen, answers):
     answers.append(7)
     choose(open_choice, "other…")

@@ -149,7 +149,8 @@ class OpenChoice(ComboBox):
         """Show a value, as an entry of its own if it is not among the known ones."""
         with self.changed.blocked():
             if value not in [known for _, known in self._known]:
-                self._known.append((str(value), value))
+                texts = {text for text, _ in self._known}
+                self._known.append((_distinct(str(value), texts), value))
                 # Entries that stay would keep their old places.
                 self.choices = ()
                 self.reset_choices()
@@ -224,11 +225,12 @@ class LayerChoice:
     def _entries(self, _: object = None) -> list[tuple[str, Layer]]:
         layers = self._list_layers(self.box)
         return [
-            (self._text(layer.name), layer)
+            (_distinct(layer.name, {self.box.null_string}), layer)
             for layer in layers
             if layer.name != self._leave_out
         ]
 
-    def _text(self, name: str) -> str:
-        """Two entries of one text would be one."""
-        return f"{name!r}" if name == self.box.null_string else name
+
+def _distinct(text: str, taken: set[str]) -> str:
+    """Tell a text from those that are taken: two entries of one text would be one."""
+    return f"{text!r}" if text in taken else text

@@ -69,42 +69,12 @@ class ModelForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.options = ModelOptions()
-        self.model = OpenChoice(
-            _models_here(),
-            ask=("weights file…", partial(self._ask_file, *_WEIGHTS)),
-            on_choice=lambda value: self._wish(model=value),
-            label="Model",
-            tooltip="The network. `napari-sam-decoder models` lists more to download",
-        )
-        self.decoder = OpenChoice(
-            _decoders_here(),
-            ask=("trained file…", partial(self._ask_file, *_DECODERS)),
-            on_choice=lambda value: self._wish(decoder=value),
-            label="Decoder",
-            tooltip="What draws masks and rates them; embeddings stay as they are. "
-            "`napari-sam-decoder train` makes one from your own labels",
-        )
-        self.device = OpenChoice(
-            DEVICES,
-            on_choice=lambda value: self._wish(device=value),
-            label="Device",
-            tooltip="Where the network computes",
-        )
-        self.precision = OpenChoice(
-            PRECISIONS,
-            on_choice=lambda value: self._wish(precision=value),
-            label="Precision",
-            tooltip="Number type in which the network computes. Automatic: the fastest "
-            "that is safe on the device. Embeddings of different ones are not mixed",
-        )
+        self.model = self._model_choice()
+        self.decoder = self._decoder_choice()
+        self.device = self._device_choice()
+        self.precision = self._precision_choice()
         self.contrast = ContrastField(self._wish_contrast)
-        self.cache = OpenChoice(
-            [("kept on this computer", "auto"), ("in memory only", _IN_MEMORY)],
-            ask=("folder…", self._ask_folder),
-            on_choice=self._wish_cache,
-            label="Embeddings",
-            tooltip="Where embeddings are kept for the next time",
-        )
+        self.cache = self._cache_choice()
         fields = (
             self.model,
             self.decoder,
@@ -124,6 +94,51 @@ class ModelForm(QWidget):
         self.precision.show_value(options.precision)
         self.cache.show_value(_IN_MEMORY if options.cache is None else options.cache)
         self.contrast.show_value(options.contrast, layer)
+
+    def _model_choice(self) -> OpenChoice:
+        return OpenChoice(
+            _models_here(),
+            ask=("weights file…", partial(self._ask_file, *_WEIGHTS)),
+            on_choice=lambda value: self._wish(model=value),
+            label="Model",
+            tooltip="The network. `napari-sam-decoder models` lists more to download",
+        )
+
+    def _decoder_choice(self) -> OpenChoice:
+        return OpenChoice(
+            _decoders_here(),
+            ask=("trained file…", partial(self._ask_file, *_DECODERS)),
+            on_choice=lambda value: self._wish(decoder=value),
+            label="Decoder",
+            tooltip="What draws masks and rates them; embeddings stay as they are. "
+            "`napari-sam-decoder train` makes one from your own labels",
+        )
+
+    def _device_choice(self) -> OpenChoice:
+        return OpenChoice(
+            DEVICES,
+            on_choice=lambda value: self._wish(device=value),
+            label="Device",
+            tooltip="Where the network computes",
+        )
+
+    def _precision_choice(self) -> OpenChoice:
+        return OpenChoice(
+            PRECISIONS,
+            on_choice=lambda value: self._wish(precision=value),
+            label="Precision",
+            tooltip="Number type in which the network computes. Automatic: the fastest "
+            "that is safe on the device. Embeddings of different ones are not mixed",
+        )
+
+    def _cache_choice(self) -> OpenChoice:
+        return OpenChoice(
+            [("kept on this computer", "auto"), ("in memory only", _IN_MEMORY)],
+            ask=("folder…", self._ask_folder),
+            on_choice=self._wish_cache,
+            label="Embeddings",
+            tooltip="Where embeddings are kept for the next time",
+        )
 
     def _ask_file(self, title: str, kinds: str) -> Path | None:
         chosen, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
