@@ -350,13 +350,45 @@ def test_what_another_movie_gave_is_seen_no_more(viewer, view, overlay):
     assert seen(viewer, 0) == 0
 
 
-def test_another_movie_gets_another_layer(viewer, view, overlay):
+@pytest.mark.parametrize(
+    ("shape", "is_rgb"), [((6, 20, 20), False), ((20, 20), False), ((6, 9, 8, 3), True)]
+)
+@pytest.mark.parametrize("masks", [{1: True}, {}])
+def test_the_layer_stays_when_another_movie_is_chosen(
+    viewer, view, overlay, shape, is_rgb, masks
+):
+    """napari 0.9 may crash when a Labels layer is removed next to an RGB movie."""
     overlay.show(view, 0, {1: TOP})
-    other = view_of((6, 20, 20))
+    first = preview(viewer)
+    other = MovieView.of(Image(np.zeros(shape, np.uint8), rgb=is_rgb, scale=[2, 2]))
     viewer.add_layer(other.layer)
-    overlay.show(other, 5, {1: np.ones((20, 20), bool)})
+    last = len(other) - 1
+    filled = {key: np.ones(other.frame_shape, bool) for key in masks}
+    overlay.show(other, last, filled)
+    assert preview(viewer) is first
     assert names(viewer) == [view.layer.name, other.layer.name, PREVIEW_NAME]
-    assert shown_labels(viewer).shape == (20, 20)
+    assert shown_labels(viewer).shape == other.frame_shape
+    assert bool(shown_labels(viewer).any()) is bool(masks)
+    assert seen(viewer, last) == len(masks)
+    overlay.show(view, 3, {1: TOP})
+    assert [seen(viewer, frame) for frame in range(4)] == [0, 0, 0, 1]
+
+
+def test_the_layer_stays_when_no_movie_is_chosen(viewer, view, overlay):
+    overlay.show(view, 2, {1: TOP})
+    first = preview(viewer)
+    overlay.clear()
+    assert seen(viewer, 2) == 0
+    overlay.show(view, 2, {1: TOP})
+    assert preview(viewer) is first
+    assert seen(viewer, 2) == 1
+
+
+def test_it_goes_with_the_last_image(viewer, view, overlay):
+    overlay.show(view, 2, {1: TOP})
+    viewer.layers.remove(view.layer)
+    overlay.clear()
+    assert names(viewer) == []
 
 
 def test_another_axis_of_the_same_image_fits(viewer, view, overlay):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
@@ -188,10 +188,12 @@ PREVIEW_NAME = "SAM preview"
 
 
 class PreviewOverlay:
-    """A Labels layer of one frame, made when there is something to show.
+    """A Labels layer of one frame, added when there is something to show.
 
-    It stays when there is nothing, without content: napari collects all garbage
-    whenever a layer is removed, which would stop the window for a moment.
+    One layer serves all movies of a viewer. Without anything to show it is emptied, not
+    removed: napari collects all garbage when a layer is removed, which stops the window
+    for a moment, and napari 0.9 may crash when a slider then leaves the frames of an
+    RGB movie.
 
     Parameters
     ----------
@@ -222,33 +224,53 @@ class PreviewOverlay:
             Where they overlap, the last is shown; without any, the layer is emptied.
         """
         placed = WorldMap.of(view.layer)
-        is_same_view = (
+        if not self._is_on(view, placed):
+            self._move_to(view)
+            self._view, self._placed = view, placed
+        if self._shows(frame, masks):
+            return
+        labels = np.zeros(view.frame_shape, np.uint32)
+        for object_id, mask in masks.items():
+            labels[mask] = object_id
+        show_preview(view, self._layer_on(view), frame, labels)
+        self._frame, self._masks = frame, dict(masks)
+
+    def clear(self) -> None:
+        """Show nothing; the layer goes once the viewer has no image any more."""
+        if self._layer is None or not self._is_added():
+            self._forget()
+        elif not any(isinstance(layer, Image) for layer in self._viewer.layers):
+            self.remove()
+        else:
+            self._layer.data = np.zeros_like(self._layer.data)
+            self._masks, self._view = {}, None
+
+    def remove(self) -> None:
+        """Remove the layer, unless the user has done so."""
+        layer, is_added = self._layer, self._is_added()
+        self._forget()
+        if is_added:
+            self._viewer.layers.remove(layer)
+
+    def _forget(self) -> None:
+        self._layer = self._view = None
+        self._masks = {}
+
+    def _is_added(self) -> bool:
+        return self._layer is not None and self._layer in self._viewer.layers
+
+    def _is_on(self, view: MovieView, placed: WorldMap) -> bool:
+        """Whether the layer was last used for these pixels, where they lie now."""
+        return (
             self._view is not None
             and view.is_same_as(self._view)
             and self._placed is not None
             and placed.is_close(self._placed)
         )
-        if not (masks or is_same_view):
-            self.remove()
-        if self._shows(frame if is_same_view else None, masks):
-            return
-        labels = np.zeros(view.frame_shape, np.uint32)
-        for object_id, mask in masks.items():
-            labels[mask] = object_id
-        show_preview(view, self._layer_for(view), frame, labels)
-        self._view, self._frame, self._masks = view, frame, dict(masks)
-        self._placed = placed
 
-    def remove(self) -> None:
-        """Take the layer away, if the user has not done so."""
-        layer, self._layer = self._layer, None
-        self._masks, self._view = {}, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
-
-    def _shows(self, frame: int | None, masks: Mapping[int, np.ndarray]) -> bool:
+    def _shows(self, frame: int, masks: Mapping[int, np.ndarray]) -> bool:
         """Whether drawing would change nothing: a repaint can be felt."""
-        if self._layer is None or self._layer not in self._viewer.layers:
+        if not self._is_added():
             return not masks
         if not masks:
             # What lies on another frame is not seen on this one.
@@ -259,18 +281,25 @@ class PreviewOverlay:
         is_same_size = len(masks) == len(self._masks)
         return frame == self._frame and is_same_size and all(is_same_mask)
 
-    def _layer_for(self, view: MovieView) -> Labels:
-        is_there = self._layer is not None and self._layer in self._viewer.layers
-        if is_there and self._view is not None and _is_same_image(view, self._view):
-            return self._layer
-        self.remove()
-        self._layer = preview_layer(view, PREVIEW_NAME)
-        add_quietly(self._viewer, self._layer, above=view.layer)
+    def _move_to(self, view: MovieView) -> None:
+        """Empty the layer, if there is one, and put it on another movie."""
+        self._masks = {}
+        if self._layer is None or not self._is_added():
+            return
+        # In this order: the number of axes comes with the data.
+        self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint16))
+        self._layer.affine = _placed_at(view, 0)
+        self._layer.units = view.layer.units
+        self._layer.axis_labels = view.layer.axis_labels
+        layers = self._viewer.layers
+        if layers.index(self._layer) < layers.index(view.layer):
+            layers.move(layers.index(self._layer), layers.index(view.layer) + 1)
+
+    def _layer_on(self, view: MovieView) -> Labels:
+        if self._layer is None or not self._is_added():
+            self._layer = preview_layer(view, PREVIEW_NAME)
+            add_quietly(self._viewer, self._layer, above=view.layer)
         return self._layer
-
-
-def _is_same_image(view: MovieView, other: MovieView) -> bool:
-    return view.layer is other.layer and view.axis == other.axis
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:

@@ -182,7 +182,7 @@ class Workbench(QObject):
         if view is not None:
             self._show_own_layers(view)
         if view is None:
-            self._overlay.remove()
+            self._overlay.clear()
         else:
             point = slider_point(view.layer, self.viewer.dims)
             self.controller.frame = view.frame_at(point)

@@ -161,7 +161,7 @@ def test_categories_are_widened(values):
     assert not next_sign(layer)
     assert labels(layer)[:2] == values
     view = MovieView.of(Image(np.zeros((9, 9))))
-    assert next(iter(read_points_layers(view, {layer: 1}).prompts)).labels == (
+    assert next(iter(read_points_layers(view, {layer: 1}).prompts)).signs == (
         True,
         True,
         False,
