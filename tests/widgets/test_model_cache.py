@@ -56,8 +56,8 @@ class Loader:
         self.error = None
         self.asked = []
 
-    def __call__(self, model, *, device, decoder):
-        self.asked.append((model, device, decoder))
+    def __call__(self, model, *, device, precision, decoder):
+        self.asked.append((model, device, precision, decoder))
         if self.error is not None:
             raise self.error
         return self.sam
@@ -91,7 +91,7 @@ def test_an_opening_serves_for_the_same_movie_and_options(view):
 def test_a_session_is_opened_as_asked(view, loader, tmp_path):
     options = ModelOptions("some", "cpu", (3.0, 9.0), tmp_path / "embeddings.zarr")
     session = open_once(ModelCache(), SessionRequest(view, options))
-    assert loader.asked == [("some", "cpu", "auto")]
+    assert loader.asked == [("some", "cpu", "auto", "auto")]
     assert session.model is loader.sam
     assert session.labels_shape == NOISE.shape
     assert (session.movie.contrast.low, session.movie.contrast.high) == (3, 9)
@@ -114,7 +114,13 @@ def test_a_network_is_loaded_once(view, loader):
 
 
 @pytest.mark.parametrize(
-    "change", [{"model": "other"}, {"device": "cpu"}, {"decoder": "sharp"}]
+    "change",
+    [
+        {"model": "other"},
+        {"device": "cpu"},
+        {"precision": "float32"},
+        {"decoder": "sharp"},
+    ],
 )
 def test_another_network_or_device_is_loaded(view, loader, change):
     models = ModelCache()
