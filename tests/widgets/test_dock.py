@@ -14,8 +14,9 @@ pytestmark = pytest.mark.gui
 
 from qtpy.QtCore import QPoint, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
-from qtpy.QtWidgets import QApplication  # noqa: E402
+from qtpy.QtWidgets import QApplication, QScrollArea  # noqa: E402
 from stage import squares  # noqa: E402
+from superqt import QCollapsible  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points  # noqa: E402
@@ -519,3 +520,17 @@ def test_a_closed_dock_gives_back_its_keys(viewer, sam, movie, qtbot):
     assert set(viewer.keymap) != before
     frame.title.close_button.click()
     assert set(viewer.keymap) == before
+
+
+def test_nothing_is_cut_off_at_the_side(dock, bench, qtbot):
+    bench.new_object().add((0, 16, 14))
+    bench.wait()
+    for section in dock.findChildren(QCollapsible):
+        section.expand(animate=False)
+    by_hand = dock._form.contrast.box.native
+    by_hand.setCurrentIndex(by_hand.count() - 1)
+    qtbot.waitUntil(lambda: not dock._frame.offers[0].icon().isNull())
+    qtbot.waitUntil(dock._form.contrast.low.native.isVisible)
+    qtbot.wait(100)
+    (scroll,) = dock.findChildren(QScrollArea)
+    assert scroll.horizontalScrollBar().maximum() == 0

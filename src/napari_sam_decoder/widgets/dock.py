@@ -139,7 +139,8 @@ class SamDecoderDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(360)
+        # Three pictures of hypotheses fit beside a scroll bar.
+        self.setMinimumWidth(378)
 
     def _column(self) -> QWidget:
         """Put all sections one below the other."""
