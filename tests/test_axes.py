@@ -37,11 +37,11 @@ def test_axes_of_length_one_are_left_out_where_needed(letters, shape, axes, kept
 @pytest.mark.parametrize(
     ("letters", "shape", "message"),
     [
-        ("TCYX", (3, 2, 4, 5), "C=2.*2 channels: pick one with --channel"),
+        ("TCYX", (3, 2, 4, 5), "C=2.*2 channels: choose one with --channel"),
         ("CYX", (2, 4, 5), "0, 1$"),
-        ("TYXS", (3, 4, 5, 2), "2 channels: pick one"),
-        ("TZCYX", (3, 4, 1, 6, 6), "no movie of T or Z"),
-        ("XYT", (3, 4, 5), "no movie of T or Z"),
+        ("TYXS", (3, 4, 5, 2), "2 channels: choose one"),
+        ("TZCYX", (3, 4, 1, 6, 6), "not a movie of T or Z"),
+        ("XYT", (3, 4, 5), "not a movie of T or Z"),
         ("TYX", (3, 4, 5, 6), "do not fit"),
         ("YYX", (3, 4, 5), "do not fit"),
     ],

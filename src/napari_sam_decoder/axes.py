@@ -1,7 +1,7 @@
-"""Which axes of an array make up a movie, and the array seen along these.
+"""Selecting the axes of an array that make up a movie.
 
-Letters are those of OME: T, Z, C (channels of a microscope), Y, X; and S, the samples
-of a pixel, which are its colours. In the axes of a movie the colours are called C.
+Letters are those of OME: T, Z, C (channels of a microscope), Y, X and S (samples of a
+pixel, which are its colours). In the axes of a movie the colours are called C.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _LETTERS = {word: letter for letter, words in _WORDS.items() for word in words}
 
 @dataclass(frozen=True)
 class AxesSelection:
-    """Which axes of an array make up a movie.
+    """The axes of an array that make up a movie.
 
     Attributes
     ----------
     axes : str
         One of `MOVIE_AXES`.
     kept : tuple of int
-        Their places among the axes of the array, in the order of the movie.
+        Their positions among the axes of the array, in the order of the movie.
     fixed : tuple of (axis, index)
-        Where the array is cut along its other axes.
+        The index taken along each other axis.
     """
 
     axes: str
@@ -68,7 +68,7 @@ class AxesSelection:
     fixed: tuple[tuple[int, int], ...] = ()
 
     def of(self, data: Any) -> Any:
-        """See an array as the movie; a numpy array as a view of it."""
+        """Return the movie in an array, as a numpy view or a lazy wrapper."""
         if isinstance(data, np.ndarray):
             cuts = dict(self.fixed)
             index = tuple(cuts.get(axis, slice(None)) for axis in range(data.ndim))
@@ -78,7 +78,7 @@ class AxesSelection:
 
 
 class SelectedArray:
-    """An array, numpy or lazy, seen along some of its axes.
+    """A lazy view of an array, restricted to some of its axes.
 
     Parameters
     ----------
@@ -135,18 +135,18 @@ def select_axes(
     channel: int | str | None = None,
     names: Sequence[str] = (),
 ) -> AxesSelection:
-    """Find the movie among named axes; axes of length 1 are left out if need be.
+    """Find the movie among named axes; axes of length 1 are dropped if necessary.
 
     Parameters
     ----------
     letters : str
-        One for each axis.
+        One per axis.
     shape : sequence of int
         Length of each axis.
     channel : int or str, optional
-        Which entry of C to take, or of S where there is no C: from 0, or its name.
+        The entry of C to take, or of S without C: its number from 0, or its name.
     names : sequence of str, optional
-        Of the channels.
+        Names of the channels.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def select_axes(
     Raises
     ------
     MovieError
-        If there is no such channel, several to choose from, or the rest is no movie.
+        If the channel does not exist or must be chosen, or the rest is not a movie.
     """
     letters = letters.upper()
     if len(letters) != len(shape) or len(set(letters)) != len(letters):
@@ -171,8 +171,8 @@ def select_axes(
     axes = _spelled(letters, left)
     if axes not in MOVIE_AXES:
         raise MovieError(
-            f"the axes {_described(letters, shape)} are no movie of T or Z, Y, X and "
-            "colours; name them with --axes (in Python axes=), or export one time "
+            f"the axes {_described(letters, shape)} are not a movie of T or Z, Y, X "
+            "and colours; name them with --axes (in Python axes=), or export one time "
             "point or plane to its own file"
         )
     kept = sorted(left, key=lambda axis: letters[axis] in "SC")
@@ -180,18 +180,18 @@ def select_axes(
 
 
 def colours_or_channels(letters: str, shape: Sequence[int]) -> str:
-    """Call a last axis C of 1, 3 or 4 entries what it is: the colours of a pixel."""
+    """Rename a last axis C of 1, 3 or 4 entries to S: it holds colours."""
     are_colours = letters[-1:] == "C" and shape[-1] in COLOUR_COUNTS
     return f"{letters[:-1]}S" if are_colours and "S" not in letters else letters
 
 
 def axis_letters(names: Iterable[Any]) -> str | None:
-    """Make letters of axes out of their names, such as "time" or "y"; None if unclear.
+    """Convert names of axes, such as "time" or "y", to letters; None if unclear.
 
     Parameters
     ----------
     names : iterable
-        Text, or None for an axis without a name.
+        None for an axis without a name.
     """
     letters = [axis_letter(str(name)) for name in names]
     is_clear = all(letters) and len(set(letters)) == len(letters)
@@ -199,32 +199,32 @@ def axis_letters(names: Iterable[Any]) -> str | None:
 
 
 def axis_letter(name: str) -> str:
-    """Make a letter out of the name of an axis; empty if it is not known."""
+    """Convert the name of an axis to its letter; empty if it is unknown."""
     return _LETTERS.get(name.strip().lower(), "")
 
 
 def resolve_entry(
     wanted: int | str, count: int, names: Sequence[str], what: str, option: str
 ) -> int:
-    """Find what a person has chosen by its number or its name.
+    """Find the entry that was chosen by its number or its name.
 
     Parameters
     ----------
     wanted : int or str
-        Counted from 0; names as they are, or in another case.
+        Numbers count from 0; the case of names is ignored where it is unambiguous.
     count : int
-        How many there are.
+        Number of entries.
     names : sequence of str
-        May be empty.
+        Names of the entries; may be empty.
     what : str
         What is chosen, such as "channel".
     option : str
-        Said in messages.
+        Named in messages.
 
     Raises
     ------
     MovieError
-        If there is no such entry, or several.
+        If no entry matches, or several do.
     """
     if not isinstance(wanted, str):
         number = as_integer(wanted, f"the number of a {what}", MovieError)
@@ -243,7 +243,7 @@ def resolve_entry(
 
 
 def numbered_list(count: int, names: Sequence[str], shown: int = 8) -> str:
-    """Number the first few of some entries, with their names if they have any."""
+    """List the first few entries by number, with their names if they have any."""
     texts = [
         f"{place} ({names[place]})" if place < len(names) else str(place)
         for place in range(min(count, shown))
@@ -252,7 +252,7 @@ def numbered_list(count: int, names: Sequence[str], shown: int = 8) -> str:
 
 
 def expand_index(key: Any, ndim: int) -> tuple[Any, ...]:
-    """Write an index out: at least one part, and none of them an ellipsis."""
+    """Expand an index: at least one part, none of them an ellipsis."""
     parts = key if isinstance(key, tuple) else (key,)
     if not any(part is Ellipsis for part in parts):
         return parts or (slice(None),)
@@ -272,14 +272,14 @@ def _channel_cut(
     are_colours = axis >= 0 and "C" not in letters and count in COLOUR_COUNTS
     if count > 1 and not are_colours:
         raise MovieError(
-            f"the axes {_described(letters, shape)} hold {count} channels: pick one "
+            f"the axes {_described(letters, shape)} hold {count} channels: choose one "
             f"with {CHANNEL_OPTION}: {numbered_list(count, names)}"
         )
     return {axis: 0} if "C" in letters else {}
 
 
 def _spelled(letters: str, left: Sequence[int]) -> str:
-    """Spell the axes that are left as those of a movie, with the colours last."""
+    """Spell the remaining axes as those of a movie, with the colours last."""
     rest = "".join(letters[axis] for axis in left)
     return rest.replace("S", "") + "C" * rest.count("S")
 

@@ -53,11 +53,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
-    """The part of `Sam` that makes embeddings."""
+    """The part of `Sam` that computes embeddings."""
 
     @property
     def identity(self) -> str:
-        """Name of the network and its weights, other for other results."""
+        """Name of the network and its weights; differs where results differ."""
 
     @property
     def embedding_shape(self) -> tuple[int, int, int]:
@@ -76,9 +76,9 @@ class EmbeddedFrame:
     frame : int
         Frame of the movie, from 0.
     seconds : float
-        Time that it took to read or to compute its embedding.
+        Time to read or compute its embedding.
     was_cached : bool
-        Whether the store had it already.
+        Whether the store had the embedding already.
     """
 
     frame: int
@@ -87,16 +87,16 @@ class EmbeddedFrame:
 
 
 class Embedder:
-    """The embeddings of one movie by one network; may be used from several threads.
+    """The embeddings of one movie by one network; safe to use from several threads.
 
     Parameters
     ----------
     movie : Movie
         Read one frame at a time.
     sam : Encoder
-        Usually a `Sam`; asked only for frames that the store lacks.
+        Usually a `Sam`; called only for frames that the store lacks.
     store : EmbeddingStore
-        Made for this movie and this network, see `open_store`.
+        Opened for this movie and this network, see `open_store`.
     threads : ThreadPool, optional
         Where `fill` embeds several frames side by side; by default one at a time.
     """
@@ -111,12 +111,12 @@ class Embedder:
         self._movie = movie
         self._sam = sam
         self._store = store
-        self._steps = _Steps(store.close)
+        self._calls = _ActiveCalls(store.close)
         self._threads = threads
         self._encoding: dict[int, Lock] = {}
 
     def get(self, frame: int) -> Embedding:
-        """Return the embedding of a frame; compute and keep it if need be.
+        """Return the embedding of a frame; compute and store it if necessary.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Embedder:
         MovieError
             If there is no such frame.
         DecodingError
-            If the network gives values that are not finite, or cannot be stored.
+            If the network returns values that are not finite or cannot be stored.
         FormatError
             If the store cannot be written.
         ClosedError
@@ -143,7 +143,7 @@ class Embedder:
         return self._fetch(frame, self._movie.raw(frame))[0]
 
     def look(self, frame: int) -> tuple[Embedding, np.ndarray]:
-        """Return the embedding and the pixels of a frame, which is read once.
+        """Return the embedding and the pixels of a frame, reading it once.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class Embedder:
         Raises
         ------
         MovieError, DecodingError, FormatError, ClosedError
-            As `get` does.
+            As in `get`.
         """
         pixels = self._movie.raw(frame)
         return self._fetch(frame, pixels)[0], self._movie.as_rgb(pixels)
@@ -162,27 +162,27 @@ class Embedder:
     def fill(self, frames: Iterable[int]) -> Iterator[EmbeddedFrame]:
         """Embed the frames that the store lacks.
 
-        Frames that it has are read through their checksums, so that afterwards all
-        are known to be sound. Each step is complete in itself: close the iterator to
-        cancel, and start again to go on. It closes once the frames in work are done.
+        Frames that it has are verified by their checksums, so that afterwards all are
+        known to be intact. Each step is complete in itself: close the iterator to
+        cancel, and start again to continue. Closing waits for the frames in progress.
 
         Parameters
         ----------
         frames : iterable of int
-            In the order of the work.
+            In the order in which they are embedded.
 
         Yields
         ------
         EmbeddedFrame
-            After each frame, in their order.
+            After each frame, in the same order.
 
         Raises
         ------
         MovieError, DecodingError, FormatError, ClosedError
-            As `get` does.
+            As in `get`.
         """
-        # Frames are read here, one after the other: threads might swap two of them, and
-        # to go back by a single frame is slow in a video.
+        # Frames are read in order and by one thread: going back by a single frame is
+        # slow in a video.
         work = ((frame, self._movie.raw(frame)) for frame in frames)
         if self._threads is None:
             yield from map(self._embed, work)
@@ -190,7 +190,7 @@ class Embedder:
             yield from self._threads.imap(self._embed, work)
 
     def is_embedded(self, frame: int) -> bool:
-        """Whether the store has a record of a frame with the pixels of now.
+        """Whether the store has an embedding of a frame with its current pixels.
 
         Parameters
         ----------
@@ -206,19 +206,19 @@ class Embedder:
         return self._store.recorded_digest(frame) == digest
 
     def recorded(self) -> frozenset[int]:
-        """Frames that the store has a record of, whatever their pixels are now."""
+        """Frames that the store has an embedding of, whatever their pixels are now."""
         return frozenset(self._store.present())
 
     def close(self, *, wait: bool = True) -> None:
-        """Take no more steps, and close the store when the last one has ended.
+        """Reject further calls, and close the store after the last call in progress.
 
         Parameters
         ----------
         wait : bool, default True
-            Whether to come back only then. Otherwise the store stays open, and its
-            folder in use, for as long as steps are under way in other threads.
+            Whether to return only then. Otherwise the store stays open, and its folder
+            in use, as long as calls are in progress in other threads.
         """
-        self._steps.close(wait=wait)
+        self._calls.close(wait=wait)
 
     def _embed(self, work: tuple[int, np.ndarray]) -> EmbeddedFrame:
         frame, pixels = work
@@ -227,7 +227,7 @@ class Embedder:
         return EmbeddedFrame(frame, time.perf_counter() - started, was_cached)
 
     def _fetch(self, frame: int, pixels: np.ndarray) -> tuple[Embedding, bool]:
-        with self._steps.one():
+        with self._calls.entered():
             digest = array_digest(pixels)
             features = self._store.read(frame, digest)
             was_cached = features is not None
@@ -238,7 +238,7 @@ class Embedder:
     def _compute_once(
         self, frame: int, pixels: np.ndarray, digest: bytes
     ) -> tuple[np.ndarray, bool]:
-        """Encode, unless another thread just did."""
+        """Encode a frame, unless another thread just did."""
         with self._encoding.setdefault(frame, Lock()):
             features = self._store.read(frame, digest)
             if features is not None:
@@ -251,44 +251,44 @@ class Embedder:
                 raise DecodingError(f"frame {frame}: {error}") from error
 
 
-class _Steps:
-    """Counts steps under way in all threads, and does something after the last.
+class _ActiveCalls:
+    """Counts the calls in progress in all threads, and acts after the last one.
 
     Parameters
     ----------
     at_end : callable
-        Called once, when there are to be no more steps and none is under way.
+        Called once, when no further calls are allowed and none is in progress.
     """
 
     def __init__(self, at_end: Callable[[], None]) -> None:
         self._at_end = at_end
         self._changed = Condition()
-        self._under_way = 0
+        self._active = 0
         self._is_closed = False
         self._is_over = False
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Take a step within the context.
+    def entered(self) -> Iterator[None]:
+        """Count a call as in progress within the context.
 
         Raises
         ------
         ClosedError
-            If there are to be no more.
+            If no further calls are allowed.
         """
         with self._changed:
             if self._is_closed:
                 raise ClosedError("this session is closed; open another one")
-            self._under_way += 1
+            self._active += 1
         try:
             yield
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._active -= 1
                 self._end_after_last()
 
     def close(self, *, wait: bool) -> None:
-        """Let no more steps begin."""
+        """Allow no further calls."""
         with self._changed:
             self._is_closed = True
             self._end_after_last()
@@ -296,26 +296,26 @@ class _Steps:
                 self._changed.wait_for(lambda: self._is_over)
 
     def _end_after_last(self) -> None:
-        if self._is_closed and not self._under_way and not self._is_over:
+        if self._is_closed and not self._active and not self._is_over:
             self._at_end()
             self._is_over = True
             self._changed.notify_all()
 
 
 def nearest_first(frames: Iterable[int], focus: Callable[[], int]) -> Iterator[int]:
-    """Put frames in the order in which someone who looks at one of them needs them.
+    """Yield frames in order of their distance from the frame in view.
 
     Parameters
     ----------
     frames : iterable of int
-        Each comes once.
+        Each is yielded once.
     focus : callable
-        Called before each step; gives the frame that is looked at just then.
+        Called before each step; returns the frame that is in view at that moment.
 
     Yields
     ------
     int
-        The frame nearest to the focus that has not come yet; of two the later one.
+        The remaining frame that is nearest to the focus; of two the later one.
     """
     waiting = set(frames)
     while waiting:
@@ -329,7 +329,7 @@ _CHECKED_FRAMES = 16
 
 
 def cache_key(movie: Movie, sam: Encoder, storage: Storage = Storage.INT8) -> CacheKey:
-    """Collect what all embeddings of a movie by a network depend on."""
+    """Build the key of the embeddings of a movie by a network."""
     return CacheKey(
         model=sam.identity,
         contrast=(float(movie.contrast.low), float(movie.contrast.high)),
@@ -348,34 +348,34 @@ def open_store(
     cache: str | os.PathLike[str] | None = None,
     storage: str | None = None,
 ) -> EmbeddingStore:
-    """Open the place where the embeddings of a movie are kept.
+    """Open the store of the embeddings of a movie.
 
     Parameters
     ----------
     movie : Movie
-        Its contrast must be settled: it is part of what the cache is made for.
+        Its contrast is part of the key of the cache.
     sam : Encoder
         Usually a `Sam`.
     cache : path or "auto", optional
-        Folder of a cache, made if it is absent or empty. "auto" gives each movie a
-        place of its own in the user's cache folder, see `cache_root`, and makes room
-        there first by removing the least recently used caches, see `size_limit`.
-        By default embeddings stay in memory.
+        Folder of a cache, created if it is missing or empty. "auto" gives each movie a
+        folder in the user's cache folder, see `cache_root`; the least recently used
+        caches there are removed to free space, see `size_limit`. By default embeddings
+        are kept in memory.
     storage : str, optional
-        What embeddings are rounded to, a `Storage`. By default int8, or what a cache
-        that is there already has.
+        Number type to which embeddings are rounded, see `Storage`. By default that of
+        an existing cache, else int8.
 
     Raises
     ------
     CacheMismatchError
-        If the cache was made for other settings, another model or another movie, or
-        the folder is no cache.
+        If the cache was created for other settings, another model or another movie, or
+        the folder is not a cache.
     CacheCorruptError
         If the cache is damaged as a whole.
     FormatError
         If the disk cannot be written.
     OptionError
-        If the size limit is no number, or there is no such storage.
+        If the size limit is not a number, or the storage is unknown.
     """
     there = read_storage(cache) if cache not in (None, "auto") else None
     wanted = Storage.of(storage) if storage else there or Storage.INT8
@@ -402,10 +402,10 @@ def _own_place(movie: Movie, key: CacheKey) -> Path:
 
 
 def _require_same_movie(movie: Movie, store: ZarrStore) -> None:
-    """Refuse a cache of which no frame looked at has the pixels of this movie.
+    """Reject a cache if none of the frames compared has the pixels of this movie.
 
-    Some frames may have changed; that all did is the sign of another movie. One
-    recorded frame alone is too little to tell.
+    Some frames may have changed; if all did, it is another movie. A single recorded
+    frame is too little to tell.
     """
     recorded = {
         frame: digest
@@ -425,6 +425,6 @@ def _require_same_movie(movie: Movie, store: ZarrStore) -> None:
 
 
 def _spread(frames: list[int]) -> list[int]:
-    """Pick up to 16 entries at even distances, the first and the last among them."""
+    """Choose up to 16 entries, evenly spaced, including the first and the last."""
     picks = np.linspace(0, len(frames) - 1, min(len(frames), _CHECKED_FRAMES))
     return [frames[int(pick)] for pick in picks]

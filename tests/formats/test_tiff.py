@@ -111,7 +111,7 @@ def test_channels_are_refused(
 
     with pytest.raises(
         FormatError,
-        match=rf"movie.ome.tif: the axes {axes} .*C=2.*pick one with --channel",
+        match=rf"movie.ome.tif: the axes {axes} .*C=2.*choose one with --channel",
     ):
         open_movie(path)
 
@@ -237,7 +237,7 @@ def test_four_grey_samples_are_channels(tmp_path: Path) -> None:
         tmp_path / "m.tif", pixels, photometric="minisblack", planarconfig="contig"
     )
 
-    with pytest.raises(FormatError, match="4 channels: pick one with --channel"):
+    with pytest.raises(FormatError, match="4 channels: choose one with --channel"):
         open_movie(tmp_path / "m.tif")
     data = open_movie(tmp_path / "m.tif", channel=3).data
     np.testing.assert_array_equal(data[1], pixels[1, ..., 3])

@@ -175,7 +175,7 @@ def test_ome_channels_are_refused(tmp_path: Path) -> None:
     save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
 
     with pytest.raises(
-        FormatError, match=r"v.zarr: the axes CYX \(C=3.*pick one with --channel"
+        FormatError, match=r"v.zarr: the axes CYX \(C=3.*choose one with --channel"
     ):
         open_movie(tmp_path / "v.zarr")
 

@@ -171,14 +171,14 @@ def test_alpha_neither_shows_nor_counts():
     [
         (np.zeros((0, 8, 8)), None, "empty"),
         (np.zeros((3, 0, 8)), None, "empty"),
-        (np.zeros((2, 8, 8, 2)), None, "name its axes.*pick one"),
-        (np.zeros((2, 8, 8, 5)), "TYXC", "5 channels.*pick one"),
-        (np.zeros(5), None, "is no movie"),
-        (np.zeros((2, 3, 8, 8, 3)), None, "is no movie"),
+        (np.zeros((2, 8, 8, 2)), None, "name its axes.*choose one"),
+        (np.zeros((2, 8, 8, 5)), "TYXC", "5 channels.*choose one"),
+        (np.zeros(5), None, "not a movie"),
+        (np.zeros((2, 3, 8, 8, 3)), None, "not a movie"),
         (np.zeros((2, 8, 8)), "TYXC", "do not fit"),
-        (np.zeros((2, 8, 8)), "XYT", "no movie"),
-        (np.zeros((2, 8, 8), complex), None, "no intensities"),
-        ([[[1, 2], [3, 4]], [[1], [2]]], None, "cannot form one array"),
+        (np.zeros((2, 8, 8)), "XYT", "not a movie"),
+        (np.zeros((2, 8, 8), complex), None, "not intensities"),
+        ([[[1, 2], [3, 4]], [[1], [2]]], None, "cannot be converted to a numpy array"),
     ],
 )
 def test_what_is_no_movie_is_refused(array, axes, message):
@@ -265,14 +265,14 @@ def test_a_channel_is_chosen(axes):
     np.testing.assert_array_equal(movie.raw(3), array[3] + 7)
     with pytest.raises(MovieError, match="no channel 2"):
         Movie(stacked, axes=axes, channel=2)
-    with pytest.raises(MovieError, match="2 channels: pick one"):
+    with pytest.raises(MovieError, match="2 channels: choose one"):
         Movie(stacked, axes=axes)
 
 
 def test_channels_of_unnamed_axes_are_not_guessed():
     with pytest.raises(MovieError, match=r"which axis .* name the axes"):
         Movie(ramp((5, 8, 9)), channel=1)
-    with pytest.raises(MovieError, match="no movie by itself"):
+    with pytest.raises(MovieError, match="not a movie by itself"):
         Movie(ramp((5, 2, 8, 9)), channel=1)
 
 
@@ -304,7 +304,7 @@ def test_tensors_with_a_gradient_or_in_few_bits():
 
 
 def test_tensors_that_numpy_cannot_hold():
-    with pytest.raises(MovieError, match="cannot form one array of numpy"):
+    with pytest.raises(MovieError, match="cannot be converted to a numpy array"):
         Movie(torch.ones(2, 8, 9).to_sparse())
 
 
@@ -325,7 +325,7 @@ def test_names_of_axes_are_read():
     np.testing.assert_array_equal(movie.raw(4), array[4, 1])
     assert Movie(Named(array[:, 0], ("z", "y", "x"))).axes == "ZYX"
     assert Movie(Named(array[:, 0], ("a", "b", "c"))).axes == "TYX"
-    with pytest.raises(MovieError, match="2 channels: pick one"):
+    with pytest.raises(MovieError, match="2 channels: choose one"):
         Movie(Named(array, ("time", "channel", "y", "x")))
 
 
@@ -341,7 +341,7 @@ def test_what_holds_arrays_is_no_array(tmp_path, holder):
         "npz": np.load(tmp_path / "a.npz"),
     }.get(holder, group)
     named = "none so far" if holder == "empty zarr" else "one"
-    with pytest.raises(MovieError, match=rf"holds some; give one of them .*{named}"):
+    with pytest.raises(MovieError, match=rf"holds several; pass one of them .*{named}"):
         Movie(what)
 
 
@@ -363,7 +363,7 @@ def test_masked_arrays_have_pixels_without_a_value():
 def test_dask_arrays_of_unknown_length():
     array = da.from_array(ramp((5, 8, 9)))
     unknown = array[array[:, 0, 0] > 0]
-    with pytest.raises(MovieError, match=r"lengths .* are not known; compute"):
+    with pytest.raises(MovieError, match=r"shape .* is not known; compute"):
         Movie(unknown)
 
 
@@ -374,7 +374,7 @@ def test_frames_of_another_shape_than_promised():
         def __getitem__(self, key):
             return np.zeros((8, 8), np.uint8)
 
-    with pytest.raises(MovieError, match=r"promises frames of shape \(8, 9\)"):
+    with pytest.raises(MovieError, match=r"declares frames of shape \(8, 9\)"):
         Movie(Liar(), contrast=(0, 1)).raw(1)
 
 

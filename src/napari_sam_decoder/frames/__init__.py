@@ -1,8 +1,8 @@
-"""A movie as a sequence of RGB frames, and where its pixels lie for the network.
+"""Movies as sequences of RGB frames, and their geometry in the network's input.
 
-Axes are spelled out once, here: a movie is (T, Y, X) or (Z, Y, X), a single picture
-(Y, X), each with an optional last axis C for colour. Positions are (row, column) with
-integers at pixel centres; the network's (x, y) exists only in `FrameGeometry`.
+A movie is (T, Y, X) or (Z, Y, X), a single picture (Y, X), each with an optional last
+axis C for colour. Positions are (row, column), with integers at pixel centres. The
+network's (x, y) exists only in `FrameGeometry`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which intensities become black and white, fixed once for a whole movie."""
+"""The intensities shown as black and white, fixed once for a whole movie."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SOFT_TISSUE = (-100.0, 200.0)
 """A window for organs in computed tomography, in Hounsfield units."""
 
 LUNG = -700.0
-"""Hounsfield units; air and lung are below, and fat and all else well above."""
+"""In Hounsfield units; air and lung are below, everything else well above."""
 
 TISSUE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """The intensities that become black and white, the same for a whole movie.
+    """The intensities shown as black and white, the same for a whole movie.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Contrast:
 
     @classmethod
     def of(cls, limits: Sequence[float]) -> Contrast:
-        """Check limits that a person has set.
+        """Validate limits set by a user.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class Contrast:
         Raises
         ------
         OptionError
-            If the limits are anything else.
+            If the limits are invalid.
         """
         found = as_finite_array(limits, "contrast limits", OptionError)
         if found.shape != (2,) or found[0] >= found[1]:
@@ -65,10 +65,10 @@ class Contrast:
 
     @classmethod
     def measure(cls, sample: np.ndarray) -> Contrast:
-        """Choose robust limits for a sample of finite intensities, maybe none.
+        """Choose robust limits for a sample of finite intensities, which may be empty.
 
-        Percentiles, but for computed tomography the window of soft tissue: from air to
-        bone everything between would look the same.
+        Percentiles, except for computed tomography: there it is the window of soft
+        tissue, since between the limits for air and bone all tissue looks the same.
         """
         if sample.size == 0:
             return cls(0.0, 0.0)
@@ -76,14 +76,14 @@ class Contrast:
             return cls(*SOFT_TISSUE)
         low, high = np.percentile(sample, ROBUST_PERCENTILES)
         if low == high:
-            # Few bright pixels on nothing: the percentiles miss them all.
+            # A few bright pixels on an empty background, which percentiles miss.
             low, high = sample.min(), sample.max()
         return cls(float(low), float(high))
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """Map intensities to uint8; NaN becomes black, infinities the limits."""
         if pixels.dtype.kind in "ui" and pixels.dtype.itemsize <= 2:
-            # Fewer kinds of pixels than there are pixels.
+            # A lookup table, since there are fewer values than pixels.
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
             codes = pixels.view(f"u{pixels.dtype.itemsize}")
             shades: np.ndarray = np.take(_shades(self, pixels.dtype.str), codes)
@@ -113,8 +113,8 @@ class Contrast:
 def _is_tomography(sample: np.ndarray) -> bool:
     """Whether intensities look like Hounsfield units.
 
-    Air is far below zero, tissue around it, and what is above, bone, is rare. In other
-    signed pictures, such as differences, both sides are alike.
+    There air is far below zero, tissue near zero, and bone, far above, is rare. In
+    other signed images, such as differences, both sides are alike.
     """
     darkest, brightest = np.percentile(sample, (2, 98))
     if not (darkest <= LUNG and 0 < brightest <= -darkest / 2):
@@ -126,14 +126,14 @@ def _is_tomography(sample: np.ndarray) -> bool:
 
 @lru_cache(maxsize=4)
 def _shades(contrast: Contrast, dtype: str) -> np.ndarray:
-    """What each pixel of a small integer type becomes, by its bits."""
+    """Lookup table from the bits of a small integer type to shades."""
     size = np.dtype(dtype).itemsize
     codes = np.arange(256**size).astype(f"{dtype[0]}u{size}")
     return contrast._stretched(codes.view(dtype))
 
 
 def _power_for(low: float, high: float) -> int:
-    """Power of two that keeps the sums right at the ends of what floats can hold."""
+    """Power of two by which to scale values near the limits of floats."""
     if max(-low, high) > LARGE:
         return -64
     return 512 if high - low < 1 / LARGE else 0

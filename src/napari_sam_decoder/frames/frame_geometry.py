@@ -1,4 +1,4 @@
-"""The one place where frame pixels map to model pixels and back."""
+"""Mapping positions in a frame to the network's input and back."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["FrameGeometry"]
 class FrameGeometry:
     """Maps positions in a frame to positions in the network's input and back.
 
-    The frame is resized so that its longest side fills the square input and padded
-    at the bottom and right; x' = x * new_width / width, as SAM's reference does.
+    The frame is resized so that its longest side fills the square input, and padded at
+    the bottom and right; x' = x * new_width / width, as in SAM's reference.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class FrameGeometry:
 
     @classmethod
     def fit(cls, frame_shape: tuple[int, int], image_size: int) -> FrameGeometry:
-        """Geometry of a frame inside an input of ``image_size`` pixels a side."""
+        """Geometry of a frame in a square input of ``image_size`` pixels per side."""
         return cls(frame_shape, input_shape(frame_shape, image_size))
 
     def to_model(self, positions: np.ndarray) -> np.ndarray:
@@ -47,20 +47,20 @@ class FrameGeometry:
         return unscaled
 
     def coverage(self, mask: np.ndarray, size: int) -> np.ndarray:
-        """Say how much of each pixel of a coarser square input a mask covers.
+        """Compute how much of each pixel of a coarser square grid a mask covers.
 
         Parameters
         ----------
         mask : (Y, X) array of bool
             Over the whole frame. Its pixel (r, c) covers the area r..r + 1, c..c + 1.
         size : int
-            Side of the square, which shows the same as the network's input: the frame
-            at the top left, its longest side filling it, and padding.
+            Side of the grid, which shows the same as the network's input: the frame at
+            the top left, with its longest side filling it, and padding.
 
         Returns
         -------
         (size, size) array of float32
-            0..1, the exact share of each pixel's area; 0 in the padding.
+            0..1, the exact fraction of each pixel's area; 0 in the padding.
         """
         pixels_per_side = max(self.model_shape) / size
         rows, columns = (
@@ -76,7 +76,7 @@ class FrameGeometry:
 
 
 def _overlaps(length: int, scale: float, size: int) -> np.ndarray:
-    """(size, length) overlap of unit intervals with others of the length ``scale``."""
+    """(size, length) overlaps of unit intervals with intervals of length ``scale``."""
     edges = np.arange(length + 1) * scale
     starts = np.arange(size)[:, np.newaxis]
     shared = np.minimum(starts + 1, edges[1:]) - np.maximum(starts, edges[:-1])

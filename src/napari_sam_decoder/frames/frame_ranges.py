@@ -1,4 +1,4 @@
-"""Which frames of a movie a caller asks for."""
+"""Resolving the frames that a caller selects."""
 
 from __future__ import annotations
 
@@ -12,43 +12,46 @@ from napari_sam_decoder.validation import as_integer
 __all__ = ["FrameSelection", "select_frame_range", "select_frames"]
 
 FrameSelection: TypeAlias = Iterable[int] | slice | None
-"""A range, a list, an array of whole numbers or a slice; None for all frames."""
+"""A range, a list, an array of integers or a slice; None for all frames."""
 
 
 def select_frames(frames: FrameSelection, length: int) -> Sequence[int]:
-    """List the frames that are asked for, in the order given.
+    """List the selected frames in the given order.
 
     Parameters
     ----------
     frames : iterable of int, slice or None
-        Counted from 0; None for all. In a slice, as everywhere in Python, negative
-        numbers count from the end.
+        Counted from 0; None for all. In a slice negative numbers count from the end.
     length : int
-        How many frames the movie has.
+        Number of frames of the movie.
 
     Returns
     -------
     sequence of int
-        At least one, each in the movie.
+        At least one, all of them in the movie.
 
     Raises
     ------
     OptionError
-        If there are none, or they are no frames of the movie.
+        If none are selected, or they are not in the movie.
     """
     if frames is None:
         return range(length)
-    asked = _cut(frames, length) if isinstance(frames, slice) else _listed(frames)
-    if not asked or min(asked) < 0 or max(asked) >= length:
+    selected = (
+        _resolve_slice(frames, length)
+        if isinstance(frames, slice)
+        else _resolve_list(frames)
+    )
+    if not selected or min(selected) < 0 or max(selected) >= length:
         raise OptionError(
-            f"{_spelled(asked)} do not lie in the movie, which has {length} frames "
+            f"{_format(selected)} are not in the movie, which has {length} frames "
             f"(0:{length})"
         )
-    return asked
+    return selected
 
 
 def select_frame_range(frames: FrameSelection, length: int) -> range:
-    """Take frames that follow one another, as objects are carried through them.
+    """Resolve frames that follow one another, as propagation needs them.
 
     Parameters
     ----------
@@ -65,21 +68,21 @@ def select_frame_range(frames: FrameSelection, length: int) -> range:
     OptionError
         As for `select_frames`, and if they do not follow one another.
     """
-    asked = select_frames(frames, length)
-    if any(later != earlier + 1 for earlier, later in pairwise(asked)):
+    selected = select_frames(frames, length)
+    if any(later != earlier + 1 for earlier, later in pairwise(selected)):
         raise OptionError(
-            f"{_spelled(asked)} do not follow one another, but objects are carried "
-            f"from frame to frame: ask for {min(asked)}:{max(asked) + 1}, and take of "
-            "the results what you need; to go backwards only, say so by the direction"
+            f"{_format(selected)} do not follow one another, but objects are carried "
+            f"from frame to frame; select {min(selected)}:{max(selected) + 1} and keep "
+            "the results that you need; to go backwards only, set the direction"
         )
-    return range(asked[0], asked[-1] + 1)
+    return range(selected[0], selected[-1] + 1)
 
 
-def _listed(frames: Any) -> Sequence[int]:
+def _resolve_list(frames: Any) -> Sequence[int]:
     if isinstance(frames, range):
         return frames
     is_text = isinstance(frames, str | bytes)
-    # An array without axes has the methods of a list, and yet is none.
+    # A 0-d array has the methods of a list without being one.
     is_one = getattr(frames, "ndim", 1) == 0
     if is_text or is_one or not isinstance(frames, Iterable):
         raise OptionError(
@@ -89,24 +92,24 @@ def _listed(frames: Any) -> Sequence[int]:
     return tuple(as_integer(frame, "a frame", OptionError) for frame in frames)
 
 
-def _cut(frames: slice, length: int) -> Sequence[int]:
-    """Count a slice out; where it reaches beyond the movie, no end is assumed."""
+def _resolve_slice(frames: slice, length: int) -> Sequence[int]:
+    """Resolve a slice; unlike in Python, it must not reach beyond the movie."""
     for part in (frames.start, frames.stop):
-        if part is not None and not -length <= _whole_part(part) <= length:
+        if part is not None and not -length <= _slice_part(part) <= length:
             raise OptionError(
-                f"frames {part} in a slice do not lie in the movie, which has "
+                f"frames {part} in a slice are not in the movie, which has "
                 f"{length} frames (0:{length})"
             )
-    if frames.step is not None and _whole_part(frames.step) == 0:
+    if frames.step is not None and _slice_part(frames.step) == 0:
         raise OptionError("a slice of frames needs a step other than 0")
     return range(length)[frames]
 
 
-def _whole_part(part: Any) -> int:
+def _slice_part(part: Any) -> int:
     return as_integer(part, "each part of a slice of frames", OptionError)
 
 
-def _spelled(frames: Sequence[int]) -> str:
+def _format(frames: Sequence[int]) -> str:
     if isinstance(frames, range):
         step = "" if frames.step == 1 else f":{frames.step}"
         return f"frames {frames.start}:{frames.stop}{step}"

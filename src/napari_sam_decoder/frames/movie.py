@@ -25,7 +25,7 @@ __all__ = ["ArrayLike", "Movie", "as_array", "as_pixels", "guess_axes"]
 
 @runtime_checkable
 class ArrayLike(Protocol):
-    """What numpy, dask and zarr arrays share, and all that a movie needs."""
+    """What numpy, dask and zarr arrays have in common, and all that a movie needs."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,23 +40,22 @@ class ArrayLike(Protocol):
 
 
 def as_array(data: Any) -> ArrayLike:
-    """Take data as an array; lazily, if they have a shape and a type that numpy knows.
+    """Convert data to an array; lazy arrays with a shape and a numpy dtype stay lazy.
 
     Parameters
     ----------
     data : array-like
-        Tensors of torch are taken to the memory of numpy, shared where that is
-        possible.
+        Torch tensors become numpy arrays, which share their memory where possible.
 
     Raises
     ------
     MovieError
-        If they are no array of numbers.
+        If they are not an array of numbers.
     """
     _refuse_what_holds_several(data)
     if isinstance(data, np.ma.MaskedArray):
         raise MovieError(
-            "a masked array has pixels without a value; give them one, as in "
+            "a masked array has pixels without a value; fill them in, as in "
             "movie.filled(0)"
         )
     if isinstance(data, ArrayLike) and _is_readable(data):
@@ -64,45 +63,45 @@ def as_array(data: Any) -> ArrayLike:
     array = _as_numpy(data)
     if array.dtype.kind not in "buif":
         raise MovieError(
-            f"pixels of type {array.dtype} are no intensities; convert the movie to "
+            f"pixels of type {array.dtype} are not intensities; convert the movie to "
             "an array of integers or floats"
         )
     return array
 
 
 def as_pixels(frame: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a frame as a plain array in the byte order of this machine.
+    """Return a frame as a numpy array in native byte order.
 
     Parameters
     ----------
     frame : array-like
-        What indexing a movie gave.
+        Result of indexing a movie.
     shape : tuple of int
-        What it must have.
+        Expected shape.
 
     Raises
     ------
     MovieError
-        If it is something else.
+        If the frame has another shape or no numeric dtype.
     """
     pixels = _as_numpy(frame)
     if pixels.shape != shape or pixels.dtype.kind not in "buif":
         raise MovieError(
-            f"the movie promises frames of shape {shape}, but one has shape "
-            f"{pixels.shape} and type {pixels.dtype}; convert the movie to an array of "
-            "numpy first"
+            f"the movie declares frames of shape {shape}, but one has shape "
+            f"{pixels.shape} and type {pixels.dtype}; convert the movie to a numpy "
+            "array first"
         )
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
 def _refuse_what_holds_several(data: Any) -> None:
-    """Refuse groups of zarr and HDF5, data sets, dictionaries and .npz files."""
+    """Reject zarr and HDF5 groups, data sets, dictionaries and .npz files."""
     keys = getattr(data, "keys", None)
     if callable(keys) and not hasattr(data, "shape"):
         names = ", ".join(sorted(str(name) for name in keys())[:8]) or "none so far"
         raise MovieError(
-            f"{type(data).__name__} is no array but holds some; give one of them "
-            f"(there are: {names})"
+            f"{type(data).__name__} is not an array but holds several; pass one of "
+            f"them (there are: {names})"
         )
 
 
@@ -115,8 +114,8 @@ def _is_readable(data: ArrayLike) -> bool:
         return bool(tuple(map(int, data.shape)) == tuple(data.shape))
     except (TypeError, ValueError, OverflowError) as error:
         raise MovieError(
-            f"the lengths {data.shape} are not known; compute them first, as in "
-            "movie.compute_chunk_sizes() of dask"
+            f"the shape {data.shape} is not known; compute it first, as in "
+            "dask's movie.compute_chunk_sizes()"
         ) from error
 
 
@@ -125,16 +124,16 @@ def _as_numpy(data: Any) -> np.ndarray:
         if hasattr(data, "detach") and hasattr(data, "dtype"):
             return _from_torch(data)
         return np.asarray(data)
-    # Libraries refuse in their own ways, torch with a RuntimeError.
+    # Torch raises a RuntimeError here.
     except (TypeError, ValueError, RuntimeError) as error:
         raise MovieError(
-            f"{type(data).__name__} cannot form one array of numpy ({error}); convert "
-            "the movie first"
+            f"{type(data).__name__} cannot be converted to a numpy array ({error}); "
+            "convert the movie first"
         ) from error
 
 
 def _from_torch(tensor: Any) -> np.ndarray:
-    """Share the memory of a tensor, on whatever device and with whatever gradient."""
+    """Convert a tensor, whatever its device and gradient; share memory if possible."""
     # numpy has no bfloat16.
     known = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
     array: np.ndarray = known.numpy(force=True)
@@ -152,25 +151,25 @@ class Movie:
     ----------
     data : array-like
         (T, Y, X), (Z, Y, X) or (Y, X), with or without a last axis of 1, 3 or 4
-        channels (grey, RGB, RGBA whose alpha is ignored). Booleans, integers or
-        floats, in any byte order and memory layout; numpy, dask, zarr, torch or
-        anything else with a shape, a dtype and indexing.
+        channels (grey, RGB, or RGBA, whose alpha is ignored). Booleans, integers or
+        floats in any byte order and memory layout, from numpy, dask, zarr, torch or
+        anything else that has a shape, a dtype and indexing.
     axes : str, optional
-        "TYX", "ZYX" or "YX", with a C where the colours are, first or last. With a
-        ``channel`` C are channels instead. Guessed from the names of the axes, as
-        xarray has them, else from the shape when absent, see `guess_axes`.
+        "TYX", "ZYX" or "YX", with a C for colours, first or last. With ``channel``, C
+        stands for channels instead. By default taken from the names of the axes, as
+        xarray has them, else guessed from the shape, see `guess_axes`.
     channel : int, optional
-        Which entry of C to take, from 0, so that the movie is grey.
+        Index along C to take, from 0; the movie is then grey.
     contrast : (float, float), optional
         Intensities shown as black and white. By default robust percentiles of up to
-        16 frames spread over the movie, and for computed tomography the window of soft
-        tissue: one setting for the whole movie, since stretching each frame on its own
-        makes the embeddings flicker.
+        16 frames spread over the movie, or for computed tomography the window of soft
+        tissue. One setting holds for the whole movie, since stretching each frame on
+        its own makes the embeddings flicker.
 
     Raises
     ------
     MovieError
-        If the array is empty, is no movie, or has too many channels.
+        If the array is empty, not a movie, or has too many channels.
     """
 
     def __init__(
@@ -200,13 +199,13 @@ class Movie:
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of one pixel, in the byte order of this machine."""
+        """Dtype of a pixel, in native byte order."""
         dtype: np.dtype = np.dtype(self._data.dtype).newbyteorder("=")
         return dtype
 
     @property
     def has_frame_axis(self) -> bool:
-        """False for a single picture, which counts as a movie of one frame."""
+        """False for a single image, which counts as a movie of one frame."""
         return self.axes[0] != "Y"
 
     @property
@@ -217,11 +216,11 @@ class Movie:
 
     @cached_property
     def contrast(self) -> Contrast:
-        """The intensities that become black and white in `rgb`."""
+        """The intensities shown as black and white in `rgb`."""
         return self._set_contrast or self._measure_contrast()
 
     def raw(self, frame: int) -> np.ndarray:
-        """Return one frame as stored, but for the byte order.
+        """Return one frame as stored, in native byte order.
 
         Parameters
         ----------
@@ -250,7 +249,7 @@ class Movie:
         return self.as_rgb(self.raw(frame))
 
     def as_rgb(self, pixels: np.ndarray) -> np.ndarray:
-        """Turn what `raw` gives into what the network sees: (Y, X, 3) uint8."""
+        """Convert a frame from `raw` to what the network sees: (Y, X, 3) uint8."""
         stretched = self.contrast.apply(_colour_channels(pixels))
         if stretched.ndim == 2:
             stretched = stretched[..., np.newaxis]
@@ -274,7 +273,7 @@ class Movie:
 
 
 def guess_axes(shape: tuple[int, ...]) -> str:
-    """Name the axes of an array by its shape alone.
+    """Guess the axes of an array from its shape alone.
 
     Parameters
     ----------
@@ -286,12 +285,12 @@ def guess_axes(shape: tuple[int, ...]) -> str:
     Returns
     -------
     str
-        One of the spellings that `Movie` takes.
+        As `Movie` takes them.
 
     Raises
     ------
     MovieError
-        If no reading fits.
+        If nothing fits.
     """
     if len(shape) == 2:
         return "YX"
@@ -301,10 +300,10 @@ def guess_axes(shape: tuple[int, ...]) -> str:
     if len(shape) == 4 and shape[-1] in COLOUR_COUNTS:
         return "TYXC"
     raise MovieError(
-        f"an array of shape {shape} is no movie by itself: expected (Y, X), (T, Y, X) "
-        "or (T, Y, X, C) with 1, 3 or 4 colours; name its axes with --axes (in Python "
-        "axes=), and pick one of several channels with --channel (channel=), as in "
-        "TCYX and 0"
+        f"an array of shape {shape} is not a movie by itself: expected (Y, X), "
+        "(T, Y, X) or (T, Y, X, C) with 1, 3 or 4 colours; name its axes with --axes "
+        "(in Python axes=), and choose one of several channels with --channel "
+        "(channel=), as in TCYX and 0"
     )
 
 
@@ -314,7 +313,7 @@ def _pick(
     shape = tuple(map(int, data.shape))
     if np.dtype(data.dtype).kind not in "buif":
         raise MovieError(
-            f"pixels of type {data.dtype} are no intensities; convert the movie to "
+            f"pixels of type {data.dtype} are not intensities; convert the movie to "
             "integers or floats"
         )
     if 0 in shape:
@@ -325,7 +324,7 @@ def _pick(
 def _letters(
     data: ArrayLike, shape: tuple[int, ...], axes: str | None, channel: int | str | None
 ) -> str:
-    """Name the axes; C stands for channels only where one is to be chosen."""
+    """Name the axes; C stands for channels only if one is chosen."""
     if axes is not None:
         asked = str(axes).upper()
         return asked if channel is not None else asked.replace("C", "S")
@@ -340,5 +339,5 @@ def _letters(
 
 
 def _colour_channels(frame: np.ndarray) -> np.ndarray:
-    """Drop alpha: transparency is no intensity."""
+    """Drop alpha, since transparency is not an intensity."""
     return frame[..., :3] if frame.ndim == 3 else frame
