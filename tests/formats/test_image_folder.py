@@ -61,7 +61,7 @@ def test_tiff_frames(tmp_path: Path, suffix: str) -> None:
 def test_tiff_stack_among_frames(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 8, 9), np.uint8))
 
-    with pytest.raises(FormatError, match=r"a.tif holds 5 pictures.*open this file"):
+    with pytest.raises(FormatError, match=r"a.tif holds 5 images.*open this file"):
         open_movie(tmp_path)
 
 
@@ -82,7 +82,7 @@ def test_other_mode_is_named(tmp_path: Path) -> None:
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"no pictures; .* png, jpg, jpeg, bmp, tif"):
+    with pytest.raises(FormatError, match=r"no images; .* png, jpg, jpeg, bmp, tif"):
         open_movie(tmp_path)
 
 

@@ -415,7 +415,9 @@ def test_jpeg_keeps_no_ids(tmp_path: Path) -> None:
         Image.fromarray(IDS).save(place)
 
     for place in (tmp_path / "l.jpg", tmp_path / "f"):
-        with pytest.raises(FormatError, match=r"does not keep the ids .* PNG or TIFF"):
+        with pytest.raises(
+            FormatError, match=r"does not preserve object ids.* PNG or TIFF"
+        ):
             open_labels(place)
 
 

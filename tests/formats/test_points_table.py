@@ -124,7 +124,7 @@ def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:
         ("0,1,inf,1,1,", r"line 3: axis-2 must be a finite number, not 'inf'"),
         ("0,1,,1,1,", r"line 3: axis-2 must be a finite number, not ''"),
         ("0,10,5,20,1,", r"line 3: label must be .*not '20'"),
-        ('0,"10,5",20,1,1,', r"line 3: axis-1 .*not '10,5'; write decimals with a poi"),
+        ('0,"10,5",20,1,1,', r"line 3: axis-1 .*not '10,5'; use a decimal point"),
         ("0,1_0,2,1,1,", r"line 3: axis-1 must be a finite number, not '1_0'"),
         ("0,\u0661,2,1,1,", r"line 3: axis-1 must be a finite number, not '\u0661'"),
         ("0,1e999,2,1,1,", r"line 3: axis-1 must be a finite number, not '1e999'"),
@@ -143,8 +143,8 @@ def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:
             "axis-0,axis-1,axis-2,label,object_id,hypothesis",
             r"line 3: axis-0 .*not 'ax",
         ),
-        ('0,1,2,1,1,"1', r"line 3 is no table in plain text.*unexpected end"),
-        ('0,1,2,1,1,"1"2', r"line 3 is no table in plain text"),
+        ('0,1,2,1,1,"1', r"line 3 is not a plain-text table.*unexpected end"),
+        ('0,1,2,1,1,"1"2', r"line 3 is not a plain-text table"),
         ("0,1,2,maybe,1,", r"line 3: label must be .*positive.*not 'maybe'"),
         ("0,1,2,2,1,", r"line 3: label must be .*not '2'"),
         (
@@ -181,9 +181,9 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
         (f"{AXES},axis-3", r"the axes are axis-0, axis-1, axis-2, axis-3; a movie"),
         ("axis-0", r"the axes are axis-0; a movie needs"),
         ("axis-1,axis-2", r"the axes are axis-1, axis-2; a movie needs"),
-        ("frame,row,column", r"the axes are not there; a movie needs axis-0 \(frame\)"),
+        ("frame,row,column", r"the axes are missing; a movie needs axis-0 \(frame\)"),
         (f"{AXES},size", r"unknown column 'size'; the columns are index, axis-0"),
-        (f"{AXES},label,Label", r"line 1: a column stands there twice"),
+        (f"{AXES},label,Label", r"line 1: duplicate column"),
     ],
 )
 def test_bad_headers(tmp_path: Path, header: str, message: str) -> None:
@@ -207,10 +207,10 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_other_encoding(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_bytes(f"{AXES}\n1,2,3\n".encode("utf-16"))
 
-    with pytest.raises(PromptError, match=r"p.csv is no table in plain text.*UTF-8"):
+    with pytest.raises(PromptError, match=r"p.csv is not a plain-text table.*UTF-8"):
         read_points(tmp_path / "p.csv")
 
 
 def test_endless_cell(tmp_path: Path) -> None:
-    with pytest.raises(PromptError, match="no table in plain text"):
+    with pytest.raises(PromptError, match="not a plain-text table"):
         read(tmp_path, f'{AXES}\n"{"x" * 200_000}\n')

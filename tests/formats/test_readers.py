@@ -25,7 +25,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_unknown_suffix(tmp_path: Path) -> None:
     (tmp_path / "movie.xyz").touch()
 
-    with pytest.raises(FormatError, match=r"movie.xyz is of no known kind.*tif.*mp4"):
+    with pytest.raises(FormatError, match=r"movie.xyz has an unknown format.*tif.*mp4"):
         open_movie(tmp_path / "movie.xyz")
 
 
@@ -58,7 +58,7 @@ def test_truncated_numpy_file(tmp_path: Path) -> None:
 def test_python_objects_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
 
-    with pytest.raises(FormatError, match=r"o.npy holds objects of Python.*of numbers"):
+    with pytest.raises(FormatError, match=r"o.npy holds Python objects.*of numbers"):
         open_movie(tmp_path / "o.npy")
 
 

@@ -327,7 +327,7 @@ def described(path: Path, description: str) -> None:
 def test_more_frames_promised_than_there_are(tmp_path: Path, description: str) -> None:
     described(tmp_path / "m.tif", description.format(9))
 
-    with pytest.warns(IncompleteFileWarning, match="promises 9 pictures, but 6 are"):
+    with pytest.warns(IncompleteFileWarning, match="declares 9 images but holds 6"):
         source = open_movie(tmp_path / "m.tif")
 
     assert source.axes == "TYX"
@@ -338,7 +338,7 @@ def test_more_frames_promised_than_there_are(tmp_path: Path, description: str) -
 def test_fewer_frames_promised_than_there_are(tmp_path: Path, description: str) -> None:
     described(tmp_path / "m.tif", description.format(3))
 
-    with pytest.warns(IncompleteFileWarning, match="holds 6 pictures, but promises 3"):
+    with pytest.warns(IncompleteFileWarning, match="holds 6 images but declares 3"):
         source = open_movie(tmp_path / "m.tif")
 
     np.testing.assert_array_equal(source.data[:], GREY[:3])
@@ -347,7 +347,7 @@ def test_fewer_frames_promised_than_there_are(tmp_path: Path, description: str) 
 def test_shape_that_promises_too_much(tmp_path: Path) -> None:
     described(tmp_path / "m.tif", '{"shape": [90, 20, 30]}')
 
-    with pytest.raises(FormatError, match=r"promises 90 pictures and holds 6;"):
+    with pytest.raises(FormatError, match=r"declares 90 images and holds 6;"):
         open_movie(tmp_path / "m.tif")
 
 
@@ -452,11 +452,11 @@ def test_missing_page_is_named(tmp_path: Path) -> None:
     path = tmp_path / "movie.ome.tif"
     tifffile.imwrite(path, GREY[0], description=description, metadata=None)
 
-    with pytest.warns(IncompleteFileWarning, match="promises 3 pictures, but 2 are"):
+    with pytest.warns(IncompleteFileWarning, match="declares 3 images but holds 2"):
         movie = open_movie(path).data
 
     np.testing.assert_array_equal(movie[0], GREY[0])
-    with pytest.raises(FormatError, match=r"promises a frame 1 .*keep the files"):
+    with pytest.raises(FormatError, match=r"declares a frame 1 .*keep the files"):
         movie[1]
 
 

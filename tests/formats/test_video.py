@@ -134,7 +134,7 @@ def test_sound_alone(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
-    with pytest.raises(FormatError, match=r"sound.mp4 holds no pictures, only sound"):
+    with pytest.raises(FormatError, match=r"sound.mp4 holds no video, only sound"):
         open_movie(path)
 
 
@@ -220,7 +220,7 @@ def test_pictures_are_upright(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("m.mp4", "promises 20 frames, but"), ("m.mkv", "promises 2.0 seconds, but")],
+    [("m.mp4", "declares 20 frames but"), ("m.mkv", "declares 2.0 seconds but")],
 )
 def test_a_video_that_ends_early_says_so(tmp_path: Path, name: str, said: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (20, 48, 64, 3), np.uint8)
@@ -243,7 +243,7 @@ def test_a_video_without_a_whole_frame(tmp_path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: content.find(b"mdat") + 100])
 
-    with pytest.raises(FormatError, match="is truncated: it holds no whole frame"):
+    with pytest.raises(FormatError, match="is truncated: it holds no complete frame"):
         open_movie(path)
 
 

@@ -234,7 +234,7 @@ def test_several_pictures_in_a_group(tmp_path: Path) -> None:
     second = {**first, "name": "part", "datasets": [{"path": "half"}]}
     save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [first, second]})
 
-    with pytest.raises(FormatError, match=r"2 pictures; .*0 \(whole\), 1 \(part\)"):
+    with pytest.raises(FormatError, match=r"2 images; .*0 \(whole\), 1 \(part\)"):
         open_movie(tmp_path / "v.zarr")
     assert open_movie(tmp_path / "v.zarr", series="part").data.shape == (3, 2, 3)
 
@@ -247,7 +247,7 @@ def test_pictures_that_bio_formats_has_put_into_groups(tmp_path: Path) -> None:
         listed = {"multiscales": [multiscales("TYX", [1.0] * 3)]}
         save_ome(tmp_path / "v.zarr" / str(number), MOVIE + number, listed)
 
-    with pytest.raises(FormatError, match="11 pictures; choose one with --series"):
+    with pytest.raises(FormatError, match="11 images; choose one with --series"):
         open_movie(tmp_path / "v.zarr")
     np.testing.assert_array_equal(
         open_movie(tmp_path / "v.zarr", series=10).data[0], MOVIE[0] + 10

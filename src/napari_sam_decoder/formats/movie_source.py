@@ -1,4 +1,4 @@
-"""What a file gives: lazy pixels, the names of their axes, and their size."""
+"""What a reader returns: lazy pixels, their axes and their scale."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class MovieSource:
     Attributes
     ----------
     data : array-like
-        With ``shape``, ``dtype``, ``ndim``, and indexing that reads no more than the
-        frames that are asked for. Frames come as numpy arrays.
+        With ``shape``, ``dtype``, ``ndim`` and indexing, which reads only the requested
+        frames and returns numpy arrays.
     axes : {"TYX", "ZYX", "YX", "TYXC", "ZYXC", "YXC"} or None
         None if the file does not say.
     scale : tuple of float or None
-        Size of a pixel along each axis but C, in the units of the file; None if the
-        file does not say.
+        Size of a pixel along each axis except C, in the units of the file; None if
+        the file does not say.
     name : str
         Name of the file without its folder and suffix.
     """
@@ -58,17 +58,17 @@ class MovieSource:
 
 
 class FrameArray:
-    """Frames behind one array-like face; each is read when it is asked for.
+    """An array-like of frames, each of which is read when it is requested.
 
     Parameters
     ----------
     shape : tuple of int
-        (T, Y, X) or (T, Y, X, C), or with more axes that count the frames.
+        (T, Y, X) or (T, Y, X, C), or with further leading axes.
     dtype : dtype
     read : callable
-        From the number of a frame to its pixels; may be called from any thread.
+        Returns the pixels of a frame, given its number; called from any thread.
     counting : int, default 1
-        How many of the first axes count the frames, the last of them fastest.
+        How many leading axes count the frames, in C order.
     """
 
     def __init__(
@@ -126,20 +126,20 @@ class FrameArray:
 
 @dataclass(frozen=True)
 class OpenOptions:
-    """What of a file is asked for.
+    """What to take from a file.
 
     Attributes
     ----------
     axes : str, optional
-        A letter for each axis, which wins over what the file says: T, Z, Y, X, and C
-        for colours, or for channels if one of them is chosen. Axes of length 1, and
-        that of the channel, may be left out.
+        A letter per axis, which overrides what the file says: T, Z, Y, X, and C for
+        colours, or for channels if one of them is chosen. Axes of length 1, and the
+        channel axis, may be left out.
     channel : int or str, optional
         Number, from 0, or name of a channel.
     series : int or str, optional
         Number, from 0, or name of one of several movies in a file.
     are_ids : bool
-        Whether values are ids, so that no palette makes colours of them.
+        Whether values are object ids, so that no palette turns them into colours.
     """
 
     axes: str | None = None
@@ -148,19 +148,19 @@ class OpenOptions:
     are_ids: bool = False
 
     def series_index(self, names: Sequence[str], path: Path) -> int | None:
-        """Find the chosen series; None where none is chosen.
+        """Return the index of the chosen series; None if none is chosen.
 
         Parameters
         ----------
         names : sequence of str
-            Of all series of the file.
+            Names of all series of the file.
         path : Path
-            For the message.
+            Named in messages.
 
         Raises
         ------
         FormatError
-            If there is no such series, or several.
+            If no series matches, or several do.
         """
         if self.series is None:
             return None
@@ -172,19 +172,19 @@ class OpenOptions:
 
 @dataclass(frozen=True, eq=False)
 class StoredArray:
-    """An array in a file, with all that the file says about its axes.
+    """An array in a file, with the metadata of its axes.
 
     Attributes
     ----------
     data : array-like
-        With a shape, a dtype, and indexing by integers and slices that reads no more
-        than it has to.
+        With a shape, a dtype and indexing by integers and slices, which reads no more
+        than necessary.
     letters : str or None
-        One for each axis as `select_axes` knows them, None if the file does not say.
+        One per axis, as for `select_axes`; None if the file does not say.
     sizes : mapping of str to number
-        Size of a pixel along the axes of these letters.
+        Size of a pixel along each of these axes.
     channels : tuple of str
-        Their names, if the file says them.
+        Names of the channels, if the file has them.
     """
 
     data: Any
@@ -192,19 +192,19 @@ class StoredArray:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
 
-    def as_movie(self, wanted: OpenOptions, path: Path, name: str) -> MovieSource:
-        """See the array as the movie that is asked for.
+    def as_movie(self, options: OpenOptions, path: Path, name: str) -> MovieSource:
+        """Return the requested movie.
 
         Raises
         ------
         FormatError
-            If it is no movie, or holds several to choose from.
+            If it is not a movie, or one of several must be chosen.
         """
         with wrap_movie_errors(path):
-            letters = self._letters(wanted)
+            letters = self._letters(options)
             if letters is None:
-                return self._unnamed(wanted, name)
-            shape, channel = self.data.shape, wanted.channel
+                return self._without_axes(options, name)
+            shape, channel = self.data.shape, options.channel
             pick = select_axes(letters, shape, channel, self.channels)
         noted = self.letters or letters
         sizes = {letters[axis]: self.sizes.get(noted[axis]) for axis in pick.kept}
@@ -212,31 +212,31 @@ class StoredArray:
             pick.of(self.data), pick.axes, pixel_scale(sizes, pick.axes), name
         )
 
-    def _unnamed(self, wanted: OpenOptions, name: str) -> MovieSource:
-        if wanted.channel not in (None, 0):
+    def _without_axes(self, options: OpenOptions, name: str) -> MovieSource:
+        if options.channel not in (None, 0):
             raise MovieError(
                 "it does not say which axis holds the channels; name the axes with "
                 "--axes (in Python axes=), as in TCYX"
             )
         return MovieSource(self.data, None, None, name)
 
-    def _letters(self, wanted: OpenOptions) -> str | None:
-        """Name the axes: as a person says, else as the file says."""
+    def _letters(self, options: OpenOptions) -> str | None:
+        """Name the axes as the user does, else as the file does."""
         shape = tuple(self.data.shape)
-        if wanted.axes is None:
+        if options.axes is None:
             return self.letters
-        typed = str(wanted.axes).upper()
-        if wanted.channel is None:
+        typed = str(options.axes).upper()
+        if options.channel is None:
             typed = typed.replace("C", "S")
         if len(typed) == len(shape):
             return typed
-        return self._filled_up(typed, wanted)
+        return self._fill_in_letters(typed, options)
 
-    def _filled_up(self, typed: str, wanted: OpenOptions) -> str:
-        """Put typed letters on the axes that are left without channel and singles."""
+    def _fill_in_letters(self, typed: str, options: OpenOptions) -> str:
+        """Assign the given letters to all but the channel and axes of length 1."""
         shape, letters = self.data.shape, self.letters or "?" * self.data.ndim
         is_channel = [
-            letter == "C" and wanted.channel is not None and "C" not in typed
+            letter == "C" and options.channel is not None and "C" not in typed
             for letter in letters
         ]
         left = [
@@ -246,7 +246,7 @@ class StoredArray:
         ]
         if len(left) != len(typed):
             raise MovieError(
-                f"axes {wanted.axes!r} do not fit an array of shape {tuple(shape)}; "
+                f"axes {options.axes!r} do not fit an array of shape {tuple(shape)}; "
                 "give a letter for each axis"
             )
         spare = iter("ABDEFGHIJKLMNOPQRUVW")
@@ -259,12 +259,12 @@ class StoredArray:
 
 @contextmanager
 def wrap_movie_errors(path: Path) -> Iterator[None]:
-    """Say in which file something is no movie.
+    """Name the file in errors about a movie.
 
     Raises
     ------
     FormatError
-        Instead of a `MovieError` from inside.
+        In place of a `MovieError` raised inside.
     """
     try:
         yield
@@ -273,19 +273,19 @@ def wrap_movie_errors(path: Path) -> Iterator[None]:
 
 
 def pixel_scale(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None:
-    """Put known sizes of a pixel in the order of the axes.
+    """Arrange sizes of a pixel in the order of the axes.
 
     Parameters
     ----------
     sizes : mapping of str to number
-        By letter; text that reads as a number will do.
+        By letter; numbers may be text.
     axes : str
         One of `MOVIE_AXES`.
 
     Returns
     -------
     tuple of float or None
-        Without C; 1.0 where an axis has no usable size, None if none has.
+        Without C; 1.0 for an axis without a valid size, None if no axis has one.
     """
     letters = axes.removesuffix("C")
     known = {letter: _positive(sizes.get(letter)) for letter in letters}

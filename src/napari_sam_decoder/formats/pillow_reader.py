@@ -1,4 +1,4 @@
-"""Pictures and animations that Pillow reads."""
+"""Images and animations, read by Pillow."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["open_animation", "open_picture", "picture_layout", "read_picture"]
 
-# What Pillow's modes hold beside 8-bit grey and colours. It reads some 16-bit files
-# into 32 bits ("I"); of the formats read here none holds more than 16.
+# Dtypes of Pillow's grey modes. Some 16-bit files are read as 32 bits ("I"), but no
+# format read here has more than 16.
 GREY_TYPES = {
     "1": np.dtype(bool),
     "L": np.dtype(np.uint8),
@@ -35,31 +35,31 @@ GREY_TYPES = {
 }
 
 
-def open_picture(path: Path, wanted: OpenOptions) -> MovieSource:
-    """Open one PNG, JPEG or BMP, read at once; an animated PNG is a movie.
+def open_picture(path: Path, options: OpenOptions) -> MovieSource:
+    """Open a PNG, JPEG or BMP, which is read at once; an animated PNG is a movie.
 
     Raises
     ------
     FormatError
-        If the file is broken.
+        If the file is corrupt.
     """
     if _is_animation(path):
-        return open_animation(path, wanted)
-    wanted.series_index([path.stem], path)
-    pixels = read_picture(path, are_ids=wanted.are_ids)
+        return open_animation(path, options)
+    options.series_index([path.stem], path)
+    pixels = read_picture(path, are_ids=options.are_ids)
     letters = "YX" if pixels.ndim == 2 else "YXS"
-    return StoredArray(pixels, letters).as_movie(wanted, path, path.stem)
+    return StoredArray(pixels, letters).as_movie(options, path, path.stem)
 
 
 def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
-    """Return the pixels of a picture, grey ones without alpha.
+    """Return the pixels of an image; grey ones without alpha.
 
     Parameters
     ----------
     path : Path
-        Of one picture.
+        A single image.
     are_ids : bool, default False
-        Whether the entries of a palette are ids; else they are colours.
+        Whether the entries of a palette are object ids; else they are colours.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
     Raises
     ------
     FormatError
-        If the file is broken, or its ids are blurred by its compression.
+        If the file is corrupt, or its lossy compression does not preserve ids.
     """
     from PIL import Image
 
@@ -83,12 +83,12 @@ def read_picture(path: Path, *, are_ids: bool = False) -> np.ndarray:
 def picture_layout(
     path: Path, *, are_ids: bool = False
 ) -> tuple[tuple[int, ...], np.dtype]:
-    """Return the shape and dtype that `read_picture` will give, from the header.
+    """Return the shape and dtype of what `read_picture` returns, from the header.
 
     Raises
     ------
     FormatError
-        If the file is no picture.
+        If the file is not an image.
     """
     from PIL import Image
 
@@ -104,21 +104,21 @@ def picture_layout(
         return (*grid, len(_colour_mode(picture))), np.dtype(np.uint8)
 
 
-def open_animation(path: Path, wanted: OpenOptions) -> MovieSource:
-    """Open an animated GIF or PNG, of which one frame is read at a time.
+def open_animation(path: Path, options: OpenOptions) -> MovieSource:
+    """Open an animated GIF or PNG, whose frames are read one at a time.
 
-    The frames of a GIF are read in colour: each may have a palette of its own.
+    Frames of a GIF are read in colour, since each may have its own palette.
 
     Raises
     ------
     FormatError
-        If the file is broken.
+        If the file is corrupt.
     """
     from PIL import Image
 
-    wanted.series_index([path.stem], path)
+    options.series_index([path.stem], path)
     with wrap_read_errors(path):
-        # Stays open: from the start, every frame would cost all those before it.
+        # Kept open, since reopening would decode all earlier frames again.
         picture = Image.open(path)
         frames = getattr(picture, "n_frames", 1)
     lock = Lock()
@@ -128,12 +128,12 @@ def open_animation(path: Path, wanted: OpenOptions) -> MovieSource:
             picture.seek(frame)
             if picture.format == "GIF":
                 return np.asarray(picture.convert("RGB"))
-            return _pixels(picture, wanted.are_ids)
+            return _pixels(picture, options.are_ids)
 
     first = read(0)
     letters = "TYX" if first.ndim == 2 else "TYXS"
     stored = StoredArray(FrameArray((frames, *first.shape), first.dtype, read), letters)
-    return stored.as_movie(wanted, path, path.stem)
+    return stored.as_movie(options, path, path.stem)
 
 
 def _is_animation(path: Path) -> bool:
@@ -144,14 +144,14 @@ def _is_animation(path: Path) -> bool:
 
 
 def _holds_frames(picture: Image) -> bool:
-    """Whether a PNG moves; what a JPEG holds beside its picture are other versions."""
+    """Whether a PNG is animated; further images in a JPEG are other versions of it."""
     return picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1
 
 
 def _require_still(picture: Image, path: Path) -> None:
     if _holds_frames(picture):
         raise FormatError(
-            f"{path} is an animation and no single picture; open it by itself, or move "
+            f"{path} is an animation, not a single image; open it by itself, or move "
             "it out of the folder"
         )
 
@@ -168,8 +168,8 @@ def _pixels(picture: Image, are_ids: bool = False) -> np.ndarray:
 def _require_exact(picture: Image, path: Path) -> None:
     if picture.format == "JPEG":
         raise FormatError(
-            f"{path} is a JPEG, which does not keep the ids of objects exactly; export "
-            "it as PNG or TIFF"
+            f"{path} is a JPEG, which does not preserve object ids; export it as PNG "
+            "or TIFF"
         )
 
 

@@ -29,17 +29,17 @@ KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
 POSITIVE = ("1", "1.0", "true", "positive", "foreground")
 NEGATIVE = ("0", "0.0", "false", "negative", "background")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-NO_TABLE = "is no table in plain text; save it as CSV with commas, in UTF-8"
+NO_TABLE = "is not a plain-text table; save it as CSV with commas, in UTF-8"
 HIGHEST_FRAME = 2**31 - 1
-# Positions of a scaled layer come back from napari with errors of rounding.
+# napari saves positions of a scaled layer with rounding errors.
 ROUNDING = 1e-3
-# What napari writes, and what it holds, where a feature is not set on some points.
+# What napari writes or holds where a feature is not set.
 NOT_SET = ("nan", "", "none", "<na>")
 
 
 @dataclass(frozen=True, eq=False)
 class PointsTable:
-    """Points on objects or beside them, one row each.
+    """Points on objects or beside them, one per row.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class PointsTable:
     object_ids : (N,) array of int
         From 1.
     hypotheses : (N,) array of int
-        1 to 3, or 0 where none was picked.
+        1 to 3, or 0 where none was chosen.
     """
 
     frames: np.ndarray
@@ -72,7 +72,7 @@ class _Point:
 
 @dataclass(frozen=True)
 class _Row:
-    """The cells of one line by column, and where they stand."""
+    """The cells of one line by column, and its position in the file."""
 
     cells: Mapping[str, str]
     place: str
@@ -91,7 +91,7 @@ class _Row:
         text = self.cells[column]
         value = parse_number(text)
         if math.isnan(value):
-            hint = "; write decimals with a point" if "," in text else ""
+            hint = "; use a decimal point" if "," in text else ""
             raise PromptError(
                 f"{self.place}: {column} must be a finite number, not {text!r}{hint}"
             )
@@ -128,18 +128,18 @@ class _Row:
 
 
 def parse_label(value: object) -> bool | None:
-    """Read what a table or a layer says about a point.
+    """Parse the label of a point in a table or a layer.
 
     Parameters
     ----------
     value : str, bool, number or None
         Positive or negative, foreground or background, true or false, 1 or 0, in any
-        case; a blank one is positive.
+        case; blank is positive.
 
     Returns
     -------
     bool or None
-        True on the object, False beside it, None if the value is none of these.
+        True on the object, False beside it, None for any other value.
     """
     text = _plain(value)
     if text in POSITIVE or text in NOT_SET:
@@ -148,7 +148,7 @@ def parse_label(value: object) -> bool | None:
 
 
 def is_blank(value: object) -> bool:
-    """Whether a cell of a table or a layer says nothing: empty, None or NaN."""
+    """Whether a cell of a table or a layer is empty, None or NaN."""
     return _plain(value) in NOT_SET
 
 
@@ -162,11 +162,11 @@ def read_points(path: str | Path) -> PointsTable:
     Parameters
     ----------
     path : str or Path
-        Its first line names the columns. ``axis-0``, ``axis-1`` and ``axis-2`` are
-        frame (a whole number), row and column; with only the first two of them, they
-        are row and column of a single picture. Optional: ``index`` (not used),
-        ``label`` (positive if absent), ``object_id`` (1 if absent) and ``hypothesis``
-        (1 to 3, or 0 or empty).
+        The first line names the columns. ``axis-0``, ``axis-1`` and ``axis-2`` are
+        frame (an integer), row and column; without ``axis-2``, the first two are row
+        and column of a single image. Optional: ``index`` (ignored), ``label``
+        (positive by default), ``object_id`` (1 by default) and ``hypothesis`` (1 to 3,
+        or 0 or empty).
 
     Returns
     -------
@@ -178,7 +178,7 @@ def read_points(path: str | Path) -> PointsTable:
     FormatError
         If the file cannot be read.
     PromptError
-        If it is no such table; the message says on which line.
+        If the table is invalid; the message names the line.
     """
     place = as_place(path, "a table of points", FormatError)
     try:
@@ -208,14 +208,14 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[_Row]:
             continue
         if len(cells) != len(header):
             raise PromptError(
-                f"{place}: {len(cells)} cells do not fit {len(header)} columns; mend "
-                "the line"
+                f"{place}: {len(cells)} cells do not fit {len(header)} columns; "
+                "correct the line"
             )
         yield _Row(dict(zip(header, cells, strict=True)), place)
 
 
 def _lines(lines: Iterator[str], path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the cells of each line that holds any, and where it stands."""
+    """Yield the position and the cells of each line that is not empty."""
     reader = csv.reader(lines, strict=True)
     try:
         for cells in reader:
@@ -232,14 +232,14 @@ def _checked_header(header: Sequence[str], place: str) -> list[str]:
         if len(header) == 1 and separator in header[0]:
             raise PromptError(
                 f"{place}: the cells are separated by {name}; save the table with "
-                "commas, and with points in its decimal numbers"
+                "commas and decimal points"
             )
     names = [name.lower() for name in header]
     axes = _axis_columns(names)
     if axes not in (["axis-0", "axis-1"], ["axis-0", "axis-1", "axis-2"]):
         raise PromptError(
-            f"{place}: the axes are {', '.join(axes) or 'not there'}; a movie needs "
-            "axis-0 (frame), axis-1 (row), axis-2 (column), a picture axis-0 (row), "
+            f"{place}: the axes are {', '.join(axes) or 'missing'}; a movie needs "
+            "axis-0 (frame), axis-1 (row), axis-2 (column), an image axis-0 (row), "
             "axis-1 (column)"
         )
     unknown = [name for name in names if name not in KNOWN_COLUMNS]
@@ -249,7 +249,7 @@ def _checked_header(header: Sequence[str], place: str) -> list[str]:
             f"{', '.join(KNOWN_COLUMNS)}"
         )
     if len(set(names)) < len(names):
-        raise PromptError(f"{place}: a column stands there twice; remove one of them")
+        raise PromptError(f"{place}: duplicate column; remove one of them")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Which reader opens which file."""
+"""Opening a movie with the reader for its format."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def open_movie(
     channel: int | str | None = None,
     series: int | str | None = None,
 ) -> MovieSource:
-    """Open a movie, a volume or a picture without reading more than one frame of it.
+    """Open a movie, a volume or an image, reading at most one frame of it.
 
     Parameters
     ----------
     path : str or Path
-        A TIFF file (plain, ImageJ, OME), a folder of pictures, a zarr array or an
-        OME-Zarr picture, a video (mp4, avi, mov, mkv, webm), an animated GIF or PNG, a
-        numpy file (npy), or one picture (png, jpg, bmp).
+        A TIFF file (plain, ImageJ, OME), a folder of images, a zarr array or an
+        OME-Zarr image, a video (mp4, avi, mov, mkv, webm), an animated GIF or PNG, a
+        numpy file (npy), or one image (png, jpg, bmp).
     axes : str, optional
-        A letter for each axis, such as "TYX" or "TCYX": T, Z, Y, X, and C for colours,
-        or for the channels if one is chosen. It wins over what the file says. Axes of
-        length 1 may be left out.
+        A letter per axis, such as "TYX" or "TCYX": T, Z, Y, X, and C for colours, or
+        for channels if one is chosen. It overrides what the file says. Axes of length 1
+        may be left out.
     channel : int or str, optional
-        Which channel to take of several: its number, from 0, or its name.
+        The channel to take: its number, from 0, or its name.
     series : int or str, optional
-        Which picture or movie to take of a file that holds several: its number, from
-        0, or its name.
+        The image or movie to take from a file that holds several: its number, from 0,
+        or its name.
 
     Returns
     -------
@@ -60,58 +60,58 @@ def open_movie(
     Raises
     ------
     FormatError
-        If there is no such file, its kind is unknown, it is broken, or what it holds
-        is no movie, or several to choose from.
+        If the file does not exist, has an unknown format, is corrupt or not a movie, or
+        holds several to choose from.
     MissingExtraError
-        If it is a video and the library for videos is not installed.
+        If it is a video and the library for reading videos is not installed.
 
     Warns
     -----
     IncompleteFileWarning
-        If a file holds another number of frames than it says.
+        If a file holds a different number of frames than it declares.
     """
     return open_with_options(path, OpenOptions(axes, channel, series))
 
 
-def open_with_options(path: str | Path, wanted: OpenOptions) -> MovieSource:
-    """Open what is asked for of a file, see `open_movie`."""
+def open_with_options(path: str | Path, options: OpenOptions) -> MovieSource:
+    """Open a file with options, see `open_movie`."""
     place = as_place(path, "a movie", FormatError)
     if not path_exists(place):
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():
         is_array = is_zarr(place) or place.suffix.lower() == ".zarr"
-        return (open_zarr if is_array else open_folder)(place, wanted)
+        return (open_zarr if is_array else open_folder)(place, options)
     reader = READERS.get(place.suffix.lower())
     if reader is None:
         known = ", ".join(suffix.lstrip(".") for suffix in READERS)
         raise FormatError(
-            f"{place} is of no known kind; convert it to one of {known}, or to zarr or "
-            "a folder of pictures"
+            f"{place} has an unknown format; convert it to one of {known}, or to zarr "
+            "or a folder of images"
         )
-    return reader(place, wanted)
+    return reader(place, options)
 
 
-def open_npy(path: Path, wanted: OpenOptions) -> MovieSource:
-    """Map a numpy file into memory; nothing is read before it is asked for.
+def open_npy(path: Path, options: OpenOptions) -> MovieSource:
+    """Map a numpy file into memory; frames are read when they are requested.
 
     Raises
     ------
     FormatError
-        If the file is broken, empty, or holds Python objects.
+        If the file is corrupt, empty, or holds Python objects.
     """
     with wrap_read_errors(path):
-        wanted.series_index([path.stem], path)
+        options.series_index([path.stem], path)
         with path.open("rb") as file:
             shape, dtype = _npy_header(file)
         if dtype.hasobject:
             raise FormatError(
-                f"{path} holds objects of Python, which nobody should load unseen; "
-                "save it as an array of numbers"
+                f"{path} holds Python objects, which are not safe to load; save it as "
+                "an array of numbers"
             )
         if 0 in shape:
             raise FormatError(f"{path} is empty: it holds an array of shape {shape}")
         return StoredArray(np.load(path, mmap_mode="r")).as_movie(
-            wanted, path, path.stem
+            options, path, path.stem
         )
 
 
@@ -127,12 +127,12 @@ def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def path_exists(path: Path) -> bool:
-    """Whether there is such a file or folder; no name of one may be too long.
+    """Whether a file or folder exists; one with too long a name does not.
 
     Raises
     ------
     FormatError
-        If nobody may look.
+        If its folder cannot be read.
     """
     try:
         with wrap_read_errors(path):

@@ -40,15 +40,15 @@ _IS_INK = 5
 
 @dataclass(frozen=True)
 class PhotometricInterpretation:
-    """How the numbers of a file are to be read.
+    """How stored values map to intensities, colours or ids.
 
     Attributes
     ----------
     is_imagej : bool
-        Whether ImageJ wrote it: its lookup tables, inverted ones too, are for looking
-        at only, and its numbers stand for themselves.
+        Whether ImageJ wrote it. Its lookup tables, inverted ones included, only affect
+        the display; values are intensities.
     are_ids : bool
-        Whether they are ids of objects rather than intensities.
+        Whether values are object ids rather than intensities.
     """
 
     GREY: ClassVar = (0, 1)
@@ -58,30 +58,30 @@ class PhotometricInterpretation:
     are_ids: bool
 
     def makes_colours(self, page: Any) -> bool:
-        """Whether the numbers of a page are looked up in its palette."""
+        """Whether the values of a page are looked up in its palette."""
         is_plain = self.is_imagej or self.are_ids
         return page.photometric == self.PALETTE and not is_plain
 
     def apply(self, pixels: np.ndarray, page: Any) -> np.ndarray:
-        """Turn the numbers of a page into what they stand for.
+        """Convert the stored values of a page.
 
         Parameters
         ----------
         pixels : array
-            As they are stored.
+            As stored.
         page : tifffile.TiffPage
-            Its tags count.
+            The page, for its tags.
 
         Returns
         -------
         array
-            With a last axis of red, green and blue, uint8, if `makes_colours`; else
-            of the same shape and type, where 0 is black.
+            uint8 with a last axis of red, green and blue if `makes_colours`; else of
+            the same shape and dtype, where 0 is black.
 
         Raises
         ------
         FormatError
-            If the colours are those of ink.
+            If the colours are CMYK.
         """
         if page.photometric == _IS_INK:
             raise FormatError("its colours are CMYK; convert it to RGB")
@@ -92,7 +92,7 @@ class PhotometricInterpretation:
         return pixels
 
     def _inverted(self, pixels: np.ndarray, bits: int) -> np.ndarray:
-        """Make 0 black; but ids of more than one bit that are no mask stay."""
+        """Make 0 black; ids of several bits stay, unless they are a mask."""
         if pixels.dtype.kind == "b":
             return ~pixels
         white = 2**bits - 1
@@ -105,74 +105,75 @@ class PhotometricInterpretation:
 
 
 def _is_mask(pixels: np.ndarray, white: int) -> bool:
-    """Whether pixels are black and white; black ones alone may be without any id."""
+    """Whether pixels are only black and white, with at least some white."""
     is_high = pixels == white
     return bool(is_high.any() and (is_high | (pixels == 0)).all())
 
 
 def _looked_up(pixels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    # Some programs write 8 bits where the format wants 16.
+    # Some programs write 8 bits where the format requires 16.
     shift = 8 if palette.max() > 255 else 0
     colours: np.ndarray = (palette >> shift).astype(np.uint8).T[pixels]
     return colours
 
 
-# Kinds of tifffile's series that are made of whatever pages there are.
+# Kinds of tifffile's series that are made of whatever pages the file has.
 LOOSE_KINDS = ("shaped", "generic", "uniform")
 
 
 class PageLocation(NamedTuple):
-    """Where a page is: the series, and which of its pages."""
+    """The location of a page: its series and its number there."""
 
     series: TiffPageSeries
     number: int
 
 
 class TiffStack:
-    """The pages of a TIFF file; the file is open only while one of them is read.
+    """The pages of a TIFF file, which is open only while a page is read.
 
-    A file that stays open could not be replaced on Windows, and a movie has no
-    moment at which it is closed.
+    An open file could not be replaced on Windows, and a movie is never closed.
 
     Parameters
     ----------
     path : Path
-    wanted : Wanted, optional
+    options : Wanted, optional
         Which series, and whether values are ids.
 
     Attributes
     ----------
     stored : Stored
-        Its type is in the byte order of this machine.
+        Its dtype is in native byte order.
 
     Raises
     ------
     FormatError
-        If the file is broken, or holds several movies to choose from.
+        If the file is corrupt, or one of several movies must be chosen.
 
     Warns
     -----
     IncompleteFileWarning
-        If it holds more pages than it says, or fewer and the rest is whole.
+        If it holds more pages than it declares, or fewer, but all of them whole.
     """
 
-    def __init__(self, path: Path, wanted: OpenOptions | None = None) -> None:
+    def __init__(self, path: Path, options: OpenOptions | None = None) -> None:
         from tifffile import TiffFile
 
-        wanted = wanted or OpenOptions()
+        options = options or OpenOptions()
         self._path = path
         self._lock = RLock()
         with wrap_read_errors(path), TiffFile(path) as tiff:
-            parts = _choose_series(tiff, wanted, path)
+            parts = _choose_series(tiff, options, path)
             first = parts[0]
             counting = first.ndim - _page_ndim(first)
             self._file = tiff.filehandle
             self._byteorder = tiff.byteorder
             self._page_shape = tuple(first.shape[counting:])
-            self._photometry = PhotometricInterpretation(tiff.is_imagej, wanted.are_ids)
-            self._places = _in_order(parts)
+            self._photometry = PhotometricInterpretation(
+                tiff.is_imagej, options.are_ids
+            )
+            self._places = _list_pages(parts)
             _require_whole(tiff, parts, path)
-            notice = _count_notice(tiff, parts)
+            notice = _count_mismatch(tiff, parts)
             self.stored = self._described(tiff, parts, counting)
         if notice:
             warnings.warn(f"{path}: {notice}", IncompleteFileWarning, stacklevel=2)
@@ -183,7 +184,7 @@ class TiffStack:
         Raises
         ------
         FormatError
-            If its bytes are missing or broken.
+            If its bytes are missing or corrupt.
         """
         place = self._places[number]
         with self._lock, wrap_read_errors(self._path), _opened(self._file):
@@ -212,13 +213,13 @@ class TiffStack:
             page, shape, letters = page.astype(np.uint8), (*shape, 3), f"{letters}S"
         return StoredArray(
             FrameArray(shape, page.dtype, self.read, len(counted)),
-            _spelled(letters, shape, first.keyframe),
+            _axis_names(letters, shape, first.keyframe),
             _pixel_sizes(tiff, first),
             _channel_names(tiff, first),
         )
 
     def _from_run(self, place: PageLocation) -> np.ndarray:
-        """Read pixels that lie in one run, as ImageJ stores them under one page."""
+        """Read pixels from one contiguous run, as ImageJ stores them under one page."""
         dtype = np.dtype(place.series.dtype).newbyteorder(self._byteorder)
         count = int(np.prod(self._page_shape))
         offset = (place.series.dataoffset or 0) + place.number * count * dtype.itemsize
@@ -229,7 +230,7 @@ class TiffStack:
         page = place.series.pages[place.number]
         if page is None:
             raise FormatError(
-                f"{self._path} promises a frame {number} that it does not hold; "
+                f"{self._path} declares a frame {number} that it does not hold; "
                 "keep the files of the movie together, or export it again"
             )
         with _opened(page.parent.filehandle):
@@ -237,16 +238,16 @@ class TiffStack:
             return pixels
 
 
-def open_tiff(path: Path, wanted: OpenOptions) -> MovieSource:
-    """Open a TIFF file; only a single picture is read at once.
+def open_tiff(path: Path, options: OpenOptions) -> MovieSource:
+    """Open a TIFF file; a single image is read at once, a stack lazily.
 
     Raises
     ------
     FormatError
-        If the file is broken or holds no movie.
+        If the file is corrupt or not a movie.
     """
-    stack = TiffStack(path, wanted)
-    source = stack.stored.as_movie(wanted, path, path.stem)
+    stack = TiffStack(path, options)
+    source = stack.stored.as_movie(options, path, path.stem)
     if source.axes is not None and source.axes[0] == "Y":
         return replace(source, data=np.asarray(source.data[...]))
     return source
@@ -254,7 +255,7 @@ def open_tiff(path: Path, wanted: OpenOptions) -> MovieSource:
 
 @contextmanager
 def _opened(file: Any) -> Iterator[None]:
-    """Open a tifffile handle again for a while, unless it is open already."""
+    """Reopen a tifffile handle temporarily, unless it is open."""
     if not file.closed:
         yield
         return
@@ -266,20 +267,20 @@ def _opened(file: Any) -> Iterator[None]:
 
 
 def _choose_series(
-    tiff: TiffFile, wanted: OpenOptions, path: Path
+    tiff: TiffFile, options: OpenOptions, path: Path
 ) -> list[TiffPageSeries]:
-    """Pick the series that is asked for; all of them where each is only a frame."""
-    # Thumbnails, levels of a pyramid and masks are no movies of their own.
+    """Choose the requested series, or all of them if each is a single frame."""
+    # Without thumbnails, pyramid levels and masks.
     series = [part for part in tiff.series if not part.keyframe.subfiletype & 0b101]
     series = series or list(tiff.series)
     names = [_series_name(part) for part in series]
-    chosen = wanted.series_index(names, path)
+    chosen = options.series_index(names, path)
     if chosen is not None:
         return [series[chosen]]
     if len(series) == 1 or _are_frames(series):
         return series
     raise FormatError(
-        f"{path} holds several pictures or movies of their own; choose one with "
+        f"{path} holds several separate images or movies; choose one with "
         f"{SERIES_OPTION}: {numbered_list(len(names), names)}"
     )
 
@@ -289,7 +290,7 @@ def _series_name(series: TiffPageSeries) -> str:
 
 
 def _are_frames(series: Sequence[TiffPageSeries]) -> bool:
-    """Whether series are the frames of one movie, which was written in pieces."""
+    """Whether the series are the frames of one movie that was written in pieces."""
     kinds = {
         (
             part.kind in LOOSE_KINDS,
@@ -305,7 +306,7 @@ def _are_frames(series: Sequence[TiffPageSeries]) -> bool:
 
 
 def _page_ndim(series: TiffPageSeries) -> int:
-    """Count the last axes of a series that lie within one page."""
+    """Count the trailing axes of a series that lie within one page."""
     size, axes = 1, 0
     while axes < series.ndim and (axes == 0 or size < series.keyframe.size):
         axes += 1
@@ -317,8 +318,8 @@ def _page_count(series: TiffPageSeries) -> int:
     return int(np.prod(series.shape)) // int(series.keyframe.size)
 
 
-def _in_order(parts: Sequence[TiffPageSeries]) -> list[PageLocation]:
-    """List all pages, those of several series as they follow each other in the file."""
+def _list_pages(parts: Sequence[TiffPageSeries]) -> list[PageLocation]:
+    """List all pages; those of several series in the order of the file."""
     places = [
         PageLocation(part, number)
         for part in parts
@@ -341,16 +342,16 @@ def _require_whole(tiff: TiffFile, parts: Sequence[TiffPageSeries], path: Path) 
     FormatError
         If so.
     """
-    promised = max(_promised(tiff), sum(map(_page_count, parts)))
-    is_short = len(tiff.pages) == 1 < promised and len(parts[0].pages) != promised
-    has_rest = parts[0].dataoffset is not None and _page_count(parts[0]) == promised
+    declared = max(_declared_count(tiff), sum(map(_page_count, parts)))
+    is_short = len(tiff.pages) == 1 < declared and len(parts[0].pages) != declared
+    has_rest = parts[0].dataoffset is not None and _page_count(parts[0]) == declared
     runs_out = any(_run_end(part) > tiff.filehandle.size for part in parts)
     if runs_out or not _ends_properly(tiff) or (is_short and not has_rest):
-        held = _held(tiff, parts)
-        counts = f"it promises {promised} pictures and holds {held}; "
+        held = _present_count(tiff, parts)
+        counts = f"it declares {declared} images and holds {held}; "
         raise FormatError(
             f"{path} is truncated: its end is missing; "
-            f"{counts if held < promised else ''}copy or export it again"
+            f"{counts if held < declared else ''}copy or export it again"
         )
 
 
@@ -361,8 +362,8 @@ def _run_end(series: TiffPageSeries) -> int:
     return int(series.dataoffset) + size
 
 
-def _held(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> int:
-    """Count the pictures that are there, as far as that can be told."""
+def _present_count(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> int:
+    """Count the images that are present, as far as possible."""
     first = parts[0]
     if first.dataoffset is None or len(tiff.pages) > 1:
         return len(tiff.pages)
@@ -371,7 +372,7 @@ def _held(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> int:
 
 
 def _ends_properly(tiff: TiffFile) -> bool:
-    """Whether the last page that was found says that it is the last."""
+    """Whether the last page found is marked as the last."""
     layout, file = tiff.tiff, tiff.filehandle
     file.seek(tiff.pages[len(tiff.pages) - 1].offset)
     (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
@@ -380,54 +381,54 @@ def _ends_properly(tiff: TiffFile) -> bool:
     return bool(following == 0)
 
 
-def _promised(tiff: TiffFile) -> int:
-    """How many pictures ImageJ says that there are."""
+def _declared_count(tiff: TiffFile) -> int:
+    """The number of images that ImageJ's metadata declare."""
     return int((tiff.imagej_metadata or {}).get("images", 1))
 
 
-def _count_notice(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> str:
-    """Say where a file holds another number of pictures than it promises."""
-    said = max(_promised(tiff), sum(map(_page_count, parts)))
+def _count_mismatch(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> str:
+    """Describe how the count of images differs from the declared one, if it does."""
+    said = max(_declared_count(tiff), sum(map(_page_count, parts)))
     missing = _missing(parts[0])
     held = said - missing if missing else len(tiff.pages)
     if missing or (parts[0].kind not in ("imagej", "ome") and said > held > 1):
         return (
-            f"it promises {said} pictures, but {held} are there; keep the files of the "
-            "movie together, or export it again, if that is too few"
+            f"it declares {said} images but holds {held}; if that is too few, keep the "
+            "files of the movie together or export it again"
         )
     used = sum(_page_count(part) for part in tiff.series)
     if parts[0].kind in ("imagej", "ome") and used < len(tiff.pages):
         return (
-            f"it holds {len(tiff.pages)} pictures, but promises {used}, and only these "
-            "are taken; export it again if that is too few"
+            f"it holds {len(tiff.pages)} images but declares {used}, and only these "
+            "are used; if that is too few, export it again"
         )
     return ""
 
 
 def _missing(series: TiffPageSeries) -> int:
-    return sum(page is None for page in _noted_pages(series))
+    return sum(page is None for page in _listed_pages(series))
 
 
 def _missing_at_end(series: TiffPageSeries) -> int:
-    """Count missing pages, if they are the last ones along the first axis."""
-    pages = [page is not None for page in _noted_pages(series)]
+    """Count the missing pages if they are the last ones along the first axis."""
+    pages = [page is not None for page in _listed_pages(series)]
     missing = pages.count(False)
     step = len(pages) // series.shape[0] if missing else 1
     is_end = missing < len(pages) and not any(pages[len(pages) - missing :])
     return missing if is_end and missing % step == 0 else 0
 
 
-def _noted_pages(series: TiffPageSeries) -> list[Any]:
-    """List the pages of a series that may lie in several files, None for a lost one."""
+def _listed_pages(series: TiffPageSeries) -> list[Any]:
+    """List the pages of a series, which may span several files; None if missing."""
     return list(series.pages) if series.kind == "ome" else []
 
 
-def _spelled(letters: str, shape: Sequence[int], keyframe: Any) -> str:
-    """Spell axes as `pick_axes` does; unnamed ones are time, samples maybe channels."""
+def _axis_names(letters: str, shape: Sequence[int], keyframe: Any) -> str:
+    """Name axes as `pick_axes` does; unnamed ones are time, samples maybe channels."""
     for unnamed in "IQ":
         if "T" not in letters:
             letters = letters.replace(unnamed, "T", 1)
-    # Four samples beside each other that are not said to be colours are channels.
+    # More than three samples per pixel that are not declared as colours are channels.
     is_grey = keyframe.photometric in PhotometricInterpretation.GREY
     if is_grey and keyframe.samplesperpixel > 3:
         return letters if "C" in letters else letters.replace("S", "C")
@@ -435,7 +436,7 @@ def _spelled(letters: str, shape: Sequence[int], keyframe: Any) -> str:
 
 
 def _channel_names(tiff: TiffFile, series: TiffPageSeries) -> tuple[str, ...]:
-    """Names of the channels, if the file says them."""
+    """Names of the channels, if the file has them."""
     if not tiff.is_ome:
         return tuple(str(name) for name in _imagej_labels(tiff, series))
     channels = _ome_pixels(tiff, series).get("Channel", [])
@@ -445,7 +446,7 @@ def _channel_names(tiff: TiffFile, series: TiffPageSeries) -> tuple[str, ...]:
 
 
 def _imagej_labels(tiff: TiffFile, series: TiffPageSeries) -> Sequence[Any]:
-    """Labels of the first pictures of an ImageJ stack, which are its channels."""
+    """Labels of the first images of an ImageJ stack, which are its channels."""
     if "C" not in series.axes or series.kind != "imagej":
         return ()
     count = series.shape[series.axes.index("C")]
@@ -464,7 +465,7 @@ def _pixel_sizes(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
 
 
 def _ome_pixels(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
-    """What the OME metadata say of the picture that a series is."""
+    """Return the OME metadata of the image that a series holds."""
     from tifffile import xml2dict
 
     number = next(place for place, one in enumerate(tiff.series) if one is series)
@@ -472,7 +473,7 @@ def _ome_pixels(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
         images = xml2dict(tiff.ome_metadata or "")["OME"]["Image"]
         images = images if isinstance(images, list) else [images]
         pixels: dict[str, Any] = images[min(number, len(images) - 1)]["Pixels"]
-    # Sizes and names are no reason not to open a movie.
+    # A movie opens without sizes and names.
     except (KeyError, TypeError, IndexError, ValueError, SyntaxError):
         return {}
     return pixels
@@ -482,7 +483,7 @@ def _imagej_sizes(tiff: TiffFile) -> dict[str, Any]:
     metadata = tiff.imagej_metadata or {}
     sizes = {"T": metadata.get("finterval"), "Z": metadata.get("spacing")}
     if "unit" not in metadata:
-        # Without a unit the resolution is that of a printer.
+        # Without a unit, the resolution is a print resolution.
         return sizes
     tags = tiff.pages.first.tags
     for letter in "YX":

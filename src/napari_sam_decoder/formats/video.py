@@ -1,4 +1,4 @@
-"""Videos, with every frame found by its own time stamp."""
+"""Videos, whose frames are found by their time stamps."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ __all__ = ["open_video"]
 
 
 _SLACK = 0.5
-"""Seconds by which a file may be shorter than it says without a word."""
+"""Seconds by which a file may be shorter than declared without a warning."""
 
 
 class _Key(NamedTuple):
-    """When a key frame is shown, and when decoded: files are sought by the latter."""
+    """Times at which a key frame is shown and decoded; seeking needs the latter."""
 
     shown: int
     decoded: int
 
 
 class _Orientation(NamedTuple):
-    """How the pixels of a file become upright: swapped, then turned round."""
+    """How to turn stored pixels upright: swap the axes, then flip them."""
 
     is_swapped: bool = False
     rows_back: bool = False
@@ -53,10 +53,10 @@ class _Orientation(NamedTuple):
 
     @classmethod
     def of(cls, frame: VideoFrame) -> _Orientation:
-        """Read the matrix that a telephone notes when it was held otherwise.
+        """Read the rotation matrix that phones store.
 
-        It takes a stored pixel (x, y) to (a x + c y, b x + d y) on the screen, where
-        only the signs matter here.
+        It maps a stored pixel (x, y) to (a x + c y, b x + d y) on the screen. Only the
+        signs matter here.
         """
         side_data: Any = frame.side_data
         noted = [
@@ -72,7 +72,7 @@ class _Orientation(NamedTuple):
         return cls(False, d < 0, a < 0)
 
     def upright(self, pixels: np.ndarray) -> np.ndarray:
-        """Turn a (Y, X, 3) picture."""
+        """Turn a (Y, X, 3) image upright."""
         turned = pixels.swapaxes(0, 1) if self.is_swapped else pixels
         turned = turned[::-1] if self.rows_back else turned
         return turned[:, ::-1] if self.columns_back else turned
@@ -81,9 +81,9 @@ class _Orientation(NamedTuple):
 class VideoFrames:
     """The frames of a video, upright, in the order in which they are shown.
 
-    Counting frames by time and rate fails where the rate varies, so the time stamps
-    of all packets are listed first, which needs no decoding. A frame is then reached
-    from the key frame before it; the next one is simply decoded.
+    Finding frames by time and rate fails where the rate varies. The time stamps of all
+    packets are therefore listed first, which needs no decoding. A frame is then decoded
+    from the key frame before it, or directly if it is the next one.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ class VideoFrames:
     Raises
     ------
     FormatError
-        If there is no video stream, no whole frame or no time stamps.
+        If there is no video stream, no complete frame or no time stamps.
 
     Attributes
     ----------
     notice : str
-        What the file promises and does not hold.
+        How the file differs from what it declares; empty if it does not.
     shape : tuple of int
         (T, Y, X, 3).
     """
@@ -114,7 +114,7 @@ class VideoFrames:
         self._times.sort()
         self._keys.sort(key=_shown)
         if not self._keys:
-            raise _truncated_error(path) if self.notice else _without_times(path)
+            raise _truncated_error(path) if self.notice else _no_times_error(path)
         self._next = -1
         self._frames: Iterator[VideoFrame] = iter(())
         first = self._decode_from(self._keys[0], self._times[0])
@@ -126,7 +126,7 @@ class VideoFrames:
         self.shape = (len(self._times), rows, columns, 3)
 
     def _list_all(self) -> str:
-        """List the packets of the pictures; say whether the file ends early."""
+        """List the video packets; return a notice if the file ends early."""
         found, end, last = 0, 0.0, None
         for packet in self._container.demux():
             if not packet.size:
@@ -144,17 +144,17 @@ class VideoFrames:
             self._list(last)
         held = found if is_whole else max(found - 1, 0)
         if held < self._stream.frames:
-            return f"it promises {self._stream.frames} frames, but {held} are there"
-        promised = _seconds(self._container)
-        if found and end + _SLACK < promised:
-            return f"it promises {promised:.1f} seconds, but ends after {end:.1f}"
+            return f"it declares {self._stream.frames} frames but holds {held}"
+        declared = _seconds(self._container)
+        if found and end + _SLACK < declared:
+            return f"it declares {declared:.1f} seconds but ends after {end:.1f}"
         return ""
 
     def _list(self, packet: Packet) -> None:
         if packet.is_discard:
             return
         if packet.pts is None:
-            raise _without_times(self._path)
+            raise _no_times_error(self._path)
         self._times.append(packet.pts)
         if packet.is_keyframe:
             decoded = packet.pts if packet.dts is None else packet.dts
@@ -177,10 +177,10 @@ class VideoFrames:
         )
 
     def _find(self, frame: int) -> VideoFrame | None:
-        """Decode up to a frame: from here, from its key frame, or from the start.
+        """Decode up to a frame: from the current position, its key frame or the start.
 
-        Some files seek past the key frame, and some hold packets that show nothing:
-        then the frame that follows stands in.
+        Some files seek past the key frame, and some have packets without an image; then
+        the next frame is used instead.
         """
         key = self._key_before(frame)
         starts: list[_Key | None] = [key, self._keys[0]]
@@ -195,7 +195,7 @@ class VideoFrames:
         return found
 
     def _is_near(self, frame: int, key: _Key) -> bool:
-        """Whether decoding on from here is possible and takes no detour."""
+        """Whether decoding on is possible and no slower than seeking."""
         is_ahead = 0 <= self._next <= frame
         return is_ahead and key.shown <= self._times[self._next]
 
@@ -204,7 +204,7 @@ class VideoFrames:
         return self._keys[max(place, 0)]
 
     def _decode_from(self, start: _Key | None, time: int) -> VideoFrame | None:
-        # Should decoding fail, the decoder's place is unknown.
+        # If decoding fails, the position of the decoder is unknown.
         self._next = -1
         if start is not None:
             self._container.seek(start.decoded, stream=self._stream)
@@ -215,27 +215,27 @@ class VideoFrames:
         return None
 
 
-def open_video(path: Path, wanted: OpenOptions) -> MovieSource:
+def open_video(path: Path, options: OpenOptions) -> MovieSource:
     """Open a video; its frames are read in colour, one at a time.
 
     Raises
     ------
     MissingExtraError
-        If the library for videos is not installed.
+        If the library for reading videos is not installed.
     FormatError
-        If the file is broken or holds no video.
+        If the file is corrupt or not a video.
     """
-    wanted.series_index([path.stem], path)
+    options.series_index([path.stem], path)
     with wrap_read_errors(path):
         frames = VideoFrames(path)
     if frames.notice:
         warnings.warn(
-            f"{path}: {frames.notice}; copy or export it again, if that is too few",
+            f"{path}: {frames.notice}; if that is too few, copy or export it again",
             IncompleteFileWarning,
             stacklevel=2,
         )
     stored = StoredArray(FrameArray(frames.shape, np.uint8, frames.read), "TYXS")
-    return stored.as_movie(wanted, path, path.stem)
+    return stored.as_movie(options, path, path.stem)
 
 
 def _open_container(path: Path) -> InputContainer:
@@ -256,12 +256,12 @@ def _open_container(path: Path) -> InputContainer:
     if not container.streams:
         raise _truncated_error(path)
     if not container.streams.video:
-        raise FormatError(f"{path} holds no pictures, only sound; check the path")
+        raise FormatError(f"{path} holds no video, only sound; check the path")
     return container
 
 
 def _seconds(container: InputContainer) -> float:
-    """How long a file says that it lasts, up to its last time stamp; 0 if not."""
+    """Declared duration up to the last time stamp, in seconds; 0 if unknown."""
     if container.duration is None:
         return 0.0
     return float((container.duration + (container.start_time or 0)) / 1e6)
@@ -275,7 +275,7 @@ def _end_of(packet: Packet) -> float:
 
 def _truncated_error(path: Path) -> FormatError:
     return FormatError(
-        f"{path} is truncated: it holds no whole frame; copy or export it again"
+        f"{path} is truncated: it holds no complete frame; copy or export it again"
     )
 
 
@@ -283,7 +283,7 @@ def _shown(key: _Key) -> int:
     return key.shown
 
 
-def _without_times(path: Path) -> FormatError:
+def _no_times_error(path: Path) -> FormatError:
     return FormatError(
         f"{path} holds no frames with time stamps; convert it with "
         f"`ffmpeg -i {path.name} -c:v libx264 -crf 10 converted.mp4`"

@@ -1,4 +1,4 @@
-"""zarr arrays and OME-Zarr pictures."""
+"""zarr arrays and OME-Zarr images."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ __all__ = ["is_zarr", "open_zarr"]
 
 MARKERS = ("zarr.json", ".zarray", ".zgroup")
 SHOWN_ARRAYS = 8
-# Of OME-Zarr before version 0.3, which did not name them.
+# The axes of OME-Zarr before version 0.3, which did not name them.
 OLD_AXES = "TCZYX"
 
 
 class ZarrFrames:
-    """A zarr array, whose failures are told by the name of its folder.
+    """A zarr array whose read errors name its folder.
 
     Parameters
     ----------
     array : zarr.Array
     path : Path
-        For messages.
+        Named in messages.
 
     Raises
     ------
@@ -85,17 +85,17 @@ def is_zarr(path: Path) -> bool:
     return any((path / marker).is_file() for marker in MARKERS)
 
 
-def open_zarr(path: Path, wanted: OpenOptions) -> MovieSource:
-    """Open an array, an OME-Zarr picture, or a group around exactly one array.
+def open_zarr(path: Path, options: OpenOptions) -> MovieSource:
+    """Open an array, an OME-Zarr image, or a group of exactly one array.
 
-    Of an OME-Zarr picture of any version the full resolution is taken, with its axes
-    and the size of its pixels. The axes of a plain array are read from its attribute
-    ``axes``, else from its dimension names.
+    An OME-Zarr image of any version is read in full resolution, with its axes and pixel
+    sizes. The axes of a plain array are read from its attribute ``axes``, else from its
+    dimension names.
 
     Raises
     ------
     FormatError
-        If the folder is broken, or holds no movie, or several to choose from.
+        If the folder is corrupt or not a movie, or one of several must be chosen.
     """
     import zarr
 
@@ -103,48 +103,48 @@ def open_zarr(path: Path, wanted: OpenOptions) -> MovieSource:
         node = zarr.open(path, mode="r")
         with _metadata(path):
             if isinstance(node, zarr.Array):
-                stored = _stored_array(node, path, wanted)
+                stored = _stored_array(node, path, options)
             else:
-                stored = _stored_group(node, path, wanted)
+                stored = _stored_group(node, path, options)
         name = path.name.split(".")[0] or path.name
-        return stored.as_movie(wanted, path, name)
+        return stored.as_movie(options, path, name)
 
 
 @contextmanager
 def _metadata(path: Path) -> Iterator[None]:
-    """Say that metadata are not what they should be, whatever they are instead.
+    """Turn errors in reading OME metadata into one that names the folder.
 
     Raises
     ------
     FormatError
-        If so.
+        If the metadata are invalid.
     """
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise FormatError(
-            f"the metadata of {path} are not those of an OME-Zarr picture "
+            f"the metadata of {path} are not those of an OME-Zarr image "
             f"({first_line(error)}); open the array itself, one folder below"
         ) from error
 
 
-def _stored_group(group: zarr.Group, path: Path, wanted: OpenOptions) -> StoredArray:
+def _stored_group(group: zarr.Group, path: Path, options: OpenOptions) -> StoredArray:
     pictures = list(_pictures(group))
     if not pictures:
         array = _only_array(group, path)
-        return _stored_array(array, path, wanted)
+        return _stored_array(array, path, options)
     names = [picture.name for picture in pictures]
-    chosen = wanted.series_index(names, path)
+    chosen = options.series_index(names, path)
     if chosen is None and len(pictures) > 1:
         raise FormatError(
-            f"{path} holds {len(pictures)} pictures; choose one with {SERIES_OPTION}: "
+            f"{path} holds {len(pictures)} images; choose one with {SERIES_OPTION}: "
             f"{numbered_list(len(names), names)}"
         )
-    return _stored_picture(pictures[chosen or 0], path, wanted)
+    return _stored_picture(pictures[chosen or 0], path, options)
 
 
 class _Picture(NamedTuple):
-    """An OME-Zarr picture: the group that holds its levels, and what is said of it."""
+    """An OME-Zarr image: the group of its resolution levels, and its metadata."""
 
     name: str
     group: zarr.Group
@@ -153,7 +153,7 @@ class _Picture(NamedTuple):
 
 
 def _pictures(group: zarr.Group) -> Iterator[_Picture]:
-    """List the pictures of a group, or those that Bio-Formats put into groups in it."""
+    """List the images of a group, or those that Bio-Formats put into its subgroups."""
     attributes = group.attrs.asdict()
     holder = attributes.get("ome", attributes)
     holder = holder if isinstance(holder, dict) else {}
@@ -169,17 +169,17 @@ def _pictures(group: zarr.Group) -> Iterator[_Picture]:
                 yield picture._replace(name=name)
 
 
-def _stored_picture(picture: _Picture, path: Path, wanted: OpenOptions) -> StoredArray:
+def _stored_picture(picture: _Picture, path: Path, options: OpenOptions) -> StoredArray:
     level = picture.description["datasets"][0]
     array: Any = picture.group[level["path"]]
     axes = picture.description.get("axes")
     if axes is not None:
-        letters = _fitting_letters(axes, array, path, wanted)
+        letters = _fitting_letters(axes, array, path, options)
     else:
-        # Before version 0.3 all pictures had the same axes.
+        # Before version 0.3 all images had the same axes.
         is_old = picture.version in ("", "0.1", "0.2") and array.ndim == len(OLD_AXES)
         letters = OLD_AXES if is_old else None
-    if letters is None and wanted.axes is None:
+    if letters is None and options.axes is None:
         raise FormatError(
             f"{path} does not name its axes; name them with --axes (in Python axes=)"
         )
@@ -204,7 +204,7 @@ def _sizes(picture: _Picture, letters: str) -> dict[str, float]:
 
 
 def _axis_letter(axis: Any) -> str:
-    """Letter of an axis, by its type where that says more than its name."""
+    """Letter of an axis, by its type if possible, else by its name."""
     if not isinstance(axis, dict):
         return axis_letters([axis]) or str(axis)[:1].upper()
     by_type = {"time": "T", "channel": "C"}.get(str(axis.get("type")))
@@ -237,10 +237,10 @@ def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
     )
 
 
-def _stored_array(array: zarr.Array, path: Path, wanted: OpenOptions) -> StoredArray:
+def _stored_array(array: zarr.Array, path: Path, options: OpenOptions) -> StoredArray:
     axes: Any = array.attrs.asdict().get("axes")
     if axes is not None:
-        letters = _fitting_letters(axes, array, path, wanted)
+        letters = _fitting_letters(axes, array, path, options)
     else:
         names = getattr(array.metadata, "dimension_names", None)
         letters = axis_letters(names) if names else None
@@ -249,15 +249,16 @@ def _stored_array(array: zarr.Array, path: Path, wanted: OpenOptions) -> StoredA
 
 
 def _fitting_letters(
-    axes: Sequence[Any], array: zarr.Array, path: Path, wanted: OpenOptions
+    axes: Sequence[Any], array: zarr.Array, path: Path, options: OpenOptions
 ) -> str | None:
-    """Letters of axes as noted; None where these are wrong, and not asked for."""
+    """Letters of the stored axes; None if they do not fit and the user names them."""
     letters = "".join(map(_axis_letter, axes))
     if len(letters) == array.ndim:
         return letters
-    if wanted.axes is None:
+    if options.axes is None:
         raise FormatError(
             f"{path} names the axes {letters} of an array of shape {array.shape}; give "
-            "a letter for each axis with --axes (in Python axes=), or mend the metadata"
+            "a letter for each axis with --axes (in Python axes=), or correct the "
+            "metadata"
         )
     return None
