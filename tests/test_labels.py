@@ -130,9 +130,9 @@ def test_a_type_has_room_for_so_many_ids(dtype, highest):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([[[0]]], "not a list; make one of them"),
+        ([[[0]]], "not a list; convert them"),
         (None, "not a NoneType"),
-        (torch.zeros((1, 1, 1), dtype=torch.int64), "are no numpy array"),
+        (torch.zeros((1, 1, 1), dtype=torch.int64), "are not a numpy array"),
         (np.zeros((1, 1, 1)), "of float64.*are integers"),
         (np.zeros((1, 1), int), "shape .1, 1. do not fit"),
         (np.zeros((1, 1, 1), np.uint8), "cannot hold object 300"),

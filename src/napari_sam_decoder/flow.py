@@ -1,8 +1,8 @@
-"""How each pixel moved from one picture to the next: dense optical flow.
+"""Dense optical flow: how each pixel moved from one image to the next.
 
 Lucas and Kanade, "An iterative image registration technique with an application to
-stereo vision", 1981, in its pyramidal form: the whole window around a pixel is assumed
-to move together, which is found from the gradients, first on a small picture and then
+stereo vision", 1981, in its pyramidal form: the window around a pixel is assumed to
+move as a whole. Its motion is found from the gradients, first on a small image and then
 on larger ones.
 
 Why not scikit-image: a propagation compares every frame with the one before, and on one
@@ -25,29 +25,29 @@ from torch import Tensor
 __all__ = ["Flow", "optical_flow", "warp"]
 
 WINDOW_RADIUS = 4
-"""Pixels around one that move with it; their weight falls to a seventh at the end."""
+"""Radius of the window that moves together; weights fall to a seventh at its rim."""
 
 SMOOTHING_RADIUS = 2
 STEPS = 2
-"""Refinements on each level of the pyramid; a third improves next to nothing."""
+"""Refinements per pyramid level; a third one improves next to nothing."""
 
 LONGEST_STEP = 2.0
 SMALLEST_SIDE = 12
 STIFFNESS = 0.01
-"""Keeps what has no texture in place; in squared standard deviations per pixel."""
+"""Regularisation that keeps areas without texture in place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """Where each pixel of a picture was on an earlier one.
+    """Where each pixel of an image was on an earlier one.
 
     Attributes
     ----------
     displacement : (2, rows, columns) array of float32
         (row, column): what is at ``p`` now was at ``p + displacement[:, p]``.
     mismatch : (rows, columns) array of float32
-        By how much the two differ, in standard deviations of the picture. Large where
-        something was uncovered, and where the motion was not found.
+        Difference of the two after warping, in standard deviations of the image. Large
+        where something was uncovered or the motion was not found.
     """
 
     displacement: np.ndarray
@@ -55,77 +55,77 @@ class Flow:
 
 
 @torch.inference_mode()
-def optical_flow(picture: np.ndarray, earlier: np.ndarray) -> Flow:
-    """Say for each pixel of a picture where it was on an earlier one.
+def optical_flow(image: np.ndarray, earlier: np.ndarray) -> Flow:
+    """Compute for each pixel of an image where it was on an earlier one.
 
     Parameters
     ----------
-    picture, earlier : (C, rows, columns) array of float32
-        Of equal mean and spread, so that a change of the light is not taken for motion.
+    image, earlier : (C, rows, columns) array of float32
+        Normalised to the same mean and deviation, so that brightness does not matter.
 
     Returns
     -------
     Flow
     """
-    pyramid = [(_tensor(picture), _tensor(earlier))]
+    pyramid = [(_tensor(image), _tensor(earlier))]
     while min(pyramid[-1][0].shape[-2:]) >= 2 * SMALLEST_SIDE:
         now, before = pyramid[-1]
         pyramid.append((F.avg_pool2d(now, 2), F.avg_pool2d(before, 2)))
     flow = torch.zeros(1, 2, *pyramid[-1][0].shape[-2:])
     for now, before in reversed(pyramid):
-        flow = _enlarged(flow, now.shape[-2:])
-        flow = _refined(flow, now, before)
+        flow = _upsample(flow, now.shape[-2:])
+        flow = _refine(flow, now, before)
     now, before = pyramid[0]
-    differences = (_displaced(before, flow) - now).square().mean(1, keepdim=True)
-    mismatch = _blurred(differences, SMOOTHING_RADIUS).sqrt()
+    differences = (_sample(before, flow) - now).square().mean(1, keepdim=True)
+    mismatch = _gaussian_blur(differences, SMOOTHING_RADIUS).sqrt()
     return Flow(flow[0].numpy(), mismatch[0, 0].numpy())
 
 
 @torch.inference_mode()
 def warp(layers: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """Look up each pixel of a picture where it was.
+    """Warp an earlier image to the later one.
 
     Parameters
     ----------
     layers : (C, rows, columns) array of float32
-        The earlier picture; what lies beyond its rim is as the rim.
+        The earlier image; pixels beyond its border repeat the border.
     displacement : (2, rows, columns) array of float32
         As in `Flow`.
 
     Returns
     -------
     (C, rows, columns) array of float32
-        Interpolated bilinearly.
+        By bilinear interpolation.
     """
-    return _displaced(_tensor(layers), _tensor(displacement))[0].numpy()
+    return _sample(_tensor(layers), _tensor(displacement))[0].numpy()
 
 
-def _refined(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:
+def _refine(flow: Tensor, now: Tensor, before: Tensor) -> Tensor:
     """Solve for the motion of the window around each pixel, several times."""
     for _ in range(STEPS):
-        seen = _displaced(before, flow)
-        down, across = _gradients(seen)
-        change = seen - now
+        warped = _sample(before, flow)
+        down, across = _gradients(warped)
+        change = warped - now
         products = (down * down, across * across, down * across)
         errors = (down * change, across * change)
         sums = torch.cat([p.sum(1, keepdim=True) for p in products + errors], dim=1)
-        step = _solved(_blurred(sums, WINDOW_RADIUS))
-        flow = _blurred(flow - step, SMOOTHING_RADIUS)
+        step = _solve(_gaussian_blur(sums, WINDOW_RADIUS))
+        flow = _gaussian_blur(flow - step, SMOOTHING_RADIUS)
     return flow
 
 
-def _gradients(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Central differences down and across; at the rim half of the one-sided one."""
-    down = F.pad(picture, (0, 0, 1, 1), mode="replicate")
-    across = F.pad(picture, (1, 1, 0, 0), mode="replicate")
+def _gradients(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Central differences down and across; at the border half the one-sided one."""
+    down = F.pad(image, (0, 0, 1, 1), mode="replicate")
+    across = F.pad(image, (1, 1, 0, 0), mode="replicate")
     return (
         (down[:, :, 2:] - down[:, :, :-2]) / 2,
         (across[..., 2:] - across[..., :-2]) / 2,
     )
 
 
-def _solved(sums: Tensor) -> Tensor:
-    """Solve the two normal equations of each pixel."""
+def _solve(sums: Tensor) -> Tensor:
+    """Solve the normal equations of each pixel."""
     rows, columns, mixed, down, across = sums.chunk(5, dim=1)
     rows, columns = rows + STIFFNESS, columns + STIFFNESS
     determinant = rows * columns - mixed * mixed
@@ -134,19 +134,19 @@ def _solved(sums: Tensor) -> Tensor:
     return solved
 
 
-def _displaced(layers: Tensor, flow: Tensor) -> Tensor:
-    """Look up (1, C, h, w) layers where the (1, 2, h, w) flow says."""
+def _sample(layers: Tensor, flow: Tensor) -> Tensor:
+    """Sample (1, C, h, w) layers at positions displaced by a (1, 2, h, w) flow."""
     height, width = layers.shape[-2:]
     rows = torch.arange(height, dtype=torch.float32)[:, None] + flow[:, 0]
     columns = torch.arange(width, dtype=torch.float32) + flow[:, 1]
-    # grid_sample counts from -1 to 1, columns first.
-    places = torch.stack(
+    # grid_sample takes (x, y) from -1 to 1.
+    positions = torch.stack(
         [2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1], dim=-1
     )
-    return F.grid_sample(layers, places, padding_mode="border", align_corners=True)
+    return F.grid_sample(layers, positions, padding_mode="border", align_corners=True)
 
 
-def _enlarged(flow: Tensor, size: tuple[int, ...]) -> Tensor:
+def _upsample(flow: Tensor, size: tuple[int, ...]) -> Tensor:
     if flow.shape[-2:] == size:
         return flow
     factors = [new / old for new, old in zip(size, flow.shape[-2:], strict=True)]
@@ -154,24 +154,24 @@ def _enlarged(flow: Tensor, size: tuple[int, ...]) -> Tensor:
     return larger * torch.tensor(factors)[None, :, None, None]
 
 
-def _blurred(layers: Tensor, radius: int) -> Tensor:
-    """Gaussian of (1, C, h, w) layers, cut off at two standard deviations.
+def _gaussian_blur(layers: Tensor, radius: int) -> Tensor:
+    """Blur (1, C, h, w) layers by a Gaussian, truncated at two standard deviations.
 
-    As two products of matrices, which takes a third of the time of two convolutions.
+    Two matrix products take a third of the time of two convolutions.
     """
     height, width = layers.shape[-2:]
-    return _blur(height, radius) @ layers @ _blur(width, radius).T
+    return _blur_matrix(height, radius) @ layers @ _blur_matrix(width, radius).T
 
 
 @cache
-def _blur(size: int, radius: int) -> Tensor:
-    """(size, size) matrix of a Gaussian that continues what is at the rim."""
+def _blur_matrix(size: int, radius: int) -> Tensor:
+    """(size, size) matrix of a Gaussian blur that repeats the border."""
     offsets = torch.arange(-radius, radius + 1)
     weights = torch.exp(-2 * (offsets / radius) ** 2)
-    places = (torch.arange(size)[:, None] + offsets).clamp(0, size - 1)
+    positions = (torch.arange(size)[:, None] + offsets).clamp(0, size - 1)
     matrix = torch.zeros(size, size)
-    return matrix.scatter_add_(1, places, (weights / weights.sum()).expand(size, -1))
+    return matrix.scatter_add_(1, positions, (weights / weights.sum()).expand(size, -1))
 
 
-def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(picture, np.float32))[None]
+def _tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(image, np.float32))[None]

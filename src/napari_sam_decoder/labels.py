@@ -1,4 +1,4 @@
-"""Put the masks of several objects into one label image under stated rules."""
+"""Combining the masks of several objects into one label image."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ __all__ = [
 
 
 MAJORITY = 0.5
-"""Share of an object's pixels whose loss is to be seen."""
+"""Fraction of an object's pixels; losing more than this is reported."""
 
 LARGE_PREY = 0.25
-"""Share of a mask that, taken from another object, casts doubt on the taker too."""
+"""Fraction of a mask that, taken from another object, casts doubt on the taker."""
 
 
 def label_dtype(highest_id: int) -> np.dtype:
-    """Smallest of uint16 and uint32 that holds an object id.
+    """Return the smaller of uint16 and uint32 that holds an object id.
 
     Raises
     ------
     LabelsError
-        If the id does not even fit 32 bits.
+        If the id does not fit 32 bits.
     """
     for dtype in (np.uint16, np.uint32):
         if highest_id <= np.iinfo(dtype).max:
@@ -58,33 +58,34 @@ def label_dtype(highest_id: int) -> np.dtype:
 def check_labels(
     labels: Any, shape: tuple[int, int, int], object_ids: Collection[int] = ()
 ) -> None:
-    """Refuse labels that are not those of a movie, or cannot hold what will come.
+    """Reject labels that do not fit a movie or cannot hold certain object ids.
 
     Parameters
     ----------
     labels : object
-        As the caller gives them.
+        As the caller passes them.
     shape : (int, int, int)
         (T, Y, X) of the movie.
     object_ids : collection of int
-        Objects that will be written into them.
+        Objects that will be written to the labels.
 
     Raises
     ------
     LabelsError
-        If they are no array of integers of the shape, or of too small a type.
+        If they are not an integer array of this shape, or their dtype is too small.
     """
     if not isinstance(labels, ArrayLike):
         raise LabelsError(
             f"labels are an array of shape {shape}, not a {type(labels).__name__}; "
-            "make one of them first, as in np.asarray(labels)"
+            "convert them first, as in np.asarray(labels)"
         )
     found = f"labels of {labels.dtype} and shape {tuple(labels.shape)}"
     try:
         dtype = np.dtype(labels.dtype)
     except TypeError as error:
         raise LabelsError(
-            f"{found} are no numpy array; convert them first, as in np.asarray(labels)"
+            f"{found} are not a numpy array; convert them first, as in "
+            "np.asarray(labels)"
         ) from error
     if tuple(labels.shape) != shape or dtype.kind not in "bui":
         raise LabelsError(
@@ -95,12 +96,12 @@ def check_labels(
 
 
 def require_fitting_ids(dtype: np.dtype, object_ids: Collection[int]) -> None:
-    """Refuse object ids that a type of labels cannot hold, before any work.
+    """Reject object ids that a dtype cannot hold.
 
     Raises
     ------
     LabelsError
-        If one of them would become another id.
+        If an id is too large.
     """
     highest = max(object_ids, default=0)
     most = 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
@@ -120,11 +121,11 @@ def resolve_overlaps(
     Parameters
     ----------
     logits : mapping of object id to FrameLogits
-        Of each object that is present.
+        For each object that is present.
     frame_shape : tuple of int
         (Y, X).
     dtype : dtype
-        Of the result; it holds all ids.
+        Of the result; must hold all ids.
 
     Returns
     -------
@@ -143,22 +144,23 @@ def resolve_overlaps(
 
 @dataclass(frozen=True)
 class Claim:
-    """What an object's mask claims, and what other objects leave of it.
+    """How many pixels an object's mask claims, and how many it keeps.
 
     Attributes
     ----------
     area : int
         Pixels of the mask.
     kept : int
-        Pixels that the object has in the labels.
+        Pixels that the object has got in the labels.
     rival : int, optional
-        The object that has the most of the others; None if none are lost.
+        The object that has taken most of the others; None if none are lost.
     twin : int, optional
-        The object whose mask is most like this one; None if no other touches it.
+        The object whose mask is most similar; None if no other overlaps.
     twin_iou : float
-        0..1, of these two masks.
+        0..1, IoU of these two masks.
     prey : int, optional
-        An object most of whose mask has become this one's, and is a good part of it.
+        An object most of whose mask this one has taken, and which is a large part of
+        it.
     """
 
     area: int
@@ -170,14 +172,14 @@ class Claim:
 
 
 def claim_after_merge(object_id: int, before: np.ndarray, after: np.ndarray) -> Claim:
-    """Say what is left of an object in labels that were merged with others.
+    """Compute the claim of an object whose labels were merged with others.
 
     Parameters
     ----------
     object_id : int
         The object.
     before, after : (Y, X) array of int
-        Labels before they were merged, and since then.
+        Labels before and after merging.
     """
     mask = before == object_id
     kept = int(np.count_nonzero(after == object_id))
@@ -188,14 +190,14 @@ def claim_after_merge(object_id: int, before: np.ndarray, after: np.ndarray) -> 
 def compare_claims(
     logits: Mapping[int, FrameLogits], labels: np.ndarray
 ) -> dict[int, Claim]:
-    """Compare what objects claim with what they have got.
+    """Compute the claims of all objects of a frame.
 
     Parameters
     ----------
     logits : mapping of object id to FrameLogits
-        Of each object that is present.
+        For each object that is present.
     labels : (Y, X) array of int
-        Made of these by `resolve_overlaps`.
+        Result of `resolve_overlaps` for these logits.
 
     Returns
     -------
@@ -226,7 +228,7 @@ def compare_claims(
 
 
 def _shared(first: FrameLogits, second: FrameLogits, shape: tuple[int, ...]) -> int:
-    """Count the pixels that two masks have in common."""
+    """Count the pixels that two masks share."""
     windows = [_bounds(one, shape) for one in (first, second)]
     low = np.max([window[0] for window in windows], axis=0)
     high = np.min([window[1] for window in windows], axis=0)
@@ -242,7 +244,7 @@ def _shared(first: FrameLogits, second: FrameLogits, shape: tuple[int, ...]) -> 
 def _bounds(
     logits: FrameLogits, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """First pixel of a window, and the one after its last."""
+    """First pixel of a window, and one past its last."""
     spans = [
         side.indices(length) for side, length in zip(logits.place, shape, strict=True)
     ]
@@ -250,7 +252,7 @@ def _bounds(
 
 
 def _most_frequent(values: np.ndarray, but: int) -> int | None:
-    """Find the object that most of some pixels belong to, leaving one object out."""
+    """Return the most frequent object among some pixels, except one object."""
     ids, counts = np.unique(values[(values != but) & (values != 0)], return_counts=True)
     return int(ids[counts.argmax()]) if len(ids) else None
 
@@ -294,13 +296,13 @@ def merge_labels(
     merged = existing.copy()
     merged[_is_any_of(merged, object_ids)] = 0
     written = (new > 0) if replace else (new > 0) & (merged == 0)
-    # The type holds every new label.
+    # The dtype holds every new label.
     np.copyto(merged, new, where=written, casting="unsafe")
     return merged
 
 
 def _is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
-    """Find the pixels of some objects, fast where their ids have no gap."""
+    """Find the pixels of some objects; fast if their ids are consecutive."""
     lowest, highest = min(object_ids, default=1), max(object_ids, default=0)
     if highest - lowest + 1 == len(set(object_ids)):
         return (lowest <= labels) & (labels <= highest)
@@ -310,28 +312,28 @@ def _is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
 def replace_mask(
     labels: np.ndarray, mask: np.ndarray, object_id: int, yielding: Collection[int]
 ) -> np.ndarray:
-    """Give an object a new mask, at the cost of some of the others.
+    """Replace the mask of an object, taking pixels from some of the others.
 
     Parameters
     ----------
     labels : (Y, X) array of int
-        As they are; not changed.
+        Not modified.
     mask : (Y, X) array of bool
-        Where the object is now. Its other pixels become background.
+        The new mask. Other pixels of the object become background.
     object_id : int
-        Its value in the labels.
+        The object's value in the labels.
     yielding : collection of int
         Objects that lose pixels to the mask; all others keep theirs.
 
     Returns
     -------
     (Y, X) array
-        Of the same dtype.
+        Of the dtype of ``labels``.
 
     Raises
     ------
     LabelsError
-        If that cannot hold the id.
+        If the dtype cannot hold the id.
     """
     room = labels.copy()
     room[mask & np.isin(labels, list(yielding))] = 0

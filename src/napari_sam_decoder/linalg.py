@@ -47,14 +47,14 @@ def gram_matrix(samples: np.ndarray) -> np.ndarray:
 
 
 def solve_positive_definite(matrix: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Solve a system of equations.
+    """Solve a system of linear equations.
 
     Parameters
     ----------
     matrix : (K, K) array of float32
         Symmetric and positive definite.
     targets : (K,) array of float32
-        What its product with the result is to be.
+        Right-hand side.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def solve_positive_definite(matrix: np.ndarray, targets: np.ndarray) -> np.ndarr
 
 
 def cosine(values: np.ndarray) -> np.ndarray:
-    """Return the cosines of float32 values, written over them."""
+    """Return the cosines of float32 values, computed in place."""
     import torch
 
     with torch.inference_mode():
@@ -87,5 +87,5 @@ def _tensor(array: np.ndarray) -> Tensor:
     import torch
 
     numbers = array.astype(np.float32, copy=False)
-    # Torch warns of arrays that may not be written to, though nothing is written.
+    # torch warns about read-only arrays, although nothing is written.
     return torch.from_numpy(numbers if numbers.flags.writeable else numbers.copy())

@@ -1,4 +1,4 @@
-"""How well predicted labels match a known truth."""
+"""How well predicted labels match the ground truth."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def mask_iou(first: np.ndarray, second: np.ndarray) -> float:
 def iou_over_time(
     truth: np.ndarray, predicted: np.ndarray, object_ids: Iterable[int]
 ) -> dict[int, np.ndarray]:
-    """IoU of each object on each frame.
+    """Compute the IoU of each object on each frame.
 
     Parameters
     ----------
     truth, predicted : (T, Y, X) array of int
         Labels with the same ids.
     object_ids : iterable of int
-        The objects to compare; others are left out.
+        The objects to compare; others are ignored.
 
     Returns
     -------

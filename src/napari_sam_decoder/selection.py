@@ -1,4 +1,4 @@
-"""Choose among the masks that the decoder offers for one object on one frame."""
+"""Choosing among the masks that the decoder proposes for an object on a frame."""
 
 from __future__ import annotations
 
@@ -28,46 +28,45 @@ __all__ = [
 ]
 
 MASKS_PER_SET = 4
-"""In one set, as the decoder gives them."""
+"""Number of masks in a set, as the decoder returns them."""
 STABILITY_OFFSET = 1.0
 MAX_FRAME_SHARE = 0.4
-"""A mask of more of the picture than this is the scene, not an object in it."""
+"""A mask that covers more of the frame than this is the scene, not an object."""
 
-# How much each part counts when candidates for the next frame are compared. What the
-# memory and the motion say together counts as much as what the decoder thinks of its
-# own mask. Likeness to the last mask alone has no say: candidates that merely repeat it
-# would win, and following them lets a mask shrink or drift a little every frame.
+# Weights of the criteria when candidates for the next frame are compared. Agreement
+# with memory and motion together counts as much as the decoder's own rating. Similarity
+# to the last mask alone does not count: candidates that merely repeat it would win, and
+# following them lets a mask shrink or drift a little with every frame.
 QUALITY_WEIGHT = 0.8
 STABILITY_WEIGHT = 0.5
 SIZE_WEIGHT = 0.3
 AGREEMENT_WEIGHT = 1.0
 
 FREE_OVERLAP = 0.3
-"""IoU of two objects' masks that costs nothing: one may lie inside the other."""
+"""IoU of two objects' masks without a cost, since one may lie inside the other."""
 
 SMALLEST_GAIN = 1e-6
-"""A better pick together has a sum that is larger by this; less is rounding."""
+"""Smallest gain in the sum of scores that is not taken for rounding."""
 
 CLEAR_FROM = 0.92
-"""A choice that is worse than this in any part deserves a second opinion."""
+"""A choice that is below this in any criterion is compared with further masks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Expectation:
-    """What the frames before say about an object on this one.
+    """What earlier frames predict about an object on this one.
 
     Attributes
     ----------
     moved : (rows, columns) array of float32
-        Low-res logits of the last accepted mask, moved on by the object's motion.
+        Low-res logits of the last accepted mask, moved by the object's motion.
     prior : (rows, columns) array of float32
-        That and what the memory says of this frame, joined: where the object should be.
+        Those combined with the memory: where the object should be.
     size : float, optional
-        Area to expect, in low-res pixels; it changes slowly. None where the object is
-        cut off by the border of the picture, since what is visible of it may then
-        change fast.
+        Expected area, in low-res pixels; it changes slowly. None where the border of
+        the frame cuts the object off, since its visible area may then change fast.
     largest : float
-        Area, in low-res pixels, above which a mask is the scene and not the object.
+        Area, in low-res pixels, above which a mask is the scene, not the object.
     """
 
     moved: np.ndarray
@@ -76,7 +75,7 @@ class Expectation:
     largest: float = np.inf
 
     def size_likeness(self, masks: np.ndarray) -> np.ndarray:
-        """Ratio of the smaller to the larger of two areas, for each (N, h, w) mask."""
+        """Ratio of the smaller to the larger of actual and expected area, per mask."""
         if self.size is None:
             return np.ones(len(masks))
         areas = np.count_nonzero(masks, axis=(1, 2))
@@ -88,7 +87,7 @@ class Expectation:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The chosen mask and what speaks for it.
+    """The chosen mask and its scores.
 
     Attributes
     ----------
@@ -97,14 +96,14 @@ class Choice:
     logits : (h, w) array of float32
         Its unthresholded low-res logits.
     iou_prediction : float
-        The decoder's own opinion of it, clipped to 0..1.
+        The decoder's own rating, clipped to 0..1.
     stability : float
         0..1, see `stability`.
     memory_agreement : float
         0..1, IoU with where memory and motion expect the object; 1 on a prompted
-        frame. Not the soft one: what is expected without being sure is no worse.
+        frame. It is not the soft IoU, so that an uncertain expectation costs nothing.
     temporal_iou : float
-        0..1, soft IoU with the last mask, moved on; 1 on a prompted frame.
+        0..1, soft IoU with the moved last mask; 1 on a prompted frame.
     score : float
         0..1, by which it was chosen; comparable between sets of candidates. 0 if no
         candidate can be the object.
@@ -120,7 +119,7 @@ class Choice:
 
     @property
     def confidence(self) -> float:
-        """0..1 of this mask by itself: the weakest part decides."""
+        """0..1, confidence in this mask by itself: the lowest of its scores."""
         return min(self.iou_prediction, self.stability, self.memory_agreement)
 
 
@@ -154,23 +153,23 @@ def choose_by_quality(
     allowed: Sequence[int],
     content: tuple[int, int],
 ) -> Choice:
-    """Choose the mask that the decoder itself rates highest.
+    """Choose the mask that the decoder rates highest.
 
     Parameters
     ----------
     logits : (4, h, w) array
-        One set of masks as the decoder gives it.
+        One set of masks, as the decoder returns it.
     iou_predictions : (4,) array
         The decoder's rating of each.
     allowed : sequence of int
-        Indices among which to choose; a single one is the user's own pick.
+        Indices to choose among; a single one is the user's choice.
     content : (rows, columns)
         The part of the grid that shows the frame.
 
     Returns
     -------
     Choice
-        Masks of nearly the whole picture, which SAM is fond of where it recognises
+        Masks of nearly the whole frame, which SAM often proposes where it recognises
         nothing, are chosen only if there is no other.
     """
     visible = logits[:, : content[0], : content[1]]
@@ -191,12 +190,12 @@ def choose_by_quality(
 def exclude_scene_masks(
     logits: np.ndarray, allowed: Sequence[int], content: tuple[int, int]
 ) -> Sequence[int]:
-    """Leave out masks of nearly the whole picture, unless there are no others.
+    """Leave out masks of nearly the whole frame, unless there are no others.
 
     Parameters
     ----------
     logits : (N, h, w) array
-        Masks as the decoder gives them.
+        Masks, as the decoder returns them.
     allowed : sequence of int
         Indices of those that may be chosen.
     content : (rows, columns)
@@ -208,20 +207,20 @@ def exclude_scene_masks(
 
 
 def overlap_costs(masks: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """Say what it costs if masks of two objects are chosen together.
+    """Compute the costs of choosing masks of two objects together.
 
     Parameters
     ----------
     masks : (N, pixels) array of bool
-        Offers for several objects.
+        Candidates of several objects.
     owners : (N,) array of int
-        The object that each is for.
+        The object of each candidate.
 
     Returns
     -------
     (N, N) array of float
-        0..1: the IoU of two masks above `FREE_OVERLAP`, so that two of the same place
-        cost 1; 0 between offers for the same object, of which one is chosen.
+        0..1: how far the IoU of two masks exceeds `FREE_OVERLAP`, so that identical
+        masks cost 1; 0 between candidates of one object, of which one is chosen.
     """
     flat = masks.astype(np.float32)
     areas, shared = flat.sum(axis=1), flat @ flat.T
@@ -234,22 +233,22 @@ def overlap_costs(masks: np.ndarray, owners: np.ndarray) -> np.ndarray:
 def choose_together(
     scores: np.ndarray, owners: np.ndarray, costs: np.ndarray
 ) -> np.ndarray:
-    """Choose one offer for each object: the largest sum of scores minus costs.
+    """Choose one candidate per object: the largest sum of scores minus costs.
 
     Parameters
     ----------
     scores : (N,) array of float
-        By itself; -inf for what must not be chosen. Each object has one above that.
+        Of each candidate; -inf if it must not be chosen. Each object has a finite one.
     owners : (N,) array of int
-        The object that each is for: 0, 1, 2 and so on, ascending.
+        The object of each candidate: 0, 1, 2 and so on, ascending.
     costs : (N, N) array of float
-        Of two offers that are chosen together, see `overlap_costs`.
+        Of two candidates that are chosen together, see `overlap_costs`.
 
     Returns
     -------
     (objects,) array of int
-        Which offer is chosen for each. No other choice for one object or for two is
-        better; it does not depend on the objects' order, unless two are equally good.
+        The chosen candidate of each object. No change of one or two choices improves
+        the sum. The result does not depend on the order of objects, except for ties.
     """
     _, starts = np.unique(owners, return_index=True)
     ends = [*starts[1:], len(owners)]
@@ -262,12 +261,12 @@ def choose_together(
     while True:
         gains = scores - costs[:, picks].sum(axis=1)
         gains = gains - gains[picks][owners]
-        # What two changes cost each other, instead of what each costs the other's pick.
+        # The cost between two changes replaces that with each other's current choice.
         mine, theirs = costs[:, picks][:, owners], costs[picks][owners]
         of_picks = costs[np.ix_(picks, picks)][np.ix_(owners, owners)]
         both = gains[:, None] + gains - (costs - mine - theirs + of_picks)
         both[owners[:, None] == owners] = -np.inf
-        # One change alone, unless two are better.
+        # On the diagonal, a single change.
         np.fill_diagonal(both, gains)
         first, second = np.unravel_index(int(both.argmax()), both.shape)
         if not both[first, second] > SMALLEST_GAIN:
@@ -281,26 +280,26 @@ def choose_expected(
     expectation: Expectation,
     merits: np.ndarray | None = None,
 ) -> Choice:
-    """Choose the mask that is good by itself and fits what is expected.
+    """Choose the mask that is good by itself and fits the expectation.
 
     Parameters
     ----------
     logits : (N, h, w) array
-        One or more sets of four masks as the decoder gives them.
+        One or more sets of four masks, as the decoder returns them.
     iou_predictions : (N,) array
         The decoder's rating of each.
     expectation : Expectation
-        What the frames before say; its arrays cover the part of the grid that shows
-        the frame, and the padding has no say.
+        From earlier frames. Its arrays cover the part of the grid that shows the frame;
+        padding is ignored.
     merits : (N,) array, optional
-        0..1: what else speaks for each mask.
+        0..1, further scores by which those of the masks are multiplied.
 
     Returns
     -------
     Choice
-        Of the highest weighted product of predicted IoU, stability, likeness of size
-        and agreement with the prior: a mask must be fair in all of them, so neither a
-        fine mask of something else nor a smear over the right place wins.
+        The mask with the highest weighted product of predicted IoU, stability,
+        similarity of size and agreement with the prior. A mask must do well in all of
+        them: neither a good mask of something else nor a blur in the right place wins.
     """
     rows, columns = expectation.prior.shape
     visible = logits[:, :rows, :columns]
@@ -330,7 +329,7 @@ def choose_expected(
 
 
 def is_unambiguous(choice: Choice, expectation: Expectation) -> bool:
-    """Whether a choice needs no second opinion: good, expected, and of usual size."""
+    """Whether a choice is clearly good, as expected, and of the usual size."""
     rows, columns = expectation.prior.shape
     visible = choice.logits[None, :rows, :columns] > 0
     likeness = float(expectation.size_likeness(visible)[0])

@@ -128,7 +128,7 @@ def test_what_a_file_lacks_is_said_in_one_line(segment, tmp_path, stack):
     assert code == 0
     (line,) = err.splitlines()
     assert "warning: " in line
-    assert "promises 9 pictures, but 4 are there" in line
+    assert "declares 9 images but holds 4" in line
 
 
 @pytest.mark.parametrize("kind", ["npy", "tif", "zarr"])

@@ -210,7 +210,7 @@ def test_labels_of_another_movie_are_refused(run, movie, tmp_path):
     labels = tmp_path / "labels.tif"
     write_stack(labels, np.ones((2, 30, 30), np.uint8))
     line = complaint_of(run("correct", movie, "--labels", labels, "--painted", "1:1"))
-    assert "give the labels of this movie" in line
+    assert "choose the labels of this movie" in line
 
 
 def test_labels_that_are_not_there_are_named(run, movie, tmp_path):

@@ -131,7 +131,9 @@ def test_provenance_comes_back(target: Path) -> None:
 def test_provenance_that_is_no_json(target: Path, value: Any) -> None:
     with (
         LabelSink(target, SHAPE, np.uint8) as sink,
-        pytest.raises(FormatError, match=r"is no JSON .*use finite numbers, text"),
+        pytest.raises(
+            FormatError, match=r"is not valid JSON .*use finite numbers, text"
+        ),
     ):
         sink.finish({"value": value})
 
@@ -185,9 +187,9 @@ def test_old_labels_are_replaced_only_by_finish(target: Path) -> None:
 def test_closed_sink_refuses(target: Path) -> None:
     with LabelSink(target, SHAPE, np.uint8) as sink:
         sink.finish({})
-        with pytest.raises(FormatError, match="finished or given up; write to a new"):
+        with pytest.raises(FormatError, match="finished or discarded; write to a new"):
             sink.write(0, frame_of(1))
-        with pytest.raises(FormatError, match="finished or given up"):
+        with pytest.raises(FormatError, match="finished or discarded"):
             sink.finish({})
 
 
@@ -224,7 +226,7 @@ def test_unknown_suffix(tmp_path: Path, name: str) -> None:
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"no folder .*gone for labels.tif; make it"):
+    with pytest.raises(FormatError, match=r"no folder .*gone for labels.tif; create"):
         LabelSink(tmp_path / "gone" / "labels.tif", SHAPE, np.uint8)
 
 
@@ -232,7 +234,7 @@ def test_folder_that_is_no_labels_stays(target: Path) -> None:
     target.mkdir()
     (target / "precious.txt").write_text("data")
 
-    with pytest.raises(FormatError, match="in the way and is no labels file, so it"):
+    with pytest.raises(FormatError, match="in the way and is not a labels file, so it"):
         LabelSink(target, SHAPE, np.uint8)
 
     assert (target / "precious.txt").exists()
@@ -318,7 +320,7 @@ def test_a_picture_is_one_frame(tmp_path: Path) -> None:
 def test_pixels_that_are_no_labels(tmp_path: Path, pixels: np.ndarray) -> None:
     tifffile.imwrite(tmp_path / "image.tif", pixels)
 
-    with pytest.raises(FormatError, match=r"image.tif holds .* which are no labels"):
+    with pytest.raises(FormatError, match=r"image.tif holds .* which are not labels"):
         open_labels(tmp_path / "image.tif")
 
 
@@ -331,7 +333,7 @@ def test_arrays_of_other_dimensions(tmp_path: Path, shape: tuple[int, ...]) -> N
 
 
 def test_provenance_of_other_kinds(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"labels cannot be kept in a.png; use"):
+    with pytest.raises(FormatError, match=r"labels cannot be written to a.png; use"):
         read_provenance(tmp_path / "a.png")
 
 
@@ -371,7 +373,7 @@ def test_floats_that_are_no_ids(tmp_path: Path, odd: float) -> None:
     pixels[2, 4, 5] = odd
     tifffile.imwrite(tmp_path / "l.tif", pixels, photometric="minisblack")
 
-    with pytest.raises(LabelsError, match=r"l.tif holds .* no id of an object"):
+    with pytest.raises(LabelsError, match=r"l.tif holds .* not an object id"):
         open_labels(tmp_path / "l.tif")
 
 

@@ -1,4 +1,4 @@
-"""Pictures for people: outlines over frames, an animation, curves over time."""
+"""Figures of results: outlines over frames, an animation, curves over time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
     "stack_vertically",
 ]
 
-# Okabe and Ito's colours, which colour-blind people can tell apart; black is left out.
+# The colour-blind safe palette of Okabe and Ito, without black.
 PALETTE = (
     (230, 159, 0),
     (86, 180, 233),
@@ -46,7 +46,7 @@ class Chart:
     ----------
     title : str
     curves : mapping of int to (T,) array
-        By object id, which also gives the colour. NaN leaves a gap.
+        By object id, which also determines the colour. NaN leaves a gap.
     """
 
     title: str
@@ -54,7 +54,7 @@ class Chart:
 
 
 def colour_of(object_id: int) -> tuple[int, int, int]:
-    """RGB colour of an object in every picture."""
+    """RGB colour of an object in every figure."""
     return PALETTE[(object_id - 1) % len(PALETTE)]
 
 
@@ -64,7 +64,7 @@ def draw_outlines(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     rgb : (Y, X, 3) array of uint8
-        The frame; not changed in place.
+        The frame; not modified.
     labels : (Y, X) array of int
         Object ids, 0 for background.
 
@@ -80,7 +80,7 @@ def draw_outlines(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def save_gif(path: Path, frames: Iterable[np.ndarray], width: int = 384) -> None:
-    """Write an animation, reduced to a width that mails and web pages bear.
+    """Write an animation, scaled down for mails and web pages.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], width: int = 384) -> None
     frames : iterable of (Y, X, 3) arrays of uint8
         At least one.
     width : int, default 384
-        In pixels; narrower frames stay as they are.
+        In pixels; narrower frames are not scaled.
     """
     pictures = [_fitted(frame, width) for frame in frames]
     pictures[0].save(
@@ -105,7 +105,7 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], width: int = 384) -> None
 def contact_sheet(
     frames: Sequence[np.ndarray], captions: Sequence[str], columns: int = 4
 ) -> np.ndarray:
-    """Lay frames out in rows, each with a caption above.
+    """Arrange frames in rows, each with a caption above.
 
     Parameters
     ----------
@@ -133,14 +133,14 @@ def contact_sheet(
 
 
 def draw_chart(chart: Chart, width: int, height: int = 240) -> np.ndarray:
-    """Draw curves over time with their mean in the legend.
+    """Draw curves over time, with their means in the legend.
 
     Parameters
     ----------
     chart : Chart
         At least one curve.
     width, height : int
-        Of the picture, in pixels.
+        Size of the figure, in pixels.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def draw_chart(chart: Chart, width: int, height: int = 240) -> np.ndarray:
 
 
 def stack_vertically(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Put pictures of equal width above each other."""
+    """Stack figures of equal width vertically."""
     return np.concatenate(pictures)
 
 

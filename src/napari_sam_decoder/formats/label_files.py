@@ -26,7 +26,7 @@ from napari_sam_decoder.errors import (
 )
 from napari_sam_decoder.formats.movie_source import FrameArray, OpenOptions
 from napari_sam_decoder.formats.readers import open_with_options
-from napari_sam_decoder.validation import as_expanded_path as as_place
+from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,57 +48,57 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 
 
 def is_tiff(path: Path) -> bool:
-    """Whether the name promises TIFF."""
+    """Whether the name is that of a TIFF file."""
     return path.suffix.lower() in TIFF_SUFFIXES
 
 
 def require_suffix(path: Path) -> None:
-    """Refuse names of other formats than zarr and TIFF.
+    """Reject names of formats other than zarr and TIFF.
 
     Raises
     ------
     FormatError
-        If the name ends otherwise.
+        If the suffix is another one.
     """
     if not is_tiff(path) and path.suffix.lower() != ".zarr":
         raise FormatError(
-            f"labels cannot be kept in {path.name}; use a name that ends in .zarr, "
+            f"labels cannot be written to {path.name}; use a name that ends in .zarr, "
             ".tif or .tiff"
         )
 
 
 def require_target(path: Path) -> None:
-    """Refuse what cannot be made, or would destroy something else.
+    """Reject a target that cannot be created or would destroy something else.
 
     Raises
     ------
     FormatError
-        If the name is of another format, there is no folder for it, or what is there
-        is neither a TIFF file nor a single zarr array, such as a group of images.
+        If the suffix is unknown, the parent folder is missing, or something is there
+        that is neither a TIFF file nor a single zarr array, such as a group of images.
     """
     require_suffix(path)
     with wrap_write_errors(path):
         has_folder, is_free = path.parent.is_dir(), _is_free(path)
     if not has_folder:
         raise FormatError(
-            f"there is no folder {path.parent} for {path.name}; make it first"
+            f"there is no folder {path.parent} for {path.name}; create it first"
         )
     if not is_free:
         raise FormatError(
-            f"{path} is in the way and is no labels file, so it stays; move it or "
+            f"{path} is in the way and is not a labels file, so it stays; move it or "
             "choose another name"
         )
 
 
 def _is_free(path: Path) -> bool:
-    """Whether nothing is there, or something that may be replaced."""
+    """Whether the path is free, or holds something that may be replaced."""
     if is_tiff(path):
         return not path.is_dir()
     return _is_array(path) or not path.exists()
 
 
 def _is_array(path: Path) -> bool:
-    """Labels are one array; a group may hold images and much else."""
+    """Whether a folder is a single zarr array; groups may hold images and more."""
     if (path / ".zarray").is_file():
         return True
     if not (path / "zarr.json").is_file():
@@ -112,34 +112,34 @@ def _is_array(path: Path) -> bool:
 
 _LOG = logging.getLogger(__name__)
 
-# Classic TIFF counts its bytes in 32 bits; some are left for the tables of the pages.
+# Classic TIFF has 32-bit offsets; some bytes are reserved for the page tables.
 CLASSIC_TIFF_BYTES = 2**32 - 2**25
 
 
 class LabelSink:
-    """Labels on their way into a file, frame by frame in any order.
+    """Writes labels to a file, frame by frame in any order.
 
-    The frames go to a hidden folder beside the target, one file each, so that no more
-    than one is in memory. `finish` puts the result in its place; leaving the context
-    without it, or losing the sink, leaves the target as it was.
+    The frames go to a hidden folder beside the target, one file each, so that at most
+    one is in memory. `finish` moves the result into place. Leaving the context without
+    it, or dropping the sink, leaves the target unchanged.
 
     Parameters
     ----------
     path : str or Path
-        Ends in ``.zarr``, ``.tif`` or ``.tiff``. What is there is replaced, but only
-        by `finish`.
+        Ends in ``.zarr``, ``.tif`` or ``.tiff``. An existing file is replaced, but
+        only by `finish`.
     shape : (int, int, int)
         (T, Y, X).
     dtype : dtype
-        Integers that hold every label.
+        Integer type that holds every label.
     axes : {"TYX", "ZYX"}
-        Noted in the file.
+        Stored in the file.
 
     Raises
     ------
     FormatError
-        If the suffix is unknown, the folder is absent or cannot be written, or the
-        target is something that must not be replaced.
+        If the suffix is unknown, the folder is missing or cannot be written, or the
+        target must not be replaced.
 
     Examples
     --------
@@ -155,14 +155,14 @@ class LabelSink:
         dtype: Any,
         axes: str = "TYX",
     ) -> None:
-        self.path = as_place(path, "an output", FormatError).absolute()
+        self.path = as_expanded_path(path, "an output", FormatError).absolute()
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.axes = axes
         require_target(self.path)
         remove_stale_partials(self.path)
         self._partial = make_partial_folder(self.path)
-        # Also when a generator that holds the sink is dropped, and at exit.
+        # Also runs when a generator that holds the sink is dropped, and at exit.
         self._discard = weakref.finalize(
             self, shutil.rmtree, self._partial, ignore_errors=True
         )
@@ -181,19 +181,19 @@ class LabelSink:
         self._discard()
 
     def write(self, frame: int, labels: np.ndarray) -> None:
-        """Write a frame, over what was written there before.
+        """Write a frame, replacing what was written there before.
 
         Parameters
         ----------
         frame : int
             0 <= frame < T.
         labels : (Y, X) array of int
-            Of any type, with values that fit the type of the file.
+            Of any dtype, with values that fit the dtype of the file.
 
         Raises
         ------
         LabelsError
-            If there is no such frame, or the labels do not fit.
+            If the frame does not exist, or the labels do not fit.
         FormatError
             If the disk cannot be written, or the sink is closed.
         """
@@ -204,19 +204,19 @@ class LabelSink:
         self._written.add(frame)
 
     def finish(self, provenance: Mapping[str, Any]) -> None:
-        """Put the file in its place; frames that were not written are zero.
+        """Move the file into place; frames that were not written are zero.
 
         Parameters
         ----------
         provenance : mapping
-            How the labels came about, as `read_provenance` gives it back. Numbers,
-            text, lists and mappings.
+            How the labels were made, as `read_provenance` returns it. Numbers, text,
+            lists and mappings.
 
         Raises
         ------
         FormatError
-            If the provenance is no JSON, the disk cannot be written, or the sink is
-            closed. The target then is as it was before.
+            If the provenance is not valid JSON, the disk cannot be written, or the sink
+            is closed. The target is then unchanged.
         """
         self._require_open()
         plain = _plain(provenance, self.path)
@@ -245,7 +245,7 @@ class LabelSink:
                     dtype=self.dtype,
                     compressors=ZstdCodec(level=3),
                     fill_value=0,
-                    # One file per frame in one folder, not a tree of folders.
+                    # One file per frame in a single folder.
                     chunk_key_encoding={"name": "default", "separator": "."},
                     attributes={"axes": self.axes},
                 )
@@ -257,7 +257,7 @@ class LabelSink:
         import tifffile
 
         raw_bytes = int(np.prod(self.shape)) * self.dtype.itemsize
-        # From an iterator tifffile takes columns of width 1 for samples of a pixel.
+        # From an iterator, tifffile mistakes columns of width 1 for samples.
         is_thin = self.shape[2] == 1
         tifffile.imwrite(
             path,
@@ -265,7 +265,7 @@ class LabelSink:
             shape=self.shape,
             dtype=self.dtype,
             bigtiff=raw_bytes > CLASSIC_TIFF_BYTES,
-            # Three frames are not red, green and blue.
+            # Else three frames would count as red, green and blue.
             photometric="minisblack",
             compression="zlib",
             rowsperstrip=self.shape[1],
@@ -273,28 +273,28 @@ class LabelSink:
         )
 
     def _compressed_frames(self) -> Iterator[bytes]:
-        """Compress what was written; long movies are mostly frames of nothing."""
-        nothing = zlib.compress(self._nothing.tobytes())
+        """Compress frame by frame; empty ones, of which most movies consist, once."""
+        empty = zlib.compress(self._empty_frame.tobytes())
         for frame in range(self.shape[0]):
             is_written = frame in self._written
-            yield zlib.compress(self._read(frame).tobytes()) if is_written else nothing
+            yield zlib.compress(self._read(frame).tobytes()) if is_written else empty
 
     def _frames(self) -> Iterator[np.ndarray]:
         for frame in range(self.shape[0]):
-            # To look for a chunk that is not there takes as long as to read one.
-            yield self._read(frame) if frame in self._written else self._nothing
+            # Looking for a missing chunk takes as long as reading one.
+            yield self._read(frame) if frame in self._written else self._empty_frame
 
     def _read(self, frame: int) -> np.ndarray:
         return np.asarray(self._array[frame])
 
     @property
-    def _nothing(self) -> np.ndarray:
+    def _empty_frame(self) -> np.ndarray:
         return np.zeros(self.shape[1:], self.dtype)
 
     def _require_open(self) -> None:
         if not self._discard.alive:
             raise FormatError(
-                f"the labels for {self.path} are finished or given up; write to a new "
+                f"the labels for {self.path} are finished or discarded; write to a new "
                 "LabelSink"
             )
 
@@ -320,13 +320,13 @@ class LabelSink:
 
 
 def _plain(provenance: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Reduce to what both formats hold, so that both give back the same."""
+    """Reduce to JSON, so that both formats return the same."""
     try:
         text = json.dumps(provenance, default=_as_list, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise FormatError(
-            f"the provenance of {path} is no JSON ({error}); use finite numbers, text, "
-            "lists and mappings"
+            f"the provenance of {path} is not valid JSON ({error}); use finite "
+            "numbers, text, lists and mappings"
         ) from error
     plain: dict[str, Any] = json.loads(text)
     return plain
@@ -335,23 +335,23 @@ def _plain(provenance: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def _as_list(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise TypeError(f"{type(value).__name__} is of no type that JSON knows")
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 FLOAT_IDS = np.dtype(np.uint32)
-"""What ids become that are stored as floats."""
+"""Dtype of ids that are stored as floats."""
 
 
 def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> Any:
-    """Open labels in a file, of which frames are read one at a time.
+    """Open labels in a file, whose frames are read one at a time.
 
     Parameters
     ----------
     path : str or Path
-        What `LabelSink` wrote, or anything else that `open_movie` reads and that
-        holds whole numbers, as integers or floats. The entries of a palette are ids.
+        Written by `LabelSink`, or anything else that `open_movie` reads and that holds
+        whole numbers, as integers or floats. The entries of a palette are ids.
     shape : (int, int, int), optional
-        (T, Y, X) of the movie whose labels they are to be.
+        Expected (T, Y, X), that of the movie.
 
     Returns
     -------
@@ -361,16 +361,16 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     Raises
     ------
     FormatError
-        If it cannot be read, or holds no labels.
+        If it cannot be read or does not hold labels.
     LabelsError
-        If they do not fit the movie, or there are fractions among them.
+        If they do not fit the movie, or have fractional values.
     """
-    restore_interrupted(as_place(path, "labels", FormatError))
+    restore_interrupted(as_expanded_path(path, "labels", FormatError))
     labels = _open(path)
     if shape is not None and tuple(labels.shape) != shape:
         raise LabelsError(
             f"{path} holds labels of shape {tuple(labels.shape)}, but this movie needs "
-            f"{shape}; give the labels of this movie"
+            f"{shape}; choose the labels of this movie"
         )
     return labels
 
@@ -381,8 +381,8 @@ def _open(path: str | Path) -> FrameArray:
     is_grey = len(data.shape) in (2, 3) and "C" not in (source.axes or "")
     if not is_grey or stored.kind not in "buif":
         raise FormatError(
-            f"{path} holds {stored} of shape {tuple(data.shape)}, which are no labels; "
-            "these are whole numbers of shape (T, Y, X), without colours"
+            f"{path} holds {stored} of shape {tuple(data.shape)}, which are not "
+            "labels; these are whole numbers of shape (T, Y, X), without colours"
         )
     dtype = FLOAT_IDS if stored.kind == "f" else stored.newbyteorder("=")
     is_picture = len(data.shape) == 2
@@ -396,7 +396,7 @@ def _open(path: str | Path) -> FrameArray:
     shape = (1, *data.shape) if is_picture else tuple(data.shape)
     labels = FrameArray(shape, dtype, read)
     if stored.kind == "f":
-        # Found now rather than after long work.
+        # Fail now rather than after long work.
         for frame in range(len(labels)):
             labels[frame]
     return labels
@@ -410,13 +410,13 @@ def _require_ids(plane: np.ndarray, path: str | Path) -> None:
     if not is_id.all():
         odd = values[~is_id].flat[0]
         raise LabelsError(
-            f"{path} holds {odd:g}, which is no id of an object; export it with whole "
-            f"numbers from 0 to {highest}, for instance by a threshold"
+            f"{path} holds {odd:g}, which is not an object id; export it with whole "
+            f"numbers from 0 to {highest}, for instance by thresholding"
         )
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
-    """Return what `LabelSink.finish` noted with the labels.
+    """Return the provenance that `LabelSink.finish` stored with the labels.
 
     Returns
     -------
@@ -426,17 +426,19 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If the file cannot be read, or is of another kind.
+        If the file cannot be read or is of another format.
     """
-    place = as_place(path, "labels", FormatError)
+    place = as_expanded_path(path, "labels", FormatError)
     require_suffix(place)
     restore_interrupted(place)
     with wrap_read_errors(place):
-        noted = _noted_in_tiff(place) if is_tiff(place) else _noted_in_zarr(place)
-    return noted if isinstance(noted, dict) else {}
+        provenance = (
+            _tiff_provenance(place) if is_tiff(place) else _zarr_provenance(place)
+        )
+    return provenance if isinstance(provenance, dict) else {}
 
 
-def _noted_in_tiff(path: Path) -> Any:
+def _tiff_provenance(path: Path) -> Any:
     from tifffile import TiffFile
 
     with TiffFile(path) as tiff:
@@ -444,7 +446,7 @@ def _noted_in_tiff(path: Path) -> Any:
     return descriptions[0].get("provenance")
 
 
-def _noted_in_zarr(path: Path) -> Any:
+def _zarr_provenance(path: Path) -> Any:
     import zarr
 
     return zarr.open(path, mode="r").attrs.get("provenance")

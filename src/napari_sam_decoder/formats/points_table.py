@@ -14,9 +14,9 @@ from napari_sam_decoder.errors import FormatError, PromptError, wrap_os_errors
 from napari_sam_decoder.validation import (
     MAX_HYPOTHESIS,
     MAX_OBJECT_ID,
+    as_expanded_path,
     parse_number,
 )
-from napari_sam_decoder.validation import as_expanded_path as as_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -180,7 +180,7 @@ def read_points(path: str | Path) -> PointsTable:
     PromptError
         If the table is invalid; the message names the line.
     """
-    place = as_place(path, "a table of points", FormatError)
+    place = as_expanded_path(path, "a table of points", FormatError)
     try:
         with (
             wrap_os_errors(f"cannot read the points in {place}"),

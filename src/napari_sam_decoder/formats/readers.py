@@ -18,7 +18,7 @@ from napari_sam_decoder.formats.pillow_reader import open_animation, open_pictur
 from napari_sam_decoder.formats.tiff import open_tiff
 from napari_sam_decoder.formats.video import open_video
 from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
-from napari_sam_decoder.validation import as_expanded_path as as_place
+from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ def open_movie(
 
 def open_with_options(path: str | Path, options: OpenOptions) -> MovieSource:
     """Open a file with options, see `open_movie`."""
-    place = as_place(path, "a movie", FormatError)
+    place = as_expanded_path(path, "a movie", FormatError)
     if not path_exists(place):
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():

@@ -1,4 +1,4 @@
-"""Movies with known truth, generated in code, to try things out and to test."""
+"""Generated movies with ground truth, for trying out and testing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load_sample(name: str = "cells", seed: int = 0) -> SampleMovie:
     name : str
         A key of `SAMPLES`.
     seed : int
-        The same seed gives the same bytes; not negative.
+        The same seed gives the same bytes; 0 or more.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def load_sample(name: str = "cells", seed: int = 0) -> SampleMovie:
     Raises
     ------
     OptionError
-        If there is no such sample, or the seed is negative.
+        If the sample is unknown, or the seed is negative.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a sample is: frames, the truth about them, and a person's clicks."""
+"""Sample movies: frames, ground truth, and the clicks of a user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BACK_IN_VIEW", "SampleClick", "SampleMovie", "place_clicks"]
 
-# A person waits for an object to be well inside the picture before clicking again.
+# A user waits for an object to be well inside the frame before clicking again.
 BACK_IN_VIEW = 0.8
 
 
@@ -44,14 +44,14 @@ class SampleMovie:
     name : str
     frames : (T, Y, X) or (T, Y, X, 3) array of uint8
     truth : (T, Y, X) array of uint16
-        Object ids, 0 for the background.
+        Object ids, 0 for background.
     clicks : tuple of Click
-        By object, then by frame: one for each object on the first frame, and one on
-        each return of an object that had left.
+        By object, then by frame: one per object on the first frame, and one each time
+        an object returns.
     description : str
         What the movie shows.
     credit : str
-        Whose pictures it is made from, and under which terms.
+        Sources of its images and their licences.
     """
 
     name: str
@@ -63,20 +63,20 @@ class SampleMovie:
 
 
 def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[SampleClick, ...]:
-    """Click on each object when it is first seen, and when it is back from outside.
+    """Click on each object when it first appears and each time it returns.
 
     Parameters
     ----------
     truth : (T, Y, X) array of uint16
         Object ids, 0 for the background.
     whole_areas : (T, N) array of float
-        Pixels that objects 1 to N would cover if the picture had no border.
+        Pixels that objects 1 to N would cover if the frame had no border.
 
     Returns
     -------
     tuple of Click
-        Each at the object's most interior point: the pixel farthest from its outline
-        and from the picture's border.
+        Each at the object's innermost point: the pixel farthest from its outline and
+        from the border of the frame.
     """
     return tuple(
         SampleClick(object_id, frame, _most_interior(truth[frame] == object_id))
@@ -96,7 +96,7 @@ def _click_frames(seen: np.ndarray, whole_area: np.ndarray) -> Iterator[int]:
 
 
 def _most_interior(mask: np.ndarray) -> tuple[float, float]:
-    # The margin makes the picture's border count as the object's outline.
+    # The margin makes the border of the frame count as the object's outline.
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
     return float(row), float(column)
