@@ -35,9 +35,9 @@ def _still(picture: np.ndarray, earlier: np.ndarray) -> Flow:
     return Flow(nothing[:2], nothing[2])
 
 
-def _silent(memory: Any, view: Any) -> np.ndarray:
+def _silent(memory: Any, features: Any) -> np.ndarray:
     """Remember nothing."""
-    return np.zeros(view.picture.shape[1:], np.float32)
+    return np.zeros(features.picture.shape[1:], np.float32)
 
 
 def _uncalibrated(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> Any:
@@ -48,16 +48,18 @@ def _uncalibrated(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> A
 PARTS: dict[str, Mapping[str, Any]] = {
     "nothing": {},
     "flow": {"napari_sam_decoder.flow.optical_flow": _still},
-    "cells": {"napari_sam_decoder.appearance.memory.Memory.recognised": _silent},
-    "colours": {"napari_sam_decoder.appearance.memory.Memory.coloured": _silent},
-    "calibration": {f"{ENGINE}.prior._believed": _uncalibrated},
-    "averaging": {f"{ENGINE}.ask.DECODER_SHARE": 1.0},
-    "decoder": {f"{ENGINE}.ask.DECODER_SHARE": 0.0},
-    "second opinions": {f"{ENGINE}.ask.is_clear": lambda choice, expectation: True},
+    "cells": {"napari_sam_decoder.appearance.memory.Memory.cell_scores": _silent},
+    "colours": {"napari_sam_decoder.appearance.memory.Memory.pixel_scores": _silent},
+    "calibration": {f"{ENGINE}.prior._calibrated": _uncalibrated},
+    "averaging": {f"{ENGINE}.decoding.DECODER_SHARE": 1.0},
+    "decoder": {f"{ENGINE}.decoding.DECODER_SHARE": 0.0},
+    "second opinions": {
+        f"{ENGINE}.decoding.is_unambiguous": lambda choice, expectation: True
+    },
     "recent frames": {f"{ENGINE}.track.REMEMBERED_FROM": 2.0},
 }
 """What is replaced to leave a part out. Without the decoder its masks still decide
-whether there is an object, but not where its outline runs. ``recognised`` is also what
+whether there is an object, but not where its outline runs. ``cell_scores`` is also what
 finds a lost object again."""
 
 

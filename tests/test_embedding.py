@@ -115,7 +115,7 @@ class TestEmbedder:
         reads = []
         read = movie.raw
         monkeypatch.setattr(Movie, "raw", lambda _, t: reads.append(t) or read(t))
-        embedding, rgb = embedder.look(3)
+        embedding, rgb = embedder.get_with_pixels(3)
         np.testing.assert_array_equal(embedding.features, expected.features)
         np.testing.assert_array_equal(rgb, frame)
         assert reads == [3]

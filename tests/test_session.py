@@ -437,7 +437,7 @@ def test_objects_that_are_not_carried_keep_their_prompts(session):
     session.add_prompt(Prompt(2, 1, [(20, 45)]))
     results = list(session.propagate(objects=[2]))
     assert {key for result in results for key in result.objects} == {2}
-    assert session.plan(objects=[2]).beside.object_ids == (1,)
+    assert session.plan(objects=[2]).others.object_ids == (1,)
 
 
 def test_previews_on_two_frames_are_not_decided_together(session):

@@ -1,6 +1,6 @@
 """Simple ways to carry a prompt through a movie, one object at a time.
 
-Each takes a scene, a seed and the frames to come, nearest first, and yields a (Y, X)
+Each takes a context, a seed and the frames to come, nearest first, and yields a (Y, X)
 mask of bool for each frame.
 """
 
@@ -17,7 +17,7 @@ from skimage.transform import resize
 from napari_sam_decoder import Prompt
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
-from napari_sam_decoder.propagation.prior import prompt_from_mask, recall_anywhere
+from napari_sam_decoder.propagation.prior import appearance_anywhere, prompt_from_mask
 from napari_sam_decoder.selection import soft_iou
 from tracking_parts.pointing import inmost, outline
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from napari_sam_decoder.model.values import MaskCandidates, ModelPrompt
-    from napari_sam_decoder.propagation import Scene
+    from napari_sam_decoder.propagation import Context
     from napari_sam_decoder.propagation.prior import Grid
 
 __all__ = [
@@ -75,43 +75,47 @@ class _Question:
     previous: np.ndarray | None = None
 
 
-def plant(scene: Scene, prompt: Prompt) -> Seed:
+def plant(context: Context, prompt: Prompt) -> Seed:
     """Take a user's mask as it is; put any other prompt to the decoder."""
     if prompt.mask is not None:
         mask = prompt.mask.to_array()
-        logits = mask_logits(mask, scene.geometry, scene.decoder.mask_size)
+        logits = mask_logits(mask, context.geometry, context.decoder.mask_size)
         return Seed(prompt, logits, mask)
-    logits = _ask(scene, prompt.frame, _as_question(scene, prompt))
-    return Seed(prompt, logits, _enlarged(scene, logits))
+    logits = _ask(context, prompt.frame, _as_question(context, prompt))
+    return Seed(prompt, logits, _enlarged(context, logits))
 
 
-def static(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
+def static(context: Context, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
     """Put the same prompt to every frame; a mask as its inmost point and its box."""
     prompt = seed.prompt
     if prompt.mask is not None:
         points, box = [inmost(seed.mask)], outline(seed.mask)
         prompt = Prompt(prompt.object_id, prompt.frame, points, box=box)
-    question = _as_question(scene, prompt)
+    question = _as_question(context, prompt)
     for frame in frames:
-        yield _enlarged(scene, _ask(scene, frame, question))
+        yield _enlarged(context, _ask(context, frame, question))
 
 
-def feedback(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
+def feedback(
+    context: Context, seed: Seed, frames: Iterable[int]
+) -> Iterator[np.ndarray]:
     """Ask for the mask of the frame before, by point, box and its soft logits.
 
     Of the four masks that of the best predicted IoU is taken.
     """
     logits = seed.logits
     for frame in frames:
-        prompt = prompt_from_mask(logits, scene.grid)
+        prompt = prompt_from_mask(logits, context.grid)
         if prompt is None:
-            yield _nothing(scene)
+            yield _nothing(context)
             continue
-        logits = _ask(scene, frame, _Question(prompt, ALL, logits))
-        yield _enlarged(scene, logits)
+        logits = _ask(context, frame, _Question(prompt, ALL, logits))
+        yield _enlarged(context, logits)
 
 
-def projection(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.ndarray]:
+def projection(
+    context: Context, seed: Seed, frames: Iterable[int]
+) -> Iterator[np.ndarray]:
     """Project the binary mask of the frame before, as micro-sam does in volumes.
 
     The prompt is the mask's box together with the mask as logits of -6.9 and 6.9, and
@@ -121,12 +125,12 @@ def projection(scene: Scene, seed: Seed, frames: Iterable[int]) -> Iterator[np.n
     """
     mask = seed.mask
     for frame in frames:
-        mask = _project(scene, frame, mask)
+        mask = _project(context, frame, mask)
         yield mask
 
 
 def projection_motion(
-    scene: Scene, seed: Seed, frames: Iterable[int]
+    context: Context, seed: Seed, frames: Iterable[int]
 ) -> Iterator[np.ndarray]:
     """Project the mask after moving it on, as micro-sam does when it tracks.
 
@@ -136,13 +140,13 @@ def projection_motion(
     mask, velocity = seed.mask, None
     for frame in frames:
         before = mask
-        mask = _project(scene, frame, _moved(before, velocity))
+        mask = _project(context, frame, _moved(before, velocity))
         velocity = _velocity(before, mask, velocity)
         yield mask
 
 
 def recollection(
-    scene: Scene, seed: Seed, frames: Iterable[int]
+    context: Context, seed: Seed, frames: Iterable[int]
 ) -> Iterator[np.ndarray]:
     """Ask for what the memory of the object sees, wherever the last mask was.
 
@@ -150,38 +154,38 @@ def recollection(
     say. Of the four masks that of the best predicted IoU times soft IoU with the prior
     is taken, and remembered by as much.
     """
-    memory = Memory.of(scene.view(seed.prompt.frame), seed.logits)
+    memory = Memory.of(context.features(seed.prompt.frame), seed.logits)
     for frame in frames:
-        view = scene.view(frame)
-        prior = scene.grid.pad(recall_anywhere(memory, view))
-        prompt = prompt_from_mask(prior, scene.grid)
+        features = context.features(frame)
+        prior = context.grid.pad(appearance_anywhere(memory, features))
+        prompt = prompt_from_mask(prior, context.grid)
         if prompt is None:
-            yield _nothing(scene)
+            yield _nothing(context)
             continue
-        answer = scene.decoder.decode(view.embedding, [prompt], [prior])
-        merits = _merits(answer, scene.grid, prior)
+        answer = context.decoder.decode(features.embedding, [prompt], [prior])
+        merits = _merits(answer, context.grid, prior)
         best = int(np.argmax(merits))
         logits = answer.low_res_logits[0, best]
-        memory = memory.seen(view, logits, float(merits[best]))
-        yield _enlarged(scene, logits)
+        memory = memory.updated(features, logits, float(merits[best]))
+        yield _enlarged(context, logits)
 
 
 def _merits(answer: MaskCandidates, grid: Grid, prior: np.ndarray) -> np.ndarray:
     """0..1 for each of the four masks."""
-    expected = expit(grid.cut(prior))
+    expected = expit(grid.crop(prior))
     likeness = [
-        soft_iou(expit(grid.cut(mask)), expected) for mask in answer.low_res_logits[0]
+        soft_iou(expit(grid.crop(mask)), expected) for mask in answer.low_res_logits[0]
     ]
     merits: np.ndarray = np.clip(answer.iou_predictions[0], 0, 1) * likeness
     return merits
 
 
-def _project(scene: Scene, frame: int, mask: np.ndarray) -> np.ndarray:
+def _project(context: Context, frame: int, mask: np.ndarray) -> np.ndarray:
     if not mask.any():
         return mask
-    prompt = Prompt(1, frame, box=outline(mask)).to_model(scene.geometry)
-    question = _Question(prompt, SINGLE, _logits_of(scene, mask))
-    return _enlarged(scene, _ask(scene, frame, question))
+    prompt = Prompt(1, frame, box=outline(mask)).to_model(context.geometry)
+    question = _Question(prompt, SINGLE, _logits_of(context, mask))
+    return _enlarged(context, _ask(context, frame, question))
 
 
 def _moved(mask: np.ndarray, velocity: np.ndarray | None) -> np.ndarray:
@@ -205,39 +209,39 @@ def _centre(mask: np.ndarray) -> np.ndarray:
     return centre
 
 
-def _as_question(scene: Scene, prompt: Prompt) -> _Question:
+def _as_question(context: Context, prompt: Prompt) -> _Question:
     """One click without a pick asks for the three hypotheses, anything else for all."""
-    asked = prompt.to_model(scene.geometry)
+    asked = prompt.to_model(context.geometry)
     if prompt.hypothesis is not None:
         return _Question(asked, (prompt.hypothesis,))
     is_click = prompt.box is None and len(prompt.points) == 1
     return _Question(asked, HYPOTHESES if is_click else ALL)
 
 
-def _ask(scene: Scene, frame: int, question: _Question) -> np.ndarray:
+def _ask(context: Context, frame: int, question: _Question) -> np.ndarray:
     """(h, w) logits of the allowed mask that the decoder rates highest."""
-    embedding = scene.source.get(frame)
-    answer = scene.decoder.decode(embedding, [question.prompt], [question.previous])
+    embedding = context.source.get(frame)
+    answer = context.decoder.decode(embedding, [question.prompt], [question.previous])
     ratings = answer.iou_predictions[0]
     index = max(question.allowed, key=lambda candidate: float(ratings[candidate]))
     logits: np.ndarray = answer.low_res_logits[0, index]
     return logits
 
 
-def _logits_of(scene: Scene, mask: np.ndarray) -> np.ndarray:
+def _logits_of(context: Context, mask: np.ndarray) -> np.ndarray:
     """Bring a binary mask to the decoder's grid; 0, which is no opinion, as padding."""
-    size = scene.decoder.mask_size
-    rows, columns = scene.grid.content
+    size = context.decoder.mask_size
+    rows, columns = context.grid.content
     share = resize(mask.astype(np.float32), (rows, columns), order=1)
     logits = np.zeros((size, size), np.float32)
     logits[:rows, :columns] = logit(np.clip(share, 1 - CERTAINTY, CERTAINTY))
     return logits
 
 
-def _enlarged(scene: Scene, logits: np.ndarray) -> np.ndarray:
-    frame_shape = scene.geometry.frame_shape
-    return scene.decoder.enlarge(logits, frame_shape).mask(frame_shape)
+def _enlarged(context: Context, logits: np.ndarray) -> np.ndarray:
+    frame_shape = context.geometry.frame_shape
+    return context.decoder.enlarge(logits, frame_shape).mask(frame_shape)
 
 
-def _nothing(scene: Scene) -> np.ndarray:
-    return np.zeros(scene.geometry.frame_shape, bool)
+def _nothing(context: Context) -> np.ndarray:
+    return np.zeros(context.geometry.frame_shape, bool)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari_sam_decoder import FrameResult, Prompt, Session
-    from napari_sam_decoder.propagation import Scene
+    from napari_sam_decoder.propagation import Context
     from tracking_parts.data import Target
 
-    Baseline = Callable[[Scene, Seed, Iterable[int]], Iterator[np.ndarray]]
+    Baseline = Callable[[Context, Seed, Iterable[int]], Iterator[np.ndarray]]
     MaskAt = Callable[[int, int], np.ndarray]
     Method = Callable[[Session, Sequence[Target], Sequence[Prompt]], "Run"]
 
@@ -102,14 +102,14 @@ def _one_by_one(
     targets: Sequence[Target],
     prompts: Sequence[Prompt],
 ) -> Run:
-    scene = session.scene
-    masks = _PackedMasks(scene.geometry.frame_shape)
+    context = session.scene
+    masks = _PackedMasks(context.geometry.frame_shape)
     started = perf_counter()
     for target, prompt in zip(targets, prompts, strict=True):
-        seed = plant(scene, prompt)
+        seed = plant(context, prompt)
         masks.put(target.object_id, target.start, seed.mask)
         for sweep in target.sweeps:
-            for frame, mask in zip(sweep, baseline(scene, seed, sweep), strict=True):
+            for frame, mask in zip(sweep, baseline(context, seed, sweep), strict=True):
                 masks.put(target.object_id, frame, mask)
     visited = set().union(*(target.frames for target in targets))
     return Run(masks.at, (perf_counter() - started) / len(visited))

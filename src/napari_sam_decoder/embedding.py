@@ -142,7 +142,7 @@ class Embedder:
         """
         return self._fetch(frame, self._movie.raw(frame))[0]
 
-    def look(self, frame: int) -> tuple[Embedding, np.ndarray]:
+    def get_with_pixels(self, frame: int) -> tuple[Embedding, np.ndarray]:
         """Return the embedding and the pixels of a frame, reading it once.
 
         Returns

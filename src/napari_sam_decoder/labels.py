@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAJORITY",
-    "Claim",
+    "Overlap",
     "check_labels",
-    "claim_after_merge",
-    "compare_claims",
     "label_dtype",
+    "measure_overlaps",
     "merge_labels",
+    "overlap_after_merge",
     "replace_mask",
     "require_fitting_ids",
     "resolve_overlaps",
@@ -34,8 +34,8 @@ __all__ = [
 MAJORITY = 0.5
 """Fraction of an object's pixels; losing more than this is reported."""
 
-LARGE_PREY = 0.25
-"""Fraction of a mask that, taken from another object, casts doubt on the taker."""
+LARGE_DISPLACED = 0.25
+"""Fraction of a mask; with more than this from another object it is doubtful."""
 
 
 def label_dtype(highest_id: int) -> np.dtype:
@@ -143,88 +143,114 @@ def resolve_overlaps(
 
 
 @dataclass(frozen=True)
-class Claim:
-    """How many pixels an object's mask claims, and how many it keeps.
+class Overlap:
+    """How an object's mask overlaps with those of other objects, and what it keeps.
 
     Attributes
     ----------
     area : int
         Pixels of the mask.
     kept : int
-        Pixels that the object has got in the labels.
+        Pixels that the object has in the labels.
     rival : int, optional
-        The object that has taken most of the others; None if none are lost.
-    twin : int, optional
-        The object whose mask is most similar; None if no other overlaps.
-    twin_iou : float
-        0..1, IoU of these two masks.
-    prey : int, optional
-        An object most of whose mask this one has taken, and which is a large part of
-        it.
+        The object that has most of the other pixels; None if no object has any.
+    duplicate : int, optional
+        The object whose mask is most like this one; None if no other touches it.
+    duplicate_iou : float
+        0..1, of these two masks.
+    displaced : int, optional
+        An object that has lost most of its mask to this one, if that is a large part of
+        this one's mask.
     """
 
     area: int
     kept: int
     rival: int | None = None
-    twin: int | None = None
-    twin_iou: float = 0.0
-    prey: int | None = None
+    duplicate: int | None = None
+    duplicate_iou: float = 0.0
+    displaced: int | None = None
 
 
-def claim_after_merge(object_id: int, before: np.ndarray, after: np.ndarray) -> Claim:
-    """Compute the claim of an object whose labels were merged with others.
+def overlap_after_merge(
+    object_id: int, before: np.ndarray, after: np.ndarray
+) -> Overlap:
+    """Measure what an object keeps in labels that were merged with others.
 
     Parameters
     ----------
     object_id : int
         The object.
     before, after : (Y, X) array of int
-        Labels before and after merging.
+        Labels before and after the merge.
+
+    Returns
+    -------
+    Overlap
     """
     mask = before == object_id
     kept = int(np.count_nonzero(after == object_id))
     rival = _most_frequent(after[mask], object_id)
-    return Claim(int(np.count_nonzero(mask)), kept, rival)
+    return Overlap(int(np.count_nonzero(mask)), kept, rival)
 
 
-def compare_claims(
+def measure_overlaps(
     logits: Mapping[int, FrameLogits], labels: np.ndarray
-) -> dict[int, Claim]:
-    """Compute the claims of all objects of a frame.
+) -> dict[int, Overlap]:
+    """Compare the masks of objects with each other and with the labels.
 
     Parameters
     ----------
     logits : mapping of object id to FrameLogits
-        For each object that is present.
+        Of each object that is present.
     labels : (Y, X) array of int
-        Result of `resolve_overlaps` for these logits.
+        Made of these by `resolve_overlaps`.
 
     Returns
     -------
-    dict of object id to Claim
+    dict of object id to Overlap
     """
     masks = {key: found.values > 0 for key, found in logits.items()}
     areas = {key: int(np.count_nonzero(mask)) for key, mask in masks.items()}
-    got = {key: labels[logits[key].place][mask] for key, mask in masks.items()}
-    twins: dict[int, tuple[float, int]] = {}
+    pixels = {key: labels[logits[key].place][mask] for key, mask in masks.items()}
+    duplicates = _duplicates(logits, areas, labels.shape)
+    rivals = {key: _most_frequent(found, key) for key, found in pixels.items()}
+    displaced = _displaced(pixels, rivals)
+    overlaps = {}
+    for key, area in areas.items():
+        iou, duplicate = duplicates.get(key, (0.0, None))
+        kept = int(np.count_nonzero(pixels[key] == key))
+        rival = rivals[key]
+        overlaps[key] = Overlap(area, kept, rival, duplicate, iou, displaced.get(key))
+    return overlaps
+
+
+def _duplicates(
+    logits: Mapping[int, FrameLogits],
+    areas: Mapping[int, int],
+    shape: tuple[int, ...],
+) -> dict[int, tuple[float, int]]:
+    """Find for each object the one with the highest IoU: (IoU, object id)."""
+    duplicates: dict[int, tuple[float, int]] = {}
     for first, second in combinations(logits, 2):
-        shared = _shared(logits[first], logits[second], labels.shape)
+        shared = _shared(logits[first], logits[second], shape)
         iou = shared / max(areas[first] + areas[second] - shared, 1)
         for one, other in ((first, second), (second, first)):
             if shared:
-                twins[one] = max(twins.get(one, (0.0, 0)), (iou, other))
-    rivals = {key: _most_frequent(pixels, key) for key, pixels in got.items()}
-    prey = {}
+                duplicates[one] = max(duplicates.get(one, (0.0, 0)), (iou, other))
+    return duplicates
+
+
+def _displaced(
+    pixels: Mapping[int, np.ndarray], rivals: Mapping[int, int | None]
+) -> dict[int, int]:
+    """Find objects that have most of another one's pixels: to the other's id."""
+    displaced = {}
     for key, rival in rivals.items():
-        taken = np.count_nonzero(got[key] == rival) if rival is not None else 0
-        if rival and taken > max(MAJORITY * areas[key], LARGE_PREY * areas[rival]):
-            prey[rival] = key
-    found = {}
-    for key, area in areas.items():
-        iou, twin = twins.get(key, (0.0, None))
-        kept = int(np.count_nonzero(got[key] == key))
-        found[key] = Claim(area, kept, rivals[key], twin, iou, prey.get(key))
-    return found
+        taken = np.count_nonzero(pixels[key] == rival) if rival is not None else 0
+        area = len(pixels[key])
+        if rival and taken > max(MAJORITY * area, LARGE_DISPLACED * len(pixels[rival])):
+            displaced[rival] = key
+    return displaced
 
 
 def _shared(first: FrameLogits, second: FrameLogits, shape: tuple[int, ...]) -> int:

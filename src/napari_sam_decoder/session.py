@@ -17,13 +17,13 @@ from napari_sam_decoder.frames import Movie, select_frame_range, select_frames
 from napari_sam_decoder.labels import check_labels, label_dtype, merge_labels
 from napari_sam_decoder.prompts import Prompt, PromptSet, checked_prompts
 from napari_sam_decoder.propagation import (
+    Context,
+    CurrentLabels,
     Direction,
-    Draft,
-    Scene,
     Settings,
-    mend_all,
+    correct,
     plan,
-    preview_all,
+    preview_prompts,
     propagate,
 )
 from napari_sam_decoder.thread_pool import ThreadPool
@@ -142,10 +142,10 @@ class Session:
         self._embedder.close(wait=wait)
 
     @property
-    def scene(self) -> Scene:
+    def scene(self) -> Context:
         """A new one for each run: pixels may be edited in place between two runs."""
         self._require_open()
-        return Scene.of(
+        return Context(
             self._embedder,
             self.model,
             self.movie.frame_shape,
@@ -312,7 +312,7 @@ class Session:
                 "prompts are previewed together on one frame; ask for each frame by "
                 "itself"
             )
-        return preview_all(self.scene, together, known)
+        return preview_prompts(self.scene, together, known)
 
     def _preview(self, prompt: Prompt, *, sharpen_all: bool) -> Preview:
         beside = [
@@ -320,7 +320,7 @@ class Session:
             for other in self.prompts.within(range(prompt.frame, prompt.frame + 1))
             if other.object_id != prompt.object_id and other.is_positive
         ]
-        shown = preview_all(self.scene, [prompt, *beside], sharpen_all=sharpen_all)
+        shown = preview_prompts(self.scene, [prompt, *beside], sharpen_all=sharpen_all)
         return shown[0]
 
     def plan(
@@ -449,21 +449,25 @@ class Session:
         allowed = select_frame_range(frames, len(self.movie))
         for prompt in corrections:
             prompt.check_inside(self.movie)
-        draft = self._draft(corrections, labels)
+        current = self._current_labels(corrections, labels)
         for object_id, frame in _places(corrections):
-            if not draft.mask(object_id, frame).any():
-                draft.prompts.at(object_id, frame).check(self.movie)
+            if not current.mask(object_id, frame).any():
+                current.prompts.at(object_id, frame).check(self.movie)
         _LOG.info("correcting %s in %s", _places(corrections), allowed)
-        return self._while_open(self._mended(corrections, labels, allowed))
+        return self._while_open(self._corrected(corrections, labels, allowed))
 
-    def _draft(self, corrections: Iterable[Prompt], labels: ArrayLike) -> Draft:
-        return Draft(labels.__getitem__, PromptSet((*self.prompts, *corrections)))
+    def _current_labels(
+        self, corrections: Iterable[Prompt], labels: ArrayLike
+    ) -> CurrentLabels:
+        return CurrentLabels(
+            labels.__getitem__, PromptSet((*self.prompts, *corrections))
+        )
 
-    def _mended(
+    def _corrected(
         self, corrections: tuple[Prompt, ...], labels: ArrayLike, frames: range
     ) -> Iterator[FrameResult]:
-        draft = self._draft(corrections, labels)
-        results = mend_all(self.scene, draft, _places(corrections), frames)
+        current = self._current_labels(corrections, labels)
+        results = correct(self.scene, current, _places(corrections), frames)
         for result in results:
             # A leg ends before the object's next correction, so this is its own frame.
             done = (

@@ -3,8 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.appearance.features import CellView, PixelView, View, picture_of
-from napari_sam_decoder.appearance.ridge import Classifier
+from napari_sam_decoder.appearance.features import (
+    CellFeatures,
+    FrameFeatures,
+    PixelFeatures,
+    low_res_picture,
+)
+from napari_sam_decoder.appearance.ridge import RidgeClassifier
 from napari_sam_decoder.model.values import Embedding
 
 SIZE = (48, 64)
@@ -22,19 +27,19 @@ def square(row, column, size=16):
 
 
 def cells_of(features):
-    return CellView(Embedding(features.astype(np.float16), SIZE), SIZE, 64)
+    return CellFeatures(Embedding(features.astype(np.float16), SIZE), SIZE, 64)
 
 
 @pytest.mark.parametrize(("grey", "channels"), [(True, 1), (False, 3)])
 def test_a_picture_is_small_and_standardised(grey, channels):
-    picture = picture_of(rgb(grey), (24, 32))
+    picture = low_res_picture(rgb(grey), (24, 32))
     assert (picture.shape, picture.dtype) == ((channels, 24, 32), np.float32)
     assert picture.mean() == pytest.approx(0, abs=1e-5)
     assert picture.std() == pytest.approx(1, abs=1e-5)
 
 
 def test_a_blank_frame_has_a_blank_picture():
-    assert not picture_of(np.full((*SIZE, 3), 7, np.uint8), (24, 32)).any()
+    assert not low_res_picture(np.full((*SIZE, 3), 7, np.uint8), (24, 32)).any()
 
 
 def test_cells_are_compared_by_direction_without_what_all_share():
@@ -47,7 +52,7 @@ def test_cells_are_compared_by_direction_without_what_all_share():
 
 
 def test_a_cell_is_covered_in_part():
-    shares = cells_of(np.zeros((2, 16, 16))).shares(square(8, 8, 6)).reshape(12, 16)
+    shares = cells_of(np.zeros((2, 16, 16))).coverage(square(8, 8, 6)).reshape(12, 16)
     assert shares[2, 2] == pytest.approx(1, abs=0.01)
     assert shares[2, 3] == pytest.approx(0.5, abs=0.01)
     assert shares[3, 3] == pytest.approx(0.25, abs=0.01)
@@ -57,41 +62,53 @@ def test_a_cell_is_covered_in_part():
 def test_values_of_cells_are_interpolated_between_their_centres():
     cells = cells_of(np.zeros((2, 16, 16)))
     ramp = np.tile(np.arange(16.0), (12, 1))
-    spread = cells.spread(ramp.ravel())
-    assert spread.shape == SIZE
-    np.testing.assert_allclose(spread[20, 2:62], (np.arange(2, 62) + 0.5) / 4 - 0.5)
+    mapped = cells.to_map(ramp.ravel())
+    assert mapped.shape == SIZE
+    np.testing.assert_allclose(mapped[20, 2:62], (np.arange(2, 62) + 0.5) / 4 - 0.5)
 
 
 def test_one_colour_is_told_from_all_others():
     """Neither the darkest nor the brightest: a line could not do that."""
     picture = np.repeat([-2.0, -1, 0, 1, 2], 12)[None, None].repeat(40, axis=1)
-    pixels = PixelView(picture.astype(np.float32))
+    pixels = PixelFeatures(picture.astype(np.float32))
     logits = np.where(np.abs(picture[0]) < 0.5, 9.0, -9.0)
-    taught = Classifier.of(pixels.lesson(logits))
-    scores = pixels.spread(taught.scores(pixels.samples))[20]
+    taught = RidgeClassifier.of(pixels.labelled(logits))
+    scores = pixels.to_map(taught.scores(pixels.samples))[20]
     # In the middle of each stripe, away from where they blur.
     np.testing.assert_array_equal(scores[6::12] > 0, [False, False, True, False, False])
 
 
 def test_what_is_near_the_object_counts_most():
-    pixels = PixelView(picture_of(rgb(), SIZE))
-    counts = pixels.lesson(square(16, 16)).counts.reshape(24, 32)
-    assert (counts[8:16, 8:16] == 1).all()
-    assert 1 > counts[10, 18] > counts[10, 24] > counts[10, 31] > 0
+    pixels = PixelFeatures(low_res_picture(rgb(), SIZE))
+    background_weights = pixels.labelled(square(16, 16)).background_weights.reshape(
+        24, 32
+    )
+    assert (background_weights[8:16, 8:16] == 1).all()
+    assert (
+        1
+        > background_weights[10, 18]
+        > background_weights[10, 24]
+        > background_weights[10, 31]
+        > 0
+    )
 
 
 def test_without_an_object_all_counts_the_same():
-    pixels = PixelView(picture_of(rgb(), SIZE))
-    lesson = pixels.lesson(np.full((64, 64), -9.0, np.float32))
-    assert (lesson.counts == 1).all()
-    assert lesson.shares.max() < 0.01
-    assert len(lesson.samples) == len(lesson.shares) == len(lesson.counts)
+    pixels = PixelFeatures(low_res_picture(rgb(), SIZE))
+    labelled = pixels.labelled(np.full((64, 64), -9.0, np.float32))
+    assert (labelled.background_weights == 1).all()
+    assert labelled.shares.max() < 0.01
+    assert (
+        len(labelled.samples)
+        == len(labelled.shares)
+        == len(labelled.background_weights)
+    )
 
 
 def test_a_view_prepares_what_is_asked_for_and_once():
     embedding = Embedding(np.ones((2, 16, 16), np.float16), SIZE)
-    view = View(embedding, picture_of(rgb(), SIZE), 64)
-    assert not {"cells", "pixels"} & set(vars(view))
-    assert view.cells is view.cells
-    assert view.pixels is view.pixels
-    assert view.cells.spread(np.zeros(12 * 16)).shape == SIZE
+    features = FrameFeatures(embedding, low_res_picture(rgb(), SIZE), 64)
+    assert not {"cells", "pixels"} & set(vars(features))
+    assert features.cells is features.cells
+    assert features.pixels is features.pixels
+    assert features.cells.to_map(np.zeros(12 * 16)).shape == SIZE

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.appearance.features import View, picture_of
+from napari_sam_decoder.appearance.features import FrameFeatures, low_res_picture
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.model.values import Embedding
 
@@ -14,12 +14,12 @@ CELLS[8:12, 8:12] = 2
 COLOURS = np.array([[0, 0, 0], [200, 40, 40], [40, 200, 40], [90, 90, 90]], np.uint8)
 
 
-def view_of(cells, colours=None):
+def features_of(cells, colours=None):
     """One channel per kind of cell, and one colour."""
     features = np.stack([cells == kind for kind in (1, 2, 3)]).astype(np.float16)
     shown = np.kron(cells if colours is None else colours, np.ones((4, 4), int))
     embedding = Embedding(features + 5, (64, 64))
-    return View(embedding, picture_of(COLOURS[shown], (64, 64)), 64)
+    return FrameFeatures(embedding, low_res_picture(COLOURS[shown], (64, 64)), 64)
 
 
 def mask(row, column, size=16):
@@ -33,44 +33,44 @@ def centres(values):
     return values[2::4, 2::4]
 
 
-@pytest.mark.parametrize("ask", [Memory.recognised, Memory.coloured])
+@pytest.mark.parametrize("ask", [Memory.cell_scores, Memory.pixel_scores])
 def test_an_object_is_recognised_elsewhere_and_not_taken_for_another(ask):
-    memory = Memory.of(view_of(CELLS), mask(8, 8))
+    memory = Memory.of(features_of(CELLS), mask(8, 8))
     moved = np.roll(CELLS, (3, 5), axis=(0, 1))
-    scores = centres(ask(memory, view_of(moved)))
+    scores = centres(ask(memory, features_of(moved)))
     assert scores[moved == 1].mean() > 0.7
     assert scores[moved == 2].mean() < -0.5
     assert scores[moved == 3].mean() < -0.7
 
 
 def test_things_are_remembered_apart_from_colours():
-    memory = Memory.of(view_of(CELLS), mask(8, 8))
+    memory = Memory.of(features_of(CELLS), mask(8, 8))
     swapped = np.where(CELLS == 1, 2, np.where(CELLS == 2, 1, 3))
-    view = view_of(CELLS, colours=swapped)
-    assert centres(memory.recognised(view))[3:5, 3:5].mean() > 0.7
-    assert centres(memory.coloured(view))[9:11, 9:11].mean() > 0.5
-    assert centres(memory.coloured(view))[3:5, 3:5].mean() < 0
+    features = features_of(CELLS, colours=swapped)
+    assert centres(memory.cell_scores(features))[3:5, 3:5].mean() > 0.7
+    assert centres(memory.pixel_scores(features))[9:11, 9:11].mean() > 0.5
+    assert centres(memory.pixel_scores(features))[3:5, 3:5].mean() < 0
 
 
-@pytest.mark.parametrize("ask", [Memory.recognised, Memory.coloured])
+@pytest.mark.parametrize("ask", [Memory.cell_scores, Memory.pixel_scores])
 def test_accepted_frames_and_other_certain_ones_are_learned(ask):
-    memory = Memory.of(view_of(CELLS), mask(8, 8))
-    other_look = view_of(np.where(CELLS == 1, 2, 3))
+    memory = Memory.of(features_of(CELLS), mask(8, 8))
+    other_appearance = features_of(np.where(CELLS == 1, 2, 3))
     seen = memory
     for _ in range(10):
-        seen = seen.seen(other_look, mask(8, 8), 1.0)
-    joined = memory.join(Memory.of(other_look, mask(8, 8)))
+        seen = seen.updated(other_appearance, mask(8, 8), 1.0)
+    joined = memory.join(Memory.of(other_appearance, mask(8, 8)))
 
     def score(remembered):
-        return centres(ask(remembered, other_look))[3:5, 3:5].mean()
+        return centres(ask(remembered, other_appearance))[3:5, 3:5].mean()
 
     assert score(seen) > score(memory) + 0.2
     assert score(joined) > score(memory) + 0.2
 
 
 def test_likeness_tells_the_object_from_what_is_beside_it():
-    memory = Memory.of(view_of(CELLS), mask(8, 8))
-    moved = view_of(np.roll(CELLS, (1, 1), axis=(0, 1)))
+    memory = Memory.of(features_of(CELLS), mask(8, 8))
+    moved = features_of(np.roll(CELLS, (1, 1), axis=(0, 1)))
     assert memory.likeness(moved, mask(12, 12)) == pytest.approx(1, abs=0.05)
     assert memory.likeness(moved, mask(36, 36)) < 0.5
     assert memory.likeness(moved, mask(0, 44)) < 0.1
@@ -78,7 +78,7 @@ def test_likeness_tells_the_object_from_what_is_beside_it():
 
 
 def test_likeness_is_to_all_certain_frames():
-    memory = Memory.of(view_of(CELLS), mask(8, 8))
-    joined = memory.join(Memory.of(view_of(CELLS), mask(32, 32)))
-    assert joined.likeness(view_of(CELLS), mask(32, 32)) > 0.5
-    assert memory.likeness(view_of(CELLS), mask(32, 32)) < 0.5
+    memory = Memory.of(features_of(CELLS), mask(8, 8))
+    joined = memory.join(Memory.of(features_of(CELLS), mask(32, 32)))
+    assert joined.likeness(features_of(CELLS), mask(32, 32)) > 0.5
+    assert memory.likeness(features_of(CELLS), mask(32, 32)) < 0.5

@@ -3,18 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.appearance.ridge import Classifier, Lesson, with_constant
+from napari_sam_decoder.appearance.ridge import (
+    LabelledSamples,
+    RidgeClassifier,
+    with_constant,
+)
 
 RED, GREEN, BLUE = np.eye(3, dtype=np.float32)
 
 
-def lesson(*kinds, counts=None):
+def labelled(*kinds, background_weights=None):
     """Each kind is a (feature, share, number of samples)."""
     samples = np.concatenate([np.tile(kind, (n, 1)) for kind, _, n in kinds])
     shares = np.concatenate([np.full(n, share, np.float32) for _, share, n in kinds])
-    if counts is None:
-        counts = np.ones(len(shares), np.float32)
-    return Lesson(with_constant(samples), shares, counts)
+    if background_weights is None:
+        background_weights = np.ones(len(shares), np.float32)
+    return LabelledSamples(with_constant(samples), shares, background_weights)
 
 
 def score(classifier, kind):
@@ -22,54 +26,58 @@ def score(classifier, kind):
 
 
 def test_an_object_is_told_from_the_rest():
-    taught = Classifier.of(lesson((RED, 1, 20), (GREEN, 0, 200)))
+    taught = RidgeClassifier.of(labelled((RED, 1, 20), (GREEN, 0, 200)))
     assert score(taught, RED) == pytest.approx(1, abs=0.1)
     assert score(taught, GREEN) == pytest.approx(-1, abs=0.1)
 
 
 def test_a_small_object_counts_as_much_as_a_large_one():
-    taught = Classifier.of(lesson((RED, 1, 1), (GREEN, 0, 2000)))
+    taught = RidgeClassifier.of(labelled((RED, 1, 1), (GREEN, 0, 2000)))
     assert score(taught, RED) == pytest.approx(1, abs=0.1)
 
 
 def test_what_is_recent_is_learned_and_fades_and_what_is_certain_stays():
-    certain = Classifier.of(lesson((RED, 1, 10), (GREEN, 0, 10)))
+    certain = RidgeClassifier.of(labelled((RED, 1, 10), (GREEN, 0, 10)))
     taught = certain
     for _ in range(10):
-        taught = taught.seen(lesson((BLUE, 1, 10), (GREEN, 0, 10)), 1.0)
+        taught = taught.updated(labelled((BLUE, 1, 10), (GREEN, 0, 10)), 1.0)
     faded = taught
     for _ in range(60):
-        faded = faded.seen(lesson((GREEN, 0, 10)), 1.0)
+        faded = faded.updated(labelled((GREEN, 0, 10)), 1.0)
     assert score(taught, BLUE) > score(certain, BLUE) + 0.3
     assert score(faded, BLUE) < score(taught, BLUE) - 0.2
     assert score(faded, RED) > 0.5
 
 
 def test_what_is_doubtful_teaches_less():
-    certain = Classifier.of(lesson((RED, 1, 10), (GREEN, 0, 10)))
-    newest = lesson((BLUE, 1, 10), (GREEN, 0, 10))
-    little, much = (certain.seen(newest, confidence) for confidence in (0.2, 1.0))
+    certain = RidgeClassifier.of(labelled((RED, 1, 10), (GREEN, 0, 10)))
+    newest = labelled((BLUE, 1, 10), (GREEN, 0, 10))
+    little, much = (certain.updated(newest, confidence) for confidence in (0.2, 1.0))
     assert score(little, BLUE) < score(much, BLUE)
 
 
 def test_joining_adds_what_the_other_has_for_certain():
-    red = Classifier.of(lesson((RED, 1, 10), (GREEN, 0, 10)))
-    blue = Classifier.of(lesson((BLUE, 1, 10), (GREEN, 0, 10)))
-    joined = red.join(blue.seen(lesson((GREEN, 1, 10), (RED, 0, 10)), 1.0))
+    red = RidgeClassifier.of(labelled((RED, 1, 10), (GREEN, 0, 10)))
+    blue = RidgeClassifier.of(labelled((BLUE, 1, 10), (GREEN, 0, 10)))
+    joined = red.join(blue.updated(labelled((GREEN, 1, 10), (RED, 0, 10)), 1.0))
     assert min(score(joined, RED), score(joined, BLUE)) > 0.8
     assert score(joined, GREEN) < -0.8
 
 
 def test_background_that_does_not_count_teaches_nothing():
-    counts = np.repeat([1, 1, 0], 10).astype(np.float32)
+    background_weights = np.repeat([1, 1, 0], 10).astype(np.float32)
     kinds = ((RED, 1, 10), (GREEN, 0, 10), (BLUE, 0, 10))
-    ignoring = Classifier.of(lesson(*kinds, counts=counts))
-    assert score(ignoring, BLUE) > score(Classifier.of(lesson(*kinds)), BLUE) + 0.3
+    ignoring = RidgeClassifier.of(
+        labelled(*kinds, background_weights=background_weights)
+    )
+    assert (
+        score(ignoring, BLUE) > score(RidgeClassifier.of(labelled(*kinds)), BLUE) + 0.3
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_frame_without_contrast_is_no_error(share):
-    flat = Classifier.of(lesson((RED * 0, share, 30)))
+    flat = RidgeClassifier.of(labelled((RED * 0, share, 30)))
     assert np.isfinite(flat.weights).all()
 
 
@@ -79,8 +87,10 @@ def test_known_products_of_all_samples_give_the_same():
     shares = np.zeros(300, np.float32)
     shares[:20] = generator.uniform(0.1, 1, 20)
     ones = np.ones(300, np.float32)
-    expected = Classifier.of(Lesson(samples, shares, ones))
-    found = Classifier.of(Lesson(samples, shares, ones, samples.T @ samples))
+    expected = RidgeClassifier.of(LabelledSamples(samples, shares, ones))
+    found = RidgeClassifier.of(
+        LabelledSamples(samples, shares, ones, samples.T @ samples)
+    )
     np.testing.assert_allclose(found.weights, expected.weights, atol=1e-4)
 
 
@@ -90,6 +100,8 @@ def test_known_products_serve_an_object_that_is_nearly_everything():
     shares = np.ones(300, np.float32)
     shares[:20] = 0.2
     ones = np.ones(300, np.float32)
-    expected = Classifier.of(Lesson(samples, shares, ones))
-    found = Classifier.of(Lesson(samples, shares, ones, samples.T @ samples))
+    expected = RidgeClassifier.of(LabelledSamples(samples, shares, ones))
+    found = RidgeClassifier.of(
+        LabelledSamples(samples, shares, ones, samples.T @ samples)
+    )
     np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)

@@ -19,7 +19,7 @@ from tracking_parts.methods import METHODS
 from napari_sam_decoder import Prompt, Session, Settings
 from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 from napari_sam_decoder.prompts import mask_logits
-from napari_sam_decoder.propagation import Scene
+from napari_sam_decoder.propagation import Context
 
 FRAMES, ROWS, COLUMNS = 6, 48, 64
 SIDE = COLUMNS
@@ -58,28 +58,28 @@ class Repeater:
 
 @pytest.fixture
 def stage(truth):
-    """Build a scene, and a seed of the first object's true mask."""
+    """Build a context, and a seed of the first object's true mask."""
 
     def build(**values):
         network = Repeater(**values)
-        scene = Scene.of(network, network, (ROWS, COLUMNS), Settings())
-        return network, scene, plant(scene, Prompt(1, 0, mask=truth[0] == 1))
+        context = Context(network, network, (ROWS, COLUMNS), Settings())
+        return network, context, plant(context, Prompt(1, 0, mask=truth[0] == 1))
 
     return build
 
 
 def test_a_mask_is_taken_as_it_is(stage, truth):
-    network, scene, seed = stage()
+    network, context, seed = stage()
     assert not network.asked
     np.testing.assert_array_equal(seed.mask, truth[0] == 1)
-    expected = mask_logits(truth[0] == 1, scene.geometry, SIDE)
+    expected = mask_logits(truth[0] == 1, context.geometry, SIDE)
     np.testing.assert_array_equal(seed.logits, expected)
 
 
 def test_a_prompt_is_put_to_the_decoder():
     network = Repeater(best=2)
-    scene = Scene.of(network, network, (ROWS, COLUMNS), Settings())
-    seed = plant(scene, Prompt(1, 0, [(10, 10)]))
+    context = Context(network, network, (ROWS, COLUMNS), Settings())
+    seed = plant(context, Prompt(1, 0, [(10, 10)]))
     ((asked, previous),) = network.asked
     assert asked.points.tolist() == [[40, 40]]
     assert previous is None
@@ -87,8 +87,8 @@ def test_a_prompt_is_put_to_the_decoder():
 
 
 def test_projection_asks_by_box_and_hard_mask(stage):
-    network, scene, seed = stage()
-    masks = list(projection(scene, seed, range(1, 4)))
+    network, context, seed = stage()
+    masks = list(projection(context, seed, range(1, 4)))
     for (earlier, later), (prompt, previous) in zip(
         pairwise([seed.mask, *masks]), network.asked, strict=True
     ):
@@ -103,15 +103,15 @@ def test_projection_asks_by_box_and_hard_mask(stage):
 
 
 def test_projection_takes_the_single_mask_and_ends_when_it_is_empty(stage):
-    network, scene, seed = stage(best=1)
-    masks = list(projection(scene, seed, range(1, 4)))
+    network, context, seed = stage(best=1)
+    masks = list(projection(context, seed, range(1, 4)))
     assert not np.any(masks)
     assert len(network.asked) == 1
 
 
 def test_motion_is_known_from_the_third_frame(stage):
-    network, scene, seed = stage()
-    list(projection_motion(scene, seed, range(1, 4)))
+    network, context, seed = stage()
+    list(projection_motion(context, seed, range(1, 4)))
     starts = [prompt.box[0] / 4 for prompt, _ in network.asked]
     # The second mask is 3 to the right, so the third prompt lies 3 further on and its
     # answer 6; smoothed, the fourth one lies 4.5 further on, or 5 in whole pixels.
@@ -121,8 +121,8 @@ def test_motion_is_known_from_the_third_frame(stage):
 
 
 def test_feedback_takes_the_best_rated_mask_and_goes_on_with_its_soft_logits(stage):
-    network, scene, seed = stage(best=3)
-    masks = list(feedback(scene, seed, range(1, 4)))
+    network, context, seed = stage(best=3)
+    masks = list(feedback(context, seed, range(1, 4)))
     np.testing.assert_array_equal(masks[-1], np.roll(seed.mask, 9, axis=1))
     for (_, earlier), (prompt, later) in pairwise(network.asked):
         np.testing.assert_array_equal(later, np.roll(earlier, 3, axis=1))
@@ -131,15 +131,15 @@ def test_feedback_takes_the_best_rated_mask_and_goes_on_with_its_soft_logits(sta
 
 
 def test_feedback_ends_when_nothing_is_left(stage):
-    network, scene, seed = stage(best=3)
+    network, context, seed = stage(best=3)
     seed.logits[:] = -5
-    assert not np.any(list(feedback(scene, seed, range(1, 4))))
+    assert not np.any(list(feedback(context, seed, range(1, 4))))
     assert not network.asked
 
 
 def test_a_static_mask_is_asked_for_by_point_and_box(stage):
-    network, scene, seed = stage()
-    assert len(list(static(scene, seed, range(1, 4)))) == 3
+    network, context, seed = stage()
+    assert len(list(static(context, seed, range(1, 4)))) == 3
     for prompt, previous in network.asked:
         assert prompt.points.tolist() == [[13 * 4, 17 * 4]]
         assert prompt.box.tolist() == [4 * corner for corner in (6, 10, 22, 26)]
@@ -162,7 +162,7 @@ class Seer(Repeater):
         cells = is_object[2::4, 2::4]
         return Embedding(np.stack([cells, ~cells]).astype(np.float16), (ROWS, COLUMNS))
 
-    def look(self, frame):
+    def get_with_pixels(self, frame):
         return self.get(frame), np.zeros((ROWS, COLUMNS, 3), np.uint8)
 
     def decode(self, embedding, prompts, previous_logits):
@@ -178,9 +178,9 @@ def test_the_memory_finds_the_object_wherever_it_is(truth):
     places[3] = np.roll(places[3], 20, axis=0)
     places[4] = 0
     network = Seer(places)
-    scene = Scene.of(network, network, (ROWS, COLUMNS), Settings())
-    seed = plant(scene, Prompt(1, 0, mask=places[0] == 1))
-    masks = list(recollection(scene, seed, range(1, 6)))
+    context = Context(network, network, (ROWS, COLUMNS), Settings())
+    seed = plant(context, Prompt(1, 0, mask=places[0] == 1))
+    masks = list(recollection(context, seed, range(1, 6)))
     for frame, mask in enumerate(masks, start=1):
         inner = ndimage.binary_erosion(places[frame] == 1, iterations=2)
         outer = ndimage.binary_dilation(places[frame] == 1, iterations=2)

@@ -5,10 +5,10 @@ import pytest
 
 from napari_sam_decoder.propagation.accumulator import (
     LOGIT_LIMIT,
-    Outcome,
+    Estimate,
     PackedLogits,
     fuse,
-    smooth,
+    stabilise,
 )
 from napari_sam_decoder.propagation.results import ObjectResult, Verdict
 from napari_sam_decoder.selection import Expectation
@@ -28,21 +28,21 @@ def expecting(moved):
 
 
 def test_nothing_is_smoothed_unless_asked():
-    np.testing.assert_array_equal(smooth(slab(10), expecting(slab(9)), 0), slab(10))
+    np.testing.assert_array_equal(stabilise(slab(10), expecting(slab(9)), 0), slab(10))
 
 
 def test_a_pixel_that_flickers_is_averaged_with_the_frame_before():
     flickering = slab(10)
     flickering[4, 4] = -1
-    smoothed = smooth(flickering, expecting(slab(10)), 1.0)
-    assert smoothed[4, 4] == pytest.approx((4 - 1) / 2)
-    assert smoothed[5, 5] == 4
-    half = smooth(flickering, expecting(slab(10)), 0.5)
+    stabilised = stabilise(flickering, expecting(slab(10)), 1.0)
+    assert stabilised[4, 4] == pytest.approx((4 - 1) / 2)
+    assert stabilised[5, 5] == 4
+    half = stabilise(flickering, expecting(slab(10)), 0.5)
     assert half[4, 4] == pytest.approx(0.25 * 4 - 0.75)
 
 
 def test_a_shape_that_changes_is_not_held_back():
-    changed = smooth(slab(10), expecting(slab(4)), 1.0)
+    changed = stabilise(slab(10), expecting(slab(4)), 1.0)
     np.testing.assert_array_equal(changed, slab(10))
 
 
@@ -51,22 +51,22 @@ def test_what_is_sure_does_not_change_sides():
     certain[0, 10] = 0.5
     before = expecting(slab(10, logit=50.0))
     before.moved[2, 2] = -50
-    smoothed = smooth(certain, before, 1.0)
-    assert smoothed[2, 2] > 0
-    assert smoothed[0, 10] < 0
+    stabilised = stabilise(certain, before, 1.0)
+    assert stabilised[2, 2] > 0
+    assert stabilised[0, 10] < 0
 
 
 def test_the_padding_stays_and_the_decision_is_not_changed_in_place():
     decided = slab(10)
     kept = decided.copy()
-    smoothed = smooth(decided, expecting(slab(9)), 1.0)
+    stabilised = stabilise(decided, expecting(slab(9)), 1.0)
     np.testing.assert_array_equal(decided, kept)
-    np.testing.assert_array_equal(smoothed[12:], decided[12:])
+    np.testing.assert_array_equal(stabilised[12:], decided[12:])
 
 
 def test_two_empty_masks_are_no_error():
     nothing = np.full((16, 16), -4.0, np.float32)
-    np.testing.assert_array_equal(smooth(nothing, expecting(nothing), 1.0), nothing)
+    np.testing.assert_array_equal(stabilise(nothing, expecting(nothing), 1.0), nothing)
 
 
 def square(left, logit=8.0):
@@ -75,11 +75,11 @@ def square(left, logit=8.0):
     return logits
 
 
-def outcome(logits, distance, confidence=0.9):
+def estimate(logits, distance, confidence=0.9):
     packed = None if logits is None else PackedLogits.pack(logits)
     verdict = Verdict.ABSENT if logits is None else Verdict.SURE
     result = ObjectResult(1, verdict, confidence=confidence)
-    return Outcome(result, packed, distance)
+    return Estimate(result, packed, distance)
 
 
 @pytest.mark.parametrize("left", [0, 25, 54])
@@ -100,14 +100,14 @@ def test_packing_nothing_takes_nothing():
 
 
 def test_the_leg_that_sees_the_object_is_right():
-    seen, lost = outcome(square(5), 9), outcome(None, 1)
+    seen, lost = estimate(square(5), 9), estimate(None, 1)
     assert fuse(seen, lost) is seen
     assert fuse(lost, seen) is seen
-    assert fuse(lost, outcome(None, 2)).logits is None
+    assert fuse(lost, estimate(None, 2)).logits is None
 
 
 def test_agreeing_legs_are_mixed_by_nearness():
-    fused = fuse(outcome(square(20), 1), outcome(square(21), 3))
+    fused = fuse(estimate(square(20), 1), estimate(square(21), 3))
     logits = fused.logits.unpack()
     assert logits[25, 20] == pytest.approx(0.75 * 8 - 0.25 * 8)
     assert logits[25, 30] == pytest.approx(-0.75 * 8 + 0.25 * 8)
@@ -115,12 +115,12 @@ def test_agreeing_legs_are_mixed_by_nearness():
 
 
 def test_contradicting_legs_are_doubtful_and_the_nearer_wins():
-    near, far = outcome(square(5), 1), outcome(square(40), 4)
+    near, far = estimate(square(5), 1), estimate(square(40), 4)
     fused = fuse(far, near)
     assert fused.result.verdict is Verdict.DOUBTFUL
     np.testing.assert_array_equal(fused.logits.unpack() > 0, square(5) > 0)
 
 
 def test_a_confident_leg_may_win_from_further_away():
-    near, far = outcome(square(5), 2, 0.3), outcome(square(40), 3, 0.9)
+    near, far = estimate(square(5), 2, 0.3), estimate(square(40), 3, 0.9)
     np.testing.assert_array_equal(fuse(near, far).logits.unpack() > 0, square(40) > 0)

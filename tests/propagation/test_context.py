@@ -13,28 +13,28 @@ from napari_sam_decoder.model.heads import Heads
 from napari_sam_decoder.model.values import FrameLogits
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import (
+    Context,
     Direction,
-    Scene,
     Settings,
     plan,
-    preview_all,
+    preview_prompts,
     propagate,
 )
-from napari_sam_decoder.propagation.context import Kept
+from napari_sam_decoder.propagation.context import Memo
 
 
 def test_each_value_is_made_once():
     made = []
-    kept = Kept(lambda *key: made.append(key) or sum(key), 2)
-    assert [kept(1, 2), kept(3, 4), kept(1, 2)] == [3, 7, 3]
+    memo = Memo(lambda *key: made.append(key) or sum(key), 2)
+    assert [memo(1, 2), memo(3, 4), memo(1, 2)] == [3, 7, 3]
     assert made == [(1, 2), (3, 4)]
 
 
 def test_the_oldest_goes_first_even_if_it_was_used_last():
     made = []
-    kept = Kept(lambda key: made.append(key), 2)
+    memo = Memo(lambda key: made.append(key), 2)
     for key in (1, 2, 1, 3, 2, 1):
-        kept(key)
+        memo(key)
     assert made == [1, 2, 3, 1]
 
 
@@ -47,11 +47,11 @@ def test_who_asks_meanwhile_waits_for_the_value():
         may_go_on.wait(10)
         return object()
 
-    kept = Kept(make, 1)
+    memo = Memo(make, 1)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(kept, 0)
+        first = pool.submit(memo, 0)
         assert asked.wait(10)
-        second = pool.submit(kept, 0)
+        second = pool.submit(memo, 0)
         may_go_on.set()
         assert first.result() is second.result()
     assert made == [0]
@@ -66,10 +66,10 @@ def test_errors_are_not_kept():
             raise error
         return 5
 
-    kept = Kept(make, 1)
+    memo = Memo(make, 1)
     with pytest.raises(ValueError, match="first"):
-        kept(0)
-    assert kept(0) == 5
+        memo(0)
+    assert memo(0) == 5
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,11 @@ class Sharpener:
 def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
     theatre = Theatre(movie_of(lambda frame: (10, 10 + frame)))
     sharpener = Sharpener()
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
+    context = Context(
+        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener)
+    )
     logits = np.ones((SIDE, SIDE), np.float32)
-    mask = scene.draw(4, logits).mask((SIDE, SIDE))
+    mask = context.draw(4, logits).mask((SIDE, SIDE))
     assert np.argwhere(mask).tolist() == [[3, 5]]
     ((frame, embedding, given),) = sharpener.shown
     np.testing.assert_array_equal(frame, theatre.picture(4))
@@ -116,12 +118,12 @@ def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
 def test_what_is_carried_on_is_not_what_is_drawn():
     truth = movie_of(lambda frame: (10, 10 + frame))
     theatre = Theatre(truth)
-    scene = Scene.of(
+    context = Context(
         theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, Sharpener())
     )
     prompts = PromptSet([Prompt(1, 0, points=[(14, 14)])])
     itinerary = plan(prompts, range(4), Direction.FORWARD)
-    results = list(propagate(scene, itinerary))
+    results = list(propagate(context, itinerary))
     assert [np.count_nonzero(result.labels) for result in results] == [1] * 4
     assert all(result.objects[1].confidence > 0.5 for result in results)
 
@@ -130,9 +132,11 @@ def test_what_is_carried_on_is_not_what_is_drawn():
 def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
     theatre = Theatre(movie_of(lambda frame: (10, 10)))
     sharpener = Sharpener()
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener))
+    context = Context(
+        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener)
+    )
     prompt = Prompt(1, 2, points=[(14, 14)])
-    shown = preview_all(scene, [prompt], sharpen_all=sharpen_all)[0]
+    shown = preview_prompts(context, [prompt], sharpen_all=sharpen_all)[0]
     assert len(sharpener.shown) == drawn
     assert np.count_nonzero(shown.chosen.mask) == 1
     sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
@@ -163,16 +167,16 @@ def with_tokens(theatre):
 )
 def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
-    (shown,) = preview_all(scene, [Prompt(1, 2, points=[(14, 14)])])
+    context = Context(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
+    (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14)])])
     assert shown.chosen.number == number
     assert shown.hypotheses[0].iou_prediction == pytest.approx(rating)
 
 
 def test_what_is_no_single_click_is_rated_by_sam():
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
-    scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(Rater()))
-    (shown,) = preview_all(scene, [Prompt(1, 2, points=[(14, 14), (15, 15)])])
+    context = Context(theatre, theatre, (SIDE, SIDE), Settings(), Heads(Rater()))
+    (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14), (15, 15)])])
     assert shown.chosen.number == 2
 
 
@@ -180,8 +184,8 @@ def test_a_click_is_as_sure_as_sam_says_whoever_rates_it():
     theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
     sure = []
     for rater in (Rater(), None):
-        scene = Scene.of(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
+        context = Context(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
         prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
-        (result,) = propagate(scene, plan(prompts, range(2, 3), Direction.FORWARD))
+        (result,) = propagate(context, plan(prompts, range(2, 3), Direction.FORWARD))
         sure.append(result.objects[1].iou_prediction)
     assert sure == pytest.approx([0.54, 0.9])

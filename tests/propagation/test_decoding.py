@@ -11,10 +11,10 @@ from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.propagation.decoding import (
     DECODER_SHARE,
-    Journey,
-    ask_all,
-    choose_answers,
-    taken_by_others,
+    MovedTracks,
+    build_queries,
+    decode_queries,
+    logits_of_others,
 )
 from napari_sam_decoder.propagation.prior import CERTAIN_LOGIT
 from napari_sam_decoder.propagation.track import Motion, Track
@@ -25,65 +25,65 @@ def truth():
     return movie_of(lambda frame: (12, 12))
 
 
-def track_of(theatre, scene, **values):
+def track_of(theatre, context, **values):
     """The object on frame 0."""
     logits = as_logits(theatre.truth[0] == 1)
-    track = Track.start(logits, scene.grid, Memory.of(scene.view(0), logits))
+    track = Track.start(logits, context.grid, Memory.of(context.features(0), logits))
     return replace(track, **values)
 
 
-def question_on(theatre, scene, **values):
+def query_on(theatre, context, **values):
     """What is asked for the object on frame 1; None if it is not asked for."""
-    tracks = {1: track_of(theatre, scene, **values)}
-    journey = Journey.to(scene, 1, 0, tracks)
-    questions = ask_all(scene, scene.view(1), journey, {})
-    return questions[0] if questions else None
+    tracks = {1: track_of(theatre, context, **values)}
+    moved_tracks = MovedTracks.between(context, 1, 0, tracks)
+    queries = build_queries(context, context.features(1), moved_tracks, {})
+    return queries[0] if queries else None
 
 
-def answer(theatre, scene, question):
-    (choice,) = choose_answers(scene, theatre.get(1), [question])
+def answer(theatre, context, query):
+    (choice,) = decode_queries(context, theatre.get(1), [query])
     return choice
 
 
 def test_the_decoder_is_asked_with_and_without_the_prior_and_by_the_last_mask(
     stage, truth
 ):
-    question = question_on(*stage(truth))
-    expectation = question.expectation
-    without, by_motion = question.second
-    np.testing.assert_allclose(question.first.mask, expectation.prior, rtol=1e-6)
+    query = query_on(*stage(truth))
+    expectation = query.expectation
+    without, by_motion = query.alternatives
+    np.testing.assert_allclose(query.prompt.mask, expectation.prior, rtol=1e-6)
     assert without.mask is None
-    assert without.prompt is question.first.prompt
+    assert without.prompt is query.prompt.prompt
     np.testing.assert_array_equal(by_motion.mask, expectation.moved)
 
 
 def test_an_object_that_was_missed_is_asked_for_where_it_was_going(stage, truth):
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     going = Motion((17.5, 17.5), velocity=(0.0, 10.0), is_moving=True)
-    question = question_on(theatre, scene, motion=going, missed=1)
+    query = query_on(theatre, context, motion=going, missed=1)
     moved = np.roll(truth[0], 20, axis=1) == 1
-    np.testing.assert_array_equal(question.expectation.moved > 0, moved)
+    np.testing.assert_array_equal(query.expectation.moved > 0, moved)
 
 
 def test_what_has_left_the_picture_is_not_asked_for(stage, truth):
     truth[1] = 0
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     gone = as_logits(np.zeros((SIDE, SIDE), bool))
-    assert question_on(theatre, scene, logits=gone) is None
+    assert query_on(theatre, context, logits=gone) is None
 
 
 @pytest.mark.parametrize(("missed", "is_found"), [(2, False), (3, True)])
 def test_beyond_patience_the_object_may_be_anywhere(stage, truth, missed, is_found):
     truth[1] = np.roll(truth[0], (36, 36), axis=(0, 1))
-    theatre, scene = stage(truth, Settings(patience=2))
-    question = question_on(theatre, scene, missed=missed)
-    assert (question.expectation.prior[54, 54] > 0) == is_found
+    theatre, context = stage(truth, Settings(patience=2))
+    query = query_on(theatre, context, missed=missed)
+    assert (query.expectation.prior[54, 54] > 0) == is_found
 
 
 @pytest.mark.parametrize(("quality", "calls"), [(1.0, 1), (0.8, 2)])
 def test_only_an_unclear_answer_is_asked_for_again(stage, truth, quality, calls):
-    theatre, scene = stage(truth, quality={1: quality})
-    choice = answer(theatre, scene, question_on(theatre, scene))
+    theatre, context = stage(truth, quality={1: quality})
+    choice = answer(theatre, context, query_on(theatre, context))
     assert theatre.asked == [(1, 1), (1, 2)][:calls]
     assert choice.iou_prediction == pytest.approx(quality)
 
@@ -92,27 +92,27 @@ def test_only_an_unclear_answer_is_asked_for_again(stage, truth, quality, calls)
 def test_the_place_of_others_is_that_of_all_but_one(count):
     logits = np.random.default_rng(count).normal(size=(count, 4, 6), scale=20).round()
     places = {7 * key: one.astype(np.float32) for key, one in enumerate(logits, 1)}
-    taken = taken_by_others(places, (4, 6))
+    others_logits = logits_of_others(places, (4, 6))
     for object_id in (*places, 3):
         others = [one for key, one in places.items() if key != object_id]
         least = np.full((4, 6), BACKGROUND_LOGIT, np.float32)
         expected = np.max([least, *others], axis=0)
-        np.testing.assert_array_equal(taken(object_id), expected)
+        np.testing.assert_array_equal(others_logits(object_id), expected)
 
 
 def test_nothing_to_ask_is_no_decoder_call(stage, truth):
-    theatre, scene = stage(truth)
-    assert choose_answers(scene, theatre.get(1), []) == []
+    theatre, context = stage(truth)
+    assert decode_queries(context, theatre.get(1), []) == []
     assert not theatre.asked
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_what_is_decoded_is_averaged_with_what_was_expected(stage, truth, sign):
-    theatre, scene = stage(truth)
-    question = question_on(theatre, scene)
+    theatre, context = stage(truth)
+    query = query_on(theatre, context)
     prior = np.full((SIDE, SIDE), 6.0 * sign, np.float32)
-    expectation = replace(question.expectation, prior=prior)
-    choice = answer(theatre, scene, replace(question, expectation=expectation))
+    expectation = replace(query.expectation, prior=prior)
+    choice = answer(theatre, context, replace(query, expectation=expectation))
     drawn = np.where(truth[1] == 1, DECODER_LIMIT, -DECODER_LIMIT)
     mixed = DECODER_SHARE * drawn + (1 - DECODER_SHARE) * prior
     np.testing.assert_allclose(choice.logits, mixed)

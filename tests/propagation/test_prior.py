@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.appearance.features import View
+from napari_sam_decoder.appearance.features import FrameFeatures
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.model.values import Embedding
@@ -14,11 +14,11 @@ from napari_sam_decoder.propagation.prior import (
     GAIN,
     MEMORY_LIMIT,
     Grid,
-    Place,
-    claimed,
+    MotionPrior,
+    appearance_anywhere,
     prompt_from_mask,
-    recall_anywhere,
-    strongest_part,
+    rival_penalty,
+    strongest_component,
 )
 
 GRID = Grid((48, 64), 4.0, 64)
@@ -33,12 +33,12 @@ def block(row, column, size=11):
 def test_the_grid_leaves_the_padding_out():
     grid = Grid.of(FrameGeometry.fit((480, 854), 1024), 1024, 256)
     assert grid == Grid((144, 256), 4.0, 256)
-    assert grid.cut(np.zeros((2, 256, 256))).shape == (2, 144, 256)
+    assert grid.crop(np.zeros((2, 256, 256))).shape == (2, 144, 256)
 
 
 def test_padding_is_background():
     logits = block(10, 10)
-    padded = GRID.pad(GRID.cut(logits))
+    padded = GRID.pad(GRID.crop(logits))
     np.testing.assert_array_equal(padded[:48], logits[:48])
     assert (padded[48:] == BACKGROUND_LOGIT).all()
     assert np.float16(BACKGROUND_LOGIT) == BACKGROUND_LOGIT
@@ -71,27 +71,27 @@ def square(row, column, size=16, logit=8.0):
     return logits
 
 
-def place_of(logits, reach=2.0, size=None):
+def prior_of(logits, tolerance=2.0, size=None):
     visible = logits[: CONTENT[0]]
     area = np.count_nonzero(visible > 0) if size is None else size
-    return Place.of(visible, np.full(CONTENT, reach), area)
+    return MotionPrior.of(visible, np.full(CONTENT, tolerance), area)
 
 
-def view_of(logits, strangeness=0.0):
+def features_of(logits, strangeness=0.0):
     """The object fills the cells under a mask; its cells may look like the rest."""
     features = np.zeros((2, 16, 16), np.float16)
     features[0] = (1 - strangeness) * (logits[2::4, 2::4] > 0)
     features[1] = 1 - features[0]
     picture = np.zeros((1, *CONTENT), np.float32)
-    return View(Embedding(features, (SIDE, SIDE)), picture, SIDE)
+    return FrameFeatures(Embedding(features, (SIDE, SIDE)), picture, SIDE)
 
 
 OBJECT = square(16, 16)
-MEMORY = Memory.of(view_of(OBJECT), OBJECT)
+MEMORY = Memory.of(features_of(OBJECT), OBJECT)
 
 
 def test_a_place_speaks_by_the_distance_from_its_outline():
-    logits = place_of(OBJECT, reach=2.0).logits
+    logits = prior_of(OBJECT, tolerance=2.0).logits
     assert logits[24, 16] == pytest.approx(0.5 / 2)
     assert logits[24, 15] == pytest.approx(-0.5 / 2, rel=0.05)
     assert logits[24, 19] == pytest.approx(3.5 / 2)
@@ -99,20 +99,20 @@ def test_a_place_speaks_by_the_distance_from_its_outline():
 
 
 def test_a_place_is_never_beyond_doubt():
-    logits = place_of(OBJECT, reach=0.1).logits
+    logits = prior_of(OBJECT, tolerance=0.1).logits
     assert (logits.max(), logits.min()) == (CERTAIN_LOGIT, CERTAIN_ABSENCE)
 
 
 def test_an_outline_may_be_less_certain_in_places():
-    reach = np.full(CONTENT, 1.0)
-    reach[:, 32:] = 10
-    place = Place.of(OBJECT[: CONTENT[0]], reach, 256.0)
+    tolerance = np.full(CONTENT, 1.0)
+    tolerance[:, 32:] = 10
+    place = MotionPrior.of(OBJECT[: CONTENT[0]], tolerance, 256.0)
     assert abs(place.logits[24, 33]) < abs(place.logits[24, 14])
 
 
 def test_a_part_that_is_hidden_may_show_again():
     whole, most, part = (
-        place_of(OBJECT, 0.5, size).logits.min()
+        prior_of(OBJECT, 0.5, size).logits.min()
         for size in (16**2, 1.05 * 16**2, 1.3 * 16**2)
     )
     assert whole == most == CERTAIN_ABSENCE
@@ -120,12 +120,14 @@ def test_a_part_that_is_hidden_may_show_again():
 
 
 def test_an_object_that_moved_out_is_not_in_the_picture():
-    logits = place_of(np.full((SIDE, SIDE), -8.0), size=256).logits
+    logits = prior_of(np.full((SIDE, SIDE), -8.0), size=256).logits
     assert (logits == CERTAIN_ABSENCE).all()
 
 
 def test_the_memory_finds_what_has_moved_on():
-    recalled = place_of(OBJECT, reach=3.0).recall(MEMORY, view_of(square(16, 20)))
+    recalled = prior_of(OBJECT, tolerance=3.0).appearance_logits(
+        MEMORY, features_of(square(16, 20))
+    )
     assert recalled.shape == CONTENT
     assert recalled[24, 33] > 1
     assert recalled[24, 17] < -1
@@ -133,25 +135,26 @@ def test_the_memory_finds_what_has_moved_on():
 
 
 def test_the_memory_is_believed_as_far_as_it_knows_the_object_here():
-    place = place_of(OBJECT)
+    place = prior_of(OBJECT)
     known, strange = (
-        place.recall(MEMORY, view_of(OBJECT, strangeness)) for strangeness in (0, 1)
+        place.appearance_logits(MEMORY, features_of(OBJECT, strangeness))
+        for strangeness in (0, 1)
     )
     assert known[24, 24] == pytest.approx(MEMORY_LIMIT)
     np.testing.assert_allclose(strange, 0, atol=1e-3)
 
 
 def test_a_memory_that_has_it_the_wrong_way_round_is_not_believed():
-    opposite = Memory.of(view_of(OBJECT), -OBJECT)
-    recalled = place_of(OBJECT).recall(opposite, view_of(OBJECT))
+    opposite = Memory.of(features_of(OBJECT), -OBJECT)
+    recalled = prior_of(OBJECT).appearance_logits(opposite, features_of(OBJECT))
     np.testing.assert_allclose(recalled, 0, atol=1e-3)
 
 
 def test_without_a_place_the_memory_is_believed_as_it_is():
-    nowhere = place_of(np.full((SIDE, SIDE), -8.0), size=256)
-    recalled = nowhere.recall(MEMORY, view_of(OBJECT))
+    nowhere = prior_of(np.full((SIDE, SIDE), -8.0), size=256)
+    recalled = nowhere.appearance_logits(MEMORY, features_of(OBJECT))
     assert recalled[24, 24] > GAIN / 2 > 0 > recalled[50, 50]
-    anywhere = recall_anywhere(MEMORY, view_of(OBJECT))
+    anywhere = appearance_anywhere(MEMORY, features_of(OBJECT))
     assert anywhere[24, 24] == pytest.approx(GAIN, rel=0.1)
     assert anywhere[50, 50] == pytest.approx(-GAIN, rel=0.1)
 
@@ -159,28 +162,28 @@ def test_without_a_place_the_memory_is_believed_as_it_is():
 def test_the_part_that_speaks_most_for_the_object_is_kept():
     logits = square(4, 4, size=10, logit=1.0)
     logits[40:46, 40:46] = 7
-    kept = strongest_part(logits)
+    kept = strongest_component(logits)
     np.testing.assert_array_equal(np.argwhere(kept > 0), np.argwhere(logits == 7))
     assert (kept[logits == 1] == CERTAIN_ABSENCE).all()
 
 
 @pytest.mark.parametrize("logits", [square(4, 4), np.full((8, 8), -1.0)])
 def test_a_single_part_or_none_is_left_as_it_is(logits):
-    np.testing.assert_array_equal(strongest_part(logits), logits)
+    np.testing.assert_array_equal(strongest_component(logits), logits)
 
 
 def test_others_cost_only_where_the_object_was_not():
     theirs, ours = square(16, 16), square(16, 24)
-    claims = claimed(theirs, ours)
+    claims = rival_penalty(theirs, ours)
     assert (claims[16:32, 16:24] == 2 * CERTAIN_LOGIT).all()
     assert not claims[16:32, 24:].any()
 
 
 def test_a_twin_nearby_is_not_a_part_of_the_object():
     """However little the flow explains of the frame but in one place."""
-    reach = np.full(CONTENT, 8.0)
-    reach[24, 24] = 2.0
-    twins = view_of(np.maximum(OBJECT, square(16, 44)))
-    place = Place.of(OBJECT[: CONTENT[0]], reach, 256.0)
-    prior = place.logits + place.recall(MEMORY, twins)
+    tolerance = np.full(CONTENT, 8.0)
+    tolerance[24, 24] = 2.0
+    duplicates = features_of(np.maximum(OBJECT, square(16, 44)))
+    place = MotionPrior.of(OBJECT[: CONTENT[0]], tolerance, 256.0)
+    prior = place.logits + place.appearance_logits(MEMORY, duplicates)
     assert prior[24, 24] > 0 > prior[24, 50]

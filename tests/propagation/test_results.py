@@ -5,8 +5,8 @@ import pytest
 from theatre import as_logits
 
 from napari_sam_decoder.labels import (
-    claim_after_merge,
-    compare_claims,
+    measure_overlaps,
+    overlap_after_merge,
     resolve_overlaps,
 )
 from napari_sam_decoder.model.values import FrameLogits
@@ -29,10 +29,10 @@ def judged(masks, strength=None):
         for key, mask in masks.items()
     }
     labels = resolve_overlaps(logits, SHAPE, np.dtype(np.uint16))
-    found = compare_claims(logits, labels)
+    found = measure_overlaps(logits, labels)
     return {
-        key: ObjectResult(key, Verdict.SURE, confidence=0.9).beside(claim)
-        for key, claim in found.items()
+        key: ObjectResult(key, Verdict.SURE, confidence=0.9).judged_by(overlap)
+        for key, overlap in found.items()
     }
 
 
@@ -78,8 +78,8 @@ def test_a_third_one_is_left_alone():
 @pytest.mark.parametrize("verdict", [Verdict.PROMPTED, Verdict.SURE, Verdict.DOUBTFUL])
 def test_an_empty_mask_is_an_absent_object(verdict):
     empty = {1: FrameLogits(as_logits(strip(0, 0)), EVERYWHERE)}
-    (claim,) = compare_claims(empty, np.zeros(SHAPE, np.uint16)).values()
-    result = ObjectResult(1, verdict).beside(claim)
+    (overlap,) = measure_overlaps(empty, np.zeros(SHAPE, np.uint16)).values()
+    result = ObjectResult(1, verdict).judged_by(overlap)
     assert told(result) == (Verdict.ABSENT, Reason.EMPTY, None)
 
 
@@ -131,6 +131,11 @@ def test_an_object_with_pixels_is_not_absent():
     assert told(kept.objects[1]) == (Verdict.DOUBTFUL, Reason.KEPT, None)
 
 
+def test_reasons_are_written_to_reports_under_the_same_names():
+    names = "unsure contradicted shared taking taken erased kept lost said empty"
+    assert [reason.value for reason in Reason] == names.split()
+
+
 def test_every_reason_has_a_sentence():
     for reason in Reason:
         result = ObjectResult(1, Verdict.DOUBTFUL, reason=reason, rival=7)
@@ -142,5 +147,5 @@ def test_a_claim_names_who_has_the_most_of_what_is_lost():
     before = np.where(strip(0, 10), 1, 0)
     after = before.copy()
     after[:, :2], after[:, 2:6] = 3, 4
-    claim = claim_after_merge(1, before, after)
-    assert (claim.area, claim.kept, claim.rival) == (100, 40, 4)
+    overlap = overlap_after_merge(1, before, after)
+    assert (overlap.area, overlap.kept, overlap.rival) == (100, 40, 4)

@@ -16,8 +16,8 @@ from napari_sam_decoder.propagation import propagate as run_itinerary
 FRAMES = range(10)
 
 
-def propagate(scene, prompts, frames):
-    return run_itinerary(scene, plan(prompts, frames))
+def propagate(context, prompts, frames):
+    return run_itinerary(context, plan(prompts, frames))
 
 
 def still(frame):
@@ -65,8 +65,8 @@ def assert_nearly(truth, labels):
 @pytest.mark.parametrize("frame", [0, 5, 9])
 def test_an_object_is_carried_both_ways(stage, path, frame):
     truth = movie_of(path)
-    _, scene = stage(truth)
-    results = list(propagate(scene, PromptSet([click(truth, frame=frame)]), FRAMES))
+    _, context = stage(truth)
+    results = list(propagate(context, PromptSet([click(truth, frame=frame)]), FRAMES))
     assert_labels_are(truth, results)
     assert results[0].frame == frame
     assert results[0].objects[1].verdict is Verdict.PROMPTED
@@ -74,16 +74,16 @@ def test_an_object_is_carried_both_ways(stage, path, frame):
 
 def test_only_the_asked_frames_come(stage):
     truth = movie_of(falling)
-    _, scene = stage(truth)
-    results = propagate(scene, PromptSet([click(truth, frame=5)]), range(3, 8))
+    _, context = stage(truth)
+    results = propagate(context, PromptSet([click(truth, frame=5)]), range(3, 8))
     assert_labels_are(truth, results, range(3, 8))
 
 
 def test_several_objects_share_one_decoder_call_per_frame(stage):
     truth = movie_of(still, lambda frame: (12, 40))
-    theatre, scene = stage(truth, quality=dict.fromkeys(FRAMES, 1.0))
+    theatre, context = stage(truth, quality=dict.fromkeys(FRAMES, 1.0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
-    for frame, found in final_labels(propagate(scene, prompts, FRAMES)).items():
+    for frame, found in final_labels(propagate(context, prompts, FRAMES)).items():
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
         # What vanishes beside it may pull at its outline for a frame.
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
@@ -93,9 +93,9 @@ def test_several_objects_share_one_decoder_call_per_frame(stage):
 
 def test_an_unclear_answer_is_asked_for_again_in_two_other_ways(stage):
     truth = movie_of(still, lambda frame: (12, 40))
-    theatre, scene = stage(truth, quality={**dict.fromkeys(FRAMES, 1.0), 3: 0.8})
+    theatre, context = stage(truth, quality={**dict.fromkeys(FRAMES, 1.0), 3: 0.8})
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
-    assert_labels_are(truth, propagate(scene, prompts, FRAMES))
+    assert_labels_are(truth, propagate(context, prompts, FRAMES))
     turns = [turn for turn, asked in enumerate(theatre.asked) if asked[0] == 3]
     assert [theatre.asked[turn] for turn in turns] == [(3, 2), (3, 4)]
     shown = [[mask is not None for mask in theatre.shown[turn]] for turn in turns]
@@ -104,8 +104,8 @@ def test_an_unclear_answer_is_asked_for_again_in_two_other_ways(stage):
 
 def test_a_mask_on_something_else_is_not_the_object(stage):
     truth = movie_of(still)
-    _, scene = stage(truth, looks={4: {0: 1, 1: 0}})
-    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth, appearances={4: {0: 1, 1: 0}})
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     verdicts = {result.frame: result.objects[1].verdict for result in results}
     assert verdicts[4] is Verdict.ABSENT
     assert verdicts[5] is Verdict.SURE
@@ -113,9 +113,9 @@ def test_a_mask_on_something_else_is_not_the_object(stage):
 
 def test_objects_may_be_prompted_on_different_frames(stage):
     truth = movie_of(still, falling)
-    _, scene = stage(truth)
+    _, context = stage(truth)
     prompts = PromptSet([click(truth, 1, frame=2), click(truth, 2, frame=7)])
-    results = list(propagate(scene, prompts, FRAMES))
+    results = list(propagate(context, prompts, FRAMES))
     assert_labels_are(truth, results)
     early = [result for result in results if not result.is_final]
     assert {result.frame for result in early} == {2, 3, 4, 5, 6}
@@ -123,8 +123,8 @@ def test_objects_may_be_prompted_on_different_frames(stage):
 
 def test_an_object_that_vanishes_is_absent(stage):
     truth = movie_of(vanishing)
-    _, scene = stage(truth)
-    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth)
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     assert_labels_are(truth, results)
     verdicts = [result.objects[1].verdict for result in results]
     assert verdicts[5:] == [Verdict.SURE, *[Verdict.ABSENT] * 4]
@@ -134,16 +134,16 @@ def test_an_object_that_vanishes_is_absent(stage):
 
 def test_a_second_click_brings_an_object_back(stage):
     truth = movie_of(leaving_and_back)
-    _, scene = stage(truth)
+    _, context = stage(truth)
     prompts = PromptSet([click(truth), click(truth, frame=9)])
-    assert_nearly(truth, final_labels(propagate(scene, prompts, FRAMES)))
+    assert_nearly(truth, final_labels(propagate(context, prompts, FRAMES)))
 
 
 def test_a_hidden_object_is_found_where_it_should_be(stage):
     truth = movie_of(falling)
     truth[4:6] = 0
-    _, scene = stage(truth)
-    assert_labels_are(truth, propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth)
+    assert_labels_are(truth, propagate(context, PromptSet([click(truth)]), FRAMES))
 
 
 @pytest.mark.parametrize("hidden", [1, 2, 3, 4])
@@ -151,8 +151,8 @@ def test_a_lost_object_is_looked_for_nearby_and_later_anywhere(stage, hidden):
     back = 3 + hidden
     truth = movie_of(lambda frame: (12, 4) if frame < back else (44, 44))
     truth[3:back] = 0
-    _, scene = stage(truth, Settings(patience=2))
-    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth, Settings(patience=2))
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     found = max(back, 6)
     verdicts = [result.objects[1].verdict for result in results]
     assert verdicts[3:found] == [Verdict.ABSENT] * (found - 3)
@@ -163,8 +163,8 @@ def test_a_lost_object_is_looked_for_nearby_and_later_anywhere(stage, hidden):
 
 def test_an_object_that_is_lost_for_good_is_not_taken_for_another(stage):
     truth = movie_of(vanishing, lambda frame: (12, 40))
-    _, scene = stage(truth, Settings(patience=1))
-    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth, Settings(patience=1))
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     verdicts = [result.objects[1].verdict for result in results]
     assert verdicts[6:] == [Verdict.ABSENT] * 4
 
@@ -176,13 +176,13 @@ def test_a_later_prompt_helps_on_the_way_towards_it(stage):
         lambda frame: (44, 4) if frame < 3 else None,
     )
     truth[3:6] = 0
-    looks = {frame: {1: 2} for frame in range(6, 10)}
-    _, scene = stage(truth, Settings(patience=2), looks=looks)
+    appearances = {frame: {1: 2} for frame in range(6, 10)}
+    _, context = stage(truth, Settings(patience=2), appearances=appearances)
 
-    alone = final_labels(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    alone = final_labels(propagate(context, PromptSet([click(truth)]), FRAMES))
     assert not any(alone[frame].any() for frame in (6, 7, 8))
     both = PromptSet([click(truth), click(truth, frame=9)])
-    early = {r.frame: r for r in propagate(scene, both, FRAMES) if not r.is_final}
+    early = {r.frame: r for r in propagate(context, both, FRAMES) if not r.is_final}
     labels = {frame: early[frame].labels for frame in (6, 7, 8)}
     assert_nearly(truth, labels)
 
@@ -190,8 +190,8 @@ def test_a_later_prompt_helps_on_the_way_towards_it(stage):
 def test_what_speaks_for_a_mask_is_reported(stage):
     truth = movie_of(still)
     truth[3, 12:24, 24:28] = 1
-    _, scene = stage(truth)
-    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth)
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     before, grown = results[2].objects[1], results[3].objects[1]
     assert (before.area_change, grown.area_change) == (1, pytest.approx(4 / 3))
     assert before.temporal_iou == pytest.approx(1, abs=0.02)
@@ -204,8 +204,8 @@ def test_what_speaks_for_a_mask_is_reported(stage):
 
 def test_a_poor_mask_is_kept_but_marked(stage):
     truth = movie_of(still)
-    _, scene = stage(truth, quality={4: 0.5})
-    results = list(propagate(scene, PromptSet([click(truth)]), FRAMES))
+    _, context = stage(truth, quality={4: 0.5})
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     assert_labels_are(truth, results)
     doubtful = [r.frame for r in results if r.objects[1].verdict is Verdict.DOUBTFUL]
     assert doubtful == [4]
@@ -213,16 +213,16 @@ def test_a_poor_mask_is_kept_but_marked(stage):
 
 def test_no_frame_is_surer_than_the_prompt(stage):
     truth = movie_of(still)
-    _, scene = stage(truth, quality={0: 0.5})
-    results = propagate(scene, PromptSet([click(truth)]), FRAMES)
+    _, context = stage(truth, quality={0: 0.5})
+    results = propagate(context, PromptSet([click(truth)]), FRAMES)
     assert {r.objects[1].verdict for r in results} == {Verdict.DOUBTFUL}
 
 
 def test_a_picked_hypothesis_is_trusted_and_carried(stage):
     truth = movie_of(still)
-    _, scene = stage(truth, quality={0: 0.5})
+    _, context = stage(truth, quality={0: 0.5})
     prompts = PromptSet([click(truth, hypothesis=2)])
-    results = list(propagate(scene, prompts, FRAMES))
+    results = list(propagate(context, prompts, FRAMES))
     assert_labels_are(truth, results)
     assert results[0].objects[1].verdict is Verdict.PROMPTED
     assert {result.objects[1].hypothesis for result in results} == {2}
@@ -238,9 +238,9 @@ def ragged(truth, frame):
 
 def test_a_painted_mask_is_the_result_to_the_pixel_and_needs_no_decoder(stage):
     truth = movie_of(still)
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     painted = ragged(truth, 0)
-    results = list(propagate(scene, PromptSet([Prompt(5, 0, mask=painted)]), FRAMES))
+    results = list(propagate(context, PromptSet([Prompt(5, 0, mask=painted)]), FRAMES))
     np.testing.assert_array_equal(results[0].labels, np.where(painted, 5, 0))
     told = results[0].objects[5]
     assert (told.verdict, told.confidence) == (Verdict.PROMPTED, 1)
@@ -250,15 +250,15 @@ def test_a_painted_mask_is_the_result_to_the_pixel_and_needs_no_decoder(stage):
 
 def test_a_painted_mask_is_carried(stage):
     truth = movie_of(falling)
-    _, scene = stage(truth)
+    _, context = stage(truth)
     prompts = PromptSet([Prompt(1, 5, mask=truth[5] == 1)])
-    assert_labels_are(truth, propagate(scene, prompts, FRAMES))
+    assert_labels_are(truth, propagate(context, prompts, FRAMES))
 
 
 @pytest.mark.parametrize("object_id", [1, 3])
 def test_a_painted_mask_takes_pixels_from_other_objects(stage, object_id):
     truth = movie_of(still)
-    _, scene = stage(truth)
+    _, context = stage(truth)
     other = 4 - object_id
     whole = click(truth)
     prompts = PromptSet(
@@ -267,7 +267,7 @@ def test_a_painted_mask_takes_pixels_from_other_objects(stage, object_id):
             Prompt(object_id, 0, mask=ragged(truth, 0)),
         ]
     )
-    (result,) = propagate(scene, prompts, range(1))
+    (result,) = propagate(context, prompts, range(1))
     expected = np.where(truth[0] == 1, other, 0)
     expected[ragged(truth, 0)] = object_id
     np.testing.assert_array_equal(result.labels, expected)
@@ -275,10 +275,10 @@ def test_a_painted_mask_takes_pixels_from_other_objects(stage, object_id):
 
 def test_an_empty_mask_says_that_the_object_is_not_there(stage):
     truth = movie_of(still)
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     nothing = np.zeros_like(truth[0], bool)
     prompts = PromptSet([click(truth), Prompt(1, 6, mask=nothing)])
-    results = list(propagate(scene, prompts, FRAMES))
+    results = list(propagate(context, prompts, FRAMES))
     expected = truth.copy()
     expected[6:] = 0
     assert_labels_are(expected, results)
@@ -289,8 +289,8 @@ def test_an_empty_mask_says_that_the_object_is_not_there(stage):
 
 def test_stopping_early_is_harmless(stage):
     truth = movie_of(falling)
-    theatre, scene = stage(truth)
-    results = propagate(scene, PromptSet([click(truth)]), FRAMES)
+    theatre, context = stage(truth)
+    results = propagate(context, PromptSet([click(truth)]), FRAMES)
     next(results)
     results.close()
     assert len(theatre.asked) == 1
@@ -298,19 +298,19 @@ def test_stopping_early_is_harmless(stage):
 
 def test_there_are_as_many_results_as_planned(stage):
     truth = movie_of(still, falling)
-    _, scene = stage(truth)
+    _, context = stage(truth)
     prompts = PromptSet([click(truth, 1, frame=2), click(truth, 1, frame=6)])
     itinerary = plan(prompts, FRAMES)
-    results = list(run_itinerary(scene, itinerary))
+    results = list(run_itinerary(context, itinerary))
     assert len(results) == itinerary.visits
     assert sum(result.is_final for result in results) == len(FRAMES)
 
 
 def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
     truth = movie_of(vanishing, lambda frame: (10, 40))
-    _, scene = stage(truth, Settings(patience=0))
+    _, context = stage(truth, Settings(patience=0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
-    for frame, found in final_labels(propagate(scene, prompts, FRAMES)).items():
+    for frame, found in final_labels(propagate(context, prompts, FRAMES)).items():
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
         # What vanishes beside it may pull at its outline for a frame.
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
@@ -318,16 +318,16 @@ def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
 
 def test_a_frame_that_cannot_be_read_costs_no_result_before_it(stage, monkeypatch):
     truth = movie_of(still)
-    theatre, scene = stage(truth)
-    look = theatre.look
+    theatre, context = stage(truth)
+    read_frame = theatre.get_with_pixels
 
     def fail_at_three(frame):
         if frame == 3:
             raise FormatError("frame 3 is damaged")
-        return look(frame)
+        return read_frame(frame)
 
-    monkeypatch.setattr(theatre, "look", fail_at_three)
-    results = propagate(scene, PromptSet([click(truth)]), FRAMES)
+    monkeypatch.setattr(theatre, "get_with_pixels", fail_at_three)
+    results = propagate(context, PromptSet([click(truth)]), FRAMES)
     assert [next(results).frame for _ in range(3)] == [0, 1, 2]
     with pytest.raises(FormatError, match="frame 3 is damaged"):
         next(results)
@@ -335,14 +335,16 @@ def test_a_frame_that_cannot_be_read_costs_no_result_before_it(stage, monkeypatc
 
 def test_each_frame_is_read_once(stage, monkeypatch):
     truth = movie_of(still, falling)
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     read = []
-    look = theatre.look
+    read_frame = theatre.get_with_pixels
     monkeypatch.setattr(
-        theatre, "look", lambda frame: read.append(frame) or look(frame)
+        theatre,
+        "get_with_pixels",
+        lambda frame: read.append(frame) or read_frame(frame),
     )
     prompts = PromptSet([click(truth), click(truth, object_id=2)])
-    list(propagate(scene, prompts, FRAMES))
+    list(propagate(context, prompts, FRAMES))
     assert sorted(read) == list(FRAMES)
 
 
@@ -350,30 +352,32 @@ def test_the_next_two_frames_are_read_side_by_side(stage, monkeypatch):
     usual = torch.get_num_threads()
     torch.set_num_threads(2)
     truth = movie_of(still)
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     torch.set_num_threads(usual)
-    both, look = Barrier(2, timeout=10), theatre.look
+    both, read_frame = Barrier(2, timeout=10), theatre.get_with_pixels
 
-    def look_together(frame):
+    def read_together(frame):
         if frame:
             both.wait()
-        return look(frame)
+        return read_frame(frame)
 
-    monkeypatch.setattr(theatre, "look", look_together)
+    monkeypatch.setattr(theatre, "get_with_pixels", read_together)
     frames = range(9)  # The first, and four times two.
     assert_labels_are(
-        truth, propagate(scene, PromptSet([click(truth)]), frames), frames
+        truth, propagate(context, PromptSet([click(truth)]), frames), frames
     )
 
 
 def test_no_frame_is_read_ahead_of_an_object_that_was_never_there(stage, monkeypatch):
     truth = movie_of(still)
-    theatre, scene = stage(truth)
+    theatre, context = stage(truth)
     read = []
-    look = theatre.look
+    read_frame = theatre.get_with_pixels
     monkeypatch.setattr(
-        theatre, "look", lambda frame: read.append(frame) or look(frame)
+        theatre,
+        "get_with_pixels",
+        lambda frame: read.append(frame) or read_frame(frame),
     )
     nothing = Prompt(1, 0, mask=np.zeros(truth.shape[1:], bool))
-    list(propagate(scene, PromptSet([nothing]), FRAMES))
+    list(propagate(context, PromptSet([nothing]), FRAMES))
     assert set(read) <= {0}

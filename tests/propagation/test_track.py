@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder.appearance.features import View
+from napari_sam_decoder.appearance.features import FrameFeatures
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.model.values import Embedding
 from napari_sam_decoder.propagation.prior import Grid
@@ -20,18 +20,18 @@ from napari_sam_decoder.selection import Choice
 
 
 def test_a_still_object_stays():
-    motion = Motion((5, 5)).seen_at((5, 5)).seen_at((5, 5))
+    motion = Motion((5, 5)).updated((5, 5)).updated((5, 5))
     assert motion.velocity == (0, 0)
 
 
 def test_the_first_step_counts_whole_and_later_ones_half():
-    motion = Motion((0, 0)).seen_at((2, 4))
+    motion = Motion((0, 0)).updated((2, 4))
     assert motion.velocity == (2, 4)
-    assert motion.seen_at((6, 4)).velocity == (3, 2)
+    assert motion.updated((6, 4)).velocity == (3, 2)
 
 
 def test_a_step_over_several_frames_is_divided():
-    assert Motion((0, 0)).seen_at((6, 3), frames=3).velocity == (2, 1)
+    assert Motion((0, 0)).updated((6, 3), frames=3).velocity == (2, 1)
 
 
 def test_the_centre_of_a_mask():
@@ -94,17 +94,17 @@ STILL = np.zeros((2, 48, 64), np.float32)
 MATCH = np.zeros((48, 64), np.float32)
 
 
-def view_of(*blocks):
+def features_of(*blocks):
     """A frame on which 12 x 12 pixels from each (row, column) look like the object."""
     features = np.zeros((2, 16, 16), np.float16)
     for row, column in blocks:
         features[0, row // 4 : row // 4 + 3, column // 4 : column // 4 + 3] = 1
     features[1] = 1 - features[0]
     picture = np.kron(features[0, :12], np.ones((4, 4)))[None].astype(np.float32)
-    return View(Embedding(features, (48, 64)), picture, GRID.side)
+    return FrameFeatures(Embedding(features, (48, 64)), picture, GRID.side)
 
 
-VIEW = view_of((8, 8))
+FEATURES = features_of((8, 8))
 
 
 def square(row, column, size=11):
@@ -113,7 +113,7 @@ def square(row, column, size=11):
     return logits
 
 
-MEMORY = Memory.of(VIEW, square(8, 8, size=12))
+MEMORY = Memory.of(FEATURES, square(8, 8, size=12))
 
 
 def start(logits, **values):
@@ -126,24 +126,24 @@ def choice_of(logits, confidence=0.9, temporal_iou=0.9):
 
 def accept(track, logits, confidence=0.9, **values):
     choice = choice_of(logits, confidence, **values)
-    return track.accept(choice, GRID, VIEW, confidence)
+    return track.accept(choice, GRID, FEATURES, confidence)
 
 
-def expect(track, view=VIEW, displacement=STILL, mismatch=MATCH):
-    return track.expect(view, track.moved(GRID, displacement), NOBODY, mismatch)
+def expect(track, features=FEATURES, displacement=STILL, mismatch=MATCH):
+    return track.expect(features, track.moved(GRID, displacement), NOBODY, mismatch)
 
 
 def test_a_track_goes_where_its_pixels_went():
     displacement = STILL.copy()
     displacement[0], displacement[1] = -2, -5
     moved = start(square(10, 10)).moved(GRID, displacement)
-    np.testing.assert_array_equal(moved > 0, GRID.cut(square(12, 15)) > 0)
+    np.testing.assert_array_equal(moved > 0, GRID.crop(square(12, 15)) > 0)
 
 
 def test_a_lost_object_is_expected_to_move_on():
     track = accept(start(square(10, 10)), square(12, 10))
     moved = track.miss().miss().moved(GRID, STILL)
-    np.testing.assert_array_equal(moved > 0, GRID.cut(square(18, 10)) > 0)
+    np.testing.assert_array_equal(moved > 0, GRID.crop(square(18, 10)) > 0)
 
 
 def test_a_found_object_has_moved_over_all_missed_frames():
@@ -153,21 +153,23 @@ def test_a_found_object_has_moved_over_all_missed_frames():
 
 def test_memory_finds_the_object_beside_where_it_was_going_but_not_far_away():
     track = accept(start(square(8, 8, size=12)), square(8, 8, 12), temporal_iou=0.0)
-    near = expect(track, view_of((8, 12))).prior
+    near = expect(track, features_of((8, 12))).prior
     assert (near[10:18, 21:23] > 0).all()
-    far = expect(track, view_of((8, 48))).prior
+    far = expect(track, features_of((8, 48))).prior
     assert not (far[:, 40:] > 0).any()
 
 
 def test_an_object_may_come_back_anywhere():
     track = start(square(8, 8, size=12))
-    expectation = track.expect_anywhere(view_of((8, 48)), NOBODY)
+    expectation = track.expect_anywhere(features_of((8, 48)), NOBODY)
     assert (expectation.prior[12:16, 52:56] > 0).all()
     assert (expectation.size, expectation.largest) == (track.size, track.largest)
 
 
 def test_it_is_expected_in_one_place_only():
-    prior = start(square(8, 8)).expect_anywhere(view_of((8, 48), (32, 8)), NOBODY).prior
+    prior = (
+        start(square(8, 8)).expect_anywhere(features_of((8, 48), (32, 8)), NOBODY).prior
+    )
     assert (prior[12:16, 52:56] > 0).any() != (prior[36:40, 12:16] > 0).any()
 
 
@@ -177,14 +179,17 @@ def test_a_steady_object_is_expected_where_its_last_mask_was():
         steady = accept(steady, square(8, 8, size=12), temporal_iou=1.0)
     unsteady = accept(start(square(8, 8, size=12)), square(8, 8), temporal_iou=0.0)
     assert unsteady.steadiness < FIRST_STEADINESS < steady.steadiness
-    outside = [expect(track, view_of()).prior[14, 24] for track in (steady, unsteady)]
+    outside = [
+        expect(track, features_of()).prior[14, 24] for track in (steady, unsteady)
+    ]
     assert outside[0] < outside[1]
 
 
 def test_where_the_flow_does_not_explain_the_picture_the_place_says_less():
     track = start(square(8, 8, size=12))
     explained, not_at_all = (
-        expect(track, view_of(), mismatch=MATCH + value).prior for value in (0.0, 2.0)
+        expect(track, features_of(), mismatch=MATCH + value).prior
+        for value in (0.0, 2.0)
     )
     assert explained[14, 14] > not_at_all[14, 14] > 0
 
@@ -192,29 +197,33 @@ def test_where_the_flow_does_not_explain_the_picture_the_place_says_less():
 def test_what_the_border_cuts_off_is_not_looked_for_elsewhere():
     leaving = accept(start(square(10, 10)), square(-8, 10))
     assert leaving.size == 121
-    assert expect(leaving, view_of()).prior.min() < -7
+    assert expect(leaving, features_of()).prior.min() < -7
 
 
 def test_doubt_comes_and_passes_slowly():
     track = start(square(8, 8))
-    doubted = track.assured(0.0)
+    doubted = track.confidence_after(0.0)
     assert doubted == pytest.approx(1 - DOUBTING)
     lost = track.miss()
     assert lost.confidence == doubted
-    assert accept(lost, square(8, 8), confidence=lost.assured(1.0)).confidence < 1
+    assert (
+        accept(lost, square(8, 8), confidence=lost.confidence_after(1.0)).confidence < 1
+    )
 
 
 def test_trust_is_inherited():
-    track = accept(start(square(1, 1), trust=0.4).miss(), square(2, 1))
-    assert track.trust == 0.4
+    track = accept(start(square(1, 1), initial_confidence=0.4).miss(), square(2, 1))
+    assert track.initial_confidence == 0.4
 
 
 @pytest.mark.parametrize(
-    ("confidence", "trust", "is_remembered"),
+    ("confidence", "initial_confidence", "is_remembered"),
     [(0.9, 1.0, True), (0.5, 1.0, True), (0.49, 1.0, False), (0.9, 0.49, False)],
 )
-def test_doubtful_masks_are_not_remembered(confidence, trust, is_remembered):
-    track = start(square(8, 8), trust=trust)
+def test_doubtful_masks_are_not_remembered(
+    confidence, initial_confidence, is_remembered
+):
+    track = start(square(8, 8), initial_confidence=initial_confidence)
     accepted = accept(track, square(9, 9), confidence=confidence)
     assert (accepted.memory is not MEMORY) == is_remembered
     np.testing.assert_array_equal(accepted.logits, square(9, 9))

@@ -30,7 +30,7 @@ class Theatre:
     image_size: int = STRIDE * SIDE
     mask_size: int = SIDE
     quality: dict[int, float] = field(default_factory=dict)
-    looks: dict[int, dict[int, int]] = field(default_factory=dict)
+    appearances: dict[int, dict[int, int]] = field(default_factory=dict)
     """Frames on which things look like other ones: by frame, from a thing to a kind."""
 
     asked: list[tuple[int, int]] = field(default_factory=list)
@@ -41,12 +41,12 @@ class Theatre:
         features = np.zeros((2 + KINDS, SIDE // CELL, SIDE // CELL), np.float16)
         features[0] = frame
         cells = self.truth[frame, CELL // 2 :: CELL, CELL // 2 :: CELL]
-        looks = self.looks.get(frame, {})
+        appearances = self.appearances.get(frame, {})
         for thing in range(1 + KINDS):
-            features[1 + looks.get(thing, thing)] += cells == thing
+            features[1 + appearances.get(thing, thing)] += cells == thing
         return Embedding(features, (SIDE, SIDE))
 
-    def look(self, frame):
+    def get_with_pixels(self, frame):
         return self.get(frame), self.picture(frame)
 
     def picture(self, frame):
@@ -65,8 +65,8 @@ class Theatre:
         frame = int(embedding.features.flat[0])
         self.asked.append((frame, len(prompts)))
         self.shown.append(list(previous_logits or ()))
-        answers = [self._answer(frame, prompt) for prompt in prompts]
-        return MaskCandidates(*map(np.stack, zip(*answers, strict=True)))
+        decoded = [self._answer(frame, prompt) for prompt in prompts]
+        return MaskCandidates(*map(np.stack, zip(*decoded, strict=True)))
 
     def enlarge(self, low_res_logits, frame_shape):
         assert frame_shape == (SIDE, SIDE)

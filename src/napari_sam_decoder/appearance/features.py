@@ -1,4 +1,4 @@
-"""One frame, prepared for telling an object on it from everything else."""
+"""Features of one frame, by which an object is told from everything else."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from napari_sam_decoder.appearance.ridge import Lesson, with_constant
+from napari_sam_decoder.appearance.ridge import LabelledSamples, with_constant
 from napari_sam_decoder.linalg import cosine, gram_matrix, matmul, sigmoid
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.values import Embedding
 
-__all__ = ["CellView", "PixelView", "View", "picture_of"]
+__all__ = ["CellFeatures", "FrameFeatures", "PixelFeatures", "low_res_picture"]
 
 SMALLEST_NORM = 1e-6
 
 FINE, COARSE = 1.0, 4.0
-"""Standard deviations, in low-res pixels, of the blurs through which pixels are seen: a
-pixel's own colour, and that of what is around it."""
+"""Standard deviations of two blurs, in low-res pixels: for a pixel's colour and
+for that of its surroundings."""
 
 COLOUR_WIDTH = 0.6
-"""Colours that differ by this, in standard deviations of the frame, are two colours."""
+"""Difference, in standard deviations of the frame, that makes two colours distinct."""
 
 WAVES = 96
 
-TAUGHT_EVERY = 2
-"""Neighbouring pixels teach much the same; one in so many rows and columns will do."""
+SAMPLED_EVERY = 2
+"""Neighbouring pixels are alike, so only every n-th row and column is used."""
 
-TAUGHT_WITHIN = 3.0
-"""Sides of the object around it beyond which pixels count too little to be taught."""
+SAMPLED_WITHIN = 3.0
+"""Distance from the object, in units of its side, beyond which pixels are left out."""
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """One frame as the network saw it, and as it is; prepared as far as it is needed.
+class FrameFeatures:
+    """One frame as the network sees it, and its colours; each computed when first used.
 
     Attributes
     ----------
     embedding : Embedding
         Of the frame.
     picture : (C, rows, columns) array of float32
-        The frame itself, see `picture_of`.
+        The frame reduced to the low-res grid, see `low_res_picture`.
     mask_size : int
-        Low-res pixels along a side of the whole grid.
+        Side of the low-res grid, padding included.
     """
 
     embedding: Embedding
@@ -55,25 +55,25 @@ class View:
     mask_size: int
 
     def prepare(self) -> None:
-        """Do now what is otherwise done when it is first needed."""
+        """Compute all features now instead of when they are first used."""
         _ = self.cells, self.pixels
 
     @cached_property
-    def cells(self) -> CellView:
-        """What the network recognises."""
-        return CellView(self.embedding, self.picture.shape[1:], self.mask_size)
+    def cells(self) -> CellFeatures:
+        """Features of the embedding's cells."""
+        return CellFeatures(self.embedding, self.picture.shape[1:], self.mask_size)
 
     @cached_property
-    def pixels(self) -> PixelView:
-        """The colours."""
-        return PixelView(self.picture)
+    def pixels(self) -> PixelFeatures:
+        """Features of the low-res pixels."""
+        return PixelFeatures(self.picture)
 
 
-class CellView:
-    """The cells of an embedding: what the network recognises, coarsely.
+class CellFeatures:
+    """The cells of an embedding: they recognise things, but only coarsely.
 
-    The frame's mean is taken away, since all that a frame has in common, such as
-    its illumination, says nothing about the object; each cell then counts the same.
+    The mean of the frame is subtracted, because what all of a frame has in common, such
+    as its illumination, says nothing about the object. Each cell then has length 1.
     """
 
     def __init__(
@@ -93,39 +93,41 @@ class CellView:
 
     @property
     def directions(self) -> np.ndarray:
-        """(N, C): what the network sees in each cell, as vectors of length 1."""
+        """(N, C) features of the cells, as vectors of length 1."""
         return self.samples[:, :-1]
 
     @cached_property
-    def _total(self) -> np.ndarray:
+    def _products(self) -> np.ndarray:
         return gram_matrix(self.samples)
 
-    def shares(self, logits: np.ndarray) -> np.ndarray:
-        """How much of each cell an object covers: (N,) in 0..1 of (h, w) logits."""
+    def coverage(self, logits: np.ndarray) -> np.ndarray:
+        """(N,) share in 0..1 of each cell that an object of (h, w) logits covers."""
         (rows, columns), size = self._grid, self._size
         visible = sigmoid(logits[: rows * size, : columns * size])
         cells: np.ndarray = visible.reshape(rows, size, columns, size).mean((1, 3))
         return cells.ravel()
 
-    def lesson(self, logits: np.ndarray) -> Lesson:
-        """All of the frame counts: what else there is may be met anywhere."""
-        shares = self.shares(logits)
-        return Lesson(self.samples, shares, np.ones_like(shares), self._total)
+    def labelled(self, logits: np.ndarray) -> LabelledSamples:
+        """Label all cells: any of them may look like what is found elsewhere."""
+        shares = self.coverage(logits)
+        return LabelledSamples(
+            self.samples, shares, np.ones_like(shares), self._products
+        )
 
-    def spread(self, values: np.ndarray) -> np.ndarray:
-        """Interpolate between the centres of the cells."""
+    def to_map(self, values: np.ndarray) -> np.ndarray:
+        """Interpolate (N,) values of cells to (rows, columns) low-res pixels."""
         rows, columns = self._grid
         down = _interpolation(rows, self._size)[: self._content[0]]
         across = _interpolation(columns, self._size)[: self._content[1]]
         return matmul(down, values.reshape(rows, columns), across.T)
 
 
-class PixelView:
-    """The low-res pixels of the frame itself: colours, finely.
+class PixelFeatures:
+    """The low-res pixels of the frame: they know only colours, but at full detail.
 
-    A line cannot tell one colour from all others, so colours are turned into random
-    waves over them (Rahimi and Recht, "Random features for large-scale kernel
-    machines", 2007), of which a linear classifier can make any smooth function.
+    A linear classifier cannot tell one colour from all others. So colours are turned
+    into random Fourier features (Rahimi and Recht, "Random features for large-scale
+    kernel machines", 2007), with which it can fit any smooth function of them.
     """
 
     def __init__(self, picture: np.ndarray) -> None:
@@ -133,30 +135,30 @@ class PixelView:
         layers = [_blurred(picture, deviation) for deviation in (FINE, COARSE)]
         constant = np.ones((1, rows, columns), np.float32)
         colours = np.concatenate([*layers, constant]).reshape(-1, rows * columns)
-        # In place, since getting the memory takes longer than the sums.
+        # In place: allocating the memory takes longer than the arithmetic.
         waves = cosine(matmul(colours.T, _waves(len(colours) - 1)))
         waves[:, :-1] *= np.float32(np.sqrt(2 / WAVES))
         self.samples: np.ndarray = waves
 
-    def lesson(self, logits: np.ndarray) -> Lesson:
-        """The object's surroundings count most: there the outline is decided."""
+    def labelled(self, logits: np.ndarray) -> LabelledSamples:
+        """Label the pixels around the object; those near it count most."""
         samples = self.samples.reshape(*self._shape, -1)
         visible = logits[: self._shape[0], : self._shape[1]]
         around = _around(visible > 0)
-        taught = visible[around]
-        nearness = _nearness(taught > 0)
-        return Lesson(
+        sampled = visible[around]
+        nearness = _nearness(sampled > 0)
+        return LabelledSamples(
             samples[around].reshape(-1, samples.shape[-1]),
-            sigmoid(taught).ravel(),
+            sigmoid(sampled).ravel(),
             nearness.ravel(),
         )
 
-    def spread(self, values: np.ndarray) -> np.ndarray:
-        """Give each pixel its own value."""
+    def to_map(self, values: np.ndarray) -> np.ndarray:
+        """Arrange (N,) values as (rows, columns) low-res pixels."""
         return values.reshape(self._shape)
 
 
-def picture_of(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
+def low_res_picture(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
     """Reduce a frame to the low-res grid.
 
     Parameters
@@ -169,7 +171,7 @@ def picture_of(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     (C, rows, columns) array of float32
-        Of mean 0 and standard deviation 1; one channel where all three are equal.
+        With mean 0 and standard deviation 1; one channel if all three are equal.
     """
     rows, columns = content
     small = Image.fromarray(rgb).resize((columns, rows), Image.Resampling.BILINEAR)
@@ -182,19 +184,19 @@ def picture_of(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
 
 
 def _around(mask: np.ndarray) -> tuple[slice, ...]:
-    """Every second row and column of a mask and its surroundings."""
-    margin = int(TAUGHT_WITHIN * np.sqrt(np.count_nonzero(mask)))
+    """Return the slices of a mask and its surroundings, with every second pixel."""
+    margin = int(SAMPLED_WITHIN * np.sqrt(np.count_nonzero(mask)))
     extents = ndimage.find_objects(mask.astype(np.uint8)) or [
         tuple(map(slice, mask.shape))
     ]
     return tuple(
-        slice(max((extent.start or 0) - margin, 0), extent.stop + margin, TAUGHT_EVERY)
+        slice(max((extent.start or 0) - margin, 0), extent.stop + margin, SAMPLED_EVERY)
         for extent in extents[0]
     )
 
 
 def _nearness(mask: np.ndarray) -> np.ndarray:
-    """0..1 for each pixel: 1 on the mask, a third at a distance of its side."""
+    """Weight of each pixel: 1 on the mask, 1 / e at a distance of the mask's side."""
     if not mask.any():
         return np.ones(mask.shape, np.float32)
     distances = ndimage.distance_transform_edt(~mask)
@@ -203,7 +205,7 @@ def _nearness(mask: np.ndarray) -> np.ndarray:
 
 
 def _blurred(picture: np.ndarray, deviation: float) -> np.ndarray:
-    """Gaussian of a (C, rows, columns) picture, as products of matrices."""
+    """Blur a (C, rows, columns) picture by a Gaussian, as products of matrices."""
     rows, columns = (_blur(side, deviation) for side in picture.shape[1:])
     return matmul(rows, picture, columns.T)
 
@@ -216,9 +218,9 @@ def _blur(side: int, deviation: float) -> np.ndarray:
 
 @cache
 def _waves(channels: int) -> np.ndarray:
-    """(channels + 1, WAVES + 1) directions and, in the last row, phases.
+    """Draw (channels + 1, WAVES + 1) frequencies and, in the last row, phases.
 
-    Always the same. The last wave does not depend on the colour: it is the constant.
+    They are always the same. The last column is the constant feature.
     """
     generator = np.random.default_rng(0)
     waves = np.zeros((channels + 1, WAVES + 1), np.float32)
@@ -229,7 +231,7 @@ def _waves(channels: int) -> np.ndarray:
 
 @cache
 def _interpolation(cells: int, size: int) -> np.ndarray:
-    """Matrix (cells * size, cells) of linear interpolation between cell centres."""
+    """Return the (cells * size, cells) matrix that interpolates cell centres."""
     positions = np.clip((np.arange(cells * size) + 0.5) / size - 0.5, 0, cells - 1)
     shares = np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(cells)[None]))
     matrix: np.ndarray = shares.astype(np.float32)

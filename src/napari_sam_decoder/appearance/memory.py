@@ -1,8 +1,8 @@
-"""What an object's accepted frames say about another one.
+"""What an object looked like on its accepted frames.
 
-Two classifiers remember the object: one on the cells of the cached embeddings, which
-recognises things but only coarsely, and one on the colours of the pixels, which knows
-nothing of things but sees the finest part of an outline.
+Two classifiers remember the object. The one on the cells of the embeddings recognises
+things, but only coarsely. The one on the pixels knows only colours, but follows the
+outline to the pixel.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.appearance.ridge import Classifier
+from napari_sam_decoder.appearance.ridge import RidgeClassifier
 from napari_sam_decoder.linalg import matmul
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.appearance.features import View
+    from napari_sam_decoder.appearance.features import FrameFeatures
 
 __all__ = ["Memory"]
 
@@ -25,88 +25,88 @@ SMALLEST_NORM = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """One object's appearance against everything else on its frames.
+    """The appearance of one object, against everything else on its frames.
 
-    Its size does not depend on how many frames it holds.
+    Its size does not depend on the number of frames.
 
     Attributes
     ----------
-    cells, pixels : Classifier
-        Frames that the user has fixed are certain and never forgotten; accepted ones
-        fade.
-    look : (C,) array of float32
-        Sum of the directions in feature space that set the object apart from each
-        of the certain frames.
+    cells, pixels : RidgeClassifier
+        Fitted to the frames that the user has fixed, which never fade, and to the
+        accepted ones, which do.
+    direction : (C,) array of float32
+        Sum over the fixed frames of the unit vector of the features of the object.
     """
 
-    cells: Classifier
-    pixels: Classifier
-    look: np.ndarray
+    cells: RidgeClassifier
+    pixels: RidgeClassifier
+    direction: np.ndarray
 
     @classmethod
-    def of(cls, view: View, logits: np.ndarray) -> Memory:
-        """Remember a frame that the user has fixed.
+    def of(cls, features: FrameFeatures, logits: np.ndarray) -> Memory:
+        """Learn a frame that the user has fixed.
 
         Parameters
         ----------
-        view : View
+        features : FrameFeatures
             Of the frame.
         logits : (h, w) array
             Low-res logits of the object there.
         """
         return cls(
-            Classifier.of(view.cells.lesson(logits)),
-            Classifier.of(view.pixels.lesson(logits)),
-            _direction(view, logits),
+            RidgeClassifier.of(features.cells.labelled(logits)),
+            RidgeClassifier.of(features.pixels.labelled(logits)),
+            _object_direction(features, logits),
         )
 
     def join(self, other: Memory) -> Memory:
-        """Add what another memory of the same object has for certain."""
+        """Add the fixed frames of another memory of the same object."""
         return Memory(
             self.cells.join(other.cells),
             self.pixels.join(other.pixels),
-            self.look + other.look,
+            self.direction + other.direction,
         )
 
-    def seen(self, view: View, logits: np.ndarray, confidence: float) -> Memory:
-        """Remember an accepted frame for some time, as far as it can be trusted."""
+    def updated(
+        self, features: FrameFeatures, logits: np.ndarray, confidence: float
+    ) -> Memory:
+        """Learn an accepted frame, weighted by its confidence; it fades."""
         return replace(
             self,
-            cells=self.cells.seen(view.cells.lesson(logits), confidence),
-            pixels=self.pixels.seen(view.pixels.lesson(logits), confidence),
+            cells=self.cells.updated(features.cells.labelled(logits), confidence),
+            pixels=self.pixels.updated(features.pixels.labelled(logits), confidence),
         )
 
-    def recognised(self, view: View) -> np.ndarray:
-        """Say where on a frame things look like the object.
+    def cell_scores(self, features: FrameFeatures) -> np.ndarray:
+        """Score a frame by its cells.
 
         Returns
         -------
         (rows, columns) array of float32
-            About 1 where cells are like the object's, about -1 where they are like the
-            background's and other objects'.
+            About 1 where the frame looks like the object, about -1 where it looks like
+            the background or other objects.
         """
-        return view.cells.spread(self.cells.scores(view.cells.samples))
+        return features.cells.to_map(self.cells.scores(features.cells.samples))
 
-    def coloured(self, view: View) -> np.ndarray:
-        """Say where on a frame colours are like the object's, as `recognised` does."""
-        return view.pixels.spread(self.pixels.scores(view.pixels.samples))
+    def pixel_scores(self, features: FrameFeatures) -> np.ndarray:
+        """Score a frame by its colours; the range is that of `cell_scores`."""
+        return features.pixels.to_map(self.pixels.scores(features.pixels.samples))
 
-    def likeness(self, view: View, logits: np.ndarray) -> float:
-        """Cosine between what is under a mask and the object on its certain frames.
+    def likeness(self, features: FrameFeatures, logits: np.ndarray) -> float:
+        """Cosine between what is under a mask and the object on its fixed frames.
 
         Returns
         -------
         float
-            -1..1. The same object on different frames has mostly above 0.5, and above
-            0.3 even where it turns or deforms; a piece of background has around or
-            below 0.
+            -1..1. The same object on another frame mostly has more than 0.5, and more
+            than 0.3 even if it turns or deforms. Background has about 0 or less.
         """
-        length = max(float(np.linalg.norm(self.look)), SMALLEST_NORM)
-        cosine = float(_direction(view, logits) @ self.look) / length
+        length = max(float(np.linalg.norm(self.direction)), SMALLEST_NORM)
+        cosine = float(_object_direction(features, logits) @ self.direction) / length
         return max(-1.0, min(cosine, 1.0))
 
 
-def _direction(view: View, logits: np.ndarray) -> np.ndarray:
-    summed = matmul(view.cells.shares(logits), view.cells.directions)
+def _object_direction(features: FrameFeatures, logits: np.ndarray) -> np.ndarray:
+    summed = matmul(features.cells.coverage(logits), features.cells.directions)
     unit: np.ndarray = summed / max(float(np.linalg.norm(summed)), SMALLEST_NORM)
     return unit

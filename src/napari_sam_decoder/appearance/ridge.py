@@ -1,9 +1,9 @@
-"""Tell an object from the rest by features, from weighted examples, in closed form.
+"""A ridge classifier that tells an object from the rest, fitted in closed form.
 
-Ridge regression: the evidence of any number of frames is one matrix, so that it needs
-no training and a memory of thousands of frames is as small as one of a single frame. It
-is the idea of discriminative target models for video object segmentation (Robinson et
-al., "Learning Fast and Robust Target Models for Video Object Segmentation", 2020; Bhat
+Any number of frames adds up to one matrix. So there is no iterative training, and a
+memory of thousands of frames takes no more space than that of a single one. This is the
+idea of discriminative target models for video object segmentation (Robinson et al.,
+"Learning Fast and Robust Target Models for Video Object Segmentation", 2020; Bhat
 et al., "Learning What to Learn for Video Object Segmentation", 2020) in its simplest
 form.
 """
@@ -16,50 +16,50 @@ import numpy as np
 
 from napari_sam_decoder.linalg import gram_matrix, matmul, solve_positive_definite
 
-__all__ = ["Classifier", "Lesson", "with_constant"]
+__all__ = ["LabelledSamples", "RidgeClassifier", "with_constant"]
 
 SMALLEST_SHARE = 0.5
-"""Samples; a class with less than this in all does not count in full."""
+"""Samples; a class with fewer of them does not count in full."""
 
 LEAST_SHARE = 1e-3
-"""A sample that is less of the object than this is none of it."""
+"""A sample with a smaller share of the object counts as background."""
 
 RIDGE = 0.01
-"""Relative to the mean variance of a feature. Ten times more blurs the object, ten
-times less fits single samples."""
+"""Relative to the mean variance of a feature. Ten times more blurs the object,
+ten times less fits single samples."""
 
 FADING = 0.9
-"""How much of what recent frames say is left one frame later."""
+"""Share of the recent frames' weight that is left one frame later."""
 
 SMALLEST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
-    """What one frame teaches of an object.
+class LabelledSamples:
+    """Samples of one frame, labelled as object and background.
 
     Attributes
     ----------
     samples : (N, K + 1) array of float32
         Features, and 1 as the last of them.
     shares : (N,) array of float32
-        0..1, how far each sample is the object.
-    counts : (N,) array of float32
-        0..1, how much each counts as background.
-    total : (K + 1, K + 1) array of float32, optional
-        Products of the samples' columns, where all of them count in full: the same
+        0..1, how much of each sample is the object.
+    background_weights : (N,) array of float32
+        0..1, how much each sample counts as background.
+    products : (K + 1, K + 1) array of float32, optional
+        ``samples.T @ samples``, given if all background weights are 1: it is the same
         for all objects of a frame.
     """
 
     samples: np.ndarray
     shares: np.ndarray
-    counts: np.ndarray
-    total: np.ndarray | None = None
+    background_weights: np.ndarray
+    products: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Weighted sums over samples, all that a least-squares fit needs of them.
+class NormalEquations:
+    """Weighted sums over samples: all that a least-squares fit needs.
 
     Attributes
     ----------
@@ -71,89 +71,94 @@ class Evidence:
     targets: np.ndarray
 
     @classmethod
-    def of(cls, lesson: Lesson) -> Evidence:
-        """Object and background count the same, however small the object is."""
-        shares, rest = lesson.shares, (1 - lesson.shares) * lesson.counts
+    def of(cls, labelled: LabelledSamples) -> NormalEquations:
+        """Weigh object and background the same, however small the object is."""
+        shares = labelled.shares
+        rest = (1 - shares) * labelled.background_weights
         ours = 0.5 / max(float(shares.sum()), SMALLEST_SHARE)
         theirs = 0.5 / max(float(rest.sum()), SMALLEST_SHARE)
         weights = ours * shares + theirs * rest
-        targets = matmul(weights * (2 * shares - 1), lesson.samples)
-        if lesson.total is None:
-            return cls(gram_matrix(lesson.samples * np.sqrt(weights)[:, None]), targets)
-        # All but the few samples of the object have the same weight.
+        targets = matmul(weights * (2 * shares - 1), labelled.samples)
+        if labelled.products is None:
+            return cls(
+                gram_matrix(labelled.samples * np.sqrt(weights)[:, None]), targets
+            )
+        # All samples except the few of the object have the same weight.
         own = shares > LEAST_SHARE
-        samples, extra = lesson.samples[own], (ours - theirs) * shares[own]
+        samples, extra = labelled.samples[own], (ours - theirs) * shares[own]
         differing = matmul((samples * extra[:, None]).T, samples)
-        return cls(theirs * lesson.total + differing, targets)
+        return cls(theirs * labelled.products + differing, targets)
 
-    def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.moments + other.moments, self.targets + other.targets)
+    def __add__(self, other: NormalEquations) -> NormalEquations:
+        return NormalEquations(
+            self.moments + other.moments, self.targets + other.targets
+        )
 
-    def __mul__(self, factor: float) -> Evidence:
-        return Evidence(
+    def __mul__(self, factor: float) -> NormalEquations:
+        return NormalEquations(
             (factor * self.moments).astype(np.float32),
             (factor * self.targets).astype(np.float32),
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Classifier:
-    """Ridge regression on what is certain and what was seen lately.
+class RidgeClassifier:
+    """Ridge regression on fixed frames and on recent ones.
 
     Attributes
     ----------
-    certain : Evidence
-        Never forgotten.
-    recent : Evidence
-        Fading.
+    certain : NormalEquations
+        Of the fixed frames; they never fade.
+    recent : NormalEquations
+        Of the accepted frames; they fade.
     weights : (K + 1,) array of float32
-        Fit to both; the last is the constant.
+        Fitted to both; the last one belongs to the constant feature.
     """
 
-    certain: Evidence
-    recent: Evidence
+    certain: NormalEquations
+    recent: NormalEquations
     weights: np.ndarray
 
     @classmethod
-    def of(cls, lesson: Lesson) -> Classifier:
-        """Learn one frame for ever."""
-        certain = Evidence.of(lesson)
+    def of(cls, labelled: LabelledSamples) -> RidgeClassifier:
+        """Fit to a fixed frame."""
+        certain = NormalEquations.of(labelled)
         return cls._fitted(certain, certain * 0)
 
-    def join(self, other: Classifier) -> Classifier:
-        """Add what another classifier has for certain."""
+    def join(self, other: RidgeClassifier) -> RidgeClassifier:
+        """Add the fixed frames of another classifier."""
         return self._fitted(self.certain + other.certain, self.recent)
 
-    def seen(self, lesson: Lesson, confidence: float) -> Classifier:
-        """Learn one frame for some time, as far as it can be trusted."""
-        newest = Evidence.of(lesson) * ((1 - FADING) * confidence)
+    def updated(self, labelled: LabelledSamples, confidence: float) -> RidgeClassifier:
+        """Add an accepted frame, weighted by its confidence."""
+        newest = NormalEquations.of(labelled) * ((1 - FADING) * confidence)
         return self._fitted(self.certain, self.recent * FADING + newest)
 
     def scores(self, samples: np.ndarray) -> np.ndarray:
-        """Return (N,) scores of samples: about 1 for the object, -1 for others.
-
-        0 lies on the border between them.
+        """Return (N,) scores: about 1 for the object, about -1 for the rest.
 
         Parameters
         ----------
         samples : (N, K + 1) array of float32
-            As in a `Lesson`.
+            As in `LabelledSamples`.
         """
         return matmul(samples, self.weights)
 
     @classmethod
-    def _fitted(cls, certain: Evidence, recent: Evidence) -> Classifier:
-        evidence = certain + recent
-        features = len(evidence.targets) - 1
-        moments = evidence.moments.copy()
+    def _fitted(
+        cls, certain: NormalEquations, recent: NormalEquations
+    ) -> RidgeClassifier:
+        equations = certain + recent
+        features = len(equations.targets) - 1
+        moments = equations.moments.copy()
         diagonal = np.arange(features)
         moments[diagonal, diagonal] += RIDGE / features
-        # The constant has no ridge, but a frame without contrast leaves it singular.
+        # The constant has no ridge, but without contrast the matrix would be singular.
         moments[features, features] += SMALLEST_VARIANCE
-        return cls(certain, recent, solve_positive_definite(moments, evidence.targets))
+        return cls(certain, recent, solve_positive_definite(moments, equations.targets))
 
 
 def with_constant(features: np.ndarray) -> np.ndarray:
-    """Append 1 to each of (N, K) features, so that a plane need not cross zero."""
+    """Append the constant feature 1 to (N, K) features."""
     ones = np.ones((len(features), 1), features.dtype)
     return np.concatenate([features, ones], axis=1)

@@ -1,10 +1,14 @@
-"""The per-frame loop: expect, ask, choose, carry on, and yield the labels."""
+"""Carry objects through a movie: decode prompts, follow objects, correct results."""
 
 from __future__ import annotations
 
-from napari_sam_decoder.propagation.context import Scene, Settings
-from napari_sam_decoder.propagation.correction import Draft, mend_all
-from napari_sam_decoder.propagation.hypotheses import Hypothesis, Preview, preview_all
+from napari_sam_decoder.propagation.context import Context, Settings
+from napari_sam_decoder.propagation.correction import CurrentLabels, correct
+from napari_sam_decoder.propagation.hypotheses import (
+    Hypothesis,
+    Preview,
+    preview_prompts,
+)
 from napari_sam_decoder.propagation.plan import (
     Direction,
     Itinerary,
@@ -20,20 +24,20 @@ from napari_sam_decoder.propagation.results import (
 from napari_sam_decoder.propagation.run import propagate
 
 __all__ = [
+    "Context",
+    "CurrentLabels",
     "Direction",
-    "Draft",
     "FrameResult",
     "Hypothesis",
     "Itinerary",
     "ObjectResult",
     "Preview",
     "Reason",
-    "Scene",
     "Settings",
     "Verdict",
+    "correct",
     "legs_around",
-    "mend_all",
     "plan",
-    "preview_all",
+    "preview_prompts",
     "propagate",
 ]

@@ -1,4 +1,4 @@
-"""What has been said about each object on each frame, both ways joined."""
+"""Collect what each pass says about the objects of a frame, and make its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.labels import compare_claims, resolve_overlaps
+from napari_sam_decoder.labels import measure_overlaps, resolve_overlaps
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
 from napari_sam_decoder.propagation.results import (
@@ -21,22 +21,31 @@ from napari_sam_decoder.propagation.results import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam_decoder.labels import Claim
+    from napari_sam_decoder.labels import Overlap
     from napari_sam_decoder.prompts import PaintedMask
-    from napari_sam_decoder.propagation.context import Scene
+    from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.plan import Itinerary
     from napari_sam_decoder.selection import Expectation
 
-__all__ = ["Board", "Outcome", "PackedLogits", "full_size", "fuse", "smooth"]
+__all__ = [
+    "Accumulator",
+    "Estimate",
+    "PackedLogits",
+    "draw_estimates",
+    "fuse",
+    "stabilise",
+]
 
-LARGEST_SHARE_OF_THE_PAST = 0.5
+LARGEST_PAST_SHARE = 0.5
 UNLIKE, ALIKE = 0.5, 0.9
-"""IoU with the moved mask at which the past has no say, and all that it may have."""
+"""IoU with the moved mask from which the past counts, and at which it counts fully."""
 LOGIT_LIMIT = 6.0
-"""Only pixels of which the decoder is less sure than this can change sides."""
+"""Only pixels whose logit is within this limit can change sides."""
 
 
-def smooth(logits: np.ndarray, expectation: Expectation, amount: float) -> np.ndarray:
+def stabilise(
+    logits: np.ndarray, expectation: Expectation, amount: float
+) -> np.ndarray:
     """Average the logits with those of the frame before, moved along.
 
     Parameters
@@ -44,27 +53,26 @@ def smooth(logits: np.ndarray, expectation: Expectation, amount: float) -> np.nd
     logits : (h, w) array of float32
         As decided on this frame.
     expectation : Expectation
-        Holds the mask of the frame before, moved on by the object's motion.
+        Has the mask of the frame before, moved to this one.
     amount : float
-        0..1; 0 changes nothing, 1 gives the past as much weight as the present,
-        for an object that keeps its shape. Where the two masks differ much, the shape
-        is changing and the past has less say.
+        0..1: 0 changes nothing, 1 gives the past as much weight as the present. The
+        less the two masks agree, the less the past counts: the shape is changing.
 
     Returns
     -------
     (h, w) array of float32
-        What is shown. The next frame still starts from what was decided, so that
-        nothing is smeared along the movie.
+        What is shown. The next frame starts from the logits as decided, so that nothing
+        is smeared along the movie.
     """
     rows, columns = expectation.moved.shape
     now = np.clip(logits[:rows, :columns], -LOGIT_LIMIT, LOGIT_LIMIT)
     before = np.clip(expectation.moved, -LOGIT_LIMIT, LOGIT_LIMIT)
     iou = mask_iou(now > 0, before > 0)
     alike = float(np.clip((iou - UNLIKE) / (ALIKE - UNLIKE), 0, 1))
-    share = amount * alike * LARGEST_SHARE_OF_THE_PAST
-    smoothed = logits.copy()
-    smoothed[:rows, :columns] += share * (before - now)
-    return smoothed
+    share = amount * alike * LARGEST_PAST_SHARE
+    stabilised = logits.copy()
+    stabilised[:rows, :columns] += share * (before - now)
+    return stabilised
 
 
 MARGIN = 3
@@ -73,15 +81,15 @@ AGREEING_IOU = 0.5
 
 @dataclass(frozen=True, eq=False)
 class PackedLogits:
-    """Low-res logits cut to the object and halved: some KB instead of 256.
+    """Low-res logits as float16, cropped to the object: a few KB instead of 256.
 
     Attributes
     ----------
     values : (h, w) array of float16
     origin : (row, column)
-        Of the cut in the full grid.
+        Of the crop in the whole grid.
     shape : (rows, columns)
-        Of the full grid.
+        Of the whole grid.
     """
 
     values: np.ndarray
@@ -90,16 +98,16 @@ class PackedLogits:
 
     @classmethod
     def pack(cls, logits: np.ndarray) -> PackedLogits:
-        """Cut to the positive logits and a margin that keeps the edge's slope."""
+        """Crop to the positive logits and a margin that keeps the slope of the edge."""
         rows, columns = np.nonzero(logits > 0)
         if rows.size == 0:
             return cls(np.empty((0, 0), np.float16), (0, 0), logits.shape)
         top, left = max(rows.min() - MARGIN, 0), max(columns.min() - MARGIN, 0)
-        cut = logits[top : rows.max() + MARGIN + 1, left : columns.max() + MARGIN + 1]
-        return cls(cut.astype(np.float16), (int(top), int(left)), logits.shape)
+        crop = logits[top : rows.max() + MARGIN + 1, left : columns.max() + MARGIN + 1]
+        return cls(crop.astype(np.float16), (int(top), int(left)), logits.shape)
 
     def unpack(self) -> np.ndarray:
-        """Return (rows, columns) float32 logits, far below zero outside the cut."""
+        """Return (rows, columns) float32 logits, far below 0 outside the crop."""
         logits = np.full(self.shape, BACKGROUND_LOGIT, np.float32)
         (top, left), (height, width) = self.origin, self.values.shape
         logits[top : top + height, left : left + width] = self.values
@@ -107,8 +115,8 @@ class PackedLogits:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What one leg says about its object on one frame.
+class Estimate:
+    """What a prompt, or a leg that starts from one, says about an object on a frame.
 
     Attributes
     ----------
@@ -116,13 +124,13 @@ class Outcome:
     logits : PackedLogits, optional
         None for an absent object.
     distance : int
-        Frames from the prompt that the leg started at.
+        Frames from the prompt.
     painted : PaintedMask, optional
         The user's own mask, which is shown as it is.
     """
 
     result: ObjectResult
-    logits: PackedLogits | None
+    logits: PackedLogits | None = None
     distance: int = 0
     painted: PaintedMask | None = None
 
@@ -132,27 +140,27 @@ class Outcome:
         result: ObjectResult,
         logits: np.ndarray,
         painted: PaintedMask | None = None,
-    ) -> Outcome:
-        """Keep the low-res logits of an object that is there."""
+    ) -> Estimate:
+        """Pack the low-res logits of an object that is present."""
         return cls(result, PackedLogits.pack(logits), painted=painted)
 
 
-def fuse(first: Outcome, second: Outcome) -> Outcome:
-    """Join the outcomes of the legs from the prompts before and after a frame.
+def fuse(first: Estimate, second: Estimate) -> Estimate:
+    """Join the estimates from the prompts before and after a frame.
 
-    Where only one still sees the object, that one is right: the other lost it. Where
-    both see the same thing their logits are mixed, the nearer prompt counting more,
-    so that no seam shows. Where they contradict each other, the one with the better
-    confidence for its distance is taken, and marked doubtful.
+    If only one of them sees the object, it is right: the other has lost the object. If
+    both see the same thing, their logits are averaged, weighted by how near the prompt
+    is, so that no seam shows. If they contradict each other, the one with the better
+    confidence for its distance is taken and marked as doubtful.
 
     Parameters
     ----------
-    first, second : Outcome
+    first, second : Estimate
         Of the same object on the same frame.
 
     Returns
     -------
-    Outcome
+    Estimate
     """
     if first.logits is None or second.logits is None:
         return second if first.logits is None else first
@@ -170,99 +178,109 @@ def fuse(first: Outcome, second: Outcome) -> Outcome:
     return replace(preferred, logits=mixed)
 
 
-def _merit(outcome: Outcome, nearness: float) -> float:
-    return outcome.result.confidence * nearness
+def _merit(estimate: Estimate, nearness: float) -> float:
+    return estimate.result.confidence * nearness
 
 
 PAINTED_LOGIT = 1000.0
-"""Above whatever the decoder says: painted pixels are kept."""
+"""Above any logit of the decoder, so that painted pixels are kept."""
 
 
-class Board:
-    """Collects outcomes until a frame has heard from every prompt and leg.
+class Accumulator:
+    """Collects the estimates of a frame until every prompt and leg has given its own.
 
     Parameters
     ----------
-    scene : Scene
+    context : Context
+        Draws the masks.
     itinerary : Itinerary
-        The prompts that will be decoded and the legs that will come past.
+        The prompts and legs to wait for.
     """
 
-    def __init__(self, scene: Scene, itinerary: Itinerary) -> None:
-        self._scene = scene
+    def __init__(self, context: Context, itinerary: Itinerary) -> None:
+        self._context = context
         self._dtype = itinerary.labels_dtype
         self._awaited = Counter(prompt.frame for prompt in itinerary.prompts)
         for leg in itinerary.legs:
             self._awaited.update(leg.frames)
-        self._outcomes: dict[int, dict[int, Outcome]] = {}
+        self._estimates: dict[int, dict[int, Estimate]] = {}
 
-    def note(self, frame: int, outcome: Outcome) -> None:
-        """Take down one outcome, joined with an earlier one for the same object."""
-        outcomes = self._outcomes.setdefault(frame, {})
-        object_id = outcome.result.object_id
-        earlier = outcomes.get(object_id)
-        outcomes[object_id] = outcome if earlier is None else fuse(earlier, outcome)
+    def add(self, frame: int, estimate: Estimate) -> None:
+        """Add an estimate; it is fused with an earlier one for the same object."""
+        estimates = self._estimates.setdefault(frame, {})
+        object_id = estimate.result.object_id
+        earlier = estimates.get(object_id)
+        estimates[object_id] = estimate if earlier is None else fuse(earlier, estimate)
         self._awaited[frame] -= 1
 
     def logits(self, frame: int) -> dict[int, np.ndarray]:
-        """Low-res logits of the objects that have been found on a frame so far."""
+        """Return the low-res logits of the objects found on a frame so far."""
         return {
-            object_id: outcome.logits.unpack()
-            for object_id, outcome in self._outcomes.get(frame, {}).items()
-            if outcome.logits is not None
+            object_id: estimate.logits.unpack()
+            for object_id, estimate in self._estimates.get(frame, {}).items()
+            if estimate.logits is not None
         }
 
-    def report(self, frame: int) -> FrameResult:
-        """Say what is known of a frame, and forget it once nothing more is to come."""
+    def result(self, frame: int) -> FrameResult:
+        """Return the result of a frame; once it is final, its estimates are dropped."""
         is_final = self._awaited[frame] == 0
-        outcomes = self._outcomes.pop(frame) if is_final else self._outcomes[frame]
-        logits = full_size(self._scene, frame, outcomes)
-        frame_shape = self._scene.geometry.frame_shape
+        estimates = self._estimates.pop(frame) if is_final else self._estimates[frame]
+        logits = draw_estimates(self._context, frame, estimates)
+        frame_shape = self._context.geometry.frame_shape
         labels = resolve_overlaps(logits, frame_shape, self._dtype)
-        claimed = compare_claims(logits, labels)
+        overlaps = measure_overlaps(logits, labels)
         return FrameResult(
             frame=frame,
             labels=labels,
             objects={
-                key: _judged(outcomes[key], claimed.get(key))
-                for key in sorted(outcomes)
+                key: _judged(estimates[key], overlaps.get(key))
+                for key in sorted(estimates)
             },
             is_final=is_final,
         )
 
 
-def _judged(outcome: Outcome, claim: Claim | None) -> ObjectResult:
-    """Judge an object by what it claims; a painted one owes nobody anything."""
-    if claim is None:
-        return outcome.result
-    if outcome.painted is not None:
-        claim = replace(claim, twin=None, prey=None)
-    return outcome.result.beside(claim)
+def _judged(estimate: Estimate, overlap: Overlap | None) -> ObjectResult:
+    """Judge an object by its overlap; what was painted is not doubted."""
+    if overlap is None:
+        return estimate.result
+    if estimate.painted is not None:
+        overlap = replace(overlap, duplicate=None, displaced=None)
+    return estimate.result.judged_by(overlap)
 
 
-def full_size(
-    scene: Scene, frame: int, outcomes: Mapping[int, Outcome]
+def draw_estimates(
+    context: Context, frame: int, estimates: Mapping[int, Estimate]
 ) -> dict[int, FrameLogits]:
-    """Bring the logits of the objects that are there to the pixels of the frame.
+    """Bring the logits of all objects that are present to the pixels of the frame.
+
+    Parameters
+    ----------
+    context : Context
+        Draws the masks.
+    frame : int
+        All estimates are on it.
+    estimates : mapping of object id to Estimate
+        Of all objects on the frame.
 
     Returns
     -------
     dict of object id to FrameLogits
-        Painted masks come as they are, with logits above all others.
+        A painted mask comes as it is, with logits above all others.
     """
 
-    def enlarged(object_id: int) -> FrameLogits | None:
-        outcome = outcomes[object_id]
-        if outcome.painted is not None:
-            return _as_painted(outcome.painted)
-        if outcome.logits is None:
+    def draw(object_id: int) -> FrameLogits | None:
+        estimate = estimates[object_id]
+        if estimate.painted is not None:
+            return _painted_logits(estimate.painted)
+        if estimate.logits is None:
             return None
-        return scene.draw(frame, outcome.logits.unpack())
+        return context.draw(frame, estimate.logits.unpack())
 
-    found = zip(outcomes, scene.objects.map(enlarged, outcomes), strict=True)
-    return {object_id: logits for object_id, logits in found if logits is not None}
+    drawn = zip(estimates, context.object_threads.map(draw, estimates), strict=True)
+    return {object_id: logits for object_id, logits in drawn if logits is not None}
 
 
-def _as_painted(mask: PaintedMask) -> FrameLogits:
+def _painted_logits(mask: PaintedMask) -> FrameLogits:
     values = np.where(mask.to_array(), PAINTED_LOGIT, -PAINTED_LOGIT)
     return FrameLogits(values.astype(np.float32), (slice(None), slice(None)))

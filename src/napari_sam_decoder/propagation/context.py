@@ -1,4 +1,4 @@
-"""What stays the same for a whole propagation, built once and handed in."""
+"""What stays the same during a propagation: movie, network, settings and memos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from napari_sam_decoder.appearance.features import View, picture_of
+from napari_sam_decoder.appearance.features import FrameFeatures, low_res_picture
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.propagation.prior import Grid
@@ -29,28 +29,27 @@ if TYPE_CHECKING:
         ModelPrompt,
     )
 
-__all__ = ["Decoder", "FrameSource", "Kept", "Scene", "Settings"]
+__all__ = ["Context", "Decoder", "FrameSource", "Memo", "Settings"]
 
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
-    """A function that remembers its last few values, for several threads.
+class Memo(Generic[Value]):
+    """A function that remembers its latest values, for several threads.
 
-    Who asks for a value that another thread is just making waits for it.
+    A thread that asks for a value which another thread is computing waits for it.
 
     Parameters
     ----------
-    make : callable
-        Called with the arguments once for each that is not remembered; again for
-        those for which it raised an error.
-    most : int
+    function : callable
+        Called once for each set of arguments, and again after an error.
+    max_values : int
         How many values to remember.
     """
 
-    def __init__(self, make: Callable[..., Value], most: int) -> None:
-        self._make = make
-        self._most = most
+    def __init__(self, function: Callable[..., Value], max_values: int) -> None:
+        self._function = function
+        self._max_values = max_values
         self._lock = Lock()
         self._values: OrderedDict[tuple[Any, ...], Future[Value]] = OrderedDict()
 
@@ -61,42 +60,42 @@ class Kept(Generic[Value]):
             is_new = value is None
             if value is None:
                 value = self._values[key] = Future()
-            # The oldest goes, even if it was asked for last: what was made ahead of
-            # time has not been asked for yet.
-            while len(self._values) > self._most:
+            # Drop the oldest, even if it was the last to be used: what was computed
+            # ahead of time has not been used yet.
+            while len(self._values) > self._max_values:
                 self._values.popitem(last=False)
         if is_new:
-            self._fill(value, key)
+            self._compute(value, key)
         return value.result()
 
-    def _fill(self, value: Future[Value], key: tuple[Any, ...]) -> None:
+    def _compute(self, value: Future[Value], key: tuple[Any, ...]) -> None:
         try:
-            value.set_result(self._make(*key))
-        except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
+            value.set_result(self._function(*key))
+        except BaseException as error:  # noqa: BLE001 - raised in all waiting threads
             with self._lock:
                 self._values.pop(key, None)
             value.set_exception(error)
 
 
-VIEWS_KEPT = 4
-"""A step needs two frames, while the next two are prepared already."""
-FLOWS_KEPT = 3
+FEATURES_REMEMBERED = 4
+"""A step needs two frames while the next two are being prepared."""
+FLOWS_REMEMBERED = 3
 MAX_THREADS = 4
-"""More objects at once than this wait for each other in Python."""
+"""With more threads, objects only wait for each other in Python."""
 
 
 class FrameSource(Protocol):
-    """Where frames and their embeddings come from; `Embedder` is one."""
+    """Where frames and their embeddings come from, for example an `Embedder`."""
 
     def get(self, frame: int) -> Embedding:
-        """Return the embedding, computing it where it is lacking."""
+        """Return the embedding of a frame; it is computed if the cache lacks it."""
 
-    def look(self, frame: int) -> tuple[Embedding, np.ndarray]:
+    def get_with_pixels(self, frame: int) -> tuple[Embedding, np.ndarray]:
         """Return the embedding and the (Y, X, 3) uint8 pixels of a frame."""
 
 
 class Decoder(Protocol):
-    """What propagation needs of the network; `Sam` is one."""
+    """What propagation needs of a network, for example a `Sam`."""
 
     @property
     def image_size(self) -> int:
@@ -112,7 +111,7 @@ class Decoder(Protocol):
         prompts: Sequence[ModelPrompt],
         previous_logits: Sequence[np.ndarray | None] | None = None,
     ) -> MaskCandidates:
-        """Offer four masks for each prompt."""
+        """Return four candidate masks for each prompt."""
 
     def enlarge(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
@@ -136,19 +135,19 @@ class Settings:
     absent_below : float
         0..1: a mask with less confidence is dropped.
     unlike_below : float
-        -1..1: a mask whose content looks less like the prompted object is dropped,
-        see `Memory.likeness`. It tells a mask on empty background from the object.
+        -1..1: a mask is dropped if its content looks less like the prompted object, see
+        `Memory.likeness`. This tells the object from empty background.
     patience : int
-        Frames during which a lost object is looked for around the place where it
-        should have moved; after that, anywhere in the picture, by memory alone.
+        Number of frames during which a lost object is searched for where it should have
+        moved; after that it is searched for everywhere, by appearance alone.
     stabilise : float
-        0..1: how much of the flicker of the outline is taken out, see `smooth`; 0
-        leaves each frame as it was decided.
+        0..1: how much of the outline's flicker is removed, see
+        `accumulator.stabilise`; 0 leaves each frame as it was decided.
 
     Raises
     ------
     OptionError
-        If a value is no number, or outside its range.
+        If a value is not a number or outside its range.
     """
 
     doubtful_below: float = _between(0, 1, default=0.6)
@@ -178,84 +177,84 @@ class Settings:
             raise OptionError(f"stabilise must lie in 0..1, not {self.stabilise:g}")
 
 
-@dataclass(frozen=True)
-class Scene:
+class Context:
     """The movie as the network sees it, the network, and how to decide.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Of the movie.
+    decoder : Decoder
+        The network.
+    frame_shape : (int, int)
+        (Y, X) of all frames.
+    settings : Settings
+        How to decide.
+    heads : Heads, optional
+        A rater and a sharpener; without them the decoder rates and enlarges masks.
 
     Attributes
     ----------
-    source : FrameSource
-    decoder : Decoder
     geometry : FrameGeometry
+        From frame pixels to model pixels.
     grid : Grid
-    settings : Settings
-    look : callable
-        Gives the embedding and the pixels of a frame; the last few are kept.
-    view : callable
-        Gives the `View` of a frame; the last few are kept.
+        The low-res pixels over the frame.
+    with_pixels : callable
+        Returns the embedding and the pixels of a frame; remembers the latest.
+    features : callable
+        Returns the `FrameFeatures` of a frame; remembers the latest.
     flow : callable
-        Gives the `Flow` of a frame from another one before it: for each low-res pixel
-        where it was.
-    steps : ThreadPool
-        One for the step that is taken, and one for what the next one will need.
-    objects : ThreadPool
-        Where the objects of a frame are thought about side by side.
-    heads : Heads
-        What rates hypotheses and draws masks, where it is not the decoder.
+        Returns the `Flow` of a frame from another one before it: for each low-res pixel
+        where it was there. Remembers the latest.
+    frame_threads : ThreadPool
+        One thread for the current frame, one to prepare the next.
+    object_threads : ThreadPool
+        For the objects of a frame side by side.
     """
 
-    source: FrameSource
-    decoder: Decoder
-    geometry: FrameGeometry
-    grid: Grid
-    settings: Settings
-    look: Callable[[int], tuple[Embedding, np.ndarray]] = field(repr=False)
-    view: Callable[[int], View] = field(repr=False)
-    flow: Callable[[int, int], Flow] = field(repr=False)
-    steps: ThreadPool = field(repr=False)
-    objects: ThreadPool = field(repr=False)
-    heads: Heads = field(repr=False)
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         source: FrameSource,
         decoder: Decoder,
         frame_shape: tuple[int, int],
         settings: Settings,
         heads: Heads | None = None,
-    ) -> Scene:
-        """Derive the geometry from the frame's shape and the network's sizes."""
+    ) -> None:
         from napari_sam_decoder.model.heads import Heads
 
-        geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
-        grid = Grid.of(geometry, decoder.image_size, decoder.mask_size)
+        self.source = source
+        self.decoder = decoder
+        self.settings = settings
+        self.heads = heads or Heads()
+        self.geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
+        self.grid = Grid.of(self.geometry, decoder.image_size, decoder.mask_size)
+        self.with_pixels = Memo(self._read, FEATURES_REMEMBERED)
+        self.features = Memo(self._compute_features, FEATURES_REMEMBERED)
+        self.flow = Memo(self._compute_flow, FLOWS_REMEMBERED)
+        self.frame_threads = ThreadPool(2)
+        self.object_threads = ThreadPool(MAX_THREADS)
 
-        def prepare(frame: int) -> View:
-            embedding, rgb = look(frame)
-            picture = picture_of(rgb, grid.content)
-            return View(embedding, picture, decoder.mask_size)
+    def _read(self, frame: int) -> tuple[Embedding, np.ndarray]:
+        return self.source.get_with_pixels(frame)
 
-        def compare(frame: int, before: int) -> Flow:
-            from napari_sam_decoder.flow import optical_flow
+    def _compute_features(self, frame: int) -> FrameFeatures:
+        embedding, rgb = self.with_pixels(frame)
+        picture = low_res_picture(rgb, self.grid.content)
+        return FrameFeatures(embedding, picture, self.decoder.mask_size)
 
-            return optical_flow(view(frame).picture, view(before).picture)
+    def _compute_flow(self, frame: int, before: int) -> Flow:
+        from napari_sam_decoder.flow import optical_flow
 
-        look = Kept(lambda frame: source.look(frame), VIEWS_KEPT)
-        view = Kept(prepare, VIEWS_KEPT)
-        flow = Kept(compare, FLOWS_KEPT)
-        parts = source, decoder, geometry, grid, settings
-        pools = ThreadPool(2), ThreadPool(MAX_THREADS)
-        return cls(*parts, look, view, flow, *pools, heads or Heads())
+        return optical_flow(self.features(frame).picture, self.features(before).picture)
 
     def embedding(self, frame: int) -> Embedding:
         """Return the embedding of a frame, read with its pixels if these are needed."""
         if self.heads.sharpener is None:
             return self.source.get(frame)
-        return self.look(frame)[0]
+        return self.with_pixels(frame)[0]
 
     def rate(self, candidates: MaskCandidates) -> np.ndarray:
-        """(B, 4) predicted IoUs for single clicks; by the rater, if there is one."""
+        """Return (B, 4) ratings of the masks for single clicks, by the rater if any."""
         ratings, tokens = candidates.iou_predictions, candidates.tokens
         if self.heads.rater is None or tokens is None:
             return ratings
@@ -265,15 +264,15 @@ class Scene:
         """Bring the (h, w) low-res logits of an object to the pixels of a frame."""
         if self.heads.sharpener is None:
             return self.decoder.enlarge(logits, self.geometry.frame_shape)
-        embedding, rgb = self.look(frame)
+        embedding, rgb = self.with_pixels(frame)
         return self.heads.sharpener.sharpen(rgb, embedding, logits)
 
     def prepare(self, frame: int, before: int) -> None:
-        """Do what a step from one frame to the next needs whatever the objects are.
+        """Compute what the step to a frame needs, whatever the objects are.
 
-        Meant to be called in a lane of its own: an error is met again, and reported,
-        when the step is taken.
+        Meant to run in a thread of its own. An error occurs again, and is reported,
+        when the step itself is taken.
         """
-        view = self.view(frame)
+        features = self.features(frame)
         self.flow(frame, before)
-        view.prepare()
+        features.prepare()

@@ -1,4 +1,4 @@
-"""Ask the decoder for objects where they are expected, and choose what fits."""
+"""Decode objects where they are expected, and choose the masks that fit."""
 
 from __future__ import annotations
 
@@ -14,68 +14,95 @@ from napari_sam_decoder.selection import choose_expected, is_unambiguous
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from napari_sam_decoder.appearance.features import View
-    from napari_sam_decoder.model.values import Embedding, ModelPrompt
-    from napari_sam_decoder.propagation.context import Scene
+    from napari_sam_decoder.appearance.features import FrameFeatures
+    from napari_sam_decoder.model.values import Embedding, MaskCandidates, ModelPrompt
+    from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.prior import Grid
     from napari_sam_decoder.propagation.track import Track
     from napari_sam_decoder.selection import Choice, Expectation
 
 __all__ = [
-    "Journey",
-    "Question",
-    "ask",
-    "ask_all",
-    "choose_answers",
-    "taken_by_others",
+    "DecoderInput",
+    "DecoderQuery",
+    "MovedTracks",
+    "build_queries",
+    "decode",
+    "decode_alternatives",
+    "decode_queries",
+    "logits_of_others",
 ]
 
 DECODER_SHARE = 0.5
-"""How much the decoder has to say in the end; the rest is what was expected."""
+"""Weight of the decoder's logits in the result; the rest is the prior."""
 
 
 @dataclass(frozen=True, eq=False)
-class Wording:
-    """One way to ask for an object: points and box, with or without a mask."""
-
-    prompt: ModelPrompt
-    mask: np.ndarray | None
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """What is expected of one object on one frame, and how the decoder is asked.
+class DecoderInput:
+    """Points and a box for one object, with or without a mask.
 
     Attributes
     ----------
-    object_id : int
-    track : Track
-        As the frame before left it.
-    expectation : Expectation
-    first : Wording
-        Where memory and motion expect it, with that as mask prompt.
-    second : tuple of Wording
-        Asked as well where the first answer is not clear.
+    prompt : ModelPrompt
+    mask : (h, w) array of float32, optional
+        Low-res logits of the mask prompt.
     """
 
-    object_id: int
-    track: Track
-    expectation: Expectation
-    first: Wording
-    second: tuple[Wording, ...]
+    prompt: ModelPrompt
+    mask: np.ndarray | None = None
+
+
+def decode(
+    context: Context, embedding: Embedding, inputs: Sequence[DecoderInput]
+) -> MaskCandidates:
+    """Decode all inputs on a frame in one call."""
+    return context.decoder.decode(
+        embedding, [one.prompt for one in inputs], [one.mask for one in inputs]
+    )
+
+
+def decode_alternatives(
+    context: Context, embedding: Embedding, groups: Sequence[Sequence[DecoderInput]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Decode several inputs for each object, all in one call.
+
+    Parameters
+    ----------
+    context : Context
+        Has the decoder.
+    embedding : Embedding
+        Of the frame.
+    groups : sequence of sequences of DecoderInput
+        At least one input for each object.
+
+    Returns
+    -------
+    list of ((N, h, w) array of float32, (N,) array of float32)
+        For each object the logits of all masks, four per input, and their predicted
+        IoUs.
+    """
+    if not groups:
+        return []
+    candidates = decode(context, embedding, [one for group in groups for one in group])
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    logits = np.split(candidates.low_res_logits, ends)
+    ratings = np.split(candidates.iou_predictions, ends)
+    return [
+        (np.concatenate(list(masks)), np.concatenate(list(rated)))
+        for masks, rated in zip(logits, ratings, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
-class Journey:
-    """Objects on their way from one frame to the next.
+class MovedTracks:
+    """Objects that are carried from one frame to the next.
 
     Attributes
     ----------
     tracks : mapping of object id to Track
         As the frame before left them.
     moved : mapping of object id to (rows, columns) array
-        Logits of their last masks, moved on; of those that are still looked for near
-        the place where they were lost.
+        Logits of their last masks, moved to this frame. An object that was lost long
+        ago has none.
     mismatch : (rows, columns) array
         Of the optical flow.
     """
@@ -85,180 +112,194 @@ class Journey:
     mismatch: np.ndarray
 
     @classmethod
-    def to(
-        cls, scene: Scene, frame: int, before: int, tracks: Mapping[int, Track]
+    def between(
+        cls, context: Context, frame: int, before: int, tracks: Mapping[int, Track]
     ) -> Self:
-        """Move objects on with the picture, if any is to be moved at all."""
-        patience = scene.settings.patience
+        """Move the tracks of the frame before; without any, no flow is computed."""
+        patience = context.settings.patience
         near = {key: track for key, track in tracks.items() if track.missed <= patience}
         if not near:
-            return cls(tracks, {}, np.zeros(scene.grid.content, np.float32))
-        flow = scene.flow(frame, before)
+            return cls(tracks, {}, np.zeros(context.grid.content, np.float32))
+        flow = context.flow(frame, before)
         moved = {
-            key: track.moved(scene.grid, flow.displacement)
+            key: track.moved(context.grid, flow.displacement)
             for key, track in near.items()
         }
         return cls(tracks, moved, flow.mismatch)
 
+    def expectation(
+        self, object_id: int, features: FrameFeatures, rivals: np.ndarray
+    ) -> Expectation:
+        """Say where an object should be: near where it moved to, or anywhere."""
+        track = self.tracks[object_id]
+        if object_id in self.moved:
+            return track.expect(features, self.moved[object_id], rivals, self.mismatch)
+        return track.expect_anywhere(features, rivals)
 
-def ask_all(
-    scene: Scene, view: View, journey: Journey, settled: Mapping[int, np.ndarray]
-) -> list[Question]:
-    """Form a question for each object that may be in the picture.
+
+@dataclass(frozen=True, eq=False)
+class DecoderQuery:
+    """What is expected of one object on one frame, and how to decode it.
+
+    Attributes
+    ----------
+    object_id : int
+    expectation : Expectation
+    prompt : DecoderInput
+        From the prior, with the prior as mask prompt.
+    alternatives : tuple of DecoderInput
+        Alternative prompts, for when the result is ambiguous.
+    """
+
+    object_id: int
+    expectation: Expectation
+    prompt: DecoderInput
+    alternatives: tuple[DecoderInput, ...]
+
+    @classmethod
+    def of(cls, object_id: int, expectation: Expectation, grid: Grid) -> Self | None:
+        """Make the prompts; None if nothing is expected inside the picture.
+
+        The prior as mask prompt holds an object together that point and box alone would
+        split. But the decoder tends to repeat the errors of a mask prompt, so one
+        alternative goes without. The other has the moved mask, whose outline the
+        decoder itself has drawn: it is finer than that of the prior.
+        """
+        prior, moved = grid.pad(expectation.prior), grid.pad(expectation.moved)
+        by_prior = prompt_from_mask(prior, grid)
+        by_motion = prompt_from_mask(moved, grid)
+        inputs = []
+        if by_prior is not None:
+            inputs += [DecoderInput(by_prior, prior), DecoderInput(by_prior)]
+        if by_motion is not None:
+            inputs += [DecoderInput(by_motion, moved)]
+        if not inputs:
+            return None
+        return cls(object_id, expectation, inputs[0], tuple(inputs[1:]))
+
+
+def build_queries(
+    context: Context,
+    features: FrameFeatures,
+    moved_tracks: MovedTracks,
+    decided: Mapping[int, np.ndarray],
+) -> list[DecoderQuery]:
+    """Make a query for each object that may be in the picture.
 
     Parameters
     ----------
-    scene : Scene
-        How to decide.
-    view : View
+    context : Context
+        Has the grid.
+    features : FrameFeatures
         Of the frame.
-    journey : Journey
-        The objects to ask for.
-    settled : mapping of object id to (h, w) array
+    moved_tracks : MovedTracks
+        The objects, moved to the frame.
+    decided : mapping of object id to (h, w) array
         Low-res logits of objects that have been decided on this frame already.
+
+    Returns
+    -------
+    list of DecoderQuery
     """
-    grid, tracks, moved = scene.grid, journey.tracks, journey.moved
-    places = {key: grid.cut(logits) for key, logits in settled.items()}
-    places |= {key: moved[key] for key, track in tracks.items() if not track.missed}
-    taken_from = taken_by_others(places, grid.content)
+    grid, tracks = context.grid, moved_tracks.tracks
+    known = {key: grid.crop(logits) for key, logits in decided.items()}
+    known |= {
+        key: moved_tracks.moved[key]
+        for key, track in tracks.items()
+        if not track.missed
+    }
+    rivals_of = logits_of_others(known, grid.content)
 
-    def question(object_id: int) -> Question | None:
-        track = tracks[object_id]
-        taken = taken_from(object_id)
-        if object_id in moved:
-            expectation = track.expect(view, moved[object_id], taken, journey.mismatch)
-        else:
-            expectation = track.expect_anywhere(view, taken)
-        return ask(object_id, track, expectation, grid)
+    def build(object_id: int) -> DecoderQuery | None:
+        rivals = rivals_of(object_id)
+        expectation = moved_tracks.expectation(object_id, features, rivals)
+        return DecoderQuery.of(object_id, expectation, grid)
 
-    view.prepare()
-    questions = scene.objects.map(question, tracks)
-    return [question for question in questions if question is not None]
+    features.prepare()
+    queries = context.object_threads.map(build, tracks)
+    return [query for query in queries if query is not None]
 
 
-def taken_by_others(
-    places: Mapping[int, np.ndarray], shape: tuple[int, int]
+def logits_of_others(
+    logits: Mapping[int, np.ndarray], shape: tuple[int, int]
 ) -> Callable[[int], np.ndarray]:
-    """Say for each object where all the others are.
+    """Find for each object where all the others are.
 
-    The two largest logits of each pixel tell it for everybody, in one pass over the
+    The two largest logits of each pixel are enough for that, in one pass over the
     objects.
 
     Parameters
     ----------
-    places : mapping of object id to (rows, columns) array of float32
-        Logits of where each object is, if it is anywhere.
+    logits : mapping of object id to (rows, columns) array of float32
+        Of each object that is anywhere.
     shape : tuple of int
         (rows, columns) of the grid.
 
     Returns
     -------
     callable
-        Gives the (rows, columns) largest logits of all objects but one, at least
-        `BACKGROUND_LOGIT`.
+        Takes an object id. Returns the (rows, columns) largest logits of all other
+        objects, at least `BACKGROUND_LOGIT`.
     """
     largest = second = np.full(shape, BACKGROUND_LOGIT, np.float32)
-    holder = np.zeros(shape, np.int64)
-    for object_id, logits in places.items():
-        holder[logits > largest] = object_id
-        second = np.maximum(second, np.minimum(largest, logits))
-        largest = np.maximum(largest, logits)
-    return lambda object_id: np.where(holder == object_id, second, largest)
+    owner = np.zeros(shape, np.int64)
+    for object_id, values in logits.items():
+        owner[values > largest] = object_id
+        second = np.maximum(second, np.minimum(largest, values))
+        largest = np.maximum(largest, values)
+    return lambda object_id: np.where(owner == object_id, second, largest)
 
 
-def ask(
-    object_id: int, track: Track, expectation: Expectation, grid: Grid
-) -> Question | None:
-    """Form the question, or None if nothing of the object is expected in the picture.
-
-    The prior as mask prompt holds an object together that point and box alone would
-    split. With a mask the decoder tends to repeat what is wrong in it, so it is also
-    asked without. The last mask alone, as drawn by the decoder itself, keeps an outline
-    that is finer than what the memory knows.
-    """
-    prior, moved = grid.pad(expectation.prior), grid.pad(expectation.moved)
-    by_prior, by_motion = prompt_from_mask(prior, grid), prompt_from_mask(moved, grid)
-    wordings = []
-    if by_prior is not None:
-        wordings += [Wording(by_prior, prior), Wording(by_prior, None)]
-    if by_motion is not None:
-        wordings += [Wording(by_motion, moved)]
-    if not wordings:
-        return None
-    return Question(object_id, track, expectation, wordings[0], tuple(wordings[1:]))
-
-
-def choose_answers(
-    scene: Scene, embedding: Embedding, questions: Sequence[Question]
+def decode_queries(
+    context: Context, embedding: Embedding, queries: Sequence[DecoderQuery]
 ) -> list[Choice]:
-    """Choose a mask for each question, with second opinions where it is not clear.
+    """Choose a mask for each query; an ambiguous one is decoded in other ways too.
 
     Parameters
     ----------
-    scene : Scene
-        Where the decoder is.
+    context : Context
+        Has the decoder.
     embedding : Embedding
         Of the frame.
-    questions : sequence of Question
-        One per object, all in one decoder call.
+    queries : sequence of DecoderQuery
+        One per object, all decoded in one call.
 
     Returns
     -------
     list of Choice
-        One per question, its logits averaged with what was expected: the decoder knows
-        what makes a good outline, but not which one is the object's.
+        One per query. Its logits are averaged with the prior: the decoder knows what
+        makes a good outline, but not which one is the object's.
     """
-    keys = range(len(questions))
-    expectations = [question.expectation for question in questions]
-    first = _decode(scene, embedding, {key: (questions[key].first,) for key in keys})
+    main = decode_alternatives(context, embedding, [(one.prompt,) for one in queries])
+    indices = range(len(queries))
 
-    def choose(key: int) -> Choice:
-        return choose_expected(*first[key], expectations[key])
+    def choose(index: int) -> Choice:
+        return choose_expected(*main[index], queries[index].expectation)
 
-    choices = scene.objects.map(choose, keys)
-    second = _decode(
-        scene,
-        embedding,
-        {
-            key: questions[key].second
-            for key in keys
-            if questions[key].second
-            and not is_unambiguous(choices[key], expectations[key])
-        },
+    choices = context.object_threads.map(choose, indices)
+    ambiguous = [
+        index
+        for index in indices
+        if queries[index].alternatives
+        and not is_unambiguous(choices[index], queries[index].expectation)
+    ]
+    alternatives = [queries[index].alternatives for index in ambiguous]
+    others = dict(
+        zip(
+            ambiguous,
+            decode_alternatives(context, embedding, alternatives),
+            strict=True,
+        )
     )
 
-    def settle(key: int) -> Choice:
-        choice = choices[key]
-        if key in second:
-            opinion = choose_expected(*second[key], expectations[key])
-            choice = max(choice, opinion, key=lambda offer: offer.score)
-        return _averaged(choice, expectations[key])
+    def settle(index: int) -> Choice:
+        choice, expectation = choices[index], queries[index].expectation
+        if index in others:
+            other = choose_expected(*others[index], expectation)
+            choice = max(choice, other, key=lambda one: one.score)
+        return _averaged(choice, expectation)
 
-    return scene.objects.map(settle, keys)
-
-
-def _decode(
-    scene: Scene, embedding: Embedding, asked: Mapping[int, Sequence[Wording]]
-) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Decode all wordings at once; per key all of its masks and their ratings."""
-    if not asked:
-        return {}
-    wordings = [wording for several in asked.values() for wording in several]
-    candidates = scene.decoder.decode(
-        embedding,
-        [wording.prompt for wording in wordings],
-        [wording.mask for wording in wordings],
-    )
-    ends = np.cumsum([len(several) for several in asked.values()])[:-1]
-    offers = zip(
-        np.split(candidates.low_res_logits, ends),
-        np.split(candidates.iou_predictions, ends),
-        strict=True,
-    )
-    return {
-        key: (np.concatenate(list(logits)), np.concatenate(list(ratings)))
-        for key, (logits, ratings) in zip(asked, offers, strict=True)
-    }
+    return context.object_threads.map(settle, indices)
 
 
 def _averaged(choice: Choice, expectation: Expectation) -> Choice:

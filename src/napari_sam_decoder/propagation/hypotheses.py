@@ -1,4 +1,4 @@
-"""What the decoder offers for prompts, before anything is carried on."""
+"""Preview what the decoder offers for prompts, before anything is propagated."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.propagation.initial_masks import answer, decide
+from napari_sam_decoder.propagation.initial_masks import decide_prompts, decode_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation.context import Scene
-    from napari_sam_decoder.propagation.initial_masks import Answer, Decision
+    from napari_sam_decoder.propagation.context import Context
+    from napari_sam_decoder.propagation.initial_masks import (
+        DecodedPrompt,
+        PromptDecision,
+    )
 
-__all__ = ["Hypothesis", "Preview", "preview_all"]
+__all__ = ["Hypothesis", "Preview", "preview_prompts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +29,30 @@ class Hypothesis:
     Attributes
     ----------
     number : {1, 2, 3} or 0
-        What to give as `Prompt.hypothesis` to pick it; 0 for an answer that cannot be
-        picked: the decoder's joint one to several points or a box, or one in which
-        other objects' points count as background.
+        The value of `Prompt.hypothesis` that picks it. 0 for a mask that cannot be
+        picked: the decoder's single mask for several points or a box, or one that was
+        decoded with other objects' points as background.
     mask : (Y, X) array of bool
     iou_prediction : float
-        0..1, how well it is expected to fit the object: of the answers to a single
-        click by the `Rater` in use, if there is one, else by SAM's decoder.
+        0..1, how well the mask is expected to fit the object. For a single click it
+        comes from the `Rater`, if the model has one, else from SAM's decoder.
     score : float
-        0..1, by which one is chosen: ``iou_prediction``, less what the mask shares with
-        those of other objects on the frame; 0 for what cannot be the object.
+        0..1, by which one is chosen: ``iou_prediction`` minus the cost of overlaps with
+        other objects on the frame; 0 for a mask that cannot be the object.
     """
 
     number: int
     mask: np.ndarray
     iou_prediction: float
     score: float
+
+    def __repr__(self) -> str:
+        pixels = np.count_nonzero(self.mask)
+        return (
+            f"{type(self).__name__}(number={self.number}, mask={pixels} of "
+            f"{self.mask.size} pixels, iou_prediction={self.iou_prediction:.2f}, "
+            f"score={self.score:.2f})"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,23 +63,23 @@ class Preview:
     ----------
     prompt : Prompt
     hypotheses : tuple of Hypothesis
-        Numbers 1, 2 and 3; none for what the user has painted.
+        Numbers 1, 2 and 3; none for a painted mask.
     chosen : Hypothesis
-        What propagation starts from: the prompt's own hypothesis, or else what fits
-        best beside the other objects of the frame, and has the highest score. Its mask
-        lacks what belongs to these.
-    answer : Answer, optional
-        What the decoder has said, to decide anew beside other objects.
+        What propagation starts from: the hypothesis that the prompt has picked, or else
+        the one with the highest score. Parts that belong to other objects are removed
+        from its mask.
+    decoded : DecodedPrompt, optional
+        The decoder's masks, so that they can be used again beside other objects.
     """
 
     prompt: Prompt
     hypotheses: tuple[Hypothesis, ...]
     chosen: Hypothesis
-    answer: Answer | None = field(default=None, repr=False)
+    decoded: DecodedPrompt | None = field(default=None, repr=False)
 
 
-def preview_all(
-    scene: Scene,
+def preview_prompts(
+    context: Context,
     prompts: Sequence[Prompt],
     known: Iterable[Preview] = (),
     *,
@@ -78,89 +89,89 @@ def preview_all(
 
     Parameters
     ----------
-    scene : Scene
-        Where the embedding comes from, and the decoder.
+    context : Context
+        Has the frames and the decoder.
     prompts : sequence of Prompt
         On one frame, within the movie, one per object.
     known : iterable of Preview
-        Earlier ones, of which the answers are used again.
+        Earlier previews, whose masks are used again.
     sharpen_all : bool
-        Whether a sharpener, where there is one, draws all masks, or but the chosen
-        ones, and the others are enlarged: sharpening takes longer than all else.
+        Whether a sharpener, if the model has one, draws all masks or only the chosen
+        ones. It takes longer than everything else.
 
     Returns
     -------
     tuple of Preview
         One per prompt.
     """
-    earlier = {_unpicked(shown.prompt): shown for shown in known if shown.answer}
-    decisions = _decided(scene, [p for p in prompts if not p.is_absence], earlier)
-    shown = {
-        decision.answer.prompt: _drawn(
-            scene, decision, earlier.get(_unpicked(decision.answer.prompt)), sharpen_all
-        )
-        for decision in decisions
-        if not decision.answer.prompt.is_settled
+    earlier = {_without_pick(one.prompt): one for one in known if one.decoded}
+    present = [prompt for prompt in prompts if not prompt.is_absence]
+    previews = {
+        decision.decoded.prompt: _draw(context, decision, earlier, sharpen_all)
+        for decision in _decide(context, present, earlier)
+        if not decision.decoded.prompt.is_settled
     }
-    return tuple(shown.get(prompt) or _as_painted(prompt) for prompt in prompts)
+    return tuple(previews.get(prompt) or _preview_painted(prompt) for prompt in prompts)
 
 
-def _decided(
-    scene: Scene, prompts: Sequence[Prompt], earlier: Mapping[Prompt, Preview]
-) -> list[Decision]:
-    """Decode what is new, all in one call, and decide about all."""
+def _decide(
+    context: Context, prompts: Sequence[Prompt], earlier: Mapping[Prompt, Preview]
+) -> list[PromptDecision]:
+    """Decode the new prompts in one call, and decide all of them together."""
     if all(prompt.is_settled for prompt in prompts):
         return []
-    embedding = scene.embedding(prompts[0].frame)
-    new = [prompt for prompt in prompts if _unpicked(prompt) not in earlier]
-    decoded = iter(answer(scene, embedding, new))
-    answers = []
-    for prompt in prompts:
-        shown = earlier.get(_unpicked(prompt))
-        if shown is not None and shown.answer is not None:
-            answers.append(replace(shown.answer, prompt=prompt))
-        else:
-            answers.append(next(decoded))
-    return decide(scene, embedding, answers)
+    embedding = context.embedding(prompts[0].frame)
+    known = {
+        prompt: replace(shown.decoded, prompt=prompt)
+        for prompt in prompts
+        if (shown := earlier.get(_without_pick(prompt))) and shown.decoded
+    }
+    new = [prompt for prompt in prompts if prompt not in known]
+    known |= zip(new, decode_prompts(context, embedding, new), strict=True)
+    return decide_prompts(context, embedding, [known[prompt] for prompt in prompts])
 
 
-def _drawn(
-    scene: Scene, decision: Decision, earlier: Preview | None, sharpen_all: bool
+def _draw(
+    context: Context,
+    decision: PromptDecision,
+    earlier: Mapping[Prompt, Preview],
+    sharpen_all: bool,
 ) -> Preview:
-    """Draw what is offered, unless it was drawn before, and what is chosen."""
-    given, chosen = decision.answer, decision.choice
-    frame, shape = given.prompt.frame, scene.geometry.frame_shape
-    is_sharp = scene.heads.sharpener is not None
+    """Draw the hypotheses, unless they were drawn before, and the chosen mask."""
+    decoded, chosen = decision.decoded, decision.choice
+    prompt, shape = decoded.prompt, context.geometry.frame_shape
+    is_sharpened = context.heads.sharpener is not None
 
     def draw(index: int) -> np.ndarray:
-        is_chosen = decision.is_as_answered and index == chosen.index
+        is_chosen = decision.is_candidate and index == chosen.index
         if sharpen_all or is_chosen:
-            return scene.draw(frame, given.logits[index]).mask(shape)
-        return scene.decoder.enlarge(given.logits[index], shape).mask(shape)
+            return context.draw(prompt.frame, decoded.logits[index]).mask(shape)
+        return context.decoder.enlarge(decoded.logits[index], shape).mask(shape)
 
-    numbers = range(1, len(given.logits))
-    if earlier is not None and not is_sharp:
-        masks = [offered.mask for offered in earlier.hypotheses]
+    numbers = range(1, len(decoded.logits))
+    shown = earlier.get(_without_pick(prompt))
+    if shown is not None and not is_sharpened:
+        masks = [hypothesis.mask for hypothesis in shown.hypotheses]
     else:
-        masks = scene.objects.map(draw, numbers)
-    ratings = given.ratings.clip(0, 1)
-    offers = tuple(
+        masks = context.object_threads.map(draw, numbers)
+    ratings = decoded.ratings.clip(0, 1)
+    hypotheses = tuple(
         Hypothesis(number, mask, float(ratings[number]), float(decision.scores[number]))
         for number, mask in zip(numbers, masks, strict=True)
     )
-    if decision.is_as_answered and chosen.index:
-        return Preview(given.prompt, offers, offers[chosen.index - 1], given)
-    mask = scene.draw(frame, chosen.logits).mask(shape)
+    if decision.is_candidate and chosen.index:
+        return Preview(prompt, hypotheses, hypotheses[chosen.index - 1], decoded)
+    mask = context.draw(prompt.frame, chosen.logits).mask(shape)
     rating = float(np.clip(chosen.score, 0, 1))
     used = Hypothesis(chosen.index, mask, rating, decision.score)
-    return Preview(given.prompt, offers, used, given)
+    return Preview(prompt, hypotheses, used, decoded)
 
 
-def _as_painted(prompt: Prompt) -> Preview:
+def _preview_painted(prompt: Prompt) -> Preview:
     mask = np.zeros((0, 0), bool) if prompt.mask is None else prompt.mask.to_array()
     return Preview(prompt, (), Hypothesis(0, mask, 1.0, 1.0))
 
 
-def _unpicked(prompt: Prompt) -> Prompt:
-    """What the decoder is asked does not depend on which of its answers is picked."""
+def _without_pick(prompt: Prompt) -> Prompt:
+    """The decoder's masks do not depend on which one is picked."""
     return replace(prompt, hypothesis=None)

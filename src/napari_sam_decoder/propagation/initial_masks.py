@@ -1,4 +1,4 @@
-"""What the prompts of a frame mean, those of all objects together."""
+"""Decode the user's prompts on a frame, those of all objects together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts import mask_logits
-from napari_sam_decoder.propagation.accumulator import Outcome
-from napari_sam_decoder.propagation.prior import prompt_from_mask, together
+from napari_sam_decoder.propagation.accumulator import Estimate
+from napari_sam_decoder.propagation.decoding import DecoderInput, decode
+from napari_sam_decoder.propagation.prior import combine_prompts, prompt_from_mask
 from napari_sam_decoder.propagation.results import ObjectResult, Reason
-from napari_sam_decoder.propagation.track import Track, absent
+from napari_sam_decoder.propagation.track import Track
 from napari_sam_decoder.selection import (
     choose_by_quality,
     choose_together,
@@ -25,43 +26,40 @@ from napari_sam_decoder.selection import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari_sam_decoder.appearance.features import View
+    from napari_sam_decoder.appearance.features import FrameFeatures
     from napari_sam_decoder.model.values import Embedding
     from napari_sam_decoder.prompts import PaintedMask, Prompt
-    from napari_sam_decoder.propagation.context import Scene
+    from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.prior import Grid
     from napari_sam_decoder.selection import Choice
 
 __all__ = [
-    "Answer",
-    "Decision",
-    "Seed",
-    "answer",
-    "decide",
-    "painted_logits",
-    "plant",
-    "plant_seeds",
+    "DecodedPrompt",
+    "InitialMask",
+    "PromptDecision",
+    "decide_prompts",
+    "decode_prompts",
+    "initial_masks",
 ]
 
-MOST_POINTS_BESIDE = 2
-"""Points of other objects that the decoder is told: more of them eat into the mask."""
+MAX_RIVAL_POINTS = 2
+"""Points of other objects given to the decoder: more of them eat into the mask."""
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What is offered for one prompt, whatever else is on the frame.
+class DecodedPrompt:
+    """The candidate masks for one prompt, before other objects are considered.
 
     Attributes
     ----------
     prompt : Prompt
     points : ModelPrompt
-        Where the object is, and where it is not, as the decoder was asked; of a mask
-        that was painted the inmost point.
+        As given to the decoder; for a painted mask, its innermost point.
     logits : (N, h, w) array of float32
-        Four masks as the decoder gives them, or a single one that was painted.
+        Four masks as the decoder gives them, or a single painted one.
     ratings : (N,) array of float32
-        By which one of them is chosen: by the `Rater` in use for single clicks, else by
-        SAM's decoder, which may exceed 1.
+        By which a mask is chosen. Those of a single click come from the `Rater`, if the
+        model has one, else from SAM's decoder, whose ratings may exceed 1.
     qualities : (N,) array of float32
         0..1, by SAM's decoder.
     """
@@ -74,423 +72,426 @@ class Answer:
 
     @property
     def is_open(self) -> bool:
-        """Whether other objects have a say: nothing was picked, boxed or painted."""
+        """Whether other objects may change it: nothing was picked, boxed or painted."""
         prompt = self.prompt
         return prompt.hypothesis is None and prompt.box is None and prompt.mask is None
 
     def eligible(self, content: tuple[int, int]) -> Sequence[int]:
-        """Indices of what may be chosen.
+        """Return the indices of the masks that may be chosen.
 
-        One click is ambiguous and asks for the three hypotheses; to more prompts the
-        single-mask output may be the best answer. A pick is never overruled.
+        A single click is ambiguous, so only the three hypotheses are eligible. For
+        other prompts the single-mask output may be best. A picked hypothesis is final.
         """
         if self.prompt.hypothesis is not None:
             return (self.prompt.hypothesis,)
-        allowed = range(1 if self.is_ambiguous else 0, len(self.logits))
-        return exclude_scene_masks(self.logits, allowed, content)
+        first = 1 if _is_ambiguous(self.prompt) else 0
+        return exclude_scene_masks(self.logits, range(first, len(self.logits)), content)
 
     def choice(self, index: int, grid: Grid) -> Choice:
-        """Report one of the masks as chosen."""
+        """Return one of the masks as the chosen one."""
         chosen = choose_by_quality(self.logits, self.ratings, (index,), grid.content)
         # Verdicts compare it with SAM's ratings on other frames, which are higher.
         return replace(chosen, iou_prediction=float(self.qualities[index]))
 
-    @property
-    def is_ambiguous(self) -> bool:
-        """Whether it is one click alone; points of others beside it change nothing."""
-        return _is_ambiguous(self.prompt)
-
 
 @dataclass(frozen=True, eq=False)
-class Decision:
-    """What a prompt means, beside those of the other objects.
+class PromptDecision:
+    """The mask that a prompt gives beside those of the other objects.
 
     Attributes
     ----------
-    answer : Answer
-        To the prompt alone.
+    decoded : DecodedPrompt
+        Of the prompt alone.
     choice : Choice
-        What propagation starts from. Its index is 0 for an answer that no hypothesis
-        stands for.
+        What propagation starts from. Its index is 0 for a mask that is none of the
+        hypotheses.
     score : float
-        0..1, of what is chosen: its rating, less what it shares with other objects.
+        0..1, rating of the chosen mask minus the cost of its overlaps.
     scores : (N,) array of float
-        The same of each mask of the answer; 0 of what cannot be meant. Without a pick
-        by the user, none is above ``score``.
-    is_as_answered : bool
-        Whether the mask is one of the answer's, with nothing taken out of it.
+        The same for each candidate; 0 if it is not eligible. Unless the user has picked
+        a hypothesis, none is above ``score``.
+    is_candidate : bool
+        Whether the mask is one of the candidates, with nothing removed from it.
     """
 
-    answer: Answer
+    decoded: DecodedPrompt
     choice: Choice
     score: float
     scores: np.ndarray
-    is_as_answered: bool
+    is_candidate: bool
 
 
-def painted_logits(scene: Scene, mask: PaintedMask) -> np.ndarray:
-    """Bring a painted mask to the decoder's grid, as (h, w) logits."""
-    return mask_logits(mask.to_array(), scene.geometry, scene.decoder.mask_size)
-
-
-def answer(
-    scene: Scene, embedding: Embedding, prompts: Sequence[Prompt]
-) -> list[Answer]:
-    """Decode what a user pointed at, on top of what the user painted.
+def decode_prompts(
+    context: Context, embedding: Embedding, prompts: Sequence[Prompt]
+) -> list[DecodedPrompt]:
+    """Decode prompts, each by itself, in one call.
 
     Parameters
     ----------
-    scene : Scene
-        Where the decoder is.
+    context : Context
+        Has the decoder.
     embedding : Embedding
         Of the frame.
     prompts : sequence of Prompt
-        On that frame, one per object; none that says that its object is not there.
+        On that frame, one per object; none that marks its object as absent.
 
     Returns
     -------
-    list of Answer
-        One per prompt, all decoded in one call.
+    list of DecodedPrompt
+        One per prompt.
     """
-    asked = [prompt for prompt in prompts if not prompt.is_settled]
-    decoded = iter(_decoded(scene, embedding, asked))
+    undecided = [prompt for prompt in prompts if not prompt.is_settled]
+    inputs = [_decoder_input(context, prompt) for prompt in undecided]
+    decoded = iter(_decode(context, embedding, undecided, inputs))
     return [
-        _painted(scene, prompt, prompt.mask)
+        _take_painted(context, prompt, prompt.mask)
         if prompt.mask is not None and prompt.is_settled
         else next(decoded)
         for prompt in prompts
     ]
 
 
-def decide(
-    scene: Scene, embedding: Embedding, answers: Sequence[Answer]
-) -> list[Decision]:
-    """Choose for all objects of a frame what their prompts mean.
+def decide_prompts(
+    context: Context, embedding: Embedding, decoded: Sequence[DecodedPrompt]
+) -> list[PromptDecision]:
+    """Choose a mask for each object of a frame, all together.
 
-    1. The masks with the largest sum of ratings, less what they share.
-    2. Where the masks of two objects still hold each other's points, the decoder is
-       asked again with these as points beside the object.
-    3. Where a mask holds another object's point, and that one's mask does not hold
-       this one's, the other mask is taken out of it.
+    1. Those masks are chosen whose ratings, minus the costs of overlaps, have the
+       largest sum.
+    2. If the masks of two objects contain each other's points, both prompts are decoded
+       again, with the points of the other object as negative points.
+    3. If a mask contains another object's point, and not the other way round, the other
+       mask is removed from it.
 
     Parameters
     ----------
-    scene : Scene
-        Where the decoder is.
+    context : Context
+        Has the decoder.
     embedding : Embedding
         Of the frame.
-    answers : sequence of Answer
-        One per object, see `answer`.
+    decoded : sequence of DecodedPrompt
+        One per object, see `decode_prompts`.
 
     Returns
     -------
-    list of Decision
-        One per answer. Of a single one that is the best by itself. What was picked,
-        boxed or painted stays as it is, and the others adapt to it.
+    list of PromptDecision
+        One per object. What was picked, boxed or painted stays as it is, and the others
+        adapt to it.
     """
-    if not answers:
+    if not decoded:
         return []
-    ballot = _Ballot.of(answers, scene.grid)
-    picks = ballot.picks()
-    rivals = ballot.rivals(picks)
+    joint = _JointChoice.of(decoded, context.grid)
+    picks = joint.picks()
+    rivals = joint.rivals(picks)
     if rivals:
-        ballot = ballot.with_second(_apart(scene, embedding, answers, rivals), rivals)
-        picks = ballot.picks()
-    return ballot.decisions(picks)
+        again = _decode_apart(context, embedding, decoded, rivals)
+        joint = joint.with_second(again, rivals)
+        picks = joint.picks()
+    return joint.decisions(picks)
 
 
-def _apart(
-    scene: Scene,
+def _decode_apart(
+    context: Context,
     embedding: Embedding,
-    answers: Sequence[Answer],
+    decoded: Sequence[DecodedPrompt],
     rivals: Mapping[int, Sequence[int]],
-) -> dict[int, Answer]:
-    """Ask once more, with the nearest points of rivals as points beside the object."""
-    beside = [
-        _beside(answers[place].points, [answers[rival].points for rival in others])
-        for place, others in rivals.items()
+) -> dict[int, DecodedPrompt]:
+    """Decode again, with the nearest points of the rivals as negative points."""
+    inputs = [
+        _with_rival_points(decoded[key].points, [decoded[one].points for one in others])
+        for key, others in rivals.items()
     ]
-    prompts = [answers[place].prompt for place in rivals]
-    second = _offered(scene, embedding, prompts, beside, [None] * len(prompts))
+    prompts = [decoded[key].prompt for key in rivals]
+    second = _decode(context, embedding, prompts, inputs)
     return dict(zip(rivals, second, strict=True))
 
 
-def _beside(own: ModelPrompt, others: Sequence[ModelPrompt]) -> ModelPrompt:
-    theirs = np.concatenate([other.points[other.signs > 0] for other in others])
+def _with_rival_points(own: ModelPrompt, rivals: Sequence[ModelPrompt]) -> DecoderInput:
+    theirs = np.concatenate([rival.points[rival.signs > 0] for rival in rivals])
     mine = own.points[own.signs > 0]
     distances = np.linalg.norm(theirs[:, None] - mine, axis=2).min(axis=1)
-    nearest = theirs[np.argsort(distances, kind="stable")[:MOST_POINTS_BESIDE]]
-    return together(own, ModelPrompt(nearest, np.zeros(len(nearest), int)), own.box)
+    nearest = theirs[np.argsort(distances, kind="stable")[:MAX_RIVAL_POINTS]]
+    negative = ModelPrompt(nearest, np.zeros(len(nearest), int))
+    return DecoderInput(combine_prompts(own, negative, own.box))
 
 
-def _decoded(
-    scene: Scene, embedding: Embedding, prompts: Sequence[Prompt]
-) -> list[Answer]:
-    asked, painted = [], []
-    for prompt in prompts:
-        clicks, mask = prompt.to_model(scene.geometry), None
-        if prompt.mask is not None:
-            mask = painted_logits(scene, prompt.mask)
-            clicks = _inside(mask, clicks, scene.grid)
-        asked.append(clicks)
-        painted.append(mask)
-    return _offered(scene, embedding, prompts, asked, painted)
+def _decoder_input(context: Context, prompt: Prompt) -> DecoderInput:
+    """Translate a prompt; what was painted gets an innermost point if it needs one."""
+    clicks = prompt.to_model(context.geometry)
+    if prompt.mask is None:
+        return DecoderInput(clicks)
+    mask = _low_res_logits(context, prompt.mask)
+    inner = prompt_from_mask(mask, context.grid)
+    if not (clicks.signs.any() or clicks.box is not None or inner is None):
+        clicks = combine_prompts(clicks, inner, inner.box)
+    return DecoderInput(clicks, mask)
 
 
-def _offered(
-    scene: Scene,
+def _decode(
+    context: Context,
     embedding: Embedding,
     prompts: Sequence[Prompt],
-    asked: Sequence[ModelPrompt],
-    masks: Sequence[np.ndarray | None],
-) -> list[Answer]:
+    inputs: Sequence[DecoderInput],
+) -> list[DecodedPrompt]:
     if not prompts:
         return []
-    candidates = scene.decoder.decode(embedding, asked, masks)
+    candidates = decode(context, embedding, inputs)
     qualities = candidates.iou_predictions
     ambiguous = [_is_ambiguous(prompt) for prompt in prompts]
-    anew = scene.rate(candidates) if any(ambiguous) else qualities
-    ratings = np.where(np.array(ambiguous)[:, None], anew, qualities)
-    offers = candidates.low_res_logits, ratings, qualities.clip(0, 1)
-    return [Answer(*parts) for parts in zip(prompts, asked, *offers, strict=True)]
+    rated = context.rate(candidates) if any(ambiguous) else qualities
+    ratings = np.where(np.array(ambiguous)[:, None], rated, qualities)
+    points = [one.prompt for one in inputs]
+    masks = candidates.low_res_logits, ratings, qualities.clip(0, 1)
+    return [
+        DecodedPrompt(*parts) for parts in zip(prompts, points, *masks, strict=True)
+    ]
 
 
 def _is_ambiguous(prompt: Prompt) -> bool:
     return prompt.is_single_click and prompt.mask is None
 
 
-def _painted(scene: Scene, prompt: Prompt, mask: PaintedMask) -> Answer:
-    logits = painted_logits(scene, mask)
-    inner = prompt_from_mask(logits, scene.grid)
+def _take_painted(context: Context, prompt: Prompt, mask: PaintedMask) -> DecodedPrompt:
+    logits = _low_res_logits(context, mask)
+    inner = prompt_from_mask(logits, context.grid)
     nowhere = ModelPrompt(np.zeros((0, 2), np.float32), np.zeros(0, int))
     sure = np.ones(1, np.float32)
-    return Answer(prompt, inner or nowhere, logits[None], sure, sure)
+    return DecodedPrompt(prompt, inner or nowhere, logits[None], sure, sure)
 
 
-def _inside(painted: np.ndarray, clicks: ModelPrompt, grid: Grid) -> ModelPrompt:
-    """Add a point on what was painted: negative ones alone say nothing about it."""
-    inner = prompt_from_mask(painted, grid)
-    if clicks.signs.any() or clicks.box is not None or inner is None:
-        return clicks
-    return together(clicks, inner, inner.box)
+def _low_res_logits(context: Context, mask: PaintedMask) -> np.ndarray:
+    return mask_logits(mask.to_array(), context.geometry, context.decoder.mask_size)
 
 
 @dataclass(frozen=True, eq=False)
-class _Offer:
+class _Candidate:
     """One of the masks that may be chosen for an object.
 
     Attributes
     ----------
     owner : int
-        Which of the objects.
-    answer : Answer
-        To the prompt alone, or beside points of others.
+        Index of the object.
+    decoded : DecodedPrompt
+        Of the prompt alone, or with points of rivals.
     index : int
-        In the answer.
+        Of the mask.
     score : float
-        Its rating; -inf if it cannot be chosen.
+        Its rating; -inf if it is not eligible.
     """
 
     owner: int
-    answer: Answer
+    decoded: DecodedPrompt
     index: int
     score: float
 
     @property
     def logits(self) -> np.ndarray:
-        mask: np.ndarray = self.answer.logits[self.index]
+        mask: np.ndarray = self.decoded.logits[self.index]
         return mask
 
 
-def _offers(owner: int, given: Answer, grid: Grid) -> list[_Offer]:
-    eligible = given.eligible(grid.content)
+def _candidates(owner: int, decoded: DecodedPrompt, grid: Grid) -> list[_Candidate]:
+    eligible = decoded.eligible(grid.content)
     return [
-        _Offer(owner, given, index, float(rating) if index in eligible else -np.inf)
-        for index, rating in enumerate(given.ratings)
+        _Candidate(
+            owner, decoded, index, float(rating) if index in eligible else -np.inf
+        )
+        for index, rating in enumerate(decoded.ratings)
     ]
 
 
-class _Ballot:
-    """All offers for all objects of a frame, and what they would cost each other."""
+class _JointChoice:
+    """All candidates for all objects of a frame, and the costs of their overlaps."""
 
     def __init__(
-        self, answers: Sequence[Answer], offers: list[_Offer], grid: Grid
+        self,
+        decoded: Sequence[DecodedPrompt],
+        candidates: list[_Candidate],
+        grid: Grid,
     ) -> None:
-        self._answers, self._offers, self._grid = answers, offers, grid
-        count = len(offers)
-        self._owners = np.array([offer.owner for offer in offers])
+        self._decoded, self._candidates, self._grid = decoded, candidates, grid
+        count = len(candidates)
+        self._owners = np.array([candidate.owner for candidate in candidates])
         self._costs = np.zeros((count, count), np.float32)
-        self._holds = np.zeros((count, len(answers)), bool)
-        self._scores = np.array([offer.score for offer in offers])
-        if len(answers) > 1:
+        self._contains = np.zeros((count, len(decoded)), bool)
+        self._scores = np.array([candidate.score for candidate in candidates])
+        if len(decoded) > 1:
             self._compare()
 
     @classmethod
-    def of(cls, answers: Sequence[Answer], grid: Grid) -> _Ballot:
-        """Offer what was answered to each prompt alone."""
-        offers = [_offers(place, given, grid) for place, given in enumerate(answers)]
-        return cls(answers, list(chain.from_iterable(offers)), grid)
+    def of(cls, decoded: Sequence[DecodedPrompt], grid: Grid) -> _JointChoice:
+        """Choose among the masks of each prompt alone."""
+        candidates = [_candidates(key, one, grid) for key, one in enumerate(decoded)]
+        return cls(decoded, list(chain.from_iterable(candidates)), grid)
 
     def with_second(
-        self, second: Mapping[int, Answer], rivals: Mapping[int, Sequence[int]]
-    ) -> _Ballot:
-        """Offer second answers too, and nothing that holds a rival's point still."""
+        self, second: Mapping[int, DecodedPrompt], rivals: Mapping[int, Sequence[int]]
+    ) -> _JointChoice:
+        """Add the masks that were decoded again; exclude those with rivals' points."""
         later = [
-            offer
-            for place, given in second.items()
-            for offer in _offers(place, given, self._grid)
+            candidate
+            for key, decoded in second.items()
+            for candidate in _candidates(key, decoded, self._grid)
         ]
-        offers = sorted([*self._offers, *later], key=lambda offer: offer.owner)
-        ballot = _Ballot(self._answers, offers, self._grid)
-        for place, others in rivals.items():
-            ballot._strike(place, others)
-        return ballot
+        candidates = sorted([*self._candidates, *later], key=lambda one: one.owner)
+        joint = _JointChoice(self._decoded, candidates, self._grid)
+        for key, others in rivals.items():
+            joint._exclude(key, others)
+        return joint
 
     def picks(self) -> np.ndarray:
-        """Choose one offer for each object."""
+        """Choose one candidate for each object; returns their indices."""
         return choose_together(self._scores, self._owners, self._costs)
 
     def rivals(self, picks: np.ndarray) -> dict[int, list[int]]:
-        """Say whose points an object's mask holds, while theirs holds its own."""
-        mutual = self._holds[picks] & self._holds[picks].T
+        """Find the objects whose masks contain each other's points."""
+        mutual = self._contains[picks] & self._contains[picks].T
         return {
-            place: np.flatnonzero(mutual[place]).tolist()
-            for place, given in enumerate(self._answers)
-            if given.is_open and mutual[place].any()
+            key: np.flatnonzero(mutual[key]).tolist()
+            for key, decoded in enumerate(self._decoded)
+            if decoded.is_open and mutual[key].any()
         }
 
-    def decisions(self, picks: np.ndarray) -> list[Decision]:
-        """Report what is chosen, each without what belongs to others."""
+    def decisions(self, picks: np.ndarray) -> list[PromptDecision]:
+        """Return the picks, each without what belongs to other objects."""
         scores = self._scores - self._costs[:, picks].sum(axis=1)
         return [
-            self._decision(place, picks, scores.clip(0, 1))
-            for place in range(len(self._answers))
+            self._decision(key, picks, scores.clip(0, 1))
+            for key in range(len(self._decoded))
         ]
 
-    def _decision(self, place: int, picks: np.ndarray, scores: np.ndarray) -> Decision:
-        given, pick = self._answers[place], picks[place]
-        offer = self._offers[pick]
-        choice = offer.answer.choice(offer.index, self._grid)
-        is_first, others = offer.answer is given, self._inside(place, picks)
+    def _decision(
+        self, key: int, picks: np.ndarray, scores: np.ndarray
+    ) -> PromptDecision:
+        decoded, pick = self._decoded[key], picks[key]
+        picked = self._candidates[pick]
+        choice = picked.decoded.choice(picked.index, self._grid)
+        is_first, inner = picked.decoded is decoded, self._inner_objects(key, picks)
         if not is_first:
             choice = replace(choice, index=0)
-        for other in others:
-            theirs = self._offers[picks[other]].logits
+        for other in inner:
+            theirs = self._candidates[picks[other]].logits
             choice = replace(choice, logits=np.minimum(choice.logits, -theirs))
-        own = np.flatnonzero(self._owners == place)
-        alone = [at for at in own if self._offers[at].answer is given]
-        return Decision(
-            given, choice, float(scores[pick]), scores[alone], is_first and not others
-        )
+        own = np.flatnonzero(self._owners == key)
+        alone = [one for one in own if self._candidates[one].decoded is decoded]
+        is_candidate = is_first and not inner
+        score = float(scores[pick])
+        return PromptDecision(decoded, choice, score, scores[alone], is_candidate)
 
-    def _inside(self, place: int, picks: np.ndarray) -> list[int]:
-        """Say which other objects are to be taken out of an object's mask.
+    def _inner_objects(self, key: int, picks: np.ndarray) -> list[int]:
+        """Find the objects that lie inside another one and are removed from it.
 
-        Those whose points it holds, but not if they hold its own too: then neither mask
-        is right.
+        The mask contains their points, but theirs does not contain its own: otherwise
+        neither mask is right.
         """
-        if not self._answers[place].is_open:
+        if not self._decoded[key].is_open:
             return []
-        held = self._holds[picks]
-        inside: list[int] = np.flatnonzero(held[place] & ~held[:, place]).tolist()
-        return inside
+        contained = self._contains[picks]
+        inner: list[int] = np.flatnonzero(contained[key] & ~contained[:, key]).tolist()
+        return inner
 
     def _compare(self) -> None:
-        masks = np.stack([self._grid.cut(offer.logits) > 0 for offer in self._offers])
+        """Measure overlaps, and which masks contain which objects' points."""
+        masks = np.stack([self._grid.crop(one.logits) > 0 for one in self._candidates])
         self._costs = overlap_costs(masks.reshape(len(masks), -1), self._owners)
-        for place, given in enumerate(self._answers):
-            rows, columns = self._grid.spots(given.points)[given.points.signs > 0].T
-            others = self._owners != place
-            self._holds[:, place] = masks[:, rows, columns].any(axis=1) & others
+        for key, decoded in enumerate(self._decoded):
+            pixels = self._grid.prompt_pixels(decoded.points)
+            rows, columns = pixels[decoded.points.signs > 0].T
+            is_other = self._owners != key
+            self._contains[:, key] = masks[:, rows, columns].any(axis=1) & is_other
 
-    def _strike(self, place: int, others: Sequence[int]) -> None:
-        own = self._owners == place
-        holds = own & self._holds[:, others].any(axis=1)
-        if np.isfinite(self._scores[own & ~holds]).any():
-            self._scores[holds] = -np.inf
+    def _exclude(self, key: int, others: Sequence[int]) -> None:
+        """Exclude masks with rivals' points, unless that leaves none."""
+        own = self._owners == key
+        excluded = own & self._contains[:, others].any(axis=1)
+        if np.isfinite(self._scores[own & ~excluded]).any():
+            self._scores[excluded] = -np.inf
 
 
 @dataclass(frozen=True, eq=False)
-class Seed:
+class InitialMask:
     """An object on a frame that the user has fixed.
 
     Attributes
     ----------
-    outcome : Outcome
+    estimate : Estimate
     logits : (h, w) array of float32, optional
-        None where the user said that the object is not on the frame.
+        None if the user has marked the object as absent.
     memory : Memory, optional
-        What this frame alone tells of the object.
-    trust : float
-        0..1, how sure the mask is.
+        Of this frame alone.
+    confidence : float
+        0..1, of the mask.
     """
 
-    outcome: Outcome
+    estimate: Estimate
     logits: np.ndarray | None = None
     memory: Memory | None = None
-    trust: float = 1.0
+    confidence: float = 1.0
 
-    def track(self, memory: Memory, grid: Grid) -> Track | None:
-        """Start from here, with the memory of all frames that the user has fixed."""
+    @classmethod
+    def of(
+        cls,
+        result: ObjectResult,
+        logits: np.ndarray,
+        features: FrameFeatures,
+        painted: PaintedMask | None = None,
+    ) -> InitialMask:
+        """Remember the object as it is on this frame."""
+        estimate = Estimate.of(result, logits, painted)
+        memory = Memory.of(features, logits)
+        return cls(estimate, logits, memory, result.confidence)
+
+    def start_track(self, memory: Memory, grid: Grid) -> Track | None:
+        """Start a track here, with the memory of all fixed frames."""
         if self.logits is None:
             return None
-        return Track.start(self.logits, grid, memory, self.trust)
+        return Track.start(self.logits, grid, memory, self.confidence)
 
 
-def plant_seeds(
-    scene: Scene, frame: int, prompts: Sequence[Prompt], beside: Sequence[Prompt] = ()
-) -> list[Seed]:
-    """Decode the user's own prompts on one frame.
+def initial_masks(
+    context: Context,
+    frame: int,
+    prompts: Sequence[Prompt],
+    others: Sequence[Prompt] = (),
+) -> list[InitialMask]:
+    """Make masks of the user's prompts on one frame.
 
     Parameters
     ----------
-    scene : Scene
-        Where the embeddings come from and the decoder is.
+    context : Context
+        Has the frames, the decoder and the settings.
     frame : int
         The prompted frame.
     prompts : sequence of Prompt
         All on this frame, one per object.
-    beside : sequence of Prompt
-        Of other objects on this frame, which are not planted but have their say.
+    others : sequence of Prompt
+        Of other objects on this frame; they are taken into account only.
 
     Returns
     -------
-    list of Seed
+    list of InitialMask
         One per prompt.
     """
-    return plant(scene, scene.view(frame), prompts, beside)
+    features = context.features(frame)
+    present = [prompt for prompt in (*prompts, *others) if not prompt.is_absence]
+    decoded = decode_prompts(context, features.embedding, present)
+    decisions = decide_prompts(context, features.embedding, decoded)
+    choices = {one.decoded.prompt: one.choice for one in decisions}
 
-
-def plant(
-    scene: Scene, view: View, prompts: Sequence[Prompt], beside: Sequence[Prompt] = ()
-) -> list[Seed]:
-    """Decode prompts on their frame together, or take them as they are painted."""
-    every = [prompt for prompt in (*prompts, *beside) if not prompt.is_absence]
-    decisions = decide(scene, view.embedding, answer(scene, view.embedding, every))
-    by_prompt = dict(zip(every, decisions, strict=True))
-
-    def seed(prompt: Prompt) -> Seed:
+    def initial_mask(prompt: Prompt) -> InitialMask:
         if prompt.is_absence:
-            return Seed(absent(prompt.object_id, Reason.SAID))
-        if prompt.mask is not None and prompt.is_settled:
-            return _from_painting(scene, view, prompt.object_id, prompt.mask)
-        return _clicked(scene, view, prompt, by_prompt[prompt].choice)
+            absent = ObjectResult.absent(prompt.object_id, Reason.SAID)
+            return InitialMask(Estimate(absent))
+        choice = choices[prompt]
+        if prompt.is_settled:
+            confirmed = ObjectResult.confirmed(prompt.object_id)
+            return InitialMask.of(confirmed, choice.logits, features, prompt.mask)
+        # A picked hypothesis is taken as certain.
+        confidence = choice.confidence if prompt.hypothesis is None else 1.0
+        doubtful_below = context.settings.doubtful_below
+        result = ObjectResult.prompted(
+            prompt.object_id, choice, confidence, doubtful_below
+        )
+        return InitialMask.of(result, choice.logits, features)
 
-    return [seed(prompt) for prompt in prompts]
-
-
-def _clicked(scene: Scene, view: View, prompt: Prompt, choice: Choice) -> Seed:
-    # A mask that the user has picked needs no further proof.
-    trust = choice.confidence if prompt.hypothesis is None else 1.0
-    result = ObjectResult.pointed(
-        prompt.object_id, choice, trust, scene.settings.doubtful_below
-    )
-    memory = Memory.of(view, choice.logits)
-    return Seed(Outcome.of(result, choice.logits), choice.logits, memory, trust)
-
-
-def _from_painting(scene: Scene, view: View, object_id: int, mask: PaintedMask) -> Seed:
-    logits = painted_logits(scene, mask)
-    result = ObjectResult.certain(object_id)
-    outcome = Outcome.of(result, logits, painted=mask)
-    return Seed(outcome, logits, Memory.of(view, logits))
+    return [initial_mask(prompt) for prompt in prompts]

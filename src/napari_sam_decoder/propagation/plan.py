@@ -1,4 +1,4 @@
-"""Which frames each prompt is carried to, before anything is computed."""
+"""Plan to which frames each prompt is carried."""
 
 from __future__ import annotations
 
@@ -56,38 +56,38 @@ class Leg:
     Attributes
     ----------
     object_id : int
-    seed : int
+    start : int
         The prompted frame; its own result belongs to the prompt, not to the leg.
     frames : range
-        The frames it comes past, in order, nearest first; step 1 or -1.
+        The frames that it is carried to, nearest first; the step is 1 or -1.
     """
 
     object_id: int
-    seed: int
+    start: int
     frames: range
 
 
 @dataclass(frozen=True)
 class Itinerary:
-    """All that a propagation will do, in the order in which it does it.
+    """What a propagation will do.
 
     Attributes
     ----------
     prompts : PromptSet
-        Those on the asked frames.
+        Those on the requested frames.
     legs : tuple of Leg
     forward, backward : tuple of int
         The frames that each sweep visits, one result each.
-    beside : PromptSet
-        Of objects that are not carried, on the same frames: they have a say in what
-        the prompts mean.
+    others : PromptSet
+        Of objects that are not carried, on the same frames: they are taken into account
+        when the prompts are decoded.
     """
 
     prompts: PromptSet
     legs: tuple[Leg, ...]
     forward: tuple[int, ...]
     backward: tuple[int, ...]
-    beside: PromptSet = field(default_factory=PromptSet)
+    others: PromptSet = field(default_factory=PromptSet)
 
     @property
     def visits(self) -> int:
@@ -108,15 +108,15 @@ def plan(
 ) -> Itinerary:
     """Carry each prompt up to the object's next prompt.
 
-    Between two prompts of one object both legs cover the whole gap, since only both
-    together can tell where an object left and when it came back.
+    Between two prompts of an object, the legs from both cover the whole gap: only both
+    together can tell where the object left and when it came back.
 
     Parameters
     ----------
     prompts : PromptSet
         Prompts outside ``frames`` are not used.
     frames : range
-        The asked frames, step 1.
+        The requested frames, step 1.
     direction : Direction
         Whether to carry prompts to later frames, to earlier ones, or both.
     objects : collection of int, optional
@@ -129,15 +129,15 @@ def plan(
     Raises
     ------
     OptionError
-        If no frames are asked for, or the objects are no ids.
+        If there are no frames, or the objects are not ids.
     PromptError
-        If there are no prompts, or an object has none on the asked frames.
+        If there are no prompts, or an object has none on the requested frames.
     """
     if not frames:
         raise OptionError(f"no frames between {frames.start} and {frames.stop}")
     others = PromptSet()
     if objects is not None:
-        asked = _asked_objects(objects, prompts)
+        asked = _requested_objects(objects, prompts)
         others = prompts.of_objects(set(prompts.object_ids) - asked)
         prompts = prompts.of_objects(asked)
     if not len(prompts):
@@ -149,21 +149,21 @@ def plan(
         if leg.frames and direction.includes(leg.frames.step)
     )
     used = prompts.within(frames)
-    planted = {prompt.frame for prompt in used}
+    prompted = {prompt.frame for prompt in used}
     return Itinerary(
         prompts=used,
         legs=legs,
-        forward=tuple(sorted(planted | _visited(legs, step=1))),
+        forward=tuple(sorted(prompted | _visited(legs, step=1))),
         backward=tuple(sorted(_visited(legs, step=-1), reverse=True)),
-        beside=PromptSet(
+        others=PromptSet(
             prompt
             for prompt in others
-            if prompt.frame in planted and prompt.is_positive
+            if prompt.frame in prompted and prompt.is_positive
         ),
     )
 
 
-def _asked_objects(objects: Any, prompts: PromptSet) -> set[int]:
+def _requested_objects(objects: Any, prompts: PromptSet) -> set[int]:
     if isinstance(objects, str) or not isinstance(objects, Iterable):
         raise OptionError(
             f"objects are a list of object ids, as in [1, 2], not {objects!r}"
@@ -181,12 +181,12 @@ def _asked_objects(objects: Any, prompts: PromptSet) -> set[int]:
 def legs_around(
     prompts: PromptSet, object_id: int, frame: int, frames: range
 ) -> tuple[Leg, ...]:
-    """Say how far a correction may reach: up to the object's next fixed frames.
+    """Plan a correction: it reaches up to the object's next fixed frames.
 
     Parameters
     ----------
     prompts : PromptSet
-        All frames that the user has fixed, the corrected one among them.
+        On all frames that the user has fixed, the corrected one included.
     object_id, frame : int
         What was corrected.
     frames : range
@@ -195,11 +195,11 @@ def legs_around(
     Returns
     -------
     tuple of Leg
-        Towards later frames and towards earlier ones, those that are not empty.
+        At most one to later frames and one to earlier frames.
     """
     fixed = [prompt.frame for prompt in prompts.of_object(object_id)]
-    stop = min([seed for seed in fixed if seed > frame], default=frames.stop)
-    first = max([seed + 1 for seed in fixed if seed < frame], default=frames.start)
+    stop = min([other for other in fixed if other > frame], default=frames.stop)
+    first = max([other + 1 for other in fixed if other < frame], default=frames.start)
     legs = (
         _forward(object_id, frame, min(stop, frames.stop)),
         _backward(object_id, frame, max(first, frames.start)),
@@ -208,33 +208,33 @@ def legs_around(
 
 
 def _legs_of(prompts: PromptSet, object_id: int, frames: range) -> Iterator[Leg]:
-    seeds = _seeds_within(prompts, object_id, frames)
-    yield _backward(object_id, seeds[0], frames.start)
-    for earlier, later in pairwise(seeds):
+    prompted = _prompted_frames(prompts, object_id, frames)
+    yield _backward(object_id, prompted[0], frames.start)
+    for earlier, later in pairwise(prompted):
         yield _forward(object_id, earlier, later)
         yield _backward(object_id, later, earlier + 1)
-    yield _forward(object_id, seeds[-1], frames.stop)
+    yield _forward(object_id, prompted[-1], frames.stop)
 
 
 def _visited(legs: tuple[Leg, ...], step: int) -> set[int]:
     return {frame for leg in legs if leg.frames.step == step for frame in leg.frames}
 
 
-def _seeds_within(prompts: PromptSet, object_id: int, frames: range) -> list[int]:
-    asked = [prompt.frame for prompt in prompts.of_object(object_id)]
-    seeds = [frame for frame in asked if frame in frames]
-    if not seeds:
+def _prompted_frames(prompts: PromptSet, object_id: int, frames: range) -> list[int]:
+    prompted = [prompt.frame for prompt in prompts.of_object(object_id)]
+    requested = [frame for frame in prompted if frame in frames]
+    if not requested:
         raise PromptError(
             f"object {object_id} has prompts only on frame "
-            f"{', '.join(map(str, asked))}, outside the asked frames {frames.start}:"
-            f"{frames.stop}; widen the frames or add a point inside them"
+            f"{', '.join(map(str, prompted))}, outside the requested frames "
+            f"{frames.start}:{frames.stop}; widen the frames or add a point inside them"
         )
-    return seeds
+    return requested
 
 
-def _forward(object_id: int, seed: int, stop: int) -> Leg:
-    return Leg(object_id, seed, range(seed + 1, stop))
+def _forward(object_id: int, start: int, stop: int) -> Leg:
+    return Leg(object_id, start, range(start + 1, stop))
 
 
-def _backward(object_id: int, seed: int, first: int) -> Leg:
-    return Leg(object_id, seed, range(seed - 1, first - 1, -1))
+def _backward(object_id: int, start: int, first: int) -> Leg:
+    return Leg(object_id, start, range(start - 1, first - 1, -1))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from napari_sam_decoder.labels import MAJORITY, claim_after_merge
+from napari_sam_decoder.labels import MAJORITY, overlap_after_merge
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_sam_decoder.labels import Claim
+    from napari_sam_decoder.labels import Overlap
     from napari_sam_decoder.selection import Choice
 
 __all__ = ["FrameResult", "ObjectResult", "Reason", "Verdict"]
@@ -45,7 +45,7 @@ class Reason(StrEnum):
 
     @property
     def is_conflict(self) -> bool:
-        """Whether another object is part of it."""
+        """Whether another object is involved."""
         return self in (Reason.SHARED, Reason.TAKING, Reason.TAKEN)
 
 
@@ -56,9 +56,9 @@ _SENTENCES = {
     Reason.TAKING: "it has most of the pixels of object {rival}",
     Reason.TAKEN: "object {rival} has most of its pixels",
     Reason.ERASED: "most of its pixels were erased in the labels",
-    Reason.KEPT: "it was not found again, but not taken away either",
-    Reason.LOST: "nothing here fits and looks like it",
-    Reason.SAID: "you said that it is not here",
+    Reason.KEPT: "it was not found again, but its pixels were kept",
+    Reason.LOST: "no mask fits its position and appearance",
+    Reason.SAID: "you marked it as absent",
     Reason.EMPTY: "its mask has no pixel",
 }
 _SENTENCES_OF_ALL = {
@@ -75,36 +75,35 @@ class ObjectResult:
     ----------
     object_id : int
     verdict : Verdict
-        An object is absent where it has no pixels in the labels, and only there.
+        An object is absent exactly where it has no pixels in the labels.
     iou_prediction : float
-        0..1, the decoder's estimate for the chosen mask; 0 where nothing was decoded.
+        0..1, the decoder's estimate for the chosen mask; 0 if nothing was decoded.
     stability : float
-        0..1, IoU of the mask under a stricter and a laxer threshold.
+        0..1, IoU of the masks at a higher and at a lower threshold.
     memory_agreement : float
-        0..1, IoU with where memory and motion expected the object; 1 on a prompted
-        frame.
+        0..1, IoU with the mask that memory and motion expected; 1 on a prompted frame.
     temporal_iou : float
-        0..1, soft IoU with the mask of the frame before, moved on; 1 on a prompted
-        frame.
+        0..1, soft IoU with the mask of the frame before, moved to this one; 1 on a
+        prompted frame.
     area_change : float
-        Area over the usual area of the object; 1 on a prompted frame.
+        Area divided by the usual area of the object; 1 on a prompted frame.
     likeness : float
-        -1..1, how much what is under the mask looks like the object on the frames
-        that the user has fixed; 1 on a prompted frame.
+        -1..1, how much the content of the mask looks like the object on the frames that
+        the user has fixed; 1 on a prompted frame.
     hypothesis : int
         1 to 3 for the chosen hypothesis, 0 for the single-mask output or for none.
     confidence : float
-        0..1, how well the object has been held up to this frame: the weakest of
+        0..1, how well the object has been followed up to this frame: the smallest of
         predicted IoU, stability and memory agreement, times the likeness, averaged
-        over the last frames. A mask that was lost some frames ago may look perfect on
-        this one, so doubt passes only slowly. Where other objects are in the way, it
-        is no more than the share of the mask that they leave.
+        over the last frames. An object that was lost some frames ago may have a perfect
+        mask on this one, so doubt passes only slowly. Where other objects overlap, it
+        is at most the share of the mask that they leave.
     reason : Reason, optional
-        Why it is doubtful or absent; None otherwise.
+        Why the object is doubtful or absent; None otherwise.
     rival : int, optional
-        The other object, where the reason is about one.
+        The other object, if one is involved.
     mask_area : int
-        Pixels of its mask before other objects had their say.
+        Pixels of the mask before overlaps with other objects were resolved.
     """
 
     object_id: int
@@ -121,9 +120,16 @@ class ObjectResult:
     rival: int | None = None
     mask_area: int = 0
 
+    def __repr__(self) -> str:
+        why = f", why={self.why!r}" if self.why else ""
+        return (
+            f"{type(self).__name__}(object_id={self.object_id}, "
+            f"verdict={self.verdict.value!r}, confidence={self.confidence:.2f}{why})"
+        )
+
     @property
     def why(self) -> str:
-        """Say in a sentence why it is doubtful or absent; nothing otherwise."""
+        """A sentence on why the object is doubtful or absent; empty otherwise."""
         if self.reason is None:
             return ""
         sentence = _SENTENCES[self.reason]
@@ -131,50 +137,51 @@ class ObjectResult:
             sentence = _SENTENCES_OF_ALL.get(self.reason, sentence)
         return sentence.format(rival=self.rival)
 
-    def beside(self, claim: Claim) -> Self:
-        """Judge it by what the other objects have left of its mask.
+    def judged_by(self, overlap: Overlap) -> Self:
+        """Return the result after overlaps with other objects were resolved.
 
         Parameters
         ----------
-        claim : Claim
-            How many pixels its mask has, and how many it has in the labels.
+        overlap : Overlap
+            How many pixels its mask has, and how many of them it keeps.
 
         Returns
         -------
         ObjectResult
-            Absent without pixels, and doubtful where another object has most of them,
-            or nearly the same mask, where most of them were erased, and where it has
-            most of another's.
+            Absent without pixels. Doubtful if it lost most of its pixels, if another
+            object has nearly the same mask, or if it has most of another's pixels.
         """
-        area = max(self.mask_area, claim.area)
+        area = max(self.mask_area, overlap.area)
         known = replace(self, mask_area=area)
-        if not claim.kept:
-            return known._without_pixels(claim)
+        if not overlap.kept:
+            return known._without_pixels(overlap)
         if self.verdict is Verdict.ABSENT:
             return replace(known, verdict=Verdict.DOUBTFUL, reason=Reason.KEPT)
-        left = claim.kept / area
+        left = overlap.kept / area
         if left < MAJORITY:
-            reason, rival = known._loss(claim)
+            reason, rival = known._loss(overlap)
             return known._doubted(reason, rival, left)
-        if claim.twin is not None and claim.twin_iou >= SHARED_FROM:
-            return known._doubted(Reason.SHARED, claim.twin, 1 - claim.twin_iou)
-        if claim.prey is not None:
-            return known._doubted(Reason.TAKING, claim.prey, left)
+        if overlap.duplicate is not None and overlap.duplicate_iou >= SHARED_FROM:
+            return known._doubted(
+                Reason.SHARED, overlap.duplicate, 1 - overlap.duplicate_iou
+            )
+        if overlap.displaced is not None:
+            return known._doubted(Reason.TAKING, overlap.displaced, left)
         return known
 
-    def _without_pixels(self, claim: Claim) -> Self:
+    def _without_pixels(self, overlap: Overlap) -> Self:
         if self.verdict is Verdict.ABSENT:
             return self
         reason, rival = Reason.EMPTY, None
-        if self.mask_area or claim.area:
-            reason, rival = self._loss(claim)
+        if self.mask_area or overlap.area:
+            reason, rival = self._loss(overlap)
         return replace(
             self, verdict=Verdict.ABSENT, reason=reason, rival=rival, confidence=0.0
         )
 
-    def _loss(self, claim: Claim) -> tuple[Reason, int | None]:
-        """Say where the pixels of its mask have gone."""
-        rival = claim.rival if claim.rival is not None else self.rival
+    def _loss(self, overlap: Overlap) -> tuple[Reason, int | None]:
+        """Return the reason for which its pixels are lost, and to which object."""
+        rival = overlap.rival if overlap.rival is not None else self.rival
         return (Reason.ERASED if rival is None else Reason.TAKEN), rival
 
     def _doubted(self, reason: Reason, rival: int | None, left: float) -> Self:
@@ -187,17 +194,22 @@ class ObjectResult:
         )
 
     @classmethod
-    def pointed(
-        cls, object_id: int, choice: Choice, trust: float, doubtful_below: float
-    ) -> Self:
-        """Report the mask that a prompt has given, if that is sure enough."""
-        is_sure = trust >= doubtful_below
-        verdict = Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL
-        return cls.of(object_id, verdict, choice, confidence=trust)
+    def absent(cls, object_id: int, reason: Reason, confidence: float = 0.0) -> Self:
+        """Return the result of an object that is not on the frame."""
+        return cls(object_id, Verdict.ABSENT, confidence=confidence, reason=reason)
 
     @classmethod
-    def certain(cls, object_id: int) -> Self:
-        """Report a mask of which the user has decided every part."""
+    def prompted(
+        cls, object_id: int, choice: Choice, confidence: float, doubtful_below: float
+    ) -> Self:
+        """Return the result of a prompt; it is doubtful if the mask is not sure."""
+        is_sure = confidence >= doubtful_below
+        verdict = Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL
+        return cls.of(object_id, verdict, choice, confidence=confidence)
+
+    @classmethod
+    def confirmed(cls, object_id: int) -> Self:
+        """Return the result of a mask that the user has painted or corrected."""
         return cls(
             object_id,
             Verdict.PROMPTED,
@@ -220,7 +232,7 @@ class ObjectResult:
         likeness: float = 1.0,
         area_change: float = 1.0,
     ) -> Self:
-        """Report a chosen mask; one that is doubtful is so by itself."""
+        """Return the result of a chosen mask."""
         return cls(
             object_id=object_id,
             verdict=verdict,
@@ -238,7 +250,7 @@ class ObjectResult:
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """Labels of one frame.
+    """The labels of one frame, and what is known of its objects.
 
     Attributes
     ----------
@@ -246,13 +258,13 @@ class FrameResult:
     labels : (Y, X) array of int
         Object ids, 0 where there is none. All results of a run have the same type.
     objects : dict of int to ObjectResult
-        Every object that has been decided on this frame so far.
+        All objects that have been decided on this frame so far.
     affected : dict of int to ObjectResult
-        Objects that were not decided on, and have lost most of their pixels to one that
-        was, in a correction.
+        Objects that were not decided, but have lost most of their pixels to a corrected
+        one.
     is_final : bool
-        False while a run from a later prompt will still come past this frame. Such a
-        frame is yielded again with that run's say in it.
+        False if the backward pass will still reach this frame. Then the frame comes
+        again, with the results of both passes joined.
     """
 
     frame: int
@@ -261,29 +273,40 @@ class FrameResult:
     is_final: bool = True
     affected: dict[int, ObjectResult] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        objects = ", ".join(
+            f"{key}: {result.verdict.value} {result.confidence:.2f}"
+            for key, result in self.judged.items()
+        )
+        return (
+            f"{type(self).__name__}(frame={self.frame}, "
+            f"labels={self.labels.dtype}{self.labels.shape}, objects={{{objects}}}, "
+            f"is_final={self.is_final})"
+        )
+
     @property
     def judged(self) -> dict[int, ObjectResult]:
-        """All objects of which it says something: decided on or affected."""
+        """All objects of the result: decided or affected."""
         return self.affected | self.objects
 
     def with_labels(self, labels: np.ndarray) -> FrameResult:
-        """Return the same result with other labels, for instance merged ones.
+        """Return the result with other labels, for example merged ones.
 
         Parameters
         ----------
         labels : (Y, X) array of int
-            What is shown of the frame in the end.
+            The final labels of the frame.
 
         Returns
         -------
         FrameResult
-            Whose objects are judged by the pixels that they have in these labels.
+            Its objects are judged by the pixels that they have in these labels.
         """
 
         def again(results: dict[int, ObjectResult]) -> dict[int, ObjectResult]:
             return {
-                object_id: result.beside(
-                    claim_after_merge(object_id, self.labels, labels)
+                object_id: result.judged_by(
+                    overlap_after_merge(object_id, self.labels, labels)
                 )
                 for object_id, result in results.items()
             }

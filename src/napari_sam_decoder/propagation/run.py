@@ -1,4 +1,4 @@
-"""Sweep over the frames, forwards and then backwards, and yield what is known."""
+"""Run a propagation: forwards, then backwards, yielding the result of each frame."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.appearance.memory import Memory
-from napari_sam_decoder.propagation.accumulator import Board
-from napari_sam_decoder.propagation.decoding import Journey
-from napari_sam_decoder.propagation.initial_masks import plant_seeds
-from napari_sam_decoder.propagation.track import absent, follow_tracks
+from napari_sam_decoder.propagation.accumulator import Accumulator, Estimate
+from napari_sam_decoder.propagation.decoding import MovedTracks
+from napari_sam_decoder.propagation.initial_masks import initial_masks
+from napari_sam_decoder.propagation.results import ObjectResult, Reason
+from napari_sam_decoder.propagation.track import advance_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from napari_sam_decoder.propagation.context import Scene
-    from napari_sam_decoder.propagation.initial_masks import Seed
+    from napari_sam_decoder.propagation.context import Context
+    from napari_sam_decoder.propagation.initial_masks import InitialMask
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
     from napari_sam_decoder.propagation.results import FrameResult
-    from napari_sam_decoder.propagation.track import Step, Track
+    from napari_sam_decoder.propagation.track import Track, TrackUpdate
 
 __all__ = ["propagate"]
 
 
-def propagate(scene: Scene, itinerary: Itinerary) -> Iterator[FrameResult]:
+def propagate(context: Context, itinerary: Itinerary) -> Iterator[FrameResult]:
     """Carry prompted objects through the planned frames.
 
-    1. The prompts are decoded on their own frames. All that they show of an object is
-       remembered on every way that starts from one of them.
-    2. The forward sweep carries every object on from there, all objects of a frame in
-       one decoder call.
-    3. The backward sweep carries them back from each prompted frame.
-    4. A frame that only one sweep comes past is yielded once. One that both come past
-       is yielded after each, the second time with both joined and ``is_final`` set.
+    1. The prompts are decoded on their own frames. What they show of an object is
+       remembered on every leg that starts from one of them.
+    2. The forward pass carries every object on from its prompts, all objects of a frame
+       in one decoder call.
+    3. The backward pass carries them back from their prompts.
+    4. A frame that only one pass reaches is yielded once. A frame that both reach is
+       yielded after each of them: the second time both are joined, and ``is_final`` is
+       set.
 
     Parameters
     ----------
-    scene : Scene
-        Where the embeddings come from, the decoder, and how to decide.
+    context : Context
+        Has the frames, the decoder and the settings.
     itinerary : Itinerary
         What to do, see `plan`.
 
@@ -50,88 +52,92 @@ def propagate(scene: Scene, itinerary: Itinerary) -> Iterator[FrameResult]:
         As many as ``itinerary.visits``, in the order of computation. Stopping early
         loses nothing that was yielded.
     """
-    return _Run(scene, itinerary).both_ways()
+    return _PropagationRun(context, itinerary).results()
 
 
-class _Run:
-    """One propagation: its legs, and where each of them is."""
+class _PropagationRun:
+    """One propagation: its legs, and the track of each."""
 
-    def __init__(self, scene: Scene, itinerary: Itinerary) -> None:
-        self._scene = scene
+    def __init__(self, context: Context, itinerary: Itinerary) -> None:
+        self._context = context
         self._itinerary = itinerary
         self._tracks: dict[Leg, Track | None] = dict.fromkeys(itinerary.legs)
-        self._board = Board(scene, itinerary)
+        self._accumulator = Accumulator(context, itinerary)
 
-    def both_ways(self) -> Iterator[FrameResult]:
-        self._plant()
-        yield from self._sweep(self._itinerary.forward, 1)
-        yield from self._sweep(self._itinerary.backward, -1)
+    def results(self) -> Iterator[FrameResult]:
+        self._decode_prompts()
+        yield from self._pass(self._itinerary.forward, 1)
+        yield from self._pass(self._itinerary.backward, -1)
 
-    def _sweep(self, frames: Sequence[int], step: int) -> Iterator[FrameResult]:
-        """Take frame after frame, while the next ones are prepared.
+    def _pass(self, frames: Sequence[int], step: int) -> Iterator[FrameResult]:
+        """Take frame after frame while the next ones are prepared.
 
-        A step starts when its own frame is ready, so that it never holds a lane only to
-        wait, and before the frame after the next one is begun.
+        A frame is taken when its preparation has ended, so that it never blocks a
+        thread by waiting, and before the frame after the next is prepared.
         """
-        threads = self._scene.steps
-        ready: dict[int, Future[None]] = {}
+        threads = self._context.frame_threads
+        prepared: dict[int, Future[None]] = {}
         for index, frame in enumerate(frames):
-            if frame in ready:
-                wait([ready.pop(frame)])
+            if frame in prepared:
+                wait([prepared.pop(frame)])
             is_followed = any(self._tracks.values())
             ahead = frames[index : index + threads.workers + 1] if is_followed else ()
             taken = threads.submit(self._take, frame, step)
             for before, following in pairwise(ahead):
-                if following == before + step and following not in ready:
-                    ready[following] = threads.submit(
-                        self._scene.prepare, following, before
+                if following == before + step and following not in prepared:
+                    prepared[following] = threads.submit(
+                        self._context.prepare, following, before
                     )
             yield taken.result()
 
-    def _take(self, frame: int, step: int) -> FrameResult:
-        self._follow(frame, step)
-        return self._board.report(frame)
-
-    def _plant(self) -> None:
-        seeds: dict[int, dict[int, Seed]] = {}
+    def _decode_prompts(self) -> None:
+        """Decode the prompts of each prompted frame, and start the legs from them."""
+        by_object: dict[int, dict[int, InitialMask]] = {}
         prompts = sorted(self._itinerary.prompts, key=lambda prompt: prompt.frame)
         for frame, group in groupby(prompts, key=lambda prompt: prompt.frame):
-            together = list(group)
-            beside = self._itinerary.beside.within(range(frame, frame + 1))
-            planted = plant_seeds(self._scene, frame, together, tuple(beside))
-            for prompt, seed in zip(together, planted, strict=True):
-                seeds.setdefault(prompt.object_id, {})[frame] = seed
-                self._board.note(frame, seed.outcome)
-        for object_id, by_frame in seeds.items():
-            self._start(object_id, by_frame)
+            on_frame = list(group)
+            others = tuple(self._itinerary.others.within(range(frame, frame + 1)))
+            masks = initial_masks(self._context, frame, on_frame, others)
+            for prompt, mask in zip(on_frame, masks, strict=True):
+                by_object.setdefault(prompt.object_id, {})[frame] = mask
+                self._accumulator.add(frame, mask.estimate)
+        for object_id, masks_by_frame in by_object.items():
+            self._start_tracks(object_id, masks_by_frame)
 
-    def _start(self, object_id: int, seeds: Mapping[int, Seed]) -> None:
-        remembered = [seed.memory for seed in seeds.values() if seed.memory]
-        if not remembered:
+    def _start_tracks(self, object_id: int, masks: Mapping[int, InitialMask]) -> None:
+        memories = [mask.memory for mask in masks.values() if mask.memory]
+        if not memories:
             return
-        memory = reduce(Memory.join, remembered)
+        memory = reduce(Memory.join, memories)
         for leg in self._tracks:
             if leg.object_id == object_id:
-                self._tracks[leg] = seeds[leg.seed].track(memory, self._scene.grid)
+                mask = masks[leg.start]
+                self._tracks[leg] = mask.start_track(memory, self._context.grid)
 
-    def _follow(self, frame: int, step: int) -> None:
+    def _take(self, frame: int, step: int) -> FrameResult:
+        """Carry all legs that reach a frame to it, and return its result."""
         legs = [
             leg
             for leg in self._tracks
             if leg.frames.step == step and frame in leg.frames
         ]
         alive = {leg.object_id: track for leg in legs if (track := self._tracks[leg])}
-        steps = self._steps(frame, frame - step, alive) if alive else {}
+        updates = self._advance(frame, frame - step, alive) if alive else {}
         for leg in legs:
-            done = steps.get(leg.object_id)
-            self._tracks[leg] = done.track if done else None
-            outcome = done.outcome if done else absent(leg.object_id)
-            distance = abs(frame - leg.seed)
-            self._board.note(frame, replace(outcome, distance=distance))
+            update = updates.get(leg.object_id)
+            self._tracks[leg] = update.track if update else None
+            self._add(frame, leg, update)
+        return self._accumulator.result(frame)
 
-    def _steps(
+    def _advance(
         self, frame: int, before: int, tracks: Mapping[int, Track]
-    ) -> dict[int, Step]:
-        journey = Journey.to(self._scene, frame, before, tracks)
-        settled = self._board.logits(frame)
-        return follow_tracks(self._scene, frame, journey, settled)
+    ) -> dict[int, TrackUpdate]:
+        moved_tracks = MovedTracks.between(self._context, frame, before, tracks)
+        decided = self._accumulator.logits(frame)
+        return advance_tracks(self._context, frame, moved_tracks, decided)
+
+    def _add(self, frame: int, leg: Leg, update: TrackUpdate | None) -> None:
+        lost = ObjectResult.absent(leg.object_id, Reason.LOST)
+        estimate = update.estimate if update else Estimate(lost)
+        distance = abs(frame - leg.start)
+        self._accumulator.add(frame, replace(estimate, distance=distance))

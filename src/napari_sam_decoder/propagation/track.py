@@ -1,4 +1,4 @@
-"""One object on its way from frame to frame: what is expected and was accepted."""
+"""Follow objects from frame to frame: expect, decode, accept or miss."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.propagation.accumulator import Outcome, smooth
-from napari_sam_decoder.propagation.decoding import ask_all, choose_answers
+from napari_sam_decoder.propagation.accumulator import Estimate, stabilise
+from napari_sam_decoder.propagation.decoding import build_queries, decode_queries
 from napari_sam_decoder.propagation.prior import (
-    Place,
-    claimed,
-    recall_anywhere,
-    strongest_part,
+    MotionPrior,
+    appearance_anywhere,
+    rival_penalty,
+    strongest_component,
 )
 from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
 from napari_sam_decoder.selection import MAX_FRAME_SHARE, Expectation
@@ -22,49 +22,48 @@ from napari_sam_decoder.selection import MAX_FRAME_SHARE, Expectation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam_decoder.appearance.features import View
+    from napari_sam_decoder.appearance.features import FrameFeatures
     from napari_sam_decoder.appearance.memory import Memory
-    from napari_sam_decoder.propagation.context import Scene
-    from napari_sam_decoder.propagation.decoding import Journey, Question
+    from napari_sam_decoder.propagation.context import Context
+    from napari_sam_decoder.propagation.decoding import DecoderQuery, MovedTracks
     from napari_sam_decoder.propagation.prior import Grid
     from napari_sam_decoder.selection import Choice
 
 __all__ = [
     "LARGEST_GROWTH",
     "Motion",
-    "Step",
     "Track",
-    "absent",
-    "follow_tracks",
+    "TrackUpdate",
+    "advance_tracks",
     "mask_centre",
     "shift_logits",
     "warp_logits",
 ]
 
 SMOOTHING = 0.5
-"""Weight of the newest displacement; micro-sam's tracker uses the same."""
+"""Weight of the newest displacement; the same as in micro-sam's tracker."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Centre and smoothed velocity of an object, in pixels of any one grid.
+    """Centre and smoothed velocity of an object, in pixels of some grid.
 
     Attributes
     ----------
     centre : (row, column)
-        Where the object was last seen.
+        Of the object where it was last seen.
     velocity : (rows, columns) per frame
-        Exponentially smoothed displacement; zero until two frames are known.
+        Exponentially smoothed displacement; zero until there are two frames.
     is_moving : bool
-        Whether a displacement has been seen at all.
+        Whether there are two frames.
     """
 
     centre: tuple[float, float]
     velocity: tuple[float, float] = (0.0, 0.0)
     is_moving: bool = False
 
-    def seen_at(self, centre: tuple[float, float], frames: int = 1) -> Motion:
-        """Return the motion after the object was seen some frames later."""
+    def updated(self, centre: tuple[float, float], frames: int = 1) -> Motion:
+        """Return the motion after the object was seen again, some frames later."""
         step = np.subtract(centre, self.centre) / frames
         if self.is_moving:
             step = SMOOTHING * step + (1 - SMOOTHING) * np.asarray(self.velocity)
@@ -78,19 +77,19 @@ def mask_centre(mask: np.ndarray) -> tuple[float, float]:
 
 
 def shift_logits(logits: np.ndarray, displacement: tuple[float, float]) -> np.ndarray:
-    """Move low-res logits along, with subpixel precision.
+    """Shift low-res logits with subpixel precision.
 
     Parameters
     ----------
     logits : (rows, columns) array of float32
-        Unthresholded, over what shows the frame: the padding must not enter it.
+        Unthresholded, without padding: that must not enter the frame.
     displacement : (rows, columns)
         In low-res pixels.
 
     Returns
     -------
     (rows, columns) array of float32
-        What comes in at the rim continues the rim, so that an object that is entering
+        Values from outside repeat those at the border, so that an object that enters
         the picture gets no hole.
     """
     if displacement == (0.0, 0.0):
@@ -100,14 +99,14 @@ def shift_logits(logits: np.ndarray, displacement: tuple[float, float]) -> np.nd
 
 
 def warp_logits(logits: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """Carry low-res logits along with the pixels that they belong to.
+    """Move low-res logits by the optical flow.
 
     Parameters
     ----------
     logits : (rows, columns) array of float32
-        Unthresholded, over what shows the frame.
+        Unthresholded, without padding.
     displacement : (2, rows, columns) array
-        What is at ``p`` now was at ``p + displacement[:, p]``.
+        What is at ``p`` on this frame was at ``p + displacement[:, p]`` before.
 
     Returns
     -------
@@ -121,26 +120,25 @@ def warp_logits(logits: np.ndarray, displacement: np.ndarray) -> np.ndarray:
 
 LARGEST_GROWTH = 2.0
 SIZE_ADAPTATION = 0.2
-"""Share of a frame's change in size, on a logarithmic scale, that is believed."""
+"""Share of a change in size, on a logarithmic scale, by which the size is updated."""
 FIRST_STEADINESS = 0.8
 STEADINESS_SMOOTHING = 0.5
 MISMATCH = 0.4
-"""Of the optical flow, in standard deviations of the picture, at which the outline may
-be twice as wrong."""
-SMALLEST_REACH = 1.0
-UNSTEADY_REACH = 0.3
-"""How far the outline may be from where it moved to: low-res pixels for an object that
-keeps its shape, and on top of that, for one that has nothing in common with the last
-mask, this share of its side (root of its area)."""
+"""Mismatch of the optical flow, in standard deviations of the picture, that doubles the
+tolerance of the outline."""
+SMALLEST_TOLERANCE = 1.0
+"""Low-res pixels by which the outline may be wrong if the object keeps its shape."""
+UNSTEADY_TOLERANCE = 0.3
+"""What is added if a mask shares nothing with the last, as a share of its side."""
 DOUBTING = 0.1
-"""Share of the newest frame in the confidence."""
+"""Weight of the newest frame in the confidence."""
 REMEMBERED_FROM = 0.5
-"""A mask with less confidence is accepted, but does not enter the memory."""
+"""A mask with less confidence may be accepted, but does not enter the memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What is carried from one frame to the next.
+    """One object on its way from frame to frame.
 
     Attributes
     ----------
@@ -151,18 +149,18 @@ class Track:
     motion : Motion
         In low-res pixels.
     size : float
-        Area in low-res pixels, following that of the masks slowly, so that a mask
-        which loses a little every frame is noticed.
+        Area in low-res pixels. It follows the masks slowly, so that a mask that loses
+        a little on every frame is noticed.
     largest : float
-        Area in low-res pixels beyond which a mask is no longer the object: a large
-        part of the picture, and far more than the object had at its prompt.
-    trust : float
-        0..1: how sure the mask is that the track started from. No later frame can be
-        surer of the object than that.
+        Area in low-res pixels above which a mask is no longer the object: a large part
+        of the picture, and much more than the object had at its prompt.
+    initial_confidence : float
+        0..1, confidence of the mask that the track started from. No later frame has
+        more.
     confidence : float
-        0..1: how well the object has been held so far, see `ObjectResult`.
+        0..1, how well the object has been followed so far, see `ObjectResult`.
     steadiness : float
-        0..1, usual IoU of one mask with the next: how much the last one tells.
+        0..1, usual IoU of one mask with the next.
     missed : int
         Frames since the last accepted mask.
     """
@@ -172,78 +170,98 @@ class Track:
     motion: Motion
     size: float
     largest: float
-    trust: float = 1.0
+    initial_confidence: float = 1.0
     confidence: float = 1.0
     steadiness: float = FIRST_STEADINESS
     missed: int = 0
 
     @classmethod
     def start(
-        cls, logits: np.ndarray, grid: Grid, memory: Memory, trust: float = 1.0
+        cls,
+        logits: np.ndarray,
+        grid: Grid,
+        memory: Memory,
+        initial_confidence: float = 1.0,
     ) -> Track | None:
-        """Begin at a prompted frame; None if its mask is empty."""
-        mask = grid.cut(logits) > 0
+        """Start from the logits of a prompted frame; None if the mask is empty."""
+        mask = grid.crop(logits) > 0
         if not mask.any():
             return None
         size = float(mask.sum())
         largest = max(MAX_FRAME_SHARE * mask.size, LARGEST_GROWTH * size)
         motion = Motion(mask_centre(mask))
-        return cls(logits, memory, motion, size, largest, trust, confidence=trust)
+        return cls(
+            logits,
+            memory,
+            motion,
+            size,
+            largest,
+            initial_confidence,
+            confidence=initial_confidence,
+        )
 
     def expect(
         self,
-        view: View,
+        features: FrameFeatures,
         moved: np.ndarray,
-        taken: np.ndarray,
+        rivals: np.ndarray,
         mismatch: np.ndarray,
     ) -> Expectation:
-        """Say where the object should be on the next frame, and how large.
+        """Say where the object should be on a frame, and how large.
 
         Parameters
         ----------
-        view : View
-            Of the next frame.
+        features : FrameFeatures
+            Of the frame.
         moved : (rows, columns) array
-            The last mask's logits, moved on.
-        taken : (rows, columns) array
-            Logits of the other objects, moved on. They count only where this object
-            was not before, so that one object may lie inside another.
+            Logits of the last mask, moved to the frame.
+        rivals : (rows, columns) array
+            Logits of the other objects, moved to the frame. They count only where this
+            object was not before, so that one object may lie inside another.
         mismatch : (rows, columns) array
             Of the optical flow: where it is large, the moved mask says little.
+
+        Returns
+        -------
+        Expectation
         """
-        reach = self._reach * (1 + (mismatch / MISMATCH) ** 2)
-        # What the border of the picture cuts off will not show elsewhere.
+        tolerance = self._tolerance * (1 + (mismatch / MISMATCH) ** 2)
+        # What the border of the picture cuts off will not reappear elsewhere.
         is_cut_off = _touches_border(moved > 0)
         visible = float(np.count_nonzero(moved > 0)) if is_cut_off else self.size
-        place = Place.of(moved, reach, visible)
-        recalled = place.recall(self.memory, view)
+        by_motion = MotionPrior.of(moved, tolerance, visible)
+        by_appearance = by_motion.appearance_logits(self.memory, features)
         return Expectation(
             moved=moved,
-            prior=place.logits + recalled - claimed(taken, moved),
+            prior=by_motion.logits + by_appearance - rival_penalty(rivals, moved),
             size=None if is_cut_off else self.size,
             largest=self.largest,
         )
 
-    def expect_anywhere(self, view: View, taken: np.ndarray) -> Expectation:
-        """Say where an object that was lost long ago may have come back."""
-        recalled = recall_anywhere(self.memory, view)
-        found = strongest_part(recalled - claimed(taken, np.zeros_like(taken)))
+    def expect_anywhere(
+        self, features: FrameFeatures, rivals: np.ndarray
+    ) -> Expectation:
+        """Say where an object that was lost long ago may have reappeared."""
+        logits = appearance_anywhere(self.memory, features)
+        found = strongest_component(
+            logits - rival_penalty(rivals, np.zeros_like(rivals))
+        )
         size = None if _touches_border(found > 0) else self.size
         return Expectation(found, found, size, self.largest)
 
     def accept(
-        self, choice: Choice, grid: Grid, view: View, confidence: float
+        self, choice: Choice, grid: Grid, features: FrameFeatures, confidence: float
     ) -> Track:
-        """Go on with the mask of this frame."""
-        mask = grid.cut(choice.logits) > 0
-        motion = self.motion.seen_at(mask_centre(mask), frames=self.missed + 1)
+        """Return the track after a frame with an accepted mask."""
+        mask = grid.crop(choice.logits) > 0
+        motion = self.motion.updated(mask_centre(mask), frames=self.missed + 1)
         area = float(mask.sum())
         size = self.size * (area / self.size) ** SIZE_ADAPTATION
         if _touches_border(mask):
             size = max(self.size, area)
         memory = self.memory
-        if min(choice.confidence, self.trust) >= REMEMBERED_FROM:
-            memory = memory.seen(view, choice.logits, choice.confidence)
+        if min(choice.confidence, self.initial_confidence) >= REMEMBERED_FROM:
+            memory = memory.updated(features, choice.logits, choice.confidence)
         return replace(
             self,
             logits=choice.logits,
@@ -256,26 +274,26 @@ class Track:
         )
 
     def miss(self) -> Track:
-        """Go on without a mask of this frame."""
-        confidence = self.assured(0.0)
+        """Return the track after a frame without a mask."""
+        confidence = self.confidence_after(0.0)
         return replace(self, missed=self.missed + 1, confidence=confidence)
 
-    def assured(self, evidence: float) -> float:
-        """Return the confidence after a frame with so much evidence, in 0..1."""
-        return (1 - DOUBTING) * self.confidence + DOUBTING * evidence
+    def confidence_after(self, newest: float) -> float:
+        """Return the confidence after a frame whose own confidence is given."""
+        return (1 - DOUBTING) * self.confidence + DOUBTING * newest
 
     def moved(self, grid: Grid, displacement: np.ndarray) -> np.ndarray:
-        """Return the last mask's (rows, columns) logits, moved on to the next frame.
+        """Return the (rows, columns) logits of the last mask, moved to the next frame.
 
         Parameters
         ----------
         grid : Grid
-            How low-res pixels lie over the frame.
+            The low-res pixels over the frame.
         displacement : (2, rows, columns) array
-            Of the optical flow from the frame before. Over an object that is hidden
-            it says nothing; that one is supposed to go on as it went.
+            Of the optical flow from the frame before. It says nothing about an object
+            that is hidden, which moves by its velocity instead.
         """
-        visible = grid.cut(self.logits)
+        visible = grid.crop(self.logits)
         if not self.missed:
             return warp_logits(visible, displacement)
         rows, columns = self.motion.velocity
@@ -283,10 +301,12 @@ class Track:
         return shift_logits(visible, (rows * steps, columns * steps))
 
     @property
-    def _reach(self) -> float:
-        """How far the outline may be from where the mask has moved to."""
+    def _tolerance(self) -> float:
+        """Low-res pixels by which the moved outline may be wrong."""
         unsteadiness = (1 - self.steadiness) * float(np.sqrt(self.size))
-        return (SMALLEST_REACH + UNSTEADY_REACH * unsteadiness) * (self.missed + 1)
+        return (SMALLEST_TOLERANCE + UNSTEADY_TOLERANCE * unsteadiness) * (
+            self.missed + 1
+        )
 
     def _steadied(self, temporal_iou: float) -> float:
         newest = STEADINESS_SMOOTHING
@@ -299,85 +319,88 @@ def _touches_border(mask: np.ndarray) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One object on one frame: what to report, and what to go on with.
+class TrackUpdate:
+    """One object on one frame: what is reported, and the track that goes on.
 
     Attributes
     ----------
-    outcome : Outcome
+    estimate : Estimate
     track : Track
     """
 
-    outcome: Outcome
+    estimate: Estimate
     track: Track
 
 
-def follow_tracks(
-    scene: Scene, frame: int, journey: Journey, settled: Mapping[int, np.ndarray]
-) -> dict[int, Step]:
-    """Carry objects to the next frame, all in one decoder call.
+def advance_tracks(
+    context: Context,
+    frame: int,
+    moved_tracks: MovedTracks,
+    decided: Mapping[int, np.ndarray],
+) -> dict[int, TrackUpdate]:
+    """Follow objects to the next frame, all in one decoder call.
 
     Parameters
     ----------
-    scene : Scene
-        Where the frames come from and the decoder is.
+    context : Context
+        Has the frames, the decoder and the settings.
     frame : int
         The next frame.
-    journey : Journey
-        The objects, moved on from the frame before.
-    settled : mapping of object id to (h, w) array
-        Low-res logits of objects that have been decided on this frame already; their
-        place is taken.
+    moved_tracks : MovedTracks
+        The objects, moved from the frame before.
+    decided : mapping of object id to (h, w) array
+        Low-res logits of objects that have been decided on this frame already; the
+        others keep away from them.
 
     Returns
     -------
-    dict of object id to Step
-        Absent where the object is not expected in the picture, or where no mask is
-        good enough, lies where the object should be, and looks like it.
+    dict of object id to TrackUpdate
+        Absent if the object is not expected in the picture, or if no mask is good
+        enough, lies where the object should be, and looks like it.
     """
-    view = scene.view(frame)
-    questions = ask_all(scene, view, journey, settled)
-    choices = choose_answers(scene, view.embedding, questions)
-    steps = {key: _missed(key, track) for key, track in journey.tracks.items()}
+    features, tracks = context.features(frame), moved_tracks.tracks
+    queries = build_queries(context, features, moved_tracks, decided)
+    choices = decode_queries(context, features.embedding, queries)
 
-    def judge(answer: tuple[Question, Choice]) -> tuple[int, Step]:
-        question, choice = answer
-        return question.object_id, _judge(question, choice, view, scene)
+    def judge(decoded: tuple[DecoderQuery, Choice]) -> tuple[int, TrackUpdate]:
+        key = decoded[0].object_id
+        return key, _judge(tracks[key], *decoded, features, context)
 
-    answers = zip(questions, choices, strict=True)
-    return steps | dict(scene.objects.map(judge, answers))
-
-
-def absent(object_id: int, reason: Reason = Reason.LOST) -> Outcome:
-    """Say that an object is not on a frame."""
-    return Outcome(ObjectResult(object_id, Verdict.ABSENT, reason=reason), None)
+    decoded = zip(queries, choices, strict=True)
+    updates = {key: _missed(key, track) for key, track in tracks.items()}
+    return updates | dict(context.object_threads.map(judge, decoded))
 
 
-def _judge(question: Question, choice: Choice, view: View, scene: Scene) -> Step:
-    settings, track = scene.settings, question.track
-    likeness = track.memory.likeness(view, choice.logits)
-    mask = scene.grid.cut(choice.logits) > 0
+def _judge(
+    track: Track,
+    query: DecoderQuery,
+    choice: Choice,
+    features: FrameFeatures,
+    context: Context,
+) -> TrackUpdate:
+    """Accept the chosen mask or miss the object."""
+    settings = context.settings
+    likeness = track.memory.likeness(features, choice.logits)
+    mask = context.grid.crop(choice.logits) > 0
     is_object = choice.score > 0 and choice.confidence >= settings.absent_below
     if not is_object or likeness < settings.unlike_below or not mask.any():
-        return _missed(question.object_id, track)
-    confidence = track.assured(choice.confidence * likeness)
-    weakest = min(choice.confidence, track.trust, confidence)
+        return _missed(query.object_id, track)
+    confidence = track.confidence_after(choice.confidence * likeness)
+    weakest = min(choice.confidence, track.initial_confidence, confidence)
     result = ObjectResult.of(
-        question.object_id,
+        query.object_id,
         Verdict.SURE if weakest >= settings.doubtful_below else Verdict.DOUBTFUL,
         choice,
         confidence=confidence,
         likeness=likeness,
         area_change=float(mask.sum()) / track.size,
     )
-    shown = smooth(choice.logits, question.expectation, settings.stabilise)
-    outcome = Outcome.of(result, shown)
-    return Step(outcome, track.accept(choice, scene.grid, view, confidence))
+    shown = stabilise(choice.logits, query.expectation, settings.stabilise)
+    accepted = track.accept(choice, context.grid, features, confidence)
+    return TrackUpdate(Estimate.of(result, shown), accepted)
 
 
-def _missed(object_id: int, track: Track) -> Step:
+def _missed(object_id: int, track: Track) -> TrackUpdate:
     lost = track.miss()
-    result = ObjectResult(
-        object_id, Verdict.ABSENT, confidence=lost.confidence, reason=Reason.LOST
-    )
-    return Step(Outcome(result, None), lost)
+    result = ObjectResult.absent(object_id, Reason.LOST, lost.confidence)
+    return TrackUpdate(Estimate(result), lost)
