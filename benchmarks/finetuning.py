@@ -34,8 +34,8 @@ from finetuning_parts.split import evenly, long_lived
 from tracking_parts.data import Clip, read
 
 from napari_sam_decoder import Session, load_sam
-from napari_sam_decoder.jobs import MovieOptions, silently
-from napari_sam_decoder.jobs.train import STEPS, TrainJob, train_decoder
+from napari_sam_decoder.jobs import MovieOptions, no_progress
+from napari_sam_decoder.jobs.train import STEPS, TrainJob, train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ def _train(
             movie, labels, path, tuple(fixed), replace=True, steps=options.steps
         )
         started = perf_counter()
-        train_decoder(job, load_sam(), silently)
+        train(job, load_sam(), no_progress)
         return perf_counter() - started
 
 

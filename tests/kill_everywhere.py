@@ -120,9 +120,9 @@ class Finish(Begin):
 
 
 def unfinished(place, job="this"):
-    from napari_sam_decoder.jobs.unfinished import UnfinishedWork
+    from napari_sam_decoder.jobs.resumable_folder import ResumableFolder
 
-    return UnfinishedWork(place / "work", job)
+    return ResumableFolder(place / "work", job)
 
 
 class Embed(Job):
@@ -276,7 +276,7 @@ PRELOADED = (
     "zarr.codecs",
     "napari_sam_decoder.cache",
     "napari_sam_decoder.formats.label_files",
-    "napari_sam_decoder.jobs.unfinished",
+    "napari_sam_decoder.jobs.resumable_folder",
     "napari_sam_decoder.weights.trained_decoders",
 )
 

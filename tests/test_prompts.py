@@ -18,6 +18,7 @@ from napari_sam_decoder.prompts import (
     PromptSet,
     mask_logits,
     prompts_from_points,
+    read_points,
 )
 
 MOVIE = Movie(np.zeros((4, 20, 30), np.uint8))
@@ -432,3 +433,23 @@ def test_a_full_frame_comes_back_from_its_logits(shape, tiny_sam):
     geometry = FrameGeometry.fit(shape, tiny_sam.image_size)
     logits = mask_logits(np.ones(shape, bool), geometry, tiny_sam.mask_size)
     assert (tiny_sam.upscale(logits[np.newaxis], shape) > 0).all()
+
+
+def test_points_are_read_from_files_in_one_step(tmp_path):
+    rows = ["0,10,15,positive,1,0", "0,11,16,negative,1,0", "2,3,4,,2,3"]
+    for name, lines in {"a.csv": rows[:1], "b.csv": rows[1:]}.items():
+        header = "axis-0,axis-1,axis-2,label,object_id,hypothesis"
+        (tmp_path / name).write_text("\n".join([header, *lines]))
+    assert list(read_points(tmp_path / "a.csv")) == [Prompt(1, 0, [(10, 15)])]
+    assert list(read_points(str(tmp_path / "a.csv"), tmp_path / "b.csv")) == [
+        Prompt(1, 0, [(10, 15), (11, 16)], [True, False]),
+        Prompt(2, 2, [(3, 4)], hypothesis=3),
+    ]
+
+
+def test_files_that_pick_different_hypotheses_are_refused(tmp_path):
+    for pick in (1, 2):
+        text = f"axis-0,axis-1,axis-2,hypothesis\n0,1,2,{pick}\n"
+        (tmp_path / f"{pick}.csv").write_text(text)
+    with pytest.raises(PromptError, match="different hypotheses on frame 0"):
+        read_points(tmp_path / "1.csv", tmp_path / "2.csv")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -268,7 +269,7 @@ PROMPT = Prompt(1, 2, [(20, 20)])
         lambda s: s.add_prompt(PROMPT),
         lambda s: s.remove_prompts(1),
         lambda s: s.embedded,
-        lambda s: s.scene,
+        lambda s: s._context,
         lambda s: s.embed(),
         lambda s: s.hypotheses(1, 1),
         lambda s: s.preview(PROMPT),
@@ -313,9 +314,9 @@ def test_a_closed_session_refuses_further_steps(session, call, taken):
         ({"cache": 5}, "a cache must be a name or a path, not 5"),
         ({"cache": True}, "a cache must be a name or a path"),
         ({"cache": ""}, "a cache must be a name or a path"),
-        ({"storage": 8}, "storage is 'int8' or 'float16', not 8"),
+        ({"storage": 8}, "storage must be 'int8' or 'float16', not 8"),
         ({"storage": "int4"}, "cannot be stored as 'int4'"),
-        ({"settings": {"stabilise": 1}}, "settings are a Settings"),
+        ({"settings": {"stabilise": 1}}, "settings must be a Settings"),
     ],
 )
 def test_options_of_another_type_are_refused(movie, tiny_sam, options, message):
@@ -381,9 +382,9 @@ def test_axes_channel_and_series_reach_arrays_and_files(movie, tiny_sam, tmp_pat
 
 
 def test_choices_that_have_no_meaning(movie, tiny_sam):
-    with pytest.raises(OptionError, match=r"axes, channel and contrast already"):
+    with pytest.raises(OptionError, match=r"already has its axes"):
         Session(movie, channel=1, model=tiny_sam)
-    with pytest.raises(OptionError, match=r"an array is one, so leave series out"):
+    with pytest.raises(OptionError, match=r"an array is only one; leave series out"):
         Session(np.zeros((2, 8, 9)), series=1, model=tiny_sam)
 
 
@@ -453,5 +454,17 @@ def test_a_contrast_reaches_arrays_and_files(movie, tiny_sam, tmp_path):
     for given in (tmp_path / "movie.npy", np.load(tmp_path / "movie.npy")):
         with Session(given, model=tiny_sam, contrast=(5, 99)) as session:
             assert session.movie.contrast == Contrast(5, 99)
-    with pytest.raises(OptionError, match=r"give these to Movie\(\.\.\.\)"):
+    with pytest.raises(OptionError, match=r"pass these to Movie\(\.\.\.\)"):
         Session(movie, model=tiny_sam, contrast=(5, 99))
+
+
+def test_a_session_shows_its_movie_and_prompts(session):
+    session.add_prompt(Prompt(2, 0, [(20, 20)]))
+    shown = repr(session)
+    assert shown.startswith("Session(Movie(TYX (4, 48, 64), uint8), ")
+    assert shown.endswith(", 2 prompts)")
+    assert repr(session.plan()) == f"Itinerary({session.plan().visits} results, 3 legs)"
+    (step, *_) = session.embed()
+    assert re.fullmatch(r"EmbeddedFrame\(0, computed in \d\.\d{3} s\)", repr(step))
+    session.close()
+    assert repr(session).endswith(", 2 prompts, closed)")

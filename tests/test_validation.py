@@ -18,7 +18,7 @@ from napari_sam_decoder.errors import (
 from napari_sam_decoder.formats import (
     open_labels,
     open_movie,
-    read_points,
+    read_points_table,
     read_provenance,
 )
 from napari_sam_decoder.jobs import MaskFile, MovieOptions
@@ -122,14 +122,15 @@ def test_the_frame_of_a_mask_is_a_whole_number(tmp_path):
 
 @pytest.mark.parametrize("value", [None, 3, b"name", "", ["name"], np.zeros(3)])
 @pytest.mark.parametrize(
-    "take", [open_movie, read_points, open_labels, read_provenance, arguments_place]
+    "take",
+    [open_movie, read_points_table, open_labels, read_provenance, arguments_place],
 )
 def test_what_is_no_path(take, value):
     with pytest.raises(SamDecoderError, match="must be a name or a path, not"):
         take(value)
 
 
-@pytest.mark.parametrize("take", [open_movie, read_points, open_labels])
+@pytest.mark.parametrize("take", [open_movie, read_points_table, open_labels])
 def test_a_home_of_nobody(take):
     with pytest.raises(FormatError, match="names the home of an unknown user"):
         take("~nobody-of-this-name/it.tif")

@@ -102,7 +102,7 @@ def _one_by_one(
     targets: Sequence[Target],
     prompts: Sequence[Prompt],
 ) -> Run:
-    context = session.scene
+    context = session._context
     masks = _PackedMasks(context.geometry.frame_shape)
     started = perf_counter()
     for target, prompt in zip(targets, prompts, strict=True):

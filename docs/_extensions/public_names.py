@@ -19,23 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["homes_of_public_names", "setup"]
 
-# A name that several export is documented under the last of them.
-MODULES = (
-    "napari_sam_decoder.samples",
-    "napari_sam_decoder",
-    "napari_sam_decoder.errors",
-)
+PACKAGE = "napari_sam_decoder"
 
 logger = logging.getLogger(__name__)
 
 
 def homes_of_public_names() -> dict[str, str]:
     """Map each public name to the full name under which it is documented."""
-    return {
-        name: f"{module}.{name}"
-        for module in MODULES
-        for name in import_module(module).__all__
-    }
+    return {name: f"{PACKAGE}.{name}" for name in import_module(PACKAGE).__all__}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -11,74 +11,224 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.errors import SamDecoderError
-    from napari_sam_decoder.formats import open_movie, read_points
-    from napari_sam_decoder.frames import Movie
+    from napari_sam_decoder.embedding import (
+        EmbeddedFrame,
+    )
+    from napari_sam_decoder.errors import (
+        CacheCorruptError,
+        CacheMismatchError,
+        CheckpointError,
+        ClosedError,
+        DecodingError,
+        DownloadError,
+        FormatError,
+        IncompleteFileWarning,
+        LabelsError,
+        MissingExtraError,
+        MovieError,
+        OptionError,
+        PromptError,
+        SamDecoderError,
+    )
+    from napari_sam_decoder.formats import (
+        LabelSink,
+        MovieSource,
+        PointsTable,
+        open_labels,
+        open_movie,
+        read_points_table,
+        read_provenance,
+    )
+    from napari_sam_decoder.frames import (
+        ArrayLike,
+        Contrast,
+        Movie,
+    )
+    from napari_sam_decoder.jobs import (
+        CorrectJob,
+        CorrectResult,
+        MaskFile,
+        MovieOptions,
+        Progress,
+        Provenance,
+        Report,
+        SegmentJob,
+        TrainingFrames,
+        correct_file,
+        embed_file,
+        no_progress,
+        segment_file,
+        summarise,
+    )
+    from napari_sam_decoder.jobs.train import (
+        TrainJob,
+        train,
+    )
+    from napari_sam_decoder.model.sam import (
+        Sam,
+    )
     from napari_sam_decoder.prompts import (
         PaintedMask,
         Prompt,
         PromptSet,
         prompts_from_points,
+        read_points,
     )
     from napari_sam_decoder.propagation import (
         Direction,
         FrameResult,
         Hypothesis,
+        Itinerary,
+        Leg,
         ObjectResult,
         Preview,
         Reason,
         Settings,
         Verdict,
     )
-    from napari_sam_decoder.samples import load_sample
-    from napari_sam_decoder.session import Session
-    from napari_sam_decoder.weights.registry import load_sam
+    from napari_sam_decoder.samples import (
+        SampleClick,
+        SampleMovie,
+        load_sample,
+    )
+    from napari_sam_decoder.session import (
+        Session,
+    )
+    from napari_sam_decoder.weights.registry import (
+        load_sam,
+    )
 
-# Silent, unless whoever uses the package asks to hear of it.
+# No output, unless the user of the package configures logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
+    "ArrayLike": "frames",
+    "CacheCorruptError": "errors",
+    "CacheMismatchError": "errors",
+    "CheckpointError": "errors",
+    "ClosedError": "errors",
+    "Contrast": "frames",
+    "CorrectJob": "jobs",
+    "CorrectResult": "jobs",
+    "DecodingError": "errors",
     "Direction": "propagation",
+    "DownloadError": "errors",
+    "EmbeddedFrame": "embedding",
+    "TrainingFrames": "jobs",
+    "FormatError": "errors",
     "FrameResult": "propagation",
     "Hypothesis": "propagation",
+    "IncompleteFileWarning": "errors",
+    "Itinerary": "propagation",
+    "LabelSink": "formats",
+    "LabelsError": "errors",
+    "Leg": "propagation",
+    "MaskFile": "jobs",
+    "MissingExtraError": "errors",
     "Movie": "frames",
+    "MovieError": "errors",
+    "MovieOptions": "jobs",
+    "MovieSource": "formats",
     "ObjectResult": "propagation",
+    "OptionError": "errors",
     "PaintedMask": "prompts",
+    "PointsTable": "formats",
     "Preview": "propagation",
+    "Progress": "jobs",
     "Prompt": "prompts",
+    "PromptError": "errors",
     "PromptSet": "prompts",
+    "Provenance": "jobs",
     "Reason": "propagation",
+    "Report": "jobs",
+    "Sam": "model.sam",
     "SamDecoderError": "errors",
+    "SampleClick": "samples",
+    "SampleMovie": "samples",
+    "SegmentJob": "jobs",
     "Session": "session",
     "Settings": "propagation",
+    "TrainJob": "jobs.train",
     "Verdict": "propagation",
+    "correct_file": "jobs",
+    "embed_file": "jobs",
     "load_sam": "weights.registry",
     "load_sample": "samples",
+    "no_progress": "jobs",
+    "open_labels": "formats",
     "open_movie": "formats",
     "prompts_from_points": "prompts",
-    "read_points": "formats",
+    "read_points": "prompts",
+    "read_points_table": "formats",
+    "read_provenance": "formats",
+    "segment_file": "jobs",
+    "summarise": "jobs",
+    "train": "jobs.train",
 }
 
 __all__ = [
+    "ArrayLike",
+    "CacheCorruptError",
+    "CacheMismatchError",
+    "CheckpointError",
+    "ClosedError",
+    "Contrast",
+    "CorrectJob",
+    "CorrectResult",
+    "DecodingError",
     "Direction",
+    "DownloadError",
+    "EmbeddedFrame",
+    "FormatError",
     "FrameResult",
     "Hypothesis",
+    "IncompleteFileWarning",
+    "Itinerary",
+    "LabelSink",
+    "LabelsError",
+    "Leg",
+    "MaskFile",
+    "MissingExtraError",
     "Movie",
+    "MovieError",
+    "MovieOptions",
+    "MovieSource",
     "ObjectResult",
+    "OptionError",
     "PaintedMask",
+    "PointsTable",
     "Preview",
+    "Progress",
     "Prompt",
+    "PromptError",
     "PromptSet",
+    "Provenance",
     "Reason",
+    "Report",
+    "Sam",
     "SamDecoderError",
+    "SampleClick",
+    "SampleMovie",
+    "SegmentJob",
     "Session",
     "Settings",
+    "TrainJob",
+    "TrainingFrames",
     "Verdict",
+    "correct_file",
+    "embed_file",
     "load_sam",
     "load_sample",
+    "no_progress",
+    "open_labels",
     "open_movie",
     "prompts_from_points",
     "read_points",
+    "read_points_table",
+    "read_provenance",
+    "segment_file",
+    "summarise",
+    "train",
 ]
 
 

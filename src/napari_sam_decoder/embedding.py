@@ -85,6 +85,10 @@ class EmbeddedFrame:
     seconds: float
     was_cached: bool
 
+    def __repr__(self) -> str:
+        how = "cached" if self.was_cached else "computed"
+        return f"EmbeddedFrame({self.frame}, {how} in {self.seconds:.3f} s)"
+
 
 class Embedder:
     """The embeddings of one movie by one network; safe to use from several threads.

@@ -1,4 +1,4 @@
-"""The Python API: one movie being segmented."""
+"""The Python API: a session of segmenting one movie."""
 
 from __future__ import annotations
 
@@ -57,40 +57,48 @@ T = TypeVar("T")
 
 
 class Session:
-    """A movie, a network, a cache of embeddings and the prompts so far.
+    """Segments one movie: holds the model, the embeddings and the prompts so far.
 
     Parameters
     ----------
     movie : Movie, array-like, str or Path
-        What to segment; see `Movie` for the arrays and `open_movie` for the files.
+        What to segment; see `Movie` for arrays and `open_movie` for files.
     axes : str, optional
-        As in `Movie` and `open_movie`: they win over what a file says.
+        As in `Movie` and `open_movie`; overrides the axes of a file.
     channel, series : int or str, optional
-        As in `open_movie`; an array has no series, and numbers only for its channels.
+        As in `open_movie`. An array has no series, and its channels have no names.
     contrast : (float, float), optional
-        As in `Movie`: intensities shown to the network as black and white, by default
+        As in `Movie`: intensities shown to the network as black and white. By default
         chosen from the pixels.
     model : Sam, optional
-        By default the bundled MobileSAM, on the fastest device at hand.
+        From `load_sam`; by default the bundled MobileSAM on the fastest device.
     cache : str, Path, "auto" or None
-        Folder of the embeddings; "auto" is a place per movie under the user's cache
-        folder, None keeps them in memory.
+        Folder for the embeddings. "auto" is a folder per movie in the user's cache
+        folder; None keeps them in memory.
     storage : {"int8", "float16"}, optional
-        What embeddings are rounded to: 1 or 2 bytes per value, before compression.
-        By default int8, or what the cache has.
+        Precision of the stored embeddings: 1 or 2 bytes per value, before compression.
+        By default int8, or that of an existing cache.
     settings : Settings, optional
-        How propagation decides.
+        How objects are followed.
+
+    Attributes
+    ----------
+    movie : Movie
+    model : Sam
+    prompts : PromptSet
+        All prompts so far. Change them by `add_prompt` and `remove_prompts`.
+    settings : Settings
 
     Raises
     ------
     SamDecoderError
-        If the movie or the cache cannot be used, or an option is of another type.
+        If the movie or the cache cannot be used, or an option has another type.
 
     Notes
     -----
-    Once it is closed, a session refuses all further work with a `ClosedError`. An
-    iterator that it has returned does nothing before it is asked for the first result,
-    and what it has not come to when it is closed or fails, it leaves as it was.
+    A closed session refuses all further work with a `ClosedError`. The iterators that
+    its methods return are lazy: they do nothing until the first result is requested,
+    and what was not reached when one is closed or fails stays as it was.
 
     Examples
     --------
@@ -130,20 +138,25 @@ class Session:
         self.close()
 
     def close(self, *, wait: bool = True) -> None:
-        """Let go of the cache, so that others may clear it; twice does no harm.
+        """Release the cache. May be called more than once.
 
         Parameters
         ----------
         wait : bool, default True
-            Whether to wait for frames that other threads are embedding just now.
-            Otherwise the cache stays in use until these are written.
+            Whether to wait for frames that other threads are embedding. Otherwise the
+            cache stays in use until they are written.
         """
         self._is_closed = True
         self._embedder.close(wait=wait)
 
+    def __repr__(self) -> str:
+        model = self.model.identity.partition(" ")[0]
+        state = ", closed" if self._is_closed else ""
+        return f"Session({self.movie!r}, {model}, {len(self.prompts)} prompts{state})"
+
     @property
-    def scene(self) -> Context:
-        """A new one for each run: pixels may be edited in place between two runs."""
+    def _context(self) -> Context:
+        """A new one for each run, since pixels may be edited in place between runs."""
         self._require_open()
         return Context(
             self._embedder,
@@ -155,39 +168,39 @@ class Session:
 
     @property
     def labels_shape(self) -> tuple[int, int, int]:
-        """(T, Y, X) of the labels of the whole movie."""
+        """Shape (T, Y, X) of the labels of the whole movie."""
         return len(self.movie), *self.movie.frame_shape
 
     @property
     def labels_dtype(self) -> np.dtype:
-        """Type of the labels that `propagate` gives for the prompts so far.
+        """Type of the labels that `propagate` yields for the prompts so far.
 
-        uint16, or uint32 where an object id needs it. With ``labels=``, and in
-        `correct`, results are of the type of these labels instead.
+        uint16, or uint32 if an object id needs it. Where you pass labels, results have
+        the type of these labels instead.
         """
         return label_dtype(max(self.prompts.object_ids, default=0))
 
     def add_prompt(self, prompt: Prompt) -> None:
-        """Point at an object; joins what the object already has on that frame.
+        """Add a prompt. It is merged with the object's prompt on the same frame.
 
         Raises
         ------
         PromptError
-            If it is no prompt, or lies outside the movie.
+            If it is not a prompt, or is outside the movie.
         """
         self._require_open()
         joined = self.prompts.add(prompt)
-        # A negative point alone is fine where the object has a positive one already.
+        # Negative points alone are fine if the object already has a positive one.
         joined.at(prompt.object_id, prompt.frame).check(self.movie)
         self.prompts = joined
 
     def remove_prompts(self, object_id: int, frame: int | None = None) -> None:
-        """Forget an object's prompts on one frame, or all of them.
+        """Remove an object's prompt on one frame, or all its prompts.
 
         Raises
         ------
         PromptError
-            If there is none to forget.
+            If it has none.
         """
         self._require_open()
         remaining = self.prompts.without(object_id, frame)
@@ -197,32 +210,32 @@ class Session:
 
     @property
     def embedded(self) -> frozenset[int]:
-        """Frames that the cache has a record of, without a look at their pixels."""
+        """Frames that the cache has a record of. Their pixels are not checked."""
         self._require_open()
         return self._embedder.recorded()
 
     def embed(
         self, frames: FrameSelection = None, *, focus: Callable[[], int] | None = None
     ) -> Iterator[EmbeddedFrame]:
-        """Embed frames ahead of time; propagation does it by itself where needed.
+        """Embed frames ahead of time. `propagate` embeds what is missing by itself.
 
         Parameters
         ----------
         frames : range, list, slice or array of int, optional
             All by default, in the order given.
         focus : callable, optional
-            Says before each step which frame matters most just now; the frame nearest
-            to it comes next, instead of the order given.
+            Called before each step. The frame nearest to the one it returns comes next,
+            instead of the order given.
 
         Returns
         -------
         iterator of EmbeddedFrame
-            One per frame; stopping early loses nothing that was yielded.
+            One per frame. Frames that were yielded are kept if you stop early.
 
         Raises
         ------
         OptionError
-            If they are no frames of the movie.
+            If these are not frames of the movie.
         """
         self._require_open()
         asked = select_frames(frames, len(self.movie))
@@ -230,12 +243,12 @@ class Session:
         return self._while_open(self._embedder.fill(order))
 
     def hypotheses(self, object_id: int, frame: int) -> tuple[Hypothesis, ...]:
-        """Show the three masks that the decoder offers for an object's prompt.
+        """Return the three masks that the decoder proposes for an object's prompt.
 
         Parameters
         ----------
         object_id, frame : int
-            The object and a frame on which it has a prompt.
+            An object, and a frame on which it has a prompt.
 
         Returns
         -------
@@ -253,10 +266,9 @@ class Session:
         return self._preview(prompt, sharpen_all=True).hypotheses
 
     def preview(self, prompt: Prompt) -> Preview:
-        """Show what a prompt gives on its own frame, without adding it.
+        """Return the masks that a prompt gives on its frame, without adding it.
 
-        It is decided together with the prompts that the session has for other objects
-        on this frame.
+        The session's prompts for other objects on this frame are taken into account.
 
         Parameters
         ----------
@@ -266,13 +278,13 @@ class Session:
         Returns
         -------
         Preview
-            The three hypotheses, and which mask propagation would start from. Only
-            that one is drawn by the sharpener of the model, if it has one.
+            The three hypotheses, and the mask that propagation would start from. If
+            the model has a sharpener, it draws only that mask.
 
         Raises
         ------
         PromptError
-            If it is no prompt, or does not fit the movie.
+            If it is not a prompt, or does not fit the movie.
         """
         self._require_open()
         (prompt,) = checked_prompts([prompt])
@@ -282,15 +294,14 @@ class Session:
     def preview_together(
         self, prompts: Iterable[Prompt], known: Iterable[Preview] = ()
     ) -> tuple[Preview, ...]:
-        """Show what the prompts of a frame give together, without adding them.
+        """Return the masks that several prompts give together, without adding them.
 
         Parameters
         ----------
         prompts : iterable of Prompt
             On one frame of the movie, at most one per object.
         known : iterable of Preview
-            Earlier ones on this frame: a prompt that is among theirs is not decoded
-            again.
+            Earlier previews on this frame. Their prompts are not decoded again.
 
         Returns
         -------
@@ -300,8 +311,8 @@ class Session:
         Raises
         ------
         PromptError
-            If something is no prompt, does not fit the movie, or lies on another frame
-            than the others.
+            If something is not a prompt, does not fit the movie, or is on another
+            frame than the rest.
         """
         self._require_open()
         together = checked_prompts(prompts)
@@ -309,10 +320,10 @@ class Session:
             prompt.check(self.movie)
         if len({prompt.frame for prompt in together}) > 1:
             raise PromptError(
-                "prompts are previewed together on one frame; ask for each frame by "
-                "itself"
+                "prompts on different frames cannot be previewed together; preview one "
+                "frame at a time"
             )
-        return preview_prompts(self.scene, together, known)
+        return preview_prompts(self._context, together, known)
 
     def _preview(self, prompt: Prompt, *, sharpen_all: bool) -> Preview:
         beside = [
@@ -320,7 +331,9 @@ class Session:
             for other in self.prompts.within(range(prompt.frame, prompt.frame + 1))
             if other.object_id != prompt.object_id and other.is_positive
         ]
-        shown = preview_prompts(self.scene, [prompt, *beside], sharpen_all=sharpen_all)
+        shown = preview_prompts(
+            self._context, [prompt, *beside], sharpen_all=sharpen_all
+        )
         return shown[0]
 
     def plan(
@@ -329,26 +342,26 @@ class Session:
         direction: str = Direction.BOTH,
         objects: Collection[int] | None = None,
     ) -> Itinerary:
-        """Say what `propagate` will do, without doing it.
+        """Return what `propagate` would do, without doing it.
 
         Parameters
         ----------
         frames : range, list, slice or array of int, optional
-            The frames to label, all by default; one after the other without a gap.
+            The frames to label, without gaps; all by default.
         direction : {"both", "forward", "backward"}
-            Which way objects are carried from their prompts.
+            In which direction objects are followed from their prompts.
         objects : collection of int, optional
-            Ids of those to carry, all by default.
+            Ids of the objects to follow; all by default.
 
         Returns
         -------
         Itinerary
-            Its ``visits`` is the number of results to come.
+            ``visits`` is the number of results to come.
 
         Raises
         ------
         OptionError, PromptError
-            If the frames, direction or prompts do not fit.
+            If the frames, the direction or the prompts cannot be used.
         """
         self._require_open()
         asked = select_frame_range(frames, len(self.movie))
@@ -363,35 +376,35 @@ class Session:
         replace: bool = False,
         objects: Collection[int] | None = None,
     ) -> Iterator[FrameResult]:
-        """Carry every object from its prompts through the movie.
+        """Follow each object from its prompts through the movie.
 
-        Prompts that are added while the results come count for the next call.
+        Prompts that are added meanwhile take effect in the next call.
 
         Parameters
         ----------
         frames : range, list, slice or array of int, optional
-            The frames to label, all by default; one after the other without a gap.
+            The frames to label, without gaps; all by default.
         direction : {"both", "forward", "backward"}
-            Which way objects are carried from their prompts.
+            In which direction objects are followed from their prompts.
         labels : (T, Y, X) array-like of int, optional
-            Labels that are there already. Each result then holds them too, in their
-            type: pixels of objects without prompts stay, unless ``replace``.
+            Existing labels. Each result then includes them, and has their type. Pixels
+            of objects without prompts are kept, unless ``replace``.
         replace : bool, default False
-            Whether new pixels overwrite those of other objects in ``labels``.
+            Whether new pixels replace those of other objects in ``labels``.
         objects : collection of int, optional
-            Ids of those to carry, all by default. On the frames of their prompts the
-            prompts of the others count as background all the same.
+            Ids of the objects to follow; all by default. Prompts of the others still
+            count as background on their frames.
 
         Returns
         -------
         iterator of FrameResult
-            As they come, not in the order of time; see `FrameResult.is_final`.
+            Not in the order of time; see `FrameResult.is_final`.
 
         Raises
         ------
         OptionError, PromptError, LabelsError
-            If the frames, direction, prompts or labels do not fit, or the labels are
-            of a type that cannot hold the object ids; before the first result.
+            Before the first result, if the frames, direction, prompts or labels cannot
+            be used, or the type of the labels cannot hold the object ids.
         """
         itinerary = self.plan(frames, direction, objects)
         object_ids = itinerary.prompts.object_ids
@@ -399,7 +412,7 @@ class Session:
         if labels is not None:
             check_labels(labels, self.labels_shape, object_ids)
         _LOG.info("propagating objects %s, %d results", object_ids, itinerary.visits)
-        results = propagate(self.scene, itinerary)
+        results = propagate(self._context, itinerary)
         if labels is not None:
             results = _merged(results, labels, object_ids, replace=replace)
         return self._while_open(results)
@@ -410,37 +423,35 @@ class Session:
         labels: ArrayLike,
         frames: FrameSelection = None,
     ) -> Iterator[FrameResult]:
-        """Add prompts where the labels are wrong, and mend only what they concern.
+        """Add prompts where labels are wrong, and recompute only the frames concerned.
 
-        Each corrected frame becomes a fixed one when its result has come. From there
-        the object is carried anew up to its next fixed frames, and no farther than its
-        result changes. All that the labels hold on fixed frames, painted pixels too,
-        counts as certain.
+        A corrected frame becomes fixed once its result is yielded. From there the
+        object is recomputed up to its next fixed frames, as far as its mask changes.
+        The labels on fixed frames, including painted pixels, are taken as correct.
 
         Parameters
         ----------
         prompts : iterable of Prompt
-            Points may be negative ones alone, on a frame where the object has a mask.
-            A prompt with a mask is taken as it is: the frame was painted.
+            Negative points alone are enough on a frame where the object has a mask. A
+            mask is used as it is: it says that the frame was painted.
         labels : (T, Y, X) array-like of int
-            Labels as they are. Write each result into them before asking for the
+            The labels to correct. Write each result into them before you request the
             next one: ``labels[result.frame] = result.labels``.
         frames : range, list, slice or array of int, optional
-            Frames that may change, all by default; one after the other without a gap.
+            Frames that may change, without gaps; all by default.
 
         Returns
         -------
         iterator of FrameResult
-            Only for frames that were computed anew, so that their number is the cost
-            of the correction. Their labels hold all objects, in the type of
-            ``labels``; those of this session give way to the corrected one, others do
-            not.
+            For the recomputed frames only. Their labels include all objects, in the
+            type of ``labels``. The corrected object replaces pixels of this session's
+            objects, but not those of others.
 
         Raises
         ------
         OptionError, PromptError, LabelsError
-            If the frames, prompts or labels do not fit, or the labels are of a type
-            that cannot hold the object ids; before the first result.
+            Before the first result, if the frames, prompts or labels cannot be used, or
+            the type of the labels cannot hold the object ids.
         """
         self._require_open()
         corrections = checked_prompts(prompts)
@@ -467,9 +478,9 @@ class Session:
         self, corrections: tuple[Prompt, ...], labels: ArrayLike, frames: range
     ) -> Iterator[FrameResult]:
         current = self._current_labels(corrections, labels)
-        results = correct(self.scene, current, _places(corrections), frames)
+        results = correct(self._context, current, _places(corrections), frames)
         for result in results:
-            # A leg ends before the object's next correction, so this is its own frame.
+            # A leg ends before the object's next correction: no other frame has it.
             done = (
                 prompt
                 for prompt in corrections
@@ -480,10 +491,10 @@ class Session:
 
     def _require_open(self) -> None:
         if self._is_closed:
-            raise ClosedError("this session is closed; open another one to go on")
+            raise ClosedError("this session is closed; open another one to continue")
 
     def _while_open(self, steps: Iterator[T]) -> Generator[T]:
-        """Refuse the steps that are asked for after the session was closed."""
+        """Refuse steps that are requested after the session was closed."""
         self._require_open()
         with closing(_closable(steps)) as open_steps:
             for step in open_steps:
@@ -492,7 +503,7 @@ class Session:
 
 
 def _places(prompts: Iterable[Prompt]) -> list[tuple[int, int]]:
-    """(object_id, frame) of each prompt, each of them once."""
+    """(object_id, frame) of the prompts, without duplicates."""
     return list(dict.fromkeys((prompt.object_id, prompt.frame) for prompt in prompts))
 
 
@@ -517,14 +528,14 @@ def _merged(
 def _check_options(model: Any, cache: Any, storage: Any, settings: Any) -> None:
     if isinstance(model, str | Path):
         raise OptionError(
-            f"a session takes a model that is loaded, as in model=load_sam({model!r})"
+            f"a session needs a loaded model, as in model=load_sam({model!r})"
         )
     if cache is not None:
         as_path(cache, "a cache", OptionError)
     if not (storage is None or isinstance(storage, str)):
-        raise OptionError(f"storage is 'int8' or 'float16', not {storage!r}")
+        raise OptionError(f"storage must be 'int8' or 'float16', not {storage!r}")
     if not (settings is None or isinstance(settings, Settings)):
-        raise OptionError(f"settings are a Settings, not {settings!r}")
+        raise OptionError(f"settings must be a Settings, not {settings!r}")
 
 
 def _as_movie(
@@ -540,14 +551,14 @@ def _as_movie(
         return Movie(source.data, axes=source.axes, contrast=contrast)
     if series is not None:
         raise OptionError(
-            "series picks one of several movies in a file; an array is one, so leave "
-            "series out"
+            "series chooses one of several movies in a file, and an array is only one; "
+            "leave series out"
         )
     if not isinstance(movie, Movie):
         return Movie(movie, axes=axes, channel=channel, contrast=contrast)
     if (axes, channel, contrast) != (None, None, None):
         raise OptionError(
-            "a Movie has its axes, channel and contrast already; give these to "
+            "a Movie already has its axes, channel and contrast; pass these to "
             "Movie(...)"
         )
     return movie

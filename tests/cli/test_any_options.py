@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam_decoder.cli import main
-from napari_sam_decoder.jobs import CorrectReport, ObjectHistory
+from napari_sam_decoder.jobs import CorrectResult, Report
 
 BAD = object()
 """The meaning of what has none."""
@@ -37,7 +37,7 @@ def jobs(place):
     def correct(job, *_):
         job.check()
         taken.append(job)
-        return CorrectReport(ObjectHistory(), 9, 1)
+        return CorrectResult(Report(), 9, 1)
 
     def train(job, *_):
         job.check()
@@ -52,7 +52,7 @@ def jobs(place):
         load = "napari_sam_decoder.weights.registry.load_sam"
         patch.setattr(load, lambda name, **options: (name, options))
         patch.setattr("napari_sam_decoder.jobs.correct_file", correct)
-        patch.setattr("napari_sam_decoder.jobs.train.train_decoder", train)
+        patch.setattr("napari_sam_decoder.jobs.train.train", train)
         patch.setattr("napari_sam_decoder.jobs.embed_file", embed)
         yield taken
 

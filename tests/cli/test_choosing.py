@@ -201,5 +201,5 @@ def test_a_report_never_replaces_a_pipe_or_a_device(run, movie, points, tmp_path
     os.mkfifo(tmp_path / "pipe")
     typed = ["segment", movie, "--points", points, "-o", tmp_path / "labels.tif"]
     said = complaint_of(run(*typed, "--report", tmp_path / "pipe"))
-    assert "cannot be written: it is no file" in said
+    assert "cannot be written: it is not a file" in said
     assert (tmp_path / "pipe").is_fifo()

@@ -10,7 +10,7 @@ import tifffile
 import zarr
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_stack
 
-from napari_sam_decoder.cli.parser import _Once, build_parser
+from napari_sam_decoder.cli.parser import _StoreOnce, build_parser
 from napari_sam_decoder.formats import read_provenance
 
 
@@ -77,7 +77,7 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
     write_stack(output, np.full((FRAMES, ROWS, COLUMNS), 5, np.uint8))
     before = output.read_bytes()
     box = ("--box", "0,10,10,30,40,5")
-    assert "already holds object 5" in complaint_of(
+    assert "already has object 5" in complaint_of(
         run("segment", movie, "-o", output, *box)
     )
     assert output.read_bytes() == before
@@ -102,16 +102,16 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
         (["--box", "0,1,1,5,5,0"], "ids start at 1"),
         (["--box", "0,1,1,5,5,4294967296"], "above 4294967295"),
         (["--box", "0,1,1,5,5", "--box", "0,9,9,15,15"], "object 1 has 2 boxes on fra"),
-        (["--box", "0,1,1,5,5", "--frames", "2:9"], "do not lie in movie.tif"),
+        (["--box", "0,1,1,5,5", "--frames", "2:9"], "are not in movie.tif"),
         (["--box", "0,1,1,5,5", "--frames", "0:4:2"], "is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "0:1_0"], "is not A:B"),
-        (["--box", "0,1,1,5,5", "--frames", "3:1"], "do not lie in movie.tif"),
+        (["--box", "0,1,1,5,5", "--frames", "3:1"], "are not in movie.tif"),
         (["--box", "0,1,1,5,5", "--frames", "0:2", "--frames", "2:4"], "given twice"),
         (["--box", "0,1,1,5,5", "--axes", "TYX", "--axes", "ZYX"], "given twice"),
         (["--box", "0,1,1,5,5", *["--contrast", "1", "2"] * 2], "given twice"),
         (["--box", "0,1,1,5,5", "-o", "other.tif"], "given twice"),
-        (["--box", "0,1,1,5,5", "--stabilise", "nan"], "'nan' is no number"),
-        (["--box", "0,1,1,5,5", "--contrast", "1", "inf"], "'inf' is no number"),
+        (["--box", "0,1,1,5,5", "--stabilise", "nan"], "'nan' is not a number"),
+        (["--box", "0,1,1,5,5", "--contrast", "1", "inf"], "'inf' is not a number"),
         (["--box", "0,1,1,5,5", "--frames", "2"], "is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "a:b"], "is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "2:4"], "outside the asked frames 2:4"),
@@ -137,7 +137,7 @@ def test_every_option_is_a_list_or_refuses_to_be_given_twice():
 
 
 LOSES_NOTHING = (
-    _Once,
+    _StoreOnce,
     argparse._AppendAction,
     argparse._ExtendAction,
     argparse._StoreTrueAction,
@@ -177,7 +177,7 @@ def test_tables_that_contradict_each_other_are_refused(run, movie, tmp_path):
     asked = ("segment", movie, "-o", tmp_path / "labels.tif", *tables)
     assert "different hypotheses on frame 0" in complaint_of(run(*asked))
     again = complaint_of(run(*asked, "--points", paths[0]))
-    assert "a.csv is named 2 times" in again
+    assert "a.csv is given 2 times" in again
 
 
 def test_tables_are_not_overwritten(run, movie, points, tmp_path):
@@ -333,7 +333,7 @@ def test_labels_of_another_movie_are_not_added_to(run, movie, tmp_path):
     output = tmp_path / "labels.tif"
     write_stack(output, np.zeros((2, 30, 30), np.uint8))
     line = complaint_of(run("segment", movie, "-o", output, "--box", "0,1,1,5,5"))
-    assert "labels.tif holds labels of shape (2, 30, 30)" in line
+    assert "labels.tif has labels of shape (2, 30, 30)" in line
     output.write_text("no picture at all")
     line = complaint_of(run("segment", movie, "-o", output, "--box", "0,1,1,5,5"))
     assert "exists but cannot be added to" in line
@@ -369,10 +369,10 @@ def test_embedding_ahead_counts_what_it_did(run, movie, tmp_path):
     cache = tmp_path / "cache.zarr"
     assert run("embed", movie, "--cache", cache, "--frames", "0:3")[:2] == (
         0,
-        "3 frames embedded, 0 were there already\n",
+        "3 frames embedded, 0 were in the cache\n",
     )
     _, out, _ = run("embed", movie, "--cache", cache)
-    assert out == "1 frames embedded, 3 were there already\n"
+    assert out == "1 frames embedded, 3 were in the cache\n"
 
 
 def test_embedding_without_a_cache_is_no_use(run, movie):
@@ -424,11 +424,11 @@ def test_a_complete_cache_can_be_compacted(run, movie, tmp_path):
     assert "embed the rest" in complaint_of(run("cache", "compact", cache, "--quiet"))
     run("embed", movie, "--cache", cache, "--quiet")
     code, out, _ = run("cache", "compact", cache, "--quiet")
-    assert (code, out.split(",")[0]) == (0, "4 frames are packed")
+    assert (code, out.split(",")[0]) == (0, "4 frames packed")
     assert "4 / 4 frames, 4 packed" in run("cache", "info", cache)[1]
     assert run("embed", movie, "--cache", cache, "--quiet")[:2] == (
         0,
-        "0 frames embedded, 4 were there already\n",
+        "0 frames embedded, 4 were in the cache\n",
     )
 
 

@@ -10,7 +10,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_sta
 
 from napari_sam_decoder import Prompt
 from napari_sam_decoder.formats import read_provenance
-from napari_sam_decoder.jobs.provenance import Origin
+from napari_sam_decoder.jobs.provenance import Provenance
 
 HEADER = "axis-0,axis-1,axis-2,label,object_id\n"
 
@@ -46,7 +46,9 @@ def clicks(tmp_path):
 
 
 def places(path):
-    return [(prompt.object_id, prompt.frame) for prompt in Origin.of(path).prompts]
+    return [
+        (prompt.object_id, prompt.frame) for prompt in Provenance.read(path).prompts
+    ]
 
 
 def test_corrections_and_prompts_add_up(run, movie, foreign, clicks):
@@ -63,14 +65,14 @@ def test_corrections_chain(run, movie, labels, clicks):
     first = clicks("first.csv", "2,20,30,positive,1")
     code, out, _ = run("correct", movie, "--labels", labels, "--points", first)
     assert code == 0
-    assert "of 4 frames computed anew" in out
+    assert "of 4 frames recomputed" in out
     assert f"labels: {labels}" in out
     assert places(labels) == [(1, 0), (1, 2)]
     once = read_labels(labels)
     second = clicks("second.csv", "3,25,25,positive,1")
     code, out, _ = run("correct", movie, "--labels", labels, "--points", second)
     assert code == 0
-    assert "object 1: 1 of 4 frames computed anew" in out
+    assert "object 1: 1 of 4 frames recomputed" in out
     assert places(labels) == [(1, 0), (1, 2), (1, 3)]
     np.testing.assert_array_equal(read_labels(labels)[:3], once[:3])
 
@@ -97,7 +99,7 @@ def test_a_painted_frame_is_kept_to_the_pixel(run, movie, labels):
     code, _, _ = run("correct", movie, "--labels", labels, "--painted", "1:2")
     assert code == 0
     np.testing.assert_array_equal(read_labels(labels)[2], edited[2])
-    assert Origin.of(labels).prompts.at(1, 2) == Prompt(1, 2, mask=edited[2] == 1)
+    assert Provenance.read(labels).prompts.at(1, 2) == Prompt(1, 2, mask=edited[2] == 1)
 
 
 def write_back(path, stack):
@@ -117,12 +119,12 @@ def test_a_frame_painted_empty_says_that_the_object_is_not_there(run, movie, lab
     assert code == 0
     assert "absent" in out
     assert not read_labels(labels)[2].any()
-    assert Origin.of(labels).prompts.at(1, 2).is_absence
+    assert Provenance.read(labels).prompts.at(1, 2).is_absence
 
 
 def test_labels_of_others_can_be_corrected(run, movie, foreign, clicks, tmp_path):
     before, stack = foreign.read_bytes(), tifffile.imread(foreign)
-    output, report = tmp_path / "mended.zarr", tmp_path / "report.csv"
+    output, report = tmp_path / "corrected.zarr", tmp_path / "report.csv"
     code, out, _ = run(
         *("correct", movie, "--labels", foreign, "-o", output, "--report", report),
         *("--points", clicks("new.csv", "1,20,30,positive,1"), "--frames", "1:3"),
@@ -130,9 +132,9 @@ def test_labels_of_others_can_be_corrected(run, movie, foreign, clicks, tmp_path
     assert code == 0
     assert "no earlier prompts are known" in out
     assert foreign.read_bytes() == before
-    mended = read_labels(output)
-    np.testing.assert_array_equal(mended[[0, 3]], stack[[0, 3]])
-    np.testing.assert_array_equal(mended == 9, stack == 9)
+    corrected = read_labels(output)
+    np.testing.assert_array_equal(corrected[[0, 3]], stack[[0, 3]])
+    np.testing.assert_array_equal(corrected == 9, stack == 9)
     rows = list(csv.DictReader(report.read_text().splitlines()))
     # The click agrees with the mask, so that nothing is carried on.
     assert {row["frame"] for row in rows} == {"1"}
@@ -151,7 +153,7 @@ def test_a_click_may_bring_a_new_object_with_a_large_id(
 def test_labels_without_room_for_notes_need_another_output(
     run, movie, foreign, tmp_path
 ):
-    labels, output = tmp_path / "labels.npy", tmp_path / "mended.tif"
+    labels, output = tmp_path / "labels.npy", tmp_path / "corrected.tif"
     np.save(labels, tifffile.imread(foreign))
     arguments = ("correct", movie, "--labels", labels, "--painted", "1:1")
     assert "ends in .zarr" in complaint_of(run(*arguments))
@@ -169,9 +171,9 @@ def test_labels_without_room_for_notes_need_another_output(
         (["--points", "nowhere.csv"], "nowhere.csv"),
         (["--painted", "1-2"], "is not ID:FRAME"),
         (["--painted", "1:9"], "the movie has frames 0 to 3"),
-        (["--painted", "1:3", "--frames", "0:2"], "that may change, 0:2"),
+        (["--painted", "1:3", "--frames", "0:2"], "that may change (0:2)"),
         (["--painted", "1:3", "--frames", "0:2"], "widen --frames"),
-        (["--painted", "4:1"], "holds no object 4"),
+        (["--painted", "4:1"], "has no object 4"),
         (["--painted", "0:1"], "object ids start at 1"),
         (["--painted", "1:1", "--prompts", "nowhere.csv"], "nowhere.csv"),
         (["--painted", "1:1", "-o", "movie.tif"], "would overwrite"),

@@ -7,7 +7,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, write_stack
 
 from napari_sam_decoder import Prompt, Settings
 from napari_sam_decoder.formats import read_provenance
-from napari_sam_decoder.jobs.provenance import Origin
+from napari_sam_decoder.jobs.provenance import Provenance
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_painted_frames_stay_as_they_are(run, movie, stack, tmp_path):
 def test_what_was_painted_is_noted_to_the_pixel(run, movie, stack, tmp_path):
     output = tmp_path / "labels.zarr"
     run("segment", movie, "--masks", tmp_path / "painted.tif", "-o", output)
-    assert list(Origin.of(output).prompts) == [
+    assert list(Provenance.read(output).prompts) == [
         Prompt(3, 1, mask=stack[1] == 3),
         Prompt(3, 2, mask=stack[2] == 3),
         Prompt(5, 2, mask=stack[2] == 5),
@@ -75,9 +75,11 @@ def test_masks_add_up(run, movie, painting, tmp_path):
     assert run(*asked)[0] == 0
     labels = tifffile.imread(output)
     np.testing.assert_array_equal(labels[[1, 3]], [painting, painting])
-    assert "not 3 times" in complaint_of(run(*asked, "--masks-frame", 0))
+    assert "is given 3 times, --masks 2 times" in complaint_of(
+        run(*asked, "--masks-frame", 0)
+    )
     again = ("--masks", tmp_path / "1.npy", "--masks-frame", 0)
-    assert "1.npy is named 2 times" in complaint_of(run(*asked, *again))
+    assert "1.npy is given 2 times" in complaint_of(run(*asked, *again))
 
 
 def test_masks_that_contradict_each_other_are_refused(run, movie, painting, tmp_path):
@@ -85,7 +87,7 @@ def test_masks_that_contradict_each_other_are_refused(run, movie, painting, tmp_
         np.save(tmp_path / f"{name}.npy", painting)
     masks = ("--masks", tmp_path / "a.npy", "--masks", tmp_path / "b.npy")
     line = complaint_of(run("segment", movie, *masks, "-o", tmp_path / "labels.tif"))
-    assert "object 3 is painted on frame 0 both in" in line
+    assert "object 3 is painted on frame 0 in both" in line
 
 
 def test_points_stand_beside_masks(run, movie, points, stack, tmp_path):
@@ -109,7 +111,7 @@ def test_points_on_a_painted_frame_refine_the_mask(run, movie, painting, tmp_pat
         *("--points", tmp_path / "points.csv", "-o", output),
     )
     assert code == 0
-    (prompt,) = Origin.of(output).prompts
+    (prompt,) = Provenance.read(output).prompts
     assert prompt == Prompt(3, 0, [(12, 22)], [False], mask=painting == 3)
 
 
@@ -128,7 +130,7 @@ def test_mistakes_with_masks_end_with_one_line(run, movie, stack, painting, tmp_
 
     assert "nothing is painted" in complaint("empty.npy")
     assert "give a mask of the whole frame" in complaint("small.npy")
-    assert "has 2 frames, but the movie 4" in complaint("short.npy")
+    assert "has 2 frames, but the movie has 4" in complaint("short.npy")
     assert "object ids start at 1" in complaint("below.npy")
     assert "1.5, which is not an object id" in complaint("float.npy")
     assert "no.tif" in complaint("no.tif")
@@ -145,7 +147,7 @@ def test_a_frame_without_masks_is_refused(run, movie, tmp_path):
         )
     )
     assert "give both" in line
-    assert "is no frame" in complaint_of(
+    assert "is not a frame" in complaint_of(
         run("segment", movie, "--masks-frame", "last", "-o", tmp_path / "labels.tif")
     )
 
@@ -167,7 +169,7 @@ def test_outlines_are_stabilised_as_asked(run, movie, tmp_path, arguments, share
     code, _, _ = run("segment", movie, "-o", output, *box, *arguments)
     assert code == 0
     assert read_provenance(output)["settings"]["stabilise"] == share
-    assert Origin.of(output).settings == Settings(stabilise=share)
+    assert Provenance.read(output).settings == Settings(stabilise=share)
 
 
 def test_a_share_of_more_than_all_is_refused(run, movie, tmp_path):

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of, write_stack
 
+import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.cli import main
-from napari_sam_decoder.jobs import train
 from napari_sam_decoder.weights.trained_decoders import read_about
 
 
 @pytest.fixture(autouse=True)
 def _few_pictures(monkeypatch):
-    monkeypatch.setattr(train, "PICTURES", 2)
-    monkeypatch.setattr(train, "SAVE_EVERY", 1)
+    monkeypatch.setattr(train_module, "PICTURES", 2)
+    monkeypatch.setattr(train_module, "SAVE_EVERY", 1)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_interrupted_training_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(loop, interrupted)
         assert main(command) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command continues" in capsys.readouterr().err
     assert not target.exists()
     done = []
 
@@ -97,16 +97,16 @@ def test_an_interrupted_training_goes_on(
     ("options", "remedy"),
     [
         ((), "--fixed 3,17,40"),
-        (("--fixed", "0,9"), "no frame 9 in 0:4"),
-        (("--fixed", "0", "--frames", "1:3"), "no frame 0 in 1:3"),
+        (("--fixed", "0,9"), "frame 9 is not among the frames 0:4"),
+        (("--fixed", "0", "--frames", "1:3"), "frame 0 is not among the frames 1:3"),
         (("--fixed", "3"), "no object on frame 3"),
-        (("--fixed", "0;3"), "are no frames, such as 3,17"),
-        (("--fixed", "3:3"), "'3:3' in '3:3' are no frames"),
-        (("--fixed", "0,3:1"), "'3:1' in '0,3:1' are no frames"),
-        (("--fixed", "0:99999999999"), "are no frames"),
-        (("--fixed", "0", "--fixed", "9"), "no frame 9 in 0:4"),
+        (("--fixed", "0;3"), "is not a list of frames, such as 3,17"),
+        (("--fixed", "3:3"), "'3:3' in '3:3' is not a range of frames"),
+        (("--fixed", "0,3:1"), "'3:1' in '0,3:1' is not a range of frames"),
+        (("--fixed", "0:99999999999"), "is not a range of frames"),
+        (("--fixed", "0", "--fixed", "9"), "frame 9 is not among the frames 0:4"),
         (("--fixed", "0", "--steps", "1", "--steps", "2"), "--steps: is given twice"),
-        (("--fixed", "0", "--steps", "0"), "no number of steps"),
+        (("--fixed", "0", "--steps", "0"), "not a number of steps"),
     ],
 )
 def test_mistakes_are_one_line(run, movie, labels, target, options, remedy):
@@ -130,7 +130,7 @@ def test_places_for_no_decoder_are_refused(run, movie, labels, target, remedy):
 
 def test_the_help_knows_how_long(run):
     _, out, _ = run("train", "--help")
-    assert f"(default: {train.STEPS})" in out
+    assert f"(default: {train_module.STEPS})" in out
 
 
 def test_labels_of_another_shape(run, movie, target, tmp_path):

@@ -466,3 +466,11 @@ def test_byte_order_is_that_of_the_machine(tmp_path: Path, suffix: str) -> None:
     assert found.dtype.isnative
     assert found[1].dtype.isnative
     np.testing.assert_array_equal(found[:], labels)
+
+
+def test_a_sink_shows_what_was_written(tmp_path):
+    with LabelSink(tmp_path / "labels.zarr", (3, 4, 5), np.uint16, axes="ZYX") as sink:
+        sink.write(1, np.zeros((4, 5), np.uint16))
+        shown = repr(sink)
+    where = tmp_path / "labels.zarr"
+    assert shown == f"LabelSink('{where}', ZYX (3, 4, 5), uint16, 1 frames written)"

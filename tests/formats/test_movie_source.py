@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam_decoder.formats.movie_source import FrameArray, pixel_scale
+from napari_sam_decoder.formats.movie_source import FrameArray, MovieSource, pixel_scale
 
 MOVIE = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 
@@ -80,3 +80,11 @@ def test_scale_leaves_out_colours_and_bad_sizes() -> None:
 @pytest.mark.parametrize("size", [None, "wide", -1, float("nan"), float("inf")])
 def test_no_usable_size_is_no_scale(size: Any) -> None:
     assert pixel_scale({"Y": size}, "YX") is None
+
+
+def test_a_source_shows_no_pixels() -> None:
+    lazy = FrameArray(MOVIE.shape, MOVIE.dtype, Reading())
+    assert repr(MovieSource(lazy, "TYX", None, "cells")) == (
+        "MovieSource('cells', TYX (4, 5, 6), int16)"
+    )
+    assert "unknown axes" in repr(MovieSource(lazy, None, None, "cells"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.errors import FormatError, PromptError
-from napari_sam_decoder.formats import is_blank, parse_label, read_points
+from napari_sam_decoder.formats import is_blank, parse_label, read_points_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ AXES = "axis-0,axis-1,axis-2"
 def read(tmp_path: Path, text: str) -> PointsTable:
     path = tmp_path / "points.csv"
     path.write_text(text, encoding="utf-8")
-    return read_points(path)
+    return read_points_table(path)
 
 
 def test_as_napari_saves_it(tmp_path: Path) -> None:
@@ -201,16 +201,23 @@ def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(
         FormatError, match=r"gone.csv \(.*No such file.*\); check the path"
     ):
-        read_points(tmp_path / "gone.csv")
+        read_points_table(tmp_path / "gone.csv")
 
 
 def test_other_encoding(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_bytes(f"{AXES}\n1,2,3\n".encode("utf-16"))
 
     with pytest.raises(PromptError, match=r"p.csv is not a plain-text table.*UTF-8"):
-        read_points(tmp_path / "p.csv")
+        read_points_table(tmp_path / "p.csv")
 
 
 def test_endless_cell(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="not a plain-text table"):
         read(tmp_path, f'{AXES}\n"{"x" * 200_000}\n')
+
+
+def test_a_table_shows_how_much_it_holds(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("axis-0,axis-1,axis-2,object_id\n0,1,2,1\n0,3,4,2\n5,6,7,2\n")
+    shown = repr(read_points_table(path))
+    assert shown == "PointsTable(3 points of 2 objects on 2 frames)"

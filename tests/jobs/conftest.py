@@ -26,9 +26,9 @@ def short_sample():
 @pytest.fixture
 def demo_report(short_sample, tiny_sam, tmp_path, monkeypatch):
     """A finished demo of the short sample with a random network."""
-    from napari_sam_decoder.jobs import demo, silently
+    from napari_sam_decoder.jobs import demo, no_progress
     from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 
     monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(demo, "load_sample", lambda _: short_sample)
-    return run_demo(DemoFiles(tmp_path), tiny_sam, silently)
+    return run_demo(DemoFiles(tmp_path), tiny_sam, no_progress)

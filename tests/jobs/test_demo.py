@@ -8,8 +8,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_sam_decoder.formats import read_points
-from napari_sam_decoder.jobs import silently
+from napari_sam_decoder.formats import read_points_table
+from napari_sam_decoder.jobs import no_progress
 from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 from napari_sam_decoder.metrics import iou_over_time
 
@@ -19,7 +19,7 @@ def test_all_files_are_there_and_fit(demo_report, short_sample):
     np.testing.assert_array_equal(tifffile.imread(files.movie), short_sample.frames)
     np.testing.assert_array_equal(tifffile.imread(files.truth), short_sample.truth)
     assert tifffile.imread(files.labels).shape == short_sample.truth.shape
-    assert read_points(files.points).positions.tolist() == [[20, 15]]
+    assert read_points_table(files.points).positions.tolist() == [[20, 15]]
     with Image.open(files.animation) as animation:
         assert animation.n_frames >= 1
     with Image.open(files.report) as report:
@@ -41,7 +41,7 @@ def whole_demo(request, tmp_path, monkeypatch):
         return DemoFiles(Path(finished))
     monkeypatch.setenv("NAPARI_SAM_DECODER_CACHE", str(tmp_path / "cache"))
     sam = request.getfixturevalue("mobile_sam")
-    return run_demo(DemoFiles(tmp_path), sam, silently).files
+    return run_demo(DemoFiles(tmp_path), sam, no_progress).files
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from napari_sam_decoder import Prompt, Session, Settings
 from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.formats import LabelSink
 from napari_sam_decoder.jobs.inputs import MovieOptions
-from napari_sam_decoder.jobs.provenance import Origin, describe
+from napari_sam_decoder.jobs.provenance import Provenance, record_provenance
 
 MASK = np.eye(5, 7, dtype=bool)
 PROMPTS = (
@@ -35,11 +35,11 @@ def test_what_is_described_is_read_back(note, tiny_sam, tmp_path):
     movie = np.zeros((3, 5, 7), np.uint8)
     options = MovieOptions(tmp_path / "movie.tif", channel="GFP", series=1)
     with Session(movie, model=tiny_sam, settings=settings) as session:
-        noted = describe(session, options, range(1, 3), PROMPTS)
+        noted = record_provenance(session, options, range(1, 3), PROMPTS)
     assert noted["movie"] == "movie.tif"
     assert (noted["channel"], noted["series"]) == ("GFP", 1)
     assert noted["frames"] == [1, 3]
-    origin = Origin.of(note(noted))
+    origin = Provenance.read(note(noted))
     assert tuple(origin.prompts) == PROMPTS
     assert origin.settings == settings
 
@@ -48,28 +48,28 @@ def test_what_is_described_is_read_back(note, tiny_sam, tmp_path):
     ("noted", "contrast"), [([-50, 200], (-50, 200)), ([0, 0], None), (None, None)]
 )
 def test_the_contrast_is_read_back(note, noted, contrast):
-    assert Origin.of(note({"contrast": noted})).contrast == contrast
+    assert Provenance.read(note({"contrast": noted})).contrast == contrast
 
 
 def test_a_contrast_that_is_none_names_the_remedy(note):
     with pytest.raises(LabelsError, match="cannot be read"):
-        Origin.of(note({"contrast": ["black"]}))
+        Provenance.read(note({"contrast": ["black"]}))
 
 
 def test_labels_of_other_programs_say_nothing(note):
-    origin = Origin.of(note({}))
+    origin = Provenance.read(note({}))
     assert not len(origin.prompts)
     assert origin.settings == Settings()
 
 
 def test_settings_of_other_versions_are_left_out(note):
     noted = {"settings": {"patience": 3, "courage": 0.5}}
-    assert Origin.of(note(noted)).settings == Settings(patience=3)
+    assert Provenance.read(note(noted)).settings == Settings(patience=3)
 
 
 def test_notes_from_before_there_were_masks_are_read(note):
     entry = {"object_id": 1, "frame": 0, "points": [[1, 2]], "labels": [True]}
-    origin = Origin.of(note({"prompts": [entry]}))
+    origin = Provenance.read(note({"prompts": [entry]}))
     assert tuple(origin.prompts) == (Prompt(1, 0, [(1, 2)]),)
 
 
@@ -94,9 +94,9 @@ def test_notes_from_before_there_were_masks_are_read(note):
 )
 def test_what_cannot_be_read_names_the_remedy(note, noted):
     with pytest.raises(LabelsError, match="with --prompts"):
-        Origin.of(note(noted))
+        Provenance.read(note(noted))
 
 
 def test_other_formats_are_refused(tmp_path):
     with pytest.raises(FormatError, match=r"ends in \.zarr"):
-        Origin.of(tmp_path / "labels.npy")
+        Provenance.read(tmp_path / "labels.npy")

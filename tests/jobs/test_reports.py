@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_sam_decoder.jobs import ObjectHistory, summarise
+from napari_sam_decoder.jobs import Report, summarise
 from napari_sam_decoder.jobs.reports import frame_ranges
 from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
 
@@ -20,41 +20,42 @@ def result(frame, verdict, object_id=1, confidence=0.5, area=3):
 
 
 @pytest.fixture
-def history():
-    history = ObjectHistory()
+def report():
+    report = Report()
     for frame, verdict in enumerate(
         [Verdict.PROMPTED, Verdict.DOUBTFUL, Verdict.DOUBTFUL, Verdict.ABSENT]
     ):
-        history.note(result(frame, verdict))
-    return history
+        report.add(result(frame, verdict))
+    return report
 
 
-def test_a_line_per_object_names_the_frames_to_look_at(history):
-    history.note(result(0, Verdict.SURE, object_id=7))
-    assert list(summarise(history)) == [
+def test_a_line_per_object_names_the_frames_to_look_at(report):
+    report.add(result(0, Verdict.SURE, object_id=7))
+    assert list(summarise(report)) == [
         "object 1: 4 frames, 2 doubtful (1-2), 1 absent (3)",
         "object 7: 1 frame",
     ]
 
 
-def test_after_a_correction_a_line_tells_the_cost(history):
-    assert list(summarise(history, computed_of=60)) == [
-        "object 1: 4 of 60 frames computed anew, 2 doubtful (1-2), 1 absent (3)"
+def test_after_a_correction_a_line_tells_the_cost(report):
+    assert list(summarise(report, recomputed_of=60)) == [
+        "object 1: 4 of 60 frames recomputed, 2 doubtful (1-2), 1 absent (3)"
     ]
 
 
-def test_a_later_result_replaces_an_earlier_one(history):
-    history.note(result(1, Verdict.SURE))
-    assert history.frames_with(1, Verdict.DOUBTFUL) == [2]
+def test_a_later_result_replaces_an_earlier_one(report):
+    report.add(result(1, Verdict.SURE))
+    assert report.frames_with(1, Verdict.DOUBTFUL) == [2]
 
 
-def test_confidence_follows_the_frames(history):
-    history.note(result(9, Verdict.SURE, confidence=0.7))
-    np.testing.assert_allclose(history.confidence(1), [0.5] * 4 + [0.7])
+def test_confidence_follows_the_frames(report):
+    report.add(result(9, Verdict.SURE, confidence=0.7))
+    np.testing.assert_allclose(report.confidence(1), [0.5] * 4 + [0.7])
+    assert repr(report) == "Report(1 objects on 5 frames)"
 
 
-def test_the_table_has_a_row_per_object_and_frame(history):
-    rows = history.as_csv().splitlines()
+def test_the_table_has_a_row_per_object_and_frame(report):
+    rows = report.to_csv().splitlines()
     assert rows[0] == (
         "object_id,frame,verdict,confidence,iou_prediction,stability,"
         "memory_agreement,temporal_iou,area_change,likeness,area,"
@@ -66,20 +67,20 @@ def test_the_table_has_a_row_per_object_and_frame(history):
     assert len(rows) == 5
 
 
-def test_a_line_names_the_object_that_is_in_the_way(history):
+def test_a_line_names_the_object_that_is_in_the_way(report):
     for frame in (4, 5):
         lost = ObjectResult(1, Verdict.ABSENT, reason=Reason.TAKEN, rival=7)
-        history.note(FrameResult(frame, np.zeros((4, 4), int), {1: lost}))
-    (line,) = summarise(history)
+        report.add(FrameResult(frame, np.zeros((4, 4), int), {1: lost}))
+    (line,) = summarise(report)
     assert line.endswith("3 absent (3-5), object 7 has all of its pixels (4-5)")
-    assert history.as_csv().splitlines()[-1].endswith(",0,taken,7")
+    assert report.to_csv().splitlines()[-1].endswith(",0,taken,7")
 
 
-def test_who_has_lost_to_a_correction_is_noted(history):
+def test_who_has_lost_to_a_correction_is_noted(report):
     lost = ObjectResult(2, Verdict.DOUBTFUL, reason=Reason.TAKEN, rival=1)
-    mended = replace(result(0, Verdict.PROMPTED), affected={2: lost})
-    history.note(mended)
-    assert history.frames_with(2, Verdict.DOUBTFUL) == [0]
+    corrected = replace(result(0, Verdict.PROMPTED), affected={2: lost})
+    report.add(corrected)
+    assert report.frames_with(2, Verdict.DOUBTFUL) == [0]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ import pytest
 import tifffile
 import torch
 
+import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.errors import FormatError, OptionError
-from napari_sam_decoder.jobs import MovieOptions, silently, train
-from napari_sam_decoder.jobs.train import TrainJob, train_decoder
+from napari_sam_decoder.jobs import MovieOptions, no_progress
+from napari_sam_decoder.jobs.train import TrainJob, train
 from napari_sam_decoder.model.heads import Heads, Rater, Sharpener
 from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
 from napari_sam_decoder.weights.registry import load_sam
@@ -42,8 +43,8 @@ def stop_in(part: str, after: int) -> Any:
 
 @pytest.fixture(autouse=True)
 def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "PICTURES", 4)
-    monkeypatch.setattr(train, "SAVE_EVERY", 2)
+    monkeypatch.setattr(train_module, "PICTURES", 4)
+    monkeypatch.setattr(train_module, "SAVE_EVERY", 2)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_training_ends_with_a_file(job: TrainJob, tiny_sam: Sam) -> None:
         yield from steps
 
     before = {name: part.clone() for name, part in tiny_sam.state_dict().items()}
-    known = train_decoder(job, tiny_sam, note)
+    known = train(job, tiny_sam, note)
     assert known.objects == {1: (1,), 4: (1,)}
     assert told == {"pictures": 4, "training": 5}
     trained = load_decoder(job.target)
@@ -93,15 +94,15 @@ def test_training_ends_with_a_file(job: TrainJob, tiny_sam: Sam) -> None:
 def test_a_training_that_was_stopped_gives_the_same(
     job: TrainJob, tiny_sam: Sam, tmp_path: Path, stop: tuple[str, int]
 ) -> None:
-    train_decoder(job, tiny_sam, silently)
+    train(job, tiny_sam, no_progress)
     parts = replace(job, target=tmp_path / "parts.safetensors")
     with pytest.raises(Interrupted):
-        train_decoder(parts, tiny_sam, stop_in(*stop))
+        train(parts, tiny_sam, stop_in(*stop))
     assert parts.folder.exists()
     assert not parts.target.exists()
     lessons = {path: path.stat().st_mtime_ns for path in parts.folder.rglob("*.npz")}
     assert len(lessons) == {"pictures": 3, "training": 4}[stop[0]]
-    train_decoder(parts, tiny_sam, silently)
+    train(parts, tiny_sam, no_progress)
     whole, same = load_decoder(job.target).tuned, load_decoder(parts.target).tuned
     assert whole is not None
     assert same is not None
@@ -114,11 +115,11 @@ def test_what_was_begun_with_other_labels_is_not_gone_on_with(
     job: TrainJob, tiny_sam: Sam
 ) -> None:
     with pytest.raises(Interrupted):
-        train_decoder(job, tiny_sam, stop_in("training", 3))
+        train(job, tiny_sam, stop_in("training", 3))
     stack = tifffile.imread(job.labels)
     stack[1, 40:, 50:] = 2
     tifffile.imwrite(job.labels, stack, metadata={"axes": "TYX"})
-    known = train_decoder(job, tiny_sam, silently)
+    known = train(job, tiny_sam, no_progress)
     assert known.objects == {1: (1, 2), 4: (1,)}
     trained = load_decoder(job.target)
     assert "2 objects, 3 outlines" in trained.about.trained_on
@@ -130,7 +131,7 @@ def test_a_sharpener_is_written_along(
     sam = make_tiny_sam(1)
     hires = HiresDecoder(replace(SLIM, widths=(8, 8, 4, 4)))
     sam.heads = Heads(Rater(hires), Sharpener(hires, sam.look_closely))
-    train_decoder(job, sam, silently)
+    train(job, sam, no_progress)
     carried = load_decoder(job.target).hires
     assert carried is not None
     for name, part in hires.state_dict().items():
@@ -139,20 +140,20 @@ def test_a_sharpener_is_written_along(
 
 def test_a_rater_takes_no_part_in_training(job: TrainJob, tiny_sam: Sam) -> None:
     tiny_sam.decoder = "rated sha256:12"
-    train_decoder(job, tiny_sam, silently)
+    train(job, tiny_sam, no_progress)
     assert load_decoder(job.target).about.trained_on.endswith("on rated sha256:12")
     hires = HiresDecoder(replace(SLIM, widths=(8, 8, 4, 4)))
     tiny_sam.heads = Heads(Rater(hires))
-    train_decoder(replace(job, replace=True), tiny_sam, silently)
+    train(replace(job, replace=True), tiny_sam, no_progress)
     assert load_decoder(job.target).about.trained_on.endswith("on sam")
 
 
 def test_an_output_that_is_there_is_kept(job: TrainJob, tiny_sam: Sam) -> None:
     job.target.write_text("precious")
     with pytest.raises(OptionError, match="--replace"):
-        train_decoder(job, tiny_sam, silently)
+        train(job, tiny_sam, no_progress)
     assert job.target.read_text() == "precious"
-    train_decoder(replace(job, replace=True), tiny_sam, silently)
+    train(replace(job, replace=True), tiny_sam, no_progress)
     assert load_decoder(job.target).tuned
 
 
@@ -170,7 +171,7 @@ def test_an_output_needs_a_folder(job: TrainJob, tmp_path: Path) -> None:
 def test_an_output_may_not_be_an_input(job: TrainJob, tmp_path: Path) -> None:
     zarr = tmp_path / "labels.zarr"
     zarr.mkdir()
-    with pytest.raises(OptionError, match="input of this job"):
+    with pytest.raises(OptionError, match="would overwrite an input"):
         replace(job, labels=zarr, target=zarr / "mine.safetensors").check()
 
 
@@ -178,7 +179,7 @@ def test_an_output_may_not_be_an_input(job: TrainJob, tmp_path: Path) -> None:
 def test_the_file_is_used_by_name(
     job: TrainJob, mobile_sam: Sam, tmp_path: Path
 ) -> None:
-    train_decoder(replace(job, steps=2), mobile_sam, silently)
+    train(replace(job, steps=2), mobile_sam, no_progress)
     sam = load_sam(device="cpu", precision="float32", decoder=job.target)
     tuned = load_decoder(job.target).tuned
     assert tuned is not None

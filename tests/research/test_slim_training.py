@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from napari_sam_decoder.jobs.outputs import silently
+from napari_sam_decoder.jobs.outputs import no_progress
 from napari_sam_decoder.model.hires_decoder import SLIM
 from napari_sam_decoder.model.tiny_vit import TinyViT, TinyViTConfig
 from napari_sam_decoder.training import coarse
@@ -78,11 +78,11 @@ def test_training_ends_with_a_file(sam: Sam, tmp_path: Path) -> None:
 
 
 def test_a_training_that_was_stopped_gives_the_same(sam: Sam, tmp_path: Path) -> None:
-    TRAINING.run(sam, tmp_path / "whole", tmp_path / "a.safetensors", silently)
+    TRAINING.run(sam, tmp_path / "whole", tmp_path / "a.safetensors", no_progress)
     with pytest.raises(Interrupted):
         TRAINING.run(sam, tmp_path / "parts", tmp_path / "b.safetensors", until)
     assert not (tmp_path / "b.safetensors").exists()
-    TRAINING.run(sam, tmp_path / "parts", tmp_path / "b.safetensors", silently)
+    TRAINING.run(sam, tmp_path / "parts", tmp_path / "b.safetensors", no_progress)
     whole, parts = (load_decoder(tmp_path / f"{name}.safetensors") for name in "ab")
     assert whole.hires is not None
     assert parts.hires is not None
@@ -93,6 +93,6 @@ def test_a_training_that_was_stopped_gives_the_same(sam: Sam, tmp_path: Path) ->
 
 def test_the_network_itself_is_left_as_it_was(sam: Sam, tmp_path: Path) -> None:
     before = {name: weights.clone() for name, weights in sam.state_dict().items()}
-    TRAINING.run(sam, tmp_path / "work", tmp_path / "a.safetensors", silently)
+    TRAINING.run(sam, tmp_path / "work", tmp_path / "a.safetensors", no_progress)
     for name, weights in sam.state_dict().items():
         torch.testing.assert_close(weights, before[name], rtol=0, atol=0)

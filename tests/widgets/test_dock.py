@@ -19,7 +19,7 @@ from stage import squares  # noqa: E402
 from superqt import QCollapsible  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
-from napari_sam_decoder.formats import read_points  # noqa: E402
+from napari_sam_decoder.formats import read_points_table  # noqa: E402
 from napari_sam_decoder.widgets import controller, workbench  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
@@ -411,7 +411,7 @@ def test_points_that_are_saved_are_what_the_command_line_reads(bench, viewer, tm
     bench.set_sign(False)
     layer.add([0, 50, 50])
     (saved,) = layer.save(str(tmp_path / "points.csv"))
-    table = read_points(saved)
+    table = read_points_table(saved)
     assert table.positions.tolist() == [[16, 15], [50, 50]]
     assert table.signs.tolist() == [True, False]
     assert table.object_ids.tolist() == [1, 1]

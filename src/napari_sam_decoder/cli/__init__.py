@@ -1,8 +1,8 @@
 """The command line: each command parses its options and calls one library function.
 
-Results go to stdout, progress and errors to stderr. The exit code is 0, 1 where
-``cache verify`` finds damage, 2 for a mistake that the message helps to mend, 3 for one
-of the program itself, and 130 after Ctrl+C.
+Results go to stdout, progress and messages to stderr. The exit code is 0, 1 if
+``cache verify`` finds damage, 2 for an error that the user can fix, 3 for an error in
+the program, and 130 after Ctrl+C.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.cli.commands import complain
+from napari_sam_decoder.cli.commands import print_message
 from napari_sam_decoder.cli.parser import PROGRAM, build_parser, is_verbose
 from napari_sam_decoder.errors import IncompleteFileWarning, SamDecoderError, first_line
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-USER_MISTAKE = 2
-OWN_MISTAKE = 3
+USER_ERROR = 2
+INTERNAL_ERROR = 3
 INTERRUPTED = 130
 
 _LOG = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments without the program's name; those of the process by default, which
-        then is taken for ours alone.
+        Arguments without the program's name. By default those of the process, which
+        is then assumed to run nothing else.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     if argv is None:
-        _tune_own_process()
+        _tune_process()
     options = build_parser().parse_args(argv)
     with _logging_to_stderr(logging.DEBUG if is_verbose(options) else logging.WARNING):
         try:
@@ -53,31 +53,31 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return int(options.run(options))
         except SamDecoderError as error:
             lines = (line.strip() for line in str(error).splitlines())
-            complain(f"error: {'; '.join(line for line in lines if line)}")
-            _LOG.debug("this is where it came up", exc_info=True)
-            return USER_MISTAKE
+            print_message(f"error: {'; '.join(line for line in lines if line)}")
+            _LOG.debug("traceback:", exc_info=True)
+            return USER_ERROR
         except KeyboardInterrupt:
-            complain(
-                "stopped: nothing was written; what was embedded or learned so far is "
-                "kept, and the same command goes on"
+            print_message(
+                "stopped: no output was written; embeddings and training so far are "
+                "kept, and the same command continues from there"
             )
             return INTERRUPTED
-        except Exception as error:  # noqa: BLE001 - whoever typed it is told
-            complain(
+        except Exception as error:  # noqa: BLE001 - every error is reported
+            print_message(
                 f"unexpected error: {type(error).__name__}: {first_line(error)}; this "
-                "is no mistake of yours: --verbose shows where it came up, for a report"
+                "is a bug: please report it with the output of --verbose"
             )
-            _LOG.debug("this is where it came up", exc_info=True)
-            return OWN_MISTAKE
+            _LOG.debug("traceback:", exc_info=True)
+            return INTERNAL_ERROR
 
 
 @contextmanager
 def _logging_to_stderr(level: int) -> Iterator[None]:
-    """Show what is logged while a command runs: our own from a level on."""
+    """Show log messages while a command runs, our own from this level on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
     root = logging.getLogger()
-    # tifffile says of damaged files what our own errors say with a remedy.
+    # Our own errors already say what tifffile logs about corrupt files.
     levels = {"napari_sam_decoder": level, "tifffile": logging.CRITICAL}
     before = {name: logging.getLogger(name).level for name in levels}
     _set_levels(levels)
@@ -96,12 +96,12 @@ def _set_levels(levels: Mapping[str, int]) -> None:
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Say in one line each what a file lacks, and leave other warnings alone."""
+    """Show warnings about incomplete files in one line each."""
     show = warnings.showwarning
 
     def show_line(message: Any, category: Any, *place: Any, **more: Any) -> None:
         if issubclass(category, IncompleteFileWarning):
-            complain(f"warning: {message}")
+            print_message(f"warning: {message}")
         else:
             show(message, category, *place, **more)
 
@@ -111,14 +111,13 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _tune_own_process() -> None:
-    """Set what torch reads once, when it is loaded, unless the user has set it.
+def _tune_process() -> None:
+    """Set environment variables that torch reads when it is loaded, if unset.
 
-    Only for a process that is ours alone: it counts for all that is loaded into it.
+    Only for a process of our own, since they affect all libraries in it.
     """
-    # Torch asks for fresh memory at every step; in huge pages that is a fifth faster.
+    # Torch allocates memory at every step, which is a fifth faster with huge pages.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # A thread of GNU's OpenMP that waits for the others keeps its core busy for
-    # milliseconds, by counting; where a second process needs that core, all wait for
-    # each other.
+    # A waiting thread of GNU's OpenMP keeps its core busy for milliseconds. If another
+    # process needs that core, they all wait for each other.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")

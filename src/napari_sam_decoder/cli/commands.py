@@ -1,4 +1,4 @@
-"""One function per command: plain values in, one library call, lines out."""
+"""One function per command, each with one library call."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam_decoder.cache import CacheInfo
-    from napari_sam_decoder.jobs.demo import DemoReport
+    from napari_sam_decoder.jobs.demo import DemoResult
 
 __all__ = [
     "PROGRAM",
     "cache_info",
     "clear_caches",
     "compact_cache",
-    "complain",
     "correct",
     "demo",
     "download_model",
     "embed",
     "list_caches",
     "list_models",
+    "print_message",
     "segment",
     "train",
     "verify_cache",
 ]
 
 PROGRAM = "napari-sam-decoder"
-DAMAGED = 1
+DAMAGE_FOUND = 1
 
 
 def demo(options: Namespace) -> int:
-    """Segment a generated movie and show how well that went."""
+    """Segment a generated movie and print the IoU with its truth."""
     from napari_sam_decoder.jobs.demo import DemoFiles, run_demo
 
     files = DemoFiles(options.out)
     model, progress = conversion.model(options), conversion.progress(options)
     with wrap_write_errors(files.folder):
         files.folder.mkdir(parents=True, exist_ok=True)
-    report = run_demo(files, model, progress, options.sample)
-    for line in _describe_demo(report):
-        say(line)
-    if not options.headless and _can_show_windows():
+    result = run_demo(files, model, progress, options.sample)
+    for line in _describe_demo(result):
+        print_line(line)
+    if not options.headless and _can_open_window():
         launch = [sys.executable, "-m", "napari_sam_decoder.widgets.launch"]
         return subprocess.run([*launch, str(files.folder)], check=False).returncode
     return 0
 
 
 def segment(options: Namespace) -> int:
-    """Carry prompted objects through a movie."""
+    """Segment prompted objects through a movie."""
     from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
 
     job = SegmentJob(
@@ -70,39 +70,44 @@ def segment(options: Namespace) -> int:
         masks=conversion.masks(options),
         settings=conversion.settings(options),
     )
-    history = segment_file(job, conversion.model(options), conversion.progress(options))
-    for line in summarise(history):
-        say(line)
-    say(f"labels: {options.output}")
+    report = segment_file(job, conversion.model(options), conversion.progress(options))
+    for line in summarise(report):
+        print_line(line)
+    print_line(f"labels: {options.output}")
     return 0
 
 
 def correct(options: Namespace) -> int:
-    """Mend labels where they are wrong."""
+    """Correct labels."""
     from napari_sam_decoder.jobs import CorrectJob, correct_file, summarise
 
     job = CorrectJob(
         movie=conversion.movie(options),
         labels=options.labels,
-        corrections=conversion.table(options.points),
+        corrections=conversion.prompts_from_tables(options.points),
         painted=tuple(options.painted),
-        prompts=conversion.table(options.prompts) if options.prompts else None,
+        prompts=conversion.prompts_from_tables(options.prompts)
+        if options.prompts
+        else None,
         output=options.output,
         report=options.report,
         sources=(*options.points, *options.prompts),
     )
     done = correct_file(job, conversion.model(options), conversion.progress(options))
-    for line in summarise(done.history, computed_of=done.frames):
-        say(line)
+    for line in summarise(done.report, recomputed_of=done.frames):
+        print_line(line)
     if not done.known_prompts:
-        say("no earlier prompts are known, so only these corrections count as certain")
-    say(f"labels: {job.target}")
+        print_line(
+            "no earlier prompts are known, so only these corrections are kept fixed"
+        )
+    print_line(f"labels: {job.target}")
     return 0
 
 
 def train(options: Namespace) -> int:
-    """Teach the decoder what labels say where they are right."""
-    from napari_sam_decoder.jobs.train import STEPS, TrainJob, train_decoder
+    """Train the decoder on labels where they are correct."""
+    from napari_sam_decoder.jobs.train import STEPS, TrainJob
+    from napari_sam_decoder.jobs.train import train as train_job
 
     job = TrainJob(
         movie=conversion.movie(options),
@@ -112,9 +117,9 @@ def train(options: Namespace) -> int:
         replace=options.replace,
         steps=options.steps or STEPS,
     )
-    known = train_decoder(job, conversion.model(options), conversion.progress(options))
-    say(f"learned from {known}")
-    say(f"decoder: {options.output}; use it with --decoder {options.output}")
+    fixed = train_job(job, conversion.model(options), conversion.progress(options))
+    print_line(f"learned from {fixed}")
+    print_line(f"decoder: {options.output}; use it with --decoder {options.output}")
     return 0
 
 
@@ -123,66 +128,66 @@ def embed(options: Namespace) -> int:
     from napari_sam_decoder.jobs import embed_file
 
     if options.cache == "none":
-        raise OptionError("embedding without a cache is no use; leave --cache out")
+        raise OptionError("embedding needs a cache; leave --cache out")
     counts = embed_file(
         conversion.movie(options),
         conversion.model(options),
         conversion.progress(options),
     )
-    say(f"{counts[False]} frames embedded, {counts[True]} were there already")
+    print_line(f"{counts[False]} frames embedded, {counts[True]} were in the cache")
     return 0
 
 
 def list_models(options: Namespace) -> int:
-    """List the known checkpoints, and the decoders that come with the package."""
+    """List the known checkpoints, and the decoders in the package."""
     del options
     from napari_sam_decoder.weights.catalogue import DECODERS, MODELS
 
     for row in MODELS.values():
         licence = row.licence or "licence unknown"
-        say(f"{row.name:28} {row.architecture:6} {licence:16} {row.note}")
-        say(f"{'':28} {row.description}")
-    say("\nfor --decoder:")
+        print_line(f"{row.name:28} {row.architecture:6} {licence:16} {row.note}")
+        print_line(f"{'':28} {row.description}")
+    print_line("\nfor --decoder:")
     for decoder in DECODERS.values():
-        say(f"{decoder.name:28} {decoder.description}")
+        print_line(f"{decoder.name:28} {decoder.description}")
     return 0
 
 
 def download_model(options: Namespace) -> int:
-    """Fetch a checkpoint."""
+    """Download a checkpoint."""
     from napari_sam_decoder.weights.registry import download
 
-    say(str(download(options.name, progress=not options.quiet)))
+    print_line(str(download(options.name, progress=not options.quiet)))
     return 0
 
 
 def list_caches(options: Namespace) -> int:
-    """List the caches in the default place."""
+    """List the caches in the default folder."""
     del options
     from napari_sam_decoder import cache
 
     root = cache.cache_root()
     found = cache.list_caches(root)
     for info in found:
-        say(_one_line(info))
+        print_line(_cache_line(info))
     total = sum(info.bytes for info in found)
-    say(f"caches: {len(found)}, {_megabytes(total)} in {root}")
+    print_line(f"caches: {len(found)}, {_megabytes(total)} in {root}")
     return 0
 
 
 def cache_info(options: Namespace) -> int:
-    """Say what a cache was made for."""
+    """Show which movie and model a cache belongs to."""
     from napari_sam_decoder import cache
 
     info = cache.describe(options.path)
-    say(_one_line(info))
+    print_line(_cache_line(info))
     for name, value in vars(info.key).items():
-        say(f"  {name.replace('_', ' ')}: {value}")
+        print_line(f"  {name.replace('_', ' ')}: {value}")
     return 0
 
 
 def verify_cache(options: Namespace) -> int:
-    """Read all embeddings of a cache through their checksums."""
+    """Check all embeddings of a cache against their checksums."""
     from napari_sam_decoder import cache
 
     total = cache.describe(options.path).key.frames
@@ -192,17 +197,17 @@ def verify_cache(options: Namespace) -> int:
     frames: dict[str, list[int]] = {"ok": [], "corrupt": [], "absent": []}
     for check in checks:
         frames[check.state].append(check.frame)
-    say(", ".join(f"{len(found)} {state}" for state, found in frames.items()))
+    print_line(", ".join(f"{len(found)} {state}" for state, found in frames.items()))
     if frames["corrupt"]:
-        complain(
-            f"corrupt frames {', '.join(map(str, frames['corrupt']))} will be embedded "
-            "again when they are needed next"
+        print_message(
+            f"corrupt frames {', '.join(map(str, frames['corrupt']))} will be "
+            "recomputed when they are needed"
         )
-    return DAMAGED if frames["corrupt"] else 0
+    return DAMAGE_FOUND if frames["corrupt"] else 0
 
 
 def compact_cache(options: Namespace) -> int:
-    """Pack a complete cache into few files."""
+    """Pack a complete cache into a few files."""
     from napari_sam_decoder import cache
 
     before = cache.describe(options.path)
@@ -211,56 +216,56 @@ def compact_cache(options: Namespace) -> int:
     )
     count = sum(1 for _ in frames)
     size = cache.describe(options.path).bytes
-    say(f"{count} frames are packed, {_megabytes(size)} in {options.path}")
+    print_line(f"{count} frames packed, {_megabytes(size)} in {options.path}")
     return 0
 
 
 def clear_caches(options: Namespace) -> int:
-    """Delete one cache, or all in the default place."""
+    """Delete one cache, or all in the default folder."""
     from napari_sam_decoder import cache
 
     found = cache.list_caches(cache.cache_root()) if options.all else []
     paths = [info.path for info in found] if options.all else [options.path]
     for path in paths:
         cache.clear(path)
-        say(f"deleted {path}")
+        print_line(f"deleted {path}")
     return 0
 
 
-def say(line: str) -> None:
-    """Print a result."""
+def print_line(line: str) -> None:
+    """Print a line of the result to stdout."""
     sys.stdout.write(f"{line}\n")
 
 
-def complain(line: str) -> None:
-    """Print a message that is no result."""
+def print_message(line: str) -> None:
+    """Print a message to stderr."""
     sys.stderr.write(f"{PROGRAM}: {line}\n")
 
 
-def _describe_demo(report: DemoReport) -> Iterator[str]:
-    for object_id, curve in report.iou.items():
-        mean, least = curve.mean(), curve.min()
-        yield f"object {object_id}: mean IoU {mean:.3f}, least {least:.3f}"
-    means = [curve.mean() for curve in report.iou.values()]
+def _describe_demo(result: DemoResult) -> Iterator[str]:
+    for object_id, iou in result.iou.items():
+        mean, lowest = iou.mean(), iou.min()
+        yield f"object {object_id}: mean IoU {mean:.3f}, lowest {lowest:.3f}"
+    means = [iou.mean() for iou in result.iou.values()]
     yield f"all objects: mean IoU {sum(means) / len(means):.3f}"
-    yield f"labels, truth, overlay.gif and report.png are in {report.files.folder}"
+    yield f"labels, truth, overlay.gif and report.png are in {result.files.folder}"
 
 
-def _can_show_windows() -> bool:
+def _can_open_window() -> bool:
     has_display = sys.platform in ("win32", "darwin") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
     return has_display and find_spec("napari") is not None
 
 
-def _one_line(info: CacheInfo) -> str:
+def _cache_line(info: CacheInfo) -> str:
     used = info.last_used.astimezone().strftime("%Y-%m-%d %H:%M")
     return f"{info.path}  {_frames(info)}  {_megabytes(info.bytes)}  used {used}"
 
 
 def _frames(info: CacheInfo) -> str:
     if not info.is_readable:
-        return f"{info.key.frames} frames, by another version"
+        return f"{info.key.frames} frames, written by another version"
     packed = f", {info.packed} packed" if info.packed else ""
     return f"{info.present} / {info.key.frames} frames{packed}"
 

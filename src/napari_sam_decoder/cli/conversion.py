@@ -1,4 +1,4 @@
-"""From options as they were typed to what the library takes."""
+"""Conversion of typed options to the values that the library takes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.validation import parse_number
@@ -26,30 +24,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "box",
-    "entry",
-    "frame",
-    "frames",
+    "frame_index",
+    "frame_list",
+    "frame_range",
     "masks",
     "model",
     "movie",
     "name",
     "number",
+    "number_or_name",
+    "object_and_frame",
     "path",
-    "place",
     "progress",
     "prompts",
+    "prompts_from_tables",
     "settings",
-    "several",
-    "steps",
-    "table",
+    "step_count",
 ]
 
-MOST_FRAMES = 10_000_000
-"""More than any movie has; longer lists would not fit in memory."""
+MAX_FRAMES = 10_000_000
+"""More than any movie has. Longer lists would not fit in memory."""
 
 
-def frames(text: str) -> tuple[int, int | None]:
-    """Read ``A:B``, of which either may be left out."""
+def frame_range(text: str) -> tuple[int, int | None]:
+    """Read ``A:B``. Either number may be left out."""
     found = re.fullmatch(r"(\d*):(\d*)", text, re.ASCII)
     if found is None:
         raise argparse.ArgumentTypeError(
@@ -59,14 +57,14 @@ def frames(text: str) -> tuple[int, int | None]:
 
 
 def name(text: str) -> str:
-    """Read the name of a file, a folder or a model; an empty one is a mistake."""
+    """Read the name of a file, a folder or a model, which must not be empty."""
     if not text:
         raise argparse.ArgumentTypeError("is empty; give a name or a path")
     return text
 
 
 def path(text: str) -> Path:
-    """Read a path; an empty one would be the current folder."""
+    """Read a path. It must not be empty, which would mean the current folder."""
     return Path(name(text))
 
 
@@ -74,12 +72,12 @@ def number(text: str) -> float:
     """Read a finite number."""
     value = parse_number(text)
     if math.isnan(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return value
 
 
 def box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
-    """Read ``FRAME,ROW,COL,ROW,COL[,ID]``; the object is 1 if it is left out."""
+    """Read ``FRAME,ROW,COL,ROW,COL[,ID]``; the id is 1 by default."""
     first, *corners = text.split(",")
     object_id = corners.pop() if len(corners) == 5 else "1"
     values = [parse_number(corner) for corner in corners]
@@ -92,19 +90,21 @@ def box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
     return int(first), (row0, column0, row1, column1), int(object_id)
 
 
-def entry(text: str) -> int | str:
+def number_or_name(text: str) -> int | str:
     """Read the number or the name of a channel or series."""
     return int(text) if re.fullmatch(r"\d+", text, re.ASCII) else text
 
 
-def frame(text: str) -> int:
+def frame_index(text: str) -> int:
     """Read the number of a frame."""
     if not re.fullmatch(r"\d+", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no frame; they count from 0")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a frame; give its number, counted from 0"
+        )
     return int(text)
 
 
-def place(text: str) -> tuple[int, int]:
+def object_and_frame(text: str) -> tuple[int, int]:
     """Read ``ID:FRAME``."""
     found = re.fullmatch(r"(\d+):(\d+)", text, re.ASCII)
     if found is None:
@@ -114,28 +114,30 @@ def place(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def several(text: str) -> tuple[int, ...]:
-    """Read frames such as ``3,17,40:43``, of which the last one is three."""
+def frame_list(text: str) -> tuple[int, ...]:
+    """Read frames such as ``3,17,40:43``, where ``40:43`` means 40, 41 and 42."""
     found: list[int] = []
     for part in text.split(","):
         if not re.fullmatch(r"\d+(:\d+)?", part, re.ASCII):
             raise argparse.ArgumentTypeError(
-                f"{text!r} are no frames, such as 3,17 or 3,40:43"
+                f"{text!r} is not a list of frames, such as 3,17 or 3,40:43"
             )
         first, _, stop = part.partition(":")
         asked = range(int(first), int(stop) if stop else int(first) + 1)
-        if not 0 < len(asked) <= MOST_FRAMES:
+        if not 0 < len(asked) <= MAX_FRAMES:
             raise argparse.ArgumentTypeError(
-                f"{part!r} in {text!r} are no frames, such as 3,17 or 3,40:43"
+                f"{part!r} in {text!r} is not a range of frames, such as 40:43"
             )
         found += asked
     return tuple(found)
 
 
-def steps(text: str) -> int:
+def step_count(text: str) -> int:
     """Read a number of steps."""
     if not re.fullmatch(r"[1-9]\d*", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps, at least 1")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of steps; give 1 or more"
+        )
     return int(text)
 
 
@@ -143,7 +145,7 @@ T = TypeVar("T")
 
 
 def movie(options: Namespace) -> MovieOptions:
-    """Gather what was said about the movie."""
+    """Return the options about the movie."""
     from napari_sam_decoder.jobs import MovieOptions
 
     start, stop = options.frames
@@ -161,73 +163,63 @@ def movie(options: Namespace) -> MovieOptions:
 
 
 def prompts(options: Namespace) -> PromptSet:
-    """Join points and boxes.
+    """Return the prompts of all points and boxes.
 
     Raises
     ------
     OptionError
-        If there are neither, and no masks, or if an object has two boxes on a frame.
+        If there are none, and no masks, or if an object has two boxes on a frame.
     SamDecoderError
         If a table cannot be read.
     """
     from napari_sam_decoder.prompts import Prompt, PromptSet
 
     if not (options.points or options.box or options.masks):
-        raise OptionError("say where the objects are: give --points, --box or --masks")
+        raise OptionError("there is no prompt; give --points, --box or --masks")
     places = Counter((object_id, frame) for frame, _, object_id in options.box)
     for (object_id, frame), count in places.items():
         if count > 1:
             raise OptionError(
                 f"object {object_id} has {count} boxes on frame {frame}; give each "
-                "object an ID of its own, as in --box FRAME,ROW,COL,ROW,COL,ID"
+                "object its own id, as in --box FRAME,ROW,COL,ROW,COL,ID"
             )
     boxes = [Prompt(key, frame, box=box) for frame, box, key in options.box]
-    return PromptSet([*boxes, *table(options.points)])
+    return PromptSet([*boxes, *prompts_from_tables(options.points)])
 
 
-def table(paths: Sequence[Path]) -> PromptSet:
+def prompts_from_tables(paths: Sequence[Path]) -> PromptSet:
     """Read tables of points as if they were one.
 
     Raises
     ------
     OptionError
-        If one is named twice.
+        If one is given twice.
     SamDecoderError
         If one cannot be read, or they contradict each other.
     """
-    from napari_sam_decoder.formats import read_points
-    from napari_sam_decoder.prompts import PromptSet, prompts_from_points
+    from napari_sam_decoder.prompts import PromptSet, read_points
 
-    if not paths:
-        return PromptSet()
     _require_different(paths)
-    tables = [read_points(path) for path in paths]
-    return prompts_from_points(
-        np.concatenate([table.frames for table in tables]),
-        np.concatenate([table.positions for table in tables]),
-        np.concatenate([table.signs for table in tables]),
-        np.concatenate([table.object_ids for table in tables]),
-        np.concatenate([table.hypotheses for table in tables]),
-    )
+    return read_points(*paths) if paths else PromptSet()
 
 
 def masks(options: Namespace) -> tuple[MaskFile, ...]:
-    """Say in which files objects are painted.
+    """Return the files with painted objects.
 
     Raises
     ------
     OptionError
-        If there are frames, but not one for each file, or if a file is named twice.
+        If the number of frames differs from that of files, or a file is given twice.
     """
     from napari_sam_decoder.jobs import MaskFile
 
     paths, frames = options.masks, options.masks_frame
     if frames and not paths:
-        raise OptionError("--masks-frame says where --masks belongs; give both")
+        raise OptionError("--masks-frame needs --masks; give both")
     if frames and len(frames) != len(paths):
         raise OptionError(
-            f"--masks-frame says where --masks belongs; give it once for each of the "
-            f"{len(paths)}, in the same order, not {len(frames)} times"
+            f"--masks-frame is given {len(frames)} times, --masks {len(paths)} times; "
+            "give one frame for each file, in the same order"
         )
     _require_different(paths)
     return tuple(map(MaskFile, paths, frames or [None] * len(paths)))
@@ -237,11 +229,11 @@ def _require_different(paths: Iterable[Path]) -> None:
     places = Counter(path.expanduser().absolute() for path in paths)
     for place, count in places.items():
         if count > 1:
-            raise OptionError(f"{place} is named {count} times; name it once")
+            raise OptionError(f"{place} is given {count} times; give it once")
 
 
 def settings(options: Namespace) -> Settings:
-    """Change the settings as asked."""
+    """Return the settings of propagation."""
     from napari_sam_decoder.propagation import Settings
 
     if options.stabilise is None:
@@ -262,13 +254,13 @@ def model(options: Namespace) -> Sam:
 
 
 def progress(options: Namespace) -> Progress:
-    """Show a bar, or nothing."""
-    from napari_sam_decoder.jobs import silently
+    """Return a function that shows a progress bar, or nothing."""
+    from napari_sam_decoder.jobs import no_progress
 
-    return silently if options.quiet else _with_a_bar
+    return no_progress if options.quiet else _with_bar
 
 
-def _with_a_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+def _with_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
     from tqdm import tqdm
 
     yield from tqdm(steps, total=total, desc=what, unit="step", file=sys.stderr)

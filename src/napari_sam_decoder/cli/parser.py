@@ -1,4 +1,4 @@
-"""What can be typed."""
+"""The parser of the command line: all commands and options, and their help."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["PROGRAM", "build_parser", "is_verbose"]
 PROGRAM = commands.PROGRAM
 
 
-class _Once(argparse.Action):
-    """Stores a value, and refuses a second one, which would take its place."""
+class _StoreOnce(argparse.Action):
+    """Stores a value, and refuses a second one instead of replacing the first."""
 
     def __call__(
         self,
@@ -34,56 +34,58 @@ class _Once(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, as the commands do, and loses nothing that is typed."""
+    """Reports errors in one line, as the commands do; knows ``--verbose``."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.register("action", None, _Once)
+        self.register("action", None, _StoreOnce)
         self.add_argument(
             "--verbose",
             action="store_true",
-            # Or a command would take back what was typed before its name.
+            # A default would overwrite the option if it is typed before the command.
             default=argparse.SUPPRESS,
-            help="tell more, and of errors where they came up",
+            help="show log messages, and tracebacks of errors",
         )
 
     def error(self, message: str) -> NoReturn:
-        commands.complain(f"error: {message}; see '{self.prog} --help'")
+        commands.print_message(f"error: {message}; see '{self.prog} --help'")
         sys.exit(2)
 
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[_Parser]
+    Subparsers = argparse._SubParsersAction[_Parser]
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe all commands and their options."""
+    """Build the parser with all commands and options."""
     parser = _Parser(
         prog=PROGRAM,
-        description="Carry objects from a click through a whole movie or volume.",
+        description="Segment objects through movies and volumes from a click.",
     )
     parser.add_argument(
         "--version", action="version", version=f"%(prog)s {version(PROGRAM)}"
     )
-    kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_demo(kinds)
-    _add_segment(kinds)
-    _add_correct(kinds)
-    _add_train(kinds)
-    _add_embed(kinds)
-    _add_models(kinds)
-    _add_cache(kinds)
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+    _add_demo(subparsers)
+    _add_segment(subparsers)
+    _add_correct(subparsers)
+    _add_train(subparsers)
+    _add_embed(subparsers)
+    _add_models(subparsers)
+    _add_cache(subparsers)
     return parser
 
 
 def is_verbose(options: argparse.Namespace) -> bool:
-    """Whether ``--verbose`` was typed, before a command or after it."""
+    """Whether ``--verbose`` was given, before the command or after it."""
     return bool(getattr(options, "verbose", False))
 
 
-def _add_demo(kinds: Commands) -> None:
-    demo = kinds.add_parser(
-        "demo", help="segment a generated movie and compare with its truth"
+def _add_demo(subparsers: Subparsers) -> None:
+    demo = subparsers.add_parser(
+        "demo", help="segment a generated movie and compare it with the truth"
     )
     demo.add_argument(
         "--out",
@@ -105,9 +107,9 @@ def _add_demo(kinds: Commands) -> None:
     demo.set_defaults(run=commands.demo)
 
 
-def _add_segment(kinds: Commands) -> None:
-    segment = kinds.add_parser(
-        "segment", help="carry prompted objects through a movie and write labels"
+def _add_segment(subparsers: Subparsers) -> None:
+    segment = subparsers.add_parser(
+        "segment", help="segment prompted objects through a movie and write labels"
     )
     _add_movie_options(segment)
     segment.add_argument(
@@ -116,8 +118,9 @@ def _add_segment(kinds: Commands) -> None:
         action="append",
         default=[],
         metavar="CSV",
-        help="points as napari saves them: index,axis-0,axis-1,axis-2 and optionally "
-        "label (positive or negative), object_id, hypothesis (1 to 3); may be repeated",
+        help="table of points as saved by napari: index,axis-0,axis-1,axis-2 and "
+        "optionally label (positive or negative), object_id, hypothesis (1 to 3); may "
+        "be repeated",
     )
     _add_masks(segment)
     segment.add_argument(
@@ -134,16 +137,16 @@ def _add_segment(kinds: Commands) -> None:
         type=conversion.path,
         required=True,
         metavar="LABELS",
-        help=".tif or .zarr; objects that it holds already stay",
+        help=".tif or .zarr; objects that it already holds are kept",
     )
     segment.add_argument(
-        "--replace", action="store_true", help="begin the output anew if it exists"
+        "--replace", action="store_true", help="start over if the output exists"
     )
     segment.add_argument(
         "--stabilise",
         type=conversion.number,
         metavar="SHARE",
-        help="0 to 1, how much of the flicker of outlines is taken out (default: 0)",
+        help="how much of the flicker of outlines is removed, 0 to 1 (default: 0)",
     )
     _add_report(segment)
     _add_model_options(segment)
@@ -157,17 +160,16 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="objects painted with their ids on some frames, all else 0: labels of "
-        "the whole movie, or a picture of one frame; may be repeated",
+        help="labels of objects painted on some frames, 0 elsewhere: for the whole "
+        "movie, or a picture of one frame; may be repeated",
     )
     parser.add_argument(
         "--masks-frame",
-        type=conversion.frame,
+        type=conversion.frame_index,
         action="append",
         default=[],
         metavar="FRAME",
-        help="the frame that a single picture belongs to (default: 0); once for each "
-        "--masks",
+        help="frame of a single picture (default: 0); give it once for each --masks",
     )
 
 
@@ -176,17 +178,17 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=conversion.path,
         metavar="CSV",
-        help="write verdict and confidence per object and frame",
+        help="table of the verdict and confidence for each object and frame",
     )
 
 
-def _add_correct(kinds: Commands) -> None:
-    correct = kinds.add_parser(
-        "correct", help="mend labels where they are wrong, and only there"
+def _add_correct(subparsers: Subparsers) -> None:
+    correct = subparsers.add_parser(
+        "correct", help="correct labels, recomputing only the frames concerned"
     )
     _add_movie_options(correct)
     correct.add_argument(
-        "--labels", type=conversion.path, required=True, help="labels as they are"
+        "--labels", type=conversion.path, required=True, help="labels to correct"
     )
     correct.add_argument(
         "--points",
@@ -194,16 +196,16 @@ def _add_correct(kinds: Commands) -> None:
         action="append",
         default=[],
         metavar="CSV",
-        help="corrections: points on what is missing, negative ones on what is too "
-        "much; a table as for segment; may be repeated",
+        help="corrections: positive points on what is missing, negative points on what "
+        "does not belong; a table as for segment; may be repeated",
     )
     correct.add_argument(
         "--painted",
-        type=conversion.place,
+        type=conversion.object_and_frame,
         action="append",
         default=[],
         metavar="ID:FRAME",
-        help="an object that has been edited in LABELS by hand; may be repeated",
+        help="an object and a frame where LABELS was edited by hand; may be repeated",
     )
     correct.add_argument(
         "--prompts",
@@ -211,24 +213,24 @@ def _add_correct(kinds: Commands) -> None:
         action="append",
         default=[],
         metavar="CSV",
-        help="points that the labels were made from (default: what LABELS says); may "
-        "be repeated",
+        help="points that the labels were made from (default: as stored in LABELS); "
+        "may be repeated",
     )
     correct.add_argument(
         "-o",
         "--output",
         type=conversion.path,
         metavar="LABELS",
-        help=".tif or .zarr (default: the labels are replaced)",
+        help=".tif or .zarr (default: replace LABELS)",
     )
     _add_report(correct)
     _add_model_options(correct)
     correct.set_defaults(run=commands.correct)
 
 
-def _add_train(kinds: Commands) -> None:
-    train = kinds.add_parser(
-        "train", help="teach the decoder what labels say where they are right"
+def _add_train(subparsers: Subparsers) -> None:
+    train = subparsers.add_parser(
+        "train", help="train the decoder on labels where they are correct"
     )
     _add_frame_options(train)
     train.add_argument(
@@ -236,13 +238,13 @@ def _add_train(kinds: Commands) -> None:
     )
     train.add_argument(
         "--fixed",
-        type=conversion.several,
+        type=conversion.frame_list,
         action="extend",
         default=[],
         metavar="FRAMES",
-        help="frames such as 3,17,40:43 on which all objects in LABELS are right; may "
-        "be repeated (default: each object on the frames where you pointed at it or "
-        "painted it)",
+        help="frames such as 3,17,40:43 on which all objects in LABELS are correct; "
+        "may be repeated (default: each object on the frames where it was prompted, "
+        "painted or corrected)",
     )
     train.add_argument(
         "-o",
@@ -250,46 +252,53 @@ def _add_train(kinds: Commands) -> None:
         type=conversion.path,
         required=True,
         metavar="DECODER",
-        help=".safetensors, for --decoder of the other commands",
+        help=".safetensors file, for --decoder of the other commands",
     )
     train.add_argument(
         "--replace", action="store_true", help="replace the output if it exists"
     )
     train.add_argument(
-        "--steps", type=conversion.steps, metavar="N", help="how long (default: 500)"
+        "--steps",
+        type=conversion.step_count,
+        metavar="N",
+        help="training steps (default: 500)",
     )
     _add_model_options(train)
-    # Pictures that are turned and cropped are in no cache.
+    # Training embeds turned and cropped pictures, which no cache holds.
     train.set_defaults(run=commands.train, cache="none", storage=None)
 
 
-def _add_embed(kinds: Commands) -> None:
-    embed = kinds.add_parser("embed", help="embed a movie ahead of time")
+def _add_embed(subparsers: Subparsers) -> None:
+    embed = subparsers.add_parser("embed", help="embed a movie ahead of time")
     _add_movie_options(embed)
     _add_model_options(embed)
     embed.set_defaults(run=commands.embed)
 
 
-def _add_models(kinds: Commands) -> None:
-    models = kinds.add_parser("models", help="list the known models, or download one")
+def _add_models(subparsers: Subparsers) -> None:
+    models = subparsers.add_parser(
+        "models", help="list the known models, or download one"
+    )
     models.set_defaults(run=commands.list_models)
     actions = models.add_subparsers(metavar="ACTION")
     actions.add_parser("list", help="list the known models (default)")
-    download = actions.add_parser("download", help="fetch a checkpoint")
+    download = actions.add_parser("download", help="download a checkpoint")
     download.add_argument("name", metavar="NAME")
     _add_quiet(download)
     download.set_defaults(run=commands.download_model)
 
 
-def _add_cache(kinds: Commands) -> None:
-    cache = kinds.add_parser("cache", help="look after the cached embeddings")
+def _add_cache(subparsers: Subparsers) -> None:
+    cache = subparsers.add_parser("cache", help="manage the cached embeddings")
     actions = cache.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="list the caches in the default place")
+    listing = actions.add_parser("list", help="list the caches in the default folder")
     listing.set_defaults(run=commands.list_caches)
-    info = actions.add_parser("info", help="say what a cache was made for")
+    info = actions.add_parser(
+        "info", help="show which movie and model a cache belongs to"
+    )
     info.add_argument("path", type=conversion.path, metavar="CACHE")
     info.set_defaults(run=commands.cache_info)
-    verify = actions.add_parser("verify", help="read all embeddings of a cache")
+    verify = actions.add_parser("verify", help="check all embeddings of a cache")
     verify.add_argument("path", type=conversion.path, metavar="CACHE")
     _add_quiet(verify)
     verify.set_defaults(run=commands.verify_cache)
@@ -299,7 +308,9 @@ def _add_cache(kinds: Commands) -> None:
     compact.add_argument("path", type=conversion.path, metavar="CACHE")
     _add_quiet(compact)
     compact.set_defaults(run=commands.compact_cache)
-    clear = actions.add_parser("clear", help="delete one cache, or all default ones")
+    clear = actions.add_parser(
+        "clear", help="delete one cache, or all in the default folder"
+    )
     which = clear.add_mutually_exclusive_group(required=True)
     which.add_argument("path", type=conversion.path, metavar="CACHE", nargs="?")
     which.add_argument("--all", action="store_true")
@@ -313,12 +324,12 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
         type=conversion.name,
         default="auto",
         metavar="DIR",
-        help="folder of the embeddings, or 'none' (default: a place per movie)",
+        help="folder for the embeddings, or 'none' (default: a folder per movie)",
     )
     parser.add_argument(
         "--storage",
         choices=("int8", "float16"),
-        help="what embeddings are rounded to (default: int8, or as the cache has it)",
+        help="precision of stored embeddings (default: int8, or that of the cache)",
     )
 
 
@@ -331,7 +342,7 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--frames",
-        type=conversion.frames,
+        type=conversion.frame_range,
         default=(0, None),
         metavar="A:B",
         help="only frames A to B - 1 (default: all)",
@@ -339,19 +350,19 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axes",
         metavar="AXES",
-        help="such as TYX or ZYXC, a letter for each axis (default: from the file)",
+        help="a letter for each axis, such as TYX or ZYXC (default: from the file)",
     )
     parser.add_argument(
         "--channel",
-        type=conversion.entry,
+        type=conversion.number_or_name,
         metavar="NUMBER|NAME",
-        help="the channel to take of several; numbers count from 0",
+        help="the channel to use; numbers count from 0",
     )
     parser.add_argument(
         "--series",
-        type=conversion.entry,
+        type=conversion.number_or_name,
         metavar="NUMBER|NAME",
-        help="the picture or movie to take of a file that holds several",
+        help="the movie or picture to use from a file that holds several",
     )
     parser.add_argument(
         "--contrast",
@@ -375,9 +386,9 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         type=conversion.name,
         default=AUTO_DECODER,
         metavar="NAME|FILE",
-        help="auto (default: rated where it fits the model, else sam), rated (a better "
-        "pick of masks), sharp (edges to the pixel, too), sam (the model's own), or a "
-        "file that 'train' has written",
+        help="auto (default: rated if it fits the model, else sam), rated (chooses "
+        "masks better), sharp (rated, with sharper edges), sam (the model's own), or a "
+        "file from 'train'",
     )
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, mps"
@@ -385,7 +396,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        help="auto (default, the fastest that is safe), float32, bfloat16, float16",
+        help="auto (default: the fastest that is safe), float32, bfloat16, float16",
     )
     _add_quiet(parser)
 

@@ -13,7 +13,7 @@ from napari_sam_decoder.formats.points_table import (
     PointsTable,
     is_blank,
     parse_label,
-    read_points,
+    read_points_table,
 )
 from napari_sam_decoder.formats.readers import open_movie
 
@@ -25,7 +25,7 @@ __all__ = [
     "open_labels",
     "open_movie",
     "parse_label",
-    "read_points",
+    "read_points_table",
     "read_provenance",
     "require_target",
 ]

@@ -169,6 +169,10 @@ class LabelSink:
         self._array = self._create()
         self._written: set[int] = set()
 
+    def __repr__(self) -> str:
+        what = f"{self.axes} {self.shape}, {self.dtype}"
+        return f"LabelSink('{self.path}', {what}, {len(self._written)} frames written)"
+
     def __enter__(self) -> Self:
         return self
 

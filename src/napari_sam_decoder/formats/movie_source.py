@@ -56,6 +56,12 @@ class MovieSource:
     scale: tuple[float, ...] | None
     name: str
 
+    def __repr__(self) -> str:
+        axes = self.axes or "unknown axes"
+        return (
+            f"MovieSource({self.name!r}, {axes} {self.data.shape}, {self.data.dtype})"
+        )
+
 
 class FrameArray:
     """An array-like of frames, each of which is read when it is requested.

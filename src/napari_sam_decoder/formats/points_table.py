@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PointsTable", "is_blank", "parse_label", "read_points"]
+__all__ = ["PointsTable", "is_blank", "parse_label", "read_points_table"]
 
 FEATURES = ("label", "object_id", "hypothesis")
 KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
@@ -59,6 +59,13 @@ class PointsTable:
     signs: np.ndarray
     object_ids: np.ndarray
     hypotheses: np.ndarray
+
+    def __repr__(self) -> str:
+        objects, frames = np.unique(self.object_ids), np.unique(self.frames)
+        return (
+            f"PointsTable({len(self.frames)} points of {len(objects)} objects on "
+            f"{len(frames)} frames)"
+        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ def _plain(value: object) -> str:
     return str(value).strip().lower()
 
 
-def read_points(path: str | Path) -> PointsTable:
+def read_points_table(path: str | Path) -> PointsTable:
     """Read prompts from a CSV file, such as napari saves for a Points layer.
 
     Parameters

@@ -1,29 +1,32 @@
-"""Whole jobs from files to files, as the command line offers them.
+"""Jobs from files to files, as the commands run them.
 
-The one for the demonstration is in `napari_sam_decoder.jobs.demo`: it draws pictures,
-and what that needs takes a while to import.
+`train` and `run_demo` are in modules of their own, which take longer to import.
 """
 
 from __future__ import annotations
 
-from napari_sam_decoder.jobs.correct import CorrectJob, CorrectReport, correct_file
+from napari_sam_decoder.jobs.correct import CorrectJob, CorrectResult, correct_file
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
-from napari_sam_decoder.jobs.outputs import Progress, silently
-from napari_sam_decoder.jobs.reports import ObjectHistory, summarise
+from napari_sam_decoder.jobs.outputs import Progress, no_progress
+from napari_sam_decoder.jobs.provenance import Provenance
+from napari_sam_decoder.jobs.reports import Report, summarise
 from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
+from napari_sam_decoder.jobs.training_frames import TrainingFrames
 
 __all__ = [
     "CorrectJob",
-    "CorrectReport",
+    "CorrectResult",
     "MaskFile",
     "MovieOptions",
-    "ObjectHistory",
     "Progress",
+    "Provenance",
+    "Report",
     "SegmentJob",
+    "TrainingFrames",
     "correct_file",
     "embed_file",
+    "no_progress",
     "segment_file",
-    "silently",
     "summarise",
 ]

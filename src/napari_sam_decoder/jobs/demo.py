@@ -1,9 +1,9 @@
-"""Prove that it works: segment a sample movie whose truth is known."""
+"""Show that it works: segment a sample movie with known truth."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_decoder.jobs.outputs import Progress
-    from napari_sam_decoder.jobs.reports import ObjectHistory
+    from napari_sam_decoder.jobs.reports import Report
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.samples import SampleMovie
 
-__all__ = ["DemoFiles", "DemoReport", "run_demo"]
+__all__ = ["DemoFiles", "DemoResult", "run_demo"]
 
 SHOWN_FRAMES = 8
 
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """What the demo leaves behind.
+    """The files that the demo writes.
 
     Attributes
     ----------
@@ -55,61 +55,61 @@ class DemoFiles:
 
     @property
     def labels(self) -> Path:
-        """What was found."""
+        """The labels that were found."""
         return self.folder / "labels.tif"
 
     @property
     def truth(self) -> Path:
-        """What should have been found, with the same ids."""
+        """The true labels, with the same ids."""
         return self.folder / "truth.tif"
 
     @property
     def animation(self) -> Path:
-        """Outlines over the movie."""
+        """The movie with outlines."""
         return self.folder / "overlay.gif"
 
     @property
     def report(self) -> Path:
-        """Frames with outlines, IoU and confidence over time."""
+        """Frames with outlines, and IoU and confidence over time."""
         return self.folder / "report.png"
 
 
 @dataclass(frozen=True)
-class DemoReport:
+class DemoResult:
     """How well the demo went.
 
     Attributes
     ----------
     files : DemoFiles
-    history : ObjectHistory
+    report : Report
     iou : dict of object id to (T,) array
         IoU with the truth on each frame.
     """
 
     files: DemoFiles
-    history: ObjectHistory
-    iou: dict[int, np.ndarray]
+    report: Report
+    iou: dict[int, np.ndarray] = field(repr=False)
 
 
 def run_demo(
     files: DemoFiles, model: Sam, progress: Progress, sample: str = "cells"
-) -> DemoReport:
-    """Generate a sample movie, segment it from its clicks and compare.
+) -> DemoResult:
+    """Generate a sample movie, segment it from its clicks and compare with the truth.
 
     Parameters
     ----------
     files : DemoFiles
-        In a folder that exists; files of an earlier demo are replaced.
+        In an existing folder. Files of an earlier demo are replaced.
     model : Sam
-        As `load_sam` gives it.
+        From `load_sam`.
     progress : Progress
-        Shows embedding and propagation.
+        Gets the steps of embedding and propagation.
     sample : str
-        A name that `load_sample` knows.
+        A name for `load_sample`.
 
     Returns
     -------
-    DemoReport
+    DemoResult
 
     Raises
     ------
@@ -125,13 +125,13 @@ def run_demo(
         output=files.labels,
         replace=True,
     )
-    history = segment_file(job, model, progress)
+    report = segment_file(job, model, progress)
     labels = tifffile.imread(files.labels)
     iou = iou_over_time(movie.truth, labels, job.prompts.object_ids)
-    report = DemoReport(files, history, iou)
+    result = DemoResult(files, report, iou)
     with wrap_write_errors(files.folder):
-        _write_pictures(report, movie, labels)
-    return report
+        _write_pictures(result, movie, labels)
+    return result
 
 
 def _axes(sample: SampleMovie) -> str:
@@ -169,23 +169,23 @@ def _write_stack(path: Path, stack: np.ndarray, axes: str, photometric: str) -> 
 
 
 def _write_pictures(
-    report: DemoReport, sample: SampleMovie, labels: np.ndarray
+    result: DemoResult, sample: SampleMovie, labels: np.ndarray
 ) -> None:
     movie = Movie(sample.frames, axes=_axes(sample))
     drawn = [
         figures.draw_outlines(movie.rgb(frame), labels[frame])
         for frame in range(len(movie))
     ]
-    figures.save_gif(report.files.animation, drawn)
+    figures.save_gif(result.files.animation, drawn)
     shown = np.linspace(0, len(drawn) - 1, SHOWN_FRAMES).astype(int)
     sheet = figures.contact_sheet(
         [drawn[frame] for frame in shown], [f"frame {frame}" for frame in shown]
     )
-    confidence = {key: report.history.confidence(key) for key in report.iou}
+    confidence = {key: result.report.confidence(key) for key in result.iou}
     charts = [
-        figures.Chart("IoU with the truth", report.iou),
+        figures.Chart("IoU with the truth", result.iou),
         figures.Chart("Confidence (0 where absent)", confidence),
     ]
     width = sheet.shape[1]
     page = [sheet, *(figures.draw_chart(chart, width) for chart in charts)]
-    Image.fromarray(figures.stack_vertically(page)).save(report.files.report)
+    Image.fromarray(figures.stack_vertically(page)).save(result.files.report)

@@ -1,9 +1,11 @@
-"""Embed a movie ahead of time."""
+"""Embed a movie in a file ahead of time."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
+
+from napari_sam_decoder.jobs.outputs import no_progress
 
 if TYPE_CHECKING:
     from napari_sam_decoder.jobs.inputs import MovieOptions
@@ -14,34 +16,36 @@ if TYPE_CHECKING:
 __all__ = ["embed_file", "embed_frames"]
 
 
-def embed_file(options: MovieOptions, model: Sam, progress: Progress) -> Counter[bool]:
-    """Fill the cache of a movie; what is there already is checked and kept.
+def embed_file(
+    movie: MovieOptions, model: Sam | None = None, progress: Progress = no_progress
+) -> Counter[bool]:
+    """Fill the cache of a movie. Frames that it already has are checked and kept.
 
     Parameters
     ----------
-    options : MovieOptions
-        Which movie, which frames, which cache.
-    model : Sam
-        As `load_sam` gives it.
-    progress : Progress
-        Shows one step per frame.
+    movie : MovieOptions
+        The movie, its frames to embed, and its cache.
+    model : Sam, optional
+        From `load_sam`; by default the bundled model.
+    progress : Progress, optional
+        Gets one step per frame.
 
     Returns
     -------
     Counter of bool
-        How many frames were in the cache (True) and how many were computed (False).
+        Number of frames that were in the cache (True) or were computed (False).
 
     Raises
     ------
     SamDecoderError
-        If anything does not fit.
+        If the movie or the cache cannot be used.
     """
-    session, frames = options.open(model)
+    session, frames = movie.open(model)
     with session:
         return embed_frames(session, frames, progress)
 
 
 def embed_frames(session: Session, frames: range, progress: Progress) -> Counter[bool]:
-    """Embed frames of a session; count by whether they were in the cache."""
+    """Embed frames of a session, and count those that were cached or not."""
     steps = progress(session.embed(frames), total=len(frames), what="embedding")
     return Counter(step.was_cached for step in steps)

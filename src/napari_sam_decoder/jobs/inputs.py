@@ -1,4 +1,4 @@
-"""What a job reads: the movie, where its embeddings are cached, painted masks."""
+"""The inputs of a job: a movie with its cache, and painted masks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_sam_decoder.formats import open_labels, open_movie
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.validation import as_integer
+from napari_sam_decoder.validation import as_expanded_path, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,18 +22,33 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import Settings
 
-__all__ = ["MaskFile", "MovieOptions"]
+__all__ = ["MaskFile", "MovieOptions", "set_paths"]
+
+
+def set_paths(job: object, *names: str) -> None:
+    """Make paths of those fields of a frozen dataclass that may be text.
+
+    Raises
+    ------
+    OptionError
+        If one is neither text nor a path.
+    """
+    for name in names:
+        value = getattr(job, name)
+        if value is not None:
+            path = as_expanded_path(value, f"{name}=", OptionError)
+            object.__setattr__(job, name, path)
 
 
 @dataclass(frozen=True)
 class MovieOptions:
-    """What a person says about a movie on the command line.
+    """A movie file, how to read it, and which of its frames to use.
 
     Attributes
     ----------
     path : Path
     axes : str, optional
-        As in `open_movie`; found from the file when absent.
+        As in `open_movie`; by default from the file.
     channel, series : int or str, optional
         As in `open_movie`.
     contrast : (float, float), optional
@@ -43,7 +58,7 @@ class MovieOptions:
     storage : str, optional
         As in `Session`.
     start, stop : int
-        The asked frames, half open; ``stop`` is the end of the movie when absent.
+        The frames to use, without ``stop`` itself; by default up to the end.
     """
 
     path: Path
@@ -56,19 +71,22 @@ class MovieOptions:
     start: int = 0
     stop: int | None = None
 
-    def seen_as(self, contrast: tuple[float, float] | None) -> MovieOptions:
-        """Take a contrast that is known, unless a person has said another."""
+    def __post_init__(self) -> None:
+        set_paths(self, "path")
+
+    def with_contrast(self, contrast: tuple[float, float] | None) -> MovieOptions:
+        """Use this contrast, unless one was given."""
         return self if self.contrast is not None else replace(self, contrast=contrast)
 
     def open(
-        self, model: Sam, settings: Settings | None = None
+        self, model: Sam | None = None, settings: Settings | None = None
     ) -> tuple[Session, range]:
-        """Open the movie, and resolve the frames against its length.
+        """Open a session on the movie.
 
         Parameters
         ----------
-        model : Sam
-            As `load_sam` gives it.
+        model : Sam, optional
+            From `load_sam`; by default the bundled model.
         settings : Settings, optional
             How propagation decides.
 
@@ -76,12 +94,12 @@ class MovieOptions:
         -------
         session : Session
         frames : range
-            The asked ones.
+            The frames to use.
 
         Raises
         ------
         OptionError
-            If the frames do not lie in the movie.
+            If the movie does not have these frames.
         SamDecoderError
             If the file or the cache cannot be used.
         """
@@ -96,18 +114,18 @@ class MovieOptions:
         return session, frames
 
     def read(self) -> tuple[Movie, range]:
-        """Open the movie alone, without network or cache.
+        """Open the movie only, without network or cache.
 
         Returns
         -------
         movie : Movie
         frames : range
-            The asked ones.
+            The frames to use.
 
         Raises
         ------
         OptionError
-            If the frames do not lie in the movie.
+            If the movie does not have these frames.
         SamDecoderError
             If the file cannot be used.
         """
@@ -124,45 +142,48 @@ class MovieOptions:
             stop = as_integer(self.stop, "the end of the frames", OptionError)
         if not 0 <= start < stop <= length:
             raise OptionError(
-                f"frames {start}:{stop} do not lie in {self.path.name}, which "
-                f"has {length} frames (0:{length})"
+                f"frames {start}:{stop} are not in {self.path.name}, which has "
+                f"{length} frames; use frames within 0:{length}"
             )
         return range(start, stop)
 
 
 @dataclass(frozen=True)
 class MaskFile:
-    """Labels in which objects are painted on some frames, and all else is 0.
+    """A labels file with objects painted on some frames.
 
     Attributes
     ----------
     path : Path
-        Labels of the whole movie, or a single picture.
+        Labels of the whole movie, or of a single frame.
     frame : int, optional
-        The frame that a single picture belongs to, 0 by default.
+        The frame that a single picture belongs to; 0 by default.
     """
 
     path: Path
     frame: int | None = None
 
+    def __post_init__(self) -> None:
+        set_paths(self, "path")
+
     def prompts(self, frames: int) -> list[Prompt]:
-        """Make a prompt of each object on each frame where it has pixels.
+        """Make a prompt for each object on each frame where it has pixels.
 
         Parameters
         ----------
         frames : int
-            How many the movie has.
+            Length of the movie.
 
         Raises
         ------
         FormatError
-            If the file cannot be read, or holds no labels.
+            If the file cannot be read, or does not hold labels.
         LabelsError
             If it has another number of frames, or nothing is painted.
         OptionError
             If a frame is given for labels of a whole movie.
         PromptError
-            If a value is no object id.
+            If a value is not a valid object id.
         """
         labels = open_labels(self.path)
         first = self._first_frame(len(labels), frames)
@@ -173,8 +194,8 @@ class MaskFile:
         ]
         if not found:
             raise LabelsError(
-                f"nothing is painted in {self.path}; paint each object with its "
-                "object id on some frame"
+                f"nothing is painted in {self.path}; paint each object with its object "
+                "id, on at least one frame"
             )
         return found
 
@@ -183,13 +204,13 @@ class MaskFile:
             return as_integer(self.frame or 0, "the frame of a mask", OptionError)
         if self.frame is not None:
             raise OptionError(
-                f"{self.path} has {painted} frames, so it says itself where they "
-                "belong; leave --masks-frame out"
+                f"{self.path} has {painted} frames, one for each of the movie; leave "
+                "--masks-frame out"
             )
         if painted != frames:
             raise LabelsError(
-                f"{self.path} has {painted} frames, but the movie {frames}; give one "
-                "for each frame of the movie, or a single picture and --masks-frame"
+                f"{self.path} has {painted} frames, but the movie has {frames}; give "
+                "as many as the movie has, or a single picture and --masks-frame"
             )
         return 0
 

@@ -1,4 +1,4 @@
-"""Outputs that may be written, whole or not at all, and progress of a job."""
+"""The outputs of a job, which are written whole or not at all, and its progress."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress",
+    "no_progress",
     "open_sink",
     "require_apart",
     "require_folder",
-    "silently",
     "write_text",
 ]
 
@@ -30,14 +30,17 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Passes steps on and shows how many of ``total`` are done."""
+    """A function that yields the steps it is given, and shows how many are done.
+
+    `no_progress` shows nothing; a bar of tqdm can be wrapped in the same way.
+    """
 
     def __call__(self, steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-        """Yield the same steps."""
+        """Yield the same steps; ``what`` names the work, of ``total`` steps."""
 
 
-def silently(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    """Show nothing."""
+def no_progress(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+    """Yield the steps without showing anything."""
     del total, what
     yield from steps
 
@@ -48,14 +51,14 @@ def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     Parameters
     ----------
     outputs : iterable of Path
-        What will be written.
+        Files or folders to be written.
     inputs : iterable of Path
-        Files, or folders in which nothing may be written either.
+        Files or folders. Nothing may be written inside a folder either.
 
     Raises
     ------
     OptionError
-        If an output is an input, lies inside one, or is named twice.
+        If an output is an input or inside one, or is given twice.
     """
     taken = [path.resolve() for path in inputs]
     for output in outputs:
@@ -63,19 +66,19 @@ def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
             place = output.resolve()
         if any(place == path or path in place.parents for path in taken):
             raise OptionError(
-                f"{output} would overwrite or change an input of this job; choose "
-                "another name or folder"
+                f"{output} would overwrite an input or another output of this job; "
+                "choose another name or folder"
             )
         taken.append(place)
 
 
 def require_folder(path: Path) -> None:
-    """Refuse a file whose folder is not there, before any work.
+    """Refuse an output file that cannot be written, before any work is done.
 
     Raises
     ------
     FormatError
-        If so.
+        If its folder does not exist, or something that is not a file is in its place.
     """
     with wrap_write_errors(path):
         # A device or a pipe would be replaced by a file.
@@ -83,30 +86,30 @@ def require_folder(path: Path) -> None:
         is_free = not is_taken and path.absolute().parent.is_dir()
     if not is_free:
         raise FormatError(
-            f"{path} cannot be written: it is no file, or there is no folder for it; "
-            "make the folder first or choose another name"
+            f"{path} cannot be written: it is not a file, or its folder does not "
+            "exist; make the folder first or choose another name"
         )
 
 
 def open_sink(path: Path, session: Session, dtype: np.dtype) -> LabelSink:
-    """Begin to write labels of a session's movie, with the names of its axes.
+    """Open a file for the labels of a session's movie, with the names of its axes.
 
     Raises
     ------
     FormatError
-        If they cannot be written there.
+        If labels cannot be written there.
     """
     axes = session.movie.axes.removesuffix("C")
     return LabelSink(path, session.labels_shape, dtype, axes=axes.rjust(3, "T"))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all.
+    """Write a text file, whole or not at all.
 
     Raises
     ------
     FormatError
-        If the disk cannot be written.
+        If it cannot be written.
     """
     with (
         wrap_write_errors(path),

@@ -1,4 +1,4 @@
-"""What labels were made from, as a job notes it with them and a later job reads it."""
+"""The provenance of labels: what they were made from, stored in their file."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.session import Session
 
-__all__ = ["Origin", "describe"]
+__all__ = ["Provenance", "record_provenance"]
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """What labels were made from.
 
     Attributes
     ----------
     prompts : PromptSet
-        Empty where nothing is noted.
+        Empty if unknown.
     settings : Settings
+        The defaults if unknown.
     contrast : (float, float), optional
-        What the network saw as black and white; None where that is not noted.
+        Intensities that were shown to the network as black and white; None if unknown.
     """
 
     prompts: PromptSet = field(default_factory=PromptSet)
@@ -44,8 +45,8 @@ class Origin:
     contrast: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, path: Path) -> Origin:
-        """Read what is noted with labels.
+    def read(cls, path: Path) -> Provenance:
+        """Read the provenance from a labels file.
 
         Parameters
         ----------
@@ -55,9 +56,9 @@ class Origin:
         Raises
         ------
         FormatError
-            If the file cannot be read, or is of another kind.
+            If the file cannot be read, or has another format.
         LabelsError
-            If what is noted is not what `describe` gives.
+            If the provenance is not valid.
         """
         noted = read_provenance(path)
         try:
@@ -69,45 +70,46 @@ class Origin:
             *(OptionError, PromptError),
         ) as error:
             raise LabelsError(
-                f"what {path} says about its prompts and settings cannot be read "
-                f"({error}); give the points that it was made from with --prompts"
+                f"the prompts and settings stored in {path} cannot be read ({error}); "
+                "give the points that it was made from with --prompts"
             ) from error
 
     @classmethod
-    def as_far_as_noted(cls, path: Path) -> Origin:
-        """Read what is noted with labels; nothing where the format cannot hold it.
+    def read_if_noted(cls, path: Path) -> Provenance:
+        """Read the provenance, which is empty for formats that cannot store one.
 
         Raises
         ------
         FormatError, LabelsError
-            As `of`, of formats that can.
+            As `read`, for the other formats.
         """
         try:
             require_target(path.absolute())
         except FormatError:
             return cls()
-        return cls.of(path)
+        return cls.read(path)
 
 
-def describe(
+def record_provenance(
     session: Session, movie: MovieOptions, frames: range, prompts: Iterable[Prompt]
 ) -> dict[str, Any]:
-    """Say how labels come about, to be noted with them.
+    """Record what labels are made from, to be stored with them.
 
     Parameters
     ----------
     session : Session
-        That makes them.
+        Makes the labels.
     movie : MovieOptions
-        Its file, and what was taken of it.
+        The file that the session works on, and how it is read.
     frames : range
-        The asked ones.
+        The frames that are segmented.
     prompts : iterable of Prompt
-        All that the labels hold the result of.
+        All prompts that the labels result from.
 
     Returns
     -------
     dict
+        Plain values, for `LabelSink.finish`.
     """
     contrast = session.movie.contrast
     return {
@@ -146,7 +148,7 @@ def _painted(noted: Mapping[str, Any]) -> PaintedMask:
 
 
 def _contrast(noted: Any) -> tuple[float, float] | None:
-    """Take limits that differ; those of a movie of one grey say nothing."""
+    """Ignore equal limits, which a movie of a single grey value has."""
     if noted is None:
         return None
     low, high = (float(limit) for limit in noted)
@@ -154,6 +156,6 @@ def _contrast(noted: Any) -> tuple[float, float] | None:
 
 
 def _settings(noted: Mapping[str, Any]) -> Settings:
-    """Take the settings that are still known; those of other versions may not be."""
+    """Ignore settings that only other versions know."""
     known = {field.name for field in fields(Settings)}
     return Settings(**{name: value for name, value in noted.items() if name in known})

@@ -1,4 +1,4 @@
-"""What became of each object on each frame, for tables and for reading."""
+"""Reports: the verdict on each object on each frame, as a table and in sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.propagation import FrameResult, ObjectResult
 
-__all__ = ["ObjectHistory", "frame_ranges", "summarise"]
+__all__ = ["Report", "frame_ranges", "summarise"]
 
 COLUMNS = (
     "object_id",
@@ -35,8 +35,8 @@ COLUMNS = (
 )
 
 
-class ObjectHistory:
-    """Collects final results without their pixels.
+class Report:
+    """Verdict, confidence and area of each object on each frame.
 
     Attributes
     ----------
@@ -49,33 +49,37 @@ class ObjectHistory:
         self.results: dict[int, dict[int, ObjectResult]] = defaultdict(dict)
         self.areas: dict[int, dict[int, int]] = defaultdict(dict)
 
-    def note(self, result: FrameResult) -> None:
-        """Take down a frame; a later result for it replaces the earlier one."""
-        for object_id, seen in result.judged.items():
-            self.results[object_id][result.frame] = seen
+    def __repr__(self) -> str:
+        frames = {frame for results in self.results.values() for frame in results}
+        return f"Report({len(self.results)} objects on {len(frames)} frames)"
+
+    def add(self, result: FrameResult) -> None:
+        """Add a frame. A later result for the same frame replaces it."""
+        for object_id, found in result.judged.items():
+            self.results[object_id][result.frame] = found
             area = np.count_nonzero(result.labels == object_id)
             self.areas[object_id][result.frame] = int(area)
 
     def confidence(self, object_id: int) -> np.ndarray:
-        """(T,) confidence of an object in the order of its frames."""
+        """(T,) confidence in an object, in the order of its frames."""
         frames = self.results[object_id]
         return np.array([frames[frame].confidence for frame in sorted(frames)])
 
     def frames_with(self, object_id: int, verdict: Verdict) -> list[int]:
-        """Frames on which an object got a verdict, ascending."""
+        """Frames on which an object has this verdict, ascending."""
         results = self.results[object_id]
         return sorted(f for f, result in results.items() if result.verdict is verdict)
 
     def conflicts(self, object_id: int) -> dict[str, list[int]]:
-        """Frames on which other objects are in the way, ascending, by what is said."""
+        """Frames on which another object is in the way, by the reason in words."""
         found: dict[str, list[int]] = defaultdict(list)
         for frame, result in sorted(self.results[object_id].items()):
             if result.reason is not None and result.reason.is_conflict:
                 found[result.why].append(frame)
         return dict(found)
 
-    def as_csv(self) -> str:
-        """One row per object and frame, with a header."""
+    def to_csv(self) -> str:
+        """Return a table with a header and one row per object and frame."""
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -101,39 +105,39 @@ class ObjectHistory:
         return [object_id, frame, result.verdict.value, *numbers, area, *why]
 
 
-def summarise(history: ObjectHistory, computed_of: int | None = None) -> Iterable[str]:
-    """Describe each object in one line, doubtful and absent frames by number.
+def summarise(report: Report, recomputed_of: int | None = None) -> Iterable[str]:
+    """Describe each object in one line, with its doubtful and absent frames.
 
-    Where another object is the reason, that is said too.
+    Where another object is the reason, the line says so.
 
     Parameters
     ----------
-    history : ObjectHistory
+    report : Report
         Of a whole movie, or of a correction.
-    computed_of : int, optional
-        After a correction, how many frames the movie has, so that each line tells how
-        few of them were computed anew.
+    recomputed_of : int, optional
+        After a correction, the length of the movie. Each line then says how many of
+        its frames were recomputed.
 
     Yields
     ------
     str
     """
-    for object_id, frames in sorted(history.results.items()):
+    for object_id, frames in sorted(report.results.items()):
         noun = "frame" if len(frames) == 1 else "frames"
-        if computed_of is not None:
-            noun = f"of {computed_of} frames computed anew"
+        if recomputed_of is not None:
+            noun = f"of {recomputed_of} frames recomputed"
         parts = [f"object {object_id}: {len(frames)} {noun}"]
         for verdict in (Verdict.DOUBTFUL, Verdict.ABSENT):
-            found = history.frames_with(object_id, verdict)
+            found = report.frames_with(object_id, verdict)
             if found:
                 parts.append(f"{len(found)} {verdict.value} ({frame_ranges(found)})")
-        for why, found in history.conflicts(object_id).items():
+        for why, found in report.conflicts(object_id).items():
             parts.append(f"{why} ({frame_ranges(found)})")
         yield ", ".join(parts)
 
 
 def frame_ranges(frames: Iterable[int]) -> str:
-    """Write ascending frames as people do: ``3, 7-9``."""
+    """Write ascending frames in short: ``3, 7-9``."""
     runs: list[list[int]] = []
     for frame in frames:
         if runs and frame == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""From a movie and prompts in files to labels in a file."""
+"""Segment a movie: read it and the prompts from files, write labels to a file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 from napari_sam_decoder.atomic_files import restore_interrupted
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
-from napari_sam_decoder.jobs.correct import RevisedLabels
+from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
+from napari_sam_decoder.jobs.inputs import set_paths
 from napari_sam_decoder.jobs.outputs import (
+    no_progress,
     open_sink,
     require_apart,
     require_folder,
     write_text,
 )
-from napari_sam_decoder.jobs.provenance import describe
-from napari_sam_decoder.jobs.reports import ObjectHistory
+from napari_sam_decoder.jobs.provenance import record_provenance
+from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ __all__ = ["SegmentJob", "segment_file"]
 
 @dataclass(frozen=True)
 class SegmentJob:
-    """What to segment and where the labels go.
+    """What to segment, and where the labels go.
 
     Attributes
     ----------
@@ -48,18 +50,19 @@ class SegmentJob:
     prompts : PromptSet
         May be empty if there are masks.
     output : Path
-        ``.tif`` or ``.zarr``. Labels that are there already stay.
+        ``.tif`` or ``.zarr``. Objects that it already holds are kept.
     replace : bool
-        Whether to begin anew instead.
+        Whether to start over instead.
     report : Path, optional
-        ``.csv`` for the verdict and confidence of every object and frame.
+        ``.csv`` for the verdict and confidence of each object on each frame.
     sources : tuple of Path
-        Files that the prompts came from; like the movie they are never overwritten.
+        Files that the prompts were read from. Like the movie, they are never
+        overwritten.
     masks : tuple of MaskFile
-        Painted objects, each in one of the files on a frame; prompts on the same frame
-        refine them.
+        Painted objects. Each object is painted in one file only on a given frame;
+        prompts on the same frame refine it.
     settings : Settings
-        How propagation decides.
+        How objects are followed.
     """
 
     movie: MovieOptions
@@ -71,13 +74,16 @@ class SegmentJob:
     masks: tuple[MaskFile, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
+    def __post_init__(self) -> None:
+        set_paths(self, "output", "report")
+
     def check(self) -> None:
-        """Refuse outputs that cannot be written, or would destroy something.
+        """Refuse outputs that cannot be written, or would destroy a file.
 
         Raises
         ------
         OptionError, FormatError
-            If so.
+            If one is refused.
         """
         require_target(self.output.absolute())
         outputs = [self.output]
@@ -88,43 +94,45 @@ class SegmentJob:
         require_apart(outputs, [self.movie.path, *self.sources, *painted])
 
 
-def segment_file(job: SegmentJob, model: Sam, progress: Progress) -> ObjectHistory:
-    """Segment a movie from prompts and write the labels of all its frames.
+def segment_file(
+    job: SegmentJob, model: Sam | None = None, progress: Progress = no_progress
+) -> Report:
+    """Segment a movie from prompts, and write labels for all its frames.
 
     Parameters
     ----------
     job : SegmentJob
-        What to segment and where the labels go.
-    model : Sam
-        As `load_sam` gives it.
-    progress : Progress
-        Shows embedding, then propagation, one step per frame each.
+        What to segment, and where the labels go.
+    model : Sam, optional
+        From `load_sam`; by default the bundled model.
+    progress : Progress, optional
+        Gets one step per frame for embedding, then for propagation.
 
     Returns
     -------
-    ObjectHistory
+    Report
 
     Raises
     ------
     SamDecoderError
-        If anything does not fit. The output then is as it was before.
+        If an input cannot be used. The output is then unchanged.
     """
     job.check()
     session, frames = job.movie.open(model, job.settings)
     with session:
         _add_prompts(job, session)
         existing = _existing_labels(job, session)
-        # Propagation is lazy but checks the prompts now, before any long work.
+        # Propagation is lazy, but checks the prompts now, before any long work.
         results = session.propagate(frames, labels=existing)
         with _open_sink(job, session, existing) as sink:
             embed_frames(session, frames, progress)
             _copy(existing, sink)
             visits = session.plan(frames).visits
-            history = _write(progress(results, total=visits, what="propagating"), sink)
+            report = _write(progress(results, total=visits, what="propagating"), sink)
             sink.finish(_provenance(job, session, existing, frames))
     if job.report is not None:
-        write_text(job.report, history.as_csv())
-    return history
+        write_text(job.report, report.to_csv())
+    return report
 
 
 def _add_prompts(job: SegmentJob, session: Session) -> None:
@@ -141,32 +149,32 @@ def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
             earlier = sources.setdefault(place, masks.path)
             if earlier != masks.path:
                 raise OptionError(
-                    f"object {place[0]} is painted on frame {place[1]} both in "
-                    f"{earlier} and in {masks.path}; leave it out of one, or give it "
-                    "another object id there"
+                    f"object {place[0]} is painted on frame {place[1]} in both "
+                    f"{earlier} and {masks.path}; remove it from one of them, or give "
+                    "it another object id there"
                 )
             found.append(prompt)
     return found
 
 
-def _write(results: Iterable[FrameResult], sink: LabelSink) -> ObjectHistory:
+def _write(results: Iterable[FrameResult], sink: LabelSink) -> Report:
     """Write each result as it comes; a later one for the same frame replaces it."""
-    history = ObjectHistory()
+    report = Report()
     for result in results:
         sink.write(result.frame, result.labels)
-        history.note(result)
-    return history
+        report.add(result)
+    return report
 
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
-    """Open what the output holds, in a type that has room for the new objects."""
+    """Open the labels in the output, in a type that can hold the new objects too."""
     restore_interrupted(job.output)
     if job.replace or not job.output.exists():
         return None
     labels = _open_existing(job.output)
     if tuple(labels.shape) != session.labels_shape:
         raise LabelsError(
-            f"{job.output} holds labels of shape {tuple(labels.shape)}, but this movie "
+            f"{job.output} has labels of shape {tuple(labels.shape)}, but this movie "
             f"needs {session.labels_shape}; choose another output, or --replace"
         )
     frames = range(labels.shape[0])
@@ -174,10 +182,12 @@ def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
     clashing = sorted(taken & set(session.prompts.object_ids))
     if clashing:
         raise LabelsError(
-            f"{job.output} already holds object {', '.join(map(str, clashing))}; use "
-            "another object_id to add to it, --replace to begin anew, or another output"
+            f"{job.output} already has object {', '.join(map(str, clashing))}; use "
+            "another object id to add to it, --replace to start over, or another output"
         )
-    return RevisedLabels(labels, np.promote_types(labels.dtype, session.labels_dtype))
+    return CopyOnWriteLabels(
+        labels, np.promote_types(labels.dtype, session.labels_dtype)
+    )
 
 
 def _open_existing(path: Path) -> ArrayLike:
@@ -207,8 +217,8 @@ def _copy(existing: ArrayLike | None, sink: LabelSink) -> None:
 def _provenance(
     job: SegmentJob, session: Session, existing: ArrayLike | None, frames: range
 ) -> dict[str, Any]:
-    """Note the prompts of the objects that stay, too: a correction needs them."""
-    noted = describe(session, job.movie, frames, session.prompts)
+    """Record the prompts of existing objects too: a correction needs them."""
+    noted = record_provenance(session, job.movie, frames, session.prompts)
     earlier = read_provenance(job.output) if existing is not None else {}
     if isinstance(earlier.get("prompts"), list):
         noted["prompts"] = [*earlier["prompts"], *noted["prompts"]]

@@ -7,6 +7,7 @@ from napari_sam_decoder.prompts.prompt_set import (
     PromptSet,
     checked_prompts,
     prompts_from_points,
+    read_points,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "checked_prompts",
     "mask_logits",
     "prompts_from_points",
+    "read_points",
 ]

@@ -12,8 +12,9 @@ from napari_sam_decoder.validation import as_bools, as_finite_array, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
 
-__all__ = ["PromptSet", "checked_prompts", "prompts_from_points"]
+__all__ = ["PromptSet", "checked_prompts", "prompts_from_points", "read_points"]
 
 
 class PromptSet:
@@ -164,6 +165,46 @@ def prompts_from_points(
     return PromptSet(
         Prompt(object_id, frame, [place], [sign], hypothesis=pick or None)
         for object_id, frame, sign, pick, place in rows
+    )
+
+
+def read_points(path: str | Path, *more: str | Path) -> PromptSet:
+    """Read prompts from tables of points, as napari saves a Points layer.
+
+    Parameters
+    ----------
+    path, *more : str or Path
+        CSV files, read as if they were one; see `read_points_table` for the columns.
+
+    Returns
+    -------
+    PromptSet
+
+    Raises
+    ------
+    FormatError
+        If a file cannot be read.
+    PromptError
+        If one is not such a table, or two rows pick different hypotheses.
+
+    Examples
+    --------
+    >>> for prompt in read_points("points.csv"):  # doctest: +SKIP
+    ...     session.add_prompt(prompt)
+    """
+    from napari_sam_decoder.formats import read_points_table
+
+    tables = [read_points_table(each) for each in (path, *more)]
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(table, name) for table in tables])
+
+    return prompts_from_points(
+        column("frames"),
+        column("positions"),
+        column("signs"),
+        column("object_ids"),
+        column("hypotheses"),
     )
 
 

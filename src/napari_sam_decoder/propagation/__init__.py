@@ -12,6 +12,7 @@ from napari_sam_decoder.propagation.hypotheses import (
 from napari_sam_decoder.propagation.plan import (
     Direction,
     Itinerary,
+    Leg,
     legs_around,
     plan,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "FrameResult",
     "Hypothesis",
     "Itinerary",
+    "Leg",
     "ObjectResult",
     "Preview",
     "Reason",

@@ -89,6 +89,9 @@ class Itinerary:
     backward: tuple[int, ...]
     others: PromptSet = field(default_factory=PromptSet)
 
+    def __repr__(self) -> str:
+        return f"Itinerary({self.visits} results, {len(self.legs)} legs)"
+
     @property
     def visits(self) -> int:
         """How many results there will be."""

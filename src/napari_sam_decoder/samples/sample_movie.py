@@ -45,7 +45,7 @@ class SampleMovie:
     frames : (T, Y, X) or (T, Y, X, 3) array of uint8
     truth : (T, Y, X) array of uint16
         Object ids, 0 for background.
-    clicks : tuple of Click
+    clicks : tuple of SampleClick
         By object, then by frame: one per object on the first frame, and one each time
         an object returns.
     description : str
@@ -61,6 +61,12 @@ class SampleMovie:
     description: str
     credit: str
 
+    def __repr__(self) -> str:
+        return (
+            f"SampleMovie({self.name!r}, {self.frames.shape}, {self.truth.max()} "
+            f"objects, {len(self.clicks)} clicks)"
+        )
+
 
 def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[SampleClick, ...]:
     """Click on each object when it first appears and each time it returns.
@@ -74,7 +80,7 @@ def place_clicks(truth: np.ndarray, whole_areas: np.ndarray) -> tuple[SampleClic
 
     Returns
     -------
-    tuple of Click
+    tuple of SampleClick
         Each at the object's innermost point: the pixel farthest from its outline and
         from the border of the frame.
     """

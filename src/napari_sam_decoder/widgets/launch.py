@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import napari
 import numpy as np
 
-from napari_sam_decoder.formats import open_labels, open_movie, read_points
+from napari_sam_decoder.formats import open_labels, open_movie, read_points_table
 from napari_sam_decoder.jobs.demo import DemoFiles
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.dock import SamDecoderDock
@@ -75,7 +75,7 @@ def _all_frames(path: Path) -> np.ndarray:
 
 
 def _add_clicks(viewer: ViewerModel, path: Path) -> None:
-    table = read_points(path)
+    table = read_points_table(path)
     colours = [object_colour(int(object_id)) for object_id in table.object_ids]
     words = ["positive" if is_positive else "negative" for is_positive in table.signs]
     viewer.add_points(

@@ -9,9 +9,9 @@ import tifffile
 from napari_sam_decoder import Movie, Prompt, Session
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import LabelSink
-from napari_sam_decoder.jobs.fixed_frames import find_known
 from napari_sam_decoder.jobs.inputs import MovieOptions
-from napari_sam_decoder.jobs.provenance import describe
+from napari_sam_decoder.jobs.provenance import record_provenance
+from napari_sam_decoder.jobs.training_frames import find_training_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def plain(tmp_path: Path) -> Path:
 def noted(path: Path, sam: Sam, prompts: Sequence[Prompt]) -> Path:
     """Labels that say what they were made from."""
     with Session(MOVIE, model=sam) as session:
-        about = describe(
+        about = record_provenance(
             session, MovieOptions(path.with_name("movie.tif")), EVERY, prompts
         )
     with LabelSink(path, SHAPE, np.uint8) as sink:
@@ -63,7 +63,9 @@ def test_objects_are_known_where_they_were_pointed_at(
         Prompt(1, 0, mask=stack()[0] == 1),
         Prompt(4, 3, [(9, 10)], [False]),
     ]
-    known = find_known(noted(tmp_path / name, tiny_sam, prompts), MOVIE, EVERY)
+    known = find_training_frames(
+        noted(tmp_path / name, tiny_sam, prompts), MOVIE, EVERY
+    )
     # On frame 3 object 4 was taken away.
     assert known.objects == {0: (1, 4), 2: (1,)}
     assert known.masks == 3
@@ -74,37 +76,37 @@ def test_objects_are_known_where_they_were_pointed_at(
 
 
 def test_all_objects_are_known_on_fixed_frames(plain: Path) -> None:
-    known = find_known(plain, MOVIE, EVERY, (3, 1, 3))
+    known = find_training_frames(plain, MOVIE, EVERY, (3, 1, 3))
     assert known.objects == {1: (1, 4), 3: (1,)}
 
 
 def test_only_the_asked_frames_count(tiny_sam: Sam, tmp_path: Path) -> None:
     prompts = [Prompt(1, 0, [(3, 3)]), Prompt(4, 2, [(9, 10)])]
     path = noted(tmp_path / "labels.tif", tiny_sam, prompts)
-    assert find_known(path, MOVIE, range(1, 5)).objects == {2: (4,)}
+    assert find_training_frames(path, MOVIE, range(1, 5)).objects == {2: (4,)}
 
 
 def test_the_digest_tells_outlines_apart(plain: Path) -> None:
-    first, same = (find_known(plain, MOVIE, EVERY, (1, 2)) for _ in range(2))
-    other = find_known(plain, MOVIE, EVERY, (1,))
+    first, same = (find_training_frames(plain, MOVIE, EVERY, (1, 2)) for _ in range(2))
+    other = find_training_frames(plain, MOVIE, EVERY, (1,))
     assert first.digest() == same.digest() != other.digest()
 
 
 def test_labels_of_another_movie_are_refused(plain: Path) -> None:
     longer = Movie(np.zeros((6, 12, 16), np.uint8))
     with pytest.raises(LabelsError, match=r"shape \(5, 12, 16\).*\(6, 12, 16\)"):
-        find_known(plain, longer, range(6), (1,))
+        find_training_frames(plain, longer, range(6), (1,))
 
 
 @pytest.mark.parametrize("frame", [5, 0])
 def test_a_frame_that_is_not_there_is_refused(plain: Path, frame: int) -> None:
-    with pytest.raises(OptionError, match=f"no frame {frame} in 1:5"):
-        find_known(plain, MOVIE, range(1, 5), (2, frame))
+    with pytest.raises(OptionError, match=f"frame {frame} is not among the frames 1:5"):
+        find_training_frames(plain, MOVIE, range(1, 5), (2, frame))
 
 
 def test_a_frame_without_objects_is_refused(plain: Path) -> None:
     with pytest.raises(LabelsError, match="no object on frame 4"):
-        find_known(plain, MOVIE, EVERY, (1, 4))
+        find_training_frames(plain, MOVIE, EVERY, (1, 4))
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".npy"])
@@ -113,4 +115,4 @@ def test_labels_that_say_nothing_need_fixed_frames(
 ) -> None:
     np.save(tmp_path / "plain.npy", stack())
     with pytest.raises(LabelsError, match="--fixed 3,17,40"):
-        find_known(plain.with_suffix(suffix), MOVIE, EVERY)
+        find_training_frames(plain.with_suffix(suffix), MOVIE, EVERY)

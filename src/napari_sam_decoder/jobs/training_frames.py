@@ -1,4 +1,4 @@
-"""On which frames the outlines of which objects are known to be right."""
+"""The frames to train on: those on which a person has confirmed outlines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels
-from napari_sam_decoder.jobs.provenance import Origin
+from napari_sam_decoder.jobs.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import ArrayLike, Movie
     from napari_sam_decoder.training.labelled import LabelledPicture
 
-__all__ = ["KnownFrames", "find_known"]
+__all__ = ["TrainingFrames", "find_training_frames"]
 
 
 @dataclass(frozen=True, eq=False)
-class KnownFrames:
-    """Some frames of a movie, and the objects whose outlines are right there.
+class TrainingFrames:
+    """Frames of a movie, with the objects whose outlines are correct on each.
 
     Attributes
     ----------
     movie : Movie
     labels : (T, Y, X) array-like of int
-        What they hold of other objects and on other frames may be wrong.
+        May be wrong for other objects and on other frames.
     objects : mapping of int to tuple of int
-        Object ids by frame; each has pixels there.
+        Ids of the objects by frame. Each object has pixels there.
     """
 
     movie: Movie
@@ -40,26 +40,29 @@ class KnownFrames:
     objects: Mapping[int, tuple[int, ...]]
 
     def read(self, frame: int) -> LabelledPicture:
-        """Read a frame, and what is known of it."""
+        """Read a frame, with the labels of its correct objects only."""
         from napari_sam_decoder.training.labelled import LabelledPicture
 
         labels = np.asarray(self.labels[frame])
-        known = np.isin(labels, self.objects[frame])
-        return LabelledPicture(self.movie.rgb(frame), np.where(known, labels, 0))
+        is_fixed = np.isin(labels, self.objects[frame])
+        return LabelledPicture(self.movie.rgb(frame), np.where(is_fixed, labels, 0))
 
     @property
     def masks(self) -> int:
-        """How many outlines are known in all."""
+        """Number of correct outlines, over all frames."""
         return sum(len(found) for found in self.objects.values())
 
     def digest(self) -> str:
-        """SHA-256 of all pictures and outlines."""
-        seen = hashlib.sha256()
+        """SHA-256 of all these pictures and outlines."""
+        digest = hashlib.sha256()
         for frame in self.objects:
             labelled = self.read(frame)
-            seen.update(labelled.picture.tobytes())
-            seen.update(labelled.labels.astype("<i8").tobytes())
-        return seen.hexdigest()
+            digest.update(labelled.picture.tobytes())
+            digest.update(labelled.labels.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        return f"TrainingFrames({self})"
 
     def __str__(self) -> str:
         ids = {object_id for found in self.objects.values() for object_id in found}
@@ -69,40 +72,40 @@ class KnownFrames:
         )
 
 
-def find_known(
+def find_training_frames(
     path: Path, movie: Movie, frames: range, fixed: Sequence[int] = ()
-) -> KnownFrames:
-    """Find out what is known to be right in labels.
+) -> TrainingFrames:
+    """Find the frames on which labels are correct.
 
     Parameters
     ----------
     path : Path
-        Of the labels.
+        The labels.
     movie : Movie
-        What they are of.
+        The movie that they belong to.
     frames : range
-        No others count.
+        Other frames are left out.
     fixed : sequence of int
-        Frames on which all objects are right. If there are none, each object is right
-        on the frames where it was prompted, painted or corrected, as far as that is
-        noted with the labels.
+        Frames on which all objects are correct. If empty, each object is correct on
+        the frames where it was prompted, painted or corrected, according to the
+        provenance of the labels.
 
     Returns
     -------
-    KnownFrames
-        Of at least one object.
+    TrainingFrames
+        With at least one object.
 
     Raises
     ------
     SamDecoderError
-        If the labels cannot be read or do not fit, or nothing is known.
+        If the labels cannot be read, do not fit the movie, or have no such frame.
     """
     labels = open_labels(path, (len(movie), *movie.frame_shape))
     if fixed:
         objects = _all_on(fixed, frames, labels, path)
     else:
         objects = _prompted(frames, labels, path)
-    return KnownFrames(movie, labels, objects)
+    return TrainingFrames(movie, labels, objects)
 
 
 def _all_on(
@@ -112,14 +115,14 @@ def _all_on(
     for frame in sorted(set(fixed)):
         if frame not in frames:
             raise OptionError(
-                f"there is no frame {frame} in {frames.start}:{frames.stop}; name "
-                "others with --fixed"
+                f"frame {frame} is not among the frames {frames.start}:{frames.stop}; "
+                "give other frames with --fixed"
             )
         objects[frame] = _present(labels[frame])
         if not objects[frame]:
             raise LabelsError(
-                f"{path} holds no object on frame {frame}, so there is nothing to be "
-                "learned from it; leave it out of --fixed"
+                f"{path} has no object on frame {frame}, so training cannot use this "
+                "frame; leave it out of --fixed"
             )
     return objects
 
@@ -128,7 +131,7 @@ def _prompted(
     frames: range, labels: ArrayLike, path: Path
 ) -> dict[int, tuple[int, ...]]:
     wanted: dict[int, set[int]] = {}
-    for prompt in Origin.as_far_as_noted(path).prompts:
+    for prompt in Provenance.read_if_noted(path).prompts:
         if prompt.frame in frames:
             wanted.setdefault(prompt.frame, set()).add(prompt.object_id)
     objects = {
@@ -138,8 +141,8 @@ def _prompted(
     objects = {frame: found for frame, found in objects.items() if found}
     if not objects:
         raise LabelsError(
-            f"{path} does not say where its objects are right; name the frames on "
-            "which all of them are, as in --fixed 3,17,40"
+            f"{path} does not say on which frames its objects are correct; list frames "
+            "on which all of them are, as in --fixed 3,17,40"
         )
     return objects
 

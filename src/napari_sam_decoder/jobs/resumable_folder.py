@@ -1,4 +1,4 @@
-"""A folder for work that may be stopped, and goes on when it is asked for again."""
+"""A folder that keeps the work of an interrupted job until the job is run again."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ from napari_sam_decoder.errors import FormatError, wrap_write_errors
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["UnfinishedWork"]
+__all__ = ["ResumableFolder"]
 
 _MARK = "job.txt"
 
 
 @dataclass(frozen=True)
-class UnfinishedWork:
-    """What a job has done so far, until it is finished.
+class ResumableFolder:
+    """The work of a job so far, until the job is finished.
 
     Attributes
     ----------
     folder : Path
-        Belongs to the job alone.
+        For this job only.
     job : str
-        All that the result depends on. What was done for another job is of no use.
+        Everything that the result depends on. The work of another job is discarded.
     """
 
     folder: Path
     job: str
 
-    def take_up(self) -> None:
-        """Make the folder, or keep what is in it if that was done for the same job.
+    def open(self) -> None:
+        """Make the folder, or keep its contents if they belong to the same job.
 
-        It is there with its mark or not at all, whenever this process ends.
+        Even if the process is killed, the folder has its mark or does not exist.
 
         Raises
         ------
         FormatError
-            If something else is in the way, or the disk cannot be written.
+            If something else has its name, or the disk cannot be written.
         """
         if self.folder.parent.is_dir():
             remove_stale_partials(self.folder)
         noted = self._noted()
         if noted is None and not _is_free(self.folder):
             raise FormatError(
-                f"{self.folder} is in the way: unfinished training is kept there; move "
-                "it, or choose another output"
+                f"{self.folder} is in the way: unfinished training would be kept "
+                "there; move it, or choose another output"
             )
         if noted != self.job.encode():
-            self._begin()
+            self._start_over()
 
-    def clear(self) -> None:
-        """Delete the folder; it is finished."""
+    def delete(self) -> None:
+        """Delete the folder, since the job is finished."""
         trash = make_partial_folder(self.folder)
         with wrap_write_errors(self.folder):
             self.folder.rename(trash / "finished")
         shutil.rmtree(trash, ignore_errors=True)
 
     def _noted(self) -> bytes | None:
-        """For which job the folder is; None if that is not said."""
+        """The job that the folder belongs to; None if it has no mark."""
         mark = self.folder / _MARK
         return mark.read_bytes() if mark.is_file() else None
 
-    def _begin(self) -> None:
+    def _start_over(self) -> None:
         partial = make_partial_folder(self.folder)
         made = partial / "begun"
         with wrap_write_errors(self.folder):
@@ -80,5 +80,5 @@ class UnfinishedWork:
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether nothing is there, or a folder that a process was killed in making."""
+    """Whether nothing is there but an empty folder, as a killed process leaves it."""
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
