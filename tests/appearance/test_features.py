@@ -42,7 +42,7 @@ def test_a_blank_frame_has_a_blank_picture():
     assert not low_res_picture(np.full((*SIZE, 3), 7, np.uint8), (24, 32)).any()
 
 
-def test_cells_are_compared_by_direction_without_what_all_share():
+def test_cells_have_length_one_and_no_common_part():
     features = np.random.default_rng(0).normal(size=(8, 16, 16))
     cells, lit = cells_of(features), cells_of(features * 2 + 5)
     assert cells.directions.shape == (12 * 16, 8)
@@ -78,7 +78,7 @@ def test_one_colour_is_told_from_all_others():
     np.testing.assert_array_equal(scores[6::12] > 0, [False, False, True, False, False])
 
 
-def test_what_is_near_the_object_counts_most():
+def test_pixels_near_the_object_count_most():
     pixels = PixelFeatures(low_res_picture(rgb(), SIZE))
     background_weights = pixels.labelled(square(16, 16)).background_weights.reshape(
         24, 32
@@ -93,7 +93,7 @@ def test_what_is_near_the_object_counts_most():
     )
 
 
-def test_without_an_object_all_counts_the_same():
+def test_without_an_object_all_pixels_count_the_same():
     pixels = PixelFeatures(low_res_picture(rgb(), SIZE))
     labelled = pixels.labelled(np.full((64, 64), -9.0, np.float32))
     assert (labelled.background_weights == 1).all()
@@ -105,7 +105,7 @@ def test_without_an_object_all_counts_the_same():
     )
 
 
-def test_a_view_prepares_what_is_asked_for_and_once():
+def test_features_are_computed_when_used_and_once():
     embedding = Embedding(np.ones((2, 16, 16), np.float16), SIZE)
     features = FrameFeatures(embedding, low_res_picture(rgb(), SIZE), 64)
     assert not {"cells", "pixels"} & set(vars(features))

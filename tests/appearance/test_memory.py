@@ -77,7 +77,7 @@ def test_likeness_tells_the_object_from_what_is_beside_it():
     assert -1 <= memory.likeness(moved, mask(12, 12)) <= 1
 
 
-def test_likeness_is_to_all_certain_frames():
+def test_likeness_compares_with_all_fixed_frames():
     memory = Memory.of(features_of(CELLS), mask(8, 8))
     joined = memory.join(Memory.of(features_of(CELLS), mask(32, 32)))
     assert joined.likeness(features_of(CELLS), mask(32, 32)) > 0.5

@@ -36,7 +36,7 @@ def test_a_small_object_counts_as_much_as_a_large_one():
     assert score(taught, RED) == pytest.approx(1, abs=0.1)
 
 
-def test_what_is_recent_is_learned_and_fades_and_what_is_certain_stays():
+def test_recent_frames_fade_and_fixed_frames_do_not():
     certain = RidgeClassifier.of(labelled((RED, 1, 10), (GREEN, 0, 10)))
     taught = certain
     for _ in range(10):
@@ -49,14 +49,14 @@ def test_what_is_recent_is_learned_and_fades_and_what_is_certain_stays():
     assert score(faded, RED) > 0.5
 
 
-def test_what_is_doubtful_teaches_less():
+def test_doubtful_frames_count_less():
     certain = RidgeClassifier.of(labelled((RED, 1, 10), (GREEN, 0, 10)))
     newest = labelled((BLUE, 1, 10), (GREEN, 0, 10))
     little, much = (certain.updated(newest, confidence) for confidence in (0.2, 1.0))
     assert score(little, BLUE) < score(much, BLUE)
 
 
-def test_joining_adds_what_the_other_has_for_certain():
+def test_joining_adds_the_fixed_frames():
     red = RidgeClassifier.of(labelled((RED, 1, 10), (GREEN, 0, 10)))
     blue = RidgeClassifier.of(labelled((BLUE, 1, 10), (GREEN, 0, 10)))
     joined = red.join(blue.updated(labelled((GREEN, 1, 10), (RED, 0, 10)), 1.0))
@@ -64,7 +64,7 @@ def test_joining_adds_what_the_other_has_for_certain():
     assert score(joined, GREEN) < -0.8
 
 
-def test_background_that_does_not_count_teaches_nothing():
+def test_background_without_weight_does_not_count():
     background_weights = np.repeat([1, 1, 0], 10).astype(np.float32)
     kinds = ((RED, 1, 10), (GREEN, 0, 10), (BLUE, 0, 10))
     ignoring = RidgeClassifier.of(

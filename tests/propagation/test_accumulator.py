@@ -27,7 +27,7 @@ def expecting(moved):
     return Expectation(visible, visible)
 
 
-def test_nothing_is_smoothed_unless_asked():
+def test_nothing_is_stabilised_by_default():
     np.testing.assert_array_equal(stabilise(slab(10), expecting(slab(9)), 0), slab(10))
 
 
@@ -41,12 +41,12 @@ def test_a_pixel_that_flickers_is_averaged_with_the_frame_before():
     assert half[4, 4] == pytest.approx(0.25 * 4 - 0.75)
 
 
-def test_a_shape_that_changes_is_not_held_back():
+def test_a_changing_shape_is_not_stabilised():
     changed = stabilise(slab(10), expecting(slab(4)), 1.0)
     np.testing.assert_array_equal(changed, slab(10))
 
 
-def test_what_is_sure_does_not_change_sides():
+def test_certain_pixels_do_not_change_sides():
     certain = slab(10, logit=LOGIT_LIMIT + 4)
     certain[0, 10] = 0.5
     before = expecting(slab(10, logit=50.0))

@@ -6,7 +6,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from theatre import SIDE, Theatre, movie_of
+from ideal_network import SIDE, IdealNetwork, movie_of
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.model.heads import Heads
@@ -23,14 +23,14 @@ from napari_sam_decoder.propagation import (
 from napari_sam_decoder.propagation.context import Memo
 
 
-def test_each_value_is_made_once():
+def test_each_value_is_computed_once():
     made = []
     memo = Memo(lambda *key: made.append(key) or sum(key), 2)
     assert [memo(1, 2), memo(3, 4), memo(1, 2)] == [3, 7, 3]
     assert made == [(1, 2), (3, 4)]
 
 
-def test_the_oldest_goes_first_even_if_it_was_used_last():
+def test_the_oldest_value_is_dropped_even_if_it_was_used_last():
     made = []
     memo = Memo(lambda key: made.append(key), 2)
     for key in (1, 2, 1, 3, 2, 1):
@@ -38,7 +38,7 @@ def test_the_oldest_goes_first_even_if_it_was_used_last():
     assert made == [1, 2, 3, 1]
 
 
-def test_who_asks_meanwhile_waits_for_the_value():
+def test_a_second_thread_waits_for_the_value():
     asked, may_go_on, made = Event(), Event(), []
 
     def make(key):
@@ -57,7 +57,7 @@ def test_who_asks_meanwhile_waits_for_the_value():
     assert made == [0]
 
 
-def test_errors_are_not_kept():
+def test_errors_are_not_remembered():
     errors = [ValueError("first"), None]
 
     def make(_):
@@ -100,26 +100,26 @@ class Sharpener:
         return FrameLogits(np.ones((1, 1), np.float32), (slice(3, 4), slice(5, 6)))
 
 
-def test_masks_are_drawn_by_the_sharpener_if_there_is_one():
-    theatre = Theatre(movie_of(lambda frame: (10, 10 + frame)))
+def test_the_sharpener_draws_masks():
+    network = IdealNetwork(movie_of(lambda frame: (10, 10 + frame)))
     sharpener = Sharpener()
     context = Context(
-        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener)
+        network, network, (SIDE, SIDE), Settings(), Heads(None, sharpener)
     )
     logits = np.ones((SIDE, SIDE), np.float32)
     mask = context.draw(4, logits).mask((SIDE, SIDE))
     assert np.argwhere(mask).tolist() == [[3, 5]]
     ((frame, embedding, given),) = sharpener.shown
-    np.testing.assert_array_equal(frame, theatre.picture(4))
+    np.testing.assert_array_equal(frame, network.picture(4))
     assert embedding.features.flat[0] == 4
     assert given is logits
 
 
-def test_what_is_carried_on_is_not_what_is_drawn():
+def test_low_res_logits_are_propagated_not_drawn_masks():
     truth = movie_of(lambda frame: (10, 10 + frame))
-    theatre = Theatre(truth)
+    network = IdealNetwork(truth)
     context = Context(
-        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, Sharpener())
+        network, network, (SIDE, SIDE), Settings(), Heads(None, Sharpener())
     )
     prompts = PromptSet([Prompt(1, 0, points=[(14, 14)])])
     itinerary = plan(prompts, range(4), Direction.FORWARD)
@@ -130,10 +130,10 @@ def test_what_is_carried_on_is_not_what_is_drawn():
 
 @pytest.mark.parametrize(("sharpen_all", "drawn"), [(True, 3), (False, 1)])
 def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
-    theatre = Theatre(movie_of(lambda frame: (10, 10)))
+    network = IdealNetwork(movie_of(lambda frame: (10, 10)))
     sharpener = Sharpener()
     context = Context(
-        theatre, theatre, (SIDE, SIDE), Settings(), Heads(None, sharpener)
+        network, network, (SIDE, SIDE), Settings(), Heads(None, sharpener)
     )
     prompt = Prompt(1, 2, points=[(14, 14)])
     shown = preview_prompts(context, [prompt], sharpen_all=sharpen_all)[0]
@@ -151,40 +151,40 @@ class Rater:
         return np.array([[0.8, 0.3, 0.2]])
 
 
-def with_tokens(theatre):
+def with_tokens(network):
     """Hand out tokens with what it offers."""
-    decode = theatre.decode
+    decode = network.decode
 
     def told(*asked):
         return replace(decode(*asked), tokens=np.zeros((1, 5, 2)))
 
-    theatre.decode = told
-    return theatre
+    network.decode = told
+    return network
 
 
 @pytest.mark.parametrize(
     ("rater", "number", "rating"), [(Rater(), 1, 0.8), (None, 2, 0.54)]
 )
 def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
-    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
-    context = Context(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
+    network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
+    context = Context(network, network, (SIDE, SIDE), Settings(), Heads(rater))
     (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14)])])
     assert shown.chosen.number == number
     assert shown.hypotheses[0].iou_prediction == pytest.approx(rating)
 
 
-def test_what_is_no_single_click_is_rated_by_sam():
-    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
-    context = Context(theatre, theatre, (SIDE, SIDE), Settings(), Heads(Rater()))
+def test_other_prompts_are_rated_by_sam():
+    network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
+    context = Context(network, network, (SIDE, SIDE), Settings(), Heads(Rater()))
     (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14), (15, 15)])])
     assert shown.chosen.number == 2
 
 
-def test_a_click_is_as_sure_as_sam_says_whoever_rates_it():
-    theatre = with_tokens(Theatre(movie_of(lambda frame: (10, 10))))
+def test_confidence_comes_from_sam_even_with_a_rater():
+    network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
     sure = []
     for rater in (Rater(), None):
-        context = Context(theatre, theatre, (SIDE, SIDE), Settings(), Heads(rater))
+        context = Context(network, network, (SIDE, SIDE), Settings(), Heads(rater))
         prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
         (result,) = propagate(context, plan(prompts, range(2, 3), Direction.FORWARD))
         sure.append(result.objects[1].iou_prediction)

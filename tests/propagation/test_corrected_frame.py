@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from theatre import as_logits, movie_of
+from ideal_network import as_logits, movie_of
 
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.propagation.corrected_frame import (
+    EXTENT,
     FixedFrames,
+    LocalCorrection,
     decode_corrected_frame,
 )
 
@@ -26,8 +28,8 @@ def truth():
 
 
 @pytest.fixture
-def context(stage, truth):
-    return stage(truth)[1]
+def context(make_context, truth):
+    return make_context(truth)[1]
 
 
 def fixed_frames(context, truth, size=SIZE):
@@ -42,7 +44,7 @@ def mask_of(initial):
     return initial.logits > 0
 
 
-def test_a_negative_click_cuts_what_is_wrong_around_it_and_nothing_else(context, truth):
+def test_a_negative_click_removes_only_the_error_around_it(context, truth):
     leaking = truth[0] == 1
     leaking[LEAK] = True
     leaking[50:54, 50:54] = True
@@ -54,7 +56,7 @@ def test_a_negative_click_cuts_what_is_wrong_around_it_and_nothing_else(context,
     assert initial.estimate.result.verdict is Verdict.PROMPTED
 
 
-def test_a_positive_click_adds_what_is_missing(context, truth):
+def test_a_positive_click_adds_the_missing_part(context, truth):
     whole = truth[0] == 1
     partial = whole.copy()
     partial[18:] = False
@@ -64,7 +66,7 @@ def test_a_positive_click_adds_what_is_missing(context, truth):
     np.testing.assert_array_equal(mask_of(initial), whole)
 
 
-def test_several_clicks_are_obeyed_one_after_the_other(context, truth):
+def test_several_clicks_are_applied_one_after_the_other(context, truth):
     whole = truth[0] == 1
     wrong = whole.copy()
     wrong[18:] = False
@@ -74,7 +76,7 @@ def test_several_clicks_are_obeyed_one_after_the_other(context, truth):
     np.testing.assert_array_equal(mask_of(initial), whole)
 
 
-def test_clicks_that_agree_change_nothing(context, truth):
+def test_clicks_that_agree_with_the_mask_change_nothing(context, truth):
     odd = truth[0] == 1
     odd[40, 40] = True
     initial = decode_corrected_frame(
@@ -83,7 +85,7 @@ def test_clicks_that_agree_change_nothing(context, truth):
     np.testing.assert_array_equal(mask_of(initial), odd)
 
 
-def test_a_click_where_the_decoder_sees_nothing_is_obeyed_all_the_same(context, truth):
+def test_a_click_counts_even_if_no_mask_obeys_it(context, truth):
     mask = truth[0] == 1
     inside = click(18, 26, 0)
     initial = decode_corrected_frame(context, inside, as_logits(mask), None)
@@ -127,17 +129,65 @@ def test_nothing_much_larger_than_the_object_is_found(context, truth):
     assert initial.estimate.result.verdict is Verdict.DOUBTFUL
 
 
-def test_an_object_of_which_nothing_is_known_is_decoded_as_if_it_were_new(
-    context, truth
-):
+def test_without_fixed_frames_the_object_is_decoded_as_a_new_one(context, truth):
     initial = decode_corrected_frame(context, click(18, 26), None, None)
     np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
 
 
-def test_what_was_painted_is_taken_as_it_is(context, truth):
+def test_a_painted_mask_is_taken_unchanged(context, truth):
     painted = np.zeros_like(truth[0], bool)
     painted[5:9, 5:9] = True
     initial = decode_corrected_frame(
         context, Prompt(1, 0, mask=painted), as_logits(truth[0] == 1), None
     )
     np.testing.assert_array_equal(mask_of(initial), painted)
+
+
+SIDE = 64
+
+
+def block(rows, columns):
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def logits(mask):
+    return np.where(mask, 4, -4).astype(np.float32)
+
+
+OBJECT = block(slice(10, 30), slice(10, 30))
+
+
+def test_only_the_error_at_the_click_changes():
+    leak, elsewhere = block(slice(30, 36), slice(10, 16)), block(50, slice(50, 60))
+    patch = LocalCorrection.of(
+        logits(OBJECT), logits(OBJECT | leak | elsewhere), (33, 13)
+    )
+    np.testing.assert_array_equal(patch.logits > 0, OBJECT | elsewhere)
+    assert patch.centrality == 1
+
+
+def test_a_missing_part_is_added():
+    missing = block(slice(20, 30), slice(10, 30))
+    patch = LocalCorrection.of(logits(OBJECT), logits(OBJECT & ~missing), (25, 20))
+    np.testing.assert_array_equal(patch.logits > 0, OBJECT)
+
+
+def test_a_change_ends_far_from_the_click():
+    strip = block(slice(40, 43), slice(0, 60))
+    patch = LocalCorrection.of(logits(OBJECT | strip), logits(OBJECT), (41, 5))
+    changed = (patch.logits > 0) & ~OBJECT
+    assert changed[41, 5]
+    assert np.flatnonzero(changed.any(axis=0)).max() == 5 + EXTENT * 2
+
+
+def test_a_click_at_the_rim_of_a_change_has_low_centrality():
+    large = block(slice(35, 60), slice(35, 60))
+    at_rim = LocalCorrection.of(logits(OBJECT | large), logits(OBJECT), (37, 47))
+    inside = LocalCorrection.of(logits(OBJECT | large), logits(OBJECT), (47, 47))
+    assert at_rim.centrality < 0.5 < inside.centrality
+
+
+def test_a_candidate_without_a_change_at_the_click_is_dropped():
+    assert LocalCorrection.of(logits(OBJECT), logits(OBJECT), (20, 20)) is None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from theatre import SIDE, as_logits, movie_of
+from ideal_network import SIDE, as_logits, movie_of
 
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
@@ -25,30 +25,30 @@ def truth():
     return movie_of(lambda frame: (12, 12))
 
 
-def track_of(theatre, context, **values):
+def track_of(network, context, **values):
     """The object on frame 0."""
-    logits = as_logits(theatre.truth[0] == 1)
+    logits = as_logits(network.truth[0] == 1)
     track = Track.start(logits, context.grid, Memory.of(context.features(0), logits))
     return replace(track, **values)
 
 
-def query_on(theatre, context, **values):
+def query_on(network, context, **values):
     """What is asked for the object on frame 1; None if it is not asked for."""
-    tracks = {1: track_of(theatre, context, **values)}
+    tracks = {1: track_of(network, context, **values)}
     moved_tracks = MovedTracks.between(context, 1, 0, tracks)
     queries = build_queries(context, context.features(1), moved_tracks, {})
     return queries[0] if queries else None
 
 
-def answer(theatre, context, query):
-    (choice,) = decode_queries(context, theatre.get(1), [query])
+def answer(network, context, query):
+    (choice,) = decode_queries(context, network.get(1), [query])
     return choice
 
 
-def test_the_decoder_is_asked_with_and_without_the_prior_and_by_the_last_mask(
-    stage, truth
+def test_alternative_prompts_are_without_mask_and_with_the_moved_one(
+    make_context, truth
 ):
-    query = query_on(*stage(truth))
+    query = query_on(*make_context(truth))
     expectation = query.expectation
     without, by_motion = query.alternatives
     np.testing.assert_allclose(query.prompt.mask, expectation.prior, rtol=1e-6)
@@ -57,39 +57,41 @@ def test_the_decoder_is_asked_with_and_without_the_prior_and_by_the_last_mask(
     np.testing.assert_array_equal(by_motion.mask, expectation.moved)
 
 
-def test_an_object_that_was_missed_is_asked_for_where_it_was_going(stage, truth):
-    theatre, context = stage(truth)
+def test_a_missed_object_is_expected_by_its_velocity(make_context, truth):
+    network, context = make_context(truth)
     going = Motion((17.5, 17.5), velocity=(0.0, 10.0), is_moving=True)
-    query = query_on(theatre, context, motion=going, missed=1)
+    query = query_on(network, context, motion=going, missed=1)
     moved = np.roll(truth[0], 20, axis=1) == 1
     np.testing.assert_array_equal(query.expectation.moved > 0, moved)
 
 
-def test_what_has_left_the_picture_is_not_asked_for(stage, truth):
+def test_an_object_outside_the_picture_gives_no_query(make_context, truth):
     truth[1] = 0
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     gone = as_logits(np.zeros((SIDE, SIDE), bool))
-    assert query_on(theatre, context, logits=gone) is None
+    assert query_on(network, context, logits=gone) is None
 
 
 @pytest.mark.parametrize(("missed", "is_found"), [(2, False), (3, True)])
-def test_beyond_patience_the_object_may_be_anywhere(stage, truth, missed, is_found):
+def test_beyond_patience_the_object_may_be_anywhere(
+    make_context, truth, missed, is_found
+):
     truth[1] = np.roll(truth[0], (36, 36), axis=(0, 1))
-    theatre, context = stage(truth, Settings(patience=2))
-    query = query_on(theatre, context, missed=missed)
+    network, context = make_context(truth, Settings(patience=2))
+    query = query_on(network, context, missed=missed)
     assert (query.expectation.prior[54, 54] > 0) == is_found
 
 
 @pytest.mark.parametrize(("quality", "calls"), [(1.0, 1), (0.8, 2)])
-def test_only_an_unclear_answer_is_asked_for_again(stage, truth, quality, calls):
-    theatre, context = stage(truth, quality={1: quality})
-    choice = answer(theatre, context, query_on(theatre, context))
-    assert theatre.asked == [(1, 1), (1, 2)][:calls]
+def test_only_an_ambiguous_query_is_decoded_again(make_context, truth, quality, calls):
+    network, context = make_context(truth, quality={1: quality})
+    choice = answer(network, context, query_on(network, context))
+    assert network.asked == [(1, 1), (1, 2)][:calls]
     assert choice.iou_prediction == pytest.approx(quality)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_the_place_of_others_is_that_of_all_but_one(count):
+def test_logits_of_others_are_those_of_all_but_one(count):
     logits = np.random.default_rng(count).normal(size=(count, 4, 6), scale=20).round()
     places = {7 * key: one.astype(np.float32) for key, one in enumerate(logits, 1)}
     others_logits = logits_of_others(places, (4, 6))
@@ -100,23 +102,23 @@ def test_the_place_of_others_is_that_of_all_but_one(count):
         np.testing.assert_array_equal(others_logits(object_id), expected)
 
 
-def test_nothing_to_ask_is_no_decoder_call(stage, truth):
-    theatre, context = stage(truth)
-    assert decode_queries(context, theatre.get(1), []) == []
-    assert not theatre.asked
+def test_no_query_is_no_decoder_call(make_context, truth):
+    network, context = make_context(truth)
+    assert decode_queries(context, network.get(1), []) == []
+    assert not network.asked
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_what_is_decoded_is_averaged_with_what_was_expected(stage, truth, sign):
-    theatre, context = stage(truth)
-    query = query_on(theatre, context)
+def test_the_chosen_logits_are_averaged_with_the_prior(make_context, truth, sign):
+    network, context = make_context(truth)
+    query = query_on(network, context)
     prior = np.full((SIDE, SIDE), 6.0 * sign, np.float32)
     expectation = replace(query.expectation, prior=prior)
-    choice = answer(theatre, context, replace(query, expectation=expectation))
+    choice = answer(network, context, replace(query, expectation=expectation))
     drawn = np.where(truth[1] == 1, DECODER_LIMIT, -DECODER_LIMIT)
     mixed = DECODER_SHARE * drawn + (1 - DECODER_SHARE) * prior
     np.testing.assert_allclose(choice.logits, mixed)
 
 
-def test_what_is_expected_for_certain_outvotes_the_decoder():
+def test_a_certain_prior_outweighs_the_decoder():
     assert DECODER_SHARE * DECODER_LIMIT < (1 - DECODER_SHARE) * CERTAIN_LOGIT

@@ -63,7 +63,7 @@ def test_no_prompts_and_no_frames_are_refused():
         legs_of(prompts_on(1), range(5, 5))
 
 
-def test_the_visits_are_known_beforehand():
+def test_the_number_of_results_is_known_in_advance():
     itinerary = plan(prompts_on(2, 4), range(6))
     assert itinerary.forward == (2, 3, 4, 5)
     assert itinerary.backward == (3, 1, 0)

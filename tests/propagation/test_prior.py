@@ -44,7 +44,7 @@ def test_padding_is_background():
     assert np.float16(BACKGROUND_LOGIT) == BACKGROUND_LOGIT
 
 
-def test_the_object_is_asked_for_by_its_inmost_point_and_its_box():
+def test_the_prompt_is_the_innermost_point_and_the_box():
     prompt = prompt_from_mask(block(10, 20), GRID)
     np.testing.assert_allclose(prompt.points, [[25 * 4 + 1.5, 15 * 4 + 1.5]])
     np.testing.assert_allclose(prompt.box, [80, 40, 31 * 4 - 1, 21 * 4 - 1])
@@ -57,7 +57,7 @@ def test_the_point_keeps_away_from_the_border():
 
 
 @pytest.mark.parametrize("row", [47, 50])
-def test_what_lies_in_the_padding_is_not_asked_for(row):
+def test_a_mask_in_the_padding_gives_no_prompt(row):
     assert prompt_from_mask(block(row, 10, size=3), GRID) is None
 
 
@@ -90,7 +90,7 @@ OBJECT = square(16, 16)
 MEMORY = Memory.of(features_of(OBJECT), OBJECT)
 
 
-def test_a_place_speaks_by_the_distance_from_its_outline():
+def test_the_motion_prior_is_the_distance_in_tolerances():
     logits = prior_of(OBJECT, tolerance=2.0).logits
     assert logits[24, 16] == pytest.approx(0.5 / 2)
     assert logits[24, 15] == pytest.approx(-0.5 / 2, rel=0.05)
@@ -98,19 +98,19 @@ def test_a_place_speaks_by_the_distance_from_its_outline():
     np.testing.assert_array_equal(logits > 0, OBJECT[: CONTENT[0]] > 0)
 
 
-def test_a_place_is_never_beyond_doubt():
+def test_the_motion_prior_is_limited():
     logits = prior_of(OBJECT, tolerance=0.1).logits
     assert (logits.max(), logits.min()) == (CERTAIN_LOGIT, CERTAIN_ABSENCE)
 
 
-def test_an_outline_may_be_less_certain_in_places():
+def test_the_tolerance_may_differ_between_pixels():
     tolerance = np.full(CONTENT, 1.0)
     tolerance[:, 32:] = 10
-    place = MotionPrior.of(OBJECT[: CONTENT[0]], tolerance, 256.0)
-    assert abs(place.logits[24, 33]) < abs(place.logits[24, 14])
+    prior = MotionPrior.of(OBJECT[: CONTENT[0]], tolerance, 256.0)
+    assert abs(prior.logits[24, 33]) < abs(prior.logits[24, 14])
 
 
-def test_a_part_that_is_hidden_may_show_again():
+def test_a_hidden_part_may_reappear():
     whole, most, part = (
         prior_of(OBJECT, 0.5, size).logits.min()
         for size in (16**2, 1.05 * 16**2, 1.3 * 16**2)
@@ -134,23 +134,23 @@ def test_the_memory_finds_what_has_moved_on():
     assert np.abs(recalled).max() <= 2 * MEMORY_LIMIT
 
 
-def test_the_memory_is_believed_as_far_as_it_knows_the_object_here():
-    place = prior_of(OBJECT)
+def test_the_memory_is_calibrated_on_the_object_of_the_frame():
+    prior = prior_of(OBJECT)
     known, strange = (
-        place.appearance_logits(MEMORY, features_of(OBJECT, strangeness))
+        prior.appearance_logits(MEMORY, features_of(OBJECT, strangeness))
         for strangeness in (0, 1)
     )
     assert known[24, 24] == pytest.approx(MEMORY_LIMIT)
     np.testing.assert_allclose(strange, 0, atol=1e-3)
 
 
-def test_a_memory_that_has_it_the_wrong_way_round_is_not_believed():
+def test_a_memory_with_the_opposite_sign_does_not_count():
     opposite = Memory.of(features_of(OBJECT), -OBJECT)
     recalled = prior_of(OBJECT).appearance_logits(opposite, features_of(OBJECT))
     np.testing.assert_allclose(recalled, 0, atol=1e-3)
 
 
-def test_without_a_place_the_memory_is_believed_as_it_is():
+def test_without_a_position_the_memory_is_not_calibrated():
     nowhere = prior_of(np.full((SIDE, SIDE), -8.0), size=256)
     recalled = nowhere.appearance_logits(MEMORY, features_of(OBJECT))
     assert recalled[24, 24] > GAIN / 2 > 0 > recalled[50, 50]
@@ -159,7 +159,7 @@ def test_without_a_place_the_memory_is_believed_as_it_is():
     assert anywhere[50, 50] == pytest.approx(-GAIN, rel=0.1)
 
 
-def test_the_part_that_speaks_most_for_the_object_is_kept():
+def test_only_the_strongest_component_is_kept():
     logits = square(4, 4, size=10, logit=1.0)
     logits[40:46, 40:46] = 7
     kept = strongest_component(logits)
@@ -168,22 +168,22 @@ def test_the_part_that_speaks_most_for_the_object_is_kept():
 
 
 @pytest.mark.parametrize("logits", [square(4, 4), np.full((8, 8), -1.0)])
-def test_a_single_part_or_none_is_left_as_it_is(logits):
+def test_a_single_component_is_not_changed(logits):
     np.testing.assert_array_equal(strongest_component(logits), logits)
 
 
-def test_others_cost_only_where_the_object_was_not():
+def test_rivals_count_only_where_the_object_was_not():
     theirs, ours = square(16, 16), square(16, 24)
-    claims = rival_penalty(theirs, ours)
-    assert (claims[16:32, 16:24] == 2 * CERTAIN_LOGIT).all()
-    assert not claims[16:32, 24:].any()
+    penalty = rival_penalty(theirs, ours)
+    assert (penalty[16:32, 16:24] == 2 * CERTAIN_LOGIT).all()
+    assert not penalty[16:32, 24:].any()
 
 
-def test_a_twin_nearby_is_not_a_part_of_the_object():
-    """However little the flow explains of the frame but in one place."""
+def test_a_similar_object_nearby_is_not_a_part_of_the_object():
+    """However little the flow explains of the frame but in one prior."""
     tolerance = np.full(CONTENT, 8.0)
     tolerance[24, 24] = 2.0
-    duplicates = features_of(np.maximum(OBJECT, square(16, 44)))
-    place = MotionPrior.of(OBJECT[: CONTENT[0]], tolerance, 256.0)
-    prior = place.logits + place.appearance_logits(MEMORY, duplicates)
-    assert prior[24, 24] > 0 > prior[24, 50]
+    similar = features_of(np.maximum(OBJECT, square(16, 44)))
+    prior = MotionPrior.of(OBJECT[: CONTENT[0]], tolerance, 256.0)
+    logits = prior.logits + prior.appearance_logits(MEMORY, similar)
+    assert logits[24, 24] > 0 > logits[24, 50]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from theatre import as_logits
+from ideal_network import as_logits
 
 from napari_sam_decoder.labels import (
     measure_overlaps,
@@ -47,7 +47,7 @@ def test_objects_side_by_side_are_sure():
     assert {one.why for one in results.values()} == {""}
 
 
-def test_of_two_with_one_mask_one_is_absent_and_the_other_doubtful():
+def test_of_two_equal_masks_one_is_absent_and_the_other_doubtful():
     results = judged({5: strip(0, 10), 6: strip(0, 10)}, {5: 2})
     assert told(results[6]) == (Verdict.ABSENT, Reason.TAKEN, 5)
     assert results[6].why == "object 5 has all of its pixels"
@@ -57,7 +57,7 @@ def test_of_two_with_one_mask_one_is_absent_and_the_other_doubtful():
     assert results[5].confidence == pytest.approx(0, abs=1e-6)
 
 
-def test_who_loses_most_is_doubtful_and_so_is_the_taker():
+def test_an_object_that_loses_most_is_doubtful_and_so_is_its_rival():
     results = judged({1: strip(0, 16), 2: strip(10, 18)}, {1: 2})
     assert told(results[2]) == (Verdict.DOUBTFUL, Reason.TAKEN, 1)
     assert results[2].confidence == pytest.approx(0.25)
@@ -70,7 +70,7 @@ def test_one_inside_another_is_no_conflict():
     assert {told(one) for one in results.values()} == {(Verdict.SURE, None, None)}
 
 
-def test_a_third_one_is_left_alone():
+def test_a_third_object_is_not_affected():
     results = judged({1: strip(0, 8), 2: strip(0, 8), 3: strip(8, 20)}, {1: 2})
     assert told(results[3]) == (Verdict.SURE, None, None)
 
@@ -97,7 +97,7 @@ def frame_of(mask, verdict=Verdict.SURE):
         (strip(0, 10), Verdict.ABSENT, Reason.TAKEN),
     ],
 )
-def test_what_is_lost_to_labels_that_were_there_counts(foreign, verdict, reason):
+def test_pixels_lost_to_existing_labels_count(foreign, verdict, reason):
     result = frame_of(strip(0, 10))
     merged = result.with_labels(np.where(foreign, 9, result.labels))
     assert told(merged.objects[1]) == (verdict, reason, 9 if reason else None)
@@ -110,7 +110,7 @@ def test_what_is_lost_to_labels_that_were_there_counts(foreign, verdict, reason)
         (strip(0, 10), Verdict.ABSENT, "all of its pixels were erased in the labels"),
     ],
 )
-def test_what_nobody_else_has_was_erased(erased, verdict, said):
+def test_pixels_that_no_object_has_were_erased(erased, verdict, said):
     result = frame_of(strip(0, 10))
     merged = result.with_labels(np.where(erased, 0, result.labels)).objects[1]
     assert told(merged) == (verdict, Reason.ERASED, None)
@@ -143,9 +143,21 @@ def test_every_reason_has_a_sentence():
         assert ("7" in result.why) == reason.is_conflict
 
 
-def test_a_claim_names_who_has_the_most_of_what_is_lost():
+def test_the_rival_has_most_of_the_lost_pixels():
     before = np.where(strip(0, 10), 1, 0)
     after = before.copy()
     after[:, :2], after[:, 2:6] = 3, 4
     overlap = overlap_after_merge(1, before, after)
     assert (overlap.area, overlap.kept, overlap.rival) == (100, 40, 4)
+
+
+def test_results_are_shown_without_their_arrays():
+    labels = np.zeros(SHAPE, np.uint16)
+    lost = ObjectResult(2, Verdict.ABSENT, reason=Reason.SAID)
+    sure = ObjectResult(1, Verdict.SURE, confidence=0.9123)
+    assert repr(sure) == "ObjectResult(object_id=1, verdict='sure', confidence=0.91)"
+    assert "why='you marked it as absent'" in repr(lost)
+    assert repr(FrameResult(3, labels, {1: sure, 2: lost})) == (
+        "FrameResult(frame=3, labels=uint16(10, 20), "
+        "objects={1: sure 0.91, 2: absent 0.00}, is_final=True)"
+    )

@@ -5,7 +5,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 import torch
-from theatre import movie_of
+from ideal_network import movie_of
 
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.metrics import mask_iou
@@ -63,57 +63,59 @@ def assert_nearly(truth, labels):
 
 @pytest.mark.parametrize("path", [still, falling])
 @pytest.mark.parametrize("frame", [0, 5, 9])
-def test_an_object_is_carried_both_ways(stage, path, frame):
+def test_an_object_is_carried_both_ways(make_context, path, frame):
     truth = movie_of(path)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     results = list(propagate(context, PromptSet([click(truth, frame=frame)]), FRAMES))
     assert_labels_are(truth, results)
     assert results[0].frame == frame
     assert results[0].objects[1].verdict is Verdict.PROMPTED
 
 
-def test_only_the_asked_frames_come(stage):
+def test_only_the_requested_frames_are_yielded(make_context):
     truth = movie_of(falling)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     results = propagate(context, PromptSet([click(truth, frame=5)]), range(3, 8))
     assert_labels_are(truth, results, range(3, 8))
 
 
-def test_several_objects_share_one_decoder_call_per_frame(stage):
+def test_several_objects_share_one_decoder_call_per_frame(make_context):
     truth = movie_of(still, lambda frame: (12, 40))
-    theatre, context = stage(truth, quality=dict.fromkeys(FRAMES, 1.0))
+    network, context = make_context(truth, quality=dict.fromkeys(FRAMES, 1.0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
     for frame, found in final_labels(propagate(context, prompts, FRAMES)).items():
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
         # What vanishes beside it may pull at its outline for a frame.
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
     # The first frame after the prompts is not clear yet: it is asked about again.
-    assert theatre.asked[-8:] == [(frame, 2) for frame in range(2, 10)]
+    assert network.asked[-8:] == [(frame, 2) for frame in range(2, 10)]
 
 
-def test_an_unclear_answer_is_asked_for_again_in_two_other_ways(stage):
+def test_an_ambiguous_object_is_decoded_with_two_alternative_prompts(make_context):
     truth = movie_of(still, lambda frame: (12, 40))
-    theatre, context = stage(truth, quality={**dict.fromkeys(FRAMES, 1.0), 3: 0.8})
+    network, context = make_context(
+        truth, quality={**dict.fromkeys(FRAMES, 1.0), 3: 0.8}
+    )
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
     assert_labels_are(truth, propagate(context, prompts, FRAMES))
-    turns = [turn for turn, asked in enumerate(theatre.asked) if asked[0] == 3]
-    assert [theatre.asked[turn] for turn in turns] == [(3, 2), (3, 4)]
-    shown = [[mask is not None for mask in theatre.shown[turn]] for turn in turns]
+    turns = [turn for turn, asked in enumerate(network.asked) if asked[0] == 3]
+    assert [network.asked[turn] for turn in turns] == [(3, 2), (3, 4)]
+    shown = [[mask is not None for mask in network.shown[turn]] for turn in turns]
     assert shown == [[True, True], [False, True] * 2]
 
 
-def test_a_mask_on_something_else_is_not_the_object(stage):
+def test_a_mask_on_something_else_is_not_the_object(make_context):
     truth = movie_of(still)
-    _, context = stage(truth, appearances={4: {0: 1, 1: 0}})
+    _, context = make_context(truth, appearances={4: {0: 1, 1: 0}})
     results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     verdicts = {result.frame: result.objects[1].verdict for result in results}
     assert verdicts[4] is Verdict.ABSENT
     assert verdicts[5] is Verdict.SURE
 
 
-def test_objects_may_be_prompted_on_different_frames(stage):
+def test_objects_may_be_prompted_on_different_frames(make_context):
     truth = movie_of(still, falling)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     prompts = PromptSet([click(truth, 1, frame=2), click(truth, 2, frame=7)])
     results = list(propagate(context, prompts, FRAMES))
     assert_labels_are(truth, results)
@@ -121,9 +123,9 @@ def test_objects_may_be_prompted_on_different_frames(stage):
     assert {result.frame for result in early} == {2, 3, 4, 5, 6}
 
 
-def test_an_object_that_vanishes_is_absent(stage):
+def test_an_object_that_vanishes_is_absent(make_context):
     truth = movie_of(vanishing)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     assert_labels_are(truth, results)
     verdicts = [result.objects[1].verdict for result in results]
@@ -132,26 +134,26 @@ def test_an_object_that_vanishes_is_absent(stage):
     assert lost[0] > lost[1] > lost[2]
 
 
-def test_a_second_click_brings_an_object_back(stage):
+def test_a_second_click_brings_an_object_back(make_context):
     truth = movie_of(leaving_and_back)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     prompts = PromptSet([click(truth), click(truth, frame=9)])
     assert_nearly(truth, final_labels(propagate(context, prompts, FRAMES)))
 
 
-def test_a_hidden_object_is_found_where_it_should_be(stage):
+def test_a_hidden_object_is_found_where_it_should_be(make_context):
     truth = movie_of(falling)
     truth[4:6] = 0
-    _, context = stage(truth)
+    _, context = make_context(truth)
     assert_labels_are(truth, propagate(context, PromptSet([click(truth)]), FRAMES))
 
 
 @pytest.mark.parametrize("hidden", [1, 2, 3, 4])
-def test_a_lost_object_is_looked_for_nearby_and_later_anywhere(stage, hidden):
+def test_a_lost_object_is_searched_for_nearby_and_later_anywhere(make_context, hidden):
     back = 3 + hidden
     truth = movie_of(lambda frame: (12, 4) if frame < back else (44, 44))
     truth[3:back] = 0
-    _, context = stage(truth, Settings(patience=2))
+    _, context = make_context(truth, Settings(patience=2))
     results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     found = max(back, 6)
     verdicts = [result.objects[1].verdict for result in results]
@@ -161,15 +163,15 @@ def test_a_lost_object_is_looked_for_nearby_and_later_anywhere(stage, hidden):
     assert_labels_are(truth, results[found:], range(found, 10))
 
 
-def test_an_object_that_is_lost_for_good_is_not_taken_for_another(stage):
+def test_an_object_that_is_lost_for_good_is_not_taken_for_another(make_context):
     truth = movie_of(vanishing, lambda frame: (12, 40))
-    _, context = stage(truth, Settings(patience=1))
+    _, context = make_context(truth, Settings(patience=1))
     results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     verdicts = [result.objects[1].verdict for result in results]
     assert verdicts[6:] == [Verdict.ABSENT] * 4
 
 
-def test_a_later_prompt_helps_on_the_way_towards_it(stage):
+def test_a_later_prompt_helps_on_the_way_towards_it(make_context):
     """The object comes back far away, and looks like what was background before."""
     truth = movie_of(
         lambda frame: (12, 4) if frame < 3 else (44, 44),
@@ -177,7 +179,7 @@ def test_a_later_prompt_helps_on_the_way_towards_it(stage):
     )
     truth[3:6] = 0
     appearances = {frame: {1: 2} for frame in range(6, 10)}
-    _, context = stage(truth, Settings(patience=2), appearances=appearances)
+    _, context = make_context(truth, Settings(patience=2), appearances=appearances)
 
     alone = final_labels(propagate(context, PromptSet([click(truth)]), FRAMES))
     assert not any(alone[frame].any() for frame in (6, 7, 8))
@@ -187,10 +189,10 @@ def test_a_later_prompt_helps_on_the_way_towards_it(stage):
     assert_nearly(truth, labels)
 
 
-def test_what_speaks_for_a_mask_is_reported(stage):
+def test_the_parts_of_the_confidence_are_reported(make_context):
     truth = movie_of(still)
     truth[3, 12:24, 24:28] = 1
-    _, context = stage(truth)
+    _, context = make_context(truth)
     results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     before, grown = results[2].objects[1], results[3].objects[1]
     assert (before.area_change, grown.area_change) == (1, pytest.approx(4 / 3))
@@ -202,25 +204,25 @@ def test_what_speaks_for_a_mask_is_reported(stage):
     assert (prompted.memory_agreement, prompted.temporal_iou) == (1, 1)
 
 
-def test_a_poor_mask_is_kept_but_marked(stage):
+def test_a_poor_mask_is_doubtful(make_context):
     truth = movie_of(still)
-    _, context = stage(truth, quality={4: 0.5})
+    _, context = make_context(truth, quality={4: 0.5})
     results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
     assert_labels_are(truth, results)
     doubtful = [r.frame for r in results if r.objects[1].verdict is Verdict.DOUBTFUL]
     assert doubtful == [4]
 
 
-def test_no_frame_is_surer_than_the_prompt(stage):
+def test_no_frame_is_surer_than_the_prompt(make_context):
     truth = movie_of(still)
-    _, context = stage(truth, quality={0: 0.5})
+    _, context = make_context(truth, quality={0: 0.5})
     results = propagate(context, PromptSet([click(truth)]), FRAMES)
     assert {r.objects[1].verdict for r in results} == {Verdict.DOUBTFUL}
 
 
-def test_a_picked_hypothesis_is_trusted_and_carried(stage):
+def test_a_picked_hypothesis_is_trusted_and_carried(make_context):
     truth = movie_of(still)
-    _, context = stage(truth, quality={0: 0.5})
+    _, context = make_context(truth, quality={0: 0.5})
     prompts = PromptSet([click(truth, hypothesis=2)])
     results = list(propagate(context, prompts, FRAMES))
     assert_labels_are(truth, results)
@@ -236,29 +238,29 @@ def ragged(truth, frame):
     return mask
 
 
-def test_a_painted_mask_is_the_result_to_the_pixel_and_needs_no_decoder(stage):
+def test_a_painted_mask_is_the_result_to_the_pixel_and_needs_no_decoder(make_context):
     truth = movie_of(still)
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     painted = ragged(truth, 0)
     results = list(propagate(context, PromptSet([Prompt(5, 0, mask=painted)]), FRAMES))
     np.testing.assert_array_equal(results[0].labels, np.where(painted, 5, 0))
     told = results[0].objects[5]
     assert (told.verdict, told.confidence) == (Verdict.PROMPTED, 1)
-    assert 0 not in {frame for frame, _ in theatre.asked}
-    assert {frame for frame, _ in theatre.asked} == set(range(1, 10))
+    assert 0 not in {frame for frame, _ in network.asked}
+    assert {frame for frame, _ in network.asked} == set(range(1, 10))
 
 
-def test_a_painted_mask_is_carried(stage):
+def test_a_painted_mask_is_carried(make_context):
     truth = movie_of(falling)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     prompts = PromptSet([Prompt(1, 5, mask=truth[5] == 1)])
     assert_labels_are(truth, propagate(context, prompts, FRAMES))
 
 
 @pytest.mark.parametrize("object_id", [1, 3])
-def test_a_painted_mask_takes_pixels_from_other_objects(stage, object_id):
+def test_a_painted_mask_takes_pixels_from_other_objects(make_context, object_id):
     truth = movie_of(still)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     other = 4 - object_id
     whole = click(truth)
     prompts = PromptSet(
@@ -273,9 +275,9 @@ def test_a_painted_mask_takes_pixels_from_other_objects(stage, object_id):
     np.testing.assert_array_equal(result.labels, expected)
 
 
-def test_an_empty_mask_says_that_the_object_is_not_there(stage):
+def test_an_empty_mask_says_that_the_object_is_not_there(make_context):
     truth = movie_of(still)
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     nothing = np.zeros_like(truth[0], bool)
     prompts = PromptSet([click(truth), Prompt(1, 6, mask=nothing)])
     results = list(propagate(context, prompts, FRAMES))
@@ -284,21 +286,21 @@ def test_an_empty_mask_says_that_the_object_is_not_there(stage):
     assert_labels_are(expected, results)
     verdicts = {result.frame: result.objects[1].verdict for result in results}
     assert {verdicts[frame] for frame in range(6, 10)} == {Verdict.ABSENT}
-    assert max(frame for frame, _ in theatre.asked) == 5
+    assert max(frame for frame, _ in network.asked) == 5
 
 
-def test_stopping_early_is_harmless(stage):
+def test_stopping_early_is_harmless(make_context):
     truth = movie_of(falling)
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     results = propagate(context, PromptSet([click(truth)]), FRAMES)
     next(results)
     results.close()
-    assert len(theatre.asked) == 1
+    assert len(network.asked) == 1
 
 
-def test_there_are_as_many_results_as_planned(stage):
+def test_there_are_as_many_results_as_planned(make_context):
     truth = movie_of(still, falling)
-    _, context = stage(truth)
+    _, context = make_context(truth)
     prompts = PromptSet([click(truth, 1, frame=2), click(truth, 1, frame=6)])
     itinerary = plan(prompts, FRAMES)
     results = list(run_itinerary(context, itinerary))
@@ -306,9 +308,9 @@ def test_there_are_as_many_results_as_planned(stage):
     assert sum(result.is_final for result in results) == len(FRAMES)
 
 
-def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
+def test_a_lost_object_is_not_found_where_another_one_is(make_context):
     truth = movie_of(vanishing, lambda frame: (10, 40))
-    _, context = stage(truth, Settings(patience=0))
+    _, context = make_context(truth, Settings(patience=0))
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
     for frame, found in final_labels(propagate(context, prompts, FRAMES)).items():
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
@@ -316,30 +318,30 @@ def test_a_lost_object_is_not_found_in_the_place_of_another(stage):
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
 
 
-def test_a_frame_that_cannot_be_read_costs_no_result_before_it(stage, monkeypatch):
+def test_results_before_an_unreadable_frame_are_yielded(make_context, monkeypatch):
     truth = movie_of(still)
-    theatre, context = stage(truth)
-    read_frame = theatre.get_with_pixels
+    network, context = make_context(truth)
+    read_frame = network.get_with_pixels
 
     def fail_at_three(frame):
         if frame == 3:
             raise FormatError("frame 3 is damaged")
         return read_frame(frame)
 
-    monkeypatch.setattr(theatre, "get_with_pixels", fail_at_three)
+    monkeypatch.setattr(network, "get_with_pixels", fail_at_three)
     results = propagate(context, PromptSet([click(truth)]), FRAMES)
     assert [next(results).frame for _ in range(3)] == [0, 1, 2]
     with pytest.raises(FormatError, match="frame 3 is damaged"):
         next(results)
 
 
-def test_each_frame_is_read_once(stage, monkeypatch):
+def test_each_frame_is_read_once(make_context, monkeypatch):
     truth = movie_of(still, falling)
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     read = []
-    read_frame = theatre.get_with_pixels
+    read_frame = network.get_with_pixels
     monkeypatch.setattr(
-        theatre,
+        network,
         "get_with_pixels",
         lambda frame: read.append(frame) or read_frame(frame),
     )
@@ -348,33 +350,35 @@ def test_each_frame_is_read_once(stage, monkeypatch):
     assert sorted(read) == list(FRAMES)
 
 
-def test_the_next_two_frames_are_read_side_by_side(stage, monkeypatch):
+def test_the_next_two_frames_are_read_side_by_side(make_context, monkeypatch):
     usual = torch.get_num_threads()
     torch.set_num_threads(2)
     truth = movie_of(still)
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     torch.set_num_threads(usual)
-    both, read_frame = Barrier(2, timeout=10), theatre.get_with_pixels
+    both, read_frame = Barrier(2, timeout=10), network.get_with_pixels
 
     def read_together(frame):
         if frame:
             both.wait()
         return read_frame(frame)
 
-    monkeypatch.setattr(theatre, "get_with_pixels", read_together)
+    monkeypatch.setattr(network, "get_with_pixels", read_together)
     frames = range(9)  # The first, and four times two.
     assert_labels_are(
         truth, propagate(context, PromptSet([click(truth)]), frames), frames
     )
 
 
-def test_no_frame_is_read_ahead_of_an_object_that_was_never_there(stage, monkeypatch):
+def test_no_frame_is_read_ahead_of_an_object_that_was_never_there(
+    make_context, monkeypatch
+):
     truth = movie_of(still)
-    theatre, context = stage(truth)
+    network, context = make_context(truth)
     read = []
-    read_frame = theatre.get_with_pixels
+    read_frame = network.get_with_pixels
     monkeypatch.setattr(
-        theatre,
+        network,
         "get_with_pixels",
         lambda frame: read.append(frame) or read_frame(frame),
     )

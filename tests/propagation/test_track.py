@@ -166,7 +166,7 @@ def test_an_object_may_come_back_anywhere():
     assert (expectation.size, expectation.largest) == (track.size, track.largest)
 
 
-def test_it_is_expected_in_one_place_only():
+def test_the_object_is_expected_in_one_position_only():
     prior = (
         start(square(8, 8)).expect_anywhere(features_of((8, 48), (32, 8)), NOBODY).prior
     )
@@ -185,7 +185,7 @@ def test_a_steady_object_is_expected_where_its_last_mask_was():
     assert outside[0] < outside[1]
 
 
-def test_where_the_flow_does_not_explain_the_picture_the_place_says_less():
+def test_where_the_flow_fails_the_position_counts_less():
     track = start(square(8, 8, size=12))
     explained, not_at_all = (
         expect(track, features_of(), mismatch=MATCH + value).prior
@@ -194,7 +194,7 @@ def test_where_the_flow_does_not_explain_the_picture_the_place_says_less():
     assert explained[14, 14] > not_at_all[14, 14] > 0
 
 
-def test_what_the_border_cuts_off_is_not_looked_for_elsewhere():
+def test_what_the_border_cuts_off_is_not_searched_for_elsewhere():
     leaving = accept(start(square(10, 10)), square(-8, 10))
     assert leaving.size == 121
     assert expect(leaving, features_of()).prior.min() < -7
@@ -211,7 +211,7 @@ def test_doubt_comes_and_passes_slowly():
     )
 
 
-def test_trust_is_inherited():
+def test_the_initial_confidence_is_kept():
     track = accept(start(square(1, 1), initial_confidence=0.4).miss(), square(2, 1))
     assert track.initial_confidence == 0.4
 

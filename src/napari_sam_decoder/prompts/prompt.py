@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 __all__ = ["LOGIT_SCALE", "PaintedMask", "Prompt", "checked_positions", "mask_logits"]
 
 LOGIT_SCALE = 8.0
-"""Logit of a low-res pixel that lies wholly inside a painted mask."""
+"""Logit of a low-res pixel that a painted mask covers completely."""
 
 
 @dataclass(frozen=True)
 class PaintedMask:
-    """The object on one frame as the user has painted it; made by `PaintedMask.of`.
+    """An object on one frame as the user has painted it; made by `PaintedMask.of`.
 
-    Equal masks are equal values, and its fields are plain numbers, so that what a
-    movie was segmented from can be written down as JSON without loss.
+    Masks are compared by value, and the fields are plain numbers, so that they can be
+    written to JSON without loss.
 
     Attributes
     ----------
     shape : (rows, columns)
         Of the whole frame.
     runs : tuple of int
-        Pixels in a row that are alike, along one row of the picture after the other:
-        first how many are beside the object, maybe 0, then how many on it, and so on.
+        Run lengths along the rows of the frame: first the number of pixels beside the
+        object, which may be 0, then the number of pixels on it, and so on.
 
     Raises
     ------
@@ -51,7 +51,11 @@ class PaintedMask:
     """
 
     shape: tuple[int, int]
-    runs: tuple[int, ...] = field(repr=False)
+    runs: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        pixels = sum(self.runs[1::2])
+        return f"{type(self).__name__}(shape={self.shape}, pixels={pixels})"
 
     def __post_init__(self) -> None:
         shape = _checked_sizes(self.shape, "the shape of a mask")
@@ -67,17 +71,17 @@ class PaintedMask:
 
     @classmethod
     def of(cls, pixels: Any) -> PaintedMask:
-        """Keep a mask.
+        """Make a painted mask from an array.
 
         Parameters
         ----------
         pixels : (Y, X) array-like of bool or integers, or PaintedMask
-            True or not 0 on the object. There may be no such pixel, see `is_empty`.
+            True, or not 0, on the object. All pixels may be 0, see `is_empty`.
 
         Raises
         ------
         PromptError
-            If it is no plane of booleans or integers.
+            If it is not a plane of booleans or integers.
         """
         if isinstance(pixels, PaintedMask):
             return pixels
@@ -89,7 +93,7 @@ class PaintedMask:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no pixel is on the object: it is not on this frame."""
+        """Whether the mask has no pixel: the object is not on this frame."""
         return len(self.runs) == 1
 
     def to_array(self) -> np.ndarray:
@@ -101,7 +105,7 @@ class PaintedMask:
 def mask_logits(
     mask: np.ndarray, geometry: FrameGeometry, mask_size: int
 ) -> np.ndarray:
-    """Bring a mask to the decoder's low-res grid, as logits for its mask prompt.
+    """Bring a mask to the decoder's low-res grid, as logits for a mask prompt.
 
     Parameters
     ----------
@@ -117,8 +121,8 @@ def mask_logits(
     (mask_size, mask_size) array of float32
         ``LOGIT_SCALE * (2 p - 1)``, where p in 0..1 is the share of a low-res pixel
         that the mask covers: 8 inside, 0 where the edge halves a pixel, -8 beside the
-        object and in the padding. A mask that covers no low-res pixel by half, and yet
-        is not empty, has the one that it covers most.
+        object and in the padding. If a mask covers no low-res pixel by half but is not
+        empty, the pixel that it covers most becomes positive.
     """
     covered = geometry.coverage(mask, mask_size)
     logits: np.ndarray = LOGIT_SCALE * (2 * covered - 1)
@@ -156,7 +160,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Prompt:
-    """Points, a box or a painted mask, or several, for one object on one frame.
+    """Points, a box, a painted mask, or several of these, for an object on a frame.
 
     Attributes
     ----------
@@ -174,14 +178,14 @@ class Prompt:
     hypothesis : {1, 2, 3}, optional
         The mask that the user has picked; by default the best one is chosen.
     mask : PaintedMask, optional
-        The object as the user has painted it; also taken as a (Y, X) array of bool or
-        integers, not 0 on the object. Points and a box beside it refine it. A mask
-        without any pixel says that the object is not on this frame, see `is_absence`.
+        The object as the user has painted it, or a (Y, X) array of bool or integers,
+        not 0 on the object. Points and a box refine it. An empty mask says that the
+        object is not on this frame, see `is_absence`.
 
     Raises
     ------
     PromptError
-        If a value makes no sense whatever the movie.
+        If a value is invalid for any movie.
     """
 
     object_id: int
@@ -209,6 +213,17 @@ class Prompt:
         self._check_numbers()
         self._check_presence()
 
+    def __repr__(self) -> str:
+        given = [f"object_id={self.object_id}, frame={self.frame}"]
+        if self.points:
+            points = ", ".join(f"({row:g}, {column:g})" for row, column in self.points)
+            given.append(f"points=[{points}]")
+        if not all(self.signs or ()):
+            given.append(f"signs={[*(self.signs or ())]}")
+        optional = {name: getattr(self, name) for name in ("box", "hypothesis", "mask")}
+        given += [f"{key}={one!r}" for key, one in optional.items() if one is not None]
+        return f"{type(self).__name__}({', '.join(given)})"
+
     @property
     def is_positive(self) -> bool:
         """Whether it says where the object is, not only where it is not."""
@@ -218,20 +233,20 @@ class Prompt:
 
     @property
     def is_absence(self) -> bool:
-        """Whether it says that the object is not on this frame.
+        """Whether it says that the object is not on this frame, by an empty mask.
 
-        A mask without any pixel says so. Negative points beside it change nothing.
+        Additional negative points change nothing.
         """
         return self.mask is not None and self.mask.is_empty
 
     @property
     def is_single_click(self) -> bool:
-        """Whether it is one point without a box, which may mean several things."""
+        """Whether it is one point without a box, which is ambiguous."""
         return self.box is None and len(self.points) == 1
 
     @property
     def is_settled(self) -> bool:
-        """Whether the painted mask is the answer, with nothing left to decode."""
+        """Whether the painted mask is final, with nothing left to decode."""
         nothing_else = not self.points and self.box is None
         return self.is_absence or (self.mask is not None and nothing_else)
 
@@ -239,8 +254,8 @@ class Prompt:
         """Join with a later prompt for the same object on the same frame.
 
         Points add up; the later box and hypothesis win. A later mask replaces all that
-        was said before it, since it was painted over what came of that; clicks after
-        it are joined to it. A positive point or box after an absence ends the absence.
+        came before, since it was painted over that result; later clicks refine it. A
+        positive point or box ends an absence.
         """
         if other.mask is not None:
             return other
@@ -255,13 +270,13 @@ class Prompt:
         )
 
     def check(self, movie: Movie) -> None:
-        """Refuse what does not fit a movie, or does not tell where the object is.
+        """Check that it fits a movie and says where the object is.
 
         Raises
         ------
         PromptError
-            If there are only negative points, or as `check_inside` says. An absence
-            passes: it needs nothing that says where the object is.
+            If there are only negative points and it is not an absence, or as in
+            `check_inside`.
         """
         if not (self.is_positive or self.is_absence):
             raise PromptError(
@@ -271,15 +286,15 @@ class Prompt:
         self.check_inside(movie)
 
     def check_inside(self, movie: Movie) -> None:
-        """Refuse what does not fit a movie.
+        """Check that it fits a movie.
 
-        Negative points alone pass, for where it is known already what they correct.
+        Negative points alone pass: they may correct an existing mask.
 
         Raises
         ------
         PromptError
-            If the frame, a point or the whole box is outside, or if the mask is not
-            of the frame's shape.
+            If the frame, a point or the whole box is outside the movie, or if the mask
+            has another shape than its frames.
         """
         if self.frame >= len(movie):
             raise PromptError(
@@ -296,9 +311,8 @@ class Prompt:
     def to_model(self, geometry: FrameGeometry) -> ModelPrompt:
         """Translate the points and the box to the network's pixels.
 
-        The mask is left out, so that a prompt of a mask alone gives neither points nor
-        a box. SAM wants a point or a box with each mask: callers make them from the
-        mask, and hand the mask itself to the decoder as `mask_logits` gives it.
+        The mask is left out: it goes to the decoder as `mask_logits`. SAM needs a point
+        or a box with each mask, so callers make these from the mask if there are none.
         """
         points = np.asarray(self.points, dtype=float).reshape(-1, 2)
         box = None
@@ -376,12 +390,12 @@ class Prompt:
 
 
 def checked_positions(points: Any) -> tuple[Position, ...]:
-    """Take (N, 2) positions in the frame.
+    """Check (N, 2) positions in the frame.
 
     Raises
     ------
     PromptError
-        If they are of another shape, or no finite numbers.
+        If they have another shape, or are not finite numbers.
     """
     found = as_finite_array(points, "points", PromptError)
     if found.shape == (0,):

@@ -1,4 +1,4 @@
-"""All prompts of a movie, and how a table of points becomes prompts."""
+"""All prompts of a movie, and prompts made from a table of points."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["PromptSet", "checked_prompts", "prompts_from_points", "read_points"]
 
 
 class PromptSet:
-    """All prompts of a movie: at most one per object and frame. Immutable.
+    """All prompts of a movie, at most one per object and frame; immutable.
 
     Parameters
     ----------
     prompts : iterable of Prompt
-        Those for the same object on the same frame are merged.
+        Prompts for the same object on the same frame are merged.
 
     Raises
     ------
     PromptError
-        If they are anything else.
+        If anything else is among them.
     """
 
     def __init__(self, prompts: Iterable[Prompt] = ()) -> None:
@@ -41,6 +41,16 @@ class PromptSet:
     def __iter__(self) -> Iterator[Prompt]:
         return iter(self._prompts.values())
 
+    def __repr__(self) -> str:
+        frames: dict[int, list[str]] = {}
+        for prompt in self:
+            frames.setdefault(prompt.object_id, []).append(str(prompt.frame))
+        objects = ", ".join(
+            f"{object_id}: frame{'s' * (len(on) > 1)} {' '.join(on)}"
+            for object_id, on in frames.items()
+        )
+        return f"{type(self).__name__}({{{objects}}})"
+
     def __len__(self) -> int:
         return len(self._prompts)
 
@@ -50,7 +60,7 @@ class PromptSet:
         return tuple(sorted({prompt.object_id for prompt in self}))
 
     def of_object(self, object_id: int) -> tuple[Prompt, ...]:
-        """Prompts of one object in the order of their frames."""
+        """Return the prompts of one object, in the order of their frames."""
         return tuple(prompt for prompt in self if prompt.object_id == object_id)
 
     def of_objects(self, object_ids: Collection[int]) -> PromptSet:
@@ -65,13 +75,13 @@ class PromptSet:
         PromptError
             If it has none there.
         """
-        place = _object_id(object_id), _frame(frame)
-        if place not in self._prompts:
+        key = _object_id(object_id), _frame(frame)
+        if key not in self._prompts:
             raise PromptError(f"object {object_id} has no prompt on frame {frame}")
-        return self._prompts[place]
+        return self._prompts[key]
 
     def add(self, prompt: Prompt) -> PromptSet:
-        """Return a set with one more prompt, merged where the object has one."""
+        """Return a set with one more prompt, merged with an earlier one."""
         return PromptSet((*self, prompt))
 
     def without(self, object_id: int, frame: int | None = None) -> PromptSet:
@@ -80,7 +90,7 @@ class PromptSet:
         Raises
         ------
         PromptError
-            If the object or the frame is no whole number.
+            If the object or the frame is not a whole number.
         """
         object_id = _object_id(object_id)
         frame = None if frame is None else _frame(frame)
@@ -96,12 +106,12 @@ class PromptSet:
 
 
 def checked_prompts(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
-    """List prompts.
+    """Check and list prompts.
 
     Raises
     ------
     PromptError
-        If they are anything else.
+        If anything else is among them.
     """
     if isinstance(prompts, Prompt):
         raise PromptError("give a list of prompts, as in [Prompt(...)]")
@@ -111,7 +121,7 @@ def checked_prompts(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
         raise PromptError(f"give a list of prompts, not {prompts!r}") from error
     for prompt in listed:
         if not isinstance(prompt, Prompt):
-            raise PromptError(f"{prompt!r} is no Prompt; make one of it first")
+            raise PromptError(f"{prompt!r} is not a Prompt; make one of it first")
     return listed
 
 
@@ -122,12 +132,12 @@ def prompts_from_points(
     object_ids: Sequence[int] | np.ndarray,
     hypotheses: Sequence[int] | np.ndarray | None = None,
 ) -> PromptSet:
-    """Group a table of points, one row each, into prompts.
+    """Make prompts from a table with one point per row.
 
     Parameters
     ----------
     frames : (N,) ints
-        Index of each point's frame. Floats will do if they are whole numbers.
+        Index of each point's frame; floats are accepted if they are whole numbers.
     positions : (N, 2) floats
         (row, column) in frame pixels.
     signs : (N,) bools
@@ -144,8 +154,8 @@ def prompts_from_points(
     Raises
     ------
     PromptError
-        If a column is of another shape or type, a row makes no sense, or two rows
-        pick different hypotheses.
+        If a column has another shape or type, a row is invalid, or two rows pick
+        different hypotheses.
     """
     places = checked_positions(positions)
     picked = np.zeros(len(places), int) if hypotheses is None else hypotheses

@@ -17,8 +17,6 @@ from napari_sam_decoder.prompts import (
     Prompt,
     PromptSet,
     mask_logits,
-    prompts_from_points,
-    read_points,
 )
 
 MOVIE = Movie(np.zeros((4, 20, 30), np.uint8))
@@ -27,7 +25,7 @@ PAINTED = NOTHING.copy()
 PAINTED[4:9, 10:17] = True
 
 
-def test_points_are_positive_unless_said_otherwise():
+def test_points_are_positive_by_default():
     prompt = Prompt(1, 0, points=[(1, 2), (3, 4)])
     assert prompt.points == ((1.0, 2.0), (3.0, 4.0))
     assert prompt.signs == (True, True)
@@ -87,7 +85,7 @@ def test_box_corners_come_in_any_order():
         ({"mask": NOTHING, "points": [], "box": (1, 1, 9, 9)}, "empty mask"),
     ],
 )
-def test_what_makes_no_sense_is_refused(values, message):
+def test_invalid_values_are_refused(values, message):
     with pytest.raises(PromptError, match=message):
         Prompt(**{"object_id": 1, "frame": 0, "points": [(1, 2)], **values})
 
@@ -106,7 +104,7 @@ def test_what_makes_no_sense_is_refused(values, message):
     ],
 )
 @pytest.mark.parametrize("check", [Prompt.check, Prompt.check_inside])
-def test_what_does_not_fit_the_movie_is_refused(prompt, message, check):
+def test_a_prompt_outside_the_movie_is_refused(prompt, message, check):
     with pytest.raises(PromptError, match=message):
         check(prompt, MOVIE)
 
@@ -131,7 +129,7 @@ def test_negative_points_alone_are_refused_but_lie_inside():
         Prompt(1, 0, mask=NOTHING),
     ],
 )
-def test_what_fits_the_movie_is_taken(prompt):
+def test_a_prompt_inside_the_movie_is_accepted(prompt):
     prompt.check(MOVIE)
 
 
@@ -164,11 +162,13 @@ def test_a_mask_is_not_changed_by_painting_on():
     np.testing.assert_array_equal(prompt.mask.to_array(), PAINTED)
 
 
-def test_a_mask_can_be_written_down_and_shown():
+def test_a_mask_can_be_written_to_json():
     prompt = Prompt(1, 0, mask=[[0, 1, 1], [1, 0, 0]])
     written = json.loads(json.dumps(asdict(prompt)))
     assert written["mask"] == {"shape": [2, 3], "runs": [1, 3, 2]}
-    assert "mask=PaintedMask(shape=(2, 3))" in repr(prompt)
+    assert repr(prompt) == (
+        "Prompt(object_id=1, frame=0, mask=PaintedMask(shape=(2, 3), pixels=3))"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_mask_can_be_written_down_and_shown():
         (Prompt(1, 0, box=(1, 1, 9, 9)), True, False),
     ],
 )
-def test_what_a_prompt_says_of_the_object(prompt, is_positive, is_absence):
+def test_a_prompt_is_positive_an_absence_or_neither(prompt, is_positive, is_absence):
     assert (prompt.is_positive, prompt.is_absence) == (is_positive, is_absence)
 
 
@@ -197,7 +197,7 @@ def test_prompts_for_the_same_object_and_frame_add_up():
     assert (merged.box, merged.hypothesis) == ((0, 0, 9, 9), 2)
 
 
-def test_a_mask_replaces_what_was_said_before_it():
+def test_a_mask_replaces_earlier_prompts():
     before = Prompt(1, 0, [(1, 2)], box=(0, 0, 9, 9), hypothesis=2)
     painted = Prompt(1, 0, [(5, 12)], mask=PAINTED)
     assert list(PromptSet([before, painted])) == [painted]
@@ -205,7 +205,7 @@ def test_a_mask_replaces_what_was_said_before_it():
     assert painted.merge(again) == again
 
 
-def test_what_comes_after_a_mask_refines_it():
+def test_points_after_a_mask_refine_it():
     later = Prompt(1, 0, [(1, 2)], signs=[False], box=(0, 0, 19, 9), hypothesis=2)
     merged = Prompt(1, 0, [(5, 12)], mask=PAINTED).merge(later)
     assert merged == Prompt(
@@ -227,91 +227,16 @@ def test_what_comes_after_a_mask_refines_it():
         Prompt(1, 0, mask=PAINTED),
     ],
 )
-def test_an_absence_ends_where_the_object_is_pointed_at(found):
+def test_a_positive_prompt_ends_an_absence(found):
     absence = Prompt(1, 0, mask=NOTHING)
     assert absence.merge(found) == found
     assert found.merge(absence) == absence
 
 
-def test_negative_points_leave_an_absence():
+def test_negative_points_do_not_end_an_absence():
     merged = Prompt(1, 0, mask=NOTHING).merge(Prompt(1, 0, [(1, 2)], signs=[False]))
     assert merged.is_absence
     assert merged.points == ((1, 2),)
-
-
-def test_a_set_keeps_masks_when_it_is_cut():
-    painted, absence = Prompt(1, 2, mask=PAINTED), Prompt(1, 3, mask=NOTHING)
-    prompts = PromptSet([Prompt(2, 2, [(1, 1)]), absence]).add(painted)
-    assert prompts.at(1, 2) == painted
-    assert prompts.of_object(1) == (painted, absence)
-    assert list(prompts.within(range(3, 4))) == [absence]
-    assert list(prompts.without(2).without(1, 3)) == [painted]
-
-
-def test_a_set_is_ordered_and_can_be_cut():
-    prompts = PromptSet(
-        [Prompt(2, 3, [(1, 1)]), Prompt(1, 2, [(1, 1)]), Prompt(1, 0, [(1, 1)])]
-    )
-    assert [(p.object_id, p.frame) for p in prompts] == [(1, 0), (1, 2), (2, 3)]
-    assert prompts.object_ids == (1, 2)
-    assert [p.frame for p in prompts.of_object(1)] == [0, 2]
-    assert len(prompts.within(range(2, 4))) == 2
-    assert len(prompts.without(1)) == 1
-    assert [p.frame for p in prompts.without(1, 0).of_object(1)] == [2]
-
-
-def test_a_table_of_points_becomes_prompts():
-    prompts = prompts_from_points(
-        frames=[0, 0, 3],
-        positions=np.array([[1, 2], [3, 4], [5, 6]]),
-        signs=[True, False, True],
-        object_ids=[1, 1, 2],
-        hypotheses=[0, 3, 0],
-    )
-    first, second = prompts
-    assert first == Prompt(1, 0, [(1, 2), (3, 4)], [True, False], hypothesis=3)
-    assert second == Prompt(2, 3, [(5, 6)])
-
-
-def test_a_table_that_picks_two_hypotheses_is_refused():
-    with pytest.raises(PromptError, match="different hypotheses on frame 0"):
-        prompts_from_points([0, 0, 0], np.ones((3, 2)), [1, 1, 1], [1, 1, 1], [2, 0, 3])
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"frames": [0.5, 1]}, "frames must be a list of whole numbers, not 0.5"),
-        ({"frames": [0, np.nan]}, "frames must be finite"),
-        ({"frames": [True, False]}, "frames must be finite numbers, not True"),
-        ({"frames": [[0, 1]]}, "frames must be a list of whole numbers"),
-        ({"frames": [0]}, "2 positions need as many frames, not 1"),
-        ({"positions": [(0, 1, 2), (0, 3, 4)]}, "the frame is given apart"),
-        ({"positions": 3}, "pairs"),
-        ({"signs": [0.5, 1]}, "signs must be a list of True or False"),
-        ({"signs": ["positive", "negative"]}, "signs must be a list of True or"),
-        ({"object_ids": [1, 1.5]}, "object ids must be a list of whole numbers"),
-        ({"object_ids": [1, 2**40]}, "is above 4294967295"),
-        ({"object_ids": [1, 0]}, "ids start at 1"),
-        ({"hypotheses": [0, 4]}, "1, 2 or 3"),
-        ({"hypotheses": [0, 1.5]}, "hypotheses must be a list of whole numbers"),
-        ({"hypotheses": [0, 1, 2]}, "as many hypotheses, not 3"),
-    ],
-)
-def test_a_table_with_a_wrong_column_is_refused(columns, message):
-    good = {
-        "frames": [0, 1],
-        "positions": [(1, 2), (3, 4)],
-        "signs": [True, False],
-        "object_ids": [1, 1],
-    }
-    with pytest.raises(PromptError, match=message):
-        prompts_from_points(**{**good, **columns})
-
-
-def test_a_table_may_hold_whole_numbers_as_floats():
-    floats = np.array([2.0]), np.array([[1, 2]]), np.array([1.0]), np.array([3.0])
-    assert list(prompts_from_points(*floats)) == [Prompt(3, 2, [(1, 2)])]
 
 
 @pytest.mark.parametrize(
@@ -330,23 +255,6 @@ def test_a_table_may_hold_whole_numbers_as_floats():
 def test_runs_that_do_not_fill_a_mask_are_refused(shape, runs):
     with pytest.raises(PromptError, match="mask"):
         PaintedMask(shape, runs)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: PromptSet([{"object_id": 1}]), "is no Prompt"),
-        (lambda: PromptSet(Prompt(1, 0, [(1, 1)])), "give a list of prompts"),
-        (lambda: PromptSet(5), "give a list of prompts, not 5"),
-        (lambda: PromptSet().at(1, 0.5), "a frame must be a whole number"),
-        (lambda: PromptSet().at(True, 0), "an object id must be a whole number"),
-        (lambda: PromptSet().without(1, 0.5), "a frame must be a whole number"),
-        (lambda: PromptSet().without("1"), "an object id must be a whole number"),
-    ],
-)
-def test_a_set_takes_prompts_and_whole_numbers(call, message):
-    with pytest.raises(PromptError, match=message):
-        call()
 
 
 def test_the_network_sees_x_before_y():
@@ -435,21 +343,13 @@ def test_a_full_frame_comes_back_from_its_logits(shape, tiny_sam):
     assert (tiny_sam.upscale(logits[np.newaxis], shape) > 0).all()
 
 
-def test_points_are_read_from_files_in_one_step(tmp_path):
-    rows = ["0,10,15,positive,1,0", "0,11,16,negative,1,0", "2,3,4,,2,3"]
-    for name, lines in {"a.csv": rows[:1], "b.csv": rows[1:]}.items():
-        header = "axis-0,axis-1,axis-2,label,object_id,hypothesis"
-        (tmp_path / name).write_text("\n".join([header, *lines]))
-    assert list(read_points(tmp_path / "a.csv")) == [Prompt(1, 0, [(10, 15)])]
-    assert list(read_points(str(tmp_path / "a.csv"), tmp_path / "b.csv")) == [
-        Prompt(1, 0, [(10, 15), (11, 16)], [True, False]),
-        Prompt(2, 2, [(3, 4)], hypothesis=3),
-    ]
-
-
-def test_files_that_pick_different_hypotheses_are_refused(tmp_path):
-    for pick in (1, 2):
-        text = f"axis-0,axis-1,axis-2,hypothesis\n0,1,2,{pick}\n"
-        (tmp_path / f"{pick}.csv").write_text(text)
-    with pytest.raises(PromptError, match="different hypotheses on frame 0"):
-        read_points(tmp_path / "1.csv", tmp_path / "2.csv")
+def test_a_prompt_is_shown_as_it_was_made():
+    prompt = Prompt(1, 0, [(1, 2), (3, 4.5)], [True, False], (1, 2, 8, 9), 2)
+    assert repr(prompt) == (
+        "Prompt(object_id=1, frame=0, points=[(1, 2), (3, 4.5)], signs=[True, False], "
+        "box=(1.0, 2.0, 8.0, 9.0), hypothesis=2)"
+    )
+    assert eval(repr(prompt)) == prompt
+    assert repr(Prompt(1, 0, [(1, 2)])) == (
+        "Prompt(object_id=1, frame=0, points=[(1, 2)])"
+    )

@@ -1,4 +1,4 @@
-"""A stage on which an ideal network plays."""
+"""A make_context on which an ideal network plays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOURS = ((40, 40, 40), (180, 60, 60), (60, 60, 180))
 
 
 @dataclass
-class Theatre:
+class IdealNetwork:
     """An ideal network: it sees the truth, and offers it among worse masks.
 
     One low-res pixel is one frame pixel, so expected values are easy to write down.
