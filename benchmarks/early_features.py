@@ -34,9 +34,9 @@ def main() -> None:
     sam = load_sam()
     frame = np.asarray(Image.fromarray(data.astronaut()).resize(FRAME))
     for name, cells in {**WINDOWS, "the whole": CELLS}.items():
-        took = _median(lambda cells=cells: sam.look_closely(frame, cells))
+        took = _median(lambda cells=cells: sam.encode_window(frame, cells))
         print(f"seen: {name} cells, {took:.1f} ms")
-    early = sam.look_closely(frame, CELLS).early
+    early = sam.encode_window(frame, CELLS).early
     steps = np.abs(early).max(axis=(1, 2), keepdims=True) / 127
     rounded = np.ascontiguousarray(np.round(early / steps).astype(np.int8))
     packed = Blosc("zstd", 1, Blosc.BITSHUFFLE).encode(rounded)

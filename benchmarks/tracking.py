@@ -32,7 +32,7 @@ import torch
 from tracking_parts.annotator import Annotator
 from tracking_parts.data import Clip, Target, choose_targets, read
 from tracking_parts.methods import METHODS, Run, propagate, whole_range
-from tracking_parts.pointing import INITS
+from tracking_parts.prompting import INITS
 from tracking_parts.report import Table, means, write_json
 from tracking_parts.scorecard import Scorecard, accuracy, joint_score, reliability
 

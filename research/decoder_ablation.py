@@ -1,16 +1,16 @@
-"""Train the decoder of the document with and without its parts, and a U-Net, alike.
+"""Train the design document's decoder, variants of it and a U-Net alike.
 
-    python research/decoder_ablation.py LESSONS OUT [--data DATA ...] [--steps N]
+    python research/decoder_ablation.py EXAMPLES OUT [--data DATA ...] [--steps N]
         [--only NAME ...] [--frames N] [--objects N]
 
-LESSONS is a folder of lessons, as training prepares them. Each configuration learns
-from it for the same number of steps, by two seeds, one after the other. Number of steps
-rather than minutes: what others do on the machine does not change it. A run that was
-stopped goes on where it was, and what is finished is not done again.
+EXAMPLES is WORK/examples of ``train_sharp.py``. Each configuration is trained on it for
+the same number of steps with two seeds, one after the other; steps rather than minutes,
+since these do not depend on what else runs on the machine. An interrupted run is
+resumed by the same command.
 
-DATA is as for ``decoder.py``, which says what is measured. Nothing is learned from it.
-Spread is half of what lies between the seeds. ``base`` is measured in three number
-types: float32, drawn in bfloat16, and from weights that were stored in float16.
+DATA is as for ``decoder.py``, which explains the measures; nothing is trained on it.
+The spread is half of the range of the seeds. ``base`` is measured in three number
+types: float32, drawn in bfloat16, and with weights rounded to float16.
 
 OUT gets ``ablation.json``, ``ablation.md``, and a folder for each configuration and
 seed with the losses of each step in ``curve.csv`` and weights for ``decoder.py``.
@@ -27,20 +27,21 @@ from typing import TYPE_CHECKING
 from decoder_parts.ablation_report import as_json, as_markdown, last_loss, over_seeds
 from decoder_parts.sampling import Sampling
 from decoder_parts.trials import CONFIGURATIONS, SEEDS, Trial
+from decoder_parts.whole_mask_task import WholeMaskTask
 from napari_sam_decoder import load_sam
-from napari_sam_decoder.training.lessons import Lessons
-from shipped_head.whole_masks import WholeMasks
+from napari_sam_decoder.training.examples import ExampleFolder
+from shipped_head.sam_examples import SamExample
 
 if TYPE_CHECKING:
     from decoder_parts.summary import Row
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.training.loop import Step
+    from napari_sam_decoder.training.loop import TrainingStep
 
 Options = argparse.Namespace
 STEPS = 700
-"""What the base does in ten minutes on two quiet cores."""
+"""The base takes ten minutes for these on two quiet cores."""
 
-TOLD_EVERY = 50
+REPORT_EVERY = 50
 
 
 def main() -> None:
@@ -49,7 +50,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     _check_same(options)
     sam = load_sam()
-    task = WholeMasks(Lessons(options.lessons), sam)
+    task = WholeMaskTask(ExampleFolder(options.examples, SamExample), sam)
     rows: dict[str, list[Row]] = {}
     curves: dict[str, list[str]] = {}
     for name in options.only:
@@ -65,7 +66,7 @@ def main() -> None:
 
 def _parse() -> Options:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("lessons", type=Path)
+    parser.add_argument("examples", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, nargs="+", default=[])
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -78,27 +79,29 @@ def _parse() -> Options:
 
 
 def _check_same(options: Options) -> None:
-    """Refuse to go on with other lessons, by which resumed runs would differ."""
-    names = sorted(path.name for path in options.lessons.glob("[!.]*.npz"))
+    """Refuse to resume with other examples or settings."""
+    names = sorted(path.name for path in options.examples.glob("[!.]*.npz"))
     digest = sha256("\n".join(names).encode()).hexdigest()
-    settings = {"steps": options.steps, "lessons": len(names), "names": digest}
+    settings = {"steps": options.steps, "examples": len(names), "names": digest}
     path = options.out / "settings.json"
     if not path.exists():
         path.write_text(json.dumps(settings) + "\n")
     elif (found := json.loads(path.read_text())) != settings:
         raise SystemExit(
-            f"{options.out} was begun with {found}, and this is {settings}; name "
-            "another folder, or go on as it began"
+            f"{options.out} was started with {found}, and this is {settings}; choose "
+            "another folder, or resume with the same settings"
         )
 
 
-def _run(trial: Trial, task: WholeMasks, sam: Sam, options: Options) -> dict[str, Row]:
-    """Measures by name; one name but for what is measured in several number types."""
+def _run(
+    trial: Trial, task: WholeMaskTask, sam: Sam, options: Options
+) -> dict[str, Row]:
+    """Measures by name; one for each number type."""
     network = trial.network(sam)
     for step in trial.train(network, task, options.steps):
-        if (step.number + 1) % TOLD_EVERY == 0:
+        if (step.number + 1) % REPORT_EVERY == 0:
             _tell(trial, step, options.steps)
-    trial.save(network, sam)
+    trial.save(network)
     besides = {
         "parameters": sum(weights.numel() for weights in network.parameters()),
         "loss": last_loss(trial.curve),
@@ -110,7 +113,7 @@ def _run(trial: Trial, task: WholeMasks, sam: Sam, options: Options) -> dict[str
     return {variant: row | besides for variant, row in found.items()}
 
 
-def _tell(trial: Trial, step: Step, steps: int) -> None:
+def _tell(trial: Trial, step: TrainingStep, steps: int) -> None:
     print(
         f"{trial.name}, seed {trial.seed}: step {step.number + 1} of {steps}, "
         f"loss {step.loss:.3f}, {step.seconds:.0f} s",
@@ -121,7 +124,7 @@ def _tell(trial: Trial, step: Step, steps: int) -> None:
 def _report(
     rows: dict[str, list[Row]], curves: dict[str, list[str]], options: Options
 ) -> None:
-    """Write what is known so far."""
+    """Write all results so far."""
     summary = over_seeds(rows)
     paths = "\n".join(f"- {name}: {', '.join(own)}" for name, own in curves.items())
     table = as_markdown(summary) + f"\nLosses of each step:\n\n{paths}\n"

@@ -1,15 +1,14 @@
-"""Train the decoder that draws edges sharper, as it comes with the package.
+"""Train the head that comes with the package: it rates hypotheses and sharpens edges.
 
     python research/train_sharp.py WORK -o DECODER.safetensors [--drawings FOLDER]
         [--steps N] [--device NAME]
 
-All that it learns from is made by the program itself and kept in WORK: 1450 pictures,
-which take half an hour, and the states of the training, about an hour on two cores.
-Whatever is interrupted goes on from there by the same command. ``--drawings`` names a
-folder of PNG files that are transparent around the thing; half of the made-up things
-then have their shapes. The Open Clip Art library was used for the decoder that comes
-with the package, 3000 drawings shrunk to 512 pixels a side. WORK/sharpening/curve.csv
-holds the loss of each step.
+Pictures are generated and kept in WORK with the checkpoints: 1450 pictures take half an
+hour, training an hour on two cores. An interrupted run is resumed by the same command.
+``--drawings`` is a folder of PNG files with transparent backgrounds; half of the
+generated objects then have their shapes. For the head in the package 3000 drawings of
+the Open Clip Art library were used, shrunk to 512 pixels a side.
+WORK/sharpening/curve.csv holds the loss of each step.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from napari_sam_decoder import load_sam
 from napari_sam_decoder.errors import SamDecoderError
-from shipped_head.slim_training import SlimTraining
+from shipped_head.head_training import HeadTraining
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,15 +32,15 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    """Train, or go on training."""
+    """Train, or resume."""
     options = _parse()
-    training = SlimTraining(drawings=options.drawings)
+    training = HeadTraining(drawings=options.drawings)
     if options.steps:
-        course = replace(training.sharpening, steps=options.steps)
-        training = replace(training, sharpening=course)
+        schedule = replace(training.sharpening, steps=options.steps)
+        training = replace(training, sharpening=schedule)
     sam = load_sam(device=options.device, decoder="sam")
     try:
-        training.run(sam, options.work, options.output, _with_a_bar)
+        training.run(sam, options.work, options.output, _with_progress_bar)
     except SamDecoderError as error:
         sys.exit(f"error: {error}")
     print(options.output)
@@ -57,7 +56,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _with_a_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+def _with_progress_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
     yield from tqdm(steps, total=total, desc=what)
 
 

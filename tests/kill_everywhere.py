@@ -112,8 +112,8 @@ class Finish(Begin):
 
     def prepare(self, place):
         unfinished(place).take_up()
-        (place / "work" / "lessons").mkdir()
-        (place / "work" / "lessons" / "first").touch()
+        (place / "work" / "examples").mkdir()
+        (place / "work" / "examples" / "first").touch()
 
     def work(self, place):
         unfinished(place).clear()
@@ -236,9 +236,12 @@ class SaveDecoder(Job):
         self._save(place, "after")
 
     def after(self, place):
-        from napari_sam_decoder.weights.trained_decoders import read_about
+        from napari_sam_decoder.weights.trained_decoders import read_metadata
 
-        assert read_about(place / "mine.safetensors").trained_on in ("before", "after")
+        assert read_metadata(place / "mine.safetensors").trained_on in (
+            "before",
+            "after",
+        )
         self.work(place)
         assert os.listdir(place) == ["mine.safetensors"]
 
@@ -246,12 +249,12 @@ class SaveDecoder(Job):
         import torch
 
         from napari_sam_decoder.weights.trained_decoders import (
-            AboutDecoder,
+            DecoderMetadata,
             TrainedDecoder,
             save_decoder,
         )
 
-        about = AboutDecoder("weights", trained_on)
+        about = DecoderMetadata("weights", trained_on)
         decoder = TrainedDecoder(about, None, {"a": torch.ones(3)})
         save_decoder(decoder, place / "mine.safetensors")
 

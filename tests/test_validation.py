@@ -22,7 +22,7 @@ from napari_sam_decoder.formats import (
     read_provenance,
 )
 from napari_sam_decoder.jobs import MaskFile, MovieOptions
-from napari_sam_decoder.training.loop import Course
+from napari_sam_decoder.training.loop import Schedule
 from napari_sam_decoder.weights.registry import load_sam
 
 
@@ -92,12 +92,12 @@ def test_a_number_that_is_still_being_trained_is_refused():
         lambda: load_sam(precision=16),
         lambda: load_sample(5),
         lambda: load_sample(seed=1.5),
-        lambda: Course(steps=1.5),
-        lambda: Course(steps=0),
-        lambda: Course(steps=5, rate=np.nan),
-        lambda: Course(steps=5, rate=-1.0),
-        lambda: Course(steps=5, seed=-1),
-        lambda: Course(steps=5, save_every=0),
+        lambda: Schedule(steps=1.5),
+        lambda: Schedule(steps=0),
+        lambda: Schedule(steps=5, rate=np.nan),
+        lambda: Schedule(steps=5, rate=-1.0),
+        lambda: Schedule(steps=5, seed=-1),
+        lambda: Schedule(steps=5, save_every=0),
     ],
 )
 def test_options_that_are_no_such_numbers_are_refused(call):

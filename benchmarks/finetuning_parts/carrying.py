@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from tracking_parts.methods import propagate
-from tracking_parts.pointing import correcting_click
+from tracking_parts.prompting import correcting_click
 from tracking_parts.scorecard import Scorecard
 
 from napari_sam_decoder import Prompt, Session

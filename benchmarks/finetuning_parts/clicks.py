@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tracking_parts.pointing import inmost, wrong_place
+from tracking_parts.prompting import inmost, wrong_place
 
 from napari_sam_decoder import Prompt, Session
 from napari_sam_decoder.metrics import mask_iou

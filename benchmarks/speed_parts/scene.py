@@ -70,7 +70,7 @@ class Scene:
         tokens = [tokenise(prompt) for prompt in self.prompts[:count]]
         return (
             torch.from_numpy(np.stack([item.positions for item in tokens])),
-            torch.from_numpy(np.stack([item.labels for item in tokens])),
+            torch.from_numpy(np.stack([item.kinds for item in tokens])),
         )
 
 

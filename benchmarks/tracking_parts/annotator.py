@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracking_parts.pointing import correcting_click
+from tracking_parts.prompting import correcting_click
 from tracking_parts.scorecard import joint_score
 
 if TYPE_CHECKING:

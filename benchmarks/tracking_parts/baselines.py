@@ -19,7 +19,7 @@ from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.prior import appearance_anywhere, prompt_from_mask
 from napari_sam_decoder.selection import soft_iou
-from tracking_parts.pointing import inmost, outline
+from tracking_parts.prompting import inmost, outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What comes of an ablation: means over seeds, as JSON and as tables."""
+"""Results of an ablation: means over seeds, as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "as_markdown", "last_loss", "over_seeds"]
 
 LAST_STEPS = 50
-"""So many losses are averaged: each is of a few objects only."""
+"""Losses are averaged over these: each is of a few objects only."""
 
 _TITLES = {
     "iou": "IoU",
@@ -34,7 +34,7 @@ _TITLES = {
     "loss": "loss",
 }
 _STAGES = {
-    "picked": "After one click, the mask that is picked",
+    "picked": "After one click, the chosen mask",
     "best": "After one click, the best mask",
     "last": "After three clicks",
 }
@@ -44,23 +44,23 @@ Summary = dict[str, dict[str, tuple[float, float]]]
 
 
 def last_loss(curve: Path) -> float:
-    """Mean loss of the last steps of a ``curve.csv``."""
+    """Average the loss of the last steps of a ``curve.csv``."""
     losses = np.loadtxt(curve, delimiter=",", skiprows=1, usecols=1, ndmin=1)
     return float(losses[-LAST_STEPS:].mean())
 
 
 def over_seeds(rows: Mapping[str, Sequence[Row]]) -> Summary:
-    """Join what different seeds gave.
+    """Summarise the measures of several seeds.
 
     Parameters
     ----------
     rows : mapping of str to sequence of dict
-        By configuration, measures of each seed.
+        Measures of each seed, by configuration.
 
     Returns
     -------
     dict of str to dict of str to (float, float)
-        By configuration and measure, the mean, and half of the range.
+        Mean and half of the range, by configuration and measure.
     """
     return {
         name: {key: _mean_and_spread([row[key] for row in found]) for key in found[0]}
@@ -69,7 +69,7 @@ def over_seeds(rows: Mapping[str, Sequence[Row]]) -> Summary:
 
 
 def as_markdown(summary: Summary) -> str:
-    """One table for each stage, and one of what there is besides."""
+    """Format one table per stage, and one of the other measures."""
     measured = next(iter(summary.values()))
     parts = [
         f"{_STAGES[stage]}:\n\n" + _table(summary, [f"{stage}_{m}" for m in MEASURES])
@@ -81,11 +81,11 @@ def as_markdown(summary: Summary) -> str:
         for key in ("right", "off", "ms", "parameters", "loss")
         if any(key in row for row in summary.values())
     ]
-    return "\n\n".join([*parts, "Besides:\n\n" + _table(summary, rest)]) + "\n"
+    return "\n\n".join([*parts, "Other measures:\n\n" + _table(summary, rest)]) + "\n"
 
 
 def as_json(summary: Summary, about: Mapping[str, Any]) -> str:
-    """All numbers; null where there is none."""
+    """Format all numbers; null for missing ones."""
     rows = {
         name: {
             key: {"mean": _or_none(mean), "spread": _or_none(spread)}

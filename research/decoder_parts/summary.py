@@ -1,4 +1,4 @@
-"""What comes of many answers, in numbers."""
+"""Averages of click scores, and their table."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from decoder_parts.interview import RADII
+from decoder_parts.click_scores import RADII
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from decoder_parts.interview import Answer, Score
+    from decoder_parts.click_scores import ClickScores, MaskScore
 
 __all__ = ["MEASURES", "STAGES", "Row", "mean", "print_rows", "summarise"]
 
 Row = dict[str, float]
 
 STAGES = ("picked", "best", "last")
-"""The mask that is rated best after one click, the best one, that of three clicks."""
+"""The chosen mask after one click, the best one, and that after three clicks."""
 
 MEASURES = ("iou", "biou", *(f"f{radius:.0f}" for radius in RADII))
 
 
-def summarise(answers: Sequence[Answer]) -> Row:
-    """Average over objects: all in percent, but for the median ``ms``."""
+def summarise(answers: Sequence[ClickScores]) -> Row:
+    """Average over objects, in percent; ``ms`` is the median."""
     row: Row = {}
     for stage in STAGES:
-        scores: list[Score] = [getattr(answer, stage) for answer in answers]
+        scores: list[MaskScore] = [getattr(answer, stage) for answer in answers]
         row[f"{stage}_iou"] = 100 * _average(score.iou for score in scores)
         row[f"{stage}_biou"] = 100 * _average(score.boundary_iou for score in scores)
         for index, measure in enumerate(MEASURES[2:]):

@@ -1,4 +1,4 @@
-"""Configurations that are trained alike, each by several seeds, and measured."""
+"""Configurations that are trained and measured alike, each with several seeds."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from decoder_parts.heads import DrawnHead
-from decoder_parts.sampling import ask_all, read
+from decoder_parts.compared_heads import WholeMaskHead
+from decoder_parts.decoder_files import save_network
+from decoder_parts.document_decoder import (
+    DocumentConfig,
+    DocumentDecoder,
+    copy_from_sam,
+)
+from decoder_parts.sampling import read, score_all
 from decoder_parts.summary import mean, summarise
-from decoder_parts.unet_file import save_unet
-from napari_sam_decoder.model.hires_decoder import (
-    DRAWN,
-    HiresConfig,
-    HiresDecoder,
-    start_from,
-)
+from decoder_parts.unet_decoder import UnetConfig, UnetDecoder
 from napari_sam_decoder.model.precision import choose_precision
-from napari_sam_decoder.training.loop import Course, train
-from napari_sam_decoder.weights.trained_decoders import (
-    AboutDecoder,
-    TrainedDecoder,
-    save_decoder,
-)
-from shipped_head.unet_decoder import UnetConfig, UnetDecoder
+from napari_sam_decoder.training.loop import Schedule, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,26 +28,28 @@ if TYPE_CHECKING:
 
     from decoder_parts.sampling import Sampling
     from decoder_parts.summary import Row
+    from decoder_parts.whole_mask_task import WholeMaskTask
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.training.loop import Step
-    from shipped_head.whole_masks import WholeMasks
+    from napari_sam_decoder.training.loop import TrainingStep
 
-    Config = HiresConfig | UnetConfig
-    Network = HiresDecoder | UnetDecoder
+    Config = DocumentConfig | UnetConfig
+    Network = DocumentDecoder | UnetDecoder
 
 __all__ = ["CONFIGURATIONS", "SEEDS", "TYPES", "Trial", "build"]
 
+DOCUMENT = DocumentConfig()
+
 CONFIGURATIONS: dict[str, Config] = {
-    "base": DRAWN,
-    "depth 1": replace(DRAWN, depth=1),
-    "depth 4": replace(DRAWN, depth=4),
-    "masks 1": replace(DRAWN, masks=1),
-    "masks 5": replace(DRAWN, masks=5),
-    "no skips": replace(DRAWN, skips=False),
-    "no IoU head": replace(DRAWN, iou_head=False),
+    "base": DOCUMENT,
+    "depth 1": replace(DOCUMENT, depth=1),
+    "depth 4": replace(DOCUMENT, depth=4),
+    "masks 1": replace(DOCUMENT, masks=1),
+    "masks 5": replace(DOCUMENT, masks=5),
+    "no skips": replace(DOCUMENT, skips=False),
+    "no IoU head": replace(DOCUMENT, iou_head=False),
     "U-Net": UnetConfig(),
 }
-"""Without IoU head the first hypothesis is picked, in training and in use."""
+"""Without an IoU head the first hypothesis is chosen, in training and in use."""
 
 SEEDS = (0, 1)
 
@@ -64,24 +60,24 @@ TYPES: dict[str, dict[str, torch.dtype]] = {
         "base, float16 weights": torch.float16,
     }
 }
-"""In which number types a configuration draws; by default in float32 only. Weights in
-float16 are stored so, and brought back: few processors compute in it."""
+"""Number types in which a configuration draws; float32 by default. With float16 only
+the weights are rounded: few processors compute in it."""
 
 RATE = 1e-3
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration, trained by one seed.
+    """One configuration, trained with one seed.
 
     Attributes
     ----------
     name : str
-        In `CONFIGURATIONS`.
+        A key of `CONFIGURATIONS`.
     seed : int
-        First weights and batches follow from it.
+        Determines first weights and batches.
     folder : Path
-        Of its own: state, ``curve.csv``, weights and ``scores.json``.
+        For checkpoint, ``curve.csv``, weights and ``scores.json``.
     """
 
     name: str
@@ -90,35 +86,33 @@ class Trial:
 
     @property
     def curve(self) -> Path:
-        """The table of losses."""
+        """Path of the table of losses."""
         return self.folder / "curve.csv"
 
     def network(self, sam: Sam) -> Network:
-        """Build what is trained, with its first weights."""
+        """Build the network with its first weights."""
         return build(CONFIGURATIONS[self.name], sam, self.seed)
 
-    def train(self, network: Network, task: WholeMasks, steps: int) -> Iterator[Step]:
-        """Teach, or go on, or only read the weights if it was finished."""
-        course = Course(steps, RATE, warm_up=min(100, steps // 5), seed=self.seed)
+    def train(
+        self, network: Network, task: WholeMaskTask, steps: int
+    ) -> Iterator[TrainingStep]:
+        """Train, or resume; if it was finished, only read the weights."""
+        schedule = Schedule(steps, RATE, warm_up=min(100, steps // 5), seed=self.seed)
         device = next(network.parameters()).device
         dtype = choose_precision("auto", device)
-        yield from train(network, task, course, self.folder, dtype=dtype)
+        yield from train(network, task, schedule, self.folder, dtype=dtype)
 
-    def save(self, network: Network, sam: Sam) -> None:
-        """Write weights that ``decoder.py`` takes."""
-        if isinstance(network, UnetDecoder):
-            save_unet(network, self.folder / "unet.safetensors")
-            return
-        about = AboutDecoder(sam.weights, f"ablation, {self.name}, seed {self.seed}")
-        path = self.folder / "drawn.safetensors"
-        save_decoder(TrainedDecoder(about, network), path)
+    def save(self, network: Network) -> None:
+        """Write the weights for ``decoder.py``."""
+        kind = "unet" if isinstance(network, UnetDecoder) else "drawn"
+        save_network(network, self.folder / f"{kind}.safetensors")
 
     def measure(
         self, network: Network, sam: Sam, data: Sequence[Path], sampling: Sampling
     ) -> dict[str, Row]:
-        """Score each number type on sequences, once; later runs read the scores."""
-        asked = [str(sampling), *(path.name for path in data)]
-        scores = _Scores(self.folder / "scores.json", asked)
+        """Measure each number type on sequences once; later runs read the scores."""
+        data_used = [str(sampling), *(path.name for path in data)]
+        scores = _Scores(self.folder / "scores.json", data_used)
         found = scores.read()
         if found is None:
             found = _measure(self.name, network, sam, data, sampling)
@@ -127,14 +121,14 @@ class Trial:
 
 
 def build(config: Config, sam: Sam, seed: int) -> Network:
-    """Build a network by its seed, with what SAM's decoder has of the same shape."""
+    """Build a network with a seed, and copy what fits from SAM's decoder."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if isinstance(config, UnetConfig):
             network: Network = UnetDecoder(config)
         else:
-            network = HiresDecoder(config)
-            start_from(network, sam.mask_decoder)
+            network = DocumentDecoder(config)
+            copy_from_sam(network, sam.mask_decoder)
     return network.to(sam.device, memory_format=torch.channels_last)
 
 
@@ -149,40 +143,40 @@ def _measure(
     rows: dict[str, list[Row]] = {variant: [] for variant in types}
     clips = [read(path) for path in data]
     for variant, dtype in types.items():
-        head = DrawnHead(sam, _in_type(network, dtype))
+        head = WholeMaskHead(sam, _in_type(network, dtype))
         for clip in clips:
-            answers = ask_all({variant: head}, sam, clip, sampling)[variant]
-            rows[variant].append(summarise(answers))
+            scores = score_all({variant: head}, sam, clip, sampling)[variant]
+            rows[variant].append(summarise(scores))
     return {variant: mean(found) for variant, found in rows.items()}
 
 
 def _in_type(network: Network, dtype: torch.dtype) -> Network:
-    """A copy that draws in a number type; tokens are always read in float32."""
+    """A copy that draws in a number type; the transformer stays in float32."""
     copied = deepcopy(network)
     if dtype == torch.float16:
         return copied.half().float()
-    drawing = copied.drawing if isinstance(copied, HiresDecoder) else copied
+    drawing = copied.drawing if isinstance(copied, DocumentDecoder) else copied
     drawing.to(dtype)
     return copied
 
 
 class _Scores:
-    """What was measured on which objects, on disk."""
+    """Measures on disk, and the data that they are of."""
 
-    def __init__(self, path: Path, asked: list[str]) -> None:
+    def __init__(self, path: Path, data_used: list[str]) -> None:
         self._path = path
-        self._asked = asked
+        self._data_used = data_used
 
     def read(self) -> dict[str, Row] | None:
-        """Return None if it was not, or on others."""
+        """Return None if there are none, or of other data."""
         if not self._path.exists():
             return None
         content = json.loads(self._path.read_text())
-        same = content["asked"] == self._asked
+        same = content["asked"] == self._data_used
         return content["rows"] if same else None
 
     def write(self, rows: dict[str, Row]) -> None:
-        content = {"asked": self._asked, "rows": rows}
+        content = {"asked": self._data_used, "rows": rows}
         partial = self._path.with_suffix(".partial")
         partial.write_text(json.dumps(content, indent=1) + "\n")
         partial.replace(self._path)

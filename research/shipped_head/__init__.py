@@ -1,1 +1,1 @@
-"""Scenes, lessons and stages of training of the shipped head."""
+"""What trained the head that comes with the package."""

@@ -1,4 +1,4 @@
-"""All lessons that the shipped decoder learns from, made once and kept on disk."""
+"""All training examples of the shipped head, generated once and kept on disk."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.thread_pool import ThreadPool
-from napari_sam_decoder.training.coarse import prepare_lesson
-from napari_sam_decoder.training.lessons import write_lesson
-from shipped_head.distillation import distil_lesson
+from napari_sam_decoder.training.examples import write_example
+from shipped_head.distillation import distil_example
 from shipped_head.photographs import photographs
-from shipped_head.scenes import photographed_things
-from shipped_head.tissue import cells
+from shipped_head.sam_examples import record_example
+from shipped_head.scenes import object_scene
+from shipped_head.tissue import cell_scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.training.lessons import Lesson
+    from shipped_head.sam_examples import SamExample
 
-    Make = Callable[[np.random.Generator], Lesson | None]
+    Make = Callable[[np.random.Generator], SamExample | None]
 
-__all__ = ["Curriculum", "prepare"]
+__all__ = ["Curriculum", "generate_examples"]
 
-SIDE_BY_SIDE = 2
-"""Pictures that are worked on at a time: drawing them takes as long as embedding."""
+AT_A_TIME = 2
+"""Pictures are generated in parallel: drawing takes as long as embedding."""
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """How many pictures of each kind, and by which seed.
+    """The number of pictures of each kind, and the seed.
 
     Attributes
     ----------
     things : int
-        Made-up things in front of photographs.
+        Objects in front of photographs.
     cells : int
-        Made-up cells under a microscope.
+        Cells under a microscope.
     views : int
-        Photographs as they are, of which the truth is a closer look.
+        Photographs, whose truth comes from an enlarged view.
     seed : int
-        All pictures follow from it.
+        Determines all pictures.
     """
 
     things: int = 1100
@@ -53,7 +53,7 @@ class Curriculum:
 
     @property
     def total(self) -> int:
-        """Pictures in all."""
+        """Number of pictures."""
         return self.things + self.cells + self.views
 
     def names(self) -> Iterator[tuple[str, int]]:
@@ -63,30 +63,29 @@ class Curriculum:
                 yield kind, number
 
 
-def prepare(
+def generate_examples(
     curriculum: Curriculum,
     folder: Path,
     sam: Sam,
     drawings: Sequence[np.ndarray] = (),
 ) -> Iterator[bool]:
-    """Make the lessons that a folder lacks.
+    """Generate the training examples that a folder lacks.
 
     Parameters
     ----------
     curriculum : Curriculum
-        Which ones.
+        Kinds, numbers and seed.
     folder : Path
-        Where they are kept; made if it is not there.
+        Created if missing.
     sam : Sam
         Frozen.
     drawings : sequence of (Y, X, 4) array of uint8
-        See `photographed_things`.
+        See `object_scene`.
 
     Yields
     ------
     bool
-        After each picture, whether there is something to be learned from it. Close
-        the iterator to stop; the lessons that are there are not made again.
+        After each picture, whether it gave an example. Close the iterator to stop.
 
     Raises
     ------
@@ -98,11 +97,11 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     pictures = [*photographs().values()]
     make: dict[str, Make] = {
-        "things": lambda rng: prepare_lesson(
-            photographed_things(rng, pictures, drawings), sam, rng
+        "things": lambda rng: record_example(
+            object_scene(rng, pictures, drawings), sam, rng
         ),
-        "cells": lambda rng: prepare_lesson(cells(rng), sam, rng),
-        "views": lambda rng: distil_lesson(
+        "cells": lambda rng: record_example(cell_scene(rng), sam, rng),
+        "views": lambda rng: distil_example(
             pictures[int(rng.integers(len(pictures)))], sam, rng
         ),
     }
@@ -113,9 +112,9 @@ def prepare(
         if path.exists():
             return True
         place = [*make].index(kind)
-        lesson = make[kind](np.random.default_rng([curriculum.seed, place, number]))
-        if lesson is not None:
-            write_lesson(lesson, path)
-        return lesson is not None
+        example = make[kind](np.random.default_rng([curriculum.seed, place, number]))
+        if example is not None:
+            write_example(example, path)
+        return example is not None
 
-    yield from ThreadPool(SIDE_BY_SIDE).imap(work, curriculum.names())
+    yield from ThreadPool(AT_A_TIME).imap(work, curriculum.names())

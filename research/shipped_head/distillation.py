@@ -1,9 +1,8 @@
-"""Lessons from photographs without a truth: what the network itself sees from nearby.
+"""Training examples from photographs, with the network's own masks as the truth.
 
-A closer look at an object gives a mask that is several times finer than the one in the
-whole picture, which is what a sharper one is learned from; and what the network thinks
-of its hypotheses on photographs, which it was trained on, is what it should go on to
-think of them.
+The mask of an object in an enlarged view is several times finer than in the whole
+picture: that is what the sharpener learns. On photographs, on which the network was
+trained, the rating head should keep the network's own ratings.
 """
 
 from __future__ import annotations
@@ -16,51 +15,52 @@ from PIL import Image
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.model.values import ModelPrompt
-from napari_sam_decoder.training.coarse import Answers, make_lesson, resize_mask
-from shipped_head.closer import look_closer
+from napari_sam_decoder.training.examples import resize_mask
+from shipped_head.sam_examples import SamRecord, make_example
 from shipped_head.scenes import compressed, recoloured
+from shipped_head.zoom import zoom_in
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.model.values import MaskCandidates
-    from napari_sam_decoder.training.lessons import Lesson
+    from shipped_head.sam_examples import SamExample
 
-__all__ = ["distil_lesson"]
+__all__ = ["distil_example"]
 
 CLICKS = 14
 MOST_OBJECTS = 5
 
 SURE = 0.85
-"""Predicted IoU from which a mask, and a closer look at it, is taken for an object."""
+"""Least predicted IoU of a mask, in the whole picture and enlarged."""
 
 ALIKE = 0.7
-"""IoU from which two masks are of the same object."""
+"""Masks with at least this IoU are of the same object."""
 
 KEPT = 0.8
-"""IoU with the given mask that a closer look must have to be of the same object."""
+"""Least IoU of an enlarged mask with the mask in the whole picture."""
 
 _SHARES = 0.003, 0.35
 _LARGEST_SIDE = 1024
 
 
-def distil_lesson(
+def distil_example(
     photograph: np.ndarray, sam: Sam, rng: np.random.Generator
-) -> Lesson | None:
-    """Click on a photograph, and look closer at what is found.
+) -> SamExample | None:
+    """Click on a photograph, and segment the objects again in enlarged views.
 
     Parameters
     ----------
     photograph : (Y, X, 3) array of uint8
-        RGB; a piece of it is used, often in other colours.
+        RGB; a crop of it is used, often in other colours.
     sam : Sam
         Frozen.
     rng : Generator
-        Which piece, and where it is clicked on.
+        Decides on the crop and the clicks.
 
     Returns
     -------
-    Lesson or None
-        None if nothing is found of which the network is sure.
+    SamExample or None
+        None if the network is sure of no mask.
 
     Raises
     ------
@@ -74,29 +74,29 @@ def distil_lesson(
     places = rng.uniform(0, 1, (CLICKS, 2)) * shown[::-1]
     prompts = [_click(place) for place in places]
     candidates = sam.decode(embedding, prompts)
-    answers = Answers()
+    record = SamRecord()
     truth: list[np.ndarray] = []
     for index, prompt in enumerate(prompts):
         rated = candidates.iou_predictions[index, 1:].clip(0, 1)
-        answers.take(candidates, index, rated.tolist())
+        record.add_ratings(candidates, index, rated.tolist())
         if len(truth) == MOST_OBJECTS:
             continue
         logits = _choose(candidates, index, rng)
-        if not _is_worth_it(logits, answers, shown):
+        if not _is_new_object(logits, record, shown):
             continue
-        # The clear picture is looked at: clicks lie in it where they lie in the other.
-        closer = look_closer(sam, clear, logits, prompt)
+        # In the clear picture objects are where they are in the worsened one.
+        closer = zoom_in(sam, clear, logits, prompt)
         if closer is not None and closer[1] >= SURE:
             mask = resize_mask(closer[0].mask(clear.shape[:2]), shown)
             if mask_iou(_lowered(mask, logits.shape[0]), logits > 0) >= KEPT:
-                answers.logits.append(logits)
-                answers.objects.append(len(truth))
+                record.logits.append(logits)
+                record.objects.append(len(truth))
                 truth.append(mask)
-    return make_lesson(seen, embedding, truth, answers) if truth else None
+    return make_example(seen, embedding, truth, record) if truth else None
 
 
 def _view(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A piece of a photograph, at most as large as the network's input."""
+    """A crop of a photograph, at most as large as the network's input."""
     share = rng.uniform(0.5, 1)
     sides = [int(share * side) for side in photograph.shape[:2]]
     corner = [
@@ -113,7 +113,7 @@ def _view(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _worsened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As a poorer camera would have taken it."""
+    """Lower the resolution and add JPEG artefacts, each in half of the cases."""
     if rng.random() < 0.5:
         picture = _shrunk(picture, rng.uniform(0.4, 0.9))
     if rng.random() < 0.5:
@@ -122,7 +122,7 @@ def _worsened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _shrunk(picture: np.ndarray, factor: float) -> np.ndarray:
-    """Smaller by a factor; never larger, and never too small to show anything."""
+    """Shrink by a factor, to no less than 64 pixels a side; never enlarge."""
     rows, columns = (
         min(side, max(64, round(factor * side))) for side in picture.shape[:2]
     )
@@ -137,7 +137,7 @@ def _click(place: np.ndarray) -> ModelPrompt:
 def _choose(
     candidates: MaskCandidates, index: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """The hypothesis that is rated best, or any that is rated well."""
+    """The hypothesis with the best rating, or any with a good one."""
     rated = candidates.iou_predictions[index, 1:]
     good = np.flatnonzero(rated >= min(SURE, rated.max()))
     best = int(rated.argmax())
@@ -146,17 +146,19 @@ def _choose(
     return logits
 
 
-def _is_worth_it(logits: np.ndarray, answers: Answers, shown: tuple[int, int]) -> bool:
-    """Whether a mask is neither tiny nor nearly all, nor one that is there already."""
+def _is_new_object(
+    logits: np.ndarray, record: SamRecord, shown: tuple[int, int]
+) -> bool:
+    """Whether a mask is neither tiny nor huge, nor that of a known object."""
     mask = logits > 0
     share = 16 * np.count_nonzero(mask) / (shown[0] * shown[1])
     if not _SHARES[0] < share < _SHARES[1]:
         return False
-    return all(mask_iou(mask, other > 0) < ALIKE for other in answers.logits)
+    return all(mask_iou(mask, other > 0) < ALIKE for other in record.logits)
 
 
 def _lowered(mask: np.ndarray, size: int) -> np.ndarray:
-    """(size, size) bool: the low-res pixels whose middle is in a mask."""
+    """(size, size) bool: the low-res pixels whose centre is in a mask."""
     lowered = np.zeros((size, size), bool)
     sampled = mask[2::4, 2::4]
     lowered[: sampled.shape[0], : sampled.shape[1]] = sampled

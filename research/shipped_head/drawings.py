@@ -1,4 +1,4 @@
-"""Drawings of things on nothing, such as a collection of clip art, from a folder."""
+"""A folder of drawings with transparent backgrounds, such as clip art."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ LARGEST_SIDE = 512
 
 
 class Drawings(Sequence[np.ndarray]):
-    """The PNG files below a folder, each read when it is asked for.
+    """The PNG files below a folder, each read when it is indexed.
 
     Parameters
     ----------
     folder : Path
-        Searched with all folders in it.
+        Searched recursively.
 
     Raises
     ------
     FormatError
-        If there is no such file, or later if one is not a picture.
+        If there is no such file; on indexing, if a file is not a picture.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = sorted(folder.rglob("*.png"))
         if not self._paths:
             raise FormatError(
-                f"there are no PNG files in {folder}; name a folder with drawings that "
-                "are transparent around the thing"
+                f"there are no PNG files in {folder}; choose a folder with drawings "
+                "that have a transparent background"
             )
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class Drawings(Sequence[np.ndarray]):
 
 def _read(path: Path) -> np.ndarray:
     with (
-        wrap_read_errors(path, remedy="take it out of the folder"),
+        wrap_read_errors(path, remedy="remove it from the folder"),
         Image.open(path) as picture,
     ):
         shrunk = picture.convert("RGBA")

@@ -1,4 +1,4 @@
-"""Photographs that come with scikit-image and may be used for any purpose."""
+"""Photographs of scikit-image that may be used for any purpose."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PHOTOGRAPHS: Mapping[str, str] = MappingProxyType(
         "rocket": "SpaceX, CC0",
     }
 )
-"""Name in `skimage.data`, and who made it under which terms."""
+"""Name in `skimage.data`: author and licence."""
 
 
 def photographs() -> dict[str, np.ndarray]:
@@ -41,7 +41,7 @@ def photographs() -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to (Y, X, 3) array of uint8
-        By the name in `PHOTOGRAPHS`; grey ones with three equal channels.
+        By their names in `PHOTOGRAPHS`; grey ones have three equal channels.
     """
     return {name: _in_colour(getattr(data, name)) for name in PHOTOGRAPHS}
 

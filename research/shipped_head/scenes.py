@@ -1,4 +1,4 @@
-"""Pictures of made-up things in front of photographs, with their exact outlines."""
+"""Synthetic pictures of objects in front of photographs, with exact masks."""
 
 from __future__ import annotations
 
@@ -10,44 +10,60 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from napari_sam_decoder.training.coarse import Scene
 from shipped_head.shapes import draw_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["compressed", "photographed_things", "recoloured"]
+__all__ = ["SyntheticScene", "compressed", "object_scene", "recoloured"]
 
 FEWEST_PIXELS = 120
-"""A thing of which less is to be seen is nothing to ask for."""
+"""Objects with fewer visible pixels are left out of the truth."""
 
-_SHARE_OF_ROOM = np.log(0.12), np.log(0.95)
-"""The size of things is drawn from these, relative to the shorter side; logarithms."""
+_SIZES = np.log(0.12), np.log(0.95)
+"""Logarithms of the least and largest size of an object, as shares of the shorter
+side."""
 
 
-def photographed_things(
+@dataclass(frozen=True, eq=False)
+class SyntheticScene:
+    """A generated picture and the masks of its objects.
+
+    Attributes
+    ----------
+    picture : (Y, X, 3) array of uint8
+        RGB.
+    masks : (N, Y, X) array of bool
+        The visible part of each object; they may overlap, since parts of objects are
+        objects too.
+    """
+
+    picture: np.ndarray
+    masks: np.ndarray
+
+
+def object_scene(
     rng: np.random.Generator,
     photographs: Sequence[np.ndarray],
     drawings: Sequence[np.ndarray] = (),
-) -> Scene:
-    """Lay things that are cut out of photographs over another photograph.
+) -> SyntheticScene:
+    """Draw objects with surfaces of photographs in front of another photograph.
 
     Parameters
     ----------
     rng : Generator
-        The scene follows from it.
+        Decides on everything.
     photographs : sequence of (Y, X, 3) arrays of uint8
-        Give the background and the surfaces.
+        For the background and the surfaces.
     drawings : sequence of (Y, X, 4) arrays of uint8, optional
-        Things in outline and colour, with how opaque each pixel is. With these, half
-        of the things are of their shape.
+        RGBA pictures of objects. With these, half of the objects have such a shape.
 
     Returns
     -------
-    Scene
-        320 to 1024 pixels along its longer side. Things overlap; surfaces may be like
-        what is behind them, edges are blurred as by lens and motion, and noise and the
-        artefacts of JPEG are added.
+    SyntheticScene
+        320 to 1024 pixels along its longer side. Objects overlap, and may resemble
+        their background; edges are blurred as by lens and motion, and noise and JPEG
+        artefacts are added.
     """
     shape = _choose_shape(rng)
     canvas = _surface(rng, photographs, shape)
@@ -55,18 +71,20 @@ def photographed_things(
         canvas = _blurred(canvas, rng.uniform(0.5, 4))
     seen: list[np.ndarray] = []
     for _ in range(rng.integers(2, 9)):
-        side = max(int(min(shape) * np.exp(rng.uniform(*_SHARE_OF_ROOM))), 24)
+        side = max(int(min(shape) * np.exp(rng.uniform(*_SIZES))), 24)
         if len(drawings) and rng.random() < 0.5:
             drawing = drawings[int(rng.integers(len(drawings)))]
-            thing = _pose(rng, drawing, _surface(rng, photographs, (side, side)))
+            item = _pose(rng, drawing, _surface(rng, photographs, (side, side)))
         else:
-            thing = _cut_out(rng, photographs, side)
+            item = _cut_out(rng, photographs, side)
         for mask in seen:
-            mask &= ~_lay(thing.cover > 0.5, thing, shape)
-        seen += [_lay(mask, thing, shape) for mask in thing.masks]
-        _paint(rng, thing, canvas)
+            mask &= ~_lay(item.cover > 0.5, item, shape)
+        seen += [_lay(mask, item, shape) for mask in item.masks]
+        _paint(rng, item, canvas)
     seen = [mask for mask in seen if np.count_nonzero(mask) >= FEWEST_PIXELS]
-    return Scene(_photograph(rng, canvas), np.array(seen, bool).reshape(-1, *shape))
+    return SyntheticScene(
+        _photograph(rng, canvas), np.array(seen, bool).reshape(-1, *shape)
+    )
 
 
 def _choose_shape(rng: np.random.Generator) -> tuple[int, int]:
@@ -95,7 +113,7 @@ def _surface(
 def _piece(
     rng: np.random.Generator, given: tuple[int, ...], wanted: tuple[int, int]
 ) -> tuple[slice, slice]:
-    """A random window of the wanted proportions."""
+    """A random window with the proportions of `wanted`."""
     largest = min(side / want for side, want in zip(given, wanted, strict=True))
     factor = largest * rng.uniform(0.25, 1)
     sides = [max(2, int(factor * want)) for want in wanted]
@@ -109,19 +127,19 @@ def _piece(
 
 
 def recoloured(rng: np.random.Generator, surface: np.ndarray) -> np.ndarray:
-    """Give a picture another brightness and contrast, and often another hue.
+    """Change the brightness and contrast of a picture, and often its hue.
 
     Parameters
     ----------
     rng : Generator
-        Which ones.
+        Decides by how much.
     surface : (Y, X, 3) array of float32
         RGB, 0..255.
 
     Returns
     -------
     (Y, X, 3) array of float32
-        Some of it below 0 or above 255.
+        Values may lie below 0 or above 255.
     """
     mean = surface.mean(axis=(0, 1))
     contrast = rng.uniform(0.3, 1.2)
@@ -143,19 +161,19 @@ def _illumination(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarra
 
 
 @dataclass(frozen=True, eq=False)
-class _Thing:
-    """Something to be laid on a canvas.
+class _Item:
+    """An object to be painted on a canvas.
 
     Attributes
     ----------
     cover : (side, side) array of float32
-        Share of each pixel that it covers, 0..1.
+        Opacity, 0..1.
     parts : tuple of (side, side) arrays of float32
-        Where it has another surface.
+        Opacity of parts with another surface.
     colours : (side, side, 3) array of float32
         0..255.
     corner : (float, float)
-        Where its first row and column come to lie, as shares of the canvas.
+        Row and column of its corner, as shares of the canvas.
     """
 
     cover: np.ndarray
@@ -165,25 +183,25 @@ class _Thing:
 
     @property
     def masks(self) -> list[np.ndarray]:
-        """The whole, and each of the parts; (side, side) bool."""
+        """(side, side) bool: the whole object, and each of its parts."""
         whole = self.cover > 0.5
         return [whole, *(whole & (part > 0.5) for part in self.parts)]
 
 
 def _cut_out(
     rng: np.random.Generator, photographs: Sequence[np.ndarray], side: int
-) -> _Thing:
+) -> _Item:
     cover = _softened(rng, draw_shape(rng, side))
     parts = tuple(draw_shape(rng, side) for _ in range(rng.integers(0, 3)))
     colours = _surface(rng, photographs, (side, side))
     for part in parts:
         other = _surface(rng, photographs, (side, side))
         colours += part[..., None] * (other - colours)
-    return _Thing(cover, parts, colours, _corner(rng))
+    return _Item(cover, parts, colours, _corner(rng))
 
 
-def _pose(rng: np.random.Generator, drawing: np.ndarray, surface: np.ndarray) -> _Thing:
-    """Turn a drawing, and give it something of the surface of a photograph."""
+def _pose(rng: np.random.Generator, drawing: np.ndarray, surface: np.ndarray) -> _Item:
+    """Rotate a drawing, and mix its colours with the surface of a photograph."""
     side = len(surface)
     turned = Image.fromarray(drawing).rotate(
         rng.normal(0, 20), Image.Resampling.BICUBIC, expand=True
@@ -193,11 +211,11 @@ def _pose(rng: np.random.Generator, drawing: np.ndarray, surface: np.ndarray) ->
     cover = _softened(rng, fitted[..., 3] / 255)
     grain = surface - surface.mean(axis=(0, 1))
     colours = rng.uniform(0.5, 1) * fitted[..., :3] + rng.uniform(0, 0.8) * grain
-    return _Thing(cover, (), colours + rng.normal(0, 15, 3), _corner(rng))
+    return _Item(cover, (), colours + rng.normal(0, 15, 3), _corner(rng))
 
 
 def _fitted(picture: Image.Image, side: int) -> Image.Image:
-    """Shrink or enlarge to a square, in the middle of which it keeps its shape."""
+    """Resize a picture to fit into a square, and centre it there."""
     factor = side / max(picture.size)
     size = [max(1, round(factor * length)) for length in picture.size]
     square = Image.new("RGBA", (side, side))
@@ -212,7 +230,7 @@ def _corner(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _softened(rng: np.random.Generator, drawn: np.ndarray) -> np.ndarray:
-    """Out of focus a little, or moving."""
+    """Blur a mask as lens or motion would."""
     soft: np.ndarray = ndimage.gaussian_filter(drawn, rng.uniform(0.2, 1.3))
     if rng.random() < 0.15:
         axis = int(rng.integers(2))
@@ -220,28 +238,28 @@ def _softened(rng: np.random.Generator, drawn: np.ndarray) -> np.ndarray:
     return soft
 
 
-def _paint(rng: np.random.Generator, thing: _Thing, canvas: np.ndarray) -> None:
-    place, source = _meeting(thing, canvas.shape[:2])
-    behind, colours = canvas[place], thing.colours[source]
-    if rng.random() < 0.3:  # Hardly to be told from what is behind it.
+def _paint(rng: np.random.Generator, item: _Item, canvas: np.ndarray) -> None:
+    place, source = _meeting(item, canvas.shape[:2])
+    behind, colours = canvas[place], item.colours[source]
+    if rng.random() < 0.3:  # Close to the background.
         colours = behind + rng.uniform(0.25, 0.6) * (colours - behind)
-    behind += thing.cover[source][..., None] * (colours - behind)
+    behind += item.cover[source][..., None] * (colours - behind)
 
 
-def _lay(mask: np.ndarray, thing: _Thing, shape: tuple[int, int]) -> np.ndarray:
-    """Put a (side, side) mask on an empty canvas, cut off at its borders."""
+def _lay(mask: np.ndarray, item: _Item, shape: tuple[int, int]) -> np.ndarray:
+    """Place a (side, side) mask on an empty canvas, cropped at its borders."""
     canvas = np.zeros(shape, bool)
-    place, source = _meeting(thing, shape)
+    place, source = _meeting(item, shape)
     canvas[place] = mask[source]
     return canvas
 
 
 def _meeting(
-    thing: _Thing, shape: tuple[int, ...]
+    item: _Item, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where a thing lies on the canvas, and which part of the thing that is."""
+    """The part of the canvas that an item covers, and that part of the item."""
     places, sources = [], []
-    for share, length, side in zip(thing.corner, shape, thing.cover.shape, strict=True):
+    for share, length, side in zip(item.corner, shape, item.cover.shape, strict=True):
         start = int(share * length)
         first, last = max(start, 0), min(start + side, length)
         places.append(slice(first, max(first, last)))
@@ -255,7 +273,7 @@ def _blurred(canvas: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _photograph(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
-    """Blur by the lens, noise of the camera, and what is left of it by JPEG."""
+    """Add the blur of a lens, the noise of a camera, and JPEG artefacts."""
     light = _blurred(canvas, rng.uniform(0, 1)) if rng.random() < 0.5 else canvas
     if rng.random() < 0.15:
         light = np.broadcast_to(light.mean(axis=-1, keepdims=True), light.shape)
@@ -267,7 +285,7 @@ def _photograph(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
 
 
 def compressed(picture: np.ndarray, quality: int) -> np.ndarray:
-    """Return (Y, X, 3) uint8 pixels as JPEG of that quality, 1..95, leaves them."""
+    """Return (Y, X, 3) uint8 pixels after JPEG compression of that quality, 1..95."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=quality)
     return np.asarray(Image.open(stream))

@@ -1,4 +1,4 @@
-"""Outlines of made-up things: round, ragged, jointed, angular, and thin ones."""
+"""Random shapes: round, ragged, jointed, angular and thin ones."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["draw_shape"]
 
 FINER = 3
-"""Drawn so many times larger, and shrunk: edges are as soft as a camera's."""
+"""Shapes are drawn at this multiple of their size and shrunk, for soft edges."""
 
 
 def draw_shape(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Draw a thing that about fills a square.
+    """Draw a shape that about fills a square.
 
     Parameters
     ----------
     rng : Generator
-        What it is and how it looks follow from it.
+        Decides on the kind and form of the shape.
     side : int
-        Of the square in pixels, at least 8.
+        Side of the square in pixels, at least 8.
 
     Returns
     -------
     (side, side) array of float32
-        Share of each pixel that belongs to the thing, 0..1.
+        Share of each pixel that the shape covers, 0..1.
     """
     draw = _KINDS[rng.choice(len(_KINDS), p=_SHARES)]
     large = draw(rng, FINER * side).astype(np.float32)
@@ -95,7 +95,7 @@ def _jointed(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _angular(rng: np.random.Generator, side: int) -> np.ndarray:
-    """A polygon, now and then with a window in it."""
+    """A polygon, sometimes with a hole."""
     image = Image.new("1", (side, side))
     pen = ImageDraw.Draw(image)
     count = rng.integers(3, 9)
@@ -110,7 +110,7 @@ def _angular(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _thin(rng: np.random.Generator, side: int) -> np.ndarray:
-    """A wavy line of even width, such as a fibre or a cable."""
+    """A wavy line of constant width, such as a fibre or a cable."""
     image = Image.new("1", (side, side))
     pen = ImageDraw.Draw(image)
     steps = 60
@@ -135,7 +135,7 @@ def _bone(
     second: np.ndarray,
     radii: tuple[float, float],
 ) -> None:
-    """Two discs and what lies between them."""
+    """Two discs and the quadrilateral between them."""
     along = second - first
     normal = np.array([-along[1], along[0]]) / max(np.hypot(*along), 1e-6)
     corners = [

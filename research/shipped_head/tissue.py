@@ -1,4 +1,4 @@
-"""Pictures as microscopes make them, of made-up cells with their exact outlines."""
+"""Synthetic microscopy of cells, with exact masks."""
 
 from __future__ import annotations
 
@@ -8,44 +8,43 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from napari_sam_decoder.training.coarse import Scene
-from shipped_head.scenes import FEWEST_PIXELS
+from shipped_head.scenes import FEWEST_PIXELS, SyntheticScene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Shine = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
-__all__ = ["cells"]
+__all__ = ["cell_scene"]
 
 LARGEST_MASKS = 24
 
 
-def cells(rng: np.random.Generator) -> Scene:
-    """Grow cells, alone or packed, and look at them through a microscope.
+def cell_scene(rng: np.random.Generator) -> SyntheticScene:
+    """Draw cells, alone or packed, as one of three kinds of microscopes shows them.
 
     Parameters
     ----------
     rng : Generator
-        The scene follows from it.
+        Decides on everything.
 
     Returns
     -------
-    Scene
+    SyntheticScene
         256 to 768 pixels a side, grey. Fluorescence, differential interference
-        contrast, or stained membranes; blurred by the optics, with the noise of the
-        light and of the camera.
+        contrast, or stained membranes; with the blur of the optics, shot noise and
+        read noise.
     """
     shape = tuple(int(side) for side in rng.uniform(256, 768) * rng.uniform(0.7, 1, 2))
     labels = _grow(rng, (shape[0], shape[1]))
     shine = _LOOKS[rng.integers(len(_LOOKS))]
     light = shine(rng, labels)
     picture = _photograph(rng, light)
-    return Scene(np.repeat(picture[..., None], 3, axis=-1), _masks(labels))
+    return SyntheticScene(np.repeat(picture[..., None], 3, axis=-1), _masks(labels))
 
 
 def _grow(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """(Y, X) ids: each pixel belongs to the nearest centre, as a bent ruler has it."""
+    """(Y, X) ids: each pixel belongs to the nearest centre, in distorted space."""
     spacing = min(shape) * np.exp(rng.uniform(np.log(0.07), np.log(0.45)))
     count = max(3, int(shape[0] * shape[1] / spacing**2))
     centres = rng.uniform(0, 1, (4 * count, 2)) * shape
@@ -56,7 +55,7 @@ def _grow(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
         places[..., axis] += bend * _waves(rng, shape, spacing * rng.uniform(0.4, 1.2))
     distances, nearest = KDTree(centres).query(places, k=2)
     labels: np.ndarray = 1 + nearest[..., 0]
-    if rng.random() < 0.6:  # Not packed: only what is near its centre, of most.
+    if rng.random() < 0.6:  # Not packed: most cells, and only near their centres.
         reach = spacing * rng.uniform(0.3, 0.6, len(centres))
         labels[distances[..., 0] > reach[nearest[..., 0]]] = 0
         absent = 1 + np.flatnonzero(rng.random(len(centres)) < 0.3)
@@ -67,7 +66,7 @@ def _grow(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _far_apart(centres: np.ndarray, distance: float) -> np.ndarray:
-    """Which of the centres keep their distance from those before."""
+    """Indices of the centres that are far enough from all earlier ones."""
     kept: list[int] = []
     for index, centre in enumerate(centres):
         others = centres[kept]
@@ -79,7 +78,7 @@ def _far_apart(centres: np.ndarray, distance: float) -> np.ndarray:
 def _waves(
     rng: np.random.Generator, shape: tuple[int, ...], length: float
 ) -> np.ndarray:
-    """Smooth noise of standard deviation 1; as small as it may be, then enlarged."""
+    """Smooth noise of standard deviation 1, drawn at low resolution."""
     coarse = [max(4, int(4 * side / max(length, 4))) for side in shape]
     noise = ndimage.gaussian_filter(rng.standard_normal(coarse), 1.5, mode="wrap")
     factors = [side / few for side, few in zip(shape, coarse, strict=True)]
@@ -91,7 +90,7 @@ def _waves(
 
 
 def _fluorescence(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """Bright bodies of uneven brightness on a dim ground."""
+    """Unevenly bright cells on a dim background."""
     levels = np.concatenate([[0.0], rng.uniform(0.15, 0.9, labels.max())])
     body = levels[labels] * (1 + 0.25 * _waves(rng, labels.shape, 12))
     ground = rng.uniform(0.02, 0.15) * (1 + 0.2 * _waves(rng, labels.shape, 150))
@@ -100,7 +99,7 @@ def _fluorescence(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
 
 
 def _interference(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """Relief lit from one side: cells are told by slopes, not by brightness."""
+    """A relief lit from one side: cells show by their slopes, not their brightness."""
     depth = ndimage.distance_transform_edt(labels > 0)
     round_off = rng.uniform(4, 15)
     height = round_off * (1 - np.exp(-depth / round_off))
@@ -115,7 +114,7 @@ def _interference(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
 
 
 def _membranes(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """Stained outlines, bright on dark or dark on bright, with contents."""
+    """Stained outlines, bright on dark or dark on bright, and textured contents."""
     edge = np.minimum(
         ndimage.distance_transform_edt(labels > 0),
         ndimage.distance_transform_edt(_inside(labels)),
@@ -140,7 +139,7 @@ def _inside(labels: np.ndarray) -> np.ndarray:
 
 
 def _photograph(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
-    """Blur by the optics, shot and read noise, and a scale of grey; uint8."""
+    """Add optical blur, shot noise and read noise, and scale to uint8."""
     signal = ndimage.gaussian_filter(light, rng.uniform(0.4, 2)).clip(0)
     spread = np.sqrt(rng.uniform(0, 0.006) * signal + rng.uniform(0, 0.03) ** 2)
     noisy = signal + spread * rng.standard_normal(signal.shape)
@@ -151,7 +150,7 @@ def _photograph(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
 
 
 def _masks(labels: np.ndarray) -> np.ndarray:
-    """(N, Y, X) bool: the cells of which enough is to be seen, in no order."""
+    """(N, Y, X) bool: the cells that are large enough."""
     areas = np.bincount(labels.ravel())
     ids = 1 + np.flatnonzero(areas[1:] >= FEWEST_PIXELS)[:LARGEST_MASKS]
     return np.array([labels == one for one in ids], bool).reshape(-1, *labels.shape)

@@ -6,7 +6,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, write_stack
 
 import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.cli import main
-from napari_sam_decoder.weights.trained_decoders import read_about
+from napari_sam_decoder.weights.trained_decoders import read_metadata
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_fixed_frames_teach(run, movie, labels, target):
         f"decoder: {target}; use it with --decoder {target}",
     ]
     assert "training" in err
-    assert read_about(target).trained_on.startswith("movie.tif, frames 0, 1, 2")
+    assert read_metadata(target).trained_on.startswith("movie.tif, frames 0, 1, 2")
 
 
 def test_prompted_objects_teach(run, movie, target, tmp_path):
@@ -146,4 +146,4 @@ def test_what_is_there_is_replaced_only_on_demand(run, movie, labels, target):
     assert target.read_text() == "precious"
     code, *_ = run(*command, "--steps", 1, "--replace")
     assert code == 0
-    assert read_about(target)
+    assert read_metadata(target)

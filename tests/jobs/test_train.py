@@ -13,8 +13,13 @@ import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs import MovieOptions, no_progress
 from napari_sam_decoder.jobs.train import TrainJob, train
-from napari_sam_decoder.model.heads import Heads, Rater, Sharpener
-from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+from napari_sam_decoder.model.heads import (
+    Heads,
+    HiresConfig,
+    HiresDecoder,
+    Rater,
+    Sharpener,
+)
 from napari_sam_decoder.weights.registry import load_sam
 from napari_sam_decoder.weights.trained_decoders import load_decoder
 
@@ -73,17 +78,17 @@ def test_training_ends_with_a_file(job: TrainJob, tiny_sam: Sam) -> None:
     assert known.objects == {1: (1,), 4: (1,)}
     assert told == {"pictures": 4, "training": 5}
     trained = load_decoder(job.target)
-    assert trained.about.network == "tiny seed 0"
-    assert trained.about.trained_on == (
+    assert trained.metadata.network == "tiny seed 0"
+    assert trained.metadata.trained_on == (
         "frames.tif, frames 1, 4, 1 objects, 2 outlines, 5 steps, on sam"
     )
     assert trained.hires is None
-    assert trained.tuned is not None
+    assert trained.finetuned is not None
     own = tiny_sam.mask_decoder.state_dict()
-    assert trained.tuned.keys() == own.keys()
+    assert trained.finetuned.keys() == own.keys()
     assert any(
         not torch.equal(part, own[name].half().float())
-        for name, part in trained.tuned.items()
+        for name, part in trained.finetuned.items()
     )
     assert not job.folder.exists()
     for name, part in tiny_sam.state_dict().items():
@@ -100,10 +105,13 @@ def test_a_training_that_was_stopped_gives_the_same(
         train(parts, tiny_sam, stop_in(*stop))
     assert parts.folder.exists()
     assert not parts.target.exists()
-    lessons = {path: path.stat().st_mtime_ns for path in parts.folder.rglob("*.npz")}
-    assert len(lessons) == {"pictures": 3, "training": 4}[stop[0]]
+    examples = {path: path.stat().st_mtime_ns for path in parts.folder.rglob("*.npz")}
+    assert len(examples) == {"pictures": 3, "training": 4}[stop[0]]
     train(parts, tiny_sam, no_progress)
-    whole, same = load_decoder(job.target).tuned, load_decoder(parts.target).tuned
+    whole, same = (
+        load_decoder(job.target).finetuned,
+        load_decoder(parts.target).finetuned,
+    )
     assert whole is not None
     assert same is not None
     for name, weights in whole.items():
@@ -122,15 +130,15 @@ def test_what_was_begun_with_other_labels_is_not_gone_on_with(
     known = train(job, tiny_sam, no_progress)
     assert known.objects == {1: (1, 2), 4: (1,)}
     trained = load_decoder(job.target)
-    assert "2 objects, 3 outlines" in trained.about.trained_on
+    assert "2 objects, 3 outlines" in trained.metadata.trained_on
 
 
 def test_a_sharpener_is_written_along(
     job: TrainJob, make_tiny_sam: Callable[[int], Sam]
 ) -> None:
     sam = make_tiny_sam(1)
-    hires = HiresDecoder(replace(SLIM, widths=(8, 8, 4, 4)))
-    sam.heads = Heads(Rater(hires), Sharpener(hires, sam.look_closely))
+    hires = HiresDecoder(HiresConfig(widths=(8, 8, 4, 4)))
+    sam.heads = Heads(Rater(hires), Sharpener(hires, sam.encode_window))
     train(job, sam, no_progress)
     carried = load_decoder(job.target).hires
     assert carried is not None
@@ -141,11 +149,11 @@ def test_a_sharpener_is_written_along(
 def test_a_rater_takes_no_part_in_training(job: TrainJob, tiny_sam: Sam) -> None:
     tiny_sam.decoder = "rated sha256:12"
     train(job, tiny_sam, no_progress)
-    assert load_decoder(job.target).about.trained_on.endswith("on rated sha256:12")
-    hires = HiresDecoder(replace(SLIM, widths=(8, 8, 4, 4)))
+    assert load_decoder(job.target).metadata.trained_on.endswith("on rated sha256:12")
+    hires = HiresDecoder(HiresConfig(widths=(8, 8, 4, 4)))
     tiny_sam.heads = Heads(Rater(hires))
     train(replace(job, replace=True), tiny_sam, no_progress)
-    assert load_decoder(job.target).about.trained_on.endswith("on sam")
+    assert load_decoder(job.target).metadata.trained_on.endswith("on sam")
 
 
 def test_an_output_that_is_there_is_kept(job: TrainJob, tiny_sam: Sam) -> None:
@@ -154,7 +162,7 @@ def test_an_output_that_is_there_is_kept(job: TrainJob, tiny_sam: Sam) -> None:
         train(job, tiny_sam, no_progress)
     assert job.target.read_text() == "precious"
     train(replace(job, replace=True), tiny_sam, no_progress)
-    assert load_decoder(job.target).tuned
+    assert load_decoder(job.target).finetuned
 
 
 @pytest.mark.parametrize("name", ["mine.pt", "mine"])
@@ -181,10 +189,10 @@ def test_the_file_is_used_by_name(
 ) -> None:
     train(replace(job, steps=2), mobile_sam, no_progress)
     sam = load_sam(device="cpu", precision="float32", decoder=job.target)
-    tuned = load_decoder(job.target).tuned
-    assert tuned is not None
+    finetuned = load_decoder(job.target).finetuned
+    assert finetuned is not None
     for name, part in sam.mask_decoder.state_dict().items():
-        np.testing.assert_array_equal(part.numpy(), tuned[name].numpy())
+        np.testing.assert_array_equal(part.numpy(), finetuned[name].numpy())
     frame = tifffile.imread(job.movie.path)[0]
     picture = np.repeat(frame[..., None], 3, axis=2)
     np.testing.assert_array_equal(

@@ -7,11 +7,11 @@ from torch import nn
 from napari_sam_decoder.model.mask_decoder import MaskDecoder
 from napari_sam_decoder.model.transformer import (
     Attention,
-    ReadImage,
+    ImageToTokenAttention,
+    TokenToImageAttention,
     TransformerConfig,
     TwoWayLayer,
     TwoWayTransformer,
-    WriteImage,
 )
 
 
@@ -94,7 +94,7 @@ def attend(
     part: Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
 ) -> torch.Tensor:
     """Attention as it is usually written."""
-    by_head = [
+    split_heads = [
         projection(given).unflatten(-1, (part.heads, -1)).transpose(1, 2)
         for projection, given in (
             (part.q_proj, query),
@@ -102,14 +102,14 @@ def attend(
             (part.v_proj, value),
         )
     ]
-    mixed = nn.functional.scaled_dot_product_attention(*by_head)
+    mixed = nn.functional.scaled_dot_product_attention(*split_heads)
     return part.out_proj(mixed.transpose(1, 2).flatten(2))
 
 
 def test_attention_between_tokens_and_image_is_the_usual_one() -> None:
     config = TransformerConfig(width=16, heads=2, hidden=8, cross_width=8)
     torch.manual_seed(0)
-    read, write = ReadImage(config, 8), WriteImage(config, 8)
+    read, write = TokenToImageAttention(config, 8), ImageToTokenAttention(config, 8)
     tokens, asking = torch.randn(2, 2, 3, 16)
     image, positions = torch.randn(2, 7, 16), torch.randn(7, 16)
     placed = image + positions

@@ -15,21 +15,21 @@ NO_LABELS = np.zeros(0, int)
 def test_points_are_followed_by_one_padding_point() -> None:
     tokens = tokenise(ModelPrompt(np.array([[1, 2], [3, 4]]), np.array([1, 0])))
     assert tokens.positions.tolist() == [[1, 2], [3, 4], [0, 0]]
-    assert tokens.labels.tolist() == [1, 0, -1]
+    assert tokens.kinds.tolist() == [1, 0, -1]
     assert tokens.positions.dtype == np.float32
 
 
 def test_box_is_two_corners_without_padding() -> None:
     tokens = tokenise(ModelPrompt(NO_POINTS, NO_LABELS, np.array([1, 2, 3, 4])))
     assert tokens.positions.tolist() == [[1, 2], [3, 4]]
-    assert tokens.labels.tolist() == [2, 3]
+    assert tokens.kinds.tolist() == [2, 3]
 
 
 def test_points_come_before_the_box() -> None:
     box = np.array([1, 2, 3, 4])
     tokens = tokenise(ModelPrompt(np.array([[7, 8]]), np.array([0]), box))
     assert tokens.positions.tolist() == [[7, 8], [1, 2], [3, 4]]
-    assert tokens.labels.tolist() == [0, 2, 3]
+    assert tokens.kinds.tolist() == [0, 2, 3]
 
 
 @pytest.mark.parametrize(

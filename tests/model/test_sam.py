@@ -306,11 +306,11 @@ def test_upscaling_nothing_gives_nothing(tiny_sam: Sam) -> None:
     assert tiny_sam.upscale(nothing, (60, 100)).shape == (0, 60, 100)
 
 
-def test_an_encoder_without_a_fine_stage_cannot_look_closely(
+def test_an_encoder_without_a_fine_stage_cannot_encode_window(
     tiny_sam: Sam, frame: np.ndarray
 ) -> None:
     with pytest.raises(DecodingError, match="choose mobile_sam"):
-        tiny_sam.look_closely(frame, (slice(0, 2), slice(0, 2)))
+        tiny_sam.encode_window(frame, (slice(0, 2), slice(0, 2)))
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_window_is_seen_as_the_whole_is(
     frame = rng.integers(0, 256, (600, 1024, 3)).astype(np.uint8)
     pixels = prepare_frame(frame, 1024)
     early = mobile_sam.image_encoder.glance(pixels)[0].permute(2, 0, 1)
-    found = mobile_sam.look_closely(frame, cells)
+    found = mobile_sam.encode_window(frame, cells)
     (top, bottom), (left, right) = ((side.start, side.stop) for side in cells)
     fine = early[:, 4 * top : 4 * bottom, 4 * left : 4 * right]
     shown = pixels[0, :, 16 * top : 16 * bottom, 16 * left : 16 * right]

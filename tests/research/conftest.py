@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_sam_decoder.training.lessons import Lesson
-
 if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
+    from shipped_head.sam_examples import SamExample
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "research"))
 
@@ -25,8 +24,10 @@ def pictures() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def discs(early_sam: Sam) -> Lesson:
+def discs(early_sam: Sam) -> SamExample:
     """Two discs on noise, at 300 x 512 pixels of the tiny network's input."""
+    from shipped_head.sam_examples import SamExample
+
     rows, columns = np.mgrid[:300, :512]
     truth = np.stack(
         [
@@ -36,7 +37,7 @@ def discs(early_sam: Sam) -> Lesson:
     )
     picture = np.random.default_rng(1).integers(0, 90, (300, 512, 3), np.uint8)
     picture[truth.any(axis=0)] += 120
-    return Lesson(
+    return SamExample(
         features=early_sam.encode(picture).features.astype(np.float16),
         picture=picture,
         shown=np.array([300, 512]),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import decoder
-from decoder_parts.heads import FixedHead, Offers, View
-from decoder_parts.interview import interview
+from decoder_parts.click_scores import score_clicks
+from decoder_parts.compared_heads import DecodedMasks, EncodedPicture, FixedHead
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
 from napari_sam_decoder.samples import load_sample
 
@@ -27,35 +27,37 @@ def square(shift: int = 0) -> np.ndarray:
     return mask
 
 
-def view() -> View:
+def view() -> EncodedPicture:
     picture = np.zeros((*SHAPE, 3), np.uint8)
-    return View(picture, Embedding(np.zeros((1, 1, 1)), SHAPE))
+    return EncodedPicture(picture, Embedding(np.zeros((1, 1, 1)), SHAPE))
 
 
 @dataclass
 class Painter:
-    """Offers given masks; a third click gives the last of them."""
+    """DecodedMasks given masks; a third click gives the last of them."""
 
     offers: list[np.ndarray]
     ratings: list[float]
     later: list[np.ndarray]
     prompts: list[ModelPrompt] = field(default_factory=list)
 
-    def ask(
-        self, view: View, prompt: ModelPrompt, previous: np.ndarray | None
-    ) -> Offers:
+    def decode(
+        self, view: EncodedPicture, prompt: ModelPrompt, previous: np.ndarray | None
+    ) -> DecodedMasks:
         self.prompts.append(prompt)
         if previous is None:
-            return Offers(np.array(self.offers, float), np.array(self.ratings))
-        return Offers(self.later.pop(0)[None].astype(float), np.array([0.5]))
+            return DecodedMasks(np.array(self.offers, float), np.array(self.ratings))
+        return DecodedMasks(self.later.pop(0)[None].astype(float), np.array([0.5]))
 
-    def mask(self, view: View, prompt: ModelPrompt, logits: np.ndarray) -> np.ndarray:
+    def mask(
+        self, view: EncodedPicture, prompt: ModelPrompt, logits: np.ndarray
+    ) -> np.ndarray:
         return logits > 0
 
 
 def test_the_mask_that_is_rated_best_is_picked() -> None:
     painter = Painter([square(8), square(), square(2)], [0.2, 0.5, 0.9], [square()] * 2)
-    answer = interview(painter, view(), square())
+    answer = score_clicks(painter, view(), square())
     assert answer.picked.iou == pytest.approx(18 / 22)
     assert answer.best.iou == 1
     assert answer.rated == 0.9
@@ -65,15 +67,15 @@ def test_the_mask_that_is_rated_best_is_picked() -> None:
 
 def test_each_click_lies_in_what_is_wrong() -> None:
     painter = Painter([square(8)], [1], [square(4), square()])
-    interview(painter, view(), square())
+    score_clicks(painter, view(), square())
     first, second, third = painter.prompts
     scale = 1024 / 80
-    assert first.labels.tolist() == [1]
+    assert first.signs.tolist() == [1]
     assert len(second.points) == 2
     column, row = second.points[1] / scale
     wrong = square() ^ square(8)
     assert wrong[int(row), int(column)]
-    assert second.labels[1] == square()[int(row), int(column)]
+    assert second.signs[1] == square()[int(row), int(column)]
     column, row = third.points[2] / scale
     assert (square() ^ square(4))[int(row), int(column)]
 
@@ -81,14 +83,14 @@ def test_each_click_lies_in_what_is_wrong() -> None:
 def test_the_whole_scene_is_not_picked_if_there_is_anything_else() -> None:
     scene = np.ones(SHAPE, bool)
     painter = Painter([square(), scene], [0.6, 0.9], [square()] * 2)
-    assert interview(painter, view(), square()).picked.iou == 1
+    assert score_clicks(painter, view(), square()).picked.iou == 1
     painter = Painter([scene, ~square()], [0.6, 0.9], [square()] * 2)
-    assert interview(painter, view(), square()).rated == 0.9
+    assert score_clicks(painter, view(), square()).rated == 0.9
 
 
 def test_where_nothing_is_wrong_there_are_no_more_clicks() -> None:
     painter = Painter([square()], [1], [])
-    assert interview(painter, view(), square()).last.iou == 1
+    assert score_clicks(painter, view(), square()).last.iou == 1
     assert len(painter.prompts) == 1
 
 
@@ -112,9 +114,9 @@ def test_all_decoders_are_measured(
     import torch
 
     from napari_sam_decoder import load_sam
-    from napari_sam_decoder.model.hires_decoder import SLIM, HiresDecoder
+    from napari_sam_decoder.model.heads import HiresConfig, HiresDecoder
     from napari_sam_decoder.weights.trained_decoders import (
-        AboutDecoder,
+        DecoderMetadata,
         TrainedDecoder,
         save_decoder,
     )
@@ -125,8 +127,8 @@ def test_all_decoders_are_measured(
     tifffile.imwrite(folder / "image.tif", sample.frames[:3], photometric="minisblack")
     tifffile.imwrite(folder / "masks.tif", sample.truth[:3], photometric="minisblack")
     torch.manual_seed(0)
-    about = AboutDecoder(load_sam().weights, "nothing")
-    trained = TrainedDecoder(about, HiresDecoder(SLIM))
+    about = DecoderMetadata(load_sam().weights, "nothing")
+    trained = TrainedDecoder(about, HiresDecoder(HiresConfig()))
     save_decoder(trained, tmp_path / "w.safetensors")
     options = ["--weights", str(tmp_path / "w.safetensors"), "--frames", "1"]
     options += ["--objects", "2", "--json", str(tmp_path / "out.json")]
@@ -145,11 +147,11 @@ def test_all_decoders_are_measured(
 
 def test_without_ratings_the_same_output_is_picked(mobile_sam: Sam) -> None:
     picture = load_sample("pictures").frames[0]
-    shown = View(picture, mobile_sam.encode(picture))
+    shown = EncodedPicture(picture, mobile_sam.encode(picture))
     click = ModelPrompt(np.array([[500, 400]], np.float32), np.array([1]))
     answer = mobile_sam.decode(shown.embedding, [click]).low_res_logits[0]
     for output in range(4):
-        offers = FixedHead(mobile_sam, output).ask(shown, click, None)
+        offers = FixedHead(mobile_sam, output).decode(shown, click, None)
         picked = offers.logits[int(np.argmax(offers.ratings))]
         np.testing.assert_array_equal(picked, answer[output])
         assert len(offers.logits) == (3 if output else 1)

@@ -13,25 +13,27 @@ import torch
 import decoder_ablation
 from decoder_parts import sampling, trials
 from decoder_parts.ablation_report import as_json, as_markdown, last_loss, over_seeds
-from decoder_parts.heads import DrawnHead, View
+from decoder_parts.compared_heads import EncodedPicture, WholeMaskHead
+from decoder_parts.decoder_files import load_document, load_unet, save_network
+from decoder_parts.document_decoder import (
+    DocumentConfig,
+)
+from decoder_parts.prompt_sampling import SamplingOptions
 from decoder_parts.summary import MEASURES, STAGES
-from decoder_parts.unet_file import load_unet, save_unet
-from napari_sam_decoder.model.hires_decoder import DRAWN
+from decoder_parts.unet_decoder import UnetConfig, UnetDecoder
+from decoder_parts.whole_mask_task import WholeMaskTask
 from napari_sam_decoder.model.tiny_vit import TinyViT, TinyViTConfig
 from napari_sam_decoder.model.values import ModelPrompt
-from napari_sam_decoder.training.lessons import Lesson, write_lesson
+from napari_sam_decoder.training.examples import write_example
 from napari_sam_decoder.weights.checkpoints import assemble_sam
-from napari_sam_decoder.weights.trained_decoders import load_decoder
-from shipped_head.prompted import Recipe
-from shipped_head.unet_decoder import UnetConfig, UnetDecoder
-from shipped_head.whole_masks import WholeMasks
+from shipped_head.sam_examples import SamExample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_decoder.model.sam import Sam
 
-TINY = replace(DRAWN, depth=1, widths=(4, 4, 4, 4), early_channels=8)
+TINY = replace(DocumentConfig(), depth=1, widths=(4, 4, 4, 4), early_channels=8)
 TINY_UNET = UnetConfig((4, 4, 4, 4, 4), (4, 4), early_channels=8)
 CONFIGURATIONS = {
     "base": TINY,
@@ -57,11 +59,11 @@ def sam() -> Sam:
 
 @pytest.fixture
 def folders(tmp_path: Path, sam: Sam, truth: np.ndarray, pixels: np.ndarray) -> Path:
-    """A folder of lessons, and one with a sequence."""
-    (tmp_path / "lessons").mkdir()
+    """A folder of examples, and one with a sequence."""
+    (tmp_path / "examples").mkdir()
     picture = np.repeat(pixels[0][..., None], 3, axis=-1)
     mask = (truth[0] == 1).repeat(4, axis=0).repeat(4, axis=1)
-    lesson = Lesson(
+    example = SamExample(
         features=sam.encode(picture).features.astype(np.float16),
         picture=picture,
         shown=np.array(mask.shape),
@@ -71,7 +73,7 @@ def folders(tmp_path: Path, sam: Sam, truth: np.ndarray, pixels: np.ndarray) -> 
         tokens=np.zeros((0, 5, 256), np.float16),
         ious=np.zeros((0, 3), np.float32),
     )
-    write_lesson(lesson, tmp_path / "lessons" / "one.npz")
+    write_example(example, tmp_path / "examples" / "one.npz")
     (tmp_path / "squares").mkdir()
     for name, stack in (("image", pixels), ("masks", truth)):
         path = tmp_path / "squares" / f"{name}.tif"
@@ -87,13 +89,15 @@ def run(folders: Path, sam: Sam, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(decoder_ablation, "load_sam", lambda: sam)
     monkeypatch.setattr(
         decoder_ablation,
-        "WholeMasks",
-        lambda lessons, sam: WholeMasks(lessons, sam, Recipe(1, 1, near=6, far=3)),
+        "WholeMaskTask",
+        lambda examples, sam: WholeMaskTask(
+            examples, sam, SamplingOptions(1, 1, near=6, far=3)
+        ),
     )
 
     def ablate(*options: str) -> dict:
         out = folders / "out"
-        base = ["decoder_ablation.py", str(folders / "lessons"), str(out)]
+        base = ["decoder_ablation.py", str(folders / "examples"), str(out)]
         monkeypatch.setattr(sys, "argv", [*base, "--steps", "2", *options])
         decoder_ablation.main()
         return json.loads((out / "ablation.json").read_text())
@@ -120,7 +124,8 @@ def test_all_configurations_are_trained_and_measured(run, folders: Path) -> None
     text = (out / "ablation.md").read_text()
     assert "| no IoU head |" in text
     assert str(out / "U-Net" / "seed1" / "curve.csv") in text
-    assert load_decoder(out / "base" / "seed0" / "drawn.safetensors").hires is not None
+    drawn = load_document(out / "base" / "seed0" / "drawn.safetensors")
+    assert drawn.config == TINY
     assert load_unet(out / "U-Net" / "seed1" / "unet.safetensors").config == TINY_UNET
 
 
@@ -129,15 +134,15 @@ def test_what_is_finished_is_not_done_again(
 ) -> None:
     data = ["--data", str(folders / "squares"), "--frames", "1", "--objects", "1"]
     first = run("--only", "base", *data)
-    monkeypatch.setattr(sampling, "interview", None)
-    monkeypatch.setattr(WholeMasks, "loss", None)
+    monkeypatch.setattr(sampling, "score_clicks", None)
+    monkeypatch.setattr(WholeMaskTask, "loss", None)
     assert run("--only", "base", *data) == first
 
 
 def test_what_was_interrupted_goes_on(
     run, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss, calls = WholeMasks.loss, []
+    loss, calls = WholeMaskTask.loss, []
 
     def stopped(self, *args):
         calls.append(1)
@@ -145,17 +150,17 @@ def test_what_was_interrupted_goes_on(
             raise KeyboardInterrupt
         return loss(self, *args)
 
-    monkeypatch.setattr(WholeMasks, "loss", stopped)
+    monkeypatch.setattr(WholeMaskTask, "loss", stopped)
     with pytest.raises(KeyboardInterrupt):
         run("--only", "U-Net")
     assert set(run("--only", "U-Net")["configurations"]) == {"U-Net"}
     assert len(calls) == 6  # Both steps of the second seed again.
 
 
-def test_other_lessons_or_steps_need_another_folder(run, folders: Path) -> None:
+def test_other_examples_or_steps_need_another_folder(run, folders: Path) -> None:
     run("--only", "U-Net")
-    lesson = folders / "lessons" / "one.npz"
-    (folders / "lessons" / "two.npz").write_bytes(lesson.read_bytes())
+    example = folders / "examples" / "one.npz"
+    (folders / "examples" / "two.npz").write_bytes(example.read_bytes())
     with pytest.raises(SystemExit, match="another folder"):
         run("--only", "U-Net")
 
@@ -172,15 +177,15 @@ def test_seeds_differ_in_weights_and_configurations_share_them(sam: Sam) -> None
 @pytest.mark.parametrize("config", [TINY, TINY_UNET])
 def test_a_head_answers_with_masks_of_the_frame(sam: Sam, config) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
-    view = View(picture, sam.encode(picture))
-    head = DrawnHead(sam, trials.build(config, sam, 0))
+    view = EncodedPicture(picture, sam.encode(picture))
+    head = WholeMaskHead(sam, trials.build(config, sam, 0))
     prompt = ModelPrompt(np.array([[90, 60]], np.float32), np.array([1]))
-    offers = head.ask(view, prompt, None)
+    offers = head.decode(view, prompt, None)
     count = 3 if config is TINY else 1
     assert offers.logits.shape == (count, 256, 256)
     assert (offers.logits[:, 192:] < 0).all()
     assert np.isnan(offers.ratings).all() == (config is TINY_UNET)
-    again = head.ask(view, prompt, offers.logits[0])
+    again = head.decode(view, prompt, offers.logits[0])
     assert again.logits.shape == (1, 256, 256)
     left = np.broadcast_to(99.5 - np.arange(256), (256, 256)).astype(np.float32)
     found = head.mask(view, prompt, left)
@@ -190,7 +195,7 @@ def test_a_head_answers_with_masks_of_the_frame(sam: Sam, config) -> None:
 
 def test_a_unet_is_read_as_it_was_written(tmp_path: Path) -> None:
     network = UnetDecoder(TINY_UNET).to(memory_format=torch.channels_last)
-    save_unet(network, tmp_path / "unet.safetensors")
+    save_network(network, tmp_path / "unet.safetensors")
     found = load_unet(tmp_path / "unet.safetensors").state_dict()
     for name, weights in network.state_dict().items():
         assert torch.equal(found[name], weights)

@@ -5,10 +5,10 @@ import pytest
 
 from shipped_head.scenes import (
     FEWEST_PIXELS,
-    Scene,
-    photographed_things,
+    SyntheticScene,
+    object_scene,
 )
-from shipped_head.tissue import cells
+from shipped_head.tissue import cell_scene
 
 
 def drawing() -> np.ndarray:
@@ -18,12 +18,12 @@ def drawing() -> np.ndarray:
     return picture
 
 
-def make(kind: str, seed: int, pictures: list[np.ndarray]) -> Scene:
+def make(kind: str, seed: int, pictures: list[np.ndarray]) -> SyntheticScene:
     rng = np.random.default_rng(seed)
     if kind == "cells":
-        return cells(rng)
+        return cell_scene(rng)
     drawings = [drawing()] if kind == "drawn things" else []
-    return photographed_things(rng, pictures, drawings)
+    return object_scene(rng, pictures, drawings)
 
 
 KINDS = ["things", "drawn things", "cells"]
@@ -55,7 +55,7 @@ def test_a_scene_follows_from_its_generator(
 
 def test_cells_do_not_overlap() -> None:
     for seed in range(4):
-        assert cells(np.random.default_rng(seed)).masks.sum(axis=0).max() == 1
+        assert cell_scene(np.random.default_rng(seed)).masks.sum(axis=0).max() == 1
 
 
 def test_things_are_where_their_masks_say() -> None:
@@ -63,7 +63,7 @@ def test_things_are_where_their_masks_say() -> None:
     grey, white = (np.full((400, 420, 3), level, np.uint8) for level in (0, 255))
     found = 0
     for seed in range(12):
-        scene = photographed_things(np.random.default_rng(seed), [grey, white])
+        scene = object_scene(np.random.default_rng(seed), [grey, white])
         for mask in scene.masks:
             inside = scene.picture[mask].astype(float).mean(axis=0)
             outside = scene.picture[~scene.masks.any(axis=0)].astype(float)
@@ -75,5 +75,5 @@ def test_things_are_where_their_masks_say() -> None:
 def test_drawings_of_strange_proportions_fit(pictures: list[np.ndarray]) -> None:
     thin = np.full((3, 200, 4), 255, np.uint8)
     for seed in range(6):
-        scene = photographed_things(np.random.default_rng(seed), pictures, [thin])
+        scene = object_scene(np.random.default_rng(seed), pictures, [thin])
         assert scene.picture.size

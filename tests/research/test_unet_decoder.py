@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from napari_sam_decoder.model.hires_decoder import Seen
-from shipped_head.unet_decoder import UnetConfig, UnetDecoder, draw_hints
+from decoder_parts.unet_decoder import UnetConfig, UnetDecoder, draw_hints
 
 SMALL = UnetConfig(
     widths=(8, 8, 12, 12, 12), last_widths=(8, 4), channels=16, early_channels=6
@@ -19,13 +16,13 @@ def make(config: UnetConfig = SMALL) -> UnetDecoder:
         return UnetDecoder(config)
 
 
-def look(rows: int, columns: int) -> tuple[Seen, torch.Tensor]:
+def look(rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     noise = torch.Generator().manual_seed(1)
-    seen = Seen(
+    return (
         torch.randn(2, 16, rows, columns, generator=noise),
         torch.randn(2, 6, 4 * rows, 4 * columns, generator=noise),
+        torch.randn(2, 4, 4 * rows, 4 * columns, generator=noise),
     )
-    return seen, torch.randn(2, 4, 4 * rows, 4 * columns, generator=noise)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (1, 2), (7, 6)])
@@ -51,14 +48,17 @@ def test_every_weight_learns() -> None:
         assert weights.grad.abs().sum() > 0, name
 
 
-def test_everything_that_is_seen_changes_what_is_drawn() -> None:
-    seen, hints = look(3, 4)
+def test_all_inputs_change_the_mask() -> None:
+    grid, early, hints = look(3, 4)
     network = make()
-    drawn = network.draw(seen, hints)
+    drawn = network.draw(grid, early, hints)
     nothing = [
-        (replace(seen, grid=0 * seen.grid), hints),
-        (replace(seen, early=0 * seen.early), hints),
-        *((seen, hints * (torch.arange(4) != k)[:, None, None]) for k in range(4)),
+        (0 * grid, early, hints),
+        (grid, 0 * early, hints),
+        *(
+            (grid, early, hints * (torch.arange(4) != k)[:, None, None])
+            for k in range(4)
+        ),
     ]
     for less in nothing:
         assert not torch.allclose(network.draw(*less), drawn)
@@ -69,16 +69,15 @@ def test_what_goes_up_arrives() -> None:
 
 
 def test_bfloat16_changes_logits_little() -> None:
-    network, (seen, hints) = make(), look(3, 4)
-    exact = network.draw(seen, hints)
-    less = Seen(seen.grid.bfloat16(), seen.early.bfloat16())
-    rounded = network.bfloat16().draw(less, hints)
+    network, (grid, early, hints) = make(), look(3, 4)
+    exact = network.draw(grid, early, hints)
+    rounded = network.bfloat16().draw(grid.bfloat16(), early.bfloat16(), hints)
     assert (rounded - exact).abs().mean() < 0.03 * exact.abs().mean()
 
 
 def test_clicks_are_drawn_where_they_are() -> None:
-    places = torch.tensor([[[65.5, 33.5], [9.5, 101.5], [0.0, 0.0]]])
-    hints = draw_hints(places, torch.tensor([[1, 0, -1]]), None, 32)
+    positions = torch.tensor([[[65.5, 33.5], [9.5, 101.5], [0.0, 0.0]]])
+    hints = draw_hints(positions, torch.tensor([[1, 0, -1]]), None, 32)
     assert hints.shape == (1, 4, 32, 32)
     on, beside, box, drawn = hints[0]
     assert on.argmax().item() == 8 * 32 + 16

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam_decoder.errors import CheckpointError
-from napari_sam_decoder.training.loop import Course, Step, train
+from napari_sam_decoder.training.loop import Schedule, TrainingStep, train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COURSE = Course(steps=30, rate=0.05, warm_up=3, save_every=7, seed=4)
+SCHEDULE = Schedule(steps=30, rate=0.05, warm_up=3, save_every=7, seed=4)
 
 
 class Line:
@@ -37,10 +37,12 @@ def fresh() -> nn.Linear:
         return nn.Linear(1, 1)
 
 
-def learn(folder: Path, steps: int | None = None, course: Course = COURSE) -> nn.Linear:
+def learn(
+    folder: Path, steps: int | None = None, schedule: Schedule = SCHEDULE
+) -> nn.Linear:
     """Take so many steps, all by default, and be stopped."""
     network = fresh()
-    run = train(network, Line(), course, folder)
+    run = train(network, Line(), schedule, folder)
     list(islice(run, steps))
     run.close()
     return network
@@ -54,7 +56,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 
 def test_what_is_taught_is_learned(tmp_path: Path) -> None:
-    network = learn(tmp_path, course=Course(steps=300, rate=0.1, warm_up=5))
+    network = learn(tmp_path, schedule=Schedule(steps=300, rate=0.1, warm_up=5))
     assert network.weight.item() == pytest.approx(3, abs=0.1)
     assert network.bias.item() == pytest.approx(-1, abs=0.1)
 
@@ -76,18 +78,18 @@ def test_a_resumed_run_gives_the_same_weights(
 def test_a_finished_run_has_nothing_to_do(tmp_path: Path) -> None:
     done = learn(tmp_path)
     network = fresh()
-    assert list(train(network, Line(), COURSE, tmp_path)) == []
+    assert list(train(network, Line(), SCHEDULE, tmp_path)) == []
     torch.testing.assert_close(network.weight, done.weight)
 
 
 def test_steps_are_told_one_by_one(tmp_path: Path) -> None:
-    steps = list(train(fresh(), Line(), COURSE, tmp_path))
+    steps = list(train(fresh(), Line(), SCHEDULE, tmp_path))
     assert [step.number for step in steps] == list(range(30))
-    assert all(isinstance(step, Step) and step.loss >= 0 for step in steps)
+    assert all(isinstance(step, TrainingStep) and step.loss >= 0 for step in steps)
 
 
 def test_the_rate_rises_and_falls() -> None:
-    rates = [COURSE.rate_at(step) for step in range(30)]
+    rates = [SCHEDULE.rate_at(step) for step in range(30)]
     top = rates.index(max(rates))
     assert 0 < top < 5
     assert rates[top:] == sorted(rates[top:], reverse=True)
@@ -98,20 +100,20 @@ def test_what_needs_no_gradient_stays(tmp_path: Path) -> None:
     network = fresh()
     network.bias.requires_grad_(False)
     before = network.bias.clone()
-    list(train(network, Line(), COURSE, tmp_path))
+    list(train(network, Line(), SCHEDULE, tmp_path))
     torch.testing.assert_close(network.bias, before)
 
 
-def test_a_state_of_another_course_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_schedule_is_refused(tmp_path: Path) -> None:
     learn(tmp_path, 10)
-    with pytest.raises(CheckpointError, match="name another folder"):
-        learn(tmp_path, course=Course(steps=31))
+    with pytest.raises(CheckpointError, match="choose another folder"):
+        learn(tmp_path, schedule=Schedule(steps=31))
 
 
-def test_a_state_of_another_network_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     learn(tmp_path, 10)
     with pytest.raises(CheckpointError, match="another network"):
-        list(train(nn.Linear(1, 2), Line(), COURSE, tmp_path))
+        list(train(nn.Linear(1, 2), Line(), SCHEDULE, tmp_path))
 
 
 def test_a_state_that_was_cut_off_leaves_the_one_before(tmp_path: Path) -> None:

@@ -1,28 +1,25 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from napari_sam_decoder.errors import CheckpointError
-from napari_sam_decoder.model.hires_decoder import (
-    DRAWN,
-    SLIM,
-    HiresConfig,
-    HiresDecoder,
-)
+from napari_sam_decoder.model.heads import HiresConfig, HiresDecoder
 from napari_sam_decoder.weights import catalogue, trained_decoders
 from napari_sam_decoder.weights.catalogue import MODELS
 from napari_sam_decoder.weights.checkpoints import hash_file, read_checkpoint
 from napari_sam_decoder.weights.registry import load_sam
 from napari_sam_decoder.weights.trained_decoders import (
-    AboutDecoder,
+    DecoderMetadata,
     TrainedDecoder,
     load_decoder,
-    read_about,
+    read_metadata,
     save_decoder,
 )
 
@@ -33,8 +30,8 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.model.sam import Sam
 
-SMALL = replace(SLIM, widths=(8, 8, 4, 4), early_channels=4, channels=16)
-ABOUT = AboutDecoder("vit_t sha256:0", "cells of mine")
+SMALL = HiresConfig(widths=(8, 8, 4, 4), early_channels=4, channels=16)
+ABOUT = DecoderMetadata("vit_t sha256:0", "cells of mine")
 
 
 def assert_rounded(loaded: Tensor, saved: Tensor) -> None:
@@ -42,18 +39,15 @@ def assert_rounded(loaded: Tensor, saved: Tensor) -> None:
     torch.testing.assert_close(loaded, saved.half().float(), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("config", [SMALL, replace(SMALL, depth=1, iou_head=False)])
-def test_a_decoder_is_loaded_as_it_was_saved(
-    tmp_path: Path, config: HiresConfig
-) -> None:
-    decoder, path = HiresDecoder(config), tmp_path / "a.safetensors"
+def test_a_decoder_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
+    decoder, path = HiresDecoder(SMALL), tmp_path / "a.safetensors"
     save_decoder(TrainedDecoder(ABOUT, decoder), path)
-    assert read_about(path) == ABOUT
+    assert read_metadata(path) == ABOUT
     loaded = load_decoder(path)
-    assert loaded.about == ABOUT
-    assert loaded.tuned is None
+    assert loaded.metadata == ABOUT
+    assert loaded.finetuned is None
     assert loaded.hires is not None
-    assert loaded.hires.config == config
+    assert loaded.hires.config == SMALL
     assert not loaded.hires.training
     for name, weights in loaded.hires.state_dict().items():
         assert_rounded(weights, decoder.state_dict()[name])
@@ -61,21 +55,23 @@ def test_a_decoder_is_loaded_as_it_was_saved(
 
 
 def test_what_takes_the_place_of_sams_decoder_is_kept_beside(tmp_path: Path) -> None:
-    tuned, path = {"norm.weight": torch.rand(5)}, tmp_path / "a.safetensors"
-    save_decoder(TrainedDecoder(ABOUT, tuned=tuned), path)
+    finetuned, path = {"norm.weight": torch.rand(5)}, tmp_path / "a.safetensors"
+    save_decoder(TrainedDecoder(ABOUT, finetuned=finetuned), path)
     loaded = load_decoder(path)
     assert loaded.hires is None
-    assert loaded.tuned is not None
-    assert list(loaded.tuned) == ["norm.weight"]
-    assert_rounded(loaded.tuned["norm.weight"], tuned["norm.weight"])
-    save_decoder(TrainedDecoder(ABOUT, HiresDecoder(SMALL), tuned), path)
+    assert loaded.finetuned is not None
+    assert list(loaded.finetuned) == ["norm.weight"]
+    assert_rounded(loaded.finetuned["norm.weight"], finetuned["norm.weight"])
+    save_decoder(TrainedDecoder(ABOUT, HiresDecoder(SMALL), finetuned), path)
     both = load_decoder(path)
     assert both.hires is not None
-    assert both.tuned is not None
+    assert both.finetuned is not None
 
 
 def test_the_slim_one_adds_less_than_eight_megabytes(tmp_path: Path) -> None:
-    save_decoder(TrainedDecoder(ABOUT, HiresDecoder(SLIM)), tmp_path / "a.safetensors")
+    save_decoder(
+        TrainedDecoder(ABOUT, HiresDecoder(HiresConfig())), tmp_path / "a.safetensors"
+    )
     assert (tmp_path / "a.safetensors").stat().st_size < 8e6
 
 
@@ -84,11 +80,11 @@ def test_what_is_no_trained_decoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"cannot read .*check the path"):
         load_decoder(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match=r"it is damaged.*training has written"):
+    with pytest.raises(CheckpointError, match=r"it is corrupt.*training has written"):
         load_decoder(path)
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="not a trained decoder"):
-        read_about(path)
+        read_metadata(path)
 
 
 @pytest.mark.parametrize(
@@ -113,24 +109,24 @@ def test_what_says_too_little_of_itself_is_refused(
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     decoder = HiresDecoder(SMALL)
-    decoder.config = replace(SMALL, widths=DRAWN.widths)
+    decoder.config = replace(SMALL, widths=(96, 64, 32, 16))
     save_decoder(TrainedDecoder(ABOUT, decoder), tmp_path / "a.safetensors")
     with pytest.raises(CheckpointError, match="does not fit"):
         load_decoder(tmp_path / "a.safetensors")
 
 
 BUNDLED = catalogue.local_path(MODELS["mobile_sam"])
-PLAIN = replace(SLIM, widths=(8, 8, 4, 4))
+PLAIN = HiresConfig(widths=(8, 8, 4, 4))
 
 
 def test_a_trained_decoder_takes_the_place_of_its_parts(
     mobile_sam: Sam, tmp_path: Path
 ) -> None:
-    tuned = mobile_sam.mask_decoder.state_dict()
-    tuned["iou_token.weight"] = torch.full((1, 256), 0.5)
+    finetuned = mobile_sam.mask_decoder.state_dict()
+    finetuned["iou_token.weight"] = torch.full((1, 256), 0.5)
     path = tmp_path / "mine.safetensors"
-    about = AboutDecoder(mobile_sam.weights, "cells of mine")
-    save_decoder(TrainedDecoder(about, HiresDecoder(PLAIN), tuned), path)
+    about = DecoderMetadata(mobile_sam.weights, "cells of mine")
+    save_decoder(TrainedDecoder(about, HiresDecoder(PLAIN), finetuned), path)
     sam = load_sam(device="cpu", precision="float32", decoder=path)
     assert sam.mask_decoder.iou_token.weight.eq(0.5).all()
     assert sam.heads.sharpener is not None
@@ -149,21 +145,44 @@ def test_a_decoder_fits_all_number_types(mobile_sam: Sam) -> None:
 
 def test_a_decoder_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
-    about = AboutDecoder("vit_b sha256:12", "cells of somebody")
+    about = DecoderMetadata("vit_b sha256:12", "cells of somebody")
     save_decoder(TrainedDecoder(about, HiresDecoder(PLAIN)), path)
     with pytest.raises(CheckpointError, match="trained for the model vit_b"):
         load_sam(decoder=path)
 
 
-def test_a_decoder_that_draws_for_itself_is_refused(
-    mobile_sam: Sam, tmp_path: Path
+@pytest.mark.parametrize(
+    "changed", [{"depth": 1}, {"masks": 1}, {"skips": False}, {"pixels": False}]
+)
+def test_a_decoder_that_is_built_otherwise_is_refused(
+    tmp_path: Path, changed: dict[str, int]
 ) -> None:
-    path = tmp_path / "drawn.safetensors"
-    drawn = HiresDecoder(replace(DRAWN, depth=1, widths=(8, 8, 4, 4)))
-    about = AboutDecoder(mobile_sam.weights, "")
-    save_decoder(TrainedDecoder(about, drawn), path)
-    with pytest.raises(CheckpointError, match="sharpens masks"):
-        load_sam(decoder=path)
+    path = tmp_path / "other.safetensors"
+    save_decoder(TrainedDecoder(ABOUT, HiresDecoder(SMALL)), path)
+    with safe_open(path, "pt") as content:
+        header = content.metadata()
+    header["config"] = json.dumps(json.loads(header["config"]) | changed)
+    save_file(load_file(path), path, header)
+    with pytest.raises(CheckpointError, match="of this version"):
+        load_decoder(path)
+
+
+def test_files_say_how_the_decoder_is_built(tmp_path: Path) -> None:
+    """Other versions read these fields."""
+    path = tmp_path / "a.safetensors"
+    save_decoder(TrainedDecoder(ABOUT, HiresDecoder(SMALL)), path)
+    with safe_open(path, "pt") as content:
+        config = json.loads(content.metadata()["config"])
+    assert config == {
+        "depth": 0,
+        "masks": 3,
+        "widths": [8, 8, 4, 4],
+        "skips": True,
+        "iou_head": True,
+        "channels": 16,
+        "early_channels": 4,
+        "pixels": True,
+    }
 
 
 def test_a_decoder_that_is_not_there_is_named() -> None:
@@ -217,9 +236,9 @@ def test_a_decoder_that_was_tuned_alone_has_no_heads(
     mobile_sam: Sam, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.safetensors"
-    about = AboutDecoder(mobile_sam.weights, "cells of mine")
-    tuned = mobile_sam.mask_decoder.state_dict()
-    save_decoder(TrainedDecoder(about, None, tuned), path)
+    about = DecoderMetadata(mobile_sam.weights, "cells of mine")
+    finetuned = mobile_sam.mask_decoder.state_dict()
+    save_decoder(TrainedDecoder(about, None, finetuned), path)
     sam = load_sam(device="cpu", precision="float32", decoder=path)
     assert sam.heads.rater is None
     assert sam.heads.sharpener is None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.training_frames import TrainingFrames
     from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.training.loop import Course
+    from napari_sam_decoder.training.loop import Schedule
 
 __all__ = ["STEPS", "TrainJob", "train"]
 
@@ -85,11 +85,11 @@ class TrainJob:
         return sibling_path(self.target, ".unfinished")
 
     @property
-    def course(self) -> Course:
+    def schedule(self) -> Schedule:
         """Number of steps, learning rate and the like."""
-        from napari_sam_decoder.training.loop import Course
+        from napari_sam_decoder.training.loop import Schedule
 
-        return Course(
+        return Schedule(
             self.steps,
             LEARNING_RATE,
             WARM_UP,
@@ -108,7 +108,7 @@ class TrainJob:
         """
         for frame in self.fixed:
             as_integer(frame, "a fixed frame", OptionError)
-        _ = self.course  # raises if the number of steps or the seed cannot be used
+        _ = self.schedule  # raises if the number of steps or the seed cannot be used
         if self.target.suffix.lower() != SUFFIX:
             raise FormatError(
                 f"a decoder cannot be saved as {self.target.name}; use a name that "
@@ -153,7 +153,7 @@ def train(
     fixed = find_training_frames(job.labels, movie, frames, job.fixed)
     model = model or _bundled_model()
     trained_on = f"{job.movie.path.name}, {fixed}, {job.steps} steps, on {_base(model)}"
-    depends_on = f"{trained_on}\n{model.identity}\n{job.course}\n{fixed.digest()}\n"
+    depends_on = f"{trained_on}\n{model.identity}\n{job.schedule}\n{fixed.digest()}\n"
     work = ResumableFolder(job.folder, depends_on)
     work.open()
     count = max(MIN_VARIATIONS, -(-PICTURES // len(fixed.objects)))
@@ -182,35 +182,35 @@ def _base(model: Sam) -> str:
 def _prepare(
     fixed: TrainingFrames, count: int, job: TrainJob, model: Sam
 ) -> Iterator[None]:
-    from napari_sam_decoder.training.variations import prepare_variations
+    from napari_sam_decoder.training.augmentation import prepare_examples
 
-    lessons = job.folder / "lessons"
-    lessons.mkdir(exist_ok=True)
+    examples = job.folder / "examples"
+    examples.mkdir(exist_ok=True)
     for frame in fixed.objects:
-        paths = [lessons / f"{frame:06d}-{number:04d}.npz" for number in range(count)]
+        paths = [examples / f"{frame:06d}-{number:04d}.npz" for number in range(count)]
         labelled = fixed.read(frame)
-        yield from prepare_variations(labelled, paths, model, (job.seed, frame))
+        yield from prepare_examples(labelled, paths, model, (job.seed, frame))
 
 
 def _train(decoder: MaskDecoder, job: TrainJob, model: Sam, progress: Progress) -> None:
     from napari_sam_decoder.training import loop
-    from napari_sam_decoder.training.lessons import Lessons
-    from napari_sam_decoder.training.tuning import Tuning
+    from napari_sam_decoder.training.examples import ExampleFolder, TrainingExample
+    from napari_sam_decoder.training.finetuning import Finetuning
 
-    task = Tuning(Lessons(job.folder / "lessons"), model)
-    steps = loop.train(decoder, task, job.course, job.folder / "state")
+    task = Finetuning(ExampleFolder(job.folder / "examples", TrainingExample), model)
+    steps = loop.train(decoder, task, job.schedule, job.folder / "state")
     for _ in progress(steps, total=job.steps, what="training"):
         pass
 
 
 def _save(decoder: MaskDecoder, target: Path, model: Sam, trained_on: str) -> None:
     from napari_sam_decoder.weights.trained_decoders import (
-        AboutDecoder,
+        DecoderMetadata,
         TrainedDecoder,
         save_decoder,
     )
 
-    about = AboutDecoder(model.weights, trained_on)
+    metadata = DecoderMetadata(model.weights, trained_on)
     sharpener = model.heads.sharpener
     hires = None if sharpener is None else sharpener.original
-    save_decoder(TrainedDecoder(about, hires, decoder.state_dict()), target)
+    save_decoder(TrainedDecoder(metadata, hires, decoder.state_dict()), target)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam_decoder.frames import ArrayLike, Movie
-    from napari_sam_decoder.training.labelled import LabelledPicture
+    from napari_sam_decoder.training.examples import LabelledPicture
 
 __all__ = ["TrainingFrames", "find_training_frames"]
 
@@ -41,7 +41,7 @@ class TrainingFrames:
 
     def read(self, frame: int) -> LabelledPicture:
         """Read a frame, with the labels of its correct objects only."""
-        from napari_sam_decoder.training.labelled import LabelledPicture
+        from napari_sam_decoder.training.examples import LabelledPicture
 
         labels = np.asarray(self.labels[frame])
         is_fixed = np.isin(labels, self.objects[frame])

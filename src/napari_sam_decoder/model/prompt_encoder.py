@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PromptEncoder", "PromptTokens", "batches", "tokenise"]
 
-_PADDING_LABEL = -1
-_CORNER_LABELS = (2, 3)
+_PADDING = -1
+_CORNERS = (2, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,12 @@ class PromptTokens:
     ----------
     positions : (T, 2) array of float32
         (x, y) in pixels of the network input.
-    labels : (T,) array of int64
+    kinds : (T,) array of int64
         -1 padding, 0 background, 1 object, 2 and 3 the box's first and last corner.
     """
 
     positions: np.ndarray
-    labels: np.ndarray
+    kinds: np.ndarray
 
 
 def tokenise(prompt: ModelPrompt) -> PromptTokens:
@@ -65,9 +65,9 @@ def tokenise(prompt: ModelPrompt) -> PromptTokens:
     """
     points, signs = _checked_points(prompt)
     if prompt.box is not None:
-        corners, kinds = _checked_box(prompt.box), np.array(_CORNER_LABELS)
+        corners, kinds = _checked_box(prompt.box), np.array(_CORNERS)
     elif len(points) > 0:
-        corners, kinds = np.zeros((1, 2), np.float32), np.array([_PADDING_LABEL])
+        corners, kinds = np.zeros((1, 2), np.float32), np.array([_PADDING])
     else:
         raise PromptError(
             "A prompt needs at least one point or a box: a previous mask alone does "
@@ -95,7 +95,7 @@ def batches(tokens: Sequence[PromptTokens], largest: int) -> Iterator[list[int]]
     """
     by_length: dict[int, list[int]] = {}
     for index, item in enumerate(tokens):
-        by_length.setdefault(len(item.labels), []).append(index)
+        by_length.setdefault(len(item.kinds), []).append(index)
     for indices in by_length.values():
         for start in range(0, len(indices), largest):
             yield indices[start : start + largest]
@@ -176,14 +176,14 @@ class PromptEncoder(nn.Module):
         )
         self.no_mask_embed = LearnedVectors(1, width)
 
-    def embed_tokens(self, positions: Tensor, labels: Tensor) -> Tensor:
+    def embed_tokens(self, positions: Tensor, kinds: Tensor) -> Tensor:
         """Embed points and box corners.
 
         Parameters
         ----------
         positions : (B, T, 2) tensor
             (x, y) in pixels of the network input.
-        labels : (B, T) tensor of int64
+        kinds : (B, T) tensor of int64
             -1 padding, 0 background, 1 object, 2 and 3 the box's first and last corner.
 
         Returns
@@ -191,11 +191,11 @@ class PromptEncoder(nn.Module):
         (B, T, width) tensor
             One vector per token; padding has no position.
         """
-        kinds = torch.cat([kind() for kind in self._kinds()])
+        vectors = torch.cat([kind() for kind in self._kinds()])
         # Pixel centres lie at half pixels.
         encoded = self.pe_layer((positions + 0.5) / self.image_size)
-        placed = torch.where(labels[..., None] < 0, 0.0, encoded)
-        return placed + kinds[labels + 1]
+        placed = torch.where(kinds[..., None] < 0, 0.0, encoded)
+        return placed + vectors[kinds + 1]
 
     def embed_masks(self, masks: Tensor, dtype: torch.dtype) -> Tensor:
         """Embed masks of earlier calls.

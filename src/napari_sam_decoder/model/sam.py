@@ -29,8 +29,8 @@ from napari_sam_decoder.model.transforms import (
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
     OWN_DECODER,
-    Detail,
     Embedding,
+    EncodedWindow,
     FrameLogits,
     MaskCandidates,
 )
@@ -165,7 +165,9 @@ class Sam(nn.Module):
         return Embedding(features, (frame.shape[0], frame.shape[1]))
 
     @torch.inference_mode()
-    def look_closely(self, frame: np.ndarray, cells: tuple[slice, slice]) -> Detail:
+    def encode_window(
+        self, frame: np.ndarray, cells: tuple[slice, slice]
+    ) -> EncodedWindow:
         """See a part of a frame as finely as a `HiresDecoder` needs it.
 
         Parameters
@@ -177,7 +179,7 @@ class Sam(nn.Module):
 
         Returns
         -------
-        Detail
+        EncodedWindow
 
         Raises
         ------
@@ -212,7 +214,7 @@ class Sam(nn.Module):
             scaled(down, _MASK_PIXELS_PER_CELL), scaled(across, _MASK_PIXELS_PER_CELL)
         ]
         shown = pixels[0, :, scaled(down, stride), scaled(across, stride)]
-        return Detail(shown.numpy(), early.transpose(2, 0, 1))
+        return EncodedWindow(shown.numpy(), early.transpose(2, 0, 1))
 
     @torch.inference_mode()
     def decode(
@@ -354,9 +356,9 @@ class Sam(nn.Module):
 
     def _sparse(self, tokens: list[PromptTokens]) -> Tensor:
         positions = self._to_tensor(np.stack([item.positions for item in tokens]))
-        labels = np.stack([item.labels for item in tokens])
+        kinds = np.stack([item.kinds for item in tokens])
         return self.prompt_encoder.embed_tokens(
-            positions, torch.from_numpy(labels).to(self.device)
+            positions, torch.from_numpy(kinds).to(self.device)
         )
 
     def _prompted(self, embedding: Embedding, masks: list[np.ndarray | None]) -> Tensor:

@@ -62,7 +62,9 @@ class TwoWayTransformer(nn.Module):
         self.layers = nn.ModuleList(
             TwoWayLayer(config, is_first=index == 0) for index in range(config.depth)
         )
-        self.final_attn_token_to_image = ReadImage(config, config.cross_width)
+        self.final_attn_token_to_image = TokenToImageAttention(
+            config, config.cross_width
+        )
         self.norm_final_attn = nn.LayerNorm(config.width)
 
     def forward(
@@ -101,11 +103,15 @@ class TwoWayLayer(nn.Module):
         self.is_first = is_first
         self.self_attn = SelfAttention(config, config.width)
         self.norm1 = nn.LayerNorm(config.width)
-        self.cross_attn_token_to_image = ReadImage(config, config.cross_width)
+        self.cross_attn_token_to_image = TokenToImageAttention(
+            config, config.cross_width
+        )
         self.norm2 = nn.LayerNorm(config.width)
         self.mlp = Mlp(config.width, config.hidden, nn.ReLU())
         self.norm3 = nn.LayerNorm(config.width)
-        self.cross_attn_image_to_token = WriteImage(config, config.cross_width)
+        self.cross_attn_image_to_token = ImageToTokenAttention(
+            config, config.cross_width
+        )
         self.norm4 = LayerNorm(config.width)
 
     def forward(
@@ -146,11 +152,11 @@ class Attention(nn.Module):
         """By which products of queries and keys are multiplied."""
         return float((self.q_proj.out_features // self.heads) ** -0.5)
 
-    def by_head(self, tokens: Tensor) -> Tensor:
+    def split_heads(self, tokens: Tensor) -> Tensor:
         """Return (B, heads, T, inner / heads) for (B, T, inner)."""
         return unflattened(tokens, -1, (self.heads, -1)).transpose(1, 2)
 
-    def taken_back(self, tokens: Tensor, projection: nn.Linear) -> Tensor:
+    def through_transposed(self, tokens: Tensor, projection: nn.Linear) -> Tensor:
         """Take (B, heads, T, inner / heads) vectors through a transposed projection.
 
         Their products with cells are then those with the projected cells.
@@ -169,15 +175,15 @@ class SelfAttention(Attention):
     def forward(self, placed: Tensor, tokens: Tensor) -> Tensor:
         """Return (B, T, width) for tokens with and without their positions."""
         mixed = F.scaled_dot_product_attention(
-            self.by_head(self.q_proj(placed)),
-            self.by_head(self.k_proj(placed)),
-            self.by_head(self.v_proj(tokens)),
+            self.split_heads(self.q_proj(placed)),
+            self.split_heads(self.k_proj(placed)),
+            self.split_heads(self.v_proj(tokens)),
         )
         out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return out
 
 
-class ReadImage(Attention):
+class TokenToImageAttention(Attention):
     """Tokens look at the cells of the image."""
 
     def forward(self, tokens: Tensor, image: Tensor, positions: Tensor) -> Tensor:
@@ -185,7 +191,9 @@ class ReadImage(Attention):
 
         The bias of the keys is the same for all cells, so it changes nothing.
         """
-        queries = self.taken_back(self.by_head(self.q_proj(tokens)), self.k_proj)
+        queries = self.through_transposed(
+            self.split_heads(self.q_proj(tokens)), self.k_proj
+        )
         queries = (self.scale * queries).to(image.dtype)
         # Torch is several times faster along rows than across them.
         scores = _scores(image, positions, queries).transpose(1, 2).contiguous()
@@ -201,7 +209,7 @@ class ReadImage(Attention):
         return seen @ weights.transpose(1, 2) + biases
 
 
-class WriteImage(Attention):
+class ImageToTokenAttention(Attention):
     """The cells of the image look at the tokens, and add what they see."""
 
     def forward(
@@ -212,13 +220,15 @@ class WriteImage(Attention):
         That is the tokens with and without their positions, each (B, T, width).
         """
         placed, tokens = told
-        keys = self.scale * self.by_head(self.k_proj(placed))
-        queries = self.taken_back(keys, self.q_proj).to(image.dtype)
+        keys = self.scale * self.split_heads(self.k_proj(placed))
+        queries = self.through_transposed(keys, self.q_proj).to(image.dtype)
         biases = (keys @ self._query_biases).flatten(1).to(image.dtype)
         scores = _scores(image, positions, queries) + biases[:, None]
         # With the cells last, torch computes many of them at once.
-        by_head = unflattened(scores.transpose(1, 2), 1, (self.heads, -1)).contiguous()
-        shares = by_head.softmax(dim=2).flatten(1, 2)
+        split_heads = unflattened(
+            scores.transpose(1, 2), 1, (self.heads, -1)
+        ).contiguous()
+        shares = split_heads.softmax(dim=2).flatten(1, 2)
         messages = self._messages(tokens).to(image.dtype)
         return torch.baddbmm(image, shares.transpose(1, 2), messages)
 
@@ -231,7 +241,7 @@ class WriteImage(Attention):
 
         The shares of each head sum to 1, so each may bring its part of the bias.
         """
-        values = self.by_head(self.v_proj(tokens))
+        values = self.split_heads(self.v_proj(tokens))
         weights = unflattened(self.out_proj.weight, 1, (self.heads, -1))
         bias = self.out_proj.bias / self.heads
         return (values @ weights.permute(1, 2, 0) + bias).flatten(1, 2)

@@ -10,8 +10,8 @@ __all__ = [
     "BACKGROUND_LOGIT",
     "DECODER_LIMIT",
     "OWN_DECODER",
-    "Detail",
     "Embedding",
+    "EncodedWindow",
     "FrameLogits",
     "MaskCandidates",
     "ModelPrompt",
@@ -46,7 +46,7 @@ class Embedding:
 
 
 @dataclass(frozen=True, eq=False)
-class Detail:
+class EncodedWindow:
     """A window of H x W cells of a frame, seen more finely than its embedding.
 
     Attributes

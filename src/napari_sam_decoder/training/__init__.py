@@ -1,1 +1,1 @@
-"""Teach decoders: scenes, lessons, tasks, and the loop."""
+"""Fine-tuning of SAM's mask decoder on the objects of a few frames."""

@@ -1,4 +1,4 @@
-"""The loop of every training: the same weights, however often it is interrupted."""
+"""The training loop: a run that was interrupted and resumed gives the same weights."""
 
 from __future__ import annotations
 
@@ -27,46 +27,48 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["Course", "Step", "Task", "train"]
+__all__ = ["Schedule", "Task", "TrainingStep", "train"]
 
-_STEEPEST = 1.0
-_LEAST_RATE = 0.01
+_LARGEST_GRADIENT = 1.0
+"""Norm to which gradients are clipped."""
+
+_LAST_RATE = 0.01
 """Share of the learning rate that is left at the end."""
 
 
 class Task(Protocol):
-    """What is to be learned."""
+    """Batches, and the loss of a network on them."""
 
     def batch(self, rng: np.random.Generator, /) -> tuple[Tensor, ...]:
-        """Draw examples; the same from generators in the same state."""
+        """Draw a batch; generators in the same state give the same batch."""
 
     def loss(self, network: Any, batch: tuple[Tensor, ...], /) -> Tensor:
-        """Say how far a network is off, as one number."""
+        """Return the loss of a network on a batch, a scalar."""
 
 
 @dataclass(frozen=True)
-class Course:
-    """How long and how fast is learned.
+class Schedule:
+    """Number of steps, and the learning rate over them.
 
     Attributes
     ----------
     steps : int
-        Batches in all, however many runs they take.
+        In all, over all runs.
     rate : float
-        Highest learning rate of AdamW; it rises at first, and falls as a cosine.
+        Highest learning rate of AdamW; it rises linearly, then falls as a cosine.
     warm_up : int
-        Steps in which it rises.
+        Steps over which it rises.
     decay : float
         Weight decay.
     seed : int
-        All batches follow from it.
+        Determines all batches.
     save_every : int
-        Steps between two states on disk.
+        Steps between checkpoints.
 
     Raises
     ------
     OptionError
-        If one of them is no such number.
+        If a value is not such a number.
     """
 
     steps: int
@@ -87,10 +89,10 @@ class Course:
             )
 
     def rate_at(self, step: int) -> float:
-        """Learning rate of a step, from 0."""
+        """Return the learning rate of a step, counted from 0."""
         rising = min(1.0, (step + 1) / max(self.warm_up, 1))
         falling = 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        return self.rate * rising * max(falling, _LEAST_RATE)
+        return self.rate * rising * max(falling, _LAST_RATE)
 
 
 def _require_from(least: int, value: float, name: str) -> None:
@@ -99,14 +101,15 @@ def _require_from(least: int, value: float, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Step:
-    """What `train` says after each step.
+class TrainingStep:
+    """What `train` reports after each step.
 
     Attributes
     ----------
     number : int
         From 0.
     loss : float
+        On the batch of this step.
     seconds : float
         Since the run began.
     """
@@ -119,126 +122,129 @@ class Step:
 def train(
     network: nn.Module,
     task: Task,
-    course: Course,
+    schedule: Schedule,
     folder: Path,
     *,
     dtype: torch.dtype = torch.float32,
-) -> Iterator[Step]:
-    """Teach a network, and go on from where an earlier run was stopped.
+) -> Iterator[TrainingStep]:
+    """Train a network, or resume an earlier run that was stopped.
 
     Parameters
     ----------
     network : nn.Module
-        In float32; only what requires gradients is taught.
+        In float32; only parameters that require gradients are trained.
     task : Task
-        What it is taught.
-    course : Course
-        How long.
+        Gives batches and losses.
+    schedule : Schedule
+        Steps and learning rate.
     folder : Path
-        Where the state is kept, as ``state.pt``, and the losses, as ``curve.csv``.
-        Made if it is not there.
+        For the checkpoint ``state.pt`` and the losses ``curve.csv``; created if
+        missing.
     dtype : torch.dtype
-        Number type in which products and convolutions are computed.
+        Number type of products and convolutions (autocast).
 
     Yields
     ------
-    Step
-        After each step. Close the iterator to stop; what was learned since the last
-        state on disk is learned again by the next run.
+    TrainingStep
+        After each step. Close the iterator to stop; the next run repeats the steps
+        since the last checkpoint.
 
     Raises
     ------
     CheckpointError
-        If the state in the folder is of another course or network.
+        If the checkpoint in the folder is corrupt, or of another schedule or network.
 
     Notes
     -----
-    The generator of a step's batch follows from the seed and the number of the step, so
-    a run that is resumed gives the same weights as one that never stopped.
+    The batch of a step depends on the seed and the number of the step only, so a
+    resumed run gives the same weights as one that was never stopped.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    learned = [tensor for tensor in network.parameters() if tensor.requires_grad]
-    optimiser = torch.optim.AdamW(learned, lr=course.rate, weight_decay=course.decay)
-    state = _State(network, optimiser, course, folder / "state.pt")
-    first = state.resume()
+    trained = [tensor for tensor in network.parameters() if tensor.requires_grad]
+    optimiser = torch.optim.AdamW(
+        trained, lr=schedule.rate, weight_decay=schedule.decay
+    )
+    checkpoint = _Checkpoint(network, optimiser, schedule, folder / "state.pt")
+    first = checkpoint.resume()
     curve = _Curve(folder / "curve.csv", first)
     started = time.perf_counter()
     device = next(network.parameters()).device
-    for number, batch in _batches(task, course, first):
+    for number, batch in _batches(task, schedule, first):
         for group in optimiser.param_groups:
-            group["lr"] = course.rate_at(number)
+            group["lr"] = schedule.rate_at(number)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             loss = task.loss(network, tuple(part.to(device) for part in batch))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(learned, _STEEPEST)
+        torch.nn.utils.clip_grad_norm_(trained, _LARGEST_GRADIENT)
         optimiser.step()
-        step = Step(number, float(loss.detach()), time.perf_counter() - started)
+        step = TrainingStep(number, float(loss.detach()), time.perf_counter() - started)
         curve.note(step)
-        if (number + 1) % course.save_every == 0 or number + 1 == course.steps:
+        if (number + 1) % schedule.save_every == 0 or number + 1 == schedule.steps:
             curve.write()
-            state.save(number + 1)
+            checkpoint.save(number + 1)
         yield step
 
 
 def _batches(
-    task: Task, course: Course, first: int
+    task: Task, schedule: Schedule, first: int
 ) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
-    """Draw each batch while the network learns from the one before."""
+    """Draw each batch while the network is trained on the one before."""
 
     def draw(step: int) -> tuple[Tensor, ...]:
-        return task.batch(np.random.default_rng([course.seed, step]))
+        return task.batch(np.random.default_rng([schedule.seed, step]))
 
-    if first >= course.steps:
+    if first >= schedule.steps:
         return
-    with ThreadPoolExecutor(1) as hand:
-        coming = hand.submit(draw, first)
-        for number in range(first, course.steps):
-            batch = coming.result()
-            if number + 1 < course.steps:
-                coming = hand.submit(draw, number + 1)
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(draw, first)
+        for number in range(first, schedule.steps):
+            batch = upcoming.result()
+            if number + 1 < schedule.steps:
+                upcoming = pool.submit(draw, number + 1)
             yield number, batch
 
 
-class _State:
-    """What a training has come to, on disk."""
+class _Checkpoint:
+    """Weights, optimiser state and step on disk."""
 
     def __init__(
         self,
         network: nn.Module,
         optimiser: torch.optim.Optimizer,
-        course: Course,
+        schedule: Schedule,
         path: Path,
     ) -> None:
         self._network = network
         self._optimiser = optimiser
-        self._course = course
+        self._schedule = schedule
         self._path = path
 
     def resume(self) -> int:
-        """Take up the state on disk, if there is one; return the first step to do."""
+        """Restore the checkpoint, if there is one; return the next step."""
         if not self._path.exists():
             return 0
-        with wrap_read_errors(self._path, CheckpointError, "delete it, and begin anew"):
+        with wrap_read_errors(self._path, CheckpointError, "delete it to start over"):
             found = torch.load(self._path, weights_only=True)
-        if found["course"] != repr(self._course):
+        if found.get("schedule") != repr(self._schedule):
             raise CheckpointError(
-                f"{self._path} is of another training, {found['course']}, and this "
-                f"one is {self._course!r}; name another folder, or go on as it began"
+                f"{self._path} belongs to another training, {found.get('schedule')}, "
+                f"and this one is {self._schedule!r}; choose another folder, or resume "
+                "with the same settings"
             )
         try:
             self._network.load_state_dict(found["network"])
         except RuntimeError as error:
             raise CheckpointError(
-                f"{self._path} is of a training of another network; name another folder"
+                f"{self._path} belongs to another network; choose another folder"
             ) from error
         self._optimiser.load_state_dict(found["optimiser"])
         return int(found["step"])
 
     def save(self, step: int) -> None:
-        """Write the state; it appears whole or not at all."""
+        """Write the checkpoint; it appears whole or not at all."""
         content = {
-            "course": repr(self._course),
+            "schedule": repr(self._schedule),
             "network": self._network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "step": step,
@@ -248,23 +254,23 @@ class _State:
 
 
 class _Curve:
-    """The losses of all runs, as a table."""
+    """The losses of all runs, as a CSV file."""
 
     def __init__(self, path: Path, first: int) -> None:
         self._path = path
-        self._new: list[Step] = []
+        self._pending: list[TrainingStep] = []
         if first == 0:
             self._path.write_text("step,loss,seconds\n")
 
-    def note(self, step: Step) -> None:
-        self._new.append(step)
+    def note(self, step: TrainingStep) -> None:
+        self._pending.append(step)
 
     def write(self) -> None:
-        """Add what is new to the file."""
+        """Append the losses noted since the last call."""
         with self._path.open("a", newline="") as stream:
             writer = csv.writer(stream)
-            for step in self._new:
+            for step in self._pending:
                 writer.writerow(
                     [step.number, f"{step.loss:.6f}", f"{step.seconds:.3f}"]
                 )
-        self._new.clear()
+        self._pending.clear()

@@ -1,7 +1,7 @@
-"""How far whole masks are off, of which several are offered for one object.
+"""Losses of several hypotheses for the mask of one object.
 
-Focal and dice loss at 20 : 1, of the best hypothesis only, as SAM was taught [1]_. In
-focal loss objects weigh 0.25 and what is around them 0.75, and its exponent is 2 [2]_.
+Focal and dice loss at 20 : 1, of the best hypothesis only, as SAM was trained [1]_. The
+focal loss weighs objects 0.25 and background 0.75, and its exponent is 2 [2]_.
 
 .. [1] Kirillov et al., "Segment Anything", ICCV 2023, appendix A.
 .. [2] Lin et al., "Focal loss for dense object detection", ICCV 2017.
@@ -24,7 +24,7 @@ _OBJECT_SHARE = 0.25
 
 
 def mask_losses(drawn: Tensor, truth: Tensor) -> Tensor:
-    """Say how far each hypothesis is off.
+    """Compute the loss of each hypothesis.
 
     Parameters
     ----------
@@ -36,20 +36,20 @@ def mask_losses(drawn: Tensor, truth: Tensor) -> Tensor:
     Returns
     -------
     (B, M) tensor
-        20 times the focal loss, and the dice loss.
+        20 times the focal loss plus the dice loss.
     """
     wanted = truth[:, None].expand_as(drawn)
     return _FOCAL * _focal(drawn, wanted) + _dice(torch.sigmoid(drawn), wanted)
 
 
 def best_loss(losses: Tensor) -> Tensor:
-    """Mean over objects of the smallest of (B, M) losses; the others learn nothing."""
+    """Average the smallest of each row of (B, M) losses; the others get no gradient."""
     smallest: Tensor = losses.min(dim=1).values
     return smallest.mean()
 
 
 def true_ious(drawn: Tensor, truth: Tensor) -> Tensor:
-    """Compare hypotheses with the truth.
+    """Compute the IoU of each hypothesis with the truth.
 
     Parameters
     ----------
@@ -70,10 +70,7 @@ def true_ious(drawn: Tensor, truth: Tensor) -> Tensor:
 
 
 def rating_loss(ratings: Tensor, ious: Tensor) -> Tensor:
-    """Mean square of how far (B, M) predicted IoUs are off, those of all hypotheses.
-
-    Of those too that are not the best: which one is, can only be told from all.
-    """
+    """Compute the mean squared error of (B, M) predicted IoUs, over all hypotheses."""
     return F.mse_loss(ratings.float(), ious)
 
 

@@ -106,8 +106,8 @@ def load_sam(
     if chosen is None:
         return _moved(tune(sam, dtype), place)
     trained = chosen.load(sam.weights)
-    if trained.tuned is not None:
-        fill(sam.mask_decoder, dict(trained.tuned), torch.float32)
+    if trained.finetuned is not None:
+        fill(sam.mask_decoder, dict(trained.finetuned), torch.float32)
     sam = _moved(tune(sam, dtype), place)
     sam.decoder, sam.heads = chosen.identity, build_heads(trained, sam, chosen.draws)
     return sam

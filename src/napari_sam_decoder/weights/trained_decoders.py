@@ -17,8 +17,13 @@ from napari_sam_decoder.errors import (
     wrap_read_errors,
     wrap_write_errors,
 )
-from napari_sam_decoder.model.heads import Heads, Rater, Sharpener
-from napari_sam_decoder.model.hires_decoder import HiresConfig, HiresDecoder
+from napari_sam_decoder.model.heads import (
+    Heads,
+    HiresConfig,
+    HiresDecoder,
+    Rater,
+    Sharpener,
+)
 from napari_sam_decoder.model.values import OWN_DECODER
 from napari_sam_decoder.validation import as_expanded_path
 from napari_sam_decoder.weights.catalogue import (
@@ -37,32 +42,35 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
 
 __all__ = [
-    "AboutDecoder",
     "ChosenDecoder",
+    "DecoderMetadata",
     "TrainedDecoder",
     "build_heads",
     "choose_decoder",
     "load_decoder",
-    "read_about",
+    "read_metadata",
     "save_decoder",
 ]
 
 FORMAT = "napari-sam-decoder decoder 1"
-_REMEDY = "name a file that training has written"
+_REMEDY = "choose a file that training has written"
 _HIRES = "hires."
-_TUNED = "mask_decoder."
+_MASK_DECODER = "mask_decoder."
+
+_FIXED = {"depth": 0, "masks": 3, "skips": True, "iou_head": True, "pixels": True}
+"""What files of this format say of a `HiresDecoder` beside its `HiresConfig`."""
 
 
 @dataclass(frozen=True)
-class AboutDecoder:
+class DecoderMetadata:
     """What a file says about its decoder.
 
     Attributes
     ----------
     network : str
-        The network on top of which it was trained, see `Sam.weights`.
+        The network with which it was trained, see `Sam.weights`.
     trained_on : str
-        What it learned from.
+        The data on which it was trained, for people.
     """
 
     network: str
@@ -71,53 +79,54 @@ class AboutDecoder:
 
 @dataclass(frozen=True, eq=False)
 class TrainedDecoder:
-    """What training gives: one or both of two parts.
+    """The result of training: heads, a fine-tuned mask decoder, or both.
 
     Attributes
     ----------
-    about : AboutDecoder
+    metadata : DecoderMetadata
+        For which network it is, and on what it was trained.
     hires : HiresDecoder, optional
-        Sharpens masks, or draws its own; in float32, on the CPU.
-    tuned : mapping of str to tensor, optional
-        Entries of SAM's own `MaskDecoder` that take the place of the network's.
+        Heads that rate and sharpen masks; in float32, on the CPU.
+    finetuned : mapping of str to tensor, optional
+        State dict that replaces that of SAM's own `MaskDecoder`.
     """
 
-    about: AboutDecoder
+    metadata: DecoderMetadata
     hires: HiresDecoder | None = None
-    tuned: Mapping[str, Tensor] | None = None
+    finetuned: Mapping[str, Tensor] | None = None
 
 
 def save_decoder(decoder: TrainedDecoder, path: Path) -> None:
-    """Write a decoder in float16, whole or not at all.
+    """Write a decoder in float16; the file appears whole or not at all.
 
     Parameters
     ----------
     decoder : TrainedDecoder
-        To be written.
+        What to write.
     path : Path
-        A safetensors file; what is there is replaced.
+        A safetensors file, which is replaced if it exists.
 
     Raises
     ------
     FormatError
-        If the disk cannot be written.
+        If the file cannot be written.
     """
-    parts = {_TUNED: decoder.tuned or {}}
-    about = {"format": FORMAT, **asdict(decoder.about)}
+    parts = {_MASK_DECODER: decoder.finetuned or {}}
+    metadata = {"format": FORMAT, **asdict(decoder.metadata)}
     if decoder.hires is not None:
         parts[_HIRES] = decoder.hires.state_dict()
-        about["config"] = json.dumps(asdict(decoder.hires.config))
+        metadata["config"] = json.dumps(_FIXED | asdict(decoder.hires.config))
     state = {
         prefix + name: weights.detach().to("cpu", torch.float16).contiguous()
         for prefix, entries in parts.items()
         for name, weights in entries.items()
     }
     with wrap_write_errors(path), atomic_write(path) as partial:
-        # Not `save_file`, whose files only their owner may read.
-        partial.write_bytes(save(state, metadata=about))
+        # Only their owner may read the files of `save_file`.
+        partial.write_bytes(save(state, metadata=metadata))
 
 
-def read_about(path: Path) -> AboutDecoder:
+def read_metadata(path: Path) -> DecoderMetadata:
     """Read what a file says about its decoder.
 
     Parameters
@@ -127,14 +136,14 @@ def read_about(path: Path) -> AboutDecoder:
 
     Returns
     -------
-    AboutDecoder
+    DecoderMetadata
 
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, or of another kind.
+        If the file is missing, corrupt, or of another kind.
     """
-    return _about(_metadata(path))
+    return _metadata(_read_header(path))
 
 
 def load_decoder(path: Path) -> TrainedDecoder:
@@ -152,24 +161,28 @@ def load_decoder(path: Path) -> TrainedDecoder:
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, or of another kind.
+        If the file is missing, corrupt, or of another kind.
     """
-    noted = _metadata(path)
+    header = _read_header(path)
     with wrap_read_errors(path, CheckpointError, _REMEDY):
         state = {name: weights.float() for name, weights in load_file(path).items()}
     hires = None
-    if "config" in noted:
-        hires = _build(_config(noted["config"], path), _part(state, _HIRES))
-    return TrainedDecoder(_about(noted), hires, _part(state, _TUNED) or None)
+    if "config" in header:
+        hires = _build(_config(header["config"], path), _part(state, _HIRES))
+    return TrainedDecoder(_metadata(header), hires, _part(state, _MASK_DECODER) or None)
 
 
-def _config(spelled: str, path: Path) -> HiresConfig:
+def _config(text: str, path: Path) -> HiresConfig:
     try:
-        config = json.loads(spelled)
-        return HiresConfig(**{**config, "widths": tuple(config["widths"])})
-    # What is written there is JSON of anybody's making.
-    except (ValueError, TypeError, KeyError) as error:
+        fields = json.loads(text)
+        fixed = {name: fields.pop(name) for name in _FIXED}
+        config = HiresConfig(**{**fields, "widths": tuple(fields["widths"])})
+    # Anybody may have written this JSON.
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _not_ours(path) from error
+    if fixed != _FIXED:
+        raise _not_ours(path)
+    return config
 
 
 def _build(config: HiresConfig, state: dict[str, Tensor]) -> HiresDecoder:
@@ -187,19 +200,19 @@ def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def _about(noted: Mapping[str, str]) -> AboutDecoder:
-    return AboutDecoder(noted["network"], noted["trained_on"])
+def _metadata(header: Mapping[str, str]) -> DecoderMetadata:
+    return DecoderMetadata(header["network"], header["trained_on"])
 
 
-def _metadata(path: Path) -> dict[str, str]:
+def _read_header(path: Path) -> dict[str, str]:
     with (
         wrap_read_errors(path, CheckpointError, _REMEDY),
         safe_open(path, "pt") as content,
     ):
-        noted: dict[str, str] = content.metadata() or {}
-    if noted.get("format") != FORMAT or not {"network", "trained_on"} <= noted.keys():
+        header: dict[str, str] = content.metadata() or {}
+    if header.get("format") != FORMAT or not {"network", "trained_on"} <= header.keys():
         raise _not_ours(path)
-    return noted
+    return header
 
 
 def _not_ours(path: Path) -> CheckpointError:
@@ -210,15 +223,16 @@ def _not_ours(path: Path) -> CheckpointError:
 
 @dataclass(frozen=True)
 class ChosenDecoder:
-    """A file that is there, and what is wanted of it.
+    """An existing file, and which of its parts to use.
 
     Attributes
     ----------
     name : str
         What users call it.
     path : Path
+        Its file.
     draws : bool
-        Whether its sharper masks are wanted, if it draws any.
+        Whether to use its sharpener, if it has one.
     """
 
     name: str
@@ -231,30 +245,34 @@ class ChosenDecoder:
         return f"{self.name} sha256:{hash_file(self.path)}"
 
     def load(self, network: str) -> TrainedDecoder:
-        """Load what is to be used with a network, see `Sam.weights`.
+        """Load the decoder.
+
+        Parameters
+        ----------
+        network : str
+            The network it is used with, see `Sam.weights`.
+
+        Returns
+        -------
+        TrainedDecoder
 
         Raises
         ------
         CheckpointError
-            If the file is damaged, of another kind, or was trained for another network.
+            If the file is corrupt, of another kind, or trained for another network.
         """
         trained = load_decoder(self.path)
-        if trained.about.network != network:
+        if trained.metadata.network != network:
             raise CheckpointError(
-                f"{self.path} was trained for the model {trained.about.network}, and "
-                f"this is {network}; use it with the model that it was trained for, or "
-                "train one for this model."
-            )
-        if trained.hires is not None and trained.hires.config.depth:
-            raise CheckpointError(
-                f"{self.path} holds a decoder that draws masks of its own, which is "
-                "only there to be compared with; choose one that sharpens masks."
+                f"{self.path} was trained for the model {trained.metadata.network}, "
+                f"and this is {network}; use it with that model, or train a decoder "
+                "for this one."
             )
         return trained
 
 
 def choose_decoder(decoder: str | Path, network: str) -> ChosenDecoder | None:
-    """Find the decoder that is asked for.
+    """Choose a decoder by its name or path.
 
     Parameters
     ----------
@@ -266,7 +284,7 @@ def choose_decoder(decoder: str | Path, network: str) -> ChosenDecoder | None:
     Returns
     -------
     ChosenDecoder or None
-        None for the network's own.
+        None for the network's own decoder.
 
     Raises
     ------
@@ -281,44 +299,43 @@ def choose_decoder(decoder: str | Path, network: str) -> ChosenDecoder | None:
     if not chosen.path.is_file():
         raise CheckpointError(
             f"There is no decoder {str(decoder)!r}. Choose "
-            f"{' or '.join((AUTO_DECODER, *DECODERS))}, or name a file that "
+            f"{' or '.join((AUTO_DECODER, *DECODERS))}, or a file that "
             "`napari-sam-decoder train` has written."
         )
     return chosen
 
 
 def build_heads(trained: TrainedDecoder, sam: Sam, draws: bool) -> Heads:
-    """Make of a file's content what is used beside the network's own decoder.
+    """Build the heads to use beside the network's own decoder.
 
     Parameters
     ----------
     trained : TrainedDecoder
-        For this network; left as it is.
+        Trained with this network; not modified.
     sam : Sam
         On its device and in its number type.
     draws : bool
-        Whether sharper masks are wanted.
+        Whether to use the sharpener.
 
     Returns
     -------
     Heads
-        Without a rater where the network's own decoder has been tuned: that has
-        learned to rate by itself, and its tokens are others.
+        Without a rater if the mask decoder was fine-tuned: it has learned to rate
+        hypotheses itself, and its tokens differ.
     """
     if trained.hires is None:
         return Heads()
     in_use = _prepared(trained.hires, sam)
-    rates = trained.hires.config.iou_head and trained.tuned is None
     return Heads(
-        Rater(in_use) if rates else None,
-        Sharpener(in_use, sam.look_closely, trained.hires) if draws else None,
+        Rater(in_use) if trained.finetuned is None else None,
+        Sharpener(in_use, sam.encode_window, trained.hires) if draws else None,
     )
 
 
 def _best_for(network: str) -> ChosenDecoder | None:
     chosen = _find(RATED_DECODER)
-    # Whoever repackages this may leave out the file.
-    fits = chosen.path.is_file() and read_about(chosen.path).network == network
+    # Repackagers may leave out the file.
+    fits = chosen.path.is_file() and read_metadata(chosen.path).network == network
     return chosen if fits else None
 
 
@@ -332,7 +349,7 @@ def _find(decoder: str | Path) -> ChosenDecoder:
 
 
 def _prepared(hires: HiresDecoder, sam: Sam) -> HiresDecoder:
-    """A copy on the network's device; drawing in its number type, tokens in float32."""
+    """A copy on the network's device; the drawing in its number type."""
     hires = copy.deepcopy(hires).to(sam.device)
     hires.drawing.to(sam.dtype)
     # Convolutions are faster with channels last, and give the same numbers.
