@@ -119,6 +119,7 @@ def names(tmp_path, monkeypatch, tiny_sam):
     monkeypatch.setattr("napari_sam_decoder.session._bundled_model", lambda: tiny_sam)
     movie = load_sample("cells").frames[:5]
     tifffile.imwrite("movie.tif", movie, metadata={"axes": "TYX"})
+    Path("points.csv").write_text("axis-0,axis-1,axis-2,object_id\n0,100,96,2\n")
     session = Session(movie)
     return {
         "Prompt": Prompt,
@@ -136,6 +137,7 @@ def names(tmp_path, monkeypatch, tiny_sam):
         "docs/tutorials/python.md",
         "docs/how_to/correct.md",
         "docs/how_to/masks.md",
+        "docs/reference/jobs.md",
     ],
 )
 def test_examples_run(page, names):

@@ -7,13 +7,13 @@ import sys
 import numpy as np
 import pytest
 import zarr
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 
-from napari_sam_decoder.errors import FormatError
-from napari_sam_decoder.formats import LabelSink
+from napari_sam_decoder.errors import FormatError, LabelsError
+from napari_sam_decoder.formats import LabelSink, open_labels, read_provenance
 from napari_sam_decoder.samples import SampleMovie
 from napari_sam_decoder.widgets import contributions
-from napari_sam_decoder.widgets.contributions import get_labels_reader
+from napari_sam_decoder.widgets.contributions import get_labels_reader, write_labels
 
 PROVENANCE = {"software": "napari-sam-decoder", "prompts": [{"object_id": 3}]}
 
@@ -144,3 +144,121 @@ def test_a_sample_is_one_image_with_its_credit(make, name, is_rgb):
     assert layer.ndim == 3
     assert layer.metadata["credit"] == f"Who made {name}."
     assert layer.metadata["description"] == f"What {name} shows."
+
+
+def files_in(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def layer():
+    """A volume with a large id, as a dock or a reader leaves it."""
+    data = np.zeros((3, 8, 9), np.int64)
+    data[1, 2:5] = 70000
+    return Labels(
+        data,
+        scale=(2, 0.5, 0.25),
+        translate=(1, 0, -3),
+        axis_labels=("z", "y", "x"),
+        metadata={"provenance": PROVENANCE, "more": object()},
+    )
+
+
+def test_a_layer_is_saved_as_segment_writes_labels(path, tmp_path):
+    saved = tmp_path / "saved.zarr"
+    data, attributes, _ = read_layer(path)
+    layer = Labels(data.astype(int), metadata=attributes["metadata"])
+    assert write_labels(str(saved), *layer.as_layer_data_tuple()[:2]) == [str(saved)]
+    zarr.open(path).attrs.update(scale=[1.0] * 3, translate=[0.0] * 3)
+    written, expected = files_in(saved), files_in(path)
+    texts = [found.pop(type(path)("zarr.json")) for found in (written, expected)]
+    assert json.loads(texts[0]) == json.loads(texts[1])
+    assert written == expected
+    np.testing.assert_array_equal(open_labels(saved)[:], data)
+
+
+def test_a_layer_keeps_its_place_and_its_ids(layer, tmp_path):
+    path = tmp_path / "saved.zarr"
+    write_labels(str(path), *layer.as_layer_data_tuple()[:2])
+    again = Layer.create(*read_layer(path))
+    assert again.data.dtype == np.uint32
+    np.testing.assert_array_equal(again.data, layer.data)
+    np.testing.assert_array_equal(again.scale, layer.scale)
+    np.testing.assert_array_equal(again.translate, layer.translate)
+    assert again.axis_labels == ("z", "y", "x")
+    assert again.metadata == {"provenance": PROVENANCE}
+    assert read_provenance(path) == PROVENANCE
+
+
+def test_a_single_frame_becomes_a_movie_of_one(tmp_path):
+    path = tmp_path / "frame.zarr"
+    layer = Labels(np.ones((8, 9), np.uint8), scale=(0.5, 0.25))
+    write_labels(str(path), *layer.as_layer_data_tuple()[:2])
+    data, attributes, _ = read_layer(path)
+    assert (data.shape, data.dtype) == ((1, 8, 9), np.uint16)
+    assert attributes["scale"] == [1, 0.5, 0.25]
+    assert attributes["metadata"] == {"provenance": {}}
+
+
+def test_the_largest_level_is_saved(tmp_path):
+    path = tmp_path / "levels.zarr"
+    levels = [np.ones((2, 8, 8), np.uint8), np.ones((2, 4, 4), np.uint8)]
+    layer = Labels(levels, multiscale=True)
+    write_labels(str(path), *layer.as_layer_data_tuple()[:2])
+    assert read_layer(path)[0].shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "zarr.json"])
+def test_the_folder_of_somebody_else_is_not_replaced(layer, tmp_path, name):
+    folder = tmp_path / "other.zarr"
+    folder.mkdir()
+    (folder / name).write_text('{"node_type": "array", "attributes": {}}')
+    before = files_in(folder)
+    with pytest.raises(
+        FormatError, match=r"other\.zarr exists and is not.*another name"
+    ):
+        write_labels(str(folder), *layer.as_layer_data_tuple()[:2])
+    assert files_in(tmp_path) == {
+        type(folder)("other.zarr") / name: before[type(folder)(name)]
+    }
+
+
+def test_labels_of_ours_are_replaced_as_a_whole(layer, path):
+    write_labels(str(path), *layer.as_layer_data_tuple()[:2])
+    np.testing.assert_array_equal(read_layer(path)[0], layer.data)
+
+
+class Unreadable:
+    """Labels whose last frame cannot be read after it has been looked through."""
+
+    shape, ndim, dtype = (3, 8, 9), 3, np.dtype(np.uint16)
+
+    def __init__(self):
+        self.reads = 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, frame):
+        self.reads += 1
+        if self.reads > 5:
+            raise OSError("unplugged")
+        return np.full((8, 9), 7, np.uint16)
+
+
+def test_what_cannot_be_saved_leaves_the_file_as_it_was(path):
+    before = files_in(path.parent)
+    with pytest.raises(OSError, match="unplugged"):
+        write_labels(str(path), Unreadable(), {})
+    for data, message in {
+        "axes": (np.zeros((2, 2, 8, 9), int), r"save \(T, Y, X\).*ends in \.tif"),
+        "ids": (np.full((2, 8, 9), -1), "hold -1, which is not an object id"),
+        "size": (np.full((2, 8, 9), 2**32), "choose a smaller"),
+    }.values():
+        with pytest.raises(LabelsError, match=message):
+            write_labels(str(path), data, {})
+    assert files_in(path.parent) == before

@@ -8,6 +8,7 @@ from importlib.metadata import distribution
 from importlib.resources import files
 
 import npe2
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 
@@ -60,6 +61,7 @@ def test_every_command_is_contributed():
             CONTRIBUTIONS.widgets,
             CONTRIBUTIONS.sample_data,
             CONTRIBUTIONS.readers,
+            CONTRIBUTIONS.writers,
         )
         for contribution in kind
     }
@@ -104,6 +106,18 @@ def test_napari_finds_the_reader_for_our_labels_only(tmp_path):
     assert kind == "labels"
     with pytest.raises(ValueError, match="No readers returned data"):
         npe2.read([str(tmp_path)], stack=False)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_napari_saves_labels_by_our_writer_and_opens_them_again(tmp_path):
+    path = str(tmp_path / "saved.zarr")
+    viewer = ViewerModel()
+    viewer.add_labels(np.full((2, 4, 5), 3), scale=(1, 0.5, 0.5), name="cells")
+    assert viewer.layers.save(path) == [path]
+    (again,) = viewer.open(path, plugin=NAME)
+    np.testing.assert_array_equal(again.data, viewer.layers["cells"].data)
+    assert again.scale.tolist() == [1, 0.5, 0.5]
+    assert type(again).__name__ == "Labels"
 
 
 @pytest.mark.slow

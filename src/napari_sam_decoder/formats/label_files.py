@@ -134,6 +134,8 @@ class LabelSink:
         Integer type that holds every label.
     axes : {"TYX", "ZYX"}
         Stored in the file.
+    attributes : mapping, optional
+        More attributes of a zarr array, as JSON knows them; not for TIFF.
 
     Raises
     ------
@@ -154,11 +156,13 @@ class LabelSink:
         shape: tuple[int, int, int],
         dtype: Any,
         axes: str = "TYX",
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = as_expanded_path(path, "an output", FormatError).absolute()
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.axes = axes
+        self._attributes = {**(attributes or {}), "axes": axes}
         require_target(self.path)
         remove_stale_partials(self.path)
         self._partial = make_partial_folder(self.path)
@@ -251,7 +255,7 @@ class LabelSink:
                     fill_value=0,
                     # One file per frame in a single folder.
                     chunk_key_encoding={"name": "default", "separator": "."},
-                    attributes={"axes": self.axes},
+                    attributes=self._attributes,
                 )
         except BaseException:
             self._discard()

@@ -1,4 +1,4 @@
-"""What the package adds to napari's menus: a reader and sample movies."""
+"""What the package adds to napari's menus: reader and writer, and sample movies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.formats import open_labels
+import numpy as np
+
+from napari_sam_decoder.errors import FormatError, LabelsError
+from napari_sam_decoder.formats import LabelSink, open_labels
+from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.samples import load_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["get_labels_reader", "make_cells", "make_pictures"]
+__all__ = ["get_labels_reader", "make_cells", "make_pictures", "write_labels"]
+
+PLACEMENT = {"scale": 1.0, "translate": 0.0}
+"""What of a layer's placement is stored, and its value for a new first axis."""
 
 
 def get_labels_reader(
@@ -34,8 +41,9 @@ def get_labels_reader(
     callable or None
         None unless the folder ends in ``.zarr`` and is an array such as `LabelSink`
         writes. The callable gives one Labels layer, in memory so that it can be painted
-        on, with the provenance in its metadata, and the scale if the attributes of the
-        array name one. It raises `FormatError` if the array is damaged.
+        on, with the provenance in its metadata, and with the names of its axes, the
+        scale and the translation that the attributes of the array give. It raises
+        `FormatError` if the array is corrupt.
     """
     if isinstance(path, list):
         return None
@@ -48,7 +56,8 @@ def _read_layer(
 ) -> list[tuple[Any, dict[str, Any], str]]:
     options = {
         "name": Path(path).stem,
-        "scale": attributes.get("scale"),
+        "axis_labels": tuple(attributes["axes"].lower()),
+        **{name: attributes.get(name) for name in PLACEMENT},
         "metadata": {"provenance": attributes["provenance"]},
     }
     return [(open_labels(path)[:], options, "labels")]
@@ -72,6 +81,91 @@ def _read_attributes(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return attributes if is_ours else None
+
+
+def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save a Labels layer as a zarr array, as the command ``segment`` writes it.
+
+    The file appears whole or not at all, and replaces only labels of this plugin.
+
+    Parameters
+    ----------
+    path : str
+        Ends in ``.zarr``.
+    data : (T, Y, X), (Z, Y, X) or (Y, X) array-like of int
+        The largest level, if there are several. A single frame gets a first axis.
+    attributes : dict
+        Of the layer. ``scale``, ``translate``, ``axis_labels`` and the ``provenance``
+        in ``metadata`` are stored.
+
+    Returns
+    -------
+    list of str
+        The path.
+
+    Raises
+    ------
+    FormatError
+        If something else has this name, or the disk cannot be written.
+    LabelsError
+        If the layer has other axes, or its ids are not from 0 to 4294967295.
+    """
+    labels = data[0] if attributes.get("multiscale") else data
+    if labels.ndim not in (2, 3):
+        raise LabelsError(
+            f"labels of shape {tuple(labels.shape)} cannot be saved as {path}; save "
+            "(T, Y, X), (Z, Y, X) or (Y, X), or choose a name that ends in .tif"
+        )
+    if labels.ndim == 2:
+        labels = labels[None]
+    _require_free(Path(path))
+    dtype = label_dtype(_highest_id(labels))
+    axes, placement = _axes(attributes), _placement(attributes, labels.ndim)
+    with LabelSink(path, labels.shape, dtype, axes, placement) as sink:
+        for frame in range(len(labels)):
+            sink.write(frame, np.asarray(labels[frame]))
+        sink.finish(_provenance(attributes))
+    return [path]
+
+
+def _require_free(path: Path) -> None:
+    if path.exists() and _read_attributes(path) is None:
+        raise FormatError(
+            f"{path} exists and is not a labels file of SAM decoder, so it is not "
+            "replaced; choose another name"
+        )
+
+
+def _highest_id(labels: Any) -> int:
+    highest = 0
+    for index in range(len(labels)):
+        frame = np.asarray(labels[index])
+        lowest, highest = int(frame.min()), max(highest, int(frame.max()))
+        if lowest < 0:
+            raise LabelsError(
+                f"the labels hold {lowest}, which is not an object id; use 0 for the "
+                "background and 1 or more for objects"
+            )
+    return highest
+
+
+def _axes(attributes: Mapping[str, Any]) -> str:
+    first = (attributes.get("axis_labels") or ("t",))[0]
+    return "ZYX" if str(first).lower() == "z" else "TYX"
+
+
+def _placement(attributes: Mapping[str, Any], ndim: int) -> dict[str, list[float]]:
+    """Scale and translation of the layer, with a value for an added first axis."""
+    found = {}
+    for name, default in PLACEMENT.items():
+        values = [float(value) for value in attributes.get(name, ())]
+        found[name] = [default] * (ndim - len(values)) + values
+    return found
+
+
+def _provenance(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    noted = (attributes.get("metadata") or {}).get("provenance")
+    return noted if isinstance(noted, dict) else {}
 
 
 def make_cells() -> list[tuple[Any, dict[str, Any], str]]:
