@@ -85,12 +85,12 @@ class Begin(Job):
     """Begin a training."""
 
     def work(self, place):
-        unfinished(place).take_up()
+        resumable_folder(place).open()
 
     def after(self, place):
-        unfinished(place).take_up()
+        resumable_folder(place).open()
         (place / "work" / "half").touch()
-        unfinished(place).clear()
+        resumable_folder(place).delete()
         assert os.listdir(place) == []
 
 
@@ -98,11 +98,11 @@ class BeginAnother(Begin):
     """Begin a training where another one was."""
 
     def prepare(self, place):
-        unfinished(place, "another").take_up()
+        resumable_folder(place, "another").open()
         (place / "work" / "half").touch()
 
     def after(self, place):
-        unfinished(place).take_up()
+        resumable_folder(place).open()
         assert not (place / "work" / "half").exists()
         super().after(place)
 
@@ -111,15 +111,15 @@ class Finish(Begin):
     """Finish a training."""
 
     def prepare(self, place):
-        unfinished(place).take_up()
+        resumable_folder(place).open()
         (place / "work" / "examples").mkdir()
         (place / "work" / "examples" / "first").touch()
 
     def work(self, place):
-        unfinished(place).clear()
+        resumable_folder(place).delete()
 
 
-def unfinished(place, job="this"):
+def resumable_folder(place, job="this"):
     from napari_sam_decoder.jobs.resumable_folder import ResumableFolder
 
     return ResumableFolder(place / "work", job)
