@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.model.precision import choose_precision, tune
+from napari_sam_decoder.model.precision import choose_precision, prepare_for_inference
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.weights.registry import load_sam
 
@@ -90,7 +90,7 @@ def test_smaller_numbers_give_nearly_the_same(
 ) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (60, 100, 3), np.uint8)
     prompt = ModelPrompt(np.array([[50.0, 60.0]]), np.array([1]))
-    exact, small = make_tiny_sam(0), tune(make_tiny_sam(0), dtype)
+    exact, small = make_tiny_sam(0), prepare_for_inference(make_tiny_sam(0), dtype)
     assert small.dtype == dtype
     embedding = exact.encode(frame)
     assert small.encode(frame).features.dtype == np.float32

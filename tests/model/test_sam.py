@@ -176,7 +176,7 @@ def test_previous_logits_must_be_low_resolution(
 
 def test_embedding_of_another_model_is_refused(tiny_sam: Sam) -> None:
     foreign = Embedding(np.zeros((256, 64, 64), np.float32), (60, 100))
-    with pytest.raises(DecodingError, match="embed the frame again"):
+    with pytest.raises(DecodingError, match="Embed the frame again"):
         tiny_sam.decode(foreign, [at((3, 4))])
 
 
@@ -322,7 +322,7 @@ def test_a_window_is_seen_as_the_whole_is(
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 256, (600, 1024, 3)).astype(np.uint8)
     pixels = prepare_frame(frame, 1024)
-    early = mobile_sam.image_encoder.glance(pixels)[0].permute(2, 0, 1)
+    early = mobile_sam.image_encoder.early_features(pixels)[0].permute(2, 0, 1)
     found = mobile_sam.encode_window(frame, cells)
     (top, bottom), (left, right) = ((side.start, side.stop) for side in cells)
     fine = early[:, 4 * top : 4 * bottom, 4 * left : 4 * right]

@@ -11,7 +11,7 @@ from napari_sam_decoder.weights.catalogue import (
     MODELS,
     find_row,
     local_path,
-    tell_by_hand,
+    manual_download,
 )
 from napari_sam_decoder.weights.checkpoints import ARCHITECTURES
 
@@ -91,7 +91,7 @@ def test_unknown_name_lists_the_names_and_says_that_a_path_works() -> None:
 @pytest.mark.parametrize("name", ["sam_vit_b", "micro_sam_vit_b_lm", "medsam"])
 def test_way_by_hand_names_source_check_and_place(name: str) -> None:
     row = MODELS[name]
-    text = tell_by_hand(row)
+    text = manual_download(row)
     assert str(local_path(row)) in text
     assert "--model PATH" in text
     assert all(part in text for part in (row.url, row.hash) if part is not None)

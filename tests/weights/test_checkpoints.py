@@ -264,7 +264,7 @@ def test_truncated_file_is_refused(tmp_path: Path, save: str) -> None:
     else:
         save_file(STATE, path)
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(CheckpointError, match="fetch it again"):
+    with pytest.raises(CheckpointError, match="download it again"):
         read_checkpoint(path)
 
 
@@ -301,7 +301,7 @@ def test_tiny_vit_is_told_by_its_stem() -> None:
 
 def test_vit_of_another_width_is_refused() -> None:
     state = {"image_encoder.pos_embed": torch.empty(1, 16, 16, 48)}
-    with pytest.raises(CheckpointError, match="48 wide"):
+    with pytest.raises(CheckpointError, match="48 channels"):
         infer_architecture(state)
 
 

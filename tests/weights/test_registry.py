@@ -18,7 +18,7 @@ from napari_sam_decoder.errors import (
     MissingExtraError,
     OptionError,
 )
-from napari_sam_decoder.model.precision import tune
+from napari_sam_decoder.model.precision import prepare_for_inference
 from napari_sam_decoder.model.sam import Sam
 from napari_sam_decoder.weights import catalogue, registry
 from napari_sam_decoder.weights.checkpoints import build_sam, hash_file
@@ -102,7 +102,7 @@ def test_published_mobile_sam_file_with_real_norms(tmp_path: Path) -> None:
     path = tmp_path / "mobile_sam.pt"
     torch.save(source.state_dict() | unused, path)
     loaded = load_sam(path, device="cpu", precision="float32")
-    assert_same_weights(loaded, tune(source, torch.float32))
+    assert_same_weights(loaded, prepare_for_inference(source, torch.float32))
 
 
 def test_given_architecture_is_used_and_must_fit() -> None:

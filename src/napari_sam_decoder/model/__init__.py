@@ -1,1 +1,1 @@
-"""The network: encoders, prompt encoder, mask decoder and their weights."""
+"""The network: SAM with its image encoders, and the heads beside its decoder."""

@@ -41,8 +41,8 @@ def gelu(image: Tensor) -> Tensor:
     Parameters
     ----------
     image : tensor
-        Overwritten where no gradients are wanted: to get fresh memory for so many
-        numbers takes several times longer than to compute them.
+        Overwritten in inference: allocating memory takes several times longer than the
+        arithmetic.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def gelu(image: Tensor) -> Tensor:
         Of the same shape.
     """
     if image.ndim == 4 and image.is_contiguous(memory_format=torch.channels_last):
-        # Torch takes nine times as long for the same numbers with channels last.
+        # With channels last torch takes nine times as long for the same numbers.
         return _flat_gelu(image.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     return _flat_gelu(image)
 
@@ -63,12 +63,12 @@ def _flat_gelu(image: Tensor) -> Tensor:
 
 
 def linear(tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Multiply by a matrix and add a bias that costs no pass over the result.
+    """Multiply by a matrix and add a bias, without a pass over the result for it.
 
     Parameters
     ----------
     tokens : (..., inputs) tensor
-        Of float32 or bfloat16 for the fast way.
+        The fast way is for float32 and bfloat16.
     weight : (outputs, inputs) tensor
         Of the same number type.
     bias : (outputs,) tensor
@@ -80,9 +80,9 @@ def linear(tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
     Notes
     -----
-    Torch copies the bias into every row of the result before it multiplies, which
-    takes as long as the product itself where rows are short. oneDNN adds it while it
-    writes, but has no gradients.
+    Torch copies the bias into every row of the result before it multiplies, which for
+    short rows takes as long as the product itself. oneDNN adds it while it writes, but
+    has no gradients.
     """
     if torch.is_grad_enabled() or not _has_onednn(tokens):
         return F.linear(tokens, weight, bias)
@@ -93,9 +93,14 @@ def linear(tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def initialise(layer: nn.Module) -> None:
-    """Draw the weights of a convolution so that what goes in comes out [1]_.
+    """Draw the weights of a convolution so that it keeps the variance [1]_.
 
-    By torch's own numbers each layer halves it, and a hundredth is left after ten.
+    With torch's defaults each layer halves it.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        Left alone unless it is a convolution.
 
     .. [1] He et al., "Delving deep into rectifiers", ICCV 2015.
     """
@@ -114,7 +119,7 @@ class Linear(nn.Linear):
 
 
 class LayerNorm(nn.LayerNorm):
-    """Normalise the last axis, in whatever number type it comes."""
+    """Normalise the last axis, in the number type of the input."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return a tensor of the same shape and type."""
@@ -132,7 +137,7 @@ def _has_onednn(tokens: Tensor) -> bool:
 
 @cache
 def _is_onednn_built_in() -> bool:
-    """Whether torch was built with it, as it is for x86."""
+    """Whether torch was built with oneDNN for this processor, as on x86."""
     return (
         torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
@@ -154,7 +159,7 @@ class ConvNorm(nn.Module):
     Parameters
     ----------
     convolution : GridConv
-        Gives its shape to the norm.
+        The norm gets its number of output channels.
     """
 
     def __init__(self, convolution: GridConv) -> None:
@@ -168,7 +173,7 @@ class ConvNorm(nn.Module):
         return normed.permute(0, 2, 3, 1)
 
     def folded(self) -> GridConv | Linear:
-        """Return one layer that does the same, with the present statistics."""
+        """Return one equivalent layer, with the current statistics of the norm."""
         convolution = fuse_conv_bn_eval(self.c, self.bn)
         is_pointwise = convolution.kernel_size == convolution.stride == (1, 1)
         return _as_linear(convolution) if is_pointwise else convolution
@@ -211,7 +216,7 @@ class LayerNorm2d(nn.Module):
         return normed.permute(0, 3, 1, 2)
 
     def _normed(self, image: Tensor) -> Tensor:
-        """Torch's own is slow for few channels, and so are its variances along them."""
+        """For few channels torch's layer norm and variance are slow."""
         centred = image - image.mean(dim=1, keepdim=True)
         variance = centred.square().mean(dim=1, keepdim=True)
         normed = centred * torch.rsqrt(variance + _EPSILON)
@@ -227,7 +232,6 @@ class LearnedVectors(nn.Module):
         Number of vectors.
     width : int
         Length of each.
-
     """
 
     def __init__(self, count: int, width: int) -> None:
@@ -240,10 +244,10 @@ class LearnedVectors(nn.Module):
 
 
 def standard_normal(rows: int, columns: int) -> Tensor:
-    """Draw a (rows, columns) matrix; nothing is drawn on torch's meta device.
+    """Draw a (rows, columns) matrix; on torch's meta device nothing is drawn.
 
-    A checkpoint that is loaded there must not move on the random numbers of the
-    process. Torch would also import sympy for it, which takes two seconds.
+    Loading a checkpoint there must not advance the random generator of the process.
+    Torch would also import sympy, which takes two seconds.
     """
     blank = torch.empty(rows, columns)
     return blank if blank.is_meta else torch.randn(rows, columns)
@@ -303,7 +307,7 @@ def to_windows(grid: Tensor, side: int) -> Tensor:
     Parameters
     ----------
     grid : (B, H, W, C) tensor
-        Tokens; zeros are added at the bottom and right to whole windows.
+        Tokens; padded with zeros at the bottom and right to whole windows.
     side : int
         Rows and columns of a window.
 

@@ -26,7 +26,7 @@ _MASKS = 4
 _HEAD_DEPTH = 3
 
 _TWICE_AS_WIDE = {2: torch.int32, 4: torch.int64}
-"""A type as wide as two numbers of so many bytes."""
+"""By bytes of a number, an integer type of twice its width."""
 
 
 class MaskDecoder(nn.Module):
@@ -53,14 +53,14 @@ class MaskDecoder(nn.Module):
             nn.GELU(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
-            Head(width, width // 8) for _ in range(_MASKS)
+            OutputMlp(width, width // 8) for _ in range(_MASKS)
         )
-        self.iou_prediction_head = Head(width, _MASKS)
+        self.iou_prediction_head = OutputMlp(width, _MASKS)
 
     def forward(
         self, image: Tensor, positions: Tensor, prompt_tokens: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Let tokens and image ask each other.
+        """Run the transformer on tokens and image.
 
         Parameters
         ----------
@@ -74,9 +74,9 @@ class MaskDecoder(nn.Module):
         Returns
         -------
         tokens : (B, 1 + 4, width) tensor
-            Those for the predicted IoU and for the four masks.
+            Output tokens for the predicted IoU and for the four masks.
         image : (B, N, width) tensor
-            What the image has become, for `draw`.
+            The updated image, for `draw`.
         """
         tokens, image = self.transformer(
             image, positions, self._with_outputs(prompt_tokens)
@@ -91,8 +91,8 @@ class MaskDecoder(nn.Module):
         tokens : (B, 1 + 4, width) tensor
             From `forward`.
         grid : (B, H, W, width) tensor
-            Any part of the image from `forward`: cells do not depend on each other
-            any more, so those of the padding may be left out.
+            Any part of the image from `forward`. Cells no longer depend on each other,
+            so those of the padding may be left out.
 
         Returns
         -------
@@ -107,15 +107,15 @@ class MaskDecoder(nn.Module):
         return _in_place(logits, quarters.shape[1:-1])
 
     def rate(self, tokens: Tensor) -> Tensor:
-        """Return the (B, 4) predicted IoU of each mask, not limited to 1."""
+        """Return the (B, 4) predicted IoUs of the masks, which may exceed 1."""
         ratings: Tensor = self.iou_prediction_head(tokens[:, 0])
         return ratings
 
     def _enlarged(self, grid: Tensor, step: int) -> Tensor:
-        """Turn each (..., in) pixel into (..., 2, 2, out): a linear layer, so strided.
+        """Run a transposed convolution as linear layer, (..., in) to (..., 2, 2, out).
 
-        The four stay where they are until all is drawn: then numbers of one channel are
-        moved, instead of all channels after each step.
+        The four pixels are moved to their places at the end (`_in_place`): one channel
+        is moved then, instead of all channels after each step.
         """
         layer = cast("nn.ConvTranspose2d", self.output_upscaling[step])
         weights = layer.weight.permute(2, 3, 1, 0)
@@ -136,12 +136,12 @@ class MaskDecoder(nn.Module):
 def _in_place(logits: Tensor, shape: torch.Size) -> Tensor:
     """Bring (B, M, pixels) to (B, M, 4 * H, 4 * W), for pixels of (H, W, 2, 2, 2, 2).
 
-    The last four are the row and column in a half, and then in a quarter of a cell.
+    The last four axes are the row and column in a cell, and those in each half of it.
     """
     cells = unflattened(logits, -1, shape)
     if torch.is_grad_enabled():
         return _placed(cells).flatten(5, 7).flatten(2, 4)
-    # Neighbours in a row stay together: half as many numbers, twice as wide, to move.
+    # Neighbours in a row are moved together, as half as many numbers, twice as wide.
     pairs = _placed(cells.view(_TWICE_AS_WIDE[cells.element_size()])).contiguous()
     return pairs.view(logits.dtype).flatten(5, 7).flatten(2, 4)
 
@@ -150,8 +150,8 @@ def _placed(cells: Tensor) -> Tensor:
     return cells.permute(0, 1, 2, 4, 6, 3, 5, 7)
 
 
-class Head(nn.Module):
-    """Three linear layers with ReLU between; nothing after, so no sigmoid."""
+class OutputMlp(nn.Module):
+    """Three linear layers with ReLU between, and no sigmoid."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__()

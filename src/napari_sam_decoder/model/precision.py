@@ -1,7 +1,4 @@
-"""In which number types a network computes, and how it lies in memory for that.
-
-The one place that decides it: the files of the network only describe the network.
-"""
+"""Number types in which a network computes, and its preparation for inference."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from napari_sam_decoder.model.layers import ConvNorm
 if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
 
-__all__ = ["Precision", "choose_precision", "tune"]
+__all__ = ["Precision", "choose_precision", "prepare_for_inference"]
 
 
 _FIRST_WITH_BFLOAT16 = (8, 0)
-"""Compute capability of the first CUDA cards whose matrix units have it (Ampere)."""
+"""Compute capability of the first CUDA cards with bfloat16 matrix units (Ampere)."""
 
 
 class Precision(StrEnum):
@@ -35,6 +32,15 @@ class Precision(StrEnum):
     @classmethod
     def of(cls, name: str) -> Precision:
         """Return the precision of that name.
+
+        Parameters
+        ----------
+        name : str
+            A value of this enumeration.
+
+        Returns
+        -------
+        Precision
 
         Raises
         ------
@@ -55,7 +61,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     Parameters
     ----------
     name : str
-        A `Precision`; "auto" for the fastest that is safe on the device.
+        A `Precision`; "auto" for the fastest one that is safe on the device.
     device : torch.device
         Where the network will be.
 
@@ -70,10 +76,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
     Notes
     -----
-    On a CPU, bfloat16 is faster only with matrix units (AMX): with the vector
-    instructions for it alone the encoder took 1.25 times as long as in float32. On
-    CUDA, bfloat16 has the range of float32, and cards without it have float16. On MPS
-    nothing but float32 was ever tried.
+    On a CPU, bfloat16 is faster only with matrix units (AMX): with vector instructions
+    alone the encoder took 1.25 times as long as in float32. On CUDA, bfloat16 has the
+    range of float32; cards without it have float16. On MPS only float32 was tried.
     """
     precision = Precision.of(name)
     if precision is Precision.AUTO:
@@ -97,23 +102,23 @@ def _fastest(device: torch.device) -> torch.dtype:
 
 
 def _has_matrix_units() -> bool:
-    """Whether AMX is there, and torch has not been told to leave it alone."""
+    """Whether AMX is available and not disabled in torch."""
     is_wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    # Not in all versions that are allowed; without it float32 is always right.
+    # Not in all supported versions; without it float32 is safe.
     ask = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return is_wide and ask is not None and bool(ask())
 
 
-def tune(sam: Sam, dtype: torch.dtype) -> Sam:
-    """Prepare a network for use, in place: the same results, sooner.
+def prepare_for_inference(sam: Sam, dtype: torch.dtype) -> Sam:
+    """Fold norms and choose number type and memory layout, in place.
 
     Parameters
     ----------
     sam : Sam
-        With all its weights in float32, in which the norms are folded.
+        With all weights in float32, in which norms are folded.
     dtype : torch.dtype
-        Number type for the image encoder; the decoder follows it where it works on
-        the cells of the image, see `Sam.dtype`.
+        Number type for the image encoder; the decoder uses it for image features, see
+        `Sam.dtype`.
 
     Returns
     -------

@@ -46,7 +46,7 @@ class PromptTokens:
 
 
 def tokenise(prompt: ModelPrompt) -> PromptTokens:
-    """Lay a prompt out as tokens: its points, then its box or one padding point.
+    """Turn a prompt into tokens: its points, then its box or a padding point.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def tokenise(prompt: ModelPrompt) -> PromptTokens:
     Returns
     -------
     PromptTokens
-        One token per point, and two for a box or one for the lack of it.
+        One token per point, and two for a box or one for padding.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def tokenise(prompt: ModelPrompt) -> PromptTokens:
 
 
 def batches(tokens: Sequence[PromptTokens], largest: int) -> Iterator[list[int]]:
-    """Yield indices of prompts that can run together, having equally many tokens.
+    """Group prompts that can run together, with equally many tokens.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def batches(tokens: Sequence[PromptTokens], largest: int) -> Iterator[list[int]]
     Yields
     ------
     list of int
-        Between 1 and `largest` indices into `tokens`; each index comes once.
+        1 to `largest` indices into `tokens`; each index is in one list.
     """
     by_length: dict[int, list[int]] = {}
     for index, item in enumerate(tokens):
@@ -214,13 +214,13 @@ class PromptEncoder(nn.Module):
         """
         shrunk = self.mask_downscaling[:-1](masks)
         cells = shrunk.flatten(2).transpose(1, 2).to(dtype).contiguous()
-        # A convolution of single pixels, whose result is wanted with channels last.
+        # A 1 x 1 convolution as a linear layer gives channels last.
         last = cast("nn.Conv2d", self.mask_downscaling[-1])
         weight, bias = last.weight.flatten(1), cast("Tensor", last.bias)
         return linear(cells, weight.to(dtype), bias.to(dtype))
 
     def embed_no_mask(self) -> Tensor:
-        """Return the (1, width) tensor that stands for having no mask."""
+        """Return the (1, width) embedding of having no mask."""
         vector: Tensor = self.no_mask_embed()
         return vector
 
@@ -238,7 +238,7 @@ class PromptEncoder(nn.Module):
 
 
 class FourierPositions(nn.Module):
-    """Sines and cosines of random projections of a position."""
+    """Positional encoding: sines and cosines of random projections."""
 
     positional_encoding_gaussian_matrix: Tensor
 

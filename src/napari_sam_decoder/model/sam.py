@@ -49,15 +49,15 @@ __all__ = ["Sam"]
 _MASKS = 4
 _MASK_PIXELS_PER_CELL = 4
 _SEEN_BEYOND = 1
-"""Cells beyond a window that its early features depend on."""
+"""Early features in a window depend on this many cells beyond it."""
 
-# The features of more prompts would not stay in a processor's cache.
+# Features of more prompts would not fit into the cache of a processor.
 _LARGEST_BATCH = 4
 _MAX_THREADS = 4
 
 
 class Sam(nn.Module):
-    """Image encoder, prompt encoder and mask decoder, ready for use.
+    """A segmentation network: image encoder, prompt encoder and mask decoder.
 
     All methods are stateless and may be called from several threads.
 
@@ -70,14 +70,14 @@ class Sam(nn.Module):
     mask_decoder : MaskDecoder
         Gives logits and predicted IoUs.
     identity : str
-        Tells these weights from all others; results are cached under it.
+        Identifies these weights; embeddings are cached under it.
 
     Attributes
     ----------
     decoder : str
         Name of the decoder in use, and the SHA-256 of its file if it has one.
     heads : Heads
-        What has been trained on top, and is in use.
+        Heads in use beside the decoder; not called by the methods here.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Sam(nn.Module):
         self._identity = identity
         self.decoder = OWN_DECODER
         self.heads = Heads()
-        # Of each frame that somebody still holds, what all its prompts share.
+        # What all prompts on a frame share, for embeddings that are still in use.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()
         self._places: dict[tuple[torch.device, torch.dtype], Tensor] = {}
         self._threads = ThreadPool(_MAX_THREADS)
@@ -108,7 +108,7 @@ class Sam(nn.Module):
 
     @property
     def weights(self) -> str:
-        """The identity without the number type: a decoder trained on it fits both."""
+        """The identity without the number type: trained decoders fit all types."""
         name, _, last = self._identity.rpartition(" ")
         return name if last in set(Precision) else self._identity
 
@@ -130,17 +130,17 @@ class Sam(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are and the work is done."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Number type of the work on pixels and cells; prompts are float32."""
+        """Number type of image features; prompts are in float32."""
         return next(self.image_encoder.parameters()).dtype
 
     @torch.inference_mode()
     def encode(self, frame: np.ndarray) -> Embedding:
-        """Embed one frame; the slow step, needed once per frame.
+        """Embed one frame. This is the slow step, needed once per frame.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class Sam(nn.Module):
         MovieError
             If the frame is empty or not RGB uint8.
         DecodingError
-            If the network fails, for instance for want of memory.
+            If the network fails, for instance by running out of memory.
         """
         pixels = prepare_frame(frame, self.image_size)
         with computing("embed a frame", self.device):
@@ -168,7 +168,7 @@ class Sam(nn.Module):
     def encode_window(
         self, frame: np.ndarray, cells: tuple[slice, slice]
     ) -> EncodedWindow:
-        """See a part of a frame as finely as a `HiresDecoder` needs it.
+        """Compute the early features of a window, as a `HiresDecoder` needs them.
 
         Parameters
         ----------
@@ -186,18 +186,18 @@ class Sam(nn.Module):
         MovieError
             If the frame is empty or not RGB uint8.
         DecodingError
-            If the network fails, or its encoder sees nothing early.
+            If the network fails, or its encoder has no early features.
 
         Notes
         -----
-        Only the first stage of the encoder looks, and only at the window: for the
-        window of an object that takes no longer than to read what it saw from a disk,
-        of which it would fill twice as much as the embedding.
+        Only the first stage of the encoder runs, and only on the window. For the window
+        of an object that is as fast as reading these features from a disk, where they
+        would take twice the space of the embedding.
         """
         if not isinstance(self.image_encoder, TinyViT):
             raise DecodingError(
-                "This model's encoder sees nothing as finely as sharper masks need; "
-                "choose mobile_sam or another model of its shape."
+                "This model's encoder has no features that are fine enough for sharper "
+                "masks; choose mobile_sam or another model of its architecture."
             )
         grid = self.prompt_encoder.grid
         stride = self.image_size // grid
@@ -208,8 +208,8 @@ class Sam(nn.Module):
             _moved(side, -wider.start)
             for side, wider in zip(cells, around, strict=True)
         )
-        with computing("look closely at a frame", self.device):
-            seen = _to_numpy(self.image_encoder.glance(self._image(pixels))[0])
+        with computing("encode a part of a frame", self.device):
+            seen = _to_numpy(self.image_encoder.early_features(self._image(pixels))[0])
         early = seen[
             scaled(down, _MASK_PIXELS_PER_CELL), scaled(across, _MASK_PIXELS_PER_CELL)
         ]
@@ -223,16 +223,16 @@ class Sam(nn.Module):
         prompts: Sequence[ModelPrompt],
         previous_logits: Sequence[np.ndarray | None] | None = None,
     ) -> MaskCandidates:
-        """Offer masks for each of several prompts on one frame.
+        """Decode masks for several prompts on one frame.
 
         Parameters
         ----------
         embedding : Embedding
-            What `encode` returned for the frame.
+            Of the frame, from `encode`.
         prompts : sequence of ModelPrompt
             One per object, B in all, each with a point or a box.
         previous_logits : sequence of ((h, w) array or None), optional
-            Per prompt, low-resolution logits of an earlier call on the same object,
+            Per prompt, low-resolution logits of an earlier call for the same object,
             which the decoder refines; h = w = `mask_size`.
 
         Returns
@@ -249,9 +249,9 @@ class Sam(nn.Module):
 
         Notes
         -----
-        Prompts run together where they have equally many tokens. The result for a
-        prompt does not depend on which others are asked for with it. Where the square
-        input shows nothing of the frame, logits are `BACKGROUND_LOGIT`.
+        Prompts with equally many tokens run together; the result for a prompt does not
+        depend on the others. In the padding of the square input, logits are
+        `BACKGROUND_LOGIT`.
         """
         self._check_features(embedding)
         masks = self._checked_masks(previous_logits, len(prompts))
@@ -267,7 +267,7 @@ class Sam(nn.Module):
         ]
 
         @torch.inference_mode()
-        def answer(batch: list[int]) -> None:
+        def decode_batch(batch: list[int]) -> None:
             image = self._prompted(embedding, [masks[index] for index in batch])
             sparse = self._sparse([tokens[index] for index in batch])
             outputs, image = self.mask_decoder(image, self._positions(), sparse)
@@ -279,13 +279,15 @@ class Sam(nn.Module):
 
         with computing("decode prompts", self.device):
             self._cells_of(embedding)
-            self._threads.map(answer, batches(tokens, self._largest_batch(len(tokens))))
+            self._threads.map(
+                decode_batch, batches(tokens, self._largest_batch(len(tokens)))
+            )
         return MaskCandidates(logits, quality, read)
 
     def upscale(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
     ) -> np.ndarray:
-        """Bring low-resolution logits to the pixels of the frame.
+        """Enlarge low-resolution logits to the pixels of the frame.
 
         Parameters
         ----------
@@ -297,13 +299,13 @@ class Sam(nn.Module):
         Returns
         -------
         (N, Y, X) array of float32
-            Logits; above 0 is object. Far from all of these they are
+            Logits; above 0 is object. Far from the object they are
             `BACKGROUND_LOGIT`.
 
         Raises
         ------
         DecodingError
-            If memory does not suffice.
+            If there is too little memory.
         """
         with computing("enlarge masks", self.device):
             shape = (len(low_res_logits), *frame_shape)
@@ -317,7 +319,7 @@ class Sam(nn.Module):
     def enlarge(
         self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
     ) -> FrameLogits:
-        """Bring the low-resolution logits of one object to the pixels of the frame.
+        """Enlarge the low-resolution logits of one object to the pixels of the frame.
 
         Parameters
         ----------
@@ -329,18 +331,17 @@ class Sam(nn.Module):
         Returns
         -------
         FrameLogits
-            Only where a mean of neighbours can be above 0.
+            Only where interpolated logits can be above 0.
 
         Raises
         ------
         DecodingError
-            If memory does not suffice.
+            If there is too little memory.
 
         Notes
         -----
-        As SAM does it: bilinearly to the square input, and from there, without the
-        padding, to the frame. Both are linear along each axis, so that one matrix for
-        each axis does it.
+        As in SAM: bilinearly to the square input and from there, without the padding,
+        to the frame. Both are linear along each axis, so one matrix per axis does it.
         """
         with computing("enlarge masks", self.device):
             return enlarge(low_res_logits, frame_shape, self.image_size)
@@ -362,7 +363,7 @@ class Sam(nn.Module):
         )
 
     def _prompted(self, embedding: Embedding, masks: list[np.ndarray | None]) -> Tensor:
-        """(B, cells, C), each prompt with its own mask or the vector for none."""
+        """(B, cells, C), with each prompt's mask or the embedding of no mask."""
         cells = self._cells_of(embedding)
         nothing = cells + self.prompt_encoder.embed_no_mask().to(cells.dtype)
         given = [mask for mask in masks if mask is not None]
@@ -376,7 +377,7 @@ class Sam(nn.Module):
         return torch.stack([nothing if mask is None else next(rest) for mask in masks])
 
     def _cells_of(self, embedding: Embedding) -> Tensor:
-        """(cells, C), kept for the next prompts on the same frame."""
+        """(cells, C), cached for the next prompts on the same frame."""
         cells = self._cells.get(embedding)
         if cells is None or (cells.device, cells.dtype) != (self.device, self.dtype):
             features = _readable(embedding.features).to(self.device, self.dtype)
@@ -384,14 +385,14 @@ class Sam(nn.Module):
         return cells
 
     def _positions(self) -> Tensor:
-        """(cells, C); always the same, and slow to compute."""
+        """(cells, C), cached: always the same, and slow to compute."""
         key = self.device, self.dtype
         if key not in self._places:
             self._places[key] = self.prompt_encoder.grid_positions().to(self.dtype)
         return self._places[key]
 
     def _shown_cells(self, frame_shape: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of cells that show something of the frame."""
+        """Rows and columns of cells that show the frame."""
         stride = self.image_size // self.prompt_encoder.grid
         rows, columns = input_shape(frame_shape, self.image_size)
         return -(-rows // stride), -(-columns // stride)
@@ -402,9 +403,9 @@ class Sam(nn.Module):
     def _check_features(self, embedding: Embedding) -> None:
         if embedding.features.shape != self.embedding_shape:
             raise DecodingError(
-                f"An embedding of shape {embedding.features.shape} is not this "
-                f"model's, whose shape is {self.embedding_shape}; embed the frame "
-                "again with this model."
+                f"An embedding of shape {embedding.features.shape} is of another "
+                f"model; those of this one have shape {self.embedding_shape}. "
+                "Embed the frame again with this model."
             )
 
     def _checked_masks(
@@ -428,7 +429,7 @@ class Sam(nn.Module):
 
 
 def _widened(cells: slice, count: int) -> slice:
-    """With what early features at the ends depend on."""
+    """Include the cells on which early features at the ends depend."""
     return slice(
         max(cells.start - _SEEN_BEYOND, 0), min(cells.stop + _SEEN_BEYOND, count)
     )
@@ -439,7 +440,7 @@ def _moved(side: slice, distance: int) -> slice:
 
 
 def _readable(array: np.ndarray) -> Tensor:
-    """Torch warns of arrays that may not be written to, though nothing is written."""
+    """A tensor of an array; copied if read-only, of which torch would warn."""
     is_plain = array.flags.writeable and array.flags.c_contiguous
     return torch.from_numpy(array if is_plain else array.copy())
 

@@ -37,13 +37,13 @@ _EXPANSION = 4
 _PIXELS_PER_CELL = 16
 
 _BAND_ROWS = 64
-"""The widest grids are worked on in bands of so many rows: they stay in the cache of a
-processor, and getting fresh memory for the whole takes longer than the sums."""
+"""The widest grids are processed in bands of this many rows: they stay in the cache of
+the processor, and allocating memory for the whole takes longer than the arithmetic."""
 
 
 @dataclass(frozen=True)
 class TinyViTConfig:
-    """The spec sheet of one TinyViT; the defaults are MobileSAM's.
+    """Widths and depths of a TinyViT; the defaults are MobileSAM's.
 
     Attributes
     ----------
@@ -52,8 +52,7 @@ class TinyViTConfig:
     heads, windows : tuple of int
         Attention heads and window side of the last three stages.
     strides : tuple of int
-        By how much the step after each of the first three stages shrinks the grid;
-        their product is 4.
+        Strides between the four stages; their product is 4.
     image_size : int
         Side of the square input in pixels, a multiple of 16.
     channels : int
@@ -82,9 +81,11 @@ class TinyViT(nn.Module):
         super().__init__()
         self.image_size = config.image_size
         self.grid = config.image_size // _PIXELS_PER_CELL
-        self.patch_embed = PatchEmbedding(config.widths[0])
+        self.patch_embed = TinyViTPatchEmbedding(config.widths[0])
         stages = zip(_make_blocks(config), _make_steps(config), strict=True)
-        self.layers = nn.ModuleList(Stage(blocks, step) for blocks, step in stages)
+        self.layers = nn.ModuleList(
+            TinyViTStage(blocks, step) for blocks, step in stages
+        )
         self.neck = make_neck(config.widths[-1], config.channels)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -106,8 +107,8 @@ class TinyViT(nn.Module):
         embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
         return embedding
 
-    def glance(self, image: Tensor) -> Tensor:
-        """See what is seen early of images, or of parts of them.
+    def early_features(self, image: Tensor) -> Tensor:
+        """Run only the first stage, on images or on parts of them.
 
         Parameters
         ----------
@@ -117,12 +118,12 @@ class TinyViT(nn.Module):
         Returns
         -------
         (B, H, W, widths[0]) tensor
-            The first stage's features before they are shrunk: one cell for 4 x 4
-            pixels, the finest that there are. At a border that is not one of the whole
-            image, two cells are other than they were there.
+            Features before patches are merged: one cell for 4 x 4 pixels. Two cells
+            from a border that is not a border of the whole image, they differ from
+            those of the whole image.
         """
-        first = cast("Stage", self.layers[0])
-        return first.look(self.patch_embed(image.permute(0, 2, 3, 1)))
+        first = cast("TinyViTStage", self.layers[0])
+        return first.run_blocks(self.patch_embed(image.permute(0, 2, 3, 1)))
 
 
 def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:
@@ -139,7 +140,10 @@ def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:
 
 def _make_steps(config: TinyViTConfig) -> list[nn.Module | None]:
     pairs = zip(pairwise(config.widths), config.strides, strict=True)
-    return [*(Step(before, after, stride) for (before, after), stride in pairs), None]
+    return [
+        *(PatchMerging(before, after, stride) for (before, after), stride in pairs),
+        None,
+    ]
 
 
 def _pointwise(before: int, after: int) -> ConvNorm:
@@ -156,7 +160,7 @@ def _halving(before: int, after: int) -> ConvNorm:
     return ConvNorm(GridConv(before, after, 3, stride=2, padding=1, bias=False))
 
 
-class PatchEmbedding(nn.Module):
+class TinyViTPatchEmbedding(nn.Module):
     """Two strided convolutions, to a quarter of the image's side."""
 
     def __init__(self, width: int) -> None:
@@ -172,8 +176,8 @@ class PatchEmbedding(nn.Module):
         return grid
 
 
-class Stage(nn.Module):
-    """Blocks of one width, then the step to the next width where there is one."""
+class TinyViTStage(nn.Module):
+    """Blocks of one width, then patch merging, except in the last stage."""
 
     def __init__(self, blocks: nn.ModuleList, step: nn.Module | None) -> None:
         super().__init__()
@@ -182,21 +186,21 @@ class Stage(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """Return (B, H', W', C') for (B, H, W, C)."""
-        return self.shrink(self.look(grid))
+        return self.merged(self.run_blocks(grid))
 
-    def look(self, grid: Tensor) -> Tensor:
-        """Return (B, H, W, C) for (B, H, W, C): all but the step."""
+    def run_blocks(self, grid: Tensor) -> Tensor:
+        """Return (B, H, W, C) for (B, H, W, C): all but patch merging."""
         for block in self.blocks:
             grid = block(grid)
         return grid
 
-    def shrink(self, grid: Tensor) -> Tensor:
-        """Return (B, H', W', C') for (B, H, W, C): the step, where there is one."""
+    def merged(self, grid: Tensor) -> Tensor:
+        """Return (B, H', W', C') for (B, H, W, C): patch merging, if there is any."""
         return grid if self.downsample is None else self.downsample(grid)
 
 
 class ConvBlock(nn.Module):
-    """Widen, look at the neighbours, narrow again; with a residual around it."""
+    """An inverted bottleneck: widen, mix neighbours, narrow; with a residual."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -206,22 +210,22 @@ class ConvBlock(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """Return (B, H, W, width) for (B, H, W, width)."""
-        if self.training:  # Norms in training need the statistics of all rows.
+        if self.training:  # Batch norms need the statistics of all rows.
             return self._band(grid, 0, grid.shape[1])
         starts = range(0, grid.shape[1], _BAND_ROWS)
         bands = [self._band(grid, start, start + _BAND_ROWS) for start in starts]
         return torch.cat(bands, dim=1)
 
     def _band(self, grid: Tensor, start: int, stop: int) -> Tensor:
-        """Rows from `start` up to `stop`, for which one more on either side is seen."""
+        """Rows from `start` to `stop`, computed with one more row on either side."""
         first = max(start - 1, 0)
         wide = gelu(self.conv2(gelu(self.conv1(grid[:, first : stop + 1]))))
         narrow = self.conv3(wide[:, start - first : stop - first])
         return gelu(narrow + grid[:, start:stop])
 
 
-class Step(nn.Module):
-    """Change of width and grid between two stages."""
+class PatchMerging(nn.Module):
+    """A strided inverted bottleneck between two stages."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -276,7 +280,7 @@ class WindowAttention(nn.Module):
         return out
 
     def _distance_bias(self) -> Tensor:
-        """(1, heads, N, N), gathered anew so that it can never be stale."""
+        """(1, heads, N, N), gathered for each call so that it cannot be stale."""
         steps = torch.arange(self.window, device=self.attention_biases.device)
         apart = (steps[:, None] - steps[None, :]).abs()
         index = self.window * apart[:, None, :, None] + apart[None, :, None, :]
@@ -284,7 +288,7 @@ class WindowAttention(nn.Module):
 
 
 class NormedMlp(nn.Module):
-    """Norm, widen, narrow; its names differ from those of SAM's own MLP."""
+    """A norm and an MLP, with other names than those of SAM's own MLP."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What torch reports when it cannot go on, as an error that names a remedy."""
+"""Errors of torch as errors of ours that name a remedy."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ if TYPE_CHECKING:
 
 __all__ = ["computing", "is_out_of_memory"]
 
-# On the CPU and on Apple's devices torch has no class for it.
+# For the CPU and for Apple's devices torch has no such class.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @contextmanager
 def computing(task: str, device: torch.device) -> Iterator[None]:
-    """Turn what torch reports within the context into a `DecodingError`, if it helps.
+    """Raise errors of torch within the context as `DecodingError` with a remedy.
 
-    Torch reports everything as RuntimeError, even want of memory. Where that is not
-    what it is, another device is the remedy; on the CPU it is a mistake of the program,
-    and goes on as it is.
+    Torch reports everything as RuntimeError, even a lack of memory. For other errors
+    another device is the remedy; on the CPU they are bugs and raised unchanged.
 
     Parameters
     ----------
     task : str
-        What the network is to do, such as "decode prompts".
+        What the network does, such as "decode prompts".
     device : torch.device
-        Where.
+        Where it does so.
 
     Raises
     ------
@@ -56,7 +55,7 @@ def computing(task: str, device: torch.device) -> Iterator[None]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error is torch's way to say that there is too little memory."""
+    """Whether an error of torch means that there is too little memory."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return any(phrase in str(error).lower() for phrase in _OUT_OF_MEMORY)

@@ -1,13 +1,13 @@
-"""The two-way transformer in which tokens and image features ask each other.
+"""SAM's two-way transformer: tokens attend to the image, and the image to the tokens.
 
 Kirillov et al., "Segment Anything", ICCV 2023, appendix A.
 
-There are thousands of grid cells and a handful of tokens, so what attention does to the
-cells is done to the tokens instead, wherever the order of two products allows it: the
-query of a token is taken through the transposed projection of the keys, and compared
-with the cells as they are; cells are summed before their values are projected. The
-results are the same, at half of the sums. The cells may be in a smaller number type
-than the tokens; it is that of the image which is handed in.
+There are thousands of grid cells and a few tokens, so projections of the cells are
+replaced by projections of the tokens wherever two products can be reordered: the query
+of a token is multiplied by the transposed projection of the keys and compared with the
+unprojected cells, and cells are summed before their values are projected. The results
+are the same, at half of the arithmetic. Cells have the number type of the image, which
+may be smaller than that of the tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["TransformerConfig", "TwoWayTransformer"]
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The spec sheet of the two-way transformer; the defaults are SAM's.
+    """Widths and depth of the two-way transformer; the defaults are SAM's.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class TransformerConfig:
 
 
 class TwoWayTransformer(nn.Module):
-    """Let tokens read the image, and the image read the tokens.
+    """Layers of attention between tokens and image, both ways.
 
     Parameters
     ----------
@@ -79,14 +79,14 @@ class TwoWayTransformer(nn.Module):
         positions : (N, width) tensor
             Positional encoding of the grid cells, in the number type of the image.
         tokens : (B, T, width) tensor
-            Output tokens and prompt tokens; they serve as their own positions.
+            Output tokens and prompt tokens; they are their own positions.
 
         Returns
         -------
         tokens : (B, T, width) tensor
-            What the tokens have become.
+            The updated tokens.
         image : (B, N, width) tensor
-            What the image features have become.
+            The updated image features.
         """
         state = tokens
         for layer in self.layers:
@@ -123,12 +123,12 @@ class TwoWayLayer(nn.Module):
         read = self.cross_attn_token_to_image(tokens + of_tokens, image, of_image)
         tokens = self.norm2(tokens + read)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        told = (tokens + of_tokens, tokens)
-        written = self.cross_attn_image_to_token(image, of_image, told)
-        return tokens, self.norm4(written)
+        placed = (tokens + of_tokens, tokens)
+        image = self.cross_attn_image_to_token(image, of_image, placed)
+        return tokens, self.norm4(image)
 
     def _self_attended(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """In the first layer tokens are their own positions: no sum, no residual."""
+        """In the first layer there are no positions and no residual."""
         if self.is_first:
             replaced: Tensor = self.self_attn(tokens, tokens)
             return replaced
@@ -149,7 +149,7 @@ class Attention(nn.Module):
 
     @property
     def scale(self) -> float:
-        """By which products of queries and keys are multiplied."""
+        """Factor of the products of queries and keys."""
         return float((self.q_proj.out_features // self.heads) ** -0.5)
 
     def split_heads(self, tokens: Tensor) -> Tensor:
@@ -157,20 +157,27 @@ class Attention(nn.Module):
         return unflattened(tokens, -1, (self.heads, -1)).transpose(1, 2)
 
     def through_transposed(self, tokens: Tensor, projection: nn.Linear) -> Tensor:
-        """Take (B, heads, T, inner / heads) vectors through a transposed projection.
+        """Multiply vectors of each head by the transpose of a projection.
 
-        Their products with cells are then those with the projected cells.
+        Parameters
+        ----------
+        tokens : (B, heads, T, inner / heads) tensor
+            Queries or keys.
+        projection : nn.Linear
+            The projection of the cells with which they would be multiplied.
 
         Returns
         -------
         (B, heads * T, width) tensor
+            Its products with unprojected cells are those of `tokens` with projected
+            ones, but for the bias.
         """
         weights = unflattened(projection.weight, 0, (self.heads, -1))
         return (tokens @ weights).flatten(1, 2)
 
 
 class SelfAttention(Attention):
-    """Tokens look at each other."""
+    """Attention of tokens to tokens."""
 
     def forward(self, placed: Tensor, tokens: Tensor) -> Tensor:
         """Return (B, T, width) for tokens with and without their positions."""
@@ -184,47 +191,47 @@ class SelfAttention(Attention):
 
 
 class TokenToImageAttention(Attention):
-    """Tokens look at the cells of the image."""
+    """Attention of tokens to the cells of the image."""
 
     def forward(self, tokens: Tensor, image: Tensor, positions: Tensor) -> Tensor:
         """Return (B, T, width) for (B, T, width), (B, N, width) and (N, width).
 
-        The bias of the keys is the same for all cells, so it changes nothing.
+        The bias of the keys adds the same to all cells, so it has no effect.
         """
         queries = self.through_transposed(
             self.split_heads(self.q_proj(tokens)), self.k_proj
         )
         queries = (self.scale * queries).to(image.dtype)
-        # Torch is several times faster along rows than across them.
+        # The softmax of torch is several times faster along rows than across them.
         scores = _scores(image, positions, queries).transpose(1, 2).contiguous()
-        seen = torch.bmm(scores.softmax(dim=-1), image).to(tokens.dtype)
-        values = self._projected(unflattened(seen, 1, (self.heads, -1)))
+        mixed = torch.bmm(scores.softmax(dim=-1), image).to(tokens.dtype)
+        values = self._projected(unflattened(mixed, 1, (self.heads, -1)))
         out: Tensor = self.out_proj(values.transpose(1, 2).flatten(2))
         return out
 
-    def _projected(self, seen: Tensor) -> Tensor:
+    def _projected(self, mixed: Tensor) -> Tensor:
         """(B, heads, T, inner / heads) values of (B, heads, T, width) sums of cells."""
         weights = unflattened(self.v_proj.weight, 0, (self.heads, -1))
         biases = unflattened(self.v_proj.bias, 0, (self.heads, 1, -1))
-        return seen @ weights.transpose(1, 2) + biases
+        return mixed @ weights.transpose(1, 2) + biases
 
 
 class ImageToTokenAttention(Attention):
-    """The cells of the image look at the tokens, and add what they see."""
+    """Attention of the cells of the image to the tokens, with a residual."""
 
     def forward(
-        self, image: Tensor, positions: Tensor, told: tuple[Tensor, Tensor]
+        self, image: Tensor, positions: Tensor, placed_tokens: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """Return (B, N, width), the image with what it sees of `told`.
+        """Return (B, N, width) for (B, N, width), (N, width) and the tokens.
 
-        That is the tokens with and without their positions, each (B, T, width).
+        These are given with and without their positions, each (B, T, width).
         """
-        placed, tokens = told
+        placed, tokens = placed_tokens
         keys = self.scale * self.split_heads(self.k_proj(placed))
         queries = self.through_transposed(keys, self.q_proj).to(image.dtype)
         biases = (keys @ self._query_biases).flatten(1).to(image.dtype)
         scores = _scores(image, positions, queries) + biases[:, None]
-        # With the cells last, torch computes many of them at once.
+        # With the cells last, the softmax is vectorised over them.
         split_heads = unflattened(
             scores.transpose(1, 2), 1, (self.heads, -1)
         ).contiguous()
@@ -237,9 +244,9 @@ class ImageToTokenAttention(Attention):
         return unflattened(self.q_proj.bias, 0, (self.heads, -1, 1))
 
     def _messages(self, tokens: Tensor) -> Tensor:
-        """(B, heads * T, width): what each token adds to a cell that looks at it only.
+        """(B, heads * T, width): what a cell gets that attends to one token only.
 
-        The shares of each head sum to 1, so each may bring its part of the bias.
+        The shares of each head sum to 1, so each head includes its part of the bias.
         """
         values = self.split_heads(self.v_proj(tokens))
         weights = unflattened(self.out_proj.weight, 1, (self.heads, -1))
@@ -250,7 +257,7 @@ class ImageToTokenAttention(Attention):
 def _scores(image: Tensor, positions: Tensor, queries: Tensor) -> Tensor:
     """(B, N, K) products of (B, N, C) cells, with their positions, and queries."""
     batch, count, _ = queries.shape
-    # All prompts have the same positions: one product for all of them.
+    # Positions are the same for all prompts: one product for all of them.
     of_places = positions @ queries.flatten(0, 1).T
     by_prompt = unflattened(of_places, 1, (batch, count)).transpose(0, 1)
     return torch.baddbmm(by_prompt, image, queries.transpose(1, 2))

@@ -1,4 +1,4 @@
-"""Between the pixels of a frame and the square input of the network."""
+"""Transforms between the pixels of a frame and the square input of the network."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int
     Returns
     -------
     tuple of int
-        (rows, columns) of the content; the longer one equals `image_size`, and the
-        rest of the square, at the bottom or right, is padding.
+        (rows, columns) of the content; the longer one is `image_size`. The rest of the
+        square, at the bottom or right, is padding.
 
     Raises
     ------
@@ -47,8 +47,8 @@ def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int
 
     Notes
     -----
-    Half pixels round up, as they did when the public checkpoints were trained. A
-    side never becomes 0, however long and thin the frame is.
+    Half pixels are rounded up, as in the training of the public checkpoints. A side is
+    at least 1, however long and thin the frame is.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def input_shape(frame_shape: tuple[int, int], image_size: int) -> tuple[int, int
 
 
 def scaled(side: slice, factor: int) -> slice:
-    """Return a range of cells as the pixels in it, so many to a cell."""
+    """Return the range of pixels of a range of cells, `factor` pixels to a cell."""
     return slice(factor * side.start, factor * side.stop)
 
 
 def extent(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """Return the smallest window that holds a mask.
+    """Return the bounding box of a mask.
 
     Parameters
     ----------
@@ -81,13 +81,13 @@ def extent(mask: np.ndarray) -> tuple[slice, slice] | None:
     Returns
     -------
     (slice, slice) or None
-        Rows and columns, of Python's own whole numbers, since zarr takes no others;
-        None if nothing is in the mask.
+        Rows and columns as Python ints, since zarr takes no others; None if the mask is
+        empty.
 
     Notes
     -----
-    Along the axes, since `scipy.ndimage.find_objects` looks at one pixel after the
-    other, which takes long for a whole frame.
+    By projections to both axes: `scipy.ndimage.find_objects` visits each pixel, which
+    is slow for a whole frame.
     """
     filled = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
     if not filled[0].size:
@@ -197,13 +197,13 @@ def _resized(frame: np.ndarray, image_size: int, window: tuple[slice, slice]) ->
 
 
 _WHOLE = 0.999
-"""Sum of shares, but for rounding, of a pixel that is a mean of known ones."""
+"""Sum of the weights of a pixel that is interpolated from known ones only."""
 
 
 def enlarge(
     logits: np.ndarray, frame_shape: tuple[int, int], image_size: int
 ) -> FrameLogits:
-    """Bring logits over the square input to the pixels of the frame.
+    """Enlarge logits over the square input to the pixels of the frame.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def enlarge(
     Returns
     -------
     FrameLogits
-        Only where a mean of neighbours can be above 0.
+        Only where interpolated logits can be above 0.
     """
     import torch
 
@@ -240,7 +240,7 @@ def enlarge(
 
 
 def _around(places: np.ndarray, size: int) -> slice:
-    """From the first to the last place, and what else is averaged with these."""
+    """From the first to the last index, and the neighbours used in interpolation."""
     return slice(max(int(places.min()) - 2, 0), min(int(places.max()) + 3, size))
 
 

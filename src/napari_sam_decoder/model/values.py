@@ -21,24 +21,24 @@ OWN_DECODER = "sam"
 """Name of the decoder that comes with a checkpoint."""
 
 BACKGROUND_LOGIT = -16.0
-"""Sure enough to be background, and exact in float16."""
+"""Logit of certain background; exact in float16."""
 
 DECODER_LIMIT = 4.0
-"""Propagation takes the decoder's logits for no larger: they grow without bound, and
-what is expected for certain is to stand."""
+"""Propagation clips the decoder's logits to ± this: they have no bound, and a certain
+prior must be able to outweigh them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """What the image encoder says about one frame.
+    """The embedding of one frame.
 
     Attributes
     ----------
     features : (256, H, W) array of float16 or float32
         Output of the encoder's neck; H = W = 64 for an image size of 1024.
     frame_shape : tuple of int
-        (rows, columns) of the frame in its own pixels, needed to know which part
-        of the square network input is padding.
+        (rows, columns) of the frame in its own pixels; says which part of the square
+        network input is padding.
     """
 
     features: np.ndarray
@@ -47,14 +47,14 @@ class Embedding:
 
 @dataclass(frozen=True, eq=False)
 class EncodedWindow:
-    """A window of H x W cells of a frame, seen more finely than its embedding.
+    """Fine features of a window of H x W cells of a frame.
 
     Attributes
     ----------
     pixels : (3, 16 * H, 16 * W) array of float32
         The network's input: normalised, 0 in the padding.
     early : (64, 4 * H, 4 * W) array of float32
-        What the image encoder sees early.
+        Features of the first stage of the image encoder.
     """
 
     pixels: np.ndarray
@@ -63,7 +63,7 @@ class EncodedWindow:
 
 @dataclass(frozen=True, eq=False)
 class ModelPrompt:
-    """What is asked about one object, in pixels of the resized network input.
+    """A prompt for one object, in pixels of the network's input.
 
     Attributes
     ----------
@@ -82,20 +82,19 @@ class ModelPrompt:
 
 @dataclass(frozen=True, eq=False)
 class MaskCandidates:
-    """All masks that the decoder offers for a batch of prompts.
+    """All masks of the decoder for a batch of prompts.
 
     Attributes
     ----------
     low_res_logits : (B, 4, h, w) array of float32
-        Unthresholded logits over the padded square input, h = w = 256 for an image
-        size of 1024; `BACKGROUND_LOGIT` in the padding. Index 0 is the single-mask
-        output, 1 to 3 are the three hypotheses (part, whole, superset as SAM was
-        trained to order them loosely).
+        Logits over the padded square input, h = w = 256 for an image size of 1024;
+        `BACKGROUND_LOGIT` in the padding. Index 0 is the single-mask output, 1 to 3 are
+        the hypotheses, loosely ordered as part, whole and superset.
     iou_predictions : (B, 4) array of float32
-        Predicted IoU of each mask with the object; may exceed 1, since SAM's head
-        has no sigmoid.
+        Predicted IoU of each mask with the object; may exceed 1, since SAM's head has
+        no sigmoid.
     tokens : (B, 5, 256) array of float32, optional
-        What the tokens for the IoU and for the four masks have become.
+        Output tokens for the IoU and for the four masks.
     """
 
     low_res_logits: np.ndarray
@@ -112,7 +111,7 @@ class FrameLogits:
     values : (rows, columns) array of float32
         Above 0 is object.
     place : (slice, slice)
-        Rows and columns of the frame that they are of; elsewhere is background.
+        Their rows and columns in the frame; elsewhere is background.
     """
 
     values: np.ndarray

@@ -26,7 +26,7 @@ _MLP_RATIO = 4
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """The spec sheet of one vision transformer.
+    """Widths and depths of a vision transformer.
 
     Attributes
     ----------
@@ -76,12 +76,14 @@ class ViT(nn.Module):
         super().__init__()
         self.image_size = config.image_size
         self.grid = config.grid
-        self.patch_embed = PatchEmbedding(config)
+        self.patch_embed = ViTPatchEmbedding(config)
         self.pos_embed = nn.Parameter(
             torch.zeros(1, config.grid, config.grid, config.width)
         )
         self.blocks = nn.ModuleList(
-            Block(config, window=0 if index in config.global_blocks else config.window)
+            ViTBlock(
+                config, window=0 if index in config.global_blocks else config.window
+            )
             for index in range(config.depth)
         )
         self.neck = make_neck(config.width, config.channels)
@@ -106,8 +108,8 @@ class ViT(nn.Module):
         return embedding
 
 
-class PatchEmbedding(nn.Module):
-    """One linear map of each patch, as a strided convolution."""
+class ViTPatchEmbedding(nn.Module):
+    """A linear layer on each patch, as a strided convolution."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -119,7 +121,7 @@ class PatchEmbedding(nn.Module):
         return patches.permute(0, 2, 3, 1)
 
 
-class Block(nn.Module):
+class ViTBlock(nn.Module):
     """Attention and MLP, each with a norm before and a residual around it."""
 
     def __init__(self, config: ViTConfig, window: int) -> None:
@@ -168,7 +170,7 @@ class GridAttention(nn.Module):
         return out
 
     def _distance_bias(self, query: Tensor) -> Tensor:
-        """(B, heads, H * W, H * W): the two axes are summed last, to stay small."""
+        """(B, heads, H * W, H * W); rows and columns are added last, to save memory."""
         height, width = query.shape[2:4]
         rows = relative_positions(self.rel_pos_h, height)
         columns = relative_positions(self.rel_pos_w, width)

@@ -1,1 +1,1 @@
-"""Weights of networks: where they come from, how they are read, which fit together."""
+"""Weights: known models, safe reading of checkpoints, and trained decoders."""

@@ -1,4 +1,4 @@
-"""The public checkpoints as a table: what they are and where their files belong."""
+"""The public checkpoints and decoders as tables, and where their files belong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
     "ModelRow",
     "find_row",
     "local_path",
-    "tell_by_hand",
+    "manual_download",
 ]
 
 _APACHE = "Apache-2.0"
@@ -43,17 +43,17 @@ class ModelRow:
     architecture : str
         A key of `ARCHITECTURES`.
     description : str
-        What it was trained for, in a few words.
+        On what it was trained, in a few words.
     licence : str, optional
         SPDX identifier; None where it is not known for certain.
     url : str, optional
-        Where its file lies; None where there is no stable address.
+        Address of its file; None if there is no stable one.
     hash : str, optional
         ``algorithm:hexadecimal`` of its file.
     bytes : int, optional
         Size of its file.
     packaged : str, optional
-        Name of the file where it comes with this package.
+        Name of its file in this package; None if it is not included.
     """
 
     name: str
@@ -77,7 +77,7 @@ class ModelRow:
 
     @property
     def note(self) -> str:
-        """How to come by it, in a few words."""
+        """How to get it, in a few words."""
         if self.is_bundled:
             return "bundled"
         if self.is_downloadable:
@@ -176,12 +176,12 @@ _ROWS = (
 )
 
 MODELS: Mapping[str, ModelRow] = MappingProxyType({row.name: row for row in _ROWS})
-"""All models that have a name, in the order in which they should be listed."""
+"""All named models, in the order of listings."""
 
 
 @dataclass(frozen=True)
 class DecoderRow:
-    """One way to make and rate masks that comes with this package.
+    """One decoder that comes with this package.
 
     Attributes
     ----------
@@ -190,9 +190,9 @@ class DecoderRow:
     description : str
         What it does, in a few words.
     packaged : str, optional
-        Name of its file, which several may share; None for what a model has itself.
+        Name of its file, which several may share; None for the model's own decoder.
     draws : bool
-        Whether masks are drawn by what is in the file, or only rated.
+        Whether it sharpens masks, or only rates them.
     """
 
     name: str
@@ -202,27 +202,27 @@ class DecoderRow:
 
     @property
     def path(self) -> Path | None:
-        """Its file; None for what a model has itself."""
+        """Its file; None for the model's own decoder."""
         return None if self.packaged is None else _PACKAGED / self.packaged
 
 
 AUTO_DECODER = "auto"
-"""`RATED_DECODER` where it fits the model, else `OWN_DECODER`."""
+"""`RATED_DECODER` if it fits the model, else `OWN_DECODER`."""
 
 RATED_DECODER = "rated"
-"""That, and a head that rates the answers to a single click."""
+"""`OWN_DECODER`, and a head that rates the masks of a single click."""
 
 _HEADS_FILE = "sharp.fp16.safetensors"
 
 _DECODERS = (
     DecoderRow(
         RATED_DECODER,
-        "the model's own masks, and a better pick of three; for mobile_sam only",
+        "the model's own masks, and a better choice of three; for mobile_sam only",
         packaged=_HEADS_FILE,
     ),
     DecoderRow(
         "sharp",
-        "the same, and edges drawn anew at 1024 x 1024; for mobile_sam only",
+        "the same, with edges redrawn at 1024 x 1024; for mobile_sam only",
         packaged=_HEADS_FILE,
         draws=True,
     ),
@@ -232,7 +232,7 @@ _DECODERS = (
 DECODERS: Mapping[str, DecoderRow] = MappingProxyType(
     {row.name: row for row in _DECODERS}
 )
-"""All decoders that have a name; others are files that training has written."""
+"""All named decoders; others are files that training has written."""
 
 
 def find_row(name: str) -> ModelRow:
@@ -272,7 +272,7 @@ def local_path(row: ModelRow) -> Path:
     Returns
     -------
     Path
-        Inside this package or the user's cache folder; the file need not be there.
+        In this package or the user's cache folder; it need not exist.
     """
     if row.packaged is not None:
         return _PACKAGED / row.packaged
@@ -283,8 +283,8 @@ def local_path(row: ModelRow) -> Path:
     return folder / f"{row.name}{suffix}"
 
 
-def tell_by_hand(row: ModelRow) -> str:
-    """Say how to put the file of a named model in its place without `download`.
+def manual_download(row: ModelRow) -> str:
+    """Explain how to get the file of a named model without `download`.
 
     Parameters
     ----------
@@ -300,6 +300,6 @@ def tell_by_hand(row: ModelRow) -> str:
     check = f" (check: {row.hash})" if row.hash else ""
     terms = "" if row.licence else " Read its licence in the bioimage.io record first."
     return (
-        f"To do it by hand, fetch its file from {source}{check} and put it at "
-        f"{local_path(row)}, or name the file itself with --model PATH.{terms}"
+        f"To do it by hand, download its file from {source}{check} and save it as "
+        f"{local_path(row)}, or give its path with --model PATH.{terms}"
     )

@@ -41,7 +41,7 @@ __all__ = [
 
 
 def choose_hasher(algorithm: str) -> str | Callable[[], Any]:
-    """Return what `hashlib.file_digest` needs to compute a hash.
+    """Return the argument of `hashlib.file_digest` for a hash.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ ARCHITECTURES: Mapping[str, TinyViTConfig | ViTConfig] = MappingProxyType(
         ),
     }
 )
-"""Spec sheet of the image encoder by architecture; all else is the same for all."""
+"""The image encoder of each architecture; all else is the same."""
 
 
 def build_sam(architecture: str, *, identity: str) -> Sam:
@@ -117,7 +117,7 @@ def build_sam(architecture: str, *, identity: str) -> Sam:
     architecture : str
         A key of `ARCHITECTURES`.
     identity : str
-        Tells these weights from all others.
+        Identifies these weights.
 
     Returns
     -------
@@ -141,14 +141,14 @@ def build_sam(architecture: str, *, identity: str) -> Sam:
 
 
 def assemble_sam(image_encoder: TinyViT | ViT, *, identity: str) -> Sam:
-    """Put SAM's prompt encoder and mask decoder behind an image encoder.
+    """Build a network of an image encoder and SAM's other parts.
 
     Parameters
     ----------
     image_encoder : TinyViT or ViT
         Gives embeddings of 256 channels.
     identity : str
-        Tells these weights from all others.
+        Identifies these weights.
 
     Returns
     -------
@@ -181,7 +181,7 @@ _VIT_ENTRY = "image_encoder.pos_embed"
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read a weights file by what it holds, whatever its suffix.
+    """Read a weights file; its content decides on the format, not its suffix.
 
     Parameters
     ----------
@@ -197,16 +197,16 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, holds something else than tensors, or would
-        run code when opened.
+        If the file is missing or corrupt, holds anything but tensors, or would run code
+        when opened.
     """
-    with wrap_read_errors(path, CheckpointError, "fetch it again"):
+    with wrap_read_errors(path, CheckpointError, "download it again"):
         content = _read(path)
     return _checked_tensors(_unwrapped(content), path)
 
 
 def infer_architecture(state: dict[str, Tensor]) -> str:
-    """Tell from its entries which architecture a checkpoint belongs to.
+    """Infer the architecture of a checkpoint from its entries.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def infer_architecture(state: dict[str, Tensor]) -> str:
         return "vit_t"
     if _VIT_ENTRY not in state:
         raise CheckpointError(
-            "This file holds no image encoder of SAM's shape; its entries begin with "
+            "This file has no image encoder like SAM's; its entries begin with "
             f"{_listed(state)}. Choose a checkpoint of SAM, MobileSAM, MedSAM or "
             "micro-sam."
         )
@@ -236,13 +236,13 @@ def infer_architecture(state: dict[str, Tensor]) -> str:
         if isinstance(config, ViTConfig) and config.width == width:
             return name
     raise CheckpointError(
-        f"This file's image encoder is {width} wide, which is none of "
+        f"The image encoder of this file has {width} channels, unlike "
         f"{', '.join(ARCHITECTURES)}. Choose a checkpoint of one of these."
     )
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], dtype: torch.dtype) -> None:
-    """Give a network the weights of a checkpoint.
+    """Load the weights of a checkpoint into a network.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def fill(network: nn.Module, state: dict[str, Tensor], dtype: torch.dtype) -> No
     state : dict of str to tensor
         Entries by their public names.
     dtype : torch.dtype
-        Number type that the weights get.
+        Number type to convert the weights to.
 
     Raises
     ------
@@ -267,17 +267,17 @@ def fill(network: nn.Module, state: dict[str, Tensor], dtype: torch.dtype) -> No
         for name, tensor in state.items()
         if not _is_ignored(name)
     }
-    complaints = _complaints(wanted, {name: item.shape for name, item in given.items()})
-    if complaints:
+    mismatches = _mismatches(wanted, {name: item.shape for name, item in given.items()})
+    if mismatches:
         raise CheckpointError(
-            f"This checkpoint does not fit the network: {'; '.join(complaints)}. "
-            "Choose the architecture that it was made for."
+            f"This checkpoint does not fit the network: {'; '.join(mismatches)}. "
+            "Choose the architecture that it belongs to."
         )
     network.load_state_dict(given, assign=True)
 
 
 def _is_safetensors(path: Path) -> bool:
-    """Its JSON header follows eight bytes that say how long it is."""
+    """Whether a JSON header follows the eight bytes of its length."""
     with path.open("rb") as stream:
         return stream.read(9)[8:] == b"{"
 
@@ -294,15 +294,15 @@ def _read(path: Path) -> Any:
 
 
 def _read_pickle(path: Path) -> Any:
-    # Torch would refuse it too, but warn first, and only the filters of the whole
-    # process could keep that quiet.
+    # Torch refuses it too, but warns first, which only filters of the whole process
+    # could suppress.
     if _is_program(path):
         raise pickle.UnpicklingError("a TorchScript archive")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _is_program(path: Path) -> bool:
-    """Whether it is a zip file as `torch.jit.save` writes them."""
+    """Whether it is a zip file of `torch.jit.save`."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -310,7 +310,7 @@ def _is_program(path: Path) -> bool:
 
 
 def _unwrapped(content: Any) -> Any:
-    """micro-sam's trainer saves its network, which holds SAM as `sam`, among others."""
+    """The trainer of micro-sam saves SAM as `sam`, beside other things."""
     inner = content.get("model_state") if isinstance(content, dict) else None
     if not isinstance(inner, dict):
         return content
@@ -340,7 +340,7 @@ def _is_ignored(name: str) -> bool:
     return name.startswith(_IGNORED_PREFIXES) or name.endswith(_IGNORED_SUFFIXES)
 
 
-def _complaints(
+def _mismatches(
     wanted: dict[str, torch.Size], given: dict[str, torch.Size]
 ) -> list[str]:
     found = {

@@ -1,4 +1,4 @@
-"""Named models and weights files: download them, and load them as a network."""
+"""Download named models, and load models and weights files as networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from napari_sam_decoder import validation
 from napari_sam_decoder.errors import CheckpointError, DownloadError, OptionError
-from napari_sam_decoder.model.precision import choose_precision, tune
+from napari_sam_decoder.model.precision import choose_precision, prepare_for_inference
 from napari_sam_decoder.model.torch_errors import is_out_of_memory
 from napari_sam_decoder.weights.catalogue import (
     AUTO_DECODER,
@@ -17,7 +17,7 @@ from napari_sam_decoder.weights.catalogue import (
     ModelRow,
     find_row,
     local_path,
-    tell_by_hand,
+    manual_download,
 )
 from napari_sam_decoder.weights.checkpoints import (
     build_sam,
@@ -57,14 +57,14 @@ def load_sam(
     device : str
         "auto" for CUDA, else MPS, else the CPU; or a name that torch knows.
     precision : {"auto", "float32", "bfloat16", "float16"}
-        In which number type to compute; "auto" for the fastest that is safe on the
-        device, see `choose_precision`. Embeddings of different ones are not mixed.
+        Number type in which to compute; "auto" for the fastest that is safe on the
+        device, see `choose_precision`. Embeddings of different types are not mixed.
     architecture : str, optional
-        A key of `ARCHITECTURES`; by default told from the file.
+        A key of `ARCHITECTURES`; by default inferred from the file.
     decoder : str or Path
         A name in `DECODERS`, or the path of a file that training has written; "auto"
-        for "rated" where that fits the model, else "sam", the model's own. Embeddings
-        are the same for all of them.
+        for "rated" if that fits the model, else "sam", the model's own. Embeddings are
+        the same for all.
 
     Returns
     -------
@@ -104,17 +104,17 @@ def load_sam(
     chosen = choose_decoder(decoder, sam.weights)
     _LOG.info("%s, decoder %s", identity, chosen.name if chosen else "of its own")
     if chosen is None:
-        return _moved(tune(sam, dtype), place)
+        return _moved(prepare_for_inference(sam, dtype), place)
     trained = chosen.load(sam.weights)
     if trained.finetuned is not None:
         fill(sam.mask_decoder, dict(trained.finetuned), torch.float32)
-    sam = _moved(tune(sam, dtype), place)
+    sam = _moved(prepare_for_inference(sam, dtype), place)
     sam.decoder, sam.heads = chosen.identity, build_heads(trained, sam, chosen.draws)
     return sam
 
 
 def download(name: str, progress: bool = False) -> Path:
-    """Fetch a named model into the user's cache folder and check its hash.
+    """Download a named model to the user's cache folder, and check its hash.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ def download(name: str, progress: bool = False) -> Path:
     Returns
     -------
     Path
-        The file; it is not fetched again if it is already there.
+        The file; it is not downloaded again if it exists.
 
     Raises
     ------
     CheckpointError
         If there is no such model.
     DownloadError
-        If it cannot be fetched; the message says how to do it by hand.
+        If it cannot be downloaded; the message says how to do it by hand.
     MissingExtraError
         If its hash needs the package xxhash.
     """
@@ -143,7 +143,8 @@ def download(name: str, progress: bool = False) -> Path:
         return path
     if not row.is_downloadable:
         raise DownloadError(
-            f"{name} is not downloaded for you: {row.note}. {tell_by_hand(row)}"
+            f"{name} cannot be downloaded automatically: {row.note}. "
+            f"{manual_download(row)}"
         )
     _retrieve(row, path, progress)
     return path
@@ -160,7 +161,7 @@ def _retrieve(row: ModelRow, path: Path, progress: bool) -> None:
         )
     except (OSError, ValueError) as error:
         raise DownloadError(
-            f"{row.name} could not be downloaded: {error}. {tell_by_hand(row)}"
+            f"{row.name} could not be downloaded: {error}. {manual_download(row)}"
         ) from error
 
 
@@ -170,7 +171,7 @@ def _split_hash(row: ModelRow) -> tuple[str, str]:
 
 
 def _find(model: str | Path) -> Path:
-    """A name wins over a file of the same name, so that it always means the same."""
+    """A named model takes precedence over a file of that name."""
     if isinstance(model, str) and model in MODELS:
         return _find_named(MODELS[model])
     path = validation.as_expanded_path(model, "a model", CheckpointError)
@@ -182,14 +183,14 @@ def _find_named(row: ModelRow) -> Path:
     if not path.is_file():
         fetch = f"Run `napari-sam-decoder models download {row.name}`. "
         raise CheckpointError(
-            f"{row.name} is not on this machine yet. "
-            f"{fetch if row.is_downloadable else ''}{tell_by_hand(row)}"
+            f"{row.name} has not been downloaded yet. "
+            f"{fetch if row.is_downloadable else ''}{manual_download(row)}"
         )
     algorithm, expected = _split_hash(row)
     if expected and hash_file(path, algorithm) != expected:
         raise CheckpointError(
-            f"{path} is not the file that {row.name} stands for: its {algorithm} is "
-            f"not {expected}. Delete it. {tell_by_hand(row)}"
+            f"{path} is not the file of {row.name}: its {algorithm} is not "
+            f"{expected}. Delete it. {manual_download(row)}"
         )
     return path
 
