@@ -37,7 +37,8 @@ def settings():
         "recursion": sys.getrecursionlimit(),
         "switching": sys.getswitchinterval(),
         "collector": (gc.isenabled(), gc.get_threshold()),
-        "temporary": tempfile.tempdir,
+        # Not `tempfile.tempdir`, in which the first to ask notes the very same folder.
+        "temporary": tempfile.gettempdir(),
         "warnings": (list(warnings.filters), warnings.showwarning),
         "loggers": {name: _logger(name) for name in ("", *FOREIGN_LOGGERS)},
         "random": random.getstate(),

@@ -19,10 +19,6 @@ DIGEST = array_digest(np.array([1]))
 FEATURES = noise(b"features")
 ROWS = (12, 32 + 4 * SHAPE[0] + FEATURES.size)
 
-needs_locks = pytest.mark.skipif(
-    not lock_module.HAS_LOCKS, reason="this system has no flock"
-)
-
 
 @pytest.fixture
 def path(tmp_path):
@@ -108,7 +104,7 @@ def test_a_frame_is_what_it_was_until_all_of_it_is_written(store, monkeypatch):
 
 
 def test_a_cache_replaced_by_one_of_another_job_before_locking_is_refused(store):
-    lock = lock_module.FolderLock(layout.lock_path(store.path))
+    lock = lock_module.CacheLock(layout.lock_path(store.path))
     with pytest.raises(CacheMismatchError, match="axes: the cache has TYX"):
         ZarrStore(store.path, replace(key_of(), axes="ZYX"), lock)
 
@@ -150,11 +146,10 @@ def test_a_group_in_place_of_an_array_is_corrupt(store):
         ZarrStore.open(store.path, key_of())
 
 
-@needs_locks
 def test_a_cache_that_could_not_be_opened_is_not_held(path):
     ZarrStore.open(path, key_of()).close()
     shutil.rmtree(path / "packed")
     with pytest.raises(CacheCorruptError):
         ZarrStore.open(path, key_of())
-    lock = lock_module.FolderLock(layout.lock_path(path))
-    assert lock.try_alone() == "alone"
+    lock = lock_module.CacheLock(layout.lock_path(path))
+    assert lock.try_exclusive() == "exclusive"

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import portalocker
 import pytest
 
-from cache_worker import key_of, noise
+from cache_worker import NoLocks, key_of, noise
 from napari_sam_decoder.cache import ZarrStore, array_digest, clear, layout
 from napari_sam_decoder.cache import lock as lock_module
 from napari_sam_decoder.errors import CacheMismatchError, FormatError
@@ -20,10 +21,6 @@ WORKER = Path(__file__).parents[1] / "cache_worker.py"
 DIGEST = array_digest(np.array([1]))
 FEATURES = noise(b"features")
 OVER_AN_HOUR = 4000
-
-needs_locks = pytest.mark.skipif(
-    not lock_module.HAS_LOCKS, reason="this system has no flock"
-)
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ def held_by_another_process(path):
     )
     try:
         assert process.stdout.readline() == "ready\n"
-        yield
+        yield process
     finally:
         process.communicate()
 
@@ -151,14 +148,14 @@ def test_other_files_that_appeared_meanwhile_are_left_alone(path, monkeypatch):
 
 def test_a_cache_cleared_between_finding_and_locking_is_made_again(path, monkeypatch):
     ZarrStore.open(path, key_of()).close()
-    share, cleared = lock_module.FolderLock.share, []
+    share, cleared = lock_module.CacheLock.share, []
 
     def share_after_a_clear(lock):
         if not cleared:
             cleared.append(path.rename(path.with_name("gone")))
         return share(lock)
 
-    monkeypatch.setattr(lock_module.FolderLock, "share", share_after_a_clear)
+    monkeypatch.setattr(lock_module.CacheLock, "share", share_after_a_clear)
     with ZarrStore.open(path, key_of()) as opened:
         opened.write(0, DIGEST, FEATURES)
     assert layout.recorded_frames(path, key_of()) == {0}
@@ -239,13 +236,11 @@ def partial(path):
     return left_over
 
 
-@needs_locks
 def test_partials_are_swept_by_one_who_is_alone(partial, path):
     ZarrStore.open(path, key_of()).close()
     assert not partial.exists()
 
 
-@needs_locks
 def test_partials_stay_while_another_process_has_the_cache_open(path):
     ZarrStore.open(path, key_of()).close()
     with held_by_another_process(path):
@@ -258,8 +253,19 @@ def test_partials_stay_while_another_process_has_the_cache_open(path):
     assert not partial.exists()
 
 
+def test_the_lock_of_a_killed_process_is_free(path):
+    ZarrStore.open(path, key_of()).close()
+    with held_by_another_process(path) as process:
+        lock = lock_module.CacheLock(layout.lock_path(path))
+        assert lock.try_exclusive() == "in use"
+        process.kill()
+        process.wait()
+        assert lock.try_exclusive() == "exclusive"
+    lock.close()
+
+
 def test_without_locks_only_old_partials_are_swept(partial, path, monkeypatch):
-    monkeypatch.setattr(lock_module, "HAS_LOCKS", False)
+    monkeypatch.setattr(portalocker.portalocker, "LOCKER", NoLocks())
     ZarrStore.open(path, key_of()).close()
     assert partial.exists()
     make_old(partial)

@@ -3,14 +3,12 @@ from __future__ import annotations
 import errno
 import os
 
+import portalocker
 import pytest
 
+from cache_worker import NoLocks
 from napari_sam_decoder.cache import lock as lock_module
-from napari_sam_decoder.cache.lock import FolderLock
-
-needs_locks = pytest.mark.skipif(
-    not lock_module.HAS_LOCKS, reason="this system has no flock"
-)
+from napari_sam_decoder.cache.lock import CacheLock
 
 
 @pytest.fixture
@@ -18,76 +16,75 @@ def path(tmp_path):
     return tmp_path / ".lock"
 
 
-@needs_locks
 def test_the_only_holder_is_alone(path):
-    assert FolderLock(path).try_alone() == "alone"
+    assert CacheLock(path).try_exclusive() == "exclusive"
 
 
-@needs_locks
 def test_holders_share_and_none_is_alone(path):
-    first, second = FolderLock(path), FolderLock(path)
+    first, second = CacheLock(path), CacheLock(path)
     assert first.share()
     assert second.share()
-    assert second.try_alone() == "shared"
+    assert second.try_exclusive() == "in use"
 
 
-@needs_locks
 def test_the_lock_is_free_after_closing_twice(path):
-    first, second = FolderLock(path), FolderLock(path)
+    first, second = CacheLock(path), CacheLock(path)
     first.share()
     first.close()
     first.close()
-    assert second.try_alone() == "alone"
+    assert second.try_exclusive() == "exclusive"
 
 
-@needs_locks
 def test_one_who_was_alone_can_share(path):
-    first, second = FolderLock(path), FolderLock(path)
-    first.try_alone()
+    first, second = CacheLock(path), CacheLock(path)
+    first.try_exclusive()
     first.share()
     assert second.share()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_a_lock_on_a_file_that_went_away_is_not_shared(path):
-    lock = FolderLock(path)
+    lock = CacheLock(path)
     path.unlink()
     assert not lock.share()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_a_lock_on_a_file_that_was_replaced_is_not_shared(path):
-    lock = FolderLock(path)
+    lock = CacheLock(path)
     path.unlink()
-    FolderLock(path).close()
+    CacheLock(path).close()
     assert not lock.share()
 
 
 def test_without_locks_nothing_is_known(path, monkeypatch):
-    monkeypatch.setattr(lock_module, "HAS_LOCKS", False)
-    lock = FolderLock(path)
-    assert lock.try_alone() == "unknown"
+    monkeypatch.setattr(portalocker.portalocker, "LOCKER", NoLocks())
+    lock = CacheLock(path)
+    assert lock.try_exclusive() == "unknown"
     assert lock.share()
 
 
-@needs_locks
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
 def test_a_file_system_without_locks_keeps_nobody_from_working(path, monkeypatch):
     def no_locks(descriptor, operation):
         raise OSError(errno.ENOLCK, "no locks available")
 
-    monkeypatch.setattr(lock_module.fcntl, "flock", no_locks)
-    lock = FolderLock(path)
-    assert lock.try_alone() == "unknown"
+    monkeypatch.setattr(portalocker.portalocker, "LOCKER", no_locks)
+    lock = CacheLock(path)
+    assert lock.try_exclusive() == "unknown"
     assert lock.share()
 
 
 def test_touching_notes_the_time(path):
-    lock = FolderLock(path)
+    lock = CacheLock(path)
     os.utime(path, (0, 0))
     lock.touch()
     assert path.stat().st_mtime > 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_touching_what_is_gone_does_no_harm(path):
-    lock = FolderLock(path)
+    lock = CacheLock(path)
     path.unlink()
     lock.touch()
     assert not path.exists()
@@ -98,13 +95,13 @@ def test_a_lock_file_is_opened_for_reading_where_it_cannot_be_written(
 ):
     path.touch()
     _forbid_writing(monkeypatch)
-    assert FolderLock(path).share()
+    assert CacheLock(path).share()
 
 
 def test_a_lock_file_that_cannot_be_made_is_an_error(path, monkeypatch):
     _forbid_writing(monkeypatch)
     with pytest.raises(OSError, match="read-only file system"):
-        FolderLock(path)
+        CacheLock(path)
 
 
 def _forbid_writing(monkeypatch):

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import portalocker
 import pytest
 import zarr
 
-from cache_worker import chunk, key_of, noise, rounded
+from cache_worker import NoLocks, chunk, key_of, noise, rounded
 from napari_sam_decoder import cache
 from napari_sam_decoder.cache import ZarrStore, array_digest, layout
-from napari_sam_decoder.cache import lock as lock_module
 from napari_sam_decoder.cache.location import CACHE_LIMIT_VARIABLE, CACHE_ROOT_VARIABLE
 from napari_sam_decoder.cache.zarr_store import FrameRecords
 from napari_sam_decoder.errors import (
@@ -27,9 +27,6 @@ from napari_sam_decoder.errors import (
 
 FRAMES = 10
 NEW = array_digest(np.array([-1]))
-needs_locks = pytest.mark.skipif(
-    not lock_module.HAS_LOCKS, reason="this system has no flock"
-)
 
 
 def digest(frame):
@@ -253,7 +250,6 @@ def test_damage_to_a_shard_costs_its_frame_alone(full_cache):
     assert_sound(full_cache)
 
 
-@needs_locks
 def test_a_cache_in_use_is_refused(full_cache):
     with (
         ZarrStore.open(full_cache, key_of(FRAMES)),
@@ -263,7 +259,6 @@ def test_a_cache_in_use_is_refused(full_cache):
     assert files(full_cache, "packed") == []
 
 
-@needs_locks
 def test_others_can_come_in_between_two_files(full_cache):
     steps = cache.compact(full_cache)
     next(steps)
@@ -273,7 +268,7 @@ def test_others_can_come_in_between_two_files(full_cache):
 
 
 def test_without_locks_it_works_too(full_cache, monkeypatch):
-    monkeypatch.setattr(lock_module, "HAS_LOCKS", False)
+    monkeypatch.setattr(portalocker.portalocker, "LOCKER", NoLocks())
     compact(full_cache)
     assert_sound(full_cache)
 
@@ -415,7 +410,6 @@ def test_verifying_what_is_no_cache_is_an_error(tmp_path):
         next(cache.verify(tmp_path))
 
 
-@needs_locks
 def test_verifying_keeps_the_cache_in_use_until_it_is_closed(path):
     checks = cache.verify(path)
     next(checks)
@@ -456,7 +450,6 @@ def test_a_cache_with_files_of_the_user_is_not_cleared(path):
     assert cache.describe(path).present == 2
 
 
-@needs_locks
 def test_a_cache_in_use_is_not_cleared(path):
     with ZarrStore.open(path, key_of(frames=4)) as store:
         with pytest.raises(CacheMismatchError, match="in use"):
@@ -465,7 +458,7 @@ def test_a_cache_in_use_is_not_cleared(path):
 
 
 def test_without_locks_a_cache_can_be_cleared(path, monkeypatch):
-    monkeypatch.setattr(lock_module, "HAS_LOCKS", False)
+    monkeypatch.setattr(portalocker.portalocker, "LOCKER", NoLocks())
     cache.clear(path)
     assert list(path.parent.iterdir()) == []
 
@@ -558,7 +551,6 @@ def test_the_least_recently_used_go_first(three):
     assert names_in(three) == []
 
 
-@needs_locks
 def test_a_cache_in_use_stays_whatever_the_limit(three):
     with ZarrStore.open(three / "old.zarr", key_of(frames=4)):
         cache.evict_least_recent(three, 0)

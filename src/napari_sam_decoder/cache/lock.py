@@ -1,4 +1,4 @@
-"""A hold on a cache folder that other processes can see and that dies with us."""
+"""A lock on a cache folder: visible to other processes, and gone with its own."""
 
 from __future__ import annotations
 
@@ -7,36 +7,29 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    HAS_LOCKS = False
-else:
-    HAS_LOCKS = True
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FolderLock", "Occupancy"]
+__all__ = ["CacheLock", "Exclusivity"]
 
-Occupancy = Literal["alone", "shared", "unknown"]
+Exclusivity = Literal["exclusive", "in use", "unknown"]
 
 
-class FolderLock:
-    """An advisory lock on a file, shared by all who have the folder open.
+class CacheLock:
+    """An advisory lock on a file, shared by all who have the cache open.
 
-    The kernel lets go of it when the process ends, however it ends, so a lock that
-    is held means a process that lives.
+    The operating system releases it when the process ends, however it ends. A lock
+    that is held therefore means a process that is alive.
 
     Parameters
     ----------
     path : Path
-        The lock file; made if it is not there.
+        The lock file; created if it does not exist.
 
     Raises
     ------
     OSError
-        If the file can neither be made nor read.
+        If the file can neither be created nor read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,44 +37,50 @@ class FolderLock:
         self._descriptor = _open(path)
         self._close = weakref.finalize(self, os.close, self._descriptor)
 
-    def try_alone(self) -> Occupancy:
-        """Take the lock for this process only, if no other has the folder open.
+    def try_exclusive(self) -> Exclusivity:
+        """Take the lock for this process alone, without waiting.
 
         Returns
         -------
-        {"alone", "shared", "unknown"}
-            "alone" if it was taken, "shared" if another process holds it, "unknown"
-            where the system or the file system has no such locks.
+        {"exclusive", "in use", "unknown"}
+            "exclusive" if it was taken, "in use" if another holder has the cache open,
+            "unknown" where the file system has no such locks.
         """
-        if not HAS_LOCKS:
-            return "unknown"
+        import portalocker
+        from portalocker import LockFlags
+
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return "shared"
-        except OSError:
+            portalocker.lock(
+                self._descriptor, LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING
+            )
+        except portalocker.AlreadyLocked:
+            return "in use"
+        except portalocker.LockException:
             return "unknown"
-        return "alone"
+        return "exclusive"
 
     def share(self) -> bool:
-        """Hold the lock together with others; False if the folder went away.
+        """Hold the lock together with others; False if the cache was removed.
 
-        Another process may have cleared the folder between our opening the file and
-        locking it: then what we hold is no longer the file under that name.
+        Another process may have cleared the cache between our opening the file and
+        locking it. What we hold is then no longer the file of that name.
         """
-        if HAS_LOCKS:
-            # A file system without locks must not keep anyone from working.
-            with suppress(OSError):
-                fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        import portalocker
+
+        # A file system without locks must not keep anyone from working.
+        with suppress(portalocker.LockException):
+            # Windows cannot turn an exclusive lock into a shared one.
+            portalocker.unlock(self._descriptor)
+            portalocker.lock(self._descriptor, portalocker.LockFlags.SHARED)
         return self._is_current()
 
     def touch(self) -> None:
-        """Note the time of use, where the disk can be written."""
+        """Record the time of use, unless the disk is read-only."""
         with suppress(OSError):
             os.utime(self._path)
 
     def close(self) -> None:
-        """Let go; doing so twice does no harm."""
+        """Release the lock; closing it again has no effect."""
         self._close()
 
     def _is_current(self) -> bool:
@@ -93,12 +92,12 @@ class FolderLock:
 
 
 def _open(path: Path) -> int:
-    """Open for writing if we may: NFS wants that for a lock held alone."""
+    """Open for writing if possible: NFS requires that for an exclusive lock."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         try:
             return os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            # Why it could not be made tells more than that it is not there.
+            # Why it could not be created says more than that it is not there.
             raise error from None

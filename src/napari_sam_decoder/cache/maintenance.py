@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.key import FORMAT_VERSION
-from napari_sam_decoder.cache.lock import FolderLock
+from napari_sam_decoder.cache.lock import CacheLock
 from napari_sam_decoder.cache.zarr_store import FrameRecords, FrameState, ZarrStore
 from napari_sam_decoder.errors import (
     CacheCorruptError,
@@ -88,8 +88,8 @@ def _require_complete(folder: Path, key: CacheKey) -> None:
 
 
 def _pack_alone(folder: Path, key: CacheKey, frames: range) -> None:
-    with closing(FolderLock(layout.lock_path(folder))) as lock:
-        if lock.try_alone() == "shared":
+    with closing(CacheLock(layout.lock_path(folder))) as lock:
+        if lock.try_exclusive() == "in use":
             raise CacheMismatchError(
                 f"the embedding cache {folder} is in use; close the programs that use "
                 "it, and compact it again"
@@ -267,14 +267,14 @@ def _set_aside(folder: Path, trash: Path) -> None:
     """Rename a cache while no other process can open it."""
     # A damaged cache may lack the folder of its lock file.
     (folder / layout.FRAMES).mkdir(exist_ok=True)
-    with closing(FolderLock(layout.lock_path(folder))) as lock:
-        occupancy = lock.try_alone()
-        if occupancy == "shared":
+    with closing(CacheLock(layout.lock_path(folder))) as lock:
+        exclusivity = lock.try_exclusive()
+        if exclusivity == "in use":
             raise CacheMismatchError(
                 f"the embedding cache {folder} is in use; close the programs that use "
                 "it first"
             )
-        if occupancy == "unknown":
+        if exclusivity == "unknown" or os.name == "nt":
             # Windows does not move a folder with an open file, ours or another's.
             lock.close()
         folder.rename(trash)

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.key import DIGEST_SIZE, CacheKey
-from napari_sam_decoder.cache.lock import FolderLock
+from napari_sam_decoder.cache.lock import CacheLock
 from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
@@ -162,7 +162,7 @@ class ZarrStore:
         Folder of an existing cache.
     key : CacheKey
         What the cache holds.
-    lock : FolderLock
+    lock : CacheLock
         Already shared; released when the store is closed.
 
     Raises
@@ -173,7 +173,7 @@ class ZarrStore:
         If the arrays are missing, unreadable or of another shape than the key says.
     """
 
-    def __init__(self, path: Path, key: CacheKey, lock: FolderLock) -> None:
+    def __init__(self, path: Path, key: CacheKey, lock: CacheLock) -> None:
         self.path = path
         self.key = key
         self._lock = lock
@@ -319,20 +319,20 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def _hold(path: Path) -> FolderLock | None:
+def _hold(path: Path) -> CacheLock | None:
     """Lock a cache and tidy it up; None if it was removed in the meantime."""
     try:
         with wrap_os_errors(f"cannot open the embedding cache {path}"):
-            lock = FolderLock(layout.lock_path(path))
+            lock = CacheLock(layout.lock_path(path))
     except FormatError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         if layout.stored_key(path) is None:
             return None
         raise layout.corrupt_cache_error(path) from None
-    occupancy = lock.try_alone()
-    if occupancy != "shared":
-        layout.remove_partial_files(path, is_alone=occupancy == "alone")
+    exclusivity = lock.try_exclusive()
+    if exclusivity != "in use":
+        layout.remove_partial_files(path, is_alone=exclusivity == "exclusive")
     if not lock.share():
         lock.close()
         return None
