@@ -123,7 +123,7 @@ class Stage:
     @property
     def is_embedded(self) -> bool:
         """Whether all frames of the runs are embedded."""
-        return self.bench.controller.embedded.issuperset(self.frames)
+        return self.bench.controller.state.embedded.issuperset(self.frames)
 
     def run(self) -> None:
         """Start a run over the frames of the runs, if there is none."""

@@ -129,7 +129,9 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
 def pick_meant(dock: SamDecoderDock, cell: int) -> None:
     """Pick the hypothesis that is the cell, if another one has the star."""
     prompt = dock.workbench.current_prompt
-    shown = dock.workbench.controller.previews.latest(prompt.object_id, prompt.frame)
+    shown = dock.workbench.controller.state.previews.latest(
+        prompt.object_id, prompt.frame
+    )
     truth = SAMPLE.truth[FIRST] == cell
     ious = [mask_iou(truth, offered.mask) for offered in shown.preview.hypotheses]
     best = int(np.argmax(ious))

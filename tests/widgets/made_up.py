@@ -32,11 +32,8 @@ def result_on(frame, object_id=1, verdict=Verdict.SURE, shape=SHAPE[1:]):
 
 def found_by(search):
     """Take all steps of a search and return what it has found."""
-    while True:
-        try:
-            next(search)
-        except StopIteration as end:
-            return end.value
+    *_, found = search
+    return found
 
 
 def preview_of(prompt, number=1, shape=SHAPE[1:], together=()):

@@ -91,7 +91,7 @@ def inside(object_id, frame):
 
 def lose(bench, *frames):
     """Let an earlier run have missed the first object on some frames."""
-    target = bench.controller.writer.target
+    target = bench.controller.state.target
     for frame in frames:
         nothing = FrameResult(frame, np.zeros((SIDE, SIDE), np.uint16))
         target.write(target.view, nothing, {1}, replace=False)
@@ -122,8 +122,8 @@ def test_a_click_mends_its_frame_and_those_beside_it_only(bench):
     bench.wait()
     assert changed_frames(bench, before) == [4, 5, 6]
     np.testing.assert_array_equal(bench.labels.data[4:7], truth[4:7])
-    assert bench.controller.outcome.startswith("Mended: 3 frames computed anew")
-    assert describe(bench) == bench.controller.outcome
+    assert bench.controller.state.outcome.startswith("Corrected: 3 frames recomputed")
+    assert describe(bench) == bench.controller.state.outcome
 
 
 def test_a_click_mends_although_nobody_looks_at_its_frame(bench):
@@ -170,7 +170,7 @@ def test_another_hypothesis_mends(bench):
 
 
 def test_only_what_was_computed_anew_gets_another_verdict(pair):
-    verdicts = pair.controller.writer.verdicts
+    verdicts = pair.controller.state.target.verdicts
     before = verdicts.frames_of((1,))
     others = verdicts.frames_of((2,))
     click(pair, 5)
@@ -209,7 +209,7 @@ def test_a_painted_frame_that_is_clicked_stays_too(bench):
     click(bench, 5)
     bench.wait()
     np.testing.assert_array_equal(bench.labels.data[5], painted)
-    assert "1 kept as you painted them" in bench.controller.outcome
+    assert "1 kept as you painted them" in bench.controller.state.outcome
 
 
 def test_a_click_brings_back_an_object_that_was_wiped_out_on_its_frame(bench):
@@ -235,12 +235,12 @@ def test_the_preview_gives_way_once_the_labels_show_the_click(bench, gate, qtbot
     assert bench.controller.is_correcting
 
 
-def test_what_is_being_mended_is_said(bench, gate, qtbot):
+def test_what_is_being_corrected_is_said(bench, gate, qtbot):
     part = RunPart()
     qtbot.addWidget(part)
     click(bench, 5)
     qtbot.waitUntil(lambda: bench.controller.is_correcting)
-    assert describe(bench) == "Mending object 1 around frame 5…"
+    assert describe(bench) == "Correcting object 1 around frame 5…"
     part.show_state(bench)
     assert part.stop.isEnabled()
     assert part.both.isEnabled(), "a whole run may take its place"
@@ -285,8 +285,8 @@ def test_stopping_keeps_what_is_done_and_starts_nothing(bench, gate, qtbot):
     bench.wait()
     done = [bool((plane == 1).any()) for plane in bench.labels.data]
     assert [frame for frame in range(FRAMES) if done[frame]] == [0, 5, 6]
-    assert bench.controller.outcome == (
-        "Stopped; mended so far: 2 frames computed anew."
+    assert bench.controller.state.outcome == (
+        "Stopped; corrected so far: 2 frames recomputed."
     )
     bench.viewer.dims.set_point(0, 3)
     assert bench.is_idle
@@ -303,7 +303,7 @@ def test_propagate_still_runs_everything(pair, gate):
     pair.propagate(replace=True)
     pair.wait()
     assert len(gate.asked) == 1
-    assert pair.controller.outcome == f"Done: {FRAMES} frames."
+    assert pair.controller.state.outcome == f"Done: {FRAMES} frames."
     for object_id in (1, 2):
         assert all((plane == object_id).any() for plane in pair.labels.data)
 
@@ -313,10 +313,10 @@ def test_after_another_run_negative_clicks_mend_again(bench):
     bench.wait()
     bench.propagate()
     told = []
-    bench.changed.connect(lambda: told.append(bench.controller.outcome))
+    bench.changed.connect(lambda: told.append(bench.controller.state.outcome))
     bench.wait()
     assert f"Done: {FRAMES} frames." in told
-    assert bench.controller.outcome.startswith("Mended: ")
+    assert bench.controller.state.outcome.startswith("Corrected: ")
     assert bench.labels.data[(5, *right_edge(5))] == 0
 
 
@@ -326,7 +326,7 @@ def test_propagate_takes_the_place_of_a_correction(bench, gate, qtbot):
     bench.propagate()
     gate.let(1000)
     bench.wait()
-    assert bench.controller.outcome == f"Done: {FRAMES} frames."
+    assert bench.controller.state.outcome == f"Done: {FRAMES} frames."
     assert len(gate.asked) == 1, "the click is one of the run's now"
 
 
@@ -337,7 +337,7 @@ def test_an_object_that_no_run_has_made_waits_for_one(bench, gate):
     bench.wait()
     assert gate.asked == []
     np.testing.assert_array_equal(bench.labels.data, before)
-    with pytest.raises(PromptError, match="nothing to mend: add a point"):
+    with pytest.raises(PromptError, match="nothing to correct: add a point"):
         bench.correct()
 
 
@@ -381,7 +381,9 @@ def test_frames_that_no_run_has_come_to_wait_for_one(first_part, gate):
     assert gate.asked == []
     np.testing.assert_array_equal(first_part.labels.data, before)
     (notice,) = first_part.notices
-    assert notice.startswith("what you say of object 1 on frame 5 was not carried to")
+    assert notice.startswith(
+        "the points of object 1 on frame 5 are where no run has come"
+    )
 
 
 def test_a_correction_does_not_leave_the_frames_of_runs(first_part):
@@ -429,7 +431,7 @@ def test_what_an_earlier_run_has_made_can_be_corrected_after_a_shorter_one(bench
     assert (bench.labels.data[6] == 1).any()
 
 
-def test_after_a_stopped_run_what_it_has_done_can_be_mended(fresh, sam, qtbot):
+def test_after_a_stopped_run_what_it_has_done_can_be_corrected(fresh, sam, qtbot):
     movie, truth = squares(FRAMES)
     movie[truth == 2] = BACKGROUND
     sam.gate = threading.Semaphore(3)
@@ -464,7 +466,7 @@ def test_an_error_is_told_once_and_the_dock_goes_on(bench, monkeypatch):
     np.testing.assert_array_equal(bench.labels.data, before)
     bench.correct()
     bench.wait()
-    assert bench.controller.outcome.startswith("Mended: ")
+    assert bench.controller.state.outcome.startswith("Corrected: ")
 
 
 def test_an_error_under_way_is_told_once_and_what_is_done_stays(bench, monkeypatch):

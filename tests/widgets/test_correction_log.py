@@ -13,10 +13,11 @@ from napari_sam_decoder.propagation import Direction, FrameResult, ObjectResult,
 from napari_sam_decoder.widgets.correction_log import (
     Correction,
     CorrectionLog,
+    FrameChange,
     PromptLog,
 )
 from napari_sam_decoder.widgets.layers import Edit
-from napari_sam_decoder.widgets.movie_state import RunRequest
+from napari_sam_decoder.widgets.runs import RunRequest
 
 
 def noisy_edit(value):
@@ -37,7 +38,7 @@ def test_of_the_oldest_corrections_it_is_not_known_what_they_changed():
     log = CorrectionLog(room=5000)
     for frame in range(6):
         log.begin(Prompt(1, frame, points=[(1, 1)]), None)
-        log.trace(1, frame, noisy_edit(frame), None)
+        log.add_change(1, FrameChange(frame, noisy_edit(frame).packed(), None))
     frames = [correction.prompt.frame for correction in log]
     assert frames == list(range(6 - len(frames), 6))
     assert 1 < len(frames) < 6
@@ -46,7 +47,7 @@ def test_of_the_oldest_corrections_it_is_not_known_what_they_changed():
 
 def test_what_comes_before_any_correction_is_passed_over():
     log = CorrectionLog()
-    log.trace(1, 0, noisy_edit(0), None)
+    log.add_change(1, FrameChange(0, noisy_edit(0).packed(), None))
     assert list(log) == []
 
 
@@ -245,7 +246,7 @@ def edit(row=0, before=0, after=1):
 def correct(prompt_log, prompt, *frames, row=0, before=0):
     prompt_log.note_correction([prompt])
     for frame in frames:
-        prompt_log.trace(
+        prompt_log.note_change(
             prompt.object_id,
             frame,
             edit(row, before, prompt.object_id),

@@ -20,7 +20,7 @@ from superqt import QCollapsible  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points_table  # noqa: E402
-from napari_sam_decoder.widgets import controller, workbench  # noqa: E402
+from napari_sam_decoder.widgets import controller, label_scans, workbench  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 FRAMES = 8
@@ -108,7 +108,7 @@ def test_clicks_pick_and_run_give_labels(dock, bench, viewer, qtbot, movie):
     for frame in range(FRAMES):
         for object_id in (1, 2):
             assert iou(labels[frame], movie[1][frame], object_id) > 0.9
-    assert dock.workbench.controller.outcome == f"Done: {FRAMES} frames."
+    assert dock.workbench.controller.state.outcome == f"Done: {FRAMES} frames."
 
 
 @pytest.mark.parametrize("is_embedded", [True, False])
@@ -116,7 +116,7 @@ def test_an_answer_that_comes_soon_comes_before_anything_else(
     bench, monkeypatch, qtbot, is_embedded
 ):
     monkeypatch.setattr(controller, "PREVIEW_WAIT_S", 20)
-    monkeypatch.setattr(workbench, "_REST_S", 0)
+    monkeypatch.setattr(workbench, "_PAUSE_S", 0)
     layer = bench.new_object()
     layer.add([0, 16, 15])
     bench.wait()
@@ -169,7 +169,7 @@ def test_a_click_after_a_run_mends_the_labels(dock, bench, viewer, qtbot):
     click(viewer, qtbot, 16, 18)
     bench.wait()
     assert (bench.labels.data[4] == 1).any()
-    qtbot.waitUntil(lambda: dock._message.text().startswith("Mended: "))
+    qtbot.waitUntil(lambda: dock._message.text().startswith("Corrected: "))
 
 
 def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
@@ -186,7 +186,7 @@ def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
     labels = bench.labels.data
     assert (labels[0] == 1).any()
     assert not (labels[5:] == 1).any()
-    assert bench.controller.outcome.startswith("Stopped; done so far: ")
+    assert bench.controller.state.outcome.startswith("Stopped; done so far: ")
     bench.propagate("forward")
     bench.wait()
     assert all((frame == 1).any() for frame in bench.labels.data)
@@ -197,7 +197,7 @@ def test_frames_are_embedded_around_the_one_that_is_shown(bench, viewer, sam, qt
     order = []
     bench.controller._job_queue.embedded.connect(lambda step: order.append(step.frame))
     bench.embed()
-    qtbot.waitUntil(lambda: len(bench.controller.embedded) == FRAMES)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == FRAMES)
     assert order[:4] == [5, 6, 4, 7]
     qtbot.waitUntil(lambda: not bench.controller.is_embedding)
 
@@ -205,14 +205,14 @@ def test_frames_are_embedded_around_the_one_that_is_shown(bench, viewer, sam, qt
 def test_embedding_stops_on_request_and_goes_on(bench, sam, qtbot, dock):
     sam.gate = threading.Semaphore(2)
     bench.embed()
-    qtbot.waitUntil(lambda: len(bench.controller.embedded) == 2)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == 2)
     qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Stop")
     qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
     assert not bench.controller.is_embedding
     sam.gate.release(100)
     qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Embed")
     qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(bench.controller.embedded) == FRAMES)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == FRAMES)
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
@@ -281,7 +281,7 @@ def test_a_run_whose_labels_are_deleted_stops_and_says_so(bench, viewer, sam, qt
     sam.gate.release(100)
     bench.wait()
     assert bench.labels is None
-    assert "'SAM labels' was removed" in bench.controller.outcome
+    assert "'SAM labels' was removed" in bench.controller.state.outcome
     bench.propagate()
     bench.wait()
     assert (bench.labels.data == 1).any()
@@ -393,7 +393,7 @@ def test_labels_that_cannot_be_read_are_not_waited_for(
         raise LabelsError("the labels cannot be read; choose others")
         yield
 
-    monkeypatch.setattr(controller, "scan_labels", fail)
+    monkeypatch.setattr(label_scans, "scan_labels", fail)
     bench.choose_labels(viewer.add_labels(np.zeros_like(movie[1]), name="mine"))
     bench.new_object().add([0, 16, 15])
     bench.propagate()

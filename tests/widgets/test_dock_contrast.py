@@ -67,14 +67,14 @@ def press_again(dock, qtbot):
 def test_limits_that_nobody_set_are_chosen_from_the_pixels(dock, click):
     assert dock._movie.contrast.text() == ""
     assert click() == "The network sees 40 to 200, from the pixels"
-    assert dock.workbench.controller.contrast == CHOSEN
+    assert dock.workbench.controller.state.contrast == CHOSEN
     assert not dock._movie.as_shown.isVisible()
 
 
 def test_limits_that_were_set_are_what_the_network_sees(dock, layer, click):
     layer.contrast_limits = (30, 150)
     assert click() == "The network sees 30 to 150, as it was shown"
-    assert dock.workbench.controller.contrast == (30, 150)
+    assert dock.workbench.controller.state.contrast == (30, 150)
 
 
 def test_a_later_change_is_offered_and_does_nothing_by_itself(
@@ -85,7 +85,7 @@ def test_a_later_change_is_offered_and_does_nothing_by_itself(
     bench.propagate()
     bench.wait()
     bench.embed()
-    qtbot.waitUntil(lambda: len(bench.controller.embedded) == 4, timeout=20_000)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == 4, timeout=20_000)
     labels, prompts = bench.labels.data.copy(), bench.controller.prompts
     session = bench.controller.state.session
     for high in range(190, 150, -5):
@@ -98,8 +98,8 @@ def test_a_later_change_is_offered_and_does_nothing_by_itself(
     text = press_again(dock, qtbot)
     assert text == "The network sees 30 to 155, as it was shown"
     assert not dock._movie.as_shown.isVisible()
-    assert bench.controller.contrast == (30, 155)
-    qtbot.waitUntil(lambda: len(bench.controller.embedded) == 4, timeout=20_000)
+    assert bench.controller.state.contrast == (30, 155)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == 4, timeout=20_000)
     np.testing.assert_array_equal(bench.labels.data, labels)
     assert [*bench.controller.prompts] == [*prompts]
 
@@ -116,7 +116,7 @@ def test_limits_that_are_set_back_are_no_more_offered(dock, layer, click, qtbot)
 
 def test_limits_set_for_the_network_alone_stay(dock, layer, click, qtbot):
     bench = dock.workbench
-    bench.configure(replace(bench.controller.options, contrast=(0, 250)))
+    bench.configure(replace(bench.controller.state.options, contrast=(0, 250)))
     assert click() == "The network sees 0 to 250, set by hand"
     layer.contrast_limits = (30, 150)
     qtbot.wait(800)
@@ -128,7 +128,7 @@ def test_those_taken_from_the_layer_by_hand_follow_when_asked(
 ):
     bench = dock.workbench
     layer.contrast_limits = (30, 150)
-    bench.configure(replace(bench.controller.options, contrast=(30.0, 150.0)))
+    bench.configure(replace(bench.controller.state.options, contrast=(30.0, 150.0)))
     click()
     layer.contrast_limits = (20, 160)
     assert press_again(dock, qtbot).startswith("The network sees 20 to 160")

@@ -45,7 +45,7 @@ def dock(viewer, sam, place, qtbot):
     viewer.add_image(squares(6)[0], name="squares")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     bench = dock.workbench
-    bench.configure(replace(bench.controller.options, cache=str(place)))
+    bench.configure(replace(bench.controller.state.options, cache=str(place)))
     bench.embed()
     qtbot.waitUntil(lambda: bench.controller.is_embedding, timeout=20_000)
     qtbot.wait(100)
@@ -67,7 +67,7 @@ def choose_another_movie(viewer, dock):
 
 def choose_another_cache(viewer, dock):
     bench = dock.workbench
-    bench.configure(replace(bench.controller.options, cache=None))
+    bench.configure(replace(bench.controller.state.options, cache=None))
 
 
 def remove_movie(viewer, dock):

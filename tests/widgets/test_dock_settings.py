@@ -46,7 +46,7 @@ def test_a_run_in_the_dock_sets_nothing(make_napari_viewer, monkeypatch):
         bench.wait()
         bench.controller.embed()
         bench.wait()
-        assert bench.controller.writer.layer.data.any()
+        assert bench.controller.state.labels_layer.data.any()
         assert during == {4}, "whoever else begins to use torch meanwhile"
         dock.close()
         assert changes(before, settings()) == []

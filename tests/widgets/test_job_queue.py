@@ -19,10 +19,10 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
-from napari_sam_decoder.widgets import job_queue as engine_module
+from napari_sam_decoder.widgets import job_queue as job_queue_module
 from napari_sam_decoder.widgets.job_queue import Job, JobQueue, JobThread, wait_until
 from napari_sam_decoder.widgets.layers import ids_in
-from napari_sam_decoder.widgets.model_cache import SessionRequest, looking
+from napari_sam_decoder.widgets.model_cache import SessionRequest
 from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("qapp")]
@@ -385,8 +385,8 @@ def test_ids_are_found(job_queue, heard, qtbot):
     labels = np.array([[0, 4], [9, 4]])
     found = []
     for _ in range(2):
-        search = partial(looking, partial(ids_in, labels))
-        job_queue.look(search, found.append, lambda error: found.append(("end", error)))
+        search = partial(ids_in, labels)
+        job_queue.scan(search, found.append, lambda error: found.append(("end", error)))
     assert job_queue.is_scanning
     qtbot.waitUntil(lambda: not job_queue.is_scanning)
     assert found == [None, {4, 9}, ("end", None)] * 2
@@ -509,7 +509,7 @@ def test_each_job_computes_as_background_work(job_queue, heard, qtbot, monkeypat
         computed.append(threading.current_thread() is not threading.main_thread())
         yield from steps
 
-    monkeypatch.setattr(engine_module, "computing", noting)
+    monkeypatch.setattr(job_queue_module, "computing", noting)
     job_queue.run(iter("a"))
     job_queue.embed(iter("b"))
     qtbot.waitUntil(lambda: sorted(ends_in(heard)) == ["embedding", "run"])

@@ -60,5 +60,5 @@ def test_the_dock_goes_on_where_the_demo_has_stopped(
     assert bench.labels is viewer.layers["labels"]
     bench.wait()
     assert bench.controller.corrections == (), "the clicks are in the labels already"
-    assert bench.controller.writer.target.record(bench.movie).inherited == {}
+    assert bench.controller.state.target.record(bench.movie).inherited == {}
     assert bench.movie.layer is viewer.layers["movie"]

@@ -76,7 +76,7 @@ def test_a_frame_that_is_known_is_only_decoded(bench, gate, qtbot):
     bench.new_object()
     click(bench)
     qtbot.waitUntil(lambda: bench.controller.is_previewing)
-    qtbot.waitUntil(lambda: 0 in bench.controller.embedded)
+    qtbot.waitUntil(lambda: 0 in bench.controller.state.embedded)
     assert describe(bench) == "Decoding…"
 
 

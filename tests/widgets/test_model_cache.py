@@ -4,7 +4,6 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -26,7 +25,6 @@ from napari_sam_decoder.widgets.model_cache import (
     SessionRequest,
     computing,
     leave_a_core,
-    looking,
     show_prompts,
 )
 from napari_sam_decoder.widgets.movie_state import ModelOptions
@@ -211,8 +209,8 @@ def test_ids_are_found():
     data[1, 2], data[2, 0, 0] = 7, 9
     seen = []
     view = view_of(data.shape)
-    search = partial(scan_labels, view, data, lambda at, _: seen.append(at))
-    *waiting, found = looking(search)
+    search = scan_labels(view, data, lambda at, _: seen.append(at))
+    *waiting, found = search
     assert waiting == [None] * 3
     assert found.ids == {7, 9}
     assert seen == [(0,), (1,), (2,)]

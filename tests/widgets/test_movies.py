@@ -98,17 +98,17 @@ def test_a_movie_finds_again_what_was_left(bench):
     points = point(bench)
     bench.propagate()
     bench.wait()
-    labels, outcome = bench.labels, bench.controller.outcome
-    counts = bench.controller.writer.verdicts.counts(1)
+    labels, outcome = bench.labels, bench.controller.state.outcome
+    counts = bench.controller.state.target.verdicts.counts(1)
     choose(bench, "second")
-    assert bench.controller.outcome == ""
+    assert bench.controller.state.outcome == ""
     assert bench.objects.listed == ()
     choose(bench, "first")
     assert bench.labels is labels
-    assert bench.controller.outcome == outcome
+    assert bench.controller.state.outcome == outcome
     assert bench.objects.current.layer is points
-    assert bench.controller.writer.verdicts.counts(1) == counts
-    assert len(bench.controller.embedded) == FRAMES, "nothing is embedded twice"
+    assert bench.controller.state.target.verdicts.counts(1) == counts
+    assert len(bench.controller.state.embedded) == FRAMES, "nothing is embedded twice"
 
 
 def test_corrections_go_on_after_another_movie(bench):
@@ -138,7 +138,7 @@ def test_two_runs_take_turns(bench, sam, qtbot):
     assert frames_with(first) == [1] * FRAMES
     choose(bench, "second")
     assert bench.labels is not first
-    assert bench.controller.outcome == f"Done: {FRAMES} frames."
+    assert bench.controller.state.outcome == f"Done: {FRAMES} frames."
     object_id = bench.objects.current_id
     assert frames_with(bench.labels, object_id) == [1] * FRAMES
 
@@ -164,18 +164,18 @@ def test_options_belong_to_a_movie_but_for_the_network(bench, tmp_path):
     )
     bench.configure(chosen)
     choose(bench, "second")
-    assert bench.controller.options == ModelOptions(device="cpu", decoder="sam")
+    assert bench.controller.state.options == ModelOptions(device="cpu", decoder="sam")
     choose(bench, "first")
-    assert bench.controller.options == chosen
+    assert bench.controller.state.options == chosen
 
 
 def test_options_set_before_there_is_a_movie_are_for_the_first(bench):
     bench.choose_movie(None)
     bench.configure(ModelOptions(cache=None, contrast=(3, 9)))
     choose(bench, "second")
-    assert bench.controller.options.contrast == (3, 9)
+    assert bench.controller.state.options.contrast == (3, 9)
     choose(bench, "first")
-    assert bench.controller.options.contrast is None
+    assert bench.controller.state.options.contrast is None
 
 
 def test_embedding_that_was_stopped_stays_so(bench):
@@ -365,7 +365,7 @@ def test_everything_outlives_the_dock(bench, told):
     bench.propagate()
     bench.wait()
     bench.viewer.dims.set_point(0, 3)
-    labels, outcome = bench.labels, bench.controller.outcome
+    labels, outcome = bench.labels, bench.controller.state.outcome
     labels.paint((3, 60, 60), 5)
     choose(bench, "second")
     second = point(bench, (0, 47, 15))
@@ -375,8 +375,8 @@ def test_everything_outlives_the_dock(bench, told):
     assert again.objects.current.layer is second
     choose(again, "first")
     assert again.labels is labels
-    assert again.controller.outcome == outcome
-    assert again.controller.options.contrast == (0, 255)
+    assert again.controller.state.outcome == outcome
+    assert again.controller.state.options.contrast == (0, 255)
     again.propagate()
     again.wait()
     assert labels.data[3, 60, 60] == 5, "painted frames are still known"
@@ -403,7 +403,7 @@ def test_a_run_that_is_cut_off_by_closing_says_so(bench, sam, qtbot):
     hold_up(bench, sam, qtbot)
     sam.gate.release(1000)
     again = reopen(bench)
-    assert again.controller.outcome.startswith("Stopped; done so far: ")
+    assert again.controller.state.outcome.startswith("Stopped; done so far: ")
     again.close()
 
 
@@ -439,9 +439,9 @@ def test_each_plane_keeps_its_corrections(bench, volumes):
     bench.wait()
     bench.labels.data[0, 4] = 0
     bench.viewer.dims.set_point(0, 1)
-    assert not bench.controller.writer.verdicts.counts(1)
+    assert not bench.controller.state.target.verdicts.counts(1)
     bench.viewer.dims.set_point((0, 1), (0, 4))
-    assert bench.controller.writer.verdicts.counts(1).total() == FRAMES
+    assert bench.controller.state.target.verdicts.counts(1).total() == FRAMES
     bench.objects.current.layer.add((0, 4, 16, 19))
     bench.wait()
     assert (bench.labels.data[0, 4] == 1).any()

@@ -35,7 +35,7 @@ def told():
 @pytest.fixture
 def book(told):
     book = ObjectList()
-    book.listen(told)
+    book.start_listening(told)
     return book
 
 
@@ -109,15 +109,15 @@ def test_every_change_is_told(book, view, told, change):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("let_go", ["drop", "rest"])
+@pytest.mark.parametrize("let_go", ["drop", "stop_listening"])
 def test_no_change_is_told_of_a_layer_that_was_let_go(book, view, told, change, let_go):
     layer = object_layer(view, 1, (0, 5, 5))
     book.use(layer, 1)
-    book.drop(layer) if let_go == "drop" else book.rest()
+    book.drop(layer) if let_go == "drop" else book.stop_listening()
     told.pop()
     change(layer)
     assert not told.pop()
-    assert (layer in book) == (let_go == "rest")
+    assert (layer in book) == (let_go == "stop_listening")
 
 
 def test_dropped_points_stay_in_their_layer(book, view):

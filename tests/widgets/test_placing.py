@@ -73,12 +73,12 @@ def test_a_move_after_a_run_takes_the_labels_along_and_mends_nothing(bench, movi
     bench.new_object().add([0, 16, 14])
     bench.propagate()
     bench.wait()
-    outcome = bench.controller.outcome
+    outcome = bench.controller.state.outcome
     movie.scale = (2, 0.5, 0.5)
     bench.wait()
     assert all_lie_on(movie, bench)
     assert WorldMap.of(bench.labels).is_close(WorldMap.of(movie))
-    assert bench.controller.outcome == outcome, "the points say what they said"
+    assert bench.controller.state.outcome == outcome, "the points say what they said"
 
 
 def test_brought_points_that_lay_on_the_movie_follow_it(bench, movie):

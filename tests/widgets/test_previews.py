@@ -469,7 +469,7 @@ def test_only_prompts_without_a_preview_are_decoded(book):
 
 def test_a_new_prompt_concerns_the_others_on_its_frame(book):
     assert book.missing([PROMPT, OTHER]) == (PROMPT, OTHER)
-    together, known = book.asked([PROMPT, OTHER])
+    together, known = book.to_decode([PROMPT, OTHER])
     assert together == (PROMPT, OTHER)
     assert [shown.preview.prompt for shown in known] == [PROMPT]
     for prompt in (PROMPT, OTHER):
@@ -532,7 +532,7 @@ def test_a_failed_prompt_is_asked_for_no_more_until_it_changes():
 
 def test_another_network_may_succeed(book):
     book.give_up([OTHER])
-    book.settle([PROMPT])
+    book.mark_labelled([PROMPT])
     book.clear()
     assert book.missing([PROMPT, OTHER]) == (PROMPT, OTHER)
     assert book.latest(1, 0) is None
@@ -568,21 +568,21 @@ def test_the_last_mask_stays_while_the_next_is_decoded(book):
 
 
 def test_what_is_in_the_labels_is_not_drawn_over_them(book):
-    book.settle([PROMPT])
+    book.mark_labelled([PROMPT])
     assert book.masks([PROMPT]) == {}
     assert book.missing([PROMPT]) == ()
     assert book.latest(1, 0) is not None
 
 
 def test_a_pick_after_the_run_is_drawn_again(book):
-    book.settle([PROMPT])
+    book.mark_labelled([PROMPT])
     picked = replace(PROMPT, hypothesis=2)
     assert book.missing([picked]) == ()
     assert rows_of(book.masks([picked])[1]) == 2
 
 
 def test_all_is_drawn_again_when_the_labels_are_gone(book):
-    book.settle([PROMPT])
+    book.mark_labelled([PROMPT])
     book.unmark_labelled()
     assert book.masks([PROMPT]).keys() == {1}
 

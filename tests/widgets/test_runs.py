@@ -15,11 +15,11 @@ from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Ve
 from napari_sam_decoder.widgets import runs
 from napari_sam_decoder.widgets.correction_log import Correction
 from napari_sam_decoder.widgets.layers import new_labels_layer
-from napari_sam_decoder.widgets.movie_state import RunRequest
 from napari_sam_decoder.widgets.runs import (
     CorrectionRun,
     ProgressEstimate,
     Run,
+    RunRequest,
     VerdictTable,
 )
 from napari_sam_decoder.widgets.target_layer import LabelsTarget
@@ -153,7 +153,7 @@ def run():
 
 
 def test_a_result_is_written_and_counted(run):
-    run.take(result_on(2))
+    run.write(result_on(2))
     assert [bool(plane.any()) for plane in run.target.layer.data] == [
         False,
         False,
@@ -165,8 +165,8 @@ def test_a_result_is_written_and_counted(run):
 
 
 def test_a_frame_that_comes_twice_is_one_frame_but_two_steps(run):
-    run.take(result_on(0, verdict=DOUBTFUL))
-    run.take(result_on(0))
+    run.write(result_on(0, verdict=DOUBTFUL))
+    run.write(result_on(0))
     assert run.progress.done == 2
     assert run.summary(was_stopped=False) == "Done: 1 frame."
 
@@ -174,7 +174,7 @@ def test_a_frame_that_comes_twice_is_one_frame_but_two_steps(run):
 def test_the_summary_says_what_deserves_a_look(run):
     run.target.layer.paint((1, 5, 5), 1)
     for frame, verdict in enumerate((SURE, DOUBTFUL, DOUBTFUL)):
-        run.take(result_on(frame, verdict=verdict))
+        run.write(result_on(frame, verdict=verdict))
     assert run.summary(was_stopped=True) == (
         "Stopped; done so far: 3 frames, 2 doubtful, 1 kept as you painted them "
         "(tick 'replace what is there' to overwrite)."
@@ -187,7 +187,7 @@ def test_a_run_that_did_nothing_says_so(run):
 
 def test_an_object_that_gets_no_pixel_in_the_layer_is_absent(run):
     run.target.layer.data[1] = 9
-    run.take(result_on(1))
+    run.write(result_on(1))
     found = run.target.verdicts.of(1, 1)
     assert (found.verdict, found.reason, found.rival) == (ABSENT, Reason.TAKEN, 9)
     assert run.target.verdicts.conflicts(1) == {"object 9 has all of its pixels": 1}
@@ -287,14 +287,14 @@ def test_what_is_computed_next_sees_what_was_computed_before(target, plane):
     run = correction_run_of(target, CLICK)
     (result,) = run.begin(StageSession(corrected(2, plane)))
     np.testing.assert_array_equal(run.draft[2], plane)
-    run.take(result)
+    run.write(result)
     np.testing.assert_array_equal(run.draft[2], target.layer.data[2])
 
 
 def test_our_objects_give_way_to_the_corrected_one_and_others_do_not(target, plane):
     target.layer.data[2, :, 0] = 7
     before = target.layer.data.copy()
-    correction_run_of(target, CLICK).take(corrected(2, plane))
+    correction_run_of(target, CLICK).write(corrected(2, plane))
     after = target.layer.data[2]
     assert (after[:6, 1:] == 1).all()
     assert (after[6:8, 1:] == 2).all()
@@ -308,10 +308,10 @@ def test_painted_frames_are_not_written(target, plane):
     target.layer.paint((2, 2, 2), 1)
     before = target.layer.data.copy()
     run = correction_run_of(target, CLICK)
-    run.take(corrected(2, plane))
+    run.write(corrected(2, plane))
     np.testing.assert_array_equal(target.layer.data, before)
     assert run.summary(was_stopped=False) == (
-        "Mended: 1 frame computed anew, 1 kept as you painted them (undo your strokes "
+        "Corrected: 1 frame recomputed, 1 kept as you painted them (undo your strokes "
         "there, or paint on)."
     )
 
@@ -321,24 +321,25 @@ def test_a_correction_is_made_once_its_own_frame_has_come(target, plane):
     assert run.labelled_by(corrected(1, plane)) == ()
     assert run.labelled_by(corrected(2, plane, object_id=2)) == ()
     assert run.labelled_by(corrected(2, plane)) == (CLICK,)
-    run.take(corrected(1, plane))
+    run.write(corrected(1, plane))
     assert not target.prompt_log.holds(CLICK)
-    run.take(corrected(2, plane))
+    run.write(corrected(2, plane))
     assert target.prompt_log.holds(CLICK)
 
 
 def test_it_says_what_it_does(target):
     assert (
-        correction_run_of(target, CLICK).activity == "Mending object 1 around frame 2…"
+        correction_run_of(target, CLICK).activity
+        == "Correcting object 1 around frame 2…"
     )
     several = correction_run_of(target, CLICK, Prompt(2, 3, points=[(9, 9)]))
-    assert several.activity == "Mending objects 1, 2 around frames 2, 3…"
+    assert several.activity == "Correcting objects 1, 2 around frames 2, 3…"
 
 
 def test_it_says_when_there_was_nothing_to_mend(target, plane):
-    correction_run_of(target, CLICK).take(corrected(2, plane))
+    correction_run_of(target, CLICK).write(corrected(2, plane))
     again = correction_run_of(target, CLICK)
-    again.take(corrected(2, plane))
+    again.write(corrected(2, plane))
     assert again.summary(was_stopped=False) == (
         "The labels agree with your points already; nothing has changed."
     )
@@ -348,11 +349,11 @@ def test_it_says_when_there_was_nothing_to_mend(target, plane):
 def test_it_says_what_came_of_it(target, plane):
     run = correction_run_of(target, CLICK)
     for frame, verdict in ((2, Verdict.PROMPTED), (3, Verdict.DOUBTFUL)):
-        run.take(corrected(frame, plane, verdict=verdict))
+        run.write(corrected(frame, plane, verdict=verdict))
     assert run.progress.done == 2
     assert run.summary(was_stopped=False) == (
-        "Mended: 2 frames computed anew, 1 doubtful."
+        "Corrected: 2 frames recomputed, 1 doubtful."
     )
     assert run.summary(was_stopped=True).startswith(
-        "Stopped; mended so far: 2 frames computed anew"
+        "Stopped; corrected so far: 2 frames recomputed"
     )

@@ -10,7 +10,7 @@ from made_up import SHAPE, found_by, result_on, view_of
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.layers import new_labels_layer, scan_labels
-from napari_sam_decoder.widgets.movie_state import RunRequest
+from napari_sam_decoder.widgets.runs import RunRequest
 from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 FRAMES = range(SHAPE[0])

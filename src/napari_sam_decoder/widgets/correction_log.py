@@ -1,4 +1,4 @@
-"""What the labels were made from, and what each correction changed."""
+"""What labels were made from, and what each correction changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Direction
-from napari_sam_decoder.widgets.movie_state import RunRequest
+from napari_sam_decoder.widgets.runs import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -32,22 +32,22 @@ __all__ = [
 KEPT_BYTES = 64 * 2**20
 """Room for what corrections have changed, compressed.
 
-Of the oldest ones beyond that it is no more known what they changed. When a point of
-such a correction goes, the object is computed anew, or if no run has made it, stays.
+Beyond that, what the oldest ones changed is forgotten. When a point of such a
+correction goes, the object is recomputed, or stays as it is if no run made it.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class FrameChange:
-    """What a correction has done on one frame.
+    """What a correction changed on one frame.
 
     Attributes
     ----------
     frame : int
     edit : PackedEdit or None
-        Of the labels; None if they were the same already.
+        Of the labels; None if nothing changed.
     earlier : ObjectResult or None
-        What was said of the object there before.
+        The earlier verdict on the object there.
     """
 
     frame: int
@@ -57,16 +57,16 @@ class FrameChange:
 
 @dataclass(eq=False)
 class AppliedCorrection:
-    """One correction, of one object on one frame, and what came of it elsewhere.
+    """One correction of one object on one frame, and what it changed elsewhere.
 
     Attributes
     ----------
     prompt : Prompt
-        All that was said on its frame.
+        All points on its frame.
     earlier : Prompt or None
-        What the labels there had been made from before.
+        What the labels there were made from before.
     changes : list of Trace
-        In the order in which they came.
+        In the order in which they were made.
     """
 
     prompt: Prompt
@@ -85,19 +85,19 @@ class AppliedCorrection:
 
     @property
     def frames(self) -> set[int]:
-        """Frames that it has come to."""
+        """Frames that it reached."""
         return {self.prompt.frame, *(trace.frame for trace in self.changes)}
 
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
+        """Bytes that its changes take."""
         return sum(trace.edit.size for trace in self.changes if trace.edit is not None)
 
     def rests_on(self, other: AppliedCorrection) -> bool:
-        """Whether it might have come out otherwise without an earlier one.
+        """Whether it depends on an earlier one.
 
-        That is so for the same object on the same or neighbouring frames, and for any
-        other where both have changed the same part of a frame.
+        It does for the same object on the same or neighbouring frames, and for another
+        object if both changed the same part of a frame.
         """
         if self.object_id == other.object_id:
             near = {frame + step for frame in other.frames for step in (-1, 0, 1)}
@@ -110,7 +110,7 @@ class AppliedCorrection:
 
 
 class CorrectionLog:
-    """The corrections of one ledger in the order in which they were made.
+    """The corrections of one Labels layer, in the order in which they were made.
 
     Parameters
     ----------
@@ -126,31 +126,24 @@ class CorrectionLog:
         return iter(tuple(self._log))
 
     def begin(self, prompt: Prompt, earlier: Prompt | None) -> None:
-        """Note that a correction has come to its own frame."""
+        """Note that a correction has been written on its own frame."""
         self._log.append(AppliedCorrection(prompt, earlier))
 
-    def trace(
-        self,
-        object_id: int,
-        frame: int,
-        edit: Edit | None,
-        earlier: ObjectResult | None,
-    ) -> None:
-        """Note what the last correction has done on a frame; see `PromptLog.trace`."""
+    def add_change(self, object_id: int, change: FrameChange) -> None:
+        """Note what the last correction changed on a frame, if it is of the object."""
         if self._log and self._log[-1].object_id == object_id:
-            packed = None if edit is None else edit.packed()
-            self._log[-1].changes.append(FrameChange(frame, packed, earlier))
+            self._log[-1].changes.append(change)
             self._make_room()
 
     def make_permanent(self, key: tuple[int, int]) -> None:
-        """Let the corrections on a frame stand for good."""
+        """Keep the corrections on a frame, so that they cannot be undone any more."""
         self._log = [correction for correction in self._log if correction.key != key]
 
     def forget(self, object_ids: Collection[int], frames: range | None) -> None:
-        """Note that objects are made anew on some frames, on all if None.
+        """Note that objects are recomputed on some frames, on all if None.
 
-        What a correction of theirs has done there is past, and what one of another
-        object has taken from them there is not given back.
+        Their corrections there are gone. Pixels that a correction of another object
+        took from them there are not given back.
         """
 
         def is_redone(frame: int) -> bool:
@@ -174,7 +167,7 @@ class CorrectionLog:
     def give_up(
         self, invalid: Iterable[AppliedCorrection]
     ) -> tuple[AppliedCorrection, ...]:
-        """Remove corrections and those that rest on them; the latest comes first."""
+        """Remove corrections and those that depend on them; the latest comes first."""
         invalid_ids = {id(correction) for correction in invalid}
         gone: list[AppliedCorrection] = []
         for correction in self._log:
@@ -219,15 +212,15 @@ _Key = tuple[int, int]
 
 @dataclass(frozen=True)
 class Correction:
-    """Points that correct labels which are there.
+    """Points that correct existing labels.
 
     Attributes
     ----------
     prompts : tuple of Prompt
-        All that is said now on the corrected frames, old points and new ones.
+        All points on the corrected frames, old and new.
     frames : range
-        Frames that may change: those without a gap around the points on which it has
-        been decided about the objects.
+        Frames that may change: the stretch around the points, without a gap, on which
+        the objects have been decided on.
     """
 
     prompts: tuple[Prompt, ...]
@@ -240,11 +233,11 @@ class Correction:
 
 
 class PromptLog:
-    """What the labels of each object were made from, and which frames they reach.
+    """Which prompts the labels of each object were made from, and on which frames.
 
-    Points that come after a run are corrections. Where a point is gone or moved that a
-    correction came from, `reconcile` takes that back; where a run came from it, the
-    object is due to be computed anew, see `renewal`.
+    Points added after a run are corrections. If the point of a correction was removed
+    or moved, `reconcile` has the correction undone. If a run used the point, the
+    object has to be recomputed, see `rerun`.
     """
 
     def __init__(self) -> None:
@@ -259,20 +252,20 @@ class PromptLog:
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        """All objects that are known in the labels, ascending."""
+        """All known objects in the labels, ascending."""
         return tuple(sorted(self._covered))
 
-    # What has been done
+    # What was done
 
     def begin(self, prompts: PromptSet, request: RunRequest) -> None:
-        """Note that a run makes objects anew from these prompts.
+        """Note that a run recomputes objects from these prompts.
 
         Parameters
         ----------
         prompts : PromptSet
             Those of the run.
         request : RunRequest
-            How it was asked for, to ask for the same again.
+            How it was asked for, so that it can be repeated.
         """
         ids, frames = prompts.object_ids, request.frames
 
@@ -292,12 +285,12 @@ class PromptLog:
         self._declined.clear()
 
     def adopt(self, object_ids: Iterable[int], frames: Iterable[int]) -> None:
-        """Note that objects are in the labels already, whoever has made them.
+        """Note that objects are in the labels already, whatever made them.
 
         Parameters
         ----------
         object_ids : iterable of int
-            Those that are known already stay what they are.
+            Those that are known already stay as they are.
         frames : iterable of int
             Where they can be corrected.
         """
@@ -305,14 +298,14 @@ class PromptLog:
         for object_id in object_ids:
             self._covered.setdefault(object_id, set(every))
 
-    def credit(self, prompts: Iterable[Prompt]) -> None:
-        """Note that the labels of adopted objects agree with these prompts already."""
+    def attribute_labels(self, prompts: Iterable[Prompt]) -> None:
+        """Note that the labels of adopted objects agree with these prompts."""
         for prompt in prompts:
             if prompt.object_id in self._covered:
                 self._made.setdefault(_key(prompt), prompt)
 
     def forget(self, object_id: int) -> None:
-        """Forget an object; its labels are nobody's from now on."""
+        """Forget an object; its labels count as somebody else's from now on."""
         for known in (self._covered, self._run_frames):
             known.pop(object_id, None)
         self._requests.pop(object_id, None)
@@ -323,16 +316,16 @@ class PromptLog:
                 del memory[key]
 
     def note(self, result: FrameResult) -> None:
-        """Note that a run has decided on a frame, for those objects that are known."""
+        """Note that a run has decided on a frame, for the known objects."""
         for object_id in result.objects:
             if object_id in self._run_frames:
                 self._covered[object_id].add(result.frame)
                 self._run_frames[object_id].add(result.frame)
 
     def note_correction(self, prompts: Iterable[Prompt]) -> None:
-        """Note that corrections are in the labels, on their own frames at least.
+        """Note that corrections have been written, at least on their own frames.
 
-        What is noted by `trace` from now on comes of the last of them.
+        `note_change` then notes what the last of them changes.
         """
         for prompt in prompts:
             if prompt.object_id in self._covered:
@@ -340,40 +333,41 @@ class PromptLog:
                 self._log.begin(prompt, self._made.get(key))
                 self._made[key] = prompt
 
-    def trace(
+    def note_change(
         self,
         object_id: int,
         frame: int,
         edit: Edit | None,
         earlier: ObjectResult | None,
     ) -> None:
-        """Note what a correction has changed on a frame.
+        """Note what the last correction changed on a frame.
 
         Parameters
         ----------
         object_id, frame : int
             Of the result.
         edit : Edit, optional
-            What has become of the labels; None if they were the same already.
+            Of the labels; None if nothing changed.
         earlier : ObjectResult, optional
-            What was said of the object on the frame before.
+            The earlier verdict on the object there.
         """
-        self._log.trace(object_id, frame, edit, earlier)
+        packed = None if edit is None else edit.packed()
+        self._log.add_change(object_id, FrameChange(frame, packed, earlier))
 
     def decline(self, corrections: Iterable[Correction]) -> None:
-        """Propose these no more until their points change, or `reconsider`."""
+        """Do not propose these again until their points change, or `reconsider`."""
         for correction in corrections:
             self._declined.update(correction.prompts)
 
     def decline_rerun(
         self, object_ids: Iterable[int], prompts_now: Collection[Prompt]
     ) -> None:
-        """Compute these objects anew no more by itself until their points change."""
+        """Do not recompute these objects automatically until their points change."""
         for object_id in object_ids:
             self._declined_reruns[object_id] = _of(object_id, prompts_now)
 
     def reconsider(self) -> None:
-        """Propose again what was declined."""
+        """Propose what was declined again."""
         self._declined.clear()
         self._declined_reruns.clear()
 
@@ -389,13 +383,13 @@ class PromptLog:
         return prompt in self._declined
 
     def covers(self, prompt: Prompt) -> bool:
-        """Whether it has been decided about the object on the frame of a prompt."""
+        """Whether a run has decided on the object on the frame of a prompt."""
         return prompt.frame in self._covered.get(prompt.object_id, ())
 
     def has_lost(
         self, prompts: Iterable[Prompt], prompts_now: Collection[Prompt]
     ) -> bool:
-        """Whether any of these prompts has lost a point, other than with its layer."""
+        """Whether any of these prompts lost a point that did not go with its layer."""
         now = {_key(prompt): prompt for prompt in prompts_now}
         return any(
             not _contains(now.get(_key(one)), one)
@@ -404,14 +398,14 @@ class PromptLog:
         )
 
     def without(self, corrections: Iterable[Correction]) -> PromptSet:
-        """Give the prompts of the labels, but for those on frames to be corrected."""
+        """Return what the labels were made from, without frames to be corrected."""
         corrected = {_key(prompt) for one in corrections for prompt in one.prompts}
         return PromptSet(
             prompt for key, prompt in self._made.items() if key not in corrected
         )
 
     def withdraw(self, prompts_now: Collection[Prompt]) -> None:
-        """Note that points are gone with their layer, and that labels stay as they are.
+        """Note that points went with their layer, and that labels stay as they are.
 
         Parameters
         ----------
@@ -430,7 +424,7 @@ class PromptLog:
     def reconcile(
         self, prompts_now: Collection[Prompt]
     ) -> tuple[AppliedCorrection, ...]:
-        """Give up corrections whose points are gone, and those that depend on them.
+        """Drop corrections whose points are gone, and those that depend on them.
 
         Parameters
         ----------
@@ -440,7 +434,7 @@ class PromptLog:
         Returns
         -------
         tuple of AppliedCorrection
-            What has to be taken back in the labels, in this order.
+            To be undone in the labels, in this order.
         """
         now = {_key(prompt): prompt for prompt in prompts_now}
         for key, prompt in tuple(self._withdrawn.items()):
@@ -456,11 +450,11 @@ class PromptLog:
             self._made.pop(correction.key, None)
             if correction.earlier is not None:
                 self._made[correction.key] = correction.earlier
-        self._settle_adopted(now)
+        self._forget_adopted(now)
         return gone
 
-    def _settle_adopted(self, now: dict[_Key, Prompt]) -> None:
-        """Let go of points that no run has used and whose changes are not known."""
+    def _forget_adopted(self, now: dict[_Key, Prompt]) -> None:
+        """Forget points that no run has used and whose changes are not known."""
         for key, prompt in tuple(self._made.items()):
             if key[0] not in self._requests and not _contains(now.get(key), prompt):
                 del self._made[key]
@@ -468,23 +462,23 @@ class PromptLog:
     def corrections(
         self, prompts_now: Collection[Prompt], has_mask: Callable[[int, int], bool]
     ) -> tuple[Correction, ...]:
-        """Say which points have come since, and what they may change.
+        """Find the points that were added since, and what they may change.
 
         Parameters
         ----------
         prompts_now : collection of Prompt
-            All prompts as they are now, at most one per object and frame; also those
-            of negative points alone.
+            All prompts as they are now, at most one per object and frame, those of
+            negative points alone included.
         has_mask : callable
-            Given an object id and a frame, says whether the labels hold the object
-            there. Asked only for negative points alone.
+            Given an object id and a frame, whether the labels hold the object there.
+            Called only for negative points alone.
 
         Returns
         -------
         tuple of Correction
-            One per stretch of frames, so that corrections on the same frames are
-            computed together. None for an object that is computed anew anyway, and
-            none on frames on which it was never decided about the object.
+            One per stretch of frames, so that corrections of the same frames are
+            computed together. Objects that are recomputed anyway are left out, and so
+            are frames that no run of the object has reached.
         """
         waiting = {
             object_id
@@ -495,7 +489,7 @@ class PromptLog:
         for prompt in prompts_now:
             object_id, frame = _key(prompt)
             is_waiting = object_id in waiting or self._has_shrunk(prompt)
-            if is_waiting or not self._is_news(prompt):
+            if is_waiting or not self._is_new(prompt):
                 continue
             if prompt.is_positive or has_mask(object_id, frame):
                 stretch = _stretch(self._covered[object_id], frame)
@@ -503,7 +497,7 @@ class PromptLog:
         return tuple(Correction(tuple(found[frames]), frames) for frames in found)
 
     def rerun(self, prompts_now: Collection[Prompt]) -> RunRequest | None:
-        """Say what has to be computed anew since points that a run used are gone.
+        """Find what has to be recomputed, since points that a run used are gone.
 
         Parameters
         ----------
@@ -513,16 +507,16 @@ class PromptLog:
         Returns
         -------
         RunRequest or None
-            For the frames that were decided on, from the prompts that remain; painted
-            frames and other objects stay. Objects that ran alike come together. None
-            if there is nothing to do, or no positive prompt left to do it from.
+            For the frames of the run, from the remaining prompts; painted frames and
+            other objects stay. Objects with equal requests come together. None if there
+            is nothing to do, or no positive prompt left to start from.
         """
         asked: dict[RunRequest, list[int]] = {}
         for object_id in sorted(self._stale(prompts_now)):
-            seeds = self._source_frames(object_id, prompts_now)
+            sources = self._source_frames(object_id, prompts_now)
             declined = self._declined_reruns.get(object_id)
-            if seeds and declined != _of(object_id, prompts_now):
-                asked.setdefault(self._again(object_id, seeds), []).append(object_id)
+            if sources and declined != _of(object_id, prompts_now):
+                asked.setdefault(self._again(object_id, sources), []).append(object_id)
         for request, object_ids in asked.items():
             return replace(request, object_ids=tuple(object_ids))
         return None
@@ -530,29 +524,29 @@ class PromptLog:
     def without_positive_points(
         self, prompts_now: Collection[Prompt]
     ) -> tuple[int, ...]:
-        """List the objects that have lost points and have no positive one left."""
+        """List the objects that lost points and have no positive one left."""
         stale = sorted(self._stale(prompts_now))
         return tuple(one for one in stale if not self._source_frames(one, prompts_now))
 
     def declined_reruns(self, prompts_now: Collection[Prompt]) -> tuple[int, ...]:
-        """List the objects that are not computed anew since a person has stopped it."""
+        """List the objects whose recomputation a person has stopped."""
         return tuple(
             object_id
             for object_id in sorted(self._stale(prompts_now))
             if self._declined_reruns.get(object_id) == _of(object_id, prompts_now)
         )
 
-    def _again(self, object_id: int, seeds: Collection[int]) -> RunRequest:
+    def _again(self, object_id: int, sources: Collection[int]) -> RunRequest:
         frames = self._reach(object_id)
         way = self._requests[object_id].direction
         # One way may not lead to all of the frames from the prompts that remain.
-        is_whole = (way is Direction.FORWARD and min(seeds) == frames[0]) or (
-            way is Direction.BACKWARD and max(seeds) == frames[-1]
+        is_whole = (way is Direction.FORWARD and min(sources) == frames[0]) or (
+            way is Direction.BACKWARD and max(sources) == frames[-1]
         )
         return RunRequest(way if is_whole else Direction.BOTH, frames, is_rerun=True)
 
     def _source_frames(self, object_id: int, prompts_now: Iterable[Prompt]) -> set[int]:
-        """Frames from which an object can be computed anew."""
+        """Frames from which an object can be recomputed."""
         reach = self._reach(object_id)
         return {
             prompt.frame
@@ -563,21 +557,21 @@ class PromptLog:
         }
 
     def _reach(self, object_id: int) -> range:
-        """Frames over which runs have carried an object."""
+        """Frames that runs have covered for an object."""
         decided = self._run_frames.get(object_id)
         return range(min(decided), max(decided) + 1) if decided else range(0)
 
-    def _is_news(self, prompt: Prompt) -> bool:
+    def _is_new(self, prompt: Prompt) -> bool:
         is_open = self.covers(prompt) and prompt not in self._declined
         return is_open and not self.holds(prompt)
 
     def _has_shrunk(self, prompt: Prompt) -> bool:
-        """Whether less is said on a frame than the labels were made from."""
+        """Whether points are missing that the labels on a frame were made from."""
         earlier = self._made.get(_key(prompt))
         return earlier is not None and not _contains(prompt, earlier)
 
     def _stale(self, prompts_now: Iterable[Prompt]) -> set[int]:
-        """Objects that lack a point which their labels were made from."""
+        """Objects that lack a point that their labels were made from."""
         now = {_key(prompt): prompt for prompt in prompts_now}
         return {
             key[0]
@@ -595,7 +589,7 @@ def _of(object_id: int, prompts_now: Iterable[Prompt]) -> frozenset[Prompt]:
 
 
 def _contains(now: Prompt | None, earlier: Prompt) -> bool:
-    """Whether all points are still there, perhaps among others."""
+    """Whether all earlier points are still there, perhaps with others."""
     return now is not None and _points(earlier) <= _points(now)
 
 
@@ -611,7 +605,7 @@ def _points(prompt: Prompt) -> Counter[object]:
 
 
 def _stretch(frames: Collection[int], around: int) -> range:
-    """Frames without a gap around one of them."""
+    """The stretch of frames around one of them, up to the first gaps."""
     later = takewhile(frames.__contains__, range(around, max(frames) + 1))
     earlier = takewhile(frames.__contains__, range(around, min(frames) - 1, -1))
     return range(min(earlier), max(later) + 1)

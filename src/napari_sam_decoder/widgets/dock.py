@@ -71,10 +71,11 @@ class SamDecoderDock(QWidget):
         super().__init__()
         docks = _Docks.of(_unwrapped(napari_viewer))
         self.workbench = docks.bench
+        self._shown_settings: object = None
         self._lay_out()
         self._start_with_preferences()
         self._connect()
-        # Where the whole window is closed, this widget is gone when it hears of it.
+        # If the whole window is closed, this widget is gone before it is told.
         self._shut_down = partial(docks.leave, docks.enter(self._key_actions()))
         self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
@@ -85,18 +86,28 @@ class SamDecoderDock(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the state of now; it also comes by itself, a moment after a change."""
+        """Show the current state; also called automatically, soon after a change."""
         bench = self.workbench
         if bench.movie is None:
             self._offer_a_movie()
         layer = None if bench.movie is None else bench.movie.layer
         self._message.setText(describe(bench))
-        self._notices.setText("\n".join(bench.notices))
-        self._notices.setVisible(bool(bench.notices))
-        self._form.show_state(bench.controller.options, layer)
-        self._propagation.show_state(bench.controller.settings)
+        notices = bench.notices
+        self._notices.setText("\n".join(notices))
+        self._notices.setVisible(bool(notices))
+        self._show_settings(layer)
         for part in (self._movie, self._objects, self._frame, self._run):
             part.show_state(bench)
+
+    def _show_settings(self, layer: Image | None) -> None:
+        """Show what is set, where it is not shown already."""
+        controller = self.workbench.controller
+        limits = None if layer is None else tuple(layer.contrast_limits)
+        shown = controller.state.options, controller.movies.settings, layer, limits
+        if shown != self._shown_settings:
+            self._shown_settings = shown
+            self._form.show_state(controller.state.options, layer)
+            self._propagation.show_state(controller.settings)
 
     def event(self, event: QEvent) -> bool:
         """List layers once napari has docked this; shut down when it takes it out."""
@@ -208,6 +219,8 @@ class SamDecoderDock(QWidget):
                 wish(*arguments, **options)
             except SamDecoderError as error:
                 show_error(str(error))
+            # A control may show what was wished for and refused.
+            self._shown_settings = None
             self._refresh_soon()
 
         return guarded
@@ -217,7 +230,7 @@ class SamDecoderDock(QWidget):
         """All plain values that are set in the dock."""
         controller = self.workbench.controller
         return DockSettings(
-            controller.options,
+            controller.state.options,
             controller.settings,
             self._run.only_current.value,
             self._run.replace.value,
@@ -284,7 +297,7 @@ class SamDecoderDock(QWidget):
             self.workbench.use_points(layer)
 
     def _ask_to_delete(self) -> None:
-        """Ask what becomes of the labels of the selected object, and delete it."""
+        """Ask what to do with the labels of the selected object, and delete it."""
         bench = self.workbench
         current = bench.require_object()
         bench.controller.require_not_running(current.object_id)
@@ -375,7 +388,7 @@ def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:
 
 
 def _tell(error: Exception) -> None:
-    """Show an error; one that is not the user's to mend comes with its traceback."""
+    """Show an error; one that the user cannot fix comes with its traceback."""
     if isinstance(error, SamDecoderError):
         show_error(str(error))
     else:

@@ -1,4 +1,4 @@
-"""The background work of the dock: threads on which jobs run one after another."""
+"""The background jobs of the dock, and the threads that run them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ POLL_MS = 20
 
 
 def wait_until(is_done: Callable[[], bool], timeout: float) -> bool:
-    """Let the window live until something is done.
+    """Keep the window alive until something is done.
 
     Parameters
     ----------
     is_done : callable
-        Asked every 20 ms.
+        Called every 20 ms.
     timeout : float
         Seconds.
 
@@ -64,7 +64,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Job:
-    """Steps to take in the background, and who hears of them in the GUI thread.
+    """Steps to take in the background, and callbacks for the GUI thread.
 
     Attributes
     ----------
@@ -84,11 +84,11 @@ class Job:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` was called; nothing more will come but the end."""
+        """Whether `stop` was called; only the end will still be reported."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Ask for no more steps; the one under way is finished and forgotten."""
+        """Stop after the step under way, whose result is dropped."""
         self._stopped.set()
 
     def mark_reported(self) -> None:
@@ -96,14 +96,14 @@ class Job:
         self._has_report.set()
 
     def wait_for_report(self, seconds: float) -> bool:
-        """Wait until there is something to report; False if the time is over."""
+        """Wait until there is something to report; False if that took too long."""
         return self._has_report.wait(seconds)
 
 
 class JobThread(QObject):
-    """One thread that does one job after another, there only while there are jobs.
+    """A thread that runs one job after another, and exists only while there are jobs.
 
-    Make it in the GUI thread, and `close` it: the application owns it otherwise.
+    Create it in the GUI thread, and `close` it: otherwise the application owns it.
     """
 
     _reported = Signal(object)
@@ -114,10 +114,10 @@ class JobThread(QObject):
         self._waiting: deque[Job] = deque()
         self._current: Job | None = None
         self._is_closed = False
-        self._reported.connect(self._hear, Qt.ConnectionType.QueuedConnection)
+        self._reported.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def start(self, job: Job) -> None:
-        """Do a job after those that were started before.
+        """Run a job after those that were started before.
 
         Parameters
         ----------
@@ -130,11 +130,11 @@ class JobThread(QObject):
             if is_idle:
                 self._current = self._waiting.popleft()
         if is_idle:
-            # Not a daemon: Python must not fall apart under a step that is under way.
+            # Not a daemon: Python must not shut down during a step.
             threading.Thread(target=self._work, name="napari-sam-decoder").start()
 
     def wait_for_step(self, job: Job, seconds: float) -> None:
-        """Keep the window waiting for the first news of a job, and report them.
+        """Block the window until the first report of a job, and deliver it.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class JobThread(QObject):
             QCoreApplication.sendPostedEvents(self)
 
     def close(self) -> None:
-        """Stop all jobs and report no more; does not wait for the step under way."""
+        """Stop all jobs without a report; does not wait for the step under way."""
         with self._guard:
             self._is_closed = True
             for job in (*self._waiting, self._current):
@@ -165,7 +165,7 @@ class JobThread(QObject):
                 self._current = self._waiting.popleft() if self._waiting else None
                 is_closed = self._is_closed
         if is_closed:
-            # The thread of the window does it; here it would be the wrong one.
+            # This is carried out by the GUI thread.
             with suppress(RuntimeError):
                 self.deleteLater()
 
@@ -177,7 +177,7 @@ class JobThread(QObject):
                         if _is_over(job):
                             break
                         self._report(job, value)
-        except Exception as error:  # noqa: BLE001 - whoever listens decides about it
+        except Exception as error:  # noqa: BLE001 - on_end decides about it
             _LOG.debug("a job in the background has failed", exc_info=True)
             return error
         return None
@@ -188,9 +188,9 @@ class JobThread(QObject):
             self._reported.emit((job, news))
         job.mark_reported()
 
-    # As a slot of its own, what comes for it can be delivered ahead of all else.
+    # A slot of this object, so that its events can be delivered ahead of all others.
     @Slot(object)  # type: ignore[untyped-decorator, unused-ignore]
-    def _hear(self, report: tuple[Job, tuple[Any, ...]]) -> None:
+    def _deliver(self, report: tuple[Job, tuple[Any, ...]]) -> None:
         job, news = report
         if self._is_closed:
             return
@@ -201,15 +201,16 @@ class JobThread(QObject):
 
 
 def _is_over(job: Job) -> bool:
-    """Whether to take no more steps; at exit Python waits for the one under way."""
+    """Whether to stop; at exit Python waits for the step under way."""
     return job.is_stopped or not threading.main_thread().is_alive()
 
 
 class JobQueue(QObject):
-    """Opens sessions, embeds, shows prompts and propagates, one job of each at a time.
+    """Opens sessions, embeds, previews and propagates: one job of each kind at a time.
 
-    Opening and previews take turns on the quick lane, embedding and propagation on the
-    long one; a third goes through labels. All signals arrive in the GUI thread.
+    One thread opens sessions and decodes previews, one embeds and propagates, and one
+    scans labels, so that a click never waits for a run. All signals arrive in the GUI
+    thread.
 
     Parameters
     ----------
@@ -225,7 +226,7 @@ class JobQueue(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._quick, self._long, self._third = JobThread(), JobThread(), JobThread()
+        self._quick, self._long, self._scanning = JobThread(), JobThread(), JobThread()
         self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
         self._scans: set[Job] = set()
@@ -242,11 +243,11 @@ class JobQueue(QObject):
 
     @property
     def is_scanning(self) -> bool:
-        """Whether labels are being gone through."""
+        """Whether labels are being scanned."""
         return bool(self._scans)
 
     def stop(self, kind: str) -> None:
-        """Stop the job of a kind, if there is one; nothing more is heard of it.
+        """Stop the job of a kind, if there is one, without any further signal.
 
         Parameters
         ----------
@@ -258,7 +259,7 @@ class JobQueue(QObject):
             job.stop()
 
     def wait_for_step(self, kind: str, seconds: float) -> None:
-        """Keep the window waiting for the first step of a job, if there is one.
+        """Block the window until the first step of a job, if there is one.
 
         Parameters
         ----------
@@ -272,15 +273,15 @@ class JobQueue(QObject):
             self._thread_for(kind).wait_for_step(job, seconds)
 
     def close(self) -> None:
-        """Stop everything; no signal comes any more."""
+        """Stop everything, without any further signal."""
         self.blockSignals(True)
         self._jobs.clear()
         self._scans.clear()
-        for thread in (self._quick, self._long, self._third):
+        for thread in (self._quick, self._long, self._scanning):
             thread.close()
 
     def open(self, opening: SessionRequest) -> None:
-        """Open a session, for `opened`."""
+        """Open a session; emits `opened`."""
         self._begin(
             "opening", partial(self._models.open_session, opening), self.opened.emit
         )
@@ -294,15 +295,15 @@ class JobQueue(QObject):
 
         self._long.start(Job(closing, lambda _: None, lambda _: None))
 
-    def look(
+    def scan(
         self,
         steps: Callable[[], Generator[Any]],
         on_step: Callable[[Any], None],
         on_end: Callable[[Exception | None], None],
     ) -> None:
-        """Go through labels, on a lane of its own; see `Job` for the arguments.
+        """Scan labels, on a thread of its own; see `Job` for the arguments.
 
-        Those that were asked for before go on.
+        Earlier scans go on.
         """
 
         def end(error: Exception | None) -> None:
@@ -311,7 +312,7 @@ class JobQueue(QObject):
 
         job = Job(steps, on_step, end)
         self._scans.add(job)
-        self._third.start(job)
+        self._scanning.start(job)
 
     def preview(
         self,
@@ -320,16 +321,16 @@ class JobQueue(QObject):
         known: tuple[ShownPreview, ...],
         colours: Mapping[int, np.ndarray],
     ) -> None:
-        """Show prompts, for `previewed`, in place of a preview under way."""
+        """Decode prompts in place of a preview under way; emits `previewed`."""
         steps = partial(show_prompts, session, prompts, known, colours)
         self._begin("preview", steps, self.previewed.emit)
 
     def embed(self, steps: Iterator[EmbeddedFrame]) -> None:
-        """Take the steps of an embedding, for `embedded`."""
+        """Take the steps of an embedding; emits `embedded`."""
         self._begin("embedding", partial(computing, steps), self.embedded.emit)
 
     def run(self, steps: Iterator[FrameResult]) -> None:
-        """Take the steps of a propagation, for `propagated`."""
+        """Take the steps of a propagation; emits `propagated`."""
         self._begin("run", partial(computing, steps), self.propagated.emit)
 
     def _begin(
@@ -348,7 +349,7 @@ class JobQueue(QObject):
         return self._long if kind in ("embedding", "run") else self._quick
 
     def _finish(self, kind: str, job: Job, error: Exception | None) -> None:
-        """Report the end of a job, unless it was stopped or another took its place."""
+        """Report the end of a job, unless it was stopped or replaced."""
         if self._jobs.get(kind) is job:
             del self._jobs[kind]
             self.ended.emit(kind, error)

@@ -65,7 +65,7 @@ def open_in_dock(bench: Workbench) -> None:
     clicks: Points = layers["clicks"]
     bench.use_points(clicks)
     # What they give is in the labels; there is nothing to preview.
-    bench.controller.previews.settle(bench.controller.prompts)
+    bench.controller.state.previews.mark_labelled(bench.controller.prompts)
     layers.selection.active = clicks
 
 

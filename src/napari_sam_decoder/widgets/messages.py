@@ -1,4 +1,4 @@
-"""What the dock tells a person: what goes on, what to do, what is not used."""
+"""What the dock tells a person: what is under way, what to do, what is not used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["describe", "prompt_notices"]
 def prompt_notices(
     prompt_log: PromptLog, waiting: Iterable[Prompt], prompts_now: Collection[Prompt]
 ) -> tuple[str, ...]:
-    """Tell which points are not in the labels and will not get there by themselves.
+    """Say which points are not in the labels and will not get there by themselves.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def prompt_notices(
     waiting : iterable of Prompt
         Those that are not about to correct the labels.
     prompts_now : collection of Prompt
-        All that is said by points now.
+        All prompts as they are now.
 
     Returns
     -------
@@ -53,11 +53,12 @@ def prompt_notices(
         *_declined_reruns(prompt_log, prompts_now),
         *_by_object(
             declined,
-            "is not in the labels, since that was stopped or has failed; move or add a "
-            "point there, or press 'Both ways'",
+            "are not in the labels, since the correction was stopped or failed; move "
+            "or add a point there, or press 'Both ways'",
         ),
         *_by_object(
-            beyond, "was not carried to by any run; press 'Both ways' to label it"
+            beyond,
+            "are where no run has come; press 'Both ways' to label the object there",
         ),
         *unused_notices(one for one in beside if one.object_id not in lost),
     )
@@ -68,8 +69,8 @@ def _without_positive_points(
 ) -> Iterator[str]:
     for object_id in prompt_log.without_positive_points(prompts_now):
         yield (
-            f"object {object_id} has no positive point left where it was carried, and "
-            "its labels stay: add a point, and they are computed anew from that"
+            f"object {object_id} has no positive point left on the frames of its run, "
+            "and its labels stay: add a point to recompute them"
         )
 
 
@@ -79,7 +80,7 @@ def _declined_reruns(
     for object_id in prompt_log.declined_reruns(prompts_now):
         yield (
             f"the labels of object {object_id} come from points that have changed; "
-            "press 'Both ways' to compute them anew"
+            "press 'Both ways' to recompute them"
         )
 
 
@@ -89,11 +90,11 @@ def _by_object(prompts: Iterable[Prompt], predicate: str) -> Iterator[str]:
         frames.setdefault(prompt.object_id, []).append(prompt.frame)
     for object_id in sorted(frames):
         named = name_frames(sorted(frames[object_id]))
-        yield f"what you say of object {object_id} on {named} {predicate}"
+        yield f"the points of object {object_id} on {named} {predicate}"
 
 
 def describe(bench: Workbench) -> str:
-    """Say what is going on and what to do next.
+    """Say what is under way and what to do next.
 
     Parameters
     ----------
@@ -111,17 +112,17 @@ def _activity(bench: Workbench) -> str:
         return "Loading the network and opening the cache…"
     if controller.run is not None:
         return controller.run.activity
-    if controller.is_scanning and not bench.controller.outcome:
-        return "Looking at what the labels hold…"
+    if controller.is_scanning and not bench.controller.state.outcome:
+        return "Scanning the labels…"
     if controller.is_previewing:
-        is_known = bench.frame in controller.embedded
+        is_known = bench.frame in controller.state.embedded
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"
     return ""
 
 
 def _next_step(bench: Workbench) -> str:
-    if bench.controller.outcome:
-        return bench.controller.outcome
+    if bench.controller.state.outcome:
+        return bench.controller.state.outcome
     current = bench.objects.current
     if current is None and bench.objects.listed:
         return "Select an object in the table to correct it, or press 'New object'."

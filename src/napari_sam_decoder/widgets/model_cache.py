@@ -1,4 +1,4 @@
-"""What runs off the GUI thread: generators that open a session and show prompts."""
+"""What runs off the GUI thread: generators that open a session or decode prompts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_sam_decoder.widgets.layers import is_automatic
 from napari_sam_decoder.widgets.previews import draw_thumbnails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -30,7 +30,6 @@ __all__ = [
     "ShownPreview",
     "computing",
     "leave_a_core",
-    "looking",
     "show_prompts",
 ]
 
@@ -39,16 +38,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class SessionRequest:
-    """What a session is opened for.
+    """What a session is opened for, and how.
 
     Attributes
     ----------
     view : MovieView
     options : ModelOptions
     shown : (float, float), optional
-        The limits of the layer, if they say anything.
+        The contrast limits of the layer, if they mean anything.
     frame : int
-        The one that is looked at.
+        The one that the viewer shows.
     """
 
     view: MovieView
@@ -57,10 +56,10 @@ class SessionRequest:
     frame: int = 0
 
     def contrast(self) -> Limits | None:
-        """What the network is to see as black and white; None to go by the pixels.
+        """What the network is to see as black and white; None to measure the pixels.
 
-        That is what a person has set here, or else for the layer. Some pixels may be
-        read.
+        Limits that a person has set in the dock win, then those set for the layer. Some
+        pixels may be read.
         """
         if self.options.contrast is not None:
             return self.options.contrast
@@ -70,7 +69,7 @@ class SessionRequest:
         return self.shown if is_set else None
 
     def is_same_as(self, other: SessionRequest | None) -> bool:
-        """Whether a session that was opened for the other one serves for this."""
+        """Whether a session opened for the other one serves for this."""
         return (
             other is not None
             and self.options == other.options
@@ -88,7 +87,7 @@ class ShownPreview:
     thumbnails : tuple of (96, 96, 3) arrays of uint8
         Of hypotheses 1, 2 and 3; empty before they are drawn.
     together : frozenset of Prompt
-        All that were decided together, this one among them.
+        All prompts that were decided together with it, its own included.
     """
 
     preview: Preview
@@ -97,13 +96,13 @@ class ShownPreview:
 
 
 class ModelCache:
-    """Keeps the network that was used last, since loading takes seconds."""
+    """Keeps the network that was used last, since loading one takes seconds."""
 
     def __init__(self) -> None:
         self._loaded: tuple[tuple[str | Path, ...], Sam] | None = None
 
     def open_session(self, opening: SessionRequest) -> Generator[Session]:
-        """Load the network if need be and open the movie and its cache.
+        """Load the network if necessary, and open the movie and its cache.
 
         Parameters
         ----------
@@ -140,10 +139,10 @@ class ModelCache:
 
 
 def leave_a_core() -> None:
-    """Let torch use all processor cores but one, which is for the window.
+    """Let torch use all processor cores but one, which is left to the window.
 
-    To be called on each thread that computes. It holds for that thread alone, and
-    never gives it more than torch would use by itself.
+    To be called on each thread that computes. It applies to that thread alone, and
+    never gives it more cores than torch would use by default.
     """
     import torch
 
@@ -157,7 +156,7 @@ def show_prompts(
     known: tuple[ShownPreview, ...],
     colours: Mapping[int, np.ndarray],
 ) -> Generator[ShownPreview]:
-    """Decode the prompts of a frame together, and draw what is offered.
+    """Decode the prompts of a frame together, and draw the hypotheses.
 
     Parameters
     ----------
@@ -166,15 +165,15 @@ def show_prompts(
     prompts : tuple of Prompt
         All on one frame, within the movie.
     known : tuple of ShownPreview
-        Earlier ones on the frame: what was decoded and drawn is used again.
+        Earlier ones on the frame, whose masks and pictures are used again.
     colours : mapping of object id to RGBA array
-        What each object is drawn with, 0..1.
+        The colour of each object, 0..1.
 
     Yields
     ------
     ShownPreview
-        First one per prompt, its masks as soon as they are there, and then those with
-        pictures that were not drawn before.
+        First one per prompt, as soon as it is decoded, and then those whose pictures
+        had to be drawn.
     """
     leave_a_core()
     earlier = {_masks(shown.preview): shown.thumbnails for shown in known}
@@ -196,12 +195,12 @@ def show_prompts(
 
 
 def _masks(preview: Preview) -> tuple[int, ...]:
-    """Tell masks that were drawn before from new ones."""
+    """Identify the masks of a preview, to find pictures that were drawn before."""
     return tuple(id(offered.mask) for offered in preview.hypotheses)
 
 
 def computing(steps: Iterator[T]) -> Generator[T]:
-    """Take steps that compute, and leave the window a core.
+    """Take steps that compute, and leave one core to the window.
 
     Parameters
     ----------
@@ -215,19 +214,3 @@ def computing(steps: Iterator[T]) -> Generator[T]:
     """
     leave_a_core()
     yield from steps
-
-
-def looking(search: Callable[[], Generator[None, None, T]]) -> Generator[T | None]:
-    """Take the steps of a search, so that it can be stopped after each.
-
-    Parameters
-    ----------
-    search : callable
-        Makes the generator that searches, and returns what it has found.
-
-    Yields
-    ------
-    object or None
-        What was found, last; None before that.
-    """
-    yield (yield from search())

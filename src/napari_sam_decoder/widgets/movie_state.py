@@ -1,4 +1,4 @@
-"""What has been done on each movie of a viewer, which outlives the dock."""
+"""What has been done on each movie of a viewer; it outlives the dock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
-from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
+from napari_sam_decoder.widgets.layers import check_target, shown_limits
 from napari_sam_decoder.widgets.objects import ObjectList
 from napari_sam_decoder.widgets.previews import PreviewStore
+from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
     from napari_sam_decoder.prompts import PromptSet
-    from napari_sam_decoder.propagation import Settings
+    from napari_sam_decoder.propagation import ObjectResult, Settings
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.layers import Limits, MovieView
-    from napari_sam_decoder.widgets.target_layer import LabelsTarget
+    from napari_sam_decoder.widgets.runs import RunRequest
 
-__all__ = ["ModelOptions", "MovieState", "PendingRun", "RunRequest", "ViewerMovies"]
+__all__ = ["ModelOptions", "MovieState", "PendingRun", "ViewerMovies"]
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How frames become embeddings, and these become masks.
+    """How frames become embeddings, and embeddings become masks.
 
     Attributes
     ----------
@@ -58,69 +59,36 @@ class ModelOptions:
         return replace(self, contrast=None, cache=cache)
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """A propagation that is wanted.
-
-    Attributes
-    ----------
-    direction : Direction
-    frames : range, optional
-        All by default.
-    object_ids : tuple of int, optional
-        All by default.
-    replace : bool
-        Whether it may overwrite other objects and what was painted by hand.
-    is_rerun : bool
-        Whether nobody has asked for it, and it follows from points that have changed.
-    """
-
-    direction: Direction = Direction.BOTH
-    frames: range | None = None
-    object_ids: tuple[int, ...] | None = None
-    replace: bool = False
-    is_rerun: bool = False
-
-    def choose(self, prompts: PromptSet) -> PromptSet:
-        """Return the prompts of the asked objects."""
-        if self.object_ids is None:
-            return prompts
-        chosen = prompts
-        for object_id in set(prompts.object_ids) - set(self.object_ids):
-            chosen = chosen.without(object_id)
-        return chosen
-
-
 _ATTRIBUTE = "_sam_decoder_work"
 
 
 @dataclass(eq=False)
 class MovieState:
-    """All that belongs to one image layer, found again when it is chosen again.
+    """Everything about one image layer, found again when it is chosen again.
 
     Attributes
     ----------
     options : ModelOptions
         How its frames become embeddings.
     axis : int or None
-        The axis that a person has chosen to follow it along.
+        The axis that a person has chosen to follow objects along.
     view : MovieView or None
-        As it was looked at last; None for the work on no movie.
+        The movie as it was last shown; None if there is none.
     objects : ObjectList
         Its objects and their points.
     target : LabelsTarget or None
         Where results go; None for a new Labels layer.
     targets : dict
-        All Labels layers of the viewer that results have gone to, as they were left.
+        All Labels layers of the viewer that results have gone to.
     lost : weakref.ref or None
-        The Labels layer that results went to and that was removed; it is taken again
-        if it comes back.
+        The Labels layer that results went to and that was removed; it is used again if
+        it is added again.
     hidden : list of Layer
-        Points and labels that are hidden while another movie is chosen.
+        Points and labels that are hidden while another movie is current.
     wants_embedding : bool or None
-        Whether frames are to be embedded ahead of time; None before anybody has said.
+        Whether to embed frames ahead of time; None if that was not decided yet.
     outcome : str
-        What came of the last run.
+        What the last run has done, in one line.
     session : Session or None
         Open for `view` and `options`, or not open.
     shown : (float, float) or None
@@ -128,7 +96,7 @@ class MovieState:
     embedded : set of int
         Frames whose embedding that session has.
     previews : PreviewStore
-        What that session has shown.
+        What that session has decoded for points.
     """
 
     options: ModelOptions = field(default_factory=ModelOptions)
@@ -156,8 +124,96 @@ class MovieState:
         """Of the image layer."""
         return "" if self.view is None else str(self.view.layer.name)
 
+    @property
+    def contrast(self) -> Limits | None:
+        """What the network sees as black and white; None before that is settled."""
+        if self.session is None:
+            return None
+        contrast = self.session.movie.contrast
+        return contrast.low, contrast.high
+
+    @property
+    def is_contrast_shown(self) -> bool:
+        """Whether that is what the layer showed when it was settled."""
+        return self.contrast is not None and self.contrast == self.shown
+
+    @property
+    def new_limits(self) -> Limits | None:
+        """Limits of the layer that a person has changed since; None if none were.
+
+        Nor are there any where the contrast was set for the network alone.
+        """
+        contrast = self.contrast
+        is_by_layer = self.options.contrast in (None, self.shown)
+        if self.view is None or contrast is None or not is_by_layer:
+            return None
+        limits = shown_limits(self.view.layer)
+        return None if limits in (self.shown, contrast) else limits
+
+    @property
+    def labels_layer(self) -> Labels | None:
+        """The Labels layer for results; None if the next run makes one."""
+        return None if self.target is None else self.target.layer
+
+    def verdict(self, object_id: int | None, frame: int) -> ObjectResult | None:
+        """Say what runs have found out about an object on a frame of the movie."""
+        if self.target is None or object_id is None:
+            return None
+        return self.target.verdicts.of(object_id, frame)
+
+    def choose_labels(self, view: MovieView, layer: Labels) -> tuple[str, ...]:
+        """Let results go to a Labels layer that is there.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie.
+        layer : napari.layers.Labels
+            Of the movie's shape.
+
+        Returns
+        -------
+        tuple of str
+            What the user should know about the layer.
+
+        Raises
+        ------
+        LabelsError
+            If the layer does not fit, or cannot be written to.
+        """
+        notices = check_target(view, layer, highest_id=1)
+        known = self.targets.get(layer)
+        if known is None:
+            self.set_target(LabelsTarget(layer, view))
+        else:
+            known.view = view
+            known.reconsider()
+            self.target = known
+        return notices
+
+    def set_target(self, target: LabelsTarget) -> None:
+        """Let results go to a target from now on."""
+        self.targets[target.layer] = self.target = target
+
+    def keep_fitting_labels(self, view: MovieView) -> None:
+        """Keep the Labels layers that fit another cut of the same image."""
+        for layer, target in tuple(self.targets.items()):
+            if layer.data.shape == view.spatial_shape:
+                target.view = view
+            else:
+                self.forget_labels(layer)
+
+    def forget_labels(self, layer: Labels) -> None:
+        """Forget a layer that no longer fits the movie, or that was removed."""
+        target = self.targets.pop(layer, None)
+        if target is None:
+            return
+        target.close()
+        if target is self.target:
+            self.target, self.lost = None, ref(layer)
+
     def detach_session(self) -> Session | None:
-        """Return the session, and forget it with all that came of it."""
+        """Return the session, and forget it with its embeddings and previews."""
         session, self.session = self.session, None
         self.embedded = set()
         self.previews.clear()
@@ -171,11 +227,11 @@ class PendingRun:
     Attributes
     ----------
     state : MovieState
-        On the movie.
+        Of the movie.
     view : MovieView
         The movie as it was when the run was asked for.
     prompts : PromptSet
-        Those of now, or of when another movie was chosen.
+        Those when it was asked for, or when another movie was chosen.
     request : RunRequest
     """
 
@@ -186,17 +242,17 @@ class PendingRun:
 
 
 class ViewerMovies:
-    """The work on all movies of a viewer, whether a dock is open or not.
+    """The state of all movies of a viewer, whether a dock is open or not.
 
     Parameters
     ----------
     viewer : ViewerModel
-        Nothing of it is kept longer than it lives.
+        It is not kept alive.
 
     Attributes
     ----------
     settings : Settings or None
-        How propagation decides on all of them; None before anybody has said.
+        How propagation decides on all of them; None for the defaults.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -207,7 +263,7 @@ class ViewerMovies:
 
     @staticmethod
     def of(viewer: ViewerModel) -> ViewerMovies:
-        """Return the one of a viewer."""
+        """Return the movies of a viewer."""
         return _OF_VIEWERS.setdefault(viewer, ViewerMovies(viewer))
 
     @property
@@ -217,7 +273,7 @@ class ViewerMovies:
         return layer if viewer is not None and layer in viewer.layers else None
 
     def __iter__(self) -> Iterator[MovieState]:
-        """Give the work on all movies that the viewer has."""
+        """Iterate over the states of all movies that the viewer has."""
         viewer = self._viewer()
         for layer in () if viewer is None else tuple(viewer.layers):
             state = self.find(layer)
@@ -226,18 +282,18 @@ class ViewerMovies:
 
     @staticmethod
     def find(layer: Layer) -> MovieState | None:
-        """Return the work on a layer, if there is any and it is a movie."""
+        """Return the state of a layer, if it was ever chosen as a movie."""
         state: MovieState | None = getattr(layer, _ATTRIBUTE, None)
         return state
 
     def on(self, layer: Image, options: ModelOptions) -> MovieState:
-        """Return the work on a movie, and remember that it was chosen.
+        """Return the state of a movie, and remember that it was chosen.
 
         Parameters
         ----------
         layer : napari.layers.Image
-            It keeps its work itself: that knows the layer, so that a dictionary with
-            weak keys would keep both for ever.
+            The layer keeps its state itself: the state refers to the layer, so that a
+            dictionary with weak keys would keep both for ever.
         options : ModelOptions
             For a movie that was not chosen before.
         """
@@ -249,7 +305,7 @@ class ViewerMovies:
         return state
 
     def given_ids(self, view: MovieView) -> set[int]:
-        """Ids that objects on movies of a shape have ever been given; may be added to.
+        """Return the ids ever given to objects on movies of a shape; may be added to.
 
         Movies of one shape may share their labels.
         """

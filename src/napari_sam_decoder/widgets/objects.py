@@ -1,4 +1,4 @@
-"""The objects of one movie: their ids, points and names, and what the labels hold."""
+"""The objects of one movie: their ids, names and points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from napari_sam_decoder.widgets.layers import (
     remove_object_points,
     renumber_points,
 )
-from napari_sam_decoder.widgets.model_cache import looking
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
 if TYPE_CHECKING:
@@ -39,20 +38,20 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_READ", "ObjectIds", "ObjectList", "SegmentedObject", "free_id"]
 
 AT_ONCE = 2**24
-"""Labels with more pixels are looked at in the background."""
+"""Labels with more pixels are scanned in the background."""
 
 
 class ObjectIds:
-    """Knows which ids are taken on the movies of a viewer.
+    """Gives new ids, and knows which ones are taken on the movies of a viewer.
 
     Parameters
     ----------
     viewer : ViewerModel
         All of its Labels layers that have a movie's shape count.
     movies : ViewerMovies
-        Knows which ids were given.
-    job_queue : Engine
-        Goes through large labels.
+        Knows which ids were given before.
+    job_queue : JobQueue
+        Scans large labels.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class ObjectIds:
         self._viewer = viewer
         self._movies = movies
         self._job_queue = job_queue
-        # The labels that were looked at, and the ids in them once they are known.
+        # The labels that were scanned, and their ids once these are known.
         self._found: WeakKeyDictionary[Labels, tuple[Any, frozenset[int] | None]] = (
             WeakKeyDictionary()
         )
@@ -77,7 +76,7 @@ class ObjectIds:
         Returns
         -------
         frozenset of int or None
-            None while large labels are being looked at; ask again then.
+            None while large labels are being scanned; ask again later.
         """
         known = [self._ids_in(layer) for layer in self._layers(view)]
         if any(ids is None for ids in known):
@@ -94,15 +93,19 @@ class ObjectIds:
         besides : collection of int
             Ids that are taken, as far as they are known.
         highest : int
-            That fits where the labels are kept.
+            The largest that the labels can hold.
         """
         object_id = free_id(self._given(view).union(besides), highest)
         self._movies.given_ids(view).add(object_id)
-        # Labels in memory may be changed by anybody at any time.
+        # Labels in memory can be changed at any time, without a notice.
         for layer, (data, _) in tuple(self._found.items()):
             if isinstance(data, np.ndarray):
                 del self._found[layer]
         return object_id
+
+    def mark_given(self, view: MovieView, object_ids: Collection[int]) -> None:
+        """Never give these ids to another object on a movie of this shape."""
+        self._movies.given_ids(view).update(object_ids)
 
     def _given(self, view: MovieView) -> frozenset[int]:
         given = set(self._movies.given_ids(view))
@@ -133,7 +136,7 @@ class ObjectIds:
         if looked_at is not data:
             self._look(layer, data)
             return None
-        # Whoever paints in labels on a disk does so with this.
+        # Labels on a disk are painted with this id, if at all.
         return None if ids is None else ids | {int(layer.selected_label)}
 
     def _look(self, layer: Labels, data: Any) -> None:
@@ -142,12 +145,12 @@ class ObjectIds:
                 self._found[layer] = data, ids
 
         def end(error: Exception | None) -> None:
-            # Labels that cannot be read tell of no ids.
+            # Labels that cannot be read take no ids.
             if error is not None:
                 self._found[layer] = data, frozenset()
 
         self._found[layer] = data, None
-        self._job_queue.look(partial(looking, partial(ids_in, data)), note, end)
+        self._job_queue.scan(partial(ids_in, data), note, end)
 
 
 def free_id(taken: Collection[int], highest: int) -> int:
@@ -167,13 +170,8 @@ def free_id(taken: Collection[int], highest: int) -> int:
 
 
 def _at_once(data: np.ndarray) -> frozenset[int]:
-    search = ids_in(data)
-    while True:
-        try:
-            next(search)
-        except StopIteration as end:
-            ids: frozenset[int] = end.value
-            return ids
+    *_, ids = ids_in(data)
+    return ids or frozenset()
 
 
 NOTHING_READ = PointsReading(PromptSet(), PromptSet(), (), ())
@@ -201,22 +199,23 @@ class SegmentedObject:
 
 
 class ObjectList:
-    """The objects of one movie, whoever made them: points, runs, or labels taken over.
+    """The objects of one movie, from points, runs or adopted labels.
 
-    An object outlives its Points layer for as long as the labels hold it. The book
-    itself outlives the dock; only while it is listened to does it tell of changes.
+    An object outlives its Points layer as long as the labels hold it. The list itself
+    outlives the dock; it watches its layers only between `start_listening` and
+    `stop_listening`.
 
     Attributes
     ----------
     reading : PointsReading
-        What the points said when they were read last.
+        The points as they were last read.
     current_id : int or None
         The object that clicks go to.
     created_ids : set of int
-        Objects that began with points here, not in labels that were taken over.
+        Objects that were created here with points, not adopted from labels.
     has_lost_layers : bool
-        Whether points went with their layer between the last reading and the one
-        before, and were not deleted.
+        Whether points went with their layer, instead of being deleted, between the last
+        two readings.
     """
 
     def __init__(self) -> None:
@@ -260,12 +259,12 @@ class ObjectList:
         return None
 
     def own_id(self, layer: Points) -> int:
-        """Id of the layer's points that have none of their own."""
+        """Return the object id of a layer's points that name none."""
         return self._ids[layer]
 
     @property
     def layers(self) -> tuple[Points, ...]:
-        """All layers in use, in the order in which they came."""
+        """All layers in use, in the order in which they were added."""
         return tuple(self._ids)
 
     @property
@@ -275,16 +274,16 @@ class ObjectList:
         return frozenset((*self._ids.values(), *named, *self._in_labels))
 
     def note_labels(self, object_ids: Iterable[int]) -> None:
-        """Say which objects the labels hold."""
+        """Note which objects the labels hold."""
         self._in_labels = frozenset(object_ids)
 
     def use(self, layer: Points, own_id: int) -> None:
-        """Count a layer's points as prompts, for as long as the viewer has it.
+        """Use a layer's points as prompts, as long as it is in the viewer.
 
         Parameters
         ----------
         layer : Points
-            If it is in use already, its id is changed.
+            If it is in use already, only its id is changed.
         own_id : int
             For points without an id of their own.
         """
@@ -293,25 +292,25 @@ class ObjectList:
         self._ids[layer] = own_id
 
     def drop(self, layer: Points) -> None:
-        """Count a layer's points no more; they stay in the layer."""
+        """Stop using a layer's points as prompts; they stay in the layer."""
         del self._ids[layer]
         if self._on_change is not None:
             self._disconnect(layer)
 
     def rename(self, object_id: int, name: str) -> None:
-        """Name an object; one with a Points layer is named as that is."""
+        """Name an object, and its Points layer if it has one."""
         found = self.find(object_id)
         if found is not None and found.layer is not None:
             found.layer.name = name
         self._names[object_id] = name
 
     def renumber(self, old_id: int, new_id: int) -> None:
-        """Give an object another id, and its points the colour of that.
+        """Give an object another id, and its points the colour of that id.
 
         Parameters
         ----------
         old_id, new_id : int
-            Of an object that was born here, and what nobody has.
+            Of an object that was created here, and an id that is free.
         """
         for layer, own_id in tuple(self._ids.items()):
             renumber_points(layer, old_id, new_id, object_colour(new_id))
@@ -327,13 +326,13 @@ class ObjectList:
         if self.current_id == old_id:
             self.current_id = new_id
 
-    def part_with(self, object_id: int) -> tuple[Points, ...]:
-        """Take away the points of an object.
+    def remove(self, object_id: int) -> tuple[Points, ...]:
+        """Remove the points of an object.
 
         Returns
         -------
         tuple of Points
-            Layers that were meant for it alone; they are not in use any more.
+            Layers that were for it alone; they are not in use any more.
         """
         emptied = []
         for points in tuple(self._ids):
@@ -344,35 +343,35 @@ class ObjectList:
         self.created_ids.discard(object_id)
         return tuple(emptied)
 
-    def listen(self, on_change: Callable[[], None]) -> None:
-        """Tell when points, features or names change.
+    def start_listening(self, on_change: Callable[[], None]) -> None:
+        """Call back when points, features or names change.
 
         Parameters
         ----------
         on_change : callable
             Called without arguments.
         """
-        self.rest()
+        self.stop_listening()
         self._on_change = on_change
         for layer in self._ids:
             self._connect(layer)
 
-    def rest(self) -> None:
-        """Tell nobody any more; what is in use stays so."""
+    def stop_listening(self) -> None:
+        """Stop calling back; the layers stay in use."""
         if self._on_change is not None:
             for layer in self._ids:
                 self._disconnect(layer)
         self._on_change = None
 
     def read(self, view: MovieView | None, present: Collection[object]) -> None:
-        """Read all layers again, for a movie.
+        """Read all layers again, as points on a movie.
 
         Parameters
         ----------
         view : MovieView, optional
-            Without a movie there is nothing to point at.
+            Nothing is read without one.
         present : collection of Layer
-            The layers of the viewer; others do not count until they are back.
+            The layers of the viewer; others are left out until they are back.
         """
         ids = {layer: own for layer, own in self._ids.items() if layer in present}
         self.has_lost_layers = not self._counted <= ids.keys()
@@ -384,7 +383,7 @@ class ObjectList:
             self.current_id = self.reading.objects[-1].object_id
 
     def select(self, object_id: int) -> SegmentedObject:
-        """Make an object the one that is worked on.
+        """Make an object the current one.
 
         Raises
         ------
@@ -396,7 +395,7 @@ class ObjectList:
         return found
 
     def on_points_selected(self, layer: Points) -> None:
-        """Work on an object of a layer: the one that its next point belongs to."""
+        """Make the object current that the next point of a layer belongs to."""
         ids = [one.object_id for one in self.reading.objects if one.layer is layer]
         next_id = next_object_id(layer)
         if ids:
@@ -420,7 +419,7 @@ class ObjectList:
 
     @property
     def _bare(self) -> frozenset[int]:
-        """Objects that the labels hold and no points name."""
+        """Objects that the labels hold and that have no points."""
         return self._in_labels - {points.object_id for points in self.reading.objects}
 
     def _without_points(self, object_id: int) -> SegmentedObject:
@@ -441,6 +440,6 @@ class ObjectList:
 
 
 def _emitters(layer: Points) -> tuple[Any, ...]:
-    """Who tells of all that a reading depends on, the place in the world included."""
+    """Events of everything that a reading depends on, the placement included."""
     names = ("data", "features", "name", *PLACEMENT_EVENTS)
     return tuple(getattr(layer.events, name) for name in names)

@@ -1,4 +1,4 @@
-"""What prompts would give before they are propagated."""
+"""Previews of what prompts give before they are propagated."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _Window = tuple[slice, slice]
 def draw_thumbnails(
     frame: np.ndarray, masks: Sequence[np.ndarray], colour: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    """Draw masks over the part of the frame that they are about.
+    """Draw masks over the part of the frame that shows them.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def draw_thumbnails(
     Returns
     -------
     tuple of (96, 96, 3) arrays of uint8
-        One per mask, all of the same part of the frame so that they can be compared.
+        One per mask, all of the same part of the frame, so that they can be compared.
     """
     window = _common_window(masks)
     crop = _shrink(frame[window] / 255.0)
@@ -70,7 +70,7 @@ def draw_thumbnails(
 
 
 def _common_window(masks: Sequence[np.ndarray]) -> _Window:
-    """A square around the masks, in which the smallest can still be made out."""
+    """A square around the masks, in which the smallest can still be seen."""
     seen = [mask for mask in masks if 0 < mask.mean() <= MAX_FRAME_SHARE]
     seen = seen or [mask for mask in masks if mask.any()]
     shape = masks[0].shape
@@ -100,7 +100,7 @@ def _span(centre: int, side: int, length: int) -> slice:
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
-    """Fit into the square, with black beside a picture that is not square."""
+    """Fit into the square, with black margins beside a picture that is not square."""
     scale = THUMBNAIL_SIDE / max(image.shape[:2])
     shape = tuple(max(1, round(length * scale)) for length in image.shape[:2])
     order = 0 if image.dtype == bool else 1
@@ -121,7 +121,7 @@ def _draw(crop: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 
 def preview_layer(view: MovieView, name: str) -> Labels:
-    """Make an empty labels layer the size of one frame, lying on the first.
+    """Make an empty labels layer of the size of one frame, placed on the first one.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def preview_layer(view: MovieView, name: str) -> Labels:
     Returns
     -------
     napari.layers.Labels
-        With as many axes as the image, one pixel thick along those that are sliced. It
-        is not to be painted on.
+        With as many axes as the image, one pixel thick along the sliced ones, and not
+        editable.
     """
     layer = Labels(
         _as_slab(view, np.zeros(view.frame_shape, dtype=np.uint16)),
@@ -150,7 +150,7 @@ def preview_layer(view: MovieView, name: str) -> Labels:
 def show_preview(
     view: MovieView, layer: Labels, frame: int, labels: np.ndarray
 ) -> None:
-    """Show labels on a frame and on no other.
+    """Show labels on one frame and on no other.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def show_preview(
         Of the size of a frame.
     """
     affine = _placed_at(view, frame)
-    # Each of these makes a viewer lay out all of its layers anew, which takes several
-    # times as long as drawing.
+    # Each of these makes the viewer lay out all of its layers again, which takes
+    # several times as long as drawing.
     if not np.array_equal(affine, layer.affine.affine_matrix):
         layer.affine = affine
     slab = _as_slab(view, labels)
@@ -322,25 +322,25 @@ def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:
 
 _Key = tuple[int, int]
 KEPT_PREVIEWS = 32
-"""More are kept only if they are all on one frame; each holds three masks."""
+"""More are kept only if all are on one frame; each holds three masks."""
 
 
 class PreviewStore:
-    """The last preview of each object on each frame, and what needs none any more."""
+    """The last preview of each object on each frame, and what no longer needs one."""
 
     def __init__(self) -> None:
         self._shown: dict[_Key, ShownPreview] = {}
         self._failed: set[Prompt] = set()
-        self._settled: dict[_Key, Prompt] = {}
+        self._labelled: dict[_Key, Prompt] = {}
 
     def clear(self) -> None:
         """Forget everything, as for another movie or another network."""
         self._shown.clear()
         self._failed.clear()
-        self._settled.clear()
+        self._labelled.clear()
 
     def add(self, shown: ShownPreview) -> None:
-        """Note a preview that has come, and forget old ones of other frames."""
+        """Keep a new preview, and forget old ones of other frames."""
         key = _key(shown.preview.prompt)
         others = [other for other in self._shown if other[1] != key[1]]
         for other in others[: max(0, len(self._shown) - KEPT_PREVIEWS)]:
@@ -348,43 +348,43 @@ class PreviewStore:
         self._shown[key] = shown
 
     def give_up(self, prompts: Iterable[Prompt]) -> None:
-        """Ask for these no more until they change."""
+        """Do not ask for these again until they change."""
         self._failed.update(prompts)
 
-    def settle(self, prompts: Iterable[Prompt]) -> None:
-        """Note that prompts are in the labels; the canvas need not preview them."""
-        self._settled.update((_key(prompt), prompt) for prompt in prompts)
+    def mark_labelled(self, prompts: Iterable[Prompt]) -> None:
+        """Note that prompts are in the labels, and need no preview on the canvas."""
+        self._labelled.update((_key(prompt), prompt) for prompt in prompts)
 
     def unmark_labelled(self) -> None:
-        """Note that the labels are gone."""
-        self._settled.clear()
+        """Note that the labels are gone, so that all prompts need previews again."""
+        self._labelled.clear()
 
     def latest(self, object_id: int, frame: int) -> ShownPreview | None:
-        """Last preview of an object on a frame, perhaps of an earlier prompt."""
+        """Return the last preview of an object, perhaps of an earlier prompt."""
         return self._shown.get((object_id, frame))
 
     def missing(self, prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
-        """Say which prompts have no preview yet, after using what is known.
+        """Find the prompts that have no preview yet, and reuse masks that are known.
 
         Parameters
         ----------
         prompts : iterable of Prompt
-            All of a frame, as they are now.
+            All prompts of one frame, as they are now.
 
         Returns
         -------
         tuple of Prompt
-            Those that have to be decided on, since they or others have changed.
+            Those to be decoded, since they or others have changed.
         """
-        present = frozenset(prompts) - self._failed
+        waiting = frozenset(prompts) - self._failed
         return tuple(
             prompt
-            for prompt in sorted(present, key=_key)
-            if not self._is_known(prompt, present)
+            for prompt in sorted(waiting, key=_key)
+            if not self._is_known(prompt, waiting)
         )
 
     def masks(self, prompts: Iterable[Prompt]) -> dict[int, np.ndarray]:
-        """Masks to draw on the canvas: of prompts that are not in the labels yet.
+        """Return the masks to draw: those of prompts that are not in the labels yet.
 
         Parameters
         ----------
@@ -398,30 +398,31 @@ class PreviewStore:
         return {
             prompt.object_id: self._shown[_key(prompt)].preview.chosen.mask
             for prompt in prompts
-            if _key(prompt) in self._shown and self._settled.get(_key(prompt)) != prompt
+            if _key(prompt) in self._shown
+            and self._labelled.get(_key(prompt)) != prompt
         }
 
-    def asked(
+    def to_decode(
         self, prompts: Iterable[Prompt]
     ) -> tuple[tuple[Prompt, ...], tuple[ShownPreview, ...]]:
-        """Say which prompts of a frame to decide together, and what is known there."""
+        """Return the prompts to decide together, and their last previews."""
         together = tuple(prompt for prompt in prompts if prompt not in self._failed)
         known = (self._shown.get(_key(prompt)) for prompt in together)
         return together, tuple(shown for shown in known if shown is not None)
 
-    def _is_known(self, prompt: Prompt, present: frozenset[Prompt]) -> bool:
+    def _is_known(self, prompt: Prompt, waiting: frozenset[Prompt]) -> bool:
         shown = self._shown.get(_key(prompt))
         if shown is None:
             return False
-        if present != {prompt} or len(shown.together) > 1:
-            # A pick or a point of one object may concern the others.
-            return shown.together == present
+        if waiting != {prompt} or len(shown.together) > 1:
+            # A pick or a point of one object may change the others.
+            return shown.together == waiting
         if prompt == shown.preview.prompt:
             return True
         picked = replace(shown.preview.prompt, hypothesis=prompt.hypothesis)
         if prompt.hypothesis is None or prompt != picked:
             return False
-        # The masks of the three hypotheses are at hand: no need to decode again.
+        # The masks of the three hypotheses are known: no need to decode again.
         chosen = shown.preview.hypotheses[prompt.hypothesis - 1]
         preview = replace(shown.preview, prompt=prompt, chosen=chosen)
         self._shown[_key(prompt)] = replace(

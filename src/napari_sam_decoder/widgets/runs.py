@@ -1,4 +1,4 @@
-"""One propagation or correction into a Labels layer: under way, and what came of it."""
+"""One propagation or correction into a Labels layer, under way or finished."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_sam_decoder.prompts import PromptSet
-from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.propagation import Direction, Verdict
 from napari_sam_decoder.widgets.layers import LabelsDraft
-from napari_sam_decoder.widgets.movie_state import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,13 +26,20 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers import Edit, MovieView
     from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
-__all__ = ["CorrectionRun", "ProgressEstimate", "Run", "VerdictTable", "counted"]
+__all__ = [
+    "CorrectionRun",
+    "ProgressEstimate",
+    "Run",
+    "RunRequest",
+    "VerdictTable",
+    "counted",
+]
 
 _REMEMBERED_STEPS = 12
 
 
 class ProgressEstimate:
-    """Steps done and to do, timed by the last few steps.
+    """How many steps are done, and how long the others take, by the last few steps.
 
     Parameters
     ----------
@@ -54,7 +60,7 @@ class ProgressEstimate:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time for the rest at the pace of the last steps; None if not known yet."""
+        """Time for the rest at the speed of the last steps; None if not known yet."""
         if self.total is None or self.done < 2:
             return None
         steps = len(self._times) - 1
@@ -72,44 +78,85 @@ def _clock(seconds: float) -> str:
     return str(tqdm.format_interval(round(seconds)))
 
 
+@dataclass(frozen=True)
+class RunRequest:
+    """A propagation that was asked for.
+
+    Attributes
+    ----------
+    direction : Direction
+    frames : range, optional
+        All by default.
+    object_ids : tuple of int, optional
+        All by default.
+    replace : bool
+        Whether it may overwrite other objects and what was painted by hand.
+    is_rerun : bool
+        Whether it was started automatically because points changed.
+    """
+
+    direction: Direction = Direction.BOTH
+    frames: range | None = None
+    object_ids: tuple[int, ...] | None = None
+    replace: bool = False
+    is_rerun: bool = False
+
+    def choose(self, prompts: PromptSet) -> PromptSet:
+        """Return the prompts of the asked objects."""
+        if self.object_ids is None:
+            return prompts
+        chosen = prompts
+        for object_id in set(prompts.object_ids) - set(self.object_ids):
+            chosen = chosen.without(object_id)
+        return chosen
+
+
 class VerdictTable:
-    """What the last run said of each object on each frame."""
+    """What the last run found out about each object on each frame."""
 
     def __init__(self) -> None:
         self._results: dict[int, dict[int, ObjectResult]] = {}
+        # Counted as they come: the table of objects asks for them all the time.
+        self._counts: dict[int, Counter[Verdict]] = {}
+        self._conflicts: dict[int, Counter[str]] = {}
 
     def note(self, result: FrameResult) -> None:
         """Take the verdicts of a frame."""
         for object_id, found in result.judged.items():
-            self._results.setdefault(object_id, {})[result.frame] = found
+            self.restore(object_id, result.frame, found)
 
     def forget(self, object_id: int) -> None:
         """Forget one object."""
         self._results.pop(object_id, None)
+        self._counts.pop(object_id, None)
+        self._conflicts.pop(object_id, None)
 
     def of(self, object_id: int, frame: int) -> ObjectResult | None:
-        """What was said of an object on a frame, if anything was."""
+        """Return what was found out about an object on a frame, if anything was."""
         return self._results.get(object_id, {}).get(frame)
 
     def restore(self, object_id: int, frame: int, found: ObjectResult | None) -> None:
-        """Say again what was said before; None for nothing."""
-        of_object = self._results.setdefault(object_id, {})
-        of_object.pop(frame, None)
+        """Set what is known of an object on a frame; None for nothing."""
+        results = self._results.setdefault(object_id, {})
+        earlier = results.pop(frame, None)
         if found is not None:
-            of_object[frame] = found
+            results[frame] = found
+        for result, step in ((earlier, -1), (found, 1)):
+            if result is not None:
+                self._count(object_id, result, step)
 
     def counts(self, object_id: int) -> Counter[Verdict]:
         """Count an object's frames by verdict."""
-        results = self._results.get(object_id, {}).values()
-        return Counter(found.verdict for found in results)
+        return +self._counts.get(object_id, Counter())
 
     def conflicts(self, object_id: int) -> Counter[str]:
-        """Count the frames on which others are in an object's way, by what is said."""
-        return Counter(
-            found.why
-            for _, found in sorted(self._results.get(object_id, {}).items())
-            if found.reason is not None and found.reason.is_conflict
-        )
+        """Count the frames on which others are in an object's way, by the reason."""
+        return +self._conflicts.get(object_id, Counter())
+
+    def _count(self, object_id: int, result: ObjectResult, step: int) -> None:
+        self._counts.setdefault(object_id, Counter())[result.verdict] += step
+        if result.reason is not None and result.reason.is_conflict:
+            self._conflicts.setdefault(object_id, Counter())[result.why] += step
 
     def frames_of(self, object_ids: tuple[int, ...]) -> dict[int, Verdict]:
         """Give each frame one verdict: doubtful if any object is, or is taken."""
@@ -129,22 +176,21 @@ class Run:
     Attributes
     ----------
     view : MovieView
-        The movie, which may not be the one of now any more.
+        Its movie, which may not be the current one any more.
     target : LabelsTarget
         Where the results go.
     prompts : PromptSet
-        What they come from.
+        Of the run.
     replace : bool
-        As asked.
-    progress : Pace
+        Whether it may overwrite other objects and what was painted by hand.
+    progress : ProgressEstimate
     request : RunRequest
         How it was asked for.
     kept : set of int
-        Frames that show other objects than the run has found, since a person had
-        painted these there.
+        Frames on which objects stay as a person has painted them.
     inherited : set of int
-        Frames that show objects as they were before, since nobody knows what these
-        were made from.
+        Frames on which objects stay as they were, since it is not known what they were
+        made from.
     verdicts : VerdictTable
         Of this run alone.
     """
@@ -159,25 +205,32 @@ class Run:
     inherited: set[int] = field(default_factory=set)
     verdicts: VerdictTable = field(default_factory=VerdictTable)
 
+    def remaining_request(self, prompts: PromptSet) -> RunRequest | None:
+        """Ask again for the objects that still have a positive point; None if none."""
+        frames = self.request.frames
+        left = {p.object_id for p in prompts if frames is None or p.frame in frames}
+        ids = tuple(sorted(left & set(self.prompts.object_ids)))
+        return replace(self.request, object_ids=ids) if ids else None
+
     @property
     def activity(self) -> str:
-        """What is going on, in one sentence."""
+        """What is under way, in one sentence."""
         start = "Labels arrive"
         if self.request.is_rerun:
-            start = "Points have changed, so labels arrive anew"
-        return f"{start} frame by frame; the slider may be moved meanwhile."
+            start = "Points have changed, so labels are recomputed"
+        return f"{start} frame by frame; you can move the slider meanwhile."
 
-    def take(self, result: FrameResult) -> None:
-        """Write a result and count it, but for objects that are to stay as they are."""
+    def write(self, result: FrameResult) -> None:
+        """Write a result and count it; objects of unknown origin stay as they are."""
         inherited = self._inherited_on(result.frame)
         if inherited:
             self.inherited.add(result.frame)
             result = _without(result, inherited)
-        self._write(result, set(self.prompts.object_ids) - inherited)
+        self._write_labels(result, set(self.prompts.object_ids) - inherited)
         self.target.record(self.view).prompt_log.note(result)
 
     def _inherited_on(self, frame: int) -> set[int]:
-        """Objects that were on a frame before, whose prompts nobody knows."""
+        """Objects that were on a frame before, whose prompts are not known."""
         inherited = self.target.record(self.view).inherited
         return {
             object_id
@@ -186,11 +239,11 @@ class Run:
         }
 
     def labelled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
-        """Give the prompts that need no preview any more before the run ends."""
+        """Return the prompts that a result brings into the labels."""
         return ()
 
     def summary(self, *, was_stopped: bool) -> str:
-        """Say in one line what came of it."""
+        """Say in one line what was done."""
         start = "Stopped; done so far:" if was_stopped else "Done:"
         count = counted(len(self._verdicts_by_frame), "frame")
         parts = [f"{start} {count}", *self._doubts()]
@@ -210,7 +263,9 @@ class Run:
     def _verdicts_by_frame(self) -> dict[int, Verdict]:
         return self.verdicts.frames_of(self.prompts.object_ids)
 
-    def _write(self, result: FrameResult, object_ids: Collection[int]) -> Edit | None:
+    def _write_labels(
+        self, result: FrameResult, object_ids: Collection[int]
+    ) -> Edit | None:
         written = self.target.write(
             self.view,
             result,
@@ -220,7 +275,7 @@ class Run:
         )
         if written.spared & result.objects.keys():
             self.kept.add(result.frame)
-        # What is said of an object is said of the pixels that it has got.
+        # A verdict is about the pixels that were written.
         seen = result.with_labels(self.target.labels(self.view, result.frame))
         self.target.record(self.view).note(seen)
         self.verdicts.note(seen)
@@ -228,7 +283,7 @@ class Run:
         return written.edit
 
     def _returning(self, result: FrameResult) -> tuple[int, ...]:
-        """Objects that may come back on a frame on which they were wiped out."""
+        """Objects that may come back on a frame from which a person erased them."""
         return ()
 
     def _doubts(self) -> list[str]:
@@ -238,7 +293,7 @@ class Run:
 
 
 def _without(result: FrameResult, object_ids: Collection[int]) -> FrameResult:
-    """Take objects out of a result, as if the run had not looked for them."""
+    """Leave objects out of a result, as if they were not part of the run."""
     is_out = np.isin(result.labels, list(object_ids))
     objects = {
         object_id: found
@@ -250,13 +305,13 @@ def _without(result: FrameResult, object_ids: Collection[int]) -> FrameResult:
 
 
 def counted(number: int, noun: str) -> str:
-    """Say how many there are, in the singular or plural."""
+    """Return a number with its noun, in the singular or plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(eq=False)
 class CorrectionRun(Run):
-    """Corrections of labels that runs have made.
+    """Corrections of labels, under way.
 
     Attributes
     ----------
@@ -265,7 +320,7 @@ class CorrectionRun(Run):
     draft : LabelsDraft
         What the corrections are computed from.
     has_changed : bool
-        Whether any label is another one by now.
+        Whether any label has changed.
     """
 
     corrections: tuple[Correction, ...] = ()
@@ -290,24 +345,24 @@ class CorrectionRun(Run):
 
     @property
     def activity(self) -> str:
-        """What is going on, in one sentence."""
+        """What is under way, in one sentence."""
         objects = _listed("object", self.prompts.object_ids)
         frames = _listed("frame", sorted({prompt.frame for prompt in self.prompts}))
-        return f"Mending {objects} around {frames}…"
+        return f"Correcting {objects} around {frames}…"
 
     def begin(self, session: Session) -> Iterator[FrameResult]:
-        """Hand the corrections to the session that has made the labels.
+        """Start the corrections in a session.
 
         Parameters
         ----------
         session : Session
-            Gets the prompts that the labels were made from.
+            Is given the prompts that the labels were made from.
 
         Returns
         -------
         iterator of FrameResult
-            To be taken in the background, where labels are looked at for what was
-            painted by hand: that counts as certain.
+            To be taken in the background, where labels are searched for what was
+            painted by hand, which counts as certain.
 
         Raises
         ------
@@ -322,10 +377,10 @@ class CorrectionRun(Run):
         for one in self.corrections:
             yield from session.correct(one.prompts, self.draft, one.frames)
 
-    def take(self, result: FrameResult) -> None:
+    def write(self, result: FrameResult) -> None:
         """Write a result and count it.
 
-        Objects that runs have made yield to the corrected one, other labels do not.
+        Known objects yield to the corrected one, other labels do not.
         """
         record, own_ids = self.target.record(self.view), self._prompt_log.object_ids
         earlier = {
@@ -335,15 +390,15 @@ class CorrectionRun(Run):
         labels = np.where(np.isin(result.labels, own_ids), result.labels, 0).astype(
             result.labels.dtype
         )
-        edit = self._write(result.with_labels(labels), own_ids)
+        edit = self._write_labels(result.with_labels(labels), own_ids)
         self.has_changed |= edit is not None
         self._prompt_log.note_correction(self.labelled_by(result))
         for object_id, verdict in earlier.items():
-            self._prompt_log.trace(object_id, result.frame, edit, verdict)
-        self.draft.settle(result)
+            self._prompt_log.note_change(object_id, result.frame, edit, verdict)
+        self.draft.mark_written(result)
 
     def labelled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
-        """Give the corrections that a result has brought into the labels."""
+        """Return the corrections that a result brings into the labels."""
         return tuple(
             prompt
             for prompt in self.prompts
@@ -351,12 +406,12 @@ class CorrectionRun(Run):
         )
 
     def summary(self, *, was_stopped: bool) -> str:
-        """Say in one line what came of it."""
+        """Say in one line what was done."""
         if not (was_stopped or self.has_changed or self.kept):
             return "The labels agree with your points already; nothing has changed."
-        start = "Stopped; mended so far:" if was_stopped else "Mended:"
+        start = "Stopped; corrected so far:" if was_stopped else "Corrected:"
         count = counted(len(self._verdicts_by_frame), "frame")
-        parts = [f"{start} {count} computed anew", *self._doubts()]
+        parts = [f"{start} {count} recomputed", *self._doubts()]
         if self.kept:
             parts.append(
                 f"{len(self.kept)} kept as you painted them (undo your strokes there, "
@@ -369,7 +424,7 @@ class CorrectionRun(Run):
         return self.target.record(self.view).prompt_log
 
     def _returning(self, result: FrameResult) -> tuple[int, ...]:
-        """Whoever points at an object where it was wiped out wants it back."""
+        """Objects that a person erased there and now points at."""
         settled = self.labelled_by(result)
         return tuple(prompt.object_id for prompt in settled if prompt.is_positive)
 

@@ -1,4 +1,4 @@
-"""The Labels layer that results go to, and what in it must not be lost."""
+"""The Labels layer that results go to, and what must not be overwritten in it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
         PlanePosition,
         WriteResult,
     )
-    from napari_sam_decoder.widgets.movie_state import RunRequest
+    from napari_sam_decoder.widgets.runs import RunRequest
 
 __all__ = ["CutRecord", "LabelsTarget"]
 
 
 @dataclass(eq=False)
 class CutRecord:
-    """What is known of the labels on one cut through them, such as one plane.
+    """What is known of the labels on one cut through them, such as one channel.
 
     Attributes
     ----------
     is_scanned : bool
-        Whether it is known what was there before.
+        Whether the labels that were there before are known.
     prompt_log : PromptLog
-        From which prompts runs have made objects.
+        What the labels were made from.
     verdicts : VerdictTable
-        What was said of them.
+        What runs found out about the objects.
     frames : dict
         The frames on which each object has pixels, as far as is known.
     inherited : dict
-        The frames on which objects were before, whose prompts nobody knows.
+        The frames on which objects were before, made from unknown prompts.
     """
 
     is_scanned: bool = False
@@ -57,7 +57,7 @@ class CutRecord:
     inherited: dict[int, set[int]] = field(default_factory=dict)
 
     def note(self, result: FrameResult) -> None:
-        """Note what a result has brought into the labels."""
+        """Note what a result has written into the labels."""
         self.verdicts.note(result)
         for object_id, found in result.objects.items():
             frames = self.frames.setdefault(object_id, set())
@@ -81,7 +81,7 @@ class CutRecord:
 
 
 class LabelsTarget:
-    """A Labels layer, what was put there by others, by runs and by hand.
+    """A Labels layer, and who put what there: others, runs, or a person by hand.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class LabelsTarget:
     view : MovieView
         The movie.
     is_blank : bool, default False
-        Whether the layer was made just now and holds nothing.
+        Whether the layer is new and empty.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class LabelsTarget:
 
     @property
     def known_ids(self) -> frozenset[int]:
-        """Objects that runs have made in it, or that were taken over."""
+        """Objects that runs have made in it, or that were adopted."""
         records = self._records.values()
         return frozenset(
             one for record in records for one in record.prompt_log.object_ids
@@ -137,15 +137,15 @@ class LabelsTarget:
     def adopt_labels(
         self, view: MovieView, contents: LabelsContents, prompts_now: Collection[Prompt]
     ) -> None:
-        """Count what the layer holds as objects that can be corrected.
+        """Adopt the objects in the layer, so that they can be corrected.
 
-        A run leaves them where they are, since what they were made from is not known;
-        but for those on which there are points already.
+        A run leaves them as they are, since it is not known what they were made from,
+        except those that have points already.
 
         Parameters
         ----------
         view : MovieView
-            The movie whose cut was looked at.
+            The movie, cut as it was scanned.
         contents : LabelsContents
             Of the layer.
         prompts_now : collection of Prompt
@@ -164,17 +164,17 @@ class LabelsTarget:
             if object_id not in (pointed_at | set(record.prompt_log.object_ids)):
                 record.inherited[object_id] = set(contents.frames[object_id])
         record.prompt_log.adopt(contents.ids - self._dismissed, reach)
-        record.prompt_log.credit(agreed)
+        record.prompt_log.attribute_labels(agreed)
 
-    def credit(self, view: MovieView, prompts: Collection[Prompt]) -> None:
-        """Count prompts that the labels agree with as those that they came from.
+    def attribute_labels(self, view: MovieView, prompts: Collection[Prompt]) -> None:
+        """Take prompts that agree with the labels as what these were made from.
 
         Parameters
         ----------
         view : MovieView
             The movie.
         prompts : collection of Prompt
-            Some that have come since.
+            Some that were added since.
         """
         record = self.record(view)
         agreed = [
@@ -182,12 +182,12 @@ class LabelsTarget:
             for prompt in prompts
             if prompt.object_id in record.inherited and self.agrees(view, prompt)
         ]
-        record.prompt_log.credit(agreed)
+        record.prompt_log.attribute_labels(agreed)
         for prompt in agreed:
             record.inherited.pop(prompt.object_id, None)
 
     def agrees(self, view: MovieView, prompt: Prompt) -> bool:
-        """Whether the labels have an object where its points say, and only there."""
+        """Whether the labels agree with all points of a prompt."""
         mask = self._mask(view, prompt.object_id, prompt.frame)
         highest = np.array(mask.shape) - 1
         signs = prompt.signs or ()
@@ -198,17 +198,17 @@ class LabelsTarget:
         return True
 
     def begin(self, view: MovieView, prompts: PromptSet, request: RunRequest) -> None:
-        """Note that a run makes objects anew.
+        """Note that a run recomputes objects.
 
         Parameters
         ----------
         view : MovieView
             The movie.
         prompts : PromptSet
-            What they are made from.
+            Of the run.
         request : RunRequest
-            Says whether objects that were there before may be replaced. Otherwise only
-            frames are on which points have come that are not in the labels yet.
+            Whether adopted objects may be replaced. Otherwise only those of their
+            frames are that have got new points.
         """
         record = self.record(view)
         self._dismissed -= set(prompts.object_ids)
@@ -221,23 +221,24 @@ class LabelsTarget:
         record.prompt_log.begin(prompts, request)
 
     def dismiss(self, object_id: int) -> None:
-        """Count an object no more; its pixels are like those of anybody else."""
+        """Stop counting an object; its pixels count as somebody else's."""
         for record in self._records.values():
             record.forget(object_id)
         self._dismissed.add(object_id)
 
     def erase(self, view: MovieView, frame: int, object_id: int) -> None:
-        """Take an object's pixels off a frame, whoever has put them there."""
+        """Erase an object from a frame, even where others painted it."""
         nothing = np.zeros(view.frame_shape, np.uint16)
         result = FrameResult(frame, nothing, {})
         self.write(view, result, {object_id}, replace=True)
 
     def note_erased(self, object_id: int) -> None:
-        """Note that an object has no pixel any more."""
+        """Note that an object has no pixels any more, and draw the layer."""
         self._ids.discard(object_id)
+        self.layer.refresh(extent=False)
 
     def reconsider(self) -> None:
-        """Count dismissed objects again, once the layer has been looked at."""
+        """Count dismissed objects again, once the layer has been scanned."""
         if self._dismissed:
             self._dismissed.clear()
             for record in self._records.values():
@@ -245,20 +246,20 @@ class LabelsTarget:
 
     @property
     def prompt_log(self) -> PromptLog:
-        """What runs have made on the cut of now, and from which prompts."""
+        """What the labels on the current cut were made from."""
         return self.record(self.view).prompt_log
 
     @property
     def verdicts(self) -> VerdictTable:
-        """What runs have said of the cut of now."""
+        """What runs have found out on the current cut."""
         return self.record(self.view).verdicts
 
     def close(self) -> None:
-        """Let go of the layer."""
+        """Stop watching the layer."""
         self._guarded.close()
 
     def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
-        """Take a plane for what was from the beginning; see `GuardedLabels.note`."""
+        """Take a plane as the original one; see `GuardedLabels.note`."""
         self._guarded.note(view, place, plane)
 
     def write(
@@ -270,7 +271,7 @@ class LabelsTarget:
         replace: bool,
         returning: Collection[int] = (),
     ) -> WriteResult:
-        """Put a result into the layer's data, but for what a person has painted.
+        """Write a result into the layer, except over what a person has painted.
 
         Parameters
         ----------
@@ -283,17 +284,17 @@ class LabelsTarget:
         replace : bool
             Whether it may overwrite other objects and what was painted.
         returning : collection of int
-            Objects that come back although a person has wiped them out on the frame.
+            Objects that come back although a person has erased them on the frame.
 
         Returns
         -------
         Written
-            What has changed, and which objects were spared.
+            What has changed, and which objects were left as they are.
 
         Raises
         ------
         LabelsError
-            If the layer has other data by now, which cannot take the result.
+            If the layer has got other data, which cannot hold the result.
         """
         if self.layer.data is not self._checked:
             check_target(view, self.layer, max(object_ids, default=1))
@@ -311,10 +312,10 @@ class LabelsTarget:
             ],
         )
 
-    def undo(
+    def undo_corrections(
         self, view: MovieView, taken_back: Iterable[AppliedCorrection]
     ) -> frozenset[int]:
-        """Take back what corrections have done, but for what has changed since.
+        """Undo corrections, except pixels that have changed since, and draw the layer.
 
         Parameters
         ----------
@@ -337,10 +338,11 @@ class LabelsTarget:
                 )
                 if trace.edit is None or not fits:
                     continue
-                if self._guarded.undo(view, trace.frame, trace.edit.unpacked()):
+                if self._guarded.undo_edit(view, trace.frame, trace.edit.unpacked()):
                     frames.add(trace.frame)
         for frame in frames:
             record.note_ids(frame, np.unique(self.layer.data[view.index(frame)]))
+        self.layer.refresh(extent=False)
         return frozenset(frames)
 
     def painted_ids(self, view: MovieView, frame: int) -> frozenset[int]:
@@ -360,7 +362,7 @@ class LabelsTarget:
     def painted(
         self, view: MovieView, object_ids: Collection[int], frames: Iterable[int]
     ) -> Iterator[Prompt]:
-        """Give what a person has painted as prompts.
+        """Return what a person has painted as prompts.
 
         Parameters
         ----------
@@ -374,8 +376,8 @@ class LabelsTarget:
         Yields
         ------
         Prompt
-            The mask of an object on a frame where it was painted, without a pixel
-            where it was wiped out.
+            The mask of an object on a frame where it was painted; an empty one where it
+            was erased.
         """
         for frame in frames:
             check_shape(view, self.layer)
@@ -387,7 +389,7 @@ class LabelsTarget:
     def corrections(
         self, view: MovieView, prompts_now: Collection[Prompt]
     ) -> tuple[Correction, ...]:
-        """Say what would correct the labels; see `PromptLog.corrections`.
+        """Find what would correct the labels; see `PromptLog.corrections`.
 
         Parameters
         ----------
@@ -397,7 +399,7 @@ class LabelsTarget:
             All prompts as they are now.
         """
         if tuple(self.layer.data.shape) != view.spatial_shape:
-            # They were replaced by others, which a run will refuse with a reason.
+            # The data were replaced; a run will refuse them and say why.
             return ()
         has_mask = partial(self._has_mask, view)
         return self.record(view).prompt_log.corrections(prompts_now, has_mask)

@@ -1,4 +1,4 @@
-"""What happens in the viewer, told to the workbench."""
+"""Events of the viewer, passed on to the workbench."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["ViewerEvents"]
 
 
 class ViewerEvents:
-    """Listens to sliders, movies and layer list for as long as it is not closed.
+    """Listens to sliders, movies and the layer list until it is closed.
 
     Parameters
     ----------
     bench : Workbench
-        Is told of what matters to it.
+        Its methods are called.
     """
 
     def __init__(self, bench: Workbench) -> None:
@@ -35,7 +35,7 @@ class ViewerEvents:
             emitter.connect(listener)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         for emitter, listener in self._subscriptions():
             emitter.disconnect(listener)
         for layer in tuple(self._syncs):
@@ -50,9 +50,9 @@ class ViewerEvents:
         return self._syncs[movie.layer].notices
 
     def follow(self, state: MovieState, layer: Image) -> None:
-        """Listen to a movie being replaced or placed anew, also when it is not chosen.
+        """Listen to new pixels and placements of a movie, even if it is not current.
 
-        Its points and labels stay on its pixels.
+        Its points and labels are placed with it.
         """
         if layer not in self._syncs:
             layer.events.data.connect(self._on_pixels_replaced)
@@ -62,7 +62,7 @@ class ViewerEvents:
             )
 
     def unfollow(self, layer: Layer) -> None:
-        """Listen to a movie no more, if that was done."""
+        """Stop listening to a movie, if it was listened to."""
         sync = self._syncs.pop(layer, None)
         if sync is not None:
             layer.events.data.disconnect(self._on_pixels_replaced)
@@ -97,7 +97,7 @@ class ViewerEvents:
         layer.events.name.disconnect(self._on_changed)
         self.unfollow(layer)
         if isinstance(layer, Labels):
-            self._bench.lose_labels(layer)
+            self._bench.on_labels_removed(layer)
         elif isinstance(layer, Points) and layer in self._bench.objects:
             self._bench.read()
         else:
@@ -105,7 +105,7 @@ class ViewerEvents:
         self._bench.changed.emit()
 
     def _on_selected(self, event: Any) -> None:
-        """Work on what is clicked in the layer list."""
+        """Work on the Points layer that was selected in the layer list."""
         if isinstance(event.value, Points):
             self._bench.on_points_selected(event.value)
 
@@ -113,7 +113,7 @@ class ViewerEvents:
         self._bench.on_pixels_replaced(event.source)
 
     def _on_moved(self) -> None:
-        """Look again where the sliders and the points are on the movie."""
+        """Find the frame and the points on the movie again."""
         self._on_slider_moved()
         self._bench.read()
         self._bench.changed.emit()
@@ -121,13 +121,13 @@ class ViewerEvents:
     def _on_slider_moved(self, _: Any = None) -> None:
         movie = self._bench.movie
         if movie is None or movie.layer not in self._bench.viewer.layers:
-            # The sliders go before the layer does when the last layer is removed.
+            # When the last layer is removed, the sliders go first.
             return
         point = slider_point(movie.layer, self._bench.viewer.dims)
         view = MovieView.of(movie.layer, movie.axis, point)
         if not view.is_same_as(movie):
-            # Of four axes, one that is not followed was moved: another movie.
-            self._bench.take(view)
+            # The slider of another axis, such as channels, has moved.
+            self._bench.set_movie(view)
             return
         frame = view.frame_at(point)
         if frame != self._bench.frame:

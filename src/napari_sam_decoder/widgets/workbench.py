@@ -28,8 +28,8 @@ from napari_sam_decoder.widgets.layers import (
     show_frames,
     slider_point,
 )
-from napari_sam_decoder.widgets.movie_state import RunRequest
 from napari_sam_decoder.widgets.previews import PreviewOverlay
+from napari_sam_decoder.widgets.runs import RunRequest
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
 __all__ = ["Workbench"]
 
 READING_DELAY_MS = 20
-"""How long points that are dragged must rest before they are read."""
-_REST_S = 0.1
+"""How long dragged points must stay in place before they are read."""
+_PAUSE_S = 0.1
 SCAN_TIMEOUT_S = 3600
 
 
 class Workbench(QObject):
     """What the dock does, for its controls and for scripts; knows no widget.
 
-    Methods raise a `SamDecoderError` where a person would see a notification. Work in
-    the background goes on after they return, see `wait`.
+    Methods raise a `SamDecoderError` where a person would see a notification.
+    Background jobs go on after they return, see `wait`.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ class Workbench(QObject):
         self._overlay = PreviewOverlay(viewer)
         # Dragging a point changes it many times a second; one reading is enough.
         self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
-        self._last_touched = -_REST_S
+        self._last_touched = -_PAUSE_S
+        self._is_read_queued = False
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_DELAY_MS)
@@ -91,9 +92,9 @@ class Workbench(QObject):
         self._viewer_events = ViewerEvents(self)
 
     def close(self) -> None:
-        """Stop all jobs, and give back events and layers; of no more use then.
+        """Stop all jobs, and disconnect from events and layers, for good.
 
-        What has been done on each movie stays, for the next one on this viewer.
+        What has been done on each movie stays for the next workbench of the viewer.
         """
         if self.is_closed:
             return
@@ -102,7 +103,7 @@ class Workbench(QObject):
         for state in self.controller.movies:
             self.show_hidden_layers(state)
         self._reading.stop()
-        self.objects.rest()
+        self.objects.stop_listening()
         self.controller.close()
         self._overlay.remove()
 
@@ -113,7 +114,7 @@ class Workbench(QObject):
 
     @property
     def objects(self) -> ObjectList:
-        """The objects on the movie, and their points."""
+        """The objects of the movie, and their points."""
         return self.controller.state.objects
 
     @property
@@ -124,16 +125,17 @@ class Workbench(QObject):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a person waits for."""
-        return self.controller.is_idle and not self._reading.isActive()
+        is_read = not (self._is_read_queued or self._reading.isActive())
+        return is_read and self.controller.is_idle
 
     @property
     def labels(self) -> Labels | None:
         """The Labels layer that results go to; None before there is one."""
-        return self.controller.writer.layer
+        return self.controller.state.labels_layer
 
     def holds(self, object_id: int) -> bool:
-        """Whether the labels have pixels of an object, as far as is known."""
-        target = self.controller.writer.target
+        """Whether the labels hold an object, as far as is known."""
+        target = self.controller.state.target
         return target is not None and object_id in target.object_ids
 
     @property
@@ -144,14 +146,14 @@ class Workbench(QObject):
         return (*own, *view, *self._viewer_events.notices)
 
     def _view_notices(self, view: MovieView) -> Iterator[str]:
-        """Say that another picture is seen than the one that clicks are meant for."""
+        """Say when another image is seen than the one that is clicked."""
         cover = covering_layer(view.layer, self.viewer.layers)
         if not view.layer.visible:
             yield f"'{view.layer.name}' is hidden; show it in the layer list"
         elif cover is not None:
             yield (
-                f"'{cover.name}' covers '{view.layer.name}', and clicks are meant for "
-                "the latter; hide the one above, or choose it as the movie"
+                f"'{cover.name}' covers '{view.layer.name}', which is the movie; hide "
+                "the layer above, or choose it as the movie"
             )
 
     @property
@@ -163,8 +165,9 @@ class Workbench(QObject):
         return None
 
     def read(self) -> None:
-        """Read the points again and act on what they say."""
+        """Read the points again and act on them."""
         self._reading.stop()
+        self._is_read_queued = False
         before = self._pointed_at
         self.objects.read(self.movie, self.viewer.layers)
         for layer in self.objects.layers:
@@ -174,11 +177,11 @@ class Workbench(QObject):
         self.controller.update_points(are_withdrawn=self.objects.has_lost_layers)
         self.show_previews()
 
-    def take(self, view: MovieView | None) -> None:
-        """Take another movie, or another plane of the same one."""
-        self.objects.rest()
+    def set_movie(self, view: MovieView | None) -> None:
+        """Work on another movie, or another plane of the same one, or on none."""
+        self.objects.stop_listening()
         self.controller.set_movie(view)
-        self.objects.listen(self._read_soon)
+        self.objects.start_listening(self._read_soon)
         if view is not None:
             self._show_own_layers(view)
         if view is None:
@@ -191,12 +194,11 @@ class Workbench(QObject):
             self._viewer_events.follow(self.controller.state, view.layer)
 
     def show_hidden_layers(self, state: MovieState) -> None:
-        """Show what belongs to a movie and was hidden while another was chosen."""
+        """Show the layers of a movie that were hidden while another was current."""
         removed = []
         for layer in state.hidden:
             if layer in self.viewer.layers:
-                # napari 0.6 takes apart a layer that it removes, and cannot show it
-                # when it is added again.
+                # napari 0.6 cannot show a layer again that was removed and added again.
                 with suppress(KeyError):
                     layer.visible = True
             else:
@@ -204,7 +206,7 @@ class Workbench(QObject):
         state.hidden = removed
 
     def _show_own_layers(self, view: MovieView) -> None:
-        """Hide points and labels of other movies, and let no click go to them."""
+        """Hide the points and labels of other movies, so that no click goes to them."""
         state = self.controller.state
         others = [other for other in self.controller.movies if other is not state]
         for other in others:
@@ -222,9 +224,9 @@ class Workbench(QObject):
             selection.active = view.layer if own is None else own
 
     def show_previews(self) -> None:
-        """Draw what the prompts of the current frame would give."""
+        """Draw the masks that the prompts of the current frame give."""
         movie, controller = self.movie, self.controller
-        masks = controller.previews.masks(controller.prompts_here)
+        masks = controller.state.previews.masks(controller.prompts_here)
         if movie is not None:
             self._overlay.show(movie, self.frame, masks)
 
@@ -233,16 +235,22 @@ class Workbench(QObject):
         return [*self.controller.prompts, *self.controller.negatives]
 
     def _read_click(self) -> None:
-        """Read, and show the answer if it comes soon, before the window is painted."""
-        self.read()
-        self.controller.wait_for_preview()
+        """Read, and wait a moment for the mask before the window is painted."""
+        if self._is_read_queued:
+            self.read()
+            self.controller.wait_for_preview()
 
     def _read_soon(self) -> None:
+        """Read a click once its event is over, and dragged points once they rest."""
+        if self._is_read_queued:
+            return
         now = monotonic()
-        if now - self._last_touched > _REST_S:
-            self._clicked.emit()
+        self._is_read_queued = now - self._last_touched > _PAUSE_S
         self._last_touched = now
-        self._reading.start()
+        if self._is_read_queued:
+            self._clicked.emit()
+        else:
+            self._reading.start()
 
     def require_movie(self) -> MovieView:
         """Return the movie.
@@ -275,9 +283,9 @@ class Workbench(QObject):
     def new_object(self, name: str | None = None) -> Points:
         """Add a Points layer for one more object, and let clicks go to it.
 
-        Its id is one that no labels of the movie's shape hold and that was not given
-        before. Where these labels are large, it comes once they have been looked at;
-        the window stays alive meanwhile.
+        Its id is new: no labels of the movie's shape hold it, and it was not given
+        before. Large labels are scanned for that first; the window stays alive
+        meanwhile.
 
         Parameters
         ----------
@@ -300,13 +308,13 @@ class Workbench(QObject):
         return layer
 
     def use_points(self, layer: Points) -> None:
-        """Count the points of an existing layer as prompts.
+        """Use the points of an existing layer as prompts.
 
         Parameters
         ----------
         layer : napari.layers.Points
-            Its features ``label`` (positive or negative) and ``object_id`` are used
-            where they are there; else its points are positive and one object.
+            With the features ``label`` (positive or negative) and ``object_id``.
+            Without them, all points are positive and belong to one object.
         """
         if layer not in self.objects:
             own_id = self._new_id()
@@ -314,12 +322,12 @@ class Workbench(QObject):
             self.objects.use(layer, own_id)
             self.objects.read(self.movie, self.viewer.layers)
             present = {*self.controller.prompts, *self.controller.negatives}
-            self.controller.credit(present - before)
+            self.controller.attribute_labels(present - before)
             self.controller.state.outcome = ""
             self.read()
 
     def drop_points(self, layer: Points) -> None:
-        """Count the points of a layer no more."""
+        """Stop using the points of a layer as prompts."""
         if layer in self.objects:
             self.objects.drop(layer)
             self.read()
@@ -341,12 +349,12 @@ class Workbench(QObject):
         self._let_clicks_go_to(self.objects.select(object_id))
 
     def set_sign(self, is_positive: bool) -> None:
-        """Let the next clicks say where the object is, or where it is not.
+        """Make the next clicks positive or negative.
 
         Parameters
         ----------
         is_positive : bool
-            False for points beside the object.
+            True for points on the object, False for points beside it.
 
         Raises
         ------
@@ -359,18 +367,18 @@ class Workbench(QObject):
 
     @property
     def is_next_positive(self) -> bool:
-        """Whether the next click says where the object is, not where it is not."""
+        """Whether the next click is a positive point."""
         current = self.objects.current
         layer = None if current is None else current.layer
         return layer is None or next_sign(layer)
 
     def choose_hypothesis(self, number: int | None) -> None:
-        """Pick what the selected object is on the current frame.
+        """Pick a hypothesis for the current object on the current frame.
 
         Parameters
         ----------
         number : {1, 2, 3} or None
-            None lets the best one be chosen.
+            None for the best one, chosen automatically.
 
         Raises
         ------
@@ -389,7 +397,7 @@ class Workbench(QObject):
         self.read()
 
     def _new_id(self) -> int:
-        """Give an id, once it is known which ones are taken."""
+        """Return a new id, once it is known which ones are taken."""
         view, taken = self.require_movie(), None
         while taken is None:
             view = self.require_movie()
@@ -397,8 +405,8 @@ class Workbench(QObject):
             if taken is None:
                 wait_until(self._is_known, SCAN_TIMEOUT_S)
             if self.is_closed:
-                raise MovieError("the dock was closed; open it and press again")
-        target = self.controller.writer.target
+                raise MovieError("the dock was closed; open it and try again")
+        target = self.controller.state.target
         highest = MAX_OBJECT_ID if target is None else target.highest_id
         object_id = self.controller.ids.give(view, taken, highest)
         self.objects.created_ids.add(object_id)
@@ -416,7 +424,7 @@ class Workbench(QObject):
         if spare is None or not is_free or spare not in self.viewer.layers:
             self._spare = self._make_layer(listed.object_id, listed.name)
             return self._spare
-        # Whoever looks through many objects wants no layer for each of them.
+        # Reused: selecting one object after another must not add a layer for each.
         set_next_object(spare, listed.object_id, object_colour(listed.object_id))
         self.objects.use(spare, listed.object_id)
         spare.name = listed.name
@@ -441,16 +449,16 @@ class Workbench(QObject):
     def choose_movie(self, layer: Image | None, axis: int | None = None) -> None:
         """Work on an image layer, or on none.
 
-        Its objects, labels and options are found again as they were left; a run on the
-        movie before goes on in the background.
+        Its objects, labels and options are as they were left. A run on the previous
+        movie goes on in the background.
 
         Parameters
         ----------
         layer : napari.layers.Image, optional
             A movie, a volume or a picture.
         axis : int, optional
-            Axis of the layer's data along which objects are followed; by default the
-            one that was given the last time, or time, else depth, else the first.
+            Axis of the layer's data along which objects are followed. By default the
+            one that was given last; else time, depth, or the first.
 
         Raises
         ------
@@ -461,19 +469,19 @@ class Workbench(QObject):
         if layer is not None:
             view = self._view_of(layer, axis)
             show_frames(view, self.viewer.dims)
-        self.take(view)
+        self.set_movie(view)
         if axis is not None:
             self.controller.state.axis = axis
 
     def choose_plane(self, axis: int, index: int) -> None:
         """Work on another plane of a layer with more axes, such as another channel.
 
-        The viewer's slider is moved there; moving it by hand does the same.
+        Moves the viewer's slider; moving it by hand does the same.
 
         Parameters
         ----------
         axis : int
-            Of the layer's data axes, neither that of the frames nor one of the picture.
+            Data axis of the layer, neither that of the frames nor of rows or columns.
         index : int
             Of the plane along it, from 0.
 
@@ -486,7 +494,7 @@ class Workbench(QObject):
         go_to_frame(view, self.viewer.dims, self.frame)
 
     def on_points_selected(self, layer: Points) -> None:
-        """Work on the object of a Points layer, and on the movie that it belongs to."""
+        """Work on the object of a Points layer, and on its movie."""
         if layer not in self.objects:
             for state in self.controller.movies:
                 if layer in state.objects and state.view is not None:
@@ -498,11 +506,11 @@ class Workbench(QObject):
             self.changed.emit()
 
     def on_pixels_replaced(self, layer: Image) -> None:
-        """Note that the pixels of a movie were replaced."""
+        """Work on the new pixels of a movie."""
         state = self.controller.movies.find(layer)
         if state is None:
             return
-        self.controller.part_with(state, "has got other pixels")
+        self.controller.release_movie(state, "has got other pixels")
         if state is self.controller.state:
             try:
                 self.choose_movie(layer)
@@ -511,23 +519,22 @@ class Workbench(QObject):
                 self.informed.emit(str(error))
 
     def on_movie_removed(self, layer: Layer) -> None:
-        """Note that a layer which may be a movie has been removed; it takes nothing."""
+        """Stop working on a layer that was removed, if it is a movie."""
         state = self.controller.movies.find(layer)
         if state is None:
             return
-        self.controller.part_with(state, "was removed")
+        self.controller.release_movie(state, "was removed")
         self.show_hidden_layers(state)
         if state is self.controller.state:
             self.choose_movie(None)
 
-    def lose_labels(self, layer: Labels) -> None:
-        """Note that a Labels layer has been removed, maybe in mid-run."""
-        self.controller.lose_labels(layer)
-        self.controller.advance()
+    def on_labels_removed(self, layer: Labels) -> None:
+        """Forget a Labels layer that was removed, perhaps during a run."""
+        self.controller.on_labels_removed(layer)
         self.show_previews()
 
     def on_labels_added(self, layer: Labels) -> None:
-        """Let results go to a Labels layer that had been removed and is back."""
+        """Let results go to a Labels layer again that was removed and is back."""
         lost = self.controller.state.lost
         if self.labels is None and lost is not None and lost() is layer:
             self.choose_labels(layer)
@@ -542,7 +549,7 @@ class Workbench(QObject):
         return MovieView.of(layer, axis, point)
 
     def delete_object(self, object_id: int, labels: str = "keep") -> None:
-        """Take an object away, with its points.
+        """Delete an object, with its points.
 
         Parameters
         ----------
@@ -550,26 +557,26 @@ class Workbench(QObject):
             Its value in the labels; it is not given to another object.
         labels : {"keep", "remove"}
             Whether its labels stay, as if somebody else had made them, or are removed
-            in the background, from all frames.
+            from all frames, in the background.
 
         Raises
         ------
         OptionError
             If ``labels`` is neither.
         PromptError
-            If there is no such object, or a run is at work on it.
+            If there is no such object, or it is being computed.
         """
         if labels not in ("keep", "remove"):
             raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
         found = self.objects.require(object_id)
         self.controller.require_not_running(object_id)
-        for layer in self.objects.part_with(object_id):
+        for layer in self.objects.remove(object_id):
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        self.controller.dismiss(object_id)
+        self.controller.dismiss_object(object_id)
         self.read()
         if labels == "remove" and self.labels is not None:
-            self.controller.erase(object_id, found.name)
+            self.controller.erase_object(object_id, found.name)
         else:
             self.controller.state.outcome = f"{found.name!r} was deleted."
         self.controller.advance()
@@ -585,9 +592,9 @@ class Workbench(QObject):
         self.controller.set_options(options)
 
     def configure_propagation(self, settings: Settings) -> None:
-        """Let propagation decide in another way, on all movies of the viewer.
+        """Change how propagation decides, on all movies of the viewer.
 
-        A run that is under way goes on as it was started.
+        A run that is under way keeps its settings.
 
         Parameters
         ----------
@@ -597,10 +604,10 @@ class Workbench(QObject):
         self.controller.set_settings(settings)
 
     def choose_labels(self, layer: Labels | None) -> None:
-        """Let results go to a Labels layer that is there, or to a new one.
+        """Let results go to an existing Labels layer, or to a new one.
 
-        The objects that it holds become objects here, with their ids, and can be
-        corrected. A new object gets an id that it does not hold.
+        The objects that it holds are listed with their ids, and can be corrected. A new
+        object gets an id that it does not hold.
 
         Parameters
         ----------
@@ -616,10 +623,10 @@ class Workbench(QObject):
         """
         self.require_movie()
         if layer is None:
-            self.controller.writer.release()
+            self.controller.state.target = None
         else:
             self.controller.choose_labels(layer)
-        self.controller.previews.unmark_labelled()
+        self.controller.state.previews.unmark_labelled()
         self.show_previews()
         self.changed.emit()
 
@@ -629,9 +636,9 @@ class Workbench(QObject):
         self.controller.embed()
 
     def embed_as_shown(self) -> None:
-        """Let the network see the limits that the layer has now, and embed anew.
+        """Embed again with the contrast limits that the layer has now.
 
-        Points, labels and what has been embedded for other limits stay.
+        Points, labels, and embeddings for other limits stay.
 
         Raises
         ------
@@ -642,7 +649,7 @@ class Workbench(QObject):
         self.controller.embed_as_shown()
 
     def stop_embedding(self) -> None:
-        """Embed no more ahead of time; what is embedded stays."""
+        """Stop embedding ahead of time; what is embedded stays."""
         self.controller.stop_embedding()
 
     def propagate(
@@ -660,19 +667,19 @@ class Workbench(QObject):
         direction : {"both", "forward", "backward"}
             Towards later frames, earlier ones, or both.
         frames : range, list, slice or array of int, optional
-            The frames to label, all by default; one after the other without a gap.
+            The frames to label, without a gap; all by default.
         objects : collection of int, optional
             All by default.
         replace : bool, default False
-            Whether it may overwrite other objects, and frames painted by hand.
+            Whether it may overwrite other objects, and what was painted by hand.
 
         Raises
         ------
         MovieError
             If no movie is chosen.
         OptionError
-            If there is no such direction, or the frames are none of the movie or do
-            not follow one another; and if the objects are no whole numbers.
+            If there is no such direction, if frames are outside the movie or have gaps,
+            or if objects are not whole numbers.
         """
         movie = self.require_movie()
         asked = None if frames is None else select_frame_range(frames, len(movie))
@@ -688,33 +695,32 @@ class Workbench(QObject):
         self.controller.propagate(request)
 
     def correct(self) -> None:
-        """Mend the labels around points that were added since the last run.
+        """Correct the labels around points that were added since the last run.
 
-        This starts by itself a moment after a point was added. Here it starts at once,
-        in the background, and corrections that `stop` or an error has kept from
-        beginning are taken up again. Few frames are computed anew: those around the
-        points, as far as their result changes. Frames painted by hand and the labels
-        of others stay.
+        This starts automatically a moment after a point was added. Here it starts at
+        once, in the background, and includes corrections that `stop` or an error has
+        prevented. Only the frames around the points are recomputed, as far as their
+        result changes. Frames painted by hand and other people's labels stay.
 
         Raises
         ------
         MovieError
             If no movie is chosen.
         PromptError
-            If there is no new point on a frame that the last run of its object has
-            come to, or if other points of the object were moved or removed since.
+            If there is no new point on a frame that a run of its object has reached, or
+            if other points of the object were moved or removed since.
         """
         self.require_movie()
         self.read()
         self.controller.correct()
         if not self.controller.corrections:
             raise PromptError(
-                "there is nothing to mend: add a point on a frame that a run has "
+                "there is nothing to correct: add a point on a frame that a run has "
                 "labelled, or propagate"
             )
 
     def stop(self) -> None:
-        """Stop the run or correction; frames that are done stay."""
+        """Stop the run or correction; finished frames stay."""
         self.controller.stop()
 
     def wait(self, timeout: float = 600) -> None:
@@ -730,7 +736,7 @@ class Workbench(QObject):
         TimeoutError
             If they are not done by then.
         SamDecoderError
-            What went wrong in the background meanwhile.
+            Whatever went wrong in the background meanwhile.
         """
         is_done = wait_until(lambda: self.is_idle, timeout)
         failure, self.failure = self.failure, None

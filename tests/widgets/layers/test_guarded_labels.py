@@ -383,10 +383,10 @@ def test_an_edit_is_taken_back_but_for_what_has_changed_since(desk):
     edit = desk.run(2, rows(1, 20)).edit
     desk.layer.paint((2, 15, 15), 9)
     stroke = desk.plane(2) == 9
-    assert desk.state.undo(desk.view, 2, edit)
+    assert desk.state.undo_edit(desk.view, 2, edit)
     np.testing.assert_array_equal(desk.plane(2), np.where(stroke, 9, rows(1, 10)))
     assert set(desk.painted()[2]) == {1, 9}
-    assert not desk.state.undo(desk.view, 2, edit)
+    assert not desk.state.undo_edit(desk.view, 2, edit)
 
 
 def test_labels_on_disk_work_alike(tmp_path):
@@ -592,13 +592,13 @@ def test_a_result_that_was_written_is_read_from_the_layer(draft, layer):
     (result,) = draft.follow([result_with(2, 7)])
     layer.data[1, 2] = 5
     assert (draft[2] == 7).all()
-    draft.settle(result)
+    draft.mark_written(result)
     assert (draft[2] == 5).all(), "the layer may hold more than the result"
 
 
 def test_a_later_result_of_the_frame_outlasts_an_earlier_one(draft):
     earlier, later = draft.follow([result_with(2, 7), result_with(2, 8)])
-    draft.settle(earlier)
+    draft.mark_written(earlier)
     assert (draft[2] == 8).all()
-    draft.settle(later)
+    draft.mark_written(later)
     assert not draft[2].any()

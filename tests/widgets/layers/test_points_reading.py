@@ -86,7 +86,11 @@ def test_one_point_between_frames():
         ("label", [2, -1], "2 points .*have labels .*not used; use positive"),
         ("object_id", [1, 2**32], "1 point .*no whole number from 1 to 4294967295"),
         ("object_id", [0, -2], "2 points .*have object_ids .*whole numbers from 1"),
-        ("object_id", ["cell", "1"], "1 point .*has an object_id .*not used; mend it"),
+        (
+            "object_id",
+            ["cell", "1"],
+            "1 point .*has an object_id .*not used; correct it",
+        ),
         ("object_id", [1.5, 1], "1 point .*has an object_id that is no whole num"),
         ("object_id", [np.inf, 1], "1 point .*has an object_id that is no whole"),
     ],

@@ -31,7 +31,7 @@ def clicked(bench):
 def offer(bench, number):
     """Pretend that the network has answered with a certain choice."""
     shape = bench.movie.frame_shape
-    bench.controller.previews.add(preview_of(bench.current_prompt, number, shape))
+    bench.controller.state.previews.add(preview_of(bench.current_prompt, number, shape))
 
 
 def click(qtbot, button):

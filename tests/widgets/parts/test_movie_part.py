@@ -124,7 +124,7 @@ def test_the_progress_of_the_embedding_is_shown(part, bench, qtbot):
     part.show_state(bench)
     assert part.progress.text() == "0 / 4 frames embedded"
     bench.embed()
-    qtbot.waitUntil(lambda: len(bench.controller.embedded) == 4)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == 4)
     part.show_state(bench)
     assert part.progress.value() == part.progress.maximum() == 4
     assert part.progress.text() == "4 / 4 frames embedded"

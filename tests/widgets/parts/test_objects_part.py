@@ -98,7 +98,7 @@ def verdicts_of(bench):
     """What runs have said of the labels, which are chosen for that."""
     labels = np.zeros(bench.movie.spatial_shape, np.uint16)
     bench.choose_labels(bench.viewer.add_labels(labels))
-    return bench.controller.writer.target.record(bench.movie)
+    return bench.controller.state.target.record(bench.movie)
 
 
 @pytest.mark.usefixtures("objects")

@@ -10,9 +10,10 @@ from made_up import show_movie
 from qtpy.QtCore import Qt
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.widgets.movie_state import PendingRun, RunRequest
+from napari_sam_decoder.widgets.movie_state import PendingRun
 from napari_sam_decoder.widgets.parts import RunPart
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
+from napari_sam_decoder.widgets.runs import RunRequest
 
 pytestmark = pytest.mark.gui
 

@@ -111,7 +111,7 @@ class WorldMap:
         return world
 
     def is_close(self, other: WorldMap) -> bool:
-        """Whether both put every pixel at the same place, but for rounding."""
+        """Whether both put every pixel at the same place, up to rounding."""
         return self.matrix.shape == other.matrix.shape and np.allclose(
             self.matrix, other.matrix, rtol=1e-6, atol=1e-9
         )
@@ -152,7 +152,7 @@ def place_like(layer: Layer, leader: Layer) -> None:
 
 
 def is_placed_like(layer: Layer, world: WorldMap, units: Sequence[Any]) -> bool:
-    """Whether a layer lies where another one lies, or lay once, pixel by pixel.
+    """Whether a layer lies where another one lies or once lay, pixel by pixel.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def _apply(matrix: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 TOLERANCE = 1e-6
-"""Of places in the world, for rounding."""
+"""Of world positions, for rounding."""
 
 
 def slider_point(layer: Layer, dims: Dims) -> tuple[float, ...]:
@@ -262,7 +262,7 @@ def show_frames(view: MovieView, dims: Dims) -> None:
 
 
 def covering_layer(movie: Image, layers: Sequence[Layer]) -> Image | None:
-    """Find the picture above a movie that hides it.
+    """Find the image that hides a movie.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def _corners(layer: Image) -> np.ndarray:
 
 
 def _factors(layer: Layer, dims: Dims) -> np.ndarray:
-    """From the viewer's units to the layer's, for the axes that both have."""
+    """Factors from the viewer's units to the layer's, for the axes that both have."""
     shared = getattr(dims, "units", None)
     units = layer.units if shared is None else shared
     return unit_factors(units, layer.units)
@@ -316,21 +316,21 @@ PLACEMENT_EVENTS = (
     "units",
     "axis_labels",
 )
-"""Events of a layer that is placed elsewhere, or whose axes are called otherwise."""
+"""Events of a layer whose placement, or the name of whose axes, changes."""
 
 
 class PlacementSync:
-    """Places layers like a movie whenever that is placed anew.
+    """Keeps layers on the pixels of a movie when the movie is placed elsewhere.
 
-    Only layers that lay exactly on the movie before are moved. Others were put
-    elsewhere on purpose: they stay in the world, and are named in `notices`.
+    Only layers that lay exactly on the movie are moved. Others were put elsewhere on
+    purpose: they stay where they are, and are named in `notices`.
 
     Parameters
     ----------
     movie : napari.layers.Layer
         Listened to until `close`.
     layers : callable
-        Gives the layers that belong to the movie at the time of asking.
+        Returns the layers that belong to the movie now.
     on_move : callable
         Called without arguments once the layers have been placed.
     """
@@ -350,13 +350,15 @@ class PlacementSync:
             getattr(movie.events, name).connect(self._follow)
 
     def close(self) -> None:
-        """Listen no more; all layers stay where they are."""
+        """Stop listening; all layers stay where they are."""
         for name in PLACEMENT_EVENTS:
             getattr(self._movie.events, name).disconnect(self._follow)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Which layers were not moved along and still lie elsewhere."""
+        if not self._strays:
+            return ()
         return tuple(
             f"'{layer.name}' has kept its place in the world, since it was not placed "
             f"like '{self._movie.name}'; give it the same scale, translation and "

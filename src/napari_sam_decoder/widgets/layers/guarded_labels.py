@@ -1,4 +1,4 @@
-"""A Labels layer in which what people and scripts have changed is not overwritten."""
+"""Writing into a Labels layer without overwriting what people or scripts changed."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ PlanePosition = tuple[int, ...]
 KEPT_BYTES = 256 * 2**20
 """Room for compressed planes, about 30 kB for a megapixel of labels.
 
-Of planes beyond that, the oldest ones, only a checksum is kept: then a change is seen,
-but not where it is.
+Beyond that, only a checksum of the oldest planes is kept: it tells that a plane has
+changed, but not where.
 """
 
 
 class LabelSnapshot:
-    """Labels as they were last left, plane by plane.
+    """Labels as the plugin last left them, plane by plane.
 
     Parameters
     ----------
     is_blank : bool, default False
-        Whether planes that were not put here are known to be 0.
+        Whether planes that were never put here are known to be 0.
     room : int
         Bytes for compressed planes.
     """
@@ -74,7 +74,7 @@ class LabelSnapshot:
         return self._is_blank or place in self._packed or place in self._digests
 
     def __iter__(self) -> Iterator[PlanePosition]:
-        """Go through the places of all planes that were put here."""
+        """Iterate over the positions of all planes that were put here."""
         yield from (*self._packed, *self._digests)
 
     def put(self, place: PlanePosition, plane: np.ndarray) -> None:
@@ -98,14 +98,14 @@ class LabelSnapshot:
             self._digests[oldest] = digest
 
     def begin(self, place: PlanePosition, plane: np.ndarray) -> None:
-        """Keep a plane unless one is known there."""
+        """Keep a plane unless it is known already."""
         if place not in self:
             self.put(place, plane)
 
     def changed(
         self, place: PlanePosition, now: np.ndarray, left: np.ndarray
     ) -> np.ndarray | None:
-        """Find the pixels that are not as they were left.
+        """Find the pixels that have changed since they were left.
 
         Parameters
         ----------
@@ -119,8 +119,8 @@ class LabelSnapshot:
         Returns
         -------
         (Y, X) array of bool or None
-            None where nothing has changed, or where the plane is not known. All of it
-            where only a checksum is known.
+            None if nothing has changed, or the plane is not known. All of it if only a
+            checksum is known.
         """
         digest = self._digests.get(place)
         if digest is not None:
@@ -136,7 +136,7 @@ class LabelSnapshot:
         place : tuple of int
             Where it lies along the sliced axes.
         now : (Y, X) array of int
-            As it is now; taken for what was left where nothing is known.
+            As it is now; returned if nothing else is known.
 
         Returns
         -------
@@ -158,22 +158,22 @@ class LabelSnapshot:
 
 
 def _digest(plane: np.ndarray) -> bytes:
-    # Whatever the type of the labels, for they may be replaced by others.
+    # In one type, since the labels may be replaced by others of another type.
     pixels = np.ascontiguousarray(plane, dtype=np.int64)
     return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, eq=False)
 class WriteResult:
-    """What became of a result.
+    """What was written of a result.
 
     Attributes
     ----------
     edit : Edit or None
         What has changed; None if nothing has.
     spared : frozenset of int
-        Objects of the result that others have changed on the frame, and that were
-        therefore left as they are.
+        Objects of the result that were left as they are, since others have changed them
+        on the frame.
     """
 
     edit: Edit | None
@@ -201,7 +201,7 @@ class _FrameState:
 
     @property
     def objects(self) -> frozenset[int]:
-        """Objects that were given pixels by others, or lost some to them."""
+        """Objects whose pixels others have added or removed."""
         if self.changed is None:
             return frozenset()
         ids = np.union1d(self.now[self.changed], self.left[self.changed])
@@ -209,12 +209,12 @@ class _FrameState:
 
 
 class GuardedLabels:
-    """Writes labels around other people's changes, found by comparing pixels.
+    """Writes labels around other people's changes, which it finds by comparing pixels.
 
-    What was drawn and undone again is no change, and what a script has put there
-    without a word is one. A pixel that stands changed is not written, unless others'
-    work is to be replaced; where it is, napari's history forgets it, so that neither
-    undo nor redo can bring an old value back.
+    What was drawn and undone again is no change, and what a script has written without
+    an event is one. A pixel that others have changed is not written, unless their work
+    is to be replaced. Pixels that are written are dropped from napari's history, so
+    that neither undo nor redo can bring an old value back.
 
     Only the GUI thread writes; `note`, `objects` and `is_likely` may be called in the
     background.
@@ -226,13 +226,12 @@ class GuardedLabels:
     view : MovieView
         The movie that the layer belongs to.
     is_blank : bool
-        Whether the layer was made just now and holds nothing.
+        Whether the layer is new and empty.
     """
 
     def __init__(self, layer: Labels, view: MovieView, *, is_blank: bool) -> None:
         self._layer = layer
-        # What is known of the planes and the axes that they are cut along belong
-        # together.
+        # The snapshot and the axes of its planes change together.
         self._lock = RLock()
         self._axes = _axes_of(view)
         self._snapshot = LabelSnapshot(is_blank=is_blank)
@@ -242,16 +241,16 @@ class GuardedLabels:
         layer.events.paint.connect(self._note_strokes)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._layer.events.paint.disconnect(self._note_strokes)
 
     def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
-        """Take a plane for what it was from the beginning, unless it is known already.
+        """Take a plane as the original one, unless it is known already.
 
         Parameters
         ----------
         view : MovieView
-            Says how the layer is cut; if it is not any more, nothing happens.
+            How the layer was cut; nothing happens if it is cut in another way now.
         place : tuple of int
             Along the sliced axes.
         plane : (Y, X) array of int
@@ -262,7 +261,7 @@ class GuardedLabels:
                 self._snapshot.begin(place, plane)
 
     def objects(self, view: MovieView, frame: int) -> frozenset[int]:
-        """List the objects that were given pixels on a frame, or lost some there.
+        """List the objects whose pixels others have added or removed on a frame.
 
         Parameters
         ----------
@@ -272,18 +271,18 @@ class GuardedLabels:
             0 <= frame < len(view).
         """
         with self._lock:
-            self._turn_to(view)
+            self._cut_along(view)
             if _place_of(view, frame) not in self._snapshot:
                 return frozenset()
-            return self._look(view, frame).objects
+            return self._compare(view, frame).objects
 
     def is_likely(self, view: MovieView, frame: int) -> bool:
-        """Whether a frame is worth a look, without reading labels from a disk.
+        """Whether others may have changed a frame, without reading labels from a disk.
 
-        Labels in memory are always looked at.
+        Always true for labels in memory.
         """
         with self._lock:
-            self._turn_to(view)
+            self._cut_along(view)
             is_in_memory = isinstance(self._layer.data, np.ndarray)
             return is_in_memory or _place_of(view, frame) in self._touched
 
@@ -300,31 +299,31 @@ class GuardedLabels:
         """Put labels of some objects on a frame; see `merge_frame`.
 
         Unless ``replace``, objects that others have changed on the frame stay as they
-        are, and so does every pixel that others have changed. Those of ``returning``
-        were wiped out on the frame and may come back.
+        are, and so does every pixel that others have changed. The objects in
+        ``returning`` were erased on the frame and may come back.
         """
         with self._lock:
-            look = self._look(view, frame)
+            state = self._compare(view, frame)
             writable, kept, spared = frozenset(object_ids), None, frozenset[int]()
-            if not replace and look.changed is not None:
-                spared = (writable & look.objects) - frozenset(returning)
+            if not replace and state.changed is not None:
+                spared = (writable & state.objects) - frozenset(returning)
                 writable -= spared
                 labels = np.where(np.isin(labels, list(writable)), labels, 0)
-                wiped_out = (look.now == 0) & np.isin(look.left, list(returning))
-                kept = look.changed & ~wiped_out
-            edit = merge_frame(look.now, labels, writable, replace=replace, kept=kept)
+                is_erased = (state.now == 0) & np.isin(state.left, list(returning))
+                kept = state.changed & ~is_erased
+            edit = merge_frame(state.now, labels, writable, replace=replace, kept=kept)
             if edit is not None:
                 apply_edit(view, self._layer, frame, edit)
-            said = _decided(look, edit, labels, kept)
-            if look.changed is not None:
-                # All that is theirs by now, also where others have wiped it out.
+            decided = _decided(state, edit, labels, kept)
+            if state.changed is not None:
+                # All pixels of these objects, also where others have erased them.
                 theirs = object_ids if replace else returning
-                said |= np.isin(look.left, list(theirs))
-            self._sign(look, edit, said)
+                decided |= np.isin(state.left, list(theirs))
+            self._record(state, edit, decided)
             return WriteResult(edit, spared)
 
-    def undo(self, view: MovieView, frame: int, edit: Edit) -> bool:
-        """Undo an edit that was made here, but for pixels that have changed since.
+    def undo_edit(self, view: MovieView, frame: int, edit: Edit) -> bool:
+        """Undo an edit that was made here, except pixels that have changed since.
 
         Parameters
         ----------
@@ -341,24 +340,24 @@ class GuardedLabels:
             Whether any pixel has changed.
         """
         with self._lock:
-            look = self._look(view, frame)
-            here = look.now[edit.window]
-            stands = edit.changed & (here == edit.after)
-            if not stands.any():
+            state = self._compare(view, frame)
+            here = state.now[edit.window]
+            unchanged = edit.changed & (here == edit.after)
+            if not unchanged.any():
                 return False
-            back = Edit(edit.window, here, np.where(stands, edit.before, here))
+            back = Edit(edit.window, here, np.where(unchanged, edit.before, here))
             apply_edit(view, self._layer, frame, back)
-            self._sign(look, back, back.spread(look.now.shape))
+            self._record(state, back, back.spread(state.now.shape))
             return True
 
-    def _look(self, view: MovieView, frame: int) -> _FrameState:
-        """Read a frame; what is not known of it is taken for left as it is.
+    def _compare(self, view: MovieView, frame: int) -> _FrameState:
+        """Read a frame; an unknown one counts as unchanged.
 
-        That does not go for what is just being drawn.
+        Strokes that are just being drawn are changes in any case.
         """
-        self._turn_to(view)
+        self._cut_along(view)
         place = _place_of(view, frame)
-        # A copy: labels in memory are only seen through the layer.
+        # A copy: indexing labels in memory returns a view.
         now = np.array(self._layer.data[view.index(frame)])
         if place not in self._snapshot:
             atoms = unfinished_strokes(self._layer)
@@ -366,19 +365,21 @@ class GuardedLabels:
         left = self._snapshot.plane(place, now)
         return _FrameState(place, now, left, self._snapshot.changed(place, now, left))
 
-    def _sign(self, look: _FrameState, edit: Edit | None, said: np.ndarray) -> None:
-        """Note that some pixels of a frame were decided on here."""
-        if not said.any():
+    def _record(
+        self, state: _FrameState, edit: Edit | None, decided: np.ndarray
+    ) -> None:
+        """Record that some pixels of a frame were decided on here."""
+        if not decided.any():
             return
-        after = look.now
+        after = state.now
         if edit is not None:
             after[edit.window] = edit.after
-        self._snapshot.put(look.place, np.where(said, after, look.left))
-        if look.place in self._touched or unfinished_strokes(self._layer):
-            forget_pixels(self._layer, look.place, said, self._axes)
+        self._snapshot.put(state.place, np.where(decided, after, state.left))
+        if state.place in self._touched or unfinished_strokes(self._layer):
+            forget_pixels(self._layer, state.place, decided, self._axes)
 
-    def _turn_to(self, view: MovieView) -> None:
-        """Cut the layer along other axes, and keep what is changed on either."""
+    def _cut_along(self, view: MovieView) -> None:
+        """Cut the layer along other axes, and keep track of others' changes."""
         if view.sliced_axes == self._axes.sliced:
             return
         before, self._axes = self._axes, _axes_of(view)
@@ -401,7 +402,7 @@ class GuardedLabels:
     def _changes(
         self, snapshot: LabelSnapshot, axes: PlaneAxes
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Give the places of all pixels that stand changed, and what was left there."""
+        """Return the positions of all changed pixels, and the labels left there."""
         ndim = len(axes.sliced) + len(axes.shown)
         in_memory = isinstance(self._layer.data, np.ndarray)
         places, values = [np.zeros((0, ndim), int)], [np.zeros(0, int)]
@@ -432,10 +433,10 @@ class GuardedLabels:
 
 
 def _decided(
-    look: _FrameState, edit: Edit | None, labels: np.ndarray, kept: np.ndarray | None
+    state: _FrameState, edit: Edit | None, labels: np.ndarray, kept: np.ndarray | None
 ) -> np.ndarray:
-    """Find the pixels that a result has changed, and those that it agrees with."""
-    decided: np.ndarray = (labels > 0) & (labels == look.now)
+    """Find the pixels that a result has changed or confirmed."""
+    decided: np.ndarray = (labels > 0) & (labels == state.now)
     if kept is not None:
         decided &= ~kept
     if edit is not None:
@@ -453,10 +454,10 @@ def _place_of(view: MovieView, frame: int) -> PlanePosition:
 
 
 class LabelsDraft:
-    """The labels of a movie as they will be once all results have been written.
+    """The labels of a movie as they will be once all results are written.
 
-    Only the GUI thread writes to a layer. Until it has, a result is kept here, so that
-    whoever computes the next one finds it.
+    Only the GUI thread writes to a layer. Until it has, a result is kept here for the
+    computation of the next one.
 
     Parameters
     ----------
@@ -469,7 +470,7 @@ class LabelsDraft:
     def __init__(self, view: MovieView, layer: Labels) -> None:
         self._view = view
         self._layer = layer
-        self._coming: dict[int, np.ndarray] = {}
+        self._waiting: dict[int, np.ndarray] = {}
         self._guard = Lock()
 
     @property
@@ -491,9 +492,9 @@ class LabelsDraft:
             If the layer has got data of another shape meanwhile.
         """
         with self._guard:
-            coming = self._coming.get(frame)
-        if coming is not None:
-            return coming
+            waiting = self._waiting.get(frame)
+        if waiting is not None:
+            return waiting
         check_shape(self._view, self._layer)
         return np.asarray(self._layer.data[self._view.index(frame)])
 
@@ -512,11 +513,11 @@ class LabelsDraft:
         """
         for result in results:
             with self._guard:
-                self._coming[result.frame] = result.labels
+                self._waiting[result.frame] = result.labels
             yield result
 
-    def settle(self, result: FrameResult) -> None:
-        """Read the frame from the layer again, unless a later result is on its way."""
+    def mark_written(self, result: FrameResult) -> None:
+        """Read the frame from the layer again, unless a later result is waiting."""
         with self._guard:
-            if self._coming.get(result.frame) is result.labels:
-                del self._coming[result.frame]
+            if self._waiting.get(result.frame) is result.labels:
+                del self._waiting[result.frame]

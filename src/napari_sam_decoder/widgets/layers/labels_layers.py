@@ -1,4 +1,4 @@
-"""Labels layers as the place where results are written."""
+"""Labels layers: what they hold, and how results are merged into them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class PackedPlane:
-    """A plane in few bytes; made by `PackedPlane.of`."""
+    """A compressed plane; made by `PackedPlane.of`."""
 
     content: bytes
     dtype: np.dtype
@@ -59,7 +59,7 @@ class PackedPlane:
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """What became of a part of one frame.
+    """A change of a part of one frame.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Edit:
         return changed
 
     def packed(self) -> PackedEdit:
-        """Return the same in few bytes, with no more around it than has changed."""
+        """Return the same edit compressed, cropped to what has changed."""
         inner = extent(self.changed) or (slice(0, 0), slice(0, 0))
         rows, columns = (
             slice(whole.start + part.start, whole.start + part.stop)
@@ -100,7 +100,7 @@ class Edit:
 
 @dataclass(frozen=True, eq=False)
 class PackedEdit:
-    """An edit in few bytes; made by `Edit.packed`.
+    """A compressed edit; made by `Edit.packed`.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class PackedEdit:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes, but for a few."""
+        """Approximate size in bytes."""
         return len(self._before.content) + len(self._after.content)
 
     def unpacked(self) -> Edit:
@@ -159,7 +159,7 @@ def check_target(view: MovieView, layer: Labels, highest_id: int) -> tuple[str, 
     Returns
     -------
     tuple of str
-        What is odd about the layer but does no harm.
+        What is unusual about the layer but does no harm.
 
     Raises
     ------
@@ -196,20 +196,20 @@ def merge_frame(
     replace: bool,
     kept: np.ndarray | None = None,
 ) -> Edit | None:
-    """Say what becomes of a frame when the labels of some objects are merged into it.
+    """Merge the labels of some objects into a frame, without writing it.
 
     Parameters
     ----------
     labels : (Y, X) array of int
-        As they are; not changed.
+        Of the frame; not changed.
     new : (Y, X) array of int
         Labels of this run, holding only ``object_ids`` and 0.
     object_ids : collection of int
-        The objects of this run: what they had on the frame is given up.
+        The objects of this run, which lose what they had on the frame.
     replace : bool
         Whether new pixels overwrite those of other objects.
     kept : (Y, X) array of bool, optional
-        Pixels that stay as they are whatever the run says.
+        Pixels that stay as they are in any case.
 
     Returns
     -------
@@ -226,11 +226,11 @@ def merge_frame(
             f"results of shape {new.shape} do not fit labels whose frames have shape "
             f"{labels.shape}; choose a new labels layer"
         )
-    # Merging leaves alone what is the same already, which is most of a picture.
+    # Merging changes nothing where both agree, which is most of a picture.
     window = extent(labels != new)
     if window is None:
         return None
-    # A copy: labels in memory are only seen through the layer.
+    # A copy: indexing labels in memory returns a view.
     before = np.array(labels[window])
     after = merge_labels(before, new[window], object_ids, replace=replace)
     if kept is not None:
@@ -239,7 +239,7 @@ def merge_frame(
 
 
 def apply_edit(view: MovieView, layer: Labels, frame: int, edit: Edit) -> None:
-    """Put what an edit gives into a layer, which is not refreshed.
+    """Write an edit into a layer, without refreshing it.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def apply_edit(view: MovieView, layer: Labels, frame: int, edit: Edit) -> None:
     frame : int
         0 <= frame < len(view).
     edit : Edit
-        Its ``after`` is written over whatever is there.
+        Its ``after`` overwrites whatever is there.
     """
     place = list(view.index(frame))
     for axis, part in zip(view.frame_axes, edit.window, strict=True):
@@ -276,27 +276,24 @@ class LabelsContents:
 
 def scan_labels(
     view: MovieView, data: Any, note: Callable[[PlanePosition, np.ndarray], None]
-) -> Generator[None, None, LabelsContents]:
-    """List the objects in labels, and show every plane that comes past.
+) -> Generator[LabelsContents | None]:
+    """List the objects in labels, and pass on every plane.
 
     Parameters
     ----------
     view : MovieView
-        The movie, which says along which axes the labels are cut.
+        The movie, which is cut along the same axes.
     data : array-like of int
         Of the movie's shape; read one plane of the first axis at a time.
     note : callable
-        Gets the place of each plane along the sliced axes, and its (Y, X) labels. Not
-        called where whole planes would have to be gathered from many parts.
+        Called with the position of each plane along the sliced axes, and its (Y, X)
+        labels. Not called if planes would have to be gathered from many parts.
 
     Yields
     ------
-    None
-        After each plane, so that it can be stopped.
-
-    Returns
-    -------
-    LabelsContents
+    LabelsContents or None
+        None after each plane, so that it can be stopped there; what was found comes
+        last.
     """
     ids: set[int] = set()
     frames: defaultdict[int, set[int]] = defaultdict(set)
@@ -307,13 +304,13 @@ def scan_labels(
         for frame, found in _ids_by_frame(view, part, labels):
             for object_id in found - {0}:
                 frames[object_id].add(frame)
-        yield
+        yield None
     by_object = {object_id: frozenset(found) for object_id, found in frames.items()}
-    return LabelsContents(frozenset(ids - {0}), by_object)
+    yield LabelsContents(frozenset(ids - {0}), by_object)
 
 
-def ids_in(data: Any) -> Generator[None, None, frozenset[int]]:
-    """List the ids in labels, as `survey_labels` does, but without regard to a movie.
+def ids_in(data: Any) -> Generator[frozenset[int] | None]:
+    """List the ids in labels, as `scan_labels` does, but without a movie.
 
     Parameters
     ----------
@@ -323,19 +320,19 @@ def ids_in(data: Any) -> Generator[None, None, frozenset[int]]:
     ids: set[int] = set()
     for _, labels in _parts(data):
         ids |= _ids_in(labels)
-        yield
-    return frozenset(ids - {0})
+        yield None
+    yield frozenset(ids - {0})
 
 
 def frames_with(
     view: MovieView, data: Any, object_id: int
 ) -> Generator[tuple[MovieView, int] | None]:
-    """Find the frames on which labels hold an object, on all cuts through them.
+    """Find the frames on which labels hold an object, on all cuts of the image.
 
     Parameters
     ----------
     view : MovieView
-        The movie, of which every other cut along the same axes is looked at too.
+        The movie; every other cut along the same axes is searched too.
     data : array-like of int
         Of the movie's shape.
     object_id : int
@@ -355,7 +352,7 @@ def frames_with(
 
 
 def _parts(data: Any) -> Iterator[tuple[int | None, np.ndarray]]:
-    """Read planes along the first axis; a picture has one part, which has no number."""
+    """Read planes along the first axis; a picture is one part without a number."""
     if len(data.shape) == 2:
         yield None, np.asarray(data[:])
     else:
@@ -388,7 +385,7 @@ def _ids_by_frame(
 
 
 def _ids_in(labels: np.ndarray) -> set[int]:
-    """Ids of one plane; only where a run of equal pixels starts is there a new one."""
+    """Return the ids of one plane; a new one can only start where pixels change."""
     flat = labels.ravel()
     if flat.size == 0:
         return set()
@@ -397,7 +394,7 @@ def _ids_in(labels: np.ndarray) -> set[int]:
 
 
 def check_shape(view: MovieView, layer: Labels) -> None:
-    """Refuse a labels layer whose pixels are not those of a movie.
+    """Refuse a labels layer that has another shape than a movie.
 
     Raises
     ------
@@ -428,5 +425,5 @@ def _is_writable(data: Any) -> bool:
 
 
 def _codec() -> Blosc:
-    # One per call: it holds no state, and planes are read in the background as well.
+    # One per call, since planes are read in the background as well.
     return Blosc("zstd", clevel=1, shuffle=Blosc.SHUFFLE)

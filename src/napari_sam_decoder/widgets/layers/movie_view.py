@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers.utils.layer_utils import calc_data_range
+from napari.layers import Image
 
 from napari_sam_decoder.axes import axis_letter
 from napari_sam_decoder.errors import MovieError
@@ -15,8 +16,6 @@ from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from napari.layers import Image
 
 __all__ = [
     "AxisChoice",
@@ -93,9 +92,9 @@ Limits = tuple[float, float]
 
 
 def shown_limits(layer: Image) -> Limits | None:
-    """Return the limits of a layer; None where they say nothing.
+    """Return the contrast limits of a layer; None if they mean nothing.
 
-    That is so with colours, and where napari sets them anew for each frame.
+    That is so for colours, and if napari adjusts them for each frame.
     """
     # napari before 0.9 has no public name for it.
     before = getattr(layer, "_keep_auto_contrast", False)
@@ -115,7 +114,7 @@ def is_automatic(view: MovieView, limits: Limits, frame: int) -> bool:
     limits : (float, float)
         Of its layer.
     frame : int
-        One that napari has shown: of pixels that are not in memory, it goes by the
+        One that napari has shown: for pixels that are not in memory, it measures the
         frame that it shows first.
     """
     return any(np.allclose(limits, found) for found in _automatic(view, frame))
@@ -130,9 +129,16 @@ def _automatic(view: MovieView, frame: int) -> Iterator[Limits]:
         yield float(info.min), float(info.max)
     else:
         yield 0.0, 1.0
-    yield calc_data_range(view.data, rgb=view.layer.rgb)
+    yield _limits_of(view.data, view)
     for shown in {frame, len(view) // 2, 0}:
-        yield calc_data_range(view.frames[slice(None) if view.axis is None else shown])
+        plane = view.frames[slice(None) if view.axis is None else shown]
+        yield _limits_of(plane, view)
+
+
+def _limits_of(pixels: Any, view: MovieView) -> Limits:
+    """Ask napari which limits it gives to pixels."""
+    low, high = Image(pixels, rgb=view.layer.rgb, multiscale=False).contrast_limits
+    return float(low), float(high)
 
 
 SMALLEST_SIDE = 2
@@ -307,8 +313,8 @@ def _rank(name: str) -> int:
 class MovieView:
     """An image layer seen as a movie along one of its axes.
 
-    Made by `MovieView.of`. Its pixels are those that the layer had then; where they
-    lie in the world is asked of the layer each time.
+    Made by `MovieView.of`. Its pixels are those that the layer had then; their
+    placement in the world is read from the layer each time.
 
     Attributes
     ----------
@@ -356,7 +362,7 @@ class MovieView:
     def __len__(self) -> int:
         return 1 if self.axis is None else self.spatial_shape[self.axis]
 
-    @property
+    @cached_property
     def frames(self) -> Planes:
         """The pixels, read one frame at a time: what `Movie` takes."""
         return Planes(self.data, self.axis, self.fixed)
@@ -370,22 +376,22 @@ class MovieView:
         frames = "Z" if is_depth(self.layer, self.axis) else "T"
         return f"{frames}YX{colour}"
 
-    @property
+    @cached_property
     def frame_shape(self) -> tuple[int, int]:
         """(rows, columns) of every frame."""
         return self._plan.frame_shape
 
-    @property
+    @cached_property
     def frame_axes(self) -> tuple[int, int]:
         """The data axes of rows and columns."""
         return self._plan.frame_axes
 
-    @property
+    @cached_property
     def sliced_axes(self) -> tuple[int, ...]:
         """The data axes of frames and of all cuts, ascending."""
         return self._plan.sliced_axes
 
-    @property
+    @cached_property
     def spatial_shape(self) -> tuple[int, ...]:
         """The shape that labels of the layer have: without its colours."""
         shape = tuple(int(length) for length in self.data.shape)
@@ -479,7 +485,7 @@ class MovieView:
             )
             raise MovieError(
                 f"{self.layer.name!r} is not cut at {index} along axis {axis}; choose "
-                f"among {known or 'the frames, for there is nothing else'}"
+                f"among {known or 'the frames, since nothing else is cut'}"
             )
         fixed = {**dict(self.fixed), axis: index}
         return replace(self, fixed=tuple(fixed.items()))
@@ -492,7 +498,7 @@ class MovieView:
             and (self.axis, self.fixed) == (other.axis, other.fixed)
         )
 
-    @property
+    @cached_property
     def _plan(self) -> AxisPlan:
         return AxisPlan(self.spatial_shape, self.axis)
 

@@ -1,8 +1,8 @@
-"""What was painted on a Labels layer, as napari keeps it to be undone.
+"""What was painted on a Labels layer, from napari's undo history.
 
 napari's history is a list of items, each of one or more atoms. An atom is a box with a
 mask (since napari 0.8), or else indices along every axis, with the values from before.
-It has no public way to say that pixels have been written by somebody else since.
+There is no public way to tell it that pixels were written by somebody else since.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PlaneAxes:
-    """Which axes of a layer a plane lies in, and which it is cut along.
+    """Which axes of a layer span a plane, and along which ones it is cut.
 
     Attributes
     ----------
     sliced : tuple of int
-        Ascending; one index along each makes the place of a plane.
+        Ascending; one index along each is the position of a plane.
     shown : (int, int)
         Rows and columns.
     """
@@ -53,13 +53,13 @@ class PlaneAxes:
 
 
 def strokes_of(layer: Labels) -> list[Any]:
-    """List the atoms of all that can be undone or redone, and of a stroke under way."""
+    """List the atoms of everything that can be undone or redone, and of a stroke."""
     done = [atom for history in _histories(layer) for item in history for atom in item]
     return [*done, *unfinished_strokes(layer)]
 
 
 def unfinished_strokes(layer: Labels) -> list[Any]:
-    """List the atoms of a stroke that the mouse is just drawing."""
+    """List the atoms of a stroke that is being drawn."""
     return list(getattr(layer, "_staged_history", ()))
 
 
@@ -110,12 +110,12 @@ def before_strokes(
 def forget_pixels(
     layer: Labels, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
 ) -> None:
-    """Let neither undo nor redo change pixels that were written after a stroke.
+    """Prevent undo and redo from changing pixels that were written after a stroke.
 
     Parameters
     ----------
     layer : napari.layers.Labels
-        Strokes are cut down in its history, and those without a pixel left dropped.
+        Its history is cut down; strokes without any pixel left are dropped.
     place : tuple of int
         Of the plane that was written.
     written : (Y, X) array of bool
@@ -136,7 +136,7 @@ def forget_pixels(
 
 
 def _histories(layer: Labels) -> tuple[Any, ...]:
-    """Give what can be undone, and redone; nothing where napari keeps it elsewhere."""
+    """Return what can be undone and redone; nothing if napari keeps it elsewhere."""
     names = ("_undo_history", "_redo_history")
     return tuple(getattr(layer, name, ()) for name in names)
 
@@ -144,7 +144,7 @@ def _histories(layer: Labels) -> tuple[Any, ...]:
 def _without(
     item: list[Any], place: PlanePosition, written: np.ndarray, axes: PlaneAxes
 ) -> list[Any]:
-    """Cut an item down; the same one where it has none of the pixels."""
+    """Cut an item down; the same one if it has none of the pixels."""
     atoms = [_cut(atom, place, written, axes) for atom in item]
     if all(atom is old for atom, old in zip(atoms, item, strict=True)):
         return item
@@ -152,7 +152,7 @@ def _without(
 
 
 def _cut(atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes) -> Any:
-    """Return an atom without some pixels; None if there is no other."""
+    """Return an atom without some pixels; None if no pixel is left."""
     (rows, columns), _ = _on_plane(atom, place, axes)
     if not written[rows, columns].any():
         return atom

@@ -1,4 +1,4 @@
-"""Points layers made ready for clicking, and the signs of what is clicked."""
+"""Points layers for clicking: the object and the sign of points, and picks."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def new_points_layer(
 def renumber_points(
     layer: Points, old_id: int, new_id: int, colour: np.ndarray
 ) -> None:
-    """Give the points of an object another id, where they name one.
+    """Give the points of an object another id, if they name one.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def renumber_points(
 
 
 def set_next_object(layer: Points, object_id: int, colour: np.ndarray) -> None:
-    """Let the next points belong to an object, where points name theirs.
+    """Let the next points belong to an object, if points name theirs.
 
     Parameters
     ----------
@@ -133,14 +133,14 @@ def set_next_object(layer: Points, object_id: int, colour: np.ndarray) -> None:
 
 
 def next_object_id(layer: Points) -> int | None:
-    """Say which object the next point names; None if it names none."""
+    """Return the object that the next point names; None if it names none."""
     if OBJECT_ID not in layer.feature_defaults:
         return None
     return as_object_id(layer.feature_defaults[OBJECT_ID].iloc[0])
 
 
 def remove_object_points(layer: Points, object_id: int, own_id: int) -> bool:
-    """Remove the points of an object, and say whether any others are left.
+    """Remove the points of an object, and return whether any others are left.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def set_sign(layer: Points, is_positive: bool) -> None:
 def next_sign(layer: Points) -> bool:
     """Whether the point that is added next is positive.
 
-    One whose label is not understood counts as negative: it is no positive point.
+    A label that is not understood counts as negative.
     """
     if LABEL not in layer.feature_defaults:
         return True
@@ -201,7 +201,7 @@ def pick_hypothesis(
     own_id: int,
     number: int | None,
 ) -> None:
-    """Write the mask that the user has picked into the points that ask for it.
+    """Write the picked hypothesis into the points of an object on a frame.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def pick_hypothesis(
     own_id : int
         The object of points that name none.
     number : {1, 2, 3} or None
-        None leaves the choice to the program again.
+        None to choose automatically again.
     """
     is_chosen = is_on_frame(view, layer, own_id, (object_id, frame))
     if not is_chosen.any():
@@ -230,17 +230,17 @@ def pick_hypothesis(
 
 
 def clear_next_hypothesis(layer: Points) -> None:
-    """Let the next point pick no mask.
+    """Let the next point pick no hypothesis.
 
-    napari gives a new point the features of the point that was selected last, of which
-    a pick is meant for that point's frame alone.
+    napari gives a new point the features of the point that was selected last, but a
+    pick is meant for the frame of that point alone.
     """
     if HYPOTHESIS in layer.feature_defaults:
         _set_default(layer, HYPOTHESIS, 0)
 
 
 def _spelled(column: Any, is_positive: bool) -> Any:
-    """Say a sign in the way of a column, so that its type stays."""
+    """Spell a sign in the way of a column, so that its type stays."""
     values = column.cat.categories if hasattr(column, "cat") else column
     if values.dtype.kind == "b":
         return is_positive

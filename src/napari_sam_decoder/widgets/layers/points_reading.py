@@ -1,4 +1,4 @@
-"""Points layers read as prompts, and what is wrong with the others."""
+"""Points layers read as prompts, and what is wrong with points that are not used."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _whole(value: Any) -> int | None:
     return int(number) if is_whole else None
 
 
-# Positions further than this from a frame were hardly meant for it.
+# Positions further than this from a frame were probably not meant for it.
 FAR_FROM_FRAME = 0.25
 FAR_OUTSIDE = 2**31
 
@@ -205,7 +205,7 @@ class _Placed:
 
 @dataclass(frozen=True, eq=False)
 class _Fault:
-    """Something that is wrong with some of the points, as said of one and of many."""
+    """Something that is wrong with some of the points, worded for one and for many."""
 
     is_at: np.ndarray
     one: str
@@ -321,14 +321,14 @@ def _feature_faults(features: PointFeatures) -> Iterator[_Fault]:
     yield _Fault(
         _is_none(features.object_ids),
         f"has an object_id that is no whole number from 1 to {MAX_OBJECT_ID} and is "
-        "not used; mend it",
+        "not used; correct it",
         f"have object_ids that are no whole numbers from 1 to {MAX_OBJECT_ID} and are "
-        "not used; mend them",
+        "not used; correct them",
     )
 
 
 def _oddities(placed: _Placed, features: PointFeatures) -> Iterator[_Fault]:
-    """Tell what is wrong with points that are used all the same."""
+    """Yield what is wrong with points that are used nevertheless."""
     yield _Fault(
         np.abs(placed.depths - placed.frames) > FAR_FROM_FRAME,
         "lies between two frames and is used on the nearest",
@@ -397,19 +397,18 @@ class ObjectPoints:
 
 @dataclass(frozen=True)
 class PointsReading:
-    """What some points layers say about a movie.
+    """The prompts that some points layers give on a movie.
 
     Attributes
     ----------
     prompts : PromptSet
-        All that says where an object is.
+        Those with a positive point.
     negatives : PromptSet
-        Points beside an object on frames without one on it. They can only correct
-        what is there.
+        Negative points alone on their frame. They can only correct existing labels.
     notices : tuple of str
         Which points cannot be used, and what to do about it.
     objects : tuple of ObjectPoints
-        Every object, also of layers without points, in the order of the layers.
+        Every object, in the order of the layers, including layers without points.
     """
 
     prompts: PromptSet
@@ -452,12 +451,12 @@ def read_points_layers(view: MovieView, layers: Mapping[Points, int]) -> PointsR
 
 
 def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
-    """Tell which objects have frames with points beside them that serve nothing.
+    """Say which objects have frames with negative points that are not used.
 
     Parameters
     ----------
     negatives : iterable of Prompt
-        Of negative points alone, where there is nothing that they could correct.
+        Of negative points alone, on frames without labels to correct.
 
     Returns
     -------

@@ -71,7 +71,7 @@ class FramePart(QGroupBox):
             (self.positive if is_positive else self.negative).setChecked(True)
         prompt = bench.current_prompt
         shown = (
-            bench.controller.previews.latest(prompt.object_id, prompt.frame)
+            bench.controller.state.previews.latest(prompt.object_id, prompt.frame)
             if prompt is not None
             else None
         )
@@ -89,7 +89,7 @@ class FramePart(QGroupBox):
         object_id = bench.objects.current_id
         found = None
         if object_id is not None:
-            found = bench.controller.writer.verdicts.of(object_id, bench.frame)
+            found = bench.controller.state.verdict(object_id, bench.frame)
         text = ""
         if found is not None:
             reason = f": {found.why}" if found.why else ""

@@ -89,6 +89,7 @@ class MoviePart(QGroupBox):
     def __init__(self) -> None:
         super().__init__("Movie or volume")
         self._axes: tuple[AxisChoice, ...] = ()
+        self._shown_movie: object = None
         self.layer = LayerChoice(
             Image,
             "choose an image layer",
@@ -145,26 +146,29 @@ class MoviePart(QGroupBox):
         self.layer.show(None if movie is None else movie.layer)
         has_image = any(isinstance(layer, Image) for layer in bench.viewer.layers)
         self._samples.setVisible(not has_image)
-        self._show_axes(
-            () if movie is None else axis_choices(movie.layer),
-            None if movie is None else movie.axis,
-        )
-        self.planes.show_cuts(() if movie is None else movie.cuts)
-        controller = bench.controller
+        names = None if movie is None else movie.layer.axis_labels
+        if (movie, names) != self._shown_movie:
+            self._shown_movie = movie, names
+            self._show_axes(
+                () if movie is None else axis_choices(movie.layer),
+                None if movie is None else movie.axis,
+            )
+            self.planes.show_cuts(() if movie is None else movie.cuts)
+        controller, embedded = bench.controller, len(bench.controller.state.embedded)
         total = 0 if movie is None else len(movie)
         self.progress.setEnabled(total > 0)
         self.progress.setRange(0, max(total, 1))
-        self.progress.setValue(len(controller.embedded))
+        self.progress.setValue(embedded)
         self.progress.setFormat(
-            f"{len(controller.embedded)} / {total} frames embedded" if total else ""
+            f"{embedded} / {total} frames embedded" if total else ""
         )
-        self.toggle.setEnabled(total > len(controller.embedded))
+        self.toggle.setEnabled(total > embedded)
         self.toggle.setText("Stop" if controller.is_embedding else "Embed")
         self._show_contrast(controller)
 
     def _show_contrast(self, controller: Controller) -> None:
         """Say what is in use, and a moment later what could be."""
-        in_use, offer = _in_use_text(controller), controller.new_limits
+        in_use, offer = _in_use_text(controller), controller.state.new_limits
         if (in_use, offer) == (self._in_use, self._offer):
             return
         self._in_use, self._offer = in_use, offer
@@ -208,12 +212,12 @@ class MoviePart(QGroupBox):
 
 
 def _in_use_text(controller: Controller) -> str:
-    contrast = controller.contrast
+    contrast = controller.state.contrast
     if contrast is None:
         return ""
-    if controller.is_contrast_shown:
+    if controller.state.is_contrast_shown:
         origin = "as it was shown"
-    elif controller.options.contrast is None:
+    elif controller.state.options.contrast is None:
         origin = "from the pixels"
     else:
         origin = "set by hand"

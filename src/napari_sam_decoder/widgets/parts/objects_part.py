@@ -186,7 +186,7 @@ def _points_text(listed: SegmentedObject) -> str:
 
 
 def _result_text(object_id: int, bench: Workbench) -> str:
-    target = bench.controller.writer.target
+    target = bench.controller.state.target
     record = None if target is None else target.record(target.view)
     if record is None or object_id not in record.frames:
         return ""

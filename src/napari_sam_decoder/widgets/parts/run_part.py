@@ -69,8 +69,7 @@ class RunPart(QGroupBox):
         """Show how far a run is, and what could be started."""
         length = 0 if bench.movie is None else len(bench.movie)
         self._show_length(length)
-        writer = bench.controller.writer
-        self.labels.show(writer.layer)
+        self.labels.show(bench.controller.state.labels_layer)
         is_running = bench.controller.is_running
         # A whole run may take the place of a correction.
         is_free = bench.controller.is_correcting or not is_running

@@ -78,13 +78,13 @@ def preview_is_empty(bench):
 
 def test_what_a_deleted_point_did_is_taken_back_and_all_others_work_afterwards(bench):
     before = labels(bench)
-    verdicts = bench.controller.writer.verdicts.frames_of((1,))
+    verdicts = bench.controller.state.target.verdicts.frames_of((1,))
     click(bench, 5, SPOT)
     assert (labels(bench)[5] != before[5]).any()
     delete(bench, 1)
     np.testing.assert_array_equal(labels(bench), before)
-    assert bench.controller.writer.verdicts.frames_of((1,)) == verdicts
-    assert bench.controller.outcome.startswith("Took back what came of points")
+    assert bench.controller.state.target.verdicts.frames_of((1,)) == verdicts
+    assert bench.controller.state.outcome.startswith("Undid the corrections of points")
     click(bench, 3, (16, 14 + 3 + 6), is_positive=False)
     assert labels(bench)[3, 16, 14 + 3 + 6] != 1
     assert bench.notices == ()
@@ -179,7 +179,7 @@ def test_points_that_count_no_more_take_nothing_back(bench):
 def test_when_a_point_of_the_run_moves_the_object_is_computed_anew(bench, qtbot):
     bench.labels.fill((7, *inside(7)), 9)
     bench.labels.data[:, 60:, :5] = 33
-    bench.controller.writer.target.painted_ids(bench.movie, 3)
+    bench.controller.state.target.painted_ids(bench.movie, 3)
     layer = points_of(bench)
     told = []
     bench.changed.connect(lambda: told.append(describe(bench)))
@@ -192,7 +192,9 @@ def test_when_a_point_of_the_run_moves_the_object_is_computed_anew(bench, qtbot)
             assert now[(frame, *SPOT)] == 1
             assert now[(frame, *inside(frame))] == 0
     assert now[(7, *inside(7))] == 9, "what was painted stays"
-    assert any(one.startswith("Points have changed, so labels arrive") for one in told)
+    assert any(
+        one.startswith("Points have changed, so labels are recomputed") for one in told
+    )
     assert preview_is_empty(bench)
 
 
@@ -242,7 +244,7 @@ def test_a_person_can_stop_what_starts_by_itself(bench):
     bench.wait()
     np.testing.assert_array_equal(labels(bench), before)
     (notice,) = bench.notices
-    assert "press 'Both ways' to compute them anew" in notice
+    assert "press 'Both ways' to recompute them" in notice
     bench.propagate()
     bench.wait()
     assert labels(bench)[(6, *SPOT)] == 1
@@ -380,7 +382,7 @@ def test_what_was_stopped_shows_no_preview_and_says_what_to_do(
     bench.wait()
     assert preview_is_empty(bench)
     (notice,) = bench.notices
-    assert notice.startswith("what you say of object 1 on frame 5 is not in the labels")
+    assert notice.startswith("the points of object 1 on frame 5 are not in the labels")
     bench.correct()
     bench.wait()
     assert labels(bench)[(5, *SPOT)] == 1

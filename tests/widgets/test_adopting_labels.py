@@ -72,7 +72,7 @@ def test_a_correction_on_them_works(fresh, movie):
     bench.objects.current.layer.add((4, 45, 42))
     bench.wait()
     assert (bench.labels.data[4] == 2).any()
-    assert bench.controller.outcome.startswith("Mended: ")
+    assert bench.controller.state.outcome.startswith("Corrected: ")
     np.testing.assert_array_equal(bench.labels.data == 1, before == 1)
 
 
@@ -122,7 +122,7 @@ def test_a_run_leaves_what_was_there_of_its_object(fresh, movie):
     run(bench, objects=(1,))
     np.testing.assert_array_equal(bench.labels.data[:4], before[:4])
     assert all((frame == 1).any() for frame in bench.labels.data[5:])
-    assert "kept as they were in the labels" in bench.controller.outcome
+    assert "kept as they were in the labels" in bench.controller.state.outcome
     run(bench, objects=(1,), replace=True)
     assert (bench.labels.data[0, 10:12] == 1).any()
 
@@ -134,7 +134,7 @@ def test_points_of_yesterday_make_a_run_do_everything_anew(fresh, movie):
     points = bench.viewer.add_points([(0, 16, 15)], features={"object_id": [1]}, ndim=3)
     bench.use_points(points)
     bench.wait()
-    assert bench.controller.outcome == "", "the labels agree with them already"
+    assert bench.controller.state.outcome == "", "the labels agree with them already"
     run(bench)
     assert (bench.labels.data[3, 10:12] == 1).any()
 
@@ -160,7 +160,7 @@ def test_an_object_that_began_before_gives_way(fresh, movie):
     assert points.name == "object 2"
     assert points.features["object_id"].tolist() == [2]
     assert fresh.objects.current.object_id == 2
-    assert "Object 1 here is object 2 now" in fresh.controller.outcome
+    assert "Object 1 here is object 2 now" in fresh.controller.state.outcome
     run(fresh)
     np.testing.assert_array_equal(fresh.labels.data == 1, movie[1] == 2)
     assert (fresh.labels.data[FRAMES - 1] == 2).any()
@@ -172,7 +172,7 @@ def test_an_object_whose_points_lie_on_it_stays_the_same(fresh, movie):
     copy = fresh.labels.data.copy()
     use(fresh, copy, "backup")
     assert ids_of(fresh) == [1]
-    assert "now" not in fresh.controller.outcome
+    assert "now" not in fresh.controller.state.outcome
 
 
 def test_labels_that_were_left_are_found_as_they_were(fresh):
@@ -255,7 +255,7 @@ def test_an_object_gets_an_id_that_fits_labels_chosen_later(fresh, movie):
     fresh.choose_labels(layer)
     fresh.wait()
     assert ids_of(fresh) == [1, 255]
-    assert fresh.controller.outcome.endswith("'ignored' takes no id above 255.")
+    assert fresh.controller.state.outcome.endswith("'ignored' takes no id above 255.")
     run(fresh)
     np.testing.assert_array_equal(layer.data == 1, movie[1] == 1)
 
@@ -279,7 +279,7 @@ def test_deleting_keeps_the_labels(bench, movie):
     assert ids_of(bench) == [2]
     assert "object 1" not in bench.viewer.layers
     np.testing.assert_array_equal(bench.labels.data, movie[1])
-    assert bench.controller.outcome == "'object 1' was deleted."
+    assert bench.controller.state.outcome == "'object 1' was deleted."
     bench.choose_labels(bench.labels)
     bench.wait()
     assert ids_of(bench) == [1, 2], "whoever chooses the labels takes it over again"
@@ -292,7 +292,7 @@ def test_deleting_removes_the_labels(bench, movie):
     expected = np.where(movie[1] == 1, 0, movie[1])
     np.testing.assert_array_equal(bench.labels.data, expected)
     told = f"'object 1' was deleted, with its labels on {FRAMES} frames."
-    assert bench.controller.outcome == told
+    assert bench.controller.state.outcome == told
     bench.new_object()
     assert bench.objects.current_id == 3
 

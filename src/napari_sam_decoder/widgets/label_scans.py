@@ -1,0 +1,189 @@
+"""Scans labels in the background: adopts the objects in them, or removes one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam_decoder.errors import SamDecoderError
+from napari_sam_decoder.widgets.layers import frames_with, scan_labels
+from napari_sam_decoder.widgets.runs import counted
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_sam_decoder.widgets.job_queue import JobQueue
+    from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
+    from napari_sam_decoder.widgets.movie_state import MovieState
+    from napari_sam_decoder.widgets.objects import ObjectIds
+    from napari_sam_decoder.widgets.target_layer import CutRecord, LabelsTarget
+
+__all__ = ["LabelScans"]
+
+
+class LabelScans(QObject):
+    """The scans of Labels layers that were there before, plane by plane.
+
+    Nothing is written into a layer before it is known what it holds.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Its layers hold the points of adopted objects.
+    ids : ObjectIds
+        Gives objects other ids where theirs are taken.
+    job_queue : JobQueue
+        Runs the scans.
+    parent : QObject
+        Its Qt parent.
+    """
+
+    ended = Signal()
+    failed = Signal(object)
+    unreadable = Signal(object)
+
+    def __init__(
+        self, viewer: ViewerModel, ids: ObjectIds, job_queue: JobQueue, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._ids = ids
+        self._job_queue = job_queue
+        self._running: list[CutRecord] = []
+        self._erasing: list[tuple[MovieState, str]] = []
+
+    def close(self) -> None:
+        """Say what was not finished."""
+        for state, name in self._erasing:
+            state.outcome = (
+                f"Not all labels of {name!r} were removed before the dock was closed; "
+                "choose them again and delete it once more."
+            )
+
+    def start(self, state: MovieState) -> None:
+        """Scan the labels of a movie, unless that was done or is under way."""
+        view, target = state.view, state.target
+        if view is None or target is None:
+            return
+        record = target.record(view)
+        if record.is_scanned or record in self._running:
+            return
+
+        def adopt(contents: LabelsContents | None) -> None:
+            if contents is not None:
+                self._adopt(state, view, target, contents)
+
+        def end(error: Exception | None) -> None:
+            self._running.remove(record)
+            if error is not None:
+                state.forget_labels(target.layer)
+                self.unreadable.emit(state)
+                self.failed.emit(error)
+            self.ended.emit()
+
+        self._running.append(record)
+        note = partial(target.note, view)
+        steps = partial(scan_labels, view, target.layer.data, note)
+        self._job_queue.scan(steps, adopt, end)
+
+    def erase(
+        self,
+        state: MovieState,
+        view: MovieView,
+        object_id: int,
+        name: str,
+    ) -> None:
+        """Remove an object from all frames of the labels.
+
+        Parameters
+        ----------
+        state : MovieState
+            Its target is written to.
+        view : MovieView
+            The movie.
+        object_id : int
+            Of the object.
+        name : str
+            Of the object.
+        """
+        target = state.target
+        if target is None:
+            return
+        erased: list[int] = []
+        self._erasing.append((state, name))
+
+        def erase(found: tuple[MovieView, int] | None) -> None:
+            if found is None:
+                return
+            try:
+                target.erase(*found, object_id)
+            except SamDecoderError as error:
+                # The layer may have got other data meanwhile.
+                self.failed.emit(error)
+            else:
+                erased.append(found[1])
+
+        def end(error: Exception | None) -> None:
+            self._erasing.remove((state, name))
+            target.note_erased(object_id)
+            count = counted(len(erased), "frame")
+            state.outcome = f"{name!r} was deleted, with its labels on {count}."
+            if error is not None:
+                self.failed.emit(error)
+            self.ended.emit()
+
+        state.outcome = f"Removing the labels of {name!r}…"
+        steps = partial(frames_with, view, target.layer.data, object_id)
+        self._job_queue.scan(steps, erase, end)
+
+    def _adopt(
+        self,
+        state: MovieState,
+        view: MovieView,
+        target: LabelsTarget,
+        contents: LabelsContents,
+    ) -> None:
+        objects = state.objects
+        if state.target is target:
+            self._renumber_clashing(state, view, target, contents)
+        if state.view is view:
+            objects.read(view, self._viewer.layers)
+        reading = objects.reading
+        target.adopt_labels(view, contents, (*reading.prompts, *reading.negatives))
+        adopted = contents.ids & target.object_ids
+        if adopted and not state.outcome:
+            state.outcome = (
+                f"{target.layer.name!r} holds {counted(len(adopted), 'object')}: "
+                "select one in the table to correct it."
+            )
+        # These ids stay taken even after somebody has erased the objects.
+        self._ids.mark_given(view, contents.ids)
+
+    def _renumber_clashing(
+        self,
+        state: MovieState,
+        view: MovieView,
+        target: LabelsTarget,
+        contents: LabelsContents,
+    ) -> None:
+        """Give objects created here other ids where the labels cannot take theirs."""
+        objects, highest, name = state.objects, target.highest_id, target.layer.name
+        too_high = {one for one in objects.created_ids if one > highest}
+        clashing = objects.created_ids & contents.ids - target.known_ids
+        told, reasons = [], set()
+        for object_id in sorted(clashing | too_high):
+            prompts = objects.reading.prompts.of_object(object_id)
+            if any(target.agrees(view, one) for one in prompts):
+                continue
+            taken = contents.ids | (self._ids.taken(view) or frozenset())
+            new_id = self._ids.give(view, taken, highest)
+            objects.renumber(object_id, new_id)
+            told.append(f"Object {object_id} here is object {new_id} now.")
+            reasons.add(
+                f"{name!r} takes no id above {highest}."
+                if object_id in too_high
+                else f"{name!r} holds others with these ids."
+            )
+        state.outcome = " ".join((state.outcome, *told, *sorted(reasons))).strip()
