@@ -77,7 +77,7 @@ class CorrectJob:
     sources: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        set_paths(self, "labels", "output", "report")
+        set_paths(self, "labels", optional=("output", "report"))
 
     @property
     def target(self) -> Path:

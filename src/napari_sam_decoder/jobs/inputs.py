@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["MaskFile", "MovieOptions", "set_paths"]
 
 
-def set_paths(job: object, *names: str) -> None:
-    """Make paths of those fields of a frozen dataclass that may be text.
+def set_paths(job: object, *names: str, optional: tuple[str, ...] = ()) -> None:
+    """Convert fields of a frozen dataclass to paths, if they are text.
 
     Raises
     ------
     OptionError
-        If one is neither text nor a path.
+        If one is neither text nor a path. Only optional ones may be None.
     """
-    for name in names:
+    for name in (*names, *optional):
         value = getattr(job, name)
-        if value is not None:
+        if value is not None or name in names:
             path = as_expanded_path(value, f"{name}=", OptionError)
             object.__setattr__(job, name, path)
 

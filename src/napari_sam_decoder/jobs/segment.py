@@ -75,7 +75,7 @@ class SegmentJob:
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
-        set_paths(self, "output", "report")
+        set_paths(self, "output", optional=("report",))
 
     def check(self) -> None:
         """Refuse outputs that cannot be written, or would destroy a file.
