@@ -85,7 +85,7 @@ def test_several_objects_share_one_decoder_call_per_frame(make_context):
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
     for frame, found in final_labels(propagate(context, prompts, FRAMES)).items():
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
-        # What vanishes beside it may pull at its outline for a frame.
+        # An object that vanishes nearby may change its outline for a frame.
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
     # The first frame after the prompts is not clear yet: it is asked about again.
     assert network.asked[-8:] == [(frame, 2) for frame in range(2, 10)]
@@ -231,7 +231,7 @@ def test_a_picked_hypothesis_is_trusted_and_carried(make_context):
 
 
 def ragged(truth, frame):
-    """Half of the first object, and single pixels beside it."""
+    """Half of the first object, and single pixels outside it."""
     mask = truth[frame] == 1
     mask[:, :18] = False
     mask[40:50:3, 40:50:2] = True
@@ -314,7 +314,7 @@ def test_a_lost_object_is_not_found_where_another_one_is(make_context):
     prompts = PromptSet([click(truth, 1), click(truth, 2)])
     for frame, found in final_labels(propagate(context, prompts, FRAMES)).items():
         np.testing.assert_array_equal(found == 1, truth[frame] == 1)
-        # What vanishes beside it may pull at its outline for a frame.
+        # An object that vanishes nearby may change its outline for a frame.
         assert mask_iou(found == 2, truth[frame] == 2) > 0.9
 
 

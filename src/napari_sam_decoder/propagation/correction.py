@@ -265,7 +265,9 @@ class _ObjectCorrection:
             flow = self._context.flow(frame, frame - leg.frames.step)
             moved = change.moved(flow.displacement)
             tracks = self._moved_tracks(track, leg, frame, moved, earlier)
-            decided = self._logits_of_others(labels)
+            # All other objects together, by the current labels.
+            others = self._logits((labels > 0) & (labels != self._object_id))
+            decided = {} if others is None else {0: others}
             updates = advance_tracks(self._context, frame, tracks, decided)
             update = updates[self._object_id]
             track, estimate = update.track, update.estimate
@@ -278,11 +280,6 @@ class _ObjectCorrection:
             yield self._result(frame, labels, estimate, difference)
             if unchanged == UNCHANGED_FRAMES:
                 return
-
-    def _logits_of_others(self, labels: np.ndarray) -> dict[int, np.ndarray]:
-        """Return the logits of all other objects together, by the current labels."""
-        logits = self._logits((labels > 0) & (labels != self._object_id))
-        return {} if logits is None else {0: logits}
 
     def _remove(self, leg: Leg) -> Iterator[FrameResult]:
         """Remove the object from a leg, up to the first frame without it."""

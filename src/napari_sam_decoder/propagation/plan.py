@@ -77,7 +77,7 @@ class Itinerary:
         Those on the requested frames.
     legs : tuple of Leg
     forward, backward : tuple of int
-        The frames that each sweep visits, one result each.
+        The frames that each pass visits, one result each.
     others : PromptSet
         Of objects that are not carried, on the same frames: they are taken into account
         when the prompts are decoded.

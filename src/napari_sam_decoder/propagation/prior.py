@@ -192,17 +192,13 @@ class MotionPrior:
         A hidden part of an object may reappear away from the rest. So the more of it is
         hidden, the less certain is absence.
         """
-        hidden = max(0.0, self._lacking - USUAL_LOSS)
+        area = int(np.count_nonzero(self.distances > 0))
+        lacking = 1 - area / self.side**2 if area else 0.0
+        hidden = max(0.0, lacking - USUAL_LOSS)
         absence = CERTAIN_ABSENCE * max(0.0, 1 - REAPPEARANCE * hidden)
         far = np.minimum(self.distances, 0) / (FAR * self.tolerance.min())
         logits: np.ndarray = self.distances / self.tolerance - far**2
         return logits.clip(absence, CERTAIN_LOGIT)
-
-    @property
-    def _lacking(self) -> float:
-        """Share of the object that is hidden; 0 if all of it is gone."""
-        area = int(np.count_nonzero(self.distances > 0))
-        return 1 - area / self.side**2 if area else 0.0
 
     def appearance_logits(self, memory: Memory, features: FrameFeatures) -> np.ndarray:
         """Return what the memory says about a frame, as (rows, columns) logits.

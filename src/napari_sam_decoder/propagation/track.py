@@ -259,7 +259,7 @@ class Track:
         size = self.size * (area / self.size) ** SIZE_ADAPTATION
         if _touches_border(mask):
             size = max(self.size, area)
-        memory = self.memory
+        newest, memory = STEADINESS_SMOOTHING, self.memory
         if min(choice.confidence, self.initial_confidence) >= REMEMBERED_FROM:
             memory = memory.updated(features, choice.logits, choice.confidence)
         return replace(
@@ -268,7 +268,7 @@ class Track:
             memory=memory,
             motion=motion,
             size=size,
-            steadiness=self._steadied(choice.temporal_iou),
+            steadiness=(1 - newest) * self.steadiness + newest * choice.temporal_iou,
             missed=0,
             confidence=confidence,
         )
@@ -307,10 +307,6 @@ class Track:
         return (SMALLEST_TOLERANCE + UNSTEADY_TOLERANCE * unsteadiness) * (
             self.missed + 1
         )
-
-    def _steadied(self, temporal_iou: float) -> float:
-        newest = STEADINESS_SMOOTHING
-        return (1 - newest) * self.steadiness + newest * temporal_iou
 
 
 def _touches_border(mask: np.ndarray) -> bool:
@@ -367,8 +363,10 @@ def advance_tracks(
         return key, _judge(tracks[key], *decoded, features, context)
 
     decoded = zip(queries, choices, strict=True)
-    updates = {key: _missed(key, track) for key, track in tracks.items()}
-    return updates | dict(context.object_threads.map(judge, decoded))
+    judged = dict(context.object_threads.map(judge, decoded))
+    return {
+        key: judged.get(key) or _missed(key, track) for key, track in tracks.items()
+    }
 
 
 def _judge(
