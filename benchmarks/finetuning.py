@@ -1,11 +1,11 @@
-"""Measure what training on a few frames of a movie brings on its other frames.
+"""Measure how training on a few frames of a movie improves its other frames.
 
     python benchmarks/finetuning.py DATA [DATA ...] [--fixed N] [--steps N]
         [--also DATA ...] [--json FILE]
 
-DATA is as for ``tracking.py``. The decoder learns from the truth of so many frames,
-evenly spread (``napari-sam-decoder train --fixed``), and all measures are of other
-frames, once with the model's own decoder and once with the trained one:
+DATA is as for ``tracking.py``. The decoder is trained on the truth of N evenly spread
+frames (``napari-sam-decoder train --fixed``), and all measures are of other frames,
+once with the model's own decoder and once with the trained one:
 
 - IoU after one click and after three, the program's own pick, and the clicks that it
   takes to reach an IoU of 0.8 (7 where six do not do), of every object on some frames;
@@ -13,7 +13,7 @@ frames, once with the model's own decoder and once with the trained one:
   from their masks on their first frames: J, the corrections for each object until all
   of its frames have a J of 0.7, or until the annotator gives up, and J then.
 
-With ``--also``, the first part for other movies, of which nothing was learned.
+With ``--also``, the first part for other movies, on which nothing was trained.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _parse() -> Options:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("data", type=Path, nargs="+", metavar="DATA")
-    add("--fixed", type=int, default=5, metavar="N", help="frames that are learned")
+    add("--fixed", type=int, default=5, metavar="N", help="frames to train on")
     add("--steps", type=int, default=STEPS, metavar="N")
     add("--frames", type=int, default=8, metavar="N", help="frames with clicks")
     add(
@@ -93,7 +93,7 @@ def _parse() -> Options:
 def _measure(folder: Path, options: Options) -> list[Row]:
     clip = read(folder)
     fixed = evenly(clip, options.fixed)
-    print(f"\n{clip.name}: learns from frames {', '.join(map(str, fixed))}")
+    print(f"\n{clip.name}: trains on frames {', '.join(map(str, fixed))}")
     with tempfile.TemporaryDirectory() as kept:
         path = (options.keep or Path(kept)) / f"{clip.name}.safetensors"
         seconds = _train(folder, clip, fixed, path, options)

@@ -24,7 +24,7 @@ from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 from tracking_parts.data import Clip, read
 
 from napari_sam_decoder import Movie
-from napari_sam_decoder.appearance.features import picture_of
+from napari_sam_decoder.appearance.features import low_res_picture
 from napari_sam_decoder.flow import optical_flow, warp
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.samples import load_sample
@@ -60,7 +60,7 @@ def measured(clip: Clip, pairs: int) -> Iterator[dict[str, tuple[float, float]]]
     for earlier in np.unique(np.linspace(0, last - 1, min(pairs, last)).astype(int)):
         masks = [reduced(clip.masks[frame]) for frame in (earlier, earlier + 1)]
         pictures = [
-            picture_of(clip.movie.rgb(int(frame)), masks[0].shape)
+            low_res_picture(clip.movie.rgb(int(frame)), masks[0].shape)
             for frame in (earlier, earlier + 1)
         ]
         ids = np.intersect1d(*masks)

@@ -1,4 +1,4 @@
-"""Sequences with known truth, and which of their objects are followed."""
+"""Sequences with ground truth, and the objects that are tracked in them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ WHITE = 255
 FEWEST_SLICES = 5
 FEWEST_PIXELS = 50
 FEWEST_FRAMES = 3
-"""Of fewer frames none is left to score without the prompted and the last one."""
+"""Without the prompted and the last frame, fewer leave none to score."""
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A movie or volume and its truth.
+    """A movie or volume and its ground truth.
 
     Attributes
     ----------
     name : str
-        Of its folder.
+        Name of its folder.
     movie : Movie
     masks : (T, Y, X) array of int
         Object ids, 0 where there is none.
@@ -43,7 +43,7 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One object to follow.
+    """One object to track.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ def read(folder: Path) -> Clip:
 def choose_targets(
     masks: np.ndarray, start: str, count: int | None = None
 ) -> list[Target]:
-    """Say which objects to follow, and from where.
+    """Choose the objects to track, and their first frames.
 
     Parameters
     ----------

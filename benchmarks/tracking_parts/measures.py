@@ -1,4 +1,4 @@
-"""Numbers that say how well masks and verdicts match the truth.
+"""Measures of how well masks and verdicts match the truth.
 
 J and F are those of Perazzi et al., "A benchmark dataset and evaluation methodology
 for video object segmentation", CVPR 2016.
@@ -71,7 +71,7 @@ def boundary_f_within(
 
 
 def boundary_iou(truth: np.ndarray, found: np.ndarray) -> float:
-    """IoU of what lies near the boundaries of two masks.
+    """Compute the IoU of the pixels near the boundaries of two masks.
 
     Parameters
     ----------
@@ -93,14 +93,14 @@ def boundary_iou(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def _rim(mask: np.ndarray, width: int) -> np.ndarray:
-    """The pixels of a mask that are at most so far from what is not in it."""
+    """The pixels of a mask that are within `width` of its background."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     rim: np.ndarray = mask & (depth <= width)
     return rim
 
 
 def flicker(truth: Iterable[np.ndarray], found: Iterable[np.ndarray]) -> float | None:
-    """How much less the masks of neighbouring frames overlap than they should.
+    """Measure how much less the masks of neighbouring frames overlap than they should.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def mean(values: Iterable[float | None]) -> float | None:
 
 
 def _window(mask: np.ndarray) -> tuple[slice, slice]:
-    """Where a mask is and a pixel beyond, so that its boundary is that of the whole."""
+    """The window of a mask and a pixel beyond, which contains its whole boundary."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return slice(0), slice(0)

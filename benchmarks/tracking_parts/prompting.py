@@ -1,4 +1,4 @@
-"""What a person would point at, made from the truth."""
+"""Prompts and corrections as a user would give them, made from the truth."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def outline(mask: np.ndarray) -> Box:
 
 
 def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | None:
-    """Click into the largest thing that is wrong, deepest inside it.
+    """Click deepest inside the largest error of a mask.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | 
     Returns
     -------
     Prompt or None
-        A positive click where the object is missing, a negative one where something
-        else was taken for it; None if nothing is wrong.
+        A positive click where the object is missing, a negative one where the mask is
+        too large; None if nothing is wrong.
     """
     click = wrong_place(target.truth(frame), found)
     if click is None:
@@ -67,7 +67,7 @@ def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | 
 
 
 def wrong_place(truth: np.ndarray, found: np.ndarray) -> tuple[Position, bool] | None:
-    """(row, column) deepest inside the largest thing that is wrong.
+    """(row, column) deepest inside the largest error of a mask.
 
     With it, whether the object is missing there; None if nothing is wrong.
     """
@@ -120,4 +120,4 @@ INITS: dict[str, Callable[[Session, Target], Prompt]] = {
     "click3": _three_clicks,
     "box": _box,
 }
-"""How objects are pointed at on the frame that they start from."""
+"""Ways to prompt for an object on its first frame."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.training.examples import SamExample
     from napari_sam_decoder.training.simulated_prompts import PromptSequence
+    from shipped_head.sam_examples import SamExample
 
 __all__ = ["PromptSampler", "SamplingOptions", "WindowBatch"]
 

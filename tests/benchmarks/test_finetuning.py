@@ -61,7 +61,7 @@ def test_clicks_go_on_until_all_is_right_or_good(clip):
     assert first.ious == (12 / 16, 13 / 16, 14 / 16)
     assert second.ious == (6 / 10, 7 / 10, 8 / 10)
     assert [len(prompt.points) for prompt in session.prompts_seen] == [1, 2, 3] * 2
-    assert session.prompts_seen[-1].labels == (True, True, True)
+    assert session.prompts_seen[-1].signs == (True, True, True)
 
 
 def test_only_the_largest_are_clicked_on_demand(clip):
