@@ -30,7 +30,7 @@ FRAME, CELL, NEIGHBOUR = 29, 4, 1
 PATIENCE_S = 120
 
 
-class FrameChange:
+class CallTrace:
     """The functions of a package that ran, in whichever thread.
 
     Parameters
@@ -45,7 +45,7 @@ class FrameChange:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Note what runs meanwhile, here and in the threads that begin meanwhile."""
+        """Record what runs, here and in threads that start meanwhile."""
         threading.setprofile(self._note)
         sys.setprofile(self._note)
         try:
@@ -98,7 +98,7 @@ def trace_window(package: Path) -> dict[str, Counter[str]]:
         bench.wait(PATIENCE_S)
         rows, columns = (sample.truth[frame] == cell).nonzero()
         middle = len(rows) // 2
-        trace = FrameChange(package)
+        trace = CallTrace(package)
         with trace.running():
             bench.objects.current.layer.add((frame, rows[middle], columns[middle]))
             bench.wait(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Is what the encoder sees early better kept, or seen anew? Bytes and milliseconds.
+"""Are early encoder features better stored, or recomputed? Bytes and milliseconds.
 
     python benchmarks/early_features.py
 

@@ -51,7 +51,7 @@ BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Row:
-    """What is known after so many frames.
+    """What was measured after a number of frames.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ def _scores(movie: Discs) -> Iterator[float]:
 
 
 def breaks_of(frames: int, every: int) -> list[int]:
-    """Numbers of frames after which to look: the first tenth, and every so many."""
+    """Frame counts at which to measure: after a tenth, and at regular intervals."""
     return sorted({_tenth(frames), *range(every, frames, every), frames})
 
 

@@ -1,4 +1,4 @@
-"""How good masks of single frames are after some clicks, the program's own pick."""
+"""Quality of single-frame masks after a few clicks, as picked by the program."""
 
 from __future__ import annotations
 

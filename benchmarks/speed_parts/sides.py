@@ -48,7 +48,7 @@ class Ours:
         return lambda: self.sam.encode(scene.frame)
 
     def decoding(self, scene: Scene, count: int) -> Callable[[], object]:
-        """All of `decode`, each time as on a frame that was never asked about."""
+        """All of `decode`, each time as on a frame without previous prompts."""
         prompts = scene.prompts[:count]
         return lambda: self.sam.decode(replace(scene.embedding), prompts)
 

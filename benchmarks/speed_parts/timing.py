@@ -1,4 +1,4 @@
-"""Time several calls by turns, so that a change of the machine's pace hits them all."""
+"""Time several calls in turn, so that a change of the machine's pace affects all."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ __all__ = ["Annotator", "Corrections", "next_click"]
 
 @dataclass(frozen=True)
 class Corrections:
-    """What clicks have brought.
+    """What clicks have gained.
 
     Attributes
     ----------

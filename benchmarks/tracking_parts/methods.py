@@ -44,7 +44,7 @@ class Run:
     seconds : float
         Per frame, for all objects together.
     results : dict of int to FrameResult
-        By frame; empty for methods that say nothing but masks. Where it is not,
+        By frame; empty for methods that only give masks. Where it is not,
         ``mask_at`` follows changes in it.
     """
 

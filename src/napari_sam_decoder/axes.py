@@ -84,7 +84,7 @@ class SelectedArray:
     ----------
     data : array-like
         With a shape, a dtype, and indexing by integers and slices.
-    pick : AxesPick
+    pick : AxesSelection
     """
 
     def __init__(self, data: Any, pick: AxesSelection) -> None:

@@ -1,4 +1,4 @@
-"""What an embedding depends on: the settings of a job and the pixels of a frame."""
+"""Settings that a cache must agree with, and the digest of the pixels of a frame."""
 
 from __future__ import annotations
 

@@ -136,12 +136,12 @@ class TiffStack:
     Parameters
     ----------
     path : Path
-    options : Wanted, optional
+    options : OpenOptions, optional
         Which series, and whether values are ids.
 
     Attributes
     ----------
-    stored : Stored
+    stored : StoredArray
         Its dtype is in native byte order.
 
     Raises
@@ -424,7 +424,7 @@ def _listed_pages(series: TiffPageSeries) -> list[Any]:
 
 
 def _axis_names(letters: str, shape: Sequence[int], keyframe: Any) -> str:
-    """Name axes as `pick_axes` does; unnamed ones are time, samples maybe channels."""
+    """Name axes as `select_axes` does: unnamed ones are time, samples may be channels."""
     for unnamed in "IQ":
         if "T" not in letters:
             letters = letters.replace(unnamed, "T", 1)

@@ -1,4 +1,4 @@
-"""Errors of torch as errors of ours that name a remedy."""
+"""Turn errors of torch into errors of the package that name a remedy."""
 
 from __future__ import annotations
 

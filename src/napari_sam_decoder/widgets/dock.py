@@ -383,7 +383,7 @@ _OF_VIEWERS: WeakKeyDictionary[napari.Viewer, ref[_Docks]] = WeakKeyDictionary()
 
 
 def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:
-    """Return the viewer itself: of napari's proxy for plugins, no layer is itself."""
+    """Return the viewer itself: through napari's proxy, layers compare as different."""
     return getattr(viewer, "__wrapped__", viewer)
 
 

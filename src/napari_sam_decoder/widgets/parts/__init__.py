@@ -1,6 +1,6 @@
-"""The sections of the dock: each lays out its controls, says what is wished, and shows.
+"""The sections of the dock: each lays out its controls and shows the state.
 
-No section decides anything: wishes leave as signals, and `show_state` draws what is.
+No section decides anything: requests leave as signals, `show_state` shows the rest.
 """
 
 from __future__ import annotations

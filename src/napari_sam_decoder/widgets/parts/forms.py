@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 def show(field: Any, value: object) -> None:
-    """Show a value without telling anybody; what is the same is left alone."""
+    """Show a value without emitting a signal; an equal value is left alone."""
     if field.value != value:
         with field.changed.blocked():
             field.value = value
@@ -212,7 +212,7 @@ class LayerChoice:
         self.box.changed.connect(on_choice)
 
     def show(self, current: Layer | None) -> None:
-        """List the layers of now, and show which one is chosen."""
+        """List the current layers, and show which one is chosen."""
         native = self.box.native
         shown = [native.itemText(place) for place in range(1, native.count())]
         with self.box.changed.blocked():
@@ -232,5 +232,5 @@ class LayerChoice:
 
 
 def _distinct(text: str, taken: set[str]) -> str:
-    """Tell a text from those that are taken: two entries of one text would be one."""
+    """Make a text unlike those taken: magicgui merges entries with equal texts."""
     return f"{text!r}" if text in taken else text

@@ -39,14 +39,14 @@ class FramePart(QGroupBox):
         self.offers = [self._offer(number) for number in (1, 2, 3)]
         self.automatic = button(
             "Automatic",
-            "Let the best answer be chosen (Alt+0); with ★ and a score, that is none "
-            "of the three: one for several points, or beside other objects' points",
+            "Choose the best mask automatically (Alt+0). A ★ and a score here mean a "
+            "fourth mask: one for several points, or next to other objects",
             lambda: self.hypothesis_chosen.emit(None),
         )
         self.automatic.setCheckable(True)
         self.positive = self._sign("+ object", "on the object", is_positive=True)
         self.negative = self._sign(
-            "- not object", "where the mask is too much", is_positive=False
+            "- not object", "where the mask covers too much", is_positive=False
         )
         signs = QButtonGroup(self)
         signs.addButton(self.positive)
@@ -85,7 +85,7 @@ class FramePart(QGroupBox):
             offer.setChecked(number == chosen)
 
     def _show_verdict(self, bench: Workbench) -> None:
-        """Say what the labels are worth here, and why."""
+        """Show the verdict on the labels of this frame, and the reason."""
         object_id = bench.objects.current_id
         found = None
         if object_id is not None:
@@ -126,7 +126,7 @@ class FramePart(QGroupBox):
         made.setToolTip(
             f"Hypothesis {number} and how well it is expected to fit, from 0 to 1, "
             "less what it shares with the other objects on this frame "
-            f"(Alt+{number}); ★ marks the one in use, by itself the one that fits best"
+            f"(Alt+{number}); ★ marks the one in use, the best one unless you pick"
         )
         made.clicked.connect(lambda _=False: self.hypothesis_chosen.emit(number))
         return made

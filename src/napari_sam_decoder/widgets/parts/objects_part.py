@@ -78,7 +78,7 @@ class ObjectsPart(QGroupBox):
         layout.addWidget(self.table)
 
     def show_state(self, bench: Workbench) -> None:
-        """List the objects of now."""
+        """List the current objects."""
         self.setEnabled(bench.movie is not None)
         layers = [layer for layer in bench.viewer.layers if isinstance(layer, Points)]
         self._fill_menu(layers, bench)
