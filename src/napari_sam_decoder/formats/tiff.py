@@ -424,7 +424,7 @@ def _listed_pages(series: TiffPageSeries) -> list[Any]:
 
 
 def _axis_names(letters: str, shape: Sequence[int], keyframe: Any) -> str:
-    """Name axes as `select_axes` does: unnamed ones are time, samples maybe channels."""
+    """Name axes as `select_axes` does: unnamed ones are time, samples are channels."""
     for unnamed in "IQ":
         if "T" not in letters:
             letters = letters.replace(unnamed, "T", 1)
