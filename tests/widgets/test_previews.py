@@ -351,7 +351,7 @@ def test_what_another_movie_gave_is_seen_no_more(viewer, view, overlay):
 
 
 @pytest.mark.parametrize(
-    ("shape", "is_rgb"), [((6, 20, 20), False), ((20, 20), False), ((6, 9, 8, 3), True)]
+    ("shape", "is_rgb"), [((6, 20, 20), False), ((6, 9, 8, 3), True)]
 )
 @pytest.mark.parametrize("masks", [{1: True}, {}])
 def test_the_layer_stays_when_another_movie_is_chosen(
@@ -372,6 +372,17 @@ def test_the_layer_stays_when_another_movie_is_chosen(
     assert seen(viewer, last) == len(masks)
     overlay.show(view, 3, {1: TOP})
     assert [seen(viewer, frame) for frame in range(4)] == [0, 0, 0, 1]
+
+
+def test_a_movie_with_fewer_axes_gets_another_layer(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    first = preview(viewer)
+    other = MovieView.of(Image(np.zeros((20, 20), np.uint8)))
+    viewer.add_layer(other.layer)
+    overlay.show(other, 0, {1: np.ones((20, 20), bool)})
+    assert first not in viewer.layers
+    assert names(viewer) == [view.layer.name, other.layer.name, PREVIEW_NAME]
+    assert shown_labels(viewer).all()
 
 
 def test_the_layer_stays_when_no_movie_is_chosen(viewer, view, overlay):

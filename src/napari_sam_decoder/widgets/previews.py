@@ -190,10 +190,10 @@ PREVIEW_NAME = "SAM preview"
 class PreviewOverlay:
     """A Labels layer of one frame, added when there is something to show.
 
-    One layer serves all movies of a viewer. Without anything to show it is emptied, not
-    removed: napari collects all garbage when a layer is removed, which stops the window
-    for a moment, and napari 0.9 may crash when a slider then leaves the frames of an
-    RGB movie.
+    One layer serves all movies with as many axes. Without anything to show it is
+    emptied, not removed: napari collects all garbage when a layer is removed, which
+    stops the window for a moment, and napari 0.9 may crash when a slider then leaves
+    the frames of an RGB movie.
 
     Parameters
     ----------
@@ -286,7 +286,10 @@ class PreviewOverlay:
         self._masks = {}
         if self._layer is None or not self._is_added():
             return
-        # In this order: the number of axes comes with the data.
+        if self._layer.ndim != len(view.spatial_shape):
+            # napari 0.6 cannot change the number of axes of a layer.
+            self.remove()
+            return
         self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint16))
         self._layer.affine = _placed_at(view, 0)
         self._layer.units = view.layer.units
