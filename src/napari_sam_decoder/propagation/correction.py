@@ -63,7 +63,7 @@ class MaskChange:
 
     @classmethod
     def anywhere(cls, shape: tuple[int, ...]) -> Self:
-        """Return the change of which nothing is known."""
+        """Return a change that may be anywhere: nothing is known about it."""
         return cls(np.ones(shape, bool), np.ones(shape, bool))
 
     @property
@@ -84,7 +84,7 @@ class MaskChange:
         )
 
     def confine(self, other: Self) -> Self:
-        """Keep of another change what is the same, at these pixels or next to them."""
+        """Keep the part of another change that agrees with this one or adjoins it."""
         return type(self)(
             other.added & _widened(self.added), other.removed & _widened(self.removed)
         )
@@ -356,8 +356,8 @@ def _difference(
 ) -> MaskChange | None:
     """Find what an estimate changes; None if the object was lost.
 
-    A lost object says nothing about where it was before, unless most of that is what
-    was wrong.
+    An object that is lost does not mean that its old pixels were wrong, unless most of
+    them are part of the correction.
     """
     nothing = np.zeros(moved.added.shape, bool)
     older = nothing if earlier is None else earlier > 0

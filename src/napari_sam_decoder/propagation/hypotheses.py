@@ -37,8 +37,8 @@ class Hypothesis:
         0..1, how well the mask is expected to fit the object. For a single click it
         comes from the `Rater`, if the model has one, else from SAM's decoder.
     score : float
-        0..1, by which one is chosen: ``iou_prediction`` minus the cost of overlaps with
-        other objects on the frame; 0 for a mask that cannot be the object.
+        0..1, used to choose among the hypotheses: ``iou_prediction`` minus the cost of
+        overlaps with other objects on the frame; 0 for a mask that cannot be the object.
     """
 
     number: int

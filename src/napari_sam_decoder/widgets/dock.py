@@ -174,52 +174,52 @@ class SamDecoderDock(QWidget):
 
     def _connect(self) -> None:
         bench = self.workbench
-        self._movie.movie_chosen.connect(self._wish(bench.choose_movie))
+        self._movie.movie_chosen.connect(self._guarded(bench.choose_movie))
         self._movie.axis_chosen.connect(self._on_axis_chosen)
-        self._movie.plane_chosen.connect(self._wish(bench.choose_plane))
+        self._movie.plane_chosen.connect(self._guarded(bench.choose_plane))
         self._movie.embedding_toggled.connect(self._on_embedding_toggled)
-        self._movie.as_shown_asked.connect(self._wish(bench.embed_as_shown))
-        self._movie.sample_asked.connect(self._on_sample_asked)
-        self._form.wished.connect(self._wish(self._configure))
+        self._movie.as_shown_requested.connect(self._guarded(bench.embed_as_shown))
+        self._movie.sample_requested.connect(self._on_sample_requested)
+        self._form.requested.connect(self._guarded(self._configure))
         self._form.refused.connect(_tell)
-        self._propagation.wished.connect(self._wish(self._configure_propagation))
+        self._propagation.requested.connect(self._guarded(self._configure_propagation))
         self._propagation.refused.connect(_tell)
-        self._settings.save_asked.connect(self._wish(self._save_settings))
-        self._settings.load_asked.connect(self._wish(self._load_settings))
-        self._settings.reset_asked.connect(self._wish(self._reset_settings))
-        self._objects.new_asked.connect(self._wish(bench.new_object))
+        self._settings.save_requested.connect(self._guarded(self._save_settings))
+        self._settings.load_requested.connect(self._guarded(self._load_settings))
+        self._settings.reset_requested.connect(self._guarded(self._reset_settings))
+        self._objects.new_requested.connect(self._guarded(bench.new_object))
         self._objects.points_toggled.connect(self._on_points_toggled)
-        self._objects.object_chosen.connect(self._wish(bench.select_object))
+        self._objects.object_chosen.connect(self._guarded(bench.select_object))
         self._objects.renamed.connect(self._on_renamed)
-        self._objects.delete_asked.connect(self._wish(self._ask_to_delete))
-        self._frame.hypothesis_chosen.connect(self._wish(bench.choose_hypothesis))
-        self._frame.sign_chosen.connect(self._wish(bench.set_sign))
-        self._run.run_asked.connect(self._on_run_asked)
-        self._run.stop_asked.connect(bench.stop)
-        self._run.labels_chosen.connect(self._wish(bench.choose_labels))
+        self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
+        self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
+        self._frame.sign_chosen.connect(self._guarded(bench.set_sign))
+        self._run.run_requested.connect(self._on_run_requested)
+        self._run.stop_requested.connect(bench.stop)
+        self._run.labels_chosen.connect(self._guarded(bench.choose_labels))
 
     def _key_actions(self) -> dict[str, Callable[[], None]]:
-        choose = self._wish(self.workbench.choose_hypothesis)
+        choose = self._guarded(self.workbench.choose_hypothesis)
         keys: dict[str, Callable[[], None]] = {
             f"Alt-{number}": partial(choose, number) for number in (1, 2, 3)
         }
         keys["Alt-0"] = partial(choose, None)
-        keys["Alt-N"] = self._wish(self.workbench.new_object)
-        keys["Alt-D"] = self._wish(self._ask_to_delete)
+        keys["Alt-N"] = self._guarded(self.workbench.new_object)
+        keys["Alt-D"] = self._guarded(self._ask_to_delete)
         keys["Alt-X"] = self._on_sign_toggled
-        keys["Alt-B"] = partial(self._on_run_asked, "both")
+        keys["Alt-B"] = partial(self._on_run_requested, "both")
         keys["Alt-."] = self.workbench.stop
         return keys
 
-    def _wish(self, wish: Callable[..., object]) -> Callable[..., None]:
+    def _guarded(self, action: Callable[..., object]) -> Callable[..., None]:
         """Turn a refusal into a notification, and show what has changed."""
 
         def guarded(*arguments: object, **options: object) -> None:
             try:
-                wish(*arguments, **options)
+                action(*arguments, **options)
             except SamDecoderError as error:
                 show_error(str(error))
-            # A control may show what was wished for and refused.
+            # A control may show what was requested but refused.
             self._shown_settings = None
             self._refresh_soon()
 
@@ -279,15 +279,15 @@ class SamDecoderDock(QWidget):
     def _on_axis_chosen(self, axis: int) -> None:
         movie = self.workbench.movie
         if movie is not None:
-            self._wish(self.workbench.choose_movie)(movie.layer, axis)
+            self._guarded(self.workbench.choose_movie)(movie.layer, axis)
 
     def _on_embedding_toggled(self) -> None:
         if self.workbench.controller.is_embedding:
             self.workbench.stop_embedding()
         else:
-            self._wish(self.workbench.embed)()
+            self._guarded(self.workbench.embed)()
 
-    def _on_sample_asked(self, sample: str) -> None:
+    def _on_sample_requested(self, sample: str) -> None:
         self.workbench.viewer.open_sample(PLUGIN, sample)
 
     def _on_points_toggled(self, layer: Points) -> None:
@@ -309,12 +309,12 @@ class SamDecoderDock(QWidget):
         self.workbench.objects.rename(object_id, name)
 
     def _on_sign_toggled(self) -> None:
-        self._wish(self.workbench.set_sign)(not self.workbench.is_next_positive)
+        self._guarded(self.workbench.set_sign)(not self.workbench.is_next_positive)
 
-    def _on_run_asked(self, direction: str) -> None:
+    def _on_run_requested(self, direction: str) -> None:
         current = self.workbench.objects.current_id
         is_alone = self._run.only_current.value and current is not None
-        self._wish(self.workbench.propagate)(
+        self._guarded(self.workbench.propagate)(
             direction,
             frames=self._run.frames,
             objects=(current,) if is_alone else None,

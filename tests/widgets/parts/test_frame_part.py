@@ -124,10 +124,10 @@ def test_only_the_selected_object_is_offered(part, bench):
 @pytest.mark.usefixtures("clicked")
 def test_a_hypothesis_is_chosen_by_a_click(part, bench, heard, qtbot):
     part.show_state(bench)
-    wished = heard(part.hypothesis_chosen)
+    requested = heard(part.hypothesis_chosen)
     for made in (*part.offers, part.automatic):
         click(qtbot, made)
-    assert wished == [1, 2, 3, None]
+    assert requested == [1, 2, 3, None]
 
 
 @pytest.mark.usefixtures("clicked")
@@ -152,20 +152,20 @@ def test_the_kind_of_the_next_click_is_shown(part, bench, clicked):
 @pytest.mark.usefixtures("clicked")
 def test_the_kind_of_the_next_click_is_chosen(part, bench, heard, qtbot):
     part.show_state(bench)
-    wished = heard(part.sign_chosen)
+    requested = heard(part.sign_chosen)
     click(qtbot, part.negative)
     click(qtbot, part.positive)
-    assert wished == [False, True]
+    assert requested == [False, True]
 
 
 @pytest.mark.usefixtures("clicked")
-def test_showing_wishes_nothing(part, bench, heard):
-    wishes = [heard(part.hypothesis_chosen), heard(part.sign_chosen)]
+def test_showing_emits_nothing(part, bench, heard):
+    requests = [heard(part.hypothesis_chosen), heard(part.sign_chosen)]
     part.show_state(bench)
     bench.set_sign(False)
     bench.choose_hypothesis(2)
     part.show_state(bench)
-    assert wishes == [[], []]
+    assert requests == [[], []]
 
 
 @pytest.mark.usefixtures("clicked")

@@ -36,11 +36,11 @@ def form(shown, layer):
 
 
 @pytest.fixture
-def wished(form, layer, heard):
-    """What was wished, and is shown as if it had been granted."""
-    wishes = heard(form.wished)
-    form.wished.connect(lambda options: form.show_state(options, layer))
-    return wishes
+def requested(form, layer, heard):
+    """What was requested, and is shown as if it had been granted."""
+    requests = heard(form.requested)
+    form.requested.connect(lambda options: form.show_state(options, layer))
+    return requests
 
 
 def answer(monkeypatch, name, value):
@@ -63,14 +63,14 @@ def test_unusual_options_are_shown_too(form, layer):
     assert current_text(form.cache) == str(folder)
 
 
-def test_showing_options_wishes_nothing_and_adds_no_entry_twice(form, layer, wished):
+def test_showing_options_wishes_nothing_and_adds_no_entry_twice(form, layer, requested):
     options = ModelOptions(Path("weights.pt"), cache=Path("folder"))
     form.show_state(options, layer)
     entries = texts(form.model), texts(form.cache)
     form.show_state(OPTIONS, layer)
     form.show_state(options, layer)
     assert (texts(form.model), texts(form.cache)) == entries
-    assert wished == []
+    assert requested == []
 
 
 def test_only_models_that_are_here_are_offered(shown, monkeypatch, tmp_path):
@@ -94,64 +94,64 @@ def test_without_any_model_here_the_one_in_force_is_shown(shown, monkeypatch, tm
     assert current_text(form.model) == "mobile_sam"
 
 
-def test_a_device_is_wished(form, wished):
+def test_a_device_is_wished(form, requested):
     choose(form.device, "automatic")
-    assert wished == [ModelOptions(device="auto", cache=None)]
+    assert requested == [ModelOptions(device="auto", cache=None)]
 
 
-def test_a_weights_file_is_wished(form, wished, monkeypatch):
+def test_a_weights_file_is_wished(form, requested, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("/somewhere/weights.pt", ""))
     choose(form.model, "weights file…")
-    assert wished[-1].model == Path("/somewhere/weights.pt")
+    assert requested[-1].model == Path("/somewhere/weights.pt")
     assert current_text(form.model) == str(Path("/somewhere/weights.pt"))
 
 
-def test_a_trained_decoder_is_wished(form, wished, monkeypatch):
+def test_a_trained_decoder_is_wished(form, requested, monkeypatch):
     assert current_text(form.decoder) == "automatic"
     answer(monkeypatch, "getOpenFileName", ("/somewhere/mine.safetensors", ""))
     choose(form.decoder, "trained file…")
-    assert wished[-1].decoder == Path("/somewhere/mine.safetensors")
+    assert requested[-1].decoder == Path("/somewhere/mine.safetensors")
     answer(monkeypatch, "getOpenFileName", ("", ""))
     choose(form.decoder, "trained file…")
-    assert wished[-1].decoder == Path("/somewhere/mine.safetensors")
+    assert requested[-1].decoder == Path("/somewhere/mine.safetensors")
     assert current_text(form.decoder) == str(Path("/somewhere/mine.safetensors"))
 
 
-def test_a_cancelled_file_dialog_changes_nothing(form, wished, monkeypatch):
+def test_a_cancelled_file_dialog_changes_nothing(form, requested, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("", ""))
     choose(form.model, "weights file…")
-    assert wished[-1] == OPTIONS
+    assert requested[-1] == OPTIONS
     assert current_text(form.model) == BUNDLED
 
 
-def test_a_cache_is_wished(form, wished):
+def test_a_cache_is_wished(form, requested):
     choose(form.cache, "kept on this computer")
-    assert wished == [ModelOptions(device="cpu", cache="auto")]
+    assert requested == [ModelOptions(device="cpu", cache="auto")]
 
 
-def test_a_folder_gets_a_cache_of_its_own_name(form, wished, monkeypatch):
+def test_a_folder_gets_a_cache_of_its_own_name(form, requested, monkeypatch):
     answer(monkeypatch, "getExistingDirectory", "/somewhere")
     choose(form.cache, "folder…")
-    assert wished[-1].cache == Path("/somewhere/embeddings.zarr")
+    assert requested[-1].cache == Path("/somewhere/embeddings.zarr")
 
 
-def test_a_cancelled_folder_dialog_changes_nothing(form, wished, monkeypatch):
+def test_a_cancelled_folder_dialog_changes_nothing(form, requested, monkeypatch):
     answer(monkeypatch, "getExistingDirectory", "")
     choose(form.cache, "folder…")
-    assert wished[-1] == OPTIONS
+    assert requested[-1] == OPTIONS
     assert current_text(form.cache) == "in memory only"
 
 
-def test_contrast_of_the_layer_is_wished(form, wished):
+def test_contrast_of_the_layer_is_wished(form, requested):
     choose(form.contrast.box, "as the layer is shown")
-    assert wished == [ModelOptions(device="cpu", contrast=(3, 90), cache=None)]
+    assert requested == [ModelOptions(device="cpu", contrast=(3, 90), cache=None)]
     assert current_text(form.contrast.box) == "as the layer is shown"
 
 
-def test_colours_have_no_contrast_to_take_over(form, wished):
+def test_colours_have_no_contrast_to_take_over(form, requested):
     form.show_state(OPTIONS, Image(np.zeros((2, 4, 5, 3), np.uint8), rgb=True))
     choose(form.contrast.box, "as the layer is shown")
-    assert wished == [OPTIONS]
+    assert requested == [OPTIONS]
     assert current_text(form.contrast.box) == "automatic"
 
 
@@ -162,17 +162,17 @@ def type_limits(form, low, high, qtbot):
         qtbot.keyClick(field.native, Qt.Key.Key_Return)
 
 
-def test_limits_are_asked_for_only_where_they_are_set_by_hand(form, wished):
+def test_limits_are_asked_for_only_where_they_are_set_by_hand(form, requested):
     limits = form.contrast.low.native, form.contrast.high.native
     assert not any(field.isVisible() for field in limits)
     choose(form.contrast.box, "set by hand")
     assert all(field.isVisible() for field in limits)
 
 
-def test_limits_set_by_hand_are_wished_once_both_are_there(form, wished, qtbot):
+def test_limits_set_by_hand_are_wished_once_both_are_there(form, requested, qtbot):
     type_limits(form, " 10", "2.5e3", qtbot)
-    assert {options.contrast for options in wished[:-1]} == {None}
-    assert wished[-1].contrast == (10, 2500)
+    assert {options.contrast for options in requested[:-1]} == {None}
+    assert requested[-1].contrast == (10, 2500)
     assert current_text(form.contrast.box) == "set by hand"
 
 
@@ -185,27 +185,27 @@ def test_limits_set_by_hand_are_wished_once_both_are_there(form, wished, qtbot):
     ],
 )
 def test_limits_that_make_no_sense_are_refused(
-    form, wished, heard, qtbot, low, high, told
+    form, requested, heard, qtbot, low, high, told
 ):
     refused = heard(form.refused)
     type_limits(form, low, high, qtbot)
     assert isinstance(refused[-1], OptionError)
     assert told in str(refused[-1])
-    assert {options.contrast for options in wished} == {None}
+    assert {options.contrast for options in requested} == {None}
 
 
-def test_back_to_automatic_contrast(form, wished, qtbot):
+def test_back_to_automatic_contrast(form, requested, qtbot):
     type_limits(form, "1", "2", qtbot)
     choose(form.contrast.box, "as the layer is shown")
     choose(form.contrast.box, "automatic")
-    assert wished[-1] == OPTIONS
+    assert requested[-1] == OPTIONS
     assert not form.contrast.low.native.isVisible()
 
 
-def test_other_options_stay_as_they_were(form, layer, wished):
+def test_other_options_stay_as_they_were(form, layer, requested):
     form.show_state(ModelOptions("medsam", "cpu", (1.0, 2.0), "folder"), layer)
     choose(form.device, "automatic")
-    assert wished == [ModelOptions("medsam", "auto", (1.0, 2.0), "folder")]
+    assert requested == [ModelOptions("medsam", "auto", (1.0, 2.0), "folder")]
 
 
 def test_contrast_that_a_script_has_set_is_shown(form, layer):
@@ -213,9 +213,9 @@ def test_contrast_that_a_script_has_set_is_shown(form, layer):
     assert current_text(form.contrast.box) != "automatic"
 
 
-def test_contrast_of_another_layer_is_not_called_that_of_this_one(form, wished):
+def test_contrast_of_another_layer_is_not_called_that_of_this_one(form, requested):
     choose(form.contrast.box, "as the layer is shown")
     other = Image(np.zeros((2, 4, 5)), contrast_limits=(0, 7), name="other")
-    form.show_state(wished[-1], other)
+    form.show_state(requested[-1], other)
     is_said = current_text(form.contrast.box) == "as the layer is shown"
-    assert not is_said or wished[-1].contrast == (0, 7)
+    assert not is_said or requested[-1].contrast == (0, 7)

@@ -47,7 +47,7 @@ def test_another_image_is_chosen(part, bench, heard):
 
 def test_without_images_samples_are_offered(part, bench, heard, qtbot):
     part.show_state(bench)
-    asked = heard(part.sample_asked)
+    asked = heard(part.sample_requested)
     for button in sample_buttons(part).values():
         assert button.isVisible()
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -131,15 +131,15 @@ def test_the_progress_of_the_embedding_is_shown(part, bench, qtbot):
     assert not part.toggle.isEnabled()
 
 
-def test_showing_wishes_nothing(part, bench, heard):
-    wishes = [
+def test_showing_emits_nothing(part, bench, heard):
+    requests = [
         heard(signal)
         for signal in (part.movie_chosen, part.axis_chosen, part.embedding_toggled)
     ]
     part.show_state(bench)
     show_movie(bench)
     part.show_state(bench)
-    assert wishes == [[], [], []]
+    assert requests == [[], [], []]
 
 
 def show_channels(bench):

@@ -128,14 +128,18 @@ def test_a_click_selects_an_object(part, bench, heard, qtbot):
     assert chosen == [2]
 
 
-def test_showing_wishes_nothing(part, bench, objects, heard):
-    wishes = [heard(part.object_chosen), heard(part.renamed), heard(part.new_asked)]
+def test_showing_emits_nothing(part, bench, objects, heard):
+    requests = [
+        heard(part.object_chosen),
+        heard(part.renamed),
+        heard(part.new_requested),
+    ]
     part.show_state(bench)
     objects[0].name = "nucleus"
     bench.viewer.layers.remove(objects[2])
     part.show_state(bench)
     assert column(part, NAME)[0] == "nucleus"
-    assert wishes == [[], [], []]
+    assert requests == [[], [], []]
 
 
 @pytest.fixture
@@ -189,7 +193,7 @@ def test_a_name_can_be_typed_while_frames_are_embedded(part, bench, qtbot):
 def test_a_new_object_is_asked_for(part, bench, heard, qtbot):
     show_movie(bench)
     part.show_state(bench)
-    asked = heard(part.new_asked)
+    asked = heard(part.new_requested)
     qtbot.mouseClick(part.new_button, Qt.MouseButton.LeftButton)
     assert asked == [None]
 

@@ -24,11 +24,11 @@ def form(shown):
 
 
 @pytest.fixture
-def wished(form, heard):
-    """What was wished, and is shown as if it had been granted."""
-    wishes = heard(form.wished)
-    form.wished.connect(form.show_state)
-    return wishes
+def requested(form, heard):
+    """What was requested, and is shown as if it had been granted."""
+    requests = heard(form.requested)
+    form.requested.connect(form.show_state)
+    return requests
 
 
 def type_number(form, name, text):
@@ -57,33 +57,33 @@ def test_the_limits_of_a_field_are_those_of_the_setting(form, name):
         Settings(**{name: beyond})
 
 
-def test_the_settings_in_force_are_shown_and_nothing_is_wished(form, wished):
+def test_the_settings_in_force_are_shown_and_nothing_is_wished(form, requested):
     settings = Settings(0.7, 0.2, -0.5, 9, 0.25)
     form.show_state(settings)
     assert form.fields() == settings
-    assert wished == []
+    assert requested == []
 
 
-def test_a_typed_setting_is_wished_once(form, wished):
+def test_a_typed_setting_is_wished_once(form, requested):
     type_number(form, "doubtful_below", "0.55")
     type_number(form, "patience", "12")
-    assert wished == [Settings(0.55), Settings(0.55, patience=12)]
+    assert requested == [Settings(0.55), Settings(0.55, patience=12)]
 
 
-def test_a_setting_is_changed_by_a_step(form, wished):
+def test_a_setting_is_changed_by_a_step(form, requested):
     QTest.keyClick(form.fields.stabilise.native, Qt.Key.Key_Up)
-    assert wished == [Settings(stabilise=0.05)]
+    assert requested == [Settings(stabilise=0.05)]
 
 
-def test_other_settings_are_not_rounded_to_what_is_shown(form, wished):
+def test_other_settings_are_not_rounded_to_what_is_shown(form, requested):
     form.show_state(Settings(stabilise=1 / 3))
     type_number(form, "patience", "1")
-    assert wished == [Settings(patience=1, stabilise=1 / 3)]
+    assert requested == [Settings(patience=1, stabilise=1 / 3)]
 
 
-def test_settings_that_contradict_each_other_are_refused(form, wished, heard):
+def test_settings_that_contradict_each_other_are_refused(form, requested, heard):
     refused = heard(form.refused)
     type_number(form, "absent_below", "0.9")
-    assert wished == []
+    assert requested == []
     assert "absent_below <= doubtful_below" in str(refused[-1])
     assert form.fields() == Settings()

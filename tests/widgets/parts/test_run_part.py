@@ -52,7 +52,7 @@ def test_each_button_asks_for_its_way(part, bench, heard, qtbot):
     show_movie(bench)
     click_object(bench)
     part.show_state(bench)
-    asked = heard(part.run_asked)
+    asked = heard(part.run_requested)
     for way in ways(part):
         qtbot.mouseClick(way, Qt.MouseButton.LeftButton)
     assert asked == ["backward", "both", "forward"]
@@ -123,7 +123,7 @@ def test_a_run_that_waits_for_the_network_can_be_stopped(part, bench, heard, qtb
     assert part.progress.text() == "waiting…"
     assert not any(way.isEnabled() for way in ways(part))
     assert not part.labels.box.enabled
-    asked = heard(part.stop_asked)
+    asked = heard(part.stop_requested)
     qtbot.mouseClick(part.stop, Qt.MouseButton.LeftButton)
     assert asked == [None]
 
@@ -153,10 +153,14 @@ def test_after_a_run_another_can_be_started(part, bench):
     assert current_text(part.labels.box) == bench.labels.name
 
 
-def test_showing_wishes_nothing(part, bench, heard):
-    wishes = [heard(part.run_asked), heard(part.labels_chosen), heard(part.stop_asked)]
+def test_showing_emits_nothing(part, bench, heard):
+    requests = [
+        heard(part.run_requested),
+        heard(part.labels_chosen),
+        heard(part.stop_requested),
+    ]
     part.show_state(bench)
     show_movie(bench)
     bench.viewer.add_labels(np.zeros((4, 32, 40), int))
     part.show_state(bench)
-    assert wishes == [[], [], []]
+    assert requests == [[], [], []]

@@ -1,7 +1,7 @@
 """What the forms of the dock are made of, on top of magicgui.
 
-A form shows what is in force and says what is wished, so that it is set in two ways: by
-a person, which is told, and by `show`, which is not.
+A form shows the values in use and emits a signal when a person changes one. `show` sets
+a value without a signal.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class ModelForm(QWidget):
     contrast : ContrastField
     """
 
-    wished = Signal(object)
+    requested = Signal(object)
     refused = Signal(object)
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class ModelForm(QWidget):
         self.decoder = self._decoder_choice()
         self.device = self._device_choice()
         self.precision = self._precision_choice()
-        self.contrast = ContrastField(self._wish_contrast)
+        self.contrast = ContrastField(self._request_contrast)
         self.cache = self._cache_choice()
         fields = (
             self.model,
@@ -99,7 +99,7 @@ class ModelForm(QWidget):
         return OpenChoice(
             _models_here(),
             ask=("weights file…", partial(self._ask_file, *_WEIGHTS)),
-            on_choice=lambda value: self._wish(model=value),
+            on_choice=lambda value: self._request(model=value),
             label="Model",
             tooltip="The network. `napari-sam-decoder models` lists more to download",
         )
@@ -108,7 +108,7 @@ class ModelForm(QWidget):
         return OpenChoice(
             _decoders_here(),
             ask=("trained file…", partial(self._ask_file, *_DECODERS)),
-            on_choice=lambda value: self._wish(decoder=value),
+            on_choice=lambda value: self._request(decoder=value),
             label="Decoder",
             tooltip="What draws masks and rates them; embeddings stay as they are. "
             "`napari-sam-decoder train` makes one from your own labels",
@@ -117,7 +117,7 @@ class ModelForm(QWidget):
     def _device_choice(self) -> OpenChoice:
         return OpenChoice(
             DEVICES,
-            on_choice=lambda value: self._wish(device=value),
+            on_choice=lambda value: self._request(device=value),
             label="Device",
             tooltip="Where the network computes",
         )
@@ -125,7 +125,7 @@ class ModelForm(QWidget):
     def _precision_choice(self) -> OpenChoice:
         return OpenChoice(
             PRECISIONS,
-            on_choice=lambda value: self._wish(precision=value),
+            on_choice=lambda value: self._request(precision=value),
             label="Precision",
             tooltip="Number type in which the network computes. Automatic: the fastest "
             "that is safe on the device. Embeddings of different ones are not mixed",
@@ -135,7 +135,7 @@ class ModelForm(QWidget):
         return OpenChoice(
             [("kept on this computer", "auto"), ("in memory only", _IN_MEMORY)],
             ask=("folder…", self._ask_folder),
-            on_choice=self._wish_cache,
+            on_choice=self._request_cache,
             label="Embeddings",
             tooltip="Where embeddings are kept for the next time",
         )
@@ -148,17 +148,17 @@ class ModelForm(QWidget):
         chosen = QFileDialog.getExistingDirectory(self, "Folder for the embeddings")
         return Path(chosen) / "embeddings.zarr" if chosen else None
 
-    def _wish_cache(self, cache: str | Path) -> None:
-        self._wish(cache=None if cache == _IN_MEMORY else cache)
+    def _request_cache(self, cache: str | Path) -> None:
+        self._request(cache=None if cache == _IN_MEMORY else cache)
 
-    def _wish_contrast(self) -> None:
+    def _request_contrast(self) -> None:
         try:
-            self._wish(contrast=self.contrast.value)
+            self._request(contrast=self.contrast.value)
         except OptionError as error:
             self.refused.emit(error)
 
-    def _wish(self, **changes: Any) -> None:
-        self.wished.emit(replace(self.options, **changes))
+    def _request(self, **changes: Any) -> None:
+        self.requested.emit(replace(self.options, **changes))
 
 
 class ContrastField:

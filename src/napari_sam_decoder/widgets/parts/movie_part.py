@@ -83,8 +83,8 @@ class MoviePart(QGroupBox):
     axis_chosen = Signal(int)
     plane_chosen = Signal(int, int)
     embedding_toggled = Signal()
-    as_shown_asked = Signal()
-    sample_asked = Signal(str)
+    as_shown_requested = Signal()
+    sample_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__("Movie or volume")
@@ -120,7 +120,7 @@ class MoviePart(QGroupBox):
             "Embed again",
             "Let the network see the contrast limits that the layer has now; points "
             "and labels stay",
-            self.as_shown_asked.emit,
+            self.as_shown_requested.emit,
         )
         self.as_shown.hide()
         # Not for every step of a slider that is being dragged.
@@ -203,7 +203,9 @@ class MoviePart(QGroupBox):
         holder = QWidget()
         buttons = [
             button(
-                name, f"Open the sample '{name}'", partial(self.sample_asked.emit, name)
+                name,
+                f"Open the sample '{name}'",
+                partial(self.sample_requested.emit, name),
             )
             for name in SAMPLES
         ]

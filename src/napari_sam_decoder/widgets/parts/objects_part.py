@@ -38,11 +38,11 @@ COLUMN_WIDTHS = (125, 70)
 class ObjectsPart(QGroupBox):
     """The objects, and where their points come from."""
 
-    new_asked = Signal()
+    new_requested = Signal()
     points_toggled = Signal(object)
     object_chosen = Signal(int)
     renamed = Signal(int, str)
-    delete_asked = Signal()
+    delete_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -64,10 +64,12 @@ class ObjectsPart(QGroupBox):
         self.table.itemClicked.connect(self._on_clicked)
         self.table.itemChanged.connect(self._on_edited)
         self.new_button = button(
-            "New object", "Add an object, then click it (Alt+N)", self.new_asked.emit
+            "New object",
+            "Add an object, then click it (Alt+N)",
+            self.new_requested.emit,
         )
         self.delete_button = button(
-            "Delete…", "Delete the selected object (Alt+D)", self.delete_asked.emit
+            "Delete…", "Delete the selected object (Alt+D)", self.delete_requested.emit
         )
         self.points_button = QPushButton("Use points…")
         self.points_button.setToolTip("Count an existing Points layer as prompts")

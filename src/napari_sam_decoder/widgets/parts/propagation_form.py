@@ -25,7 +25,7 @@ class PropagationForm(QWidget):
         One for each field of `Settings`, by name.
     """
 
-    wished = Signal(object)
+    requested = Signal(object)
     refused = Signal(object)
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class PropagationForm(QWidget):
         self._settings = Settings()
         self.fields = form_of(Settings)
         for field in self.fields:
-            field.changed.connect(partial(self._wish, field.name))
+            field.changed.connect(partial(self._request, field.name))
         self.setLayout(form_layout(self.fields))
 
     def show_state(self, settings: Settings) -> None:
@@ -42,9 +42,9 @@ class PropagationForm(QWidget):
         for field in self.fields:
             show(field, getattr(settings, field.name))
 
-    def _wish(self, name: str, value: Any) -> None:
+    def _request(self, name: str, value: Any) -> None:
         try:
-            self.wished.emit(replace(self._settings, **{name: value}))
+            self.requested.emit(replace(self._settings, **{name: value}))
         except OptionError as error:
             self.refused.emit(error)
             self.show_state(self._settings)

@@ -25,8 +25,8 @@ __all__ = ["RunPart"]
 class RunPart(QGroupBox):
     """Which way, over which frames, into which labels."""
 
-    run_asked = Signal(str)
-    stop_asked = Signal()
+    run_requested = Signal(str)
+    stop_requested = Signal()
     labels_chosen = Signal(object)
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class RunPart(QGroupBox):
         )
         self.progress = QProgressBar()
         self.stop = button(
-            "Stop", "Stop; frames that are done stay (Alt+.)", self.stop_asked.emit
+            "Stop", "Stop; frames that are done stay (Alt+.)", self.stop_requested.emit
         )
         self._lay_out()
 
@@ -108,7 +108,7 @@ class RunPart(QGroupBox):
         return button(
             text,
             f"Carry the objects from their points {tip}",
-            lambda: self.run_asked.emit(direction),
+            lambda: self.run_requested.emit(direction),
         )
 
     def _lay_out(self) -> None:

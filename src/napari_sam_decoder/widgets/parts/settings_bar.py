@@ -17,9 +17,9 @@ _KINDS = "Settings (*.json)"
 class SettingsBar(QWidget):
     """Save settings, load them, or go back to the usual ones."""
 
-    save_asked = Signal(object)
-    load_asked = Signal(object)
-    reset_asked = Signal()
+    save_requested = Signal(object)
+    load_requested = Signal(object)
+    reset_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class SettingsBar(QWidget):
             self._ask_what_to_load,
         )
         self.reset = button(
-            "Reset", "Go back to the usual settings", self.reset_asked.emit
+            "Reset", "Go back to the usual settings", self.reset_requested.emit
         )
         self.setLayout(row(self.save, self.load, self.reset))
 
@@ -44,9 +44,9 @@ class SettingsBar(QWidget):
         chosen, _ = QFileDialog.getSaveFileName(self, "Save settings", name, _KINDS)
         if chosen:
             path = Path(chosen)
-            self.save_asked.emit(path if path.suffix else path.with_suffix(".json"))
+            self.save_requested.emit(path if path.suffix else path.with_suffix(".json"))
 
     def _ask_what_to_load(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Load settings", "", _KINDS)
         if chosen:
-            self.load_asked.emit(Path(chosen))
+            self.load_requested.emit(Path(chosen))
