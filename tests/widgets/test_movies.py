@@ -309,7 +309,7 @@ def test_new_pixels_stop_a_run_with_a_word(bench, sam, qtbot, told):
     hold_up(bench, sam, qtbot)
     layer = bench.movie.layer
     layer.data = layer.data[:, ::-1].copy()
-    assert "'first' has got other pixels" in told[-1]
+    assert "'first' has other pixels now" in told[-1]
     assert not bench.controller.is_running
     go_on(bench, sam)
     assert bench.movie.layer is layer

@@ -38,7 +38,7 @@ class Hypothesis:
         comes from the `Rater`, if the model has one, else from SAM's decoder.
     score : float
         0..1, used to choose among the hypotheses: ``iou_prediction`` minus the cost of
-        overlaps with other objects on the frame; 0 for a mask that cannot be the object.
+        overlaps with other objects; 0 for a mask that cannot be the object.
     """
 
     number: int

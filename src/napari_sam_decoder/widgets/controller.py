@@ -229,7 +229,7 @@ class Controller(QObject):
     def _missing_previews(self) -> tuple[Prompt, ...]:
         return self.state.previews.missing(self.prompts_here)
 
-    # What is wished for
+    # Requests
 
     def set_movie(self, movie: MovieView | None) -> None:
         """Work on another movie, another cut of the same one, or on none.
@@ -317,7 +317,7 @@ class Controller(QObject):
     def attribute_labels(self, prompts: Collection[Prompt]) -> None:
         """Take prompts that agree with the labels as what these were made from.
 
-        So adding yesterday's points does not correct yesterday's labels.
+        Adding the points that labels were made from must not correct these labels.
         """
         target = self.state.target
         if self.movie is not None and target is not None:
@@ -344,7 +344,7 @@ class Controller(QObject):
             )
 
     def dismiss_object(self, object_id: int) -> None:
-        """Stop counting an object, on every Labels layer; its pixels stay."""
+        """Stop tracking an object, on every Labels layer; its pixels stay."""
         for target in self.state.targets.values():
             target.dismiss(object_id)
         if self.movie is not None:
@@ -436,7 +436,7 @@ class Controller(QObject):
                 state.previews.unmark_labelled()
         self.advance()
 
-    # How wishes come true
+    # Starting work
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
@@ -714,7 +714,7 @@ class Controller(QObject):
             self.informed.emit(f"{state.name!r}: {state.outcome}")
 
     def _give_up(self, kind: str) -> None:
-        """Drop the wish behind a job that failed, so that it is not tried for ever."""
+        """Drop the request behind a failed job, so that it is not retried forever."""
         state = self.state if self._opening is None else self._opening[0]
         if kind in ("opening", "embedding"):
             state.wants_embedding = False

@@ -65,7 +65,7 @@ class AppliedCorrection:
         All points on its frame.
     earlier : Prompt or None
         What the labels there were made from before.
-    changes : list of Trace
+    changes : list of FrameChange
         In the order in which they were made.
     """
 
@@ -305,7 +305,7 @@ class PromptLog:
                 self._made.setdefault(_key(prompt), prompt)
 
     def forget(self, object_id: int) -> None:
-        """Forget an object; its labels count as somebody else's from now on."""
+        """Forget an object; from now on its labels are treated as foreign."""
         for known in (self._covered, self._run_frames):
             known.pop(object_id, None)
         self._requests.pop(object_id, None)
@@ -539,7 +539,7 @@ class PromptLog:
     def _again(self, object_id: int, sources: Collection[int]) -> RunRequest:
         frames = self._reach(object_id)
         way = self._requests[object_id].direction
-        # One way may not lead to all of the frames from the prompts that remain.
+        # One direction may not reach all of the frames from the remaining prompts.
         is_whole = (way is Direction.FORWARD and min(sources) == frames[0]) or (
             way is Direction.BACKWARD and max(sources) == frames[-1]
         )

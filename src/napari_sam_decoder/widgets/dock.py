@@ -113,7 +113,7 @@ class SamDecoderDock(QWidget):
         """List layers once napari has docked this; shut down when it takes it out."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._shut_down()
-            # Else PySide6 keeps it for ever, for the sake of its own connections.
+            # Else PySide6 keeps it forever, for the sake of its own connections.
             self.deleteLater()
         elif event.type() == QEvent.Type.ParentChange:
             self._refresh_soon()

@@ -106,7 +106,7 @@ class ModelCache:
 
         Parameters
         ----------
-        opening : Opening
+        opening : SessionRequest
             What to open, and with which options.
 
         Yields

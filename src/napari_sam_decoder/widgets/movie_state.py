@@ -293,7 +293,7 @@ class ViewerMovies:
         ----------
         layer : napari.layers.Image
             The layer keeps its state itself: the state refers to the layer, so that a
-            dictionary with weak keys would keep both for ever.
+            dictionary with weak keys would keep both forever.
         options : ModelOptions
             For a movie that was not chosen before.
         """

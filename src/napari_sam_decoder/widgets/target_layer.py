@@ -68,9 +68,9 @@ class CutRecord:
 
     def note_ids(self, frame: int, ids: np.ndarray) -> None:
         """Note which of the known objects have pixels on a frame now."""
-        prompts_now = set(ids.tolist())
+        ids_now = set(ids.tolist())
         for object_id, frames in self.frames.items():
-            (frames.add if object_id in prompts_now else frames.discard)(frame)
+            (frames.add if object_id in ids_now else frames.discard)(frame)
 
     def forget(self, object_id: int) -> None:
         """Forget an object, whatever its labels."""
@@ -207,8 +207,8 @@ class LabelsTarget:
         prompts : PromptSet
             Of the run.
         request : RunRequest
-            Whether adopted objects may be replaced. Otherwise only those of their
-            frames are that have got new points.
+            Whether adopted objects may be replaced. Otherwise only their frames with
+            new points are.
         """
         record = self.record(view)
         self._dismissed -= set(prompts.object_ids)
@@ -221,7 +221,7 @@ class LabelsTarget:
         record.prompt_log.begin(prompts, request)
 
     def dismiss(self, object_id: int) -> None:
-        """Stop counting an object; its pixels count as somebody else's."""
+        """Stop tracking an object; its pixels are treated as foreign."""
         for record in self._records.values():
             record.forget(object_id)
         self._dismissed.add(object_id)
@@ -294,7 +294,7 @@ class LabelsTarget:
         Raises
         ------
         LabelsError
-            If the layer has got other data, which cannot hold the result.
+            If the data of the layer was replaced and cannot hold the result.
         """
         if self.layer.data is not self._checked:
             check_target(view, self.layer, max(object_ids, default=1))

@@ -510,7 +510,7 @@ class Workbench(QObject):
         state = self.controller.movies.find(layer)
         if state is None:
             return
-        self.controller.release_movie(state, "has got other pixels")
+        self.controller.release_movie(state, "has other pixels now")
         if state is self.controller.state:
             try:
                 self.choose_movie(layer)
@@ -556,7 +556,7 @@ class Workbench(QObject):
         object_id : int
             Its value in the labels; it is not given to another object.
         labels : {"keep", "remove"}
-            Whether its labels stay, as if somebody else had made them, or are removed
+            Whether its labels stay, as if they came from elsewhere, or are removed
             from all frames, in the background.
 
         Raises

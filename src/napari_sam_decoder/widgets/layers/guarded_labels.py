@@ -489,7 +489,7 @@ class LabelsDraft:
         Raises
         ------
         LabelsError
-            If the layer has got data of another shape meanwhile.
+            If the data of the layer has another shape by now.
         """
         with self._guard:
             waiting = self._waiting.get(frame)
