@@ -3,7 +3,7 @@
     python benchmarks/early_features.py
 
 A sharper decoder needs the first features of the encoder around an object. ``seen`` is
-the median time in which the first stage sees a window of so many cells anew; ``kept``
+the median time in which the first stage sees a window of so many cells again; ``kept``
 what those of a whole frame of 480 x 854 take as int8 in bytes, compressed as embeddings
 are, and the median time to unpack them.
 """

@@ -55,7 +55,7 @@ class Probe:
         self._due = 0.0
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        # Armed anew each time, so that a late tick does not make the next one early.
+        # Restarted each time, so that a late tick does not make the next one early.
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._tick)
         self._arm()

@@ -33,7 +33,7 @@ MACHINES = [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EBADF]
 
 @pytest.mark.parametrize("context", [wrap_read_errors, wrap_write_errors])
 @pytest.mark.parametrize("number", USERS)
-def test_what_a_user_can_mend_names_the_remedy(
+def test_what_a_user_can_correct_names_the_remedy(
     context: Callable[[Path], object], number: int
 ) -> None:
     error = OSError(number, os.strerror(number))

@@ -61,7 +61,7 @@ def test_a_cache_gives_the_same_labels_without_the_encoder(
         assert all(step.was_cached for step in session.embed())
 
 
-def test_pixels_that_were_edited_in_place_are_read_anew(tiny_sam):
+def test_pixels_that_were_edited_in_place_are_read_again(tiny_sam):
     pixels = np.random.default_rng(0).integers(0, 255, (2, ROWS, COLUMNS))
     pixels = pixels.astype(np.uint8)
     prompt = Prompt(1, 0, box=(10, 10, 30, 40))

@@ -1,4 +1,4 @@
-"""A simulated annotator who mends the worst frame of each object, click by click."""
+"""A simulated annotator who corrects the worst frame of each object, click by click."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Scorecard:
         return self._boundaries[frame]
 
     def forget(self, frame: int) -> None:
-        """Measure a frame anew, since its mask has changed."""
+        """Measure a frame again, since its mask has changed."""
         self._regions.pop(frame, None)
         self._boundaries.pop(frame, None)
 

@@ -54,7 +54,7 @@ def test_the_earliest_of_the_worst_frames_is_clicked(truth, found):
     assert next_click(second).frame == 3
 
 
-def test_rounds_of_clicks_mend_frame_by_frame(truth, found):
+def test_rounds_of_clicks_correct_frame_by_frame(truth, found):
     session, cards, annotator = annotator_of(truth, found)
     corrections = annotator.work([0, 1, 3, 5])
     frames = [[(p.object_id, p.frame) for p in clicks] for clicks in session.rounds]

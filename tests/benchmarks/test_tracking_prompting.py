@@ -87,7 +87,7 @@ def test_one_click_picks_the_hypothesis_that_fits_best():
     )
 
 
-def test_three_clicks_mend_what_is_shown():
+def test_three_clicks_correct_what_is_shown():
     session = Shown(mask_of(((10, 21), (10, 31))))
     prompt = INITS["click3"](session, target_of(TRUTH))
     assert prompt.points == ((15, 15), (14, 25), (14, 25))

@@ -75,7 +75,7 @@ def test_a_damaged_frame_has_no_pixels(store, content):
     assert store.recorded_digest(0) is None
 
 
-def test_writing_mends_a_damaged_frame(store):
+def test_writing_repairs_a_damaged_frame(store):
     flip_byte(chunk(store.path))
     store.write(0, DIGEST, FEATURES)
     assert store.check(0) == "ok"

@@ -198,7 +198,7 @@ def test_the_packaged_decoder_fits_the_packaged_model() -> None:
 
 
 @pytest.mark.parametrize("decoder", ["auto", "rated"])
-def test_the_packaged_model_is_rated_anew_unless_told_otherwise(decoder: str) -> None:
+def test_the_packaged_model_is_rated_again_unless_told_otherwise(decoder: str) -> None:
     sam = load_sam(device="cpu", precision="float32", decoder=decoder)
     assert sam.heads.sharpener is None
     assert sam.heads.rater is not None

@@ -127,7 +127,7 @@ def test_a_run_leaves_what_was_there_of_its_object(fresh, movie):
     assert (bench.labels.data[0, 10:12] == 1).any()
 
 
-def test_points_of_yesterday_make_a_run_do_everything_anew(fresh, movie):
+def test_points_of_yesterday_make_a_run_recompute_everything(fresh, movie):
     bench, labels = fresh, movie[1].copy()
     labels[3, 10:12] = 0
     use(bench, labels)

@@ -114,7 +114,7 @@ def right_edge(frame):
     return 16, 14 + frame + 6
 
 
-def test_a_click_mends_its_frame_and_those_beside_it_only(bench):
+def test_a_click_corrects_its_frame_and_those_beside_it_only(bench):
     truth = bench.labels.data.copy()
     lose(bench, 0, 4, 5, 6, 11)
     before = bench.labels.data.copy()
@@ -126,14 +126,14 @@ def test_a_click_mends_its_frame_and_those_beside_it_only(bench):
     assert describe(bench) == bench.controller.state.outcome
 
 
-def test_a_click_mends_although_nobody_looks_at_its_frame(bench):
+def test_a_click_corrects_although_nobody_looks_at_its_frame(bench):
     lose(bench, 5)
     bench.objects.find(1).layer.add([5, *inside(1, 5)])
     bench.wait()
     assert (bench.labels.data[5] == 1).any()
 
 
-def test_a_negative_click_mends(bench):
+def test_a_negative_click_corrects(bench):
     before = bench.labels.data.copy()
     click(bench, 5, right_edge(5), is_positive=False)
     bench.wait()
@@ -159,7 +159,7 @@ def test_a_negative_click_where_the_object_is_not_gets_a_notice(bench):
     np.testing.assert_array_equal(bench.labels.data, before)
 
 
-def test_another_hypothesis_mends(bench):
+def test_another_hypothesis_corrects(bench):
     before = bench.labels.data.copy()
     bench.select_object(1)
     bench.choose_hypothesis(1)
@@ -169,7 +169,7 @@ def test_another_hypothesis_mends(bench):
     assert 0 < (bench.labels.data[0] == 1).sum() < (before[0] == 1).sum()
 
 
-def test_only_what_was_computed_anew_gets_another_verdict(pair):
+def test_only_what_was_recomputed_gets_another_verdict(pair):
     verdicts = pair.controller.state.target.verdicts
     before = verdicts.frames_of((1,))
     others = verdicts.frames_of((2,))
@@ -263,7 +263,7 @@ def test_clicks_during_a_correction_are_corrected_together_after_it(bench, gate,
     assert all((bench.labels.data[frame] == 1).any() for frame in (8, 10))
 
 
-def test_a_click_during_a_run_mends_after_it(bench, gate):
+def test_a_click_during_a_run_corrects_after_it(bench, gate):
     bench.propagate()
     click(bench, 5, right_edge(5), is_positive=False)
     gate.let(1000)
@@ -308,7 +308,7 @@ def test_propagate_still_runs_everything(pair, gate):
         assert all((plane == object_id).any() for plane in pair.labels.data)
 
 
-def test_after_another_run_negative_clicks_mend_again(bench):
+def test_after_another_run_negative_clicks_correct_again(bench):
     click(bench, 5, right_edge(5), is_positive=False)
     bench.wait()
     bench.propagate()
@@ -519,7 +519,7 @@ def test_a_script_need_not_wait_for_its_points_to_be_seen(bench):
     assert (bench.labels.data[5] == 1).any()
 
 
-def test_without_a_movie_there_is_nothing_to_mend(bench):
+def test_without_a_movie_there_is_nothing_to_correct(bench):
     bench.choose_movie(None)
     with pytest.raises(MovieError, match="there is no movie"):
         bench.correct()

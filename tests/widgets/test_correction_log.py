@@ -160,7 +160,7 @@ REDUCED = {
 
 
 @pytest.mark.parametrize("prompts_now", REDUCED.values(), ids=REDUCED)
-def test_an_object_that_has_lost_a_point_of_its_run_is_computed_anew(prompts_now):
+def test_an_object_that_has_lost_a_point_of_its_run_is_recomputed(prompts_now):
     other = Prompt(3, 0, points=[(1, 1)])
     clicked = Prompt(3, 5, points=[(1, 1)])
     prompt_log = ledger_of(FIRST, other)
@@ -173,7 +173,7 @@ def test_an_object_that_has_lost_a_point_of_its_run_is_computed_anew(prompts_now
     )
 
 
-def test_nothing_is_computed_anew_without_a_reason():
+def test_nothing_is_recomputed_without_a_reason():
     prompt_log = ledger_of(FIRST)
     assert prompt_log.rerun((FIRST, LATER)) is None
     assert prompt_log.rerun((FIRST.merge(BESIDE_FIRST),)) is None
@@ -209,7 +209,7 @@ def test_negative_points_correct_an_object_that_has_no_positive_one_left():
         (Direction.BACKWARD, 4, Direction.BOTH),
     ],
 )
-def test_it_is_computed_anew_the_same_way_if_that_leads_everywhere(way, seed, expected):
+def test_it_is_recomputed_the_same_way_if_that_leads_everywhere(way, seed, expected):
     prompt_log = PromptLog()
     prompt_log.begin(PromptSet([FIRST]), RunRequest(way, replace=True))
     for frame in range(2, 8):

@@ -160,7 +160,7 @@ def test_the_preview_lies_on_its_frame_only_and_leaves_when_it_is_done(bench, vi
     assert not preview.data.any(), "the labels show it now"
 
 
-def test_a_click_after_a_run_mends_the_labels(dock, bench, viewer, qtbot):
+def test_a_click_after_a_run_corrects_the_labels(dock, bench, viewer, qtbot):
     bench.new_object().add([0, 16, 14])
     bench.propagate()
     bench.wait()

@@ -69,7 +69,7 @@ def test_points_that_were_set_before_stay_on_their_pixels(bench, movie, move):
     assert bench.notices == ()
 
 
-def test_a_move_after_a_run_takes_the_labels_along_and_mends_nothing(bench, movie):
+def test_a_move_after_a_run_takes_the_labels_along_and_corrects_nothing(bench, movie):
     bench.new_object().add([0, 16, 14])
     bench.propagate()
     bench.wait()

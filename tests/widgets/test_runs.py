@@ -336,7 +336,7 @@ def test_it_says_what_it_does(target):
     assert several.activity == "Correcting objects 1, 2 around frames 2, 3…"
 
 
-def test_it_says_when_there_was_nothing_to_mend(target, plane):
+def test_it_says_when_there_was_nothing_to_correct(target, plane):
     correction_run_of(target, CLICK).write(corrected(2, plane))
     again = correction_run_of(target, CLICK)
     again.write(corrected(2, plane))

@@ -176,7 +176,7 @@ def test_points_that_count_no_more_take_nothing_back(bench):
     np.testing.assert_array_equal(labels(bench), before)
 
 
-def test_when_a_point_of_the_run_moves_the_object_is_computed_anew(bench, qtbot):
+def test_when_a_point_of_the_run_moves_the_object_is_recomputed(bench, qtbot):
     bench.labels.fill((7, *inside(7)), 9)
     bench.labels.data[:, 60:, :5] = 33
     bench.controller.state.target.painted_ids(bench.movie, 3)
@@ -313,7 +313,7 @@ def test_of_two_that_are_corrected_together_one_may_go(bench, monkeypatch, qtbot
     assert now[5, 50, 8] == 2
 
 
-def test_a_run_under_way_begins_anew_when_its_point_moves(bench, monkeypatch, qtbot):
+def test_a_run_under_way_starts_over_when_its_point_moves(bench, monkeypatch, qtbot):
     gate = Gate(monkeypatch, "propagate")
     bench.propagate()
     qtbot.waitUntil(lambda: bench.controller.run is not None)
