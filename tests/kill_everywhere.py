@@ -284,7 +284,7 @@ PRELOADED = (
 )
 
 if __name__ == "__main__":
-    # Loaded once, not by each process anew.
+    # Loaded once, not by each process.
     for module in PRELOADED:
         import_module(module)
     print(kill_everywhere(JOBS[sys.argv[1]](), Path(sys.argv[2])))  # noqa: T201

@@ -406,10 +406,10 @@ def test_labels_may_lie_in_any_order(session, layout):
         np.testing.assert_array_equal(result.labels, plain.labels)
         labels[result.frame] = there[result.frame] = result.labels
     corrections = [Prompt(1, 3, points=[(12, 12)])]
-    mended = [one.labels for one in session.correct(corrections, there)]
+    corrected = [one.labels for one in session.correct(corrections, there)]
     session.remove_prompts(1, 3)
     plainly = [one.labels for one in session.correct(corrections, labels)]
-    np.testing.assert_array_equal(mended, plainly)
+    np.testing.assert_array_equal(corrected, plainly)
 
 
 def test_an_object_that_loses_all_to_labels_that_stay_is_absent(session):

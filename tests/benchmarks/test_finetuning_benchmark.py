@@ -88,9 +88,9 @@ class Carrying:
     def correct(self, prompts, labels):
         (click,) = prompts
         self.corrected.append((click.object_id, click.frame))
-        mended = labels[click.frame].copy()
-        mended[self._truth[click.frame] == click.object_id] = click.object_id
-        yield FrameResult(click.frame, mended)
+        corrected = labels[click.frame].copy()
+        corrected[self._truth[click.frame] == click.object_id] = click.object_id
+        yield FrameResult(click.frame, corrected)
 
 
 def test_corrections_are_counted_on_frames_that_were_not_learned(clip):

@@ -1,4 +1,4 @@
-"""A movie that is placed anew in the world, with points, labels and a run on it."""
+"""A movie that is moved in the world, with points, labels and a run on it."""
 
 from __future__ import annotations
 
