@@ -42,7 +42,7 @@ def tokens_of(case):
     labels = np.array(case["point_labels"] or [], dtype=int)
     box = corners.ravel() if len(corners) else None
     tokens = tokenise(ModelPrompt(points, labels, box))
-    return [torch.from_numpy(part)[None] for part in (tokens.positions, tokens.labels)]
+    return [torch.from_numpy(part)[None] for part in (tokens.positions, tokens.kinds)]
 
 
 @pytest.mark.slow

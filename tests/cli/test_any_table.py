@@ -57,7 +57,7 @@ def paint_prompts(scene, itinerary):
                 mask = None if prompt.mask is None else prompt.mask.to_array()
                 paint(labels, prompt.object_id, clicks, prompt.box, mask)
         objects = {
-            key: ObjectResult.certain(key) for key in itinerary.prompts.object_ids
+            key: ObjectResult.confirmed(key) for key in itinerary.prompts.object_ids
         }
         yield FrameResult(frame, labels, objects)
 
