@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         MovieError,
         OptionError,
+        ProjectError,
         PromptError,
         SamDecoderError,
     )
@@ -136,6 +137,7 @@ _HOMES = {
     "Preview": "propagation",
     "Progress": "jobs",
     "Prompt": "prompts",
+    "ProjectError": "errors",
     "PromptError": "errors",
     "PromptSet": "prompts",
     "Provenance": "jobs",
@@ -200,6 +202,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Prompt",
+    "ProjectError",
     "PromptError",
     "PromptSet",
     "Provenance",

@@ -30,6 +30,7 @@ __all__ = [
     "MissingExtraError",
     "MovieError",
     "OptionError",
+    "ProjectError",
     "PromptError",
     "SamDecoderError",
     "first_line",
@@ -91,6 +92,10 @@ class LabelsError(SamDecoderError):
 
 class OptionError(SamDecoderError):
     """An option or setting has a value that cannot be used."""
+
+
+class ProjectError(SamDecoderError):
+    """A project file cannot be read, written, or does not belong to the movie."""
 
 
 class IncompleteFileWarning(UserWarning):

@@ -1,0 +1,206 @@
+"""What has changed in a plane of labels, compressed."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from napari_sam_decoder.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["LabelDifference"]
+
+_NARROW, _WIDE = np.dtype("<u4"), np.dtype("<i8")
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDifference:
+    """The pixels of a plane that have another label; made by `LabelDifference.between`.
+
+    Attributes
+    ----------
+    window : (row, row stop, column, column stop)
+        The smallest part of the plane that holds all of them.
+    content : bytes
+        Runs along the rows of the window, compressed by zlib: the width of a number in
+        bytes (4 or 8), then as many numbers for the lengths of the runs, for the labels
+        before, and for those after. Where nothing has changed, both are 0.
+    is_reversed : bool
+        Whether before and after are swapped.
+    """
+
+    window: tuple[int, int, int, int]
+    content: bytes
+    is_reversed: bool = False
+
+    @classmethod
+    def between(cls, before: np.ndarray, after: np.ndarray) -> Self | None:
+        """Compare two planes.
+
+        Parameters
+        ----------
+        before, after : (Y, X) arrays of int
+            Of the same shape.
+
+        Returns
+        -------
+        LabelDifference or None
+            None if they are equal.
+        """
+        changed = before != after
+        rows = np.flatnonzero(changed.any(axis=1))
+        if rows.size == 0:
+            return None
+        columns = np.flatnonzero(changed[rows[0] : rows[-1] + 1].any(axis=0))
+        window = (
+            int(rows[0]),
+            int(rows[-1]) + 1,
+            int(columns[0]),
+            int(columns[-1]) + 1,
+        )
+        inside = _slices(window)
+        here = changed[inside]
+        return cls(
+            window,
+            _encode(
+                np.where(here, before[inside], 0), np.where(here, after[inside], 0)
+            ),
+        )
+
+    def inverse(self) -> Self:
+        """Return the difference that takes this one back."""
+        return replace(self, is_reversed=not self.is_reversed)
+
+    def at(self, row: int, column: int) -> Self:
+        """Return the same difference further down and to the right."""
+        top, bottom, left, right = self.window
+        moved = (top + row, bottom + row, left + column, right + column)
+        return replace(self, window=moved)
+
+    def apply(self, plane: np.ndarray) -> None:
+        """Give the changed pixels of a plane their label after, in place.
+
+        Parameters
+        ----------
+        plane : (Y, X) array of int
+            As it was before.
+
+        Raises
+        ------
+        ProjectError
+            If the difference is damaged, or outside the plane.
+        """
+        before, after = self.unpacked(plane.shape)
+        np.copyto(
+            plane[_slices(self.window)],
+            after.astype(plane.dtype),
+            where=before != after,
+        )
+
+    def apply_where_unchanged(
+        self, plane: np.ndarray, *, but_not: Collection[int] = ()
+    ) -> None:
+        """Do so only where a pixel still has its label before.
+
+        Parameters
+        ----------
+        plane : (Y, X) array of int
+            Changed in place.
+        but_not : collection of int
+            Labels that are not given; pixels get 0 instead.
+        """
+        before, after = self.unpacked(plane.shape)
+        here = plane[_slices(self.window)]
+        if but_not:
+            after = np.where(np.isin(after, list(but_not)), 0, after)
+        is_meant = (before != after) & (here == before.astype(plane.dtype))
+        np.copyto(here, after.astype(plane.dtype), where=is_meant)
+
+    def overlaps(self, other: LabelDifference) -> bool:
+        """Whether the windows of two differences share a pixel."""
+        top, bottom, left, right = self.window
+        top2, bottom2, left2, right2 = other.window
+        return top < bottom2 and top2 < bottom and left < right2 and left2 < right
+
+    def unpacked(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the labels of the window before and after, equal where unchanged.
+
+        Parameters
+        ----------
+        shape : (Y, X)
+            Of the plane.
+
+        Returns
+        -------
+        before, after : (rows, columns) arrays of int
+        """
+        top, bottom, left, right = self.window
+        is_inside = 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]
+        if not is_inside:
+            raise ProjectError(
+                f"a change of labels at rows {top} to {bottom} and columns {left} to "
+                f"{right} does not fit planes of shape {shape}"
+            )
+        size = (bottom - top, right - left)
+        before, after = _decode(self.content, size)
+        return (after, before) if self.is_reversed else (before, after)
+
+
+def _slices(window: tuple[int, int, int, int]) -> tuple[slice, slice]:
+    top, bottom, left, right = window
+    return slice(top, bottom), slice(left, right)
+
+
+def _encode(before: np.ndarray, after: np.ndarray) -> bytes:
+    was, now = before.ravel(), after.ravel()
+    is_start = np.ones(was.size, bool)
+    is_start[1:] = (was[1:] != was[:-1]) | (now[1:] != now[:-1])
+    starts = np.flatnonzero(is_start)
+    lengths = np.diff(starts, append=was.size)
+    numbers = np.stack([lengths, was[starts].astype(np.int64), now[starts]]).astype(
+        np.int64
+    )
+    is_narrow = numbers.min() >= 0 and numbers.max() <= np.iinfo(_NARROW).max
+    dtype = _NARROW if is_narrow else _WIDE
+    packed: bytes = numbers.astype(dtype).tobytes()
+    return zlib.compress(bytes([dtype.itemsize]) + packed, _LEVEL)
+
+
+def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    pixels = size[0] * size[1]
+    unpacked = _decompressed(content, 1 + 3 * _WIDE.itemsize * pixels)
+    dtype = {4: _NARROW, 8: _WIDE}.get(unpacked[0] if unpacked else 0)
+    width = 3 * (dtype.itemsize if dtype is not None else 1)
+    if dtype is None or len(unpacked) == 1 or (len(unpacked) - 1) % width:
+        raise _damaged()
+    lengths, before, after = np.frombuffer(unpacked, dtype, offset=1).reshape(3, -1)
+    if lengths.min() < 0 or int(lengths.sum(dtype=np.float64)) != pixels:
+        raise _damaged()
+    return (
+        np.repeat(before, lengths).reshape(size),
+        np.repeat(after, lengths).reshape(size),
+    )
+
+
+def _decompressed(content: bytes, limit: int) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        unpacked = stream.decompress(content, limit)
+    except zlib.error as error:
+        raise _damaged() from error
+    if not stream.eof:
+        raise _damaged()
+    return unpacked
+
+
+def _damaged() -> ProjectError:
+    return ProjectError(
+        "a change of labels in the project file is damaged; restore the file from a "
+        "backup"
+    )
