@@ -175,16 +175,18 @@ def _encode(before: np.ndarray, after: np.ndarray) -> bytes:
 def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     pixels = size[0] * size[1]
     unpacked = _decompressed(content, 1 + 3 * _WIDE.itemsize * pixels)
-    dtype = {4: _NARROW, 8: _WIDE}.get(unpacked[0] if unpacked else 0)
-    width = 3 * (dtype.itemsize if dtype is not None else 1)
-    if dtype is None or len(unpacked) == 1 or (len(unpacked) - 1) % width:
+    width = unpacked[0] if unpacked else 0
+    if width not in (4, 8) or len(unpacked) == 1 or (len(unpacked) - 1) % (3 * width):
         raise _damaged()
-    lengths, before, after = np.frombuffer(unpacked, dtype, offset=1).reshape(3, -1)
+    dtype = _NARROW if width == _NARROW.itemsize else _WIDE
+    numbers = np.frombuffer(unpacked[1:], dtype)
+    lengths, before, after = numbers.reshape(3, -1)
     if lengths.min() < 0 or int(lengths.sum(dtype=np.float64)) != pixels:
         raise _damaged()
+    counts = lengths.astype(np.int64)
     return (
-        np.repeat(before, lengths).reshape(size),
-        np.repeat(after, lengths).reshape(size),
+        np.repeat(before, counts).reshape(size),
+        np.repeat(after, counts).reshape(size),
     )
 
 
