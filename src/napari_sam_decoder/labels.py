@@ -22,6 +22,7 @@ __all__ = [
     "Overlap",
     "check_labels",
     "label_dtype",
+    "label_ids",
     "measure_overlaps",
     "merge_labels",
     "overlap_after_merge",
@@ -111,6 +112,22 @@ def require_fitting_ids(dtype: np.dtype, object_ids: Collection[int]) -> None:
             f"{most}; choose a smaller object id, or convert them, as in "
             f"labels.astype('{label_dtype(highest)}')"
         )
+
+
+def label_ids(labels: np.ndarray) -> set[int]:
+    """Return the ids in a plane of labels, 0 included.
+
+    Parameters
+    ----------
+    labels : array of int
+        Of any shape.
+    """
+    flat = labels.ravel()
+    if flat.size == 0:
+        return set()
+    # A new id can only start where pixels change; sorting all of them takes longer.
+    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return {int(flat[0]), *np.unique(flat[starts]).tolist()}
 
 
 def resolve_overlaps(

@@ -170,7 +170,7 @@ def test_another_hypothesis_corrects(bench):
 
 
 def test_only_what_was_recomputed_gets_another_verdict(pair):
-    verdicts = pair.controller.state.target.verdicts
+    verdicts = pair.controller.state.target.frames
     before = verdicts.frames_of((1,))
     others = verdicts.frames_of((2,))
     click(pair, 5)

@@ -99,7 +99,7 @@ def test_a_movie_finds_again_what_was_left(bench):
     bench.propagate()
     bench.wait()
     labels, outcome = bench.labels, bench.controller.state.outcome
-    counts = bench.controller.state.target.verdicts.counts(1)
+    counts = bench.controller.state.target.frames.counts(1)
     choose(bench, "second")
     assert bench.controller.state.outcome == ""
     assert bench.objects.listed == ()
@@ -107,7 +107,7 @@ def test_a_movie_finds_again_what_was_left(bench):
     assert bench.labels is labels
     assert bench.controller.state.outcome == outcome
     assert bench.objects.current.layer is points
-    assert bench.controller.state.target.verdicts.counts(1) == counts
+    assert bench.controller.state.target.frames.counts(1) == counts
     assert len(bench.controller.state.embedded) == FRAMES, "nothing is embedded twice"
 
 
@@ -439,9 +439,9 @@ def test_each_plane_keeps_its_corrections(bench, volumes):
     bench.wait()
     bench.labels.data[0, 4] = 0
     bench.viewer.dims.set_point(0, 1)
-    assert not bench.controller.state.target.verdicts.counts(1)
+    assert not bench.controller.state.target.frames.counts(1)
     bench.viewer.dims.set_point((0, 1), (0, 4))
-    assert bench.controller.state.target.verdicts.counts(1).total() == FRAMES
+    assert bench.controller.state.target.frames.counts(1).total() == FRAMES
     bench.objects.current.layer.add((0, 4, 16, 19))
     bench.wait()
     assert (bench.labels.data[0, 4] == 1).any()

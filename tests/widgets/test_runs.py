@@ -188,9 +188,9 @@ def test_a_run_that_did_nothing_says_so(run):
 def test_an_object_that_gets_no_pixel_in_the_layer_is_absent(run):
     run.target.layer.data[1] = 9
     run.write(result_on(1))
-    found = run.target.verdicts.of(1, 1)
+    found = run.target.frames.of(1, 1)
     assert (found.verdict, found.reason, found.rival) == (ABSENT, Reason.TAKEN, 9)
-    assert run.target.verdicts.conflicts(1) == {"object 9 has all of its pixels": 1}
+    assert run.target.frames.conflicts(1) == {"object 9 has all of its pixels": 1}
     assert "1 doubtful" in run.summary(was_stopped=False)
 
 

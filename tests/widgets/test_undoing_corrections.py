@@ -78,12 +78,12 @@ def preview_is_empty(bench):
 
 def test_what_a_deleted_point_did_is_taken_back_and_all_others_work_afterwards(bench):
     before = labels(bench)
-    verdicts = bench.controller.state.target.verdicts.frames_of((1,))
+    verdicts = bench.controller.state.target.frames.verdicts_of((1,))
     click(bench, 5, SPOT)
     assert (labels(bench)[5] != before[5]).any()
     delete(bench, 1)
     np.testing.assert_array_equal(labels(bench), before)
-    assert bench.controller.state.target.verdicts.frames_of((1,)) == verdicts
+    assert bench.controller.state.target.frames.verdicts_of((1,)) == verdicts
     assert bench.controller.state.outcome.startswith("Undid the corrections of points")
     click(bench, 3, (16, 14 + 3 + 6), is_positive=False)
     assert labels(bench)[3, 16, 14 + 3 + 6] != 1

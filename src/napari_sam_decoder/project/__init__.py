@@ -2,7 +2,60 @@
 
 from __future__ import annotations
 
+from napari_sam_decoder.project.changes import (
+    Change,
+    EntryChange,
+    LabelsChange,
+    RowsChange,
+)
+from napari_sam_decoder.project.cut import Cut, PlaneAxes, axes_of, place_of, scope_of
+from napari_sam_decoder.project.document import Document, Table
+from napari_sam_decoder.project.frame_records import FrameRecord, FrameRecords
+from napari_sam_decoder.project.guarded_labels import (
+    Edit,
+    GuardedLabels,
+    LabelsHolder,
+    WriteResult,
+)
+from napari_sam_decoder.project.history import History, Operation, Step
+from napari_sam_decoder.project.label_difference import LabelDifference
+from napari_sam_decoder.project.label_snapshot import LabelSnapshot, PlanePosition
+from napari_sam_decoder.project.labels_draft import LabelsDraft
 from napari_sam_decoder.project.object_record import ObjectRecord
+from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
 from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
+from napari_sam_decoder.project.run_request import RunRequest
 
-__all__ = ["ObjectRecord", "PointRow", "ShapeRow"]
+__all__ = [
+    "CORRECTION",
+    "Change",
+    "Correction",
+    "Cut",
+    "Document",
+    "Edit",
+    "EntryChange",
+    "FrameRecord",
+    "FrameRecords",
+    "GuardedLabels",
+    "History",
+    "LabelDifference",
+    "LabelSnapshot",
+    "LabelsChange",
+    "LabelsDraft",
+    "LabelsHolder",
+    "ObjectRecord",
+    "Operation",
+    "PlaneAxes",
+    "PlanePosition",
+    "PointRow",
+    "PromptLog",
+    "RowsChange",
+    "RunRequest",
+    "ShapeRow",
+    "Step",
+    "Table",
+    "WriteResult",
+    "axes_of",
+    "place_of",
+    "scope_of",
+]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "EntryChange", "Key", "LabelsChange", "RowsChange"]
 
-Key = int | str | tuple[Any, ...]
+Key = Any
 """Of an entry: a number, a word, or a tuple of them."""
 
 _SIZE = 200

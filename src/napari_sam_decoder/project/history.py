@@ -165,6 +165,16 @@ class History:
         self._trim()
 
     @property
+    def last_group(self) -> tuple[Step, ...]:
+        """What `undo` would take back, the earliest first."""
+        return tuple(self._last_group(self._done))
+
+    @property
+    def next_group(self) -> tuple[Step, ...]:
+        """What `redo` would do again, the earliest first."""
+        return tuple(self._last_group(self._undone)[::-1])
+
+    @property
     def next_undo(self) -> Step | None:
         """The step that names what `undo` would take back, if there is any."""
         group = self._last_group(self._done)
@@ -461,4 +471,3 @@ class History:
     def _emit(self, operation: Operation) -> None:
         for listener in self._listeners:
             listener(operation)
-

@@ -21,20 +21,20 @@ from napari_sam_decoder.widgets.result_writer import ResultWriter
 from napari_sam_decoder.widgets.runs import CorrectionRun, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from napari.components import ViewerModel
     from napari.layers import Labels
 
     from napari_sam_decoder.embedding import EmbeddedFrame
+    from napari_sam_decoder.project import Correction, PromptLog, RunRequest, Step
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.correction_log import Correction, PromptLog
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.model_cache import ShownPreview
     from napari_sam_decoder.widgets.movie_state import ModelOptions
-    from napari_sam_decoder.widgets.runs import Run, RunRequest
+    from napari_sam_decoder.widgets.runs import Run
 
 __all__ = ["Controller"]
 
@@ -73,6 +73,7 @@ class Controller(QObject):
     previewed = Signal()
     informed = Signal(str)
     failed = Signal(object)
+    moved = Signal()
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
@@ -281,7 +282,7 @@ class Controller(QObject):
             log = target.record(self.movie).prompt_log
             if are_withdrawn:
                 log.withdraw(self.prompts_now)
-            self._undo_lost_corrections(self.movie, log)
+            self._take_back_lost_corrections(self.movie, log)
         if len(self.prompts) and self.state.wants_embedding is None:
             self.state.wants_embedding = True
         self.advance()
@@ -524,7 +525,7 @@ class Controller(QObject):
             self._decline_corrections()
             self.failed.emit(error)
         else:
-            self.writer.start(self.state, run)
+            self.writer.start(self.state, run, self._cause_of(self.corrections))
             self._start_run(steps)
 
     def _start_run(self, steps: Iterator[FrameResult]) -> None:
@@ -538,18 +539,19 @@ class Controller(QObject):
 
     # Points that have changed since a run or correction
 
-    def _undo_lost_corrections(self, movie: MovieView, log: PromptLog) -> None:
-        """Undo the corrections of points that are gone or have moved."""
+    def _take_back_lost_corrections(self, movie: MovieView, log: PromptLog) -> None:
+        """Take back the corrections of points that are gone or have moved."""
         run, target = self.run, self.state.target
         is_correcting = isinstance(run, CorrectionRun)
         if run and is_correcting and log.has_lost(run.prompts, self.prompts_now):
             self._end_run(was_stopped=True)
-        undone = log.reconcile(self.prompts_now)
-        if undone and target is not None:
-            frames = target.undo_corrections(movie, undone)
+        if target is None:
+            return
+        frames = target.reconcile(movie, self.prompts_now)
+        if frames is not None:
             self.state.outcome = (
                 "Undid the corrections of points that have changed: "
-                f"{counted(len(frames), 'frame')}."
+                f"{counted(frames, 'frame')}."
             )
         if self._is_outdated(log):
             self._rerun_timer.start()
@@ -575,7 +577,10 @@ class Controller(QObject):
             self._end_run(was_stopped=True)
             request = run.remaining_request(self.prompts)
         if request is not None:
-            self._pending.append(PendingRun(self.state, movie, self.prompts, request))
+            cause = self._last_change_of(request.object_ids or ())
+            self._pending.append(
+                PendingRun(self.state, movie, self.prompts, request, cause)
+            )
 
     def _decline_reruns(self) -> None:
         """Do not recompute what a person has just stopped."""
@@ -586,6 +591,53 @@ class Controller(QObject):
         log = target.record(self.movie).prompt_log
         while (request := log.rerun(self.prompts_now)) is not None:
             log.decline_rerun(request.object_ids or (), self.prompts_now)
+
+    # Undo
+
+    def undo(self) -> None:
+        """Take back the last action on the movie; a run under way is stopped first."""
+        self._move(self.state.undo, "Nothing to undo.", "Undone")
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self._move(self.state.redo, "Nothing to redo.", "Redone")
+
+    def _move(
+        self, move: Callable[[], tuple[Step, ...]], nothing: str, done: str
+    ) -> None:
+        self._stop_here()
+        self._rerun_timer.stop()
+        try:
+            steps = move()
+        except SamDecoderError as error:
+            self.failed.emit(error)
+            return
+        named = [step.title for step in steps if step.group == step.number]
+        title = (named or [step.title for step in steps] or [""])[0]
+        self.state.outcome = f"{done}: {title}." if steps else nothing
+        self.moved.emit()
+        # Nothing that follows by itself may get between undo and redo.
+        self._find_corrections()
+        self._decline_corrections()
+        self._decline_reruns()
+        self.advance()
+
+    def _cause_of(self, corrections: Collection[Correction]) -> Step | None:
+        """The last step that changed the points of corrections."""
+        keys = [
+            [one.object_id, one.frame] for each in corrections for one in each.prompts
+        ]
+        for step in reversed(self.state.history.done):
+            if any(key in keys for key in step.details.get("prompts", ())):
+                return step
+        return None
+
+    def _last_change_of(self, object_ids: Collection[int]) -> Step | None:
+        """The last step that changed points of objects."""
+        for step in reversed(self.state.history.done):
+            if any(key[0] in object_ids for key in step.details.get("prompts", ())):
+                return step
+        return None
 
     # How jobs are stopped
 

@@ -9,8 +9,8 @@ from napari_sam_decoder.widgets.layers import name_frames, unused_notices
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from napari_sam_decoder.project import PromptLog
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.widgets.correction_log import PromptLog
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["describe", "prompt_notices"]
@@ -53,8 +53,8 @@ def prompt_notices(
         *_declined_reruns(prompt_log, prompts_now),
         *_by_object(
             declined,
-            "are not in the labels, since the correction was stopped or failed; move "
-            "or add a point there, or press 'Both ways'",
+            "are not in the labels, since the correction was stopped, undone or has "
+            "failed; move or add a point there, or press 'Both ways'",
         ),
         *_by_object(
             beyond,

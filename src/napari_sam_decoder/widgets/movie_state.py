@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
+from napari_sam_decoder.project import History, LabelsChange
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
 from napari_sam_decoder.widgets.layers import check_target, shown_limits
 from napari_sam_decoder.widgets.objects import ObjectList
 from napari_sam_decoder.widgets.previews import PreviewStore
-from napari_sam_decoder.widgets.target_layer import LabelsTarget
+from napari_sam_decoder.widgets.target_layer import LabelsTarget, UndoKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Self
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
+    from napari_sam_decoder.project import RunRequest, Step
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import ObjectResult, Settings
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.layers import Limits, MovieView
-    from napari_sam_decoder.widgets.runs import RunRequest
 
 __all__ = ["ModelOptions", "MovieState", "PendingRun", "ViewerMovies"]
 
@@ -97,6 +99,10 @@ class MovieState:
         Frames whose embedding that session has.
     previews : PreviewStore
         What that session has decoded for points.
+    history : History
+        Everything that was done, to be undone and redone.
+    keys : UndoKeys or None
+        What keys on its layers call, while a dock is open.
     """
 
     options: ModelOptions = field(default_factory=ModelOptions)
@@ -113,6 +119,9 @@ class MovieState:
     shown: Limits | None = None
     embedded: set[int] = field(default_factory=set)
     previews: PreviewStore = field(default_factory=PreviewStore)
+    history: History = field(default_factory=History)
+    keys: UndoKeys | None = None
+    _last_target: int = 0
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -159,7 +168,7 @@ class MovieState:
         """Say what runs have found out about an object on a frame of the movie."""
         if self.target is None or object_id is None:
             return None
-        return self.target.verdicts.of(object_id, frame)
+        return self.target.frames.of(object_id, frame)
 
     def choose_labels(self, view: MovieView, layer: Labels) -> tuple[str, ...]:
         """Let results go to a Labels layer that is there.
@@ -184,16 +193,88 @@ class MovieState:
         notices = check_target(view, layer, highest_id=1)
         known = self.targets.get(layer)
         if known is None:
-            self.set_target(LabelsTarget(layer, view))
+            self.add_target(layer, view)
         else:
             known.view = view
             known.reconsider()
             self.target = known
         return notices
 
-    def set_target(self, target: LabelsTarget) -> None:
-        """Let results go to a target from now on."""
-        self.targets[target.layer] = self.target = target
+    def add_target(
+        self, layer: Labels, view: MovieView, *, is_blank: bool = False
+    ) -> LabelsTarget:
+        """Let results go to one more Labels layer from now on.
+
+        Parameters
+        ----------
+        layer : napari.layers.Labels
+            Of the movie's shape.
+        view : MovieView
+            The movie.
+        is_blank : bool, default False
+            Whether the layer is new and empty.
+        """
+        self._last_target += 1
+        keys = UndoKeys(partial(self._press, "undo"), partial(self._press, "redo"))
+        target = LabelsTarget(
+            layer, view, self.history, self._last_target, keys, is_blank=is_blank
+        )
+        self.targets[layer] = self.target = target
+        return target
+
+    def undo(self) -> tuple[Step, ...]:
+        """Take back the last action, and show all as it was before.
+
+        Returns
+        -------
+        tuple of Step
+            What was taken back, the latest first.
+
+        Raises
+        ------
+        LabelsError
+            If labels that it changed have another shape now.
+        """
+        self._sync_before(self.history.last_group)
+        return self._shown(self.history.undo())
+
+    def redo(self) -> tuple[Step, ...]:
+        """Do again what was undone last, and show it.
+
+        Returns
+        -------
+        tuple of Step
+            What was done again, the earliest first.
+
+        Raises
+        ------
+        LabelsError
+            As for `undo`.
+        """
+        self._sync_before(self.history.next_group)
+        return self._shown(self.history.redo())
+
+    def _sync_before(self, steps: tuple[Step, ...]) -> None:
+        for target in self.targets.values():
+            target.sync_before(steps)
+
+    def _shown(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        numbers = {
+            change.target
+            for step in steps
+            for change in step.changes
+            if isinstance(change, LabelsChange)
+        }
+        for target in self.targets.values():
+            if target.number in numbers:
+                target.layer.refresh(extent=False)
+        return steps
+
+    def _press(self, key: str) -> None:
+        """Do what a key on a layer asks for, through the dock if there is one."""
+        own: dict[str, Callable[[], object]] = {"undo": self.undo, "redo": self.redo}
+        action = own[key] if self.keys is None else getattr(self.keys, key)
+        action()
 
     def keep_fitting_labels(self, view: MovieView) -> None:
         """Keep the Labels layers that fit another cut of the same image."""
@@ -233,12 +314,15 @@ class PendingRun:
     prompts : PromptSet
         Those when it was asked for, or when another movie was chosen.
     request : RunRequest
+    cause : Step or None
+        What is undone together with it.
     """
 
     state: MovieState
     view: MovieView
     prompts: PromptSet
     request: RunRequest
+    cause: Step | None = None
 
 
 class ViewerMovies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
@@ -9,11 +10,13 @@ from qtpy.QtCore import QObject, QTimer
 from napari_sam_decoder.widgets.layers import check_target, new_labels_layer
 from napari_sam_decoder.widgets.previews import add_quietly
 from napari_sam_decoder.widgets.runs import ProgressEstimate, Run
-from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.components import ViewerModel
 
+    from napari_sam_decoder.project import Step
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun
@@ -75,18 +78,37 @@ class ResultWriter(QObject):
         if target is None:
             layer = new_labels_layer(view, LABELS_NAME, highest_id)
             add_quietly(self._viewer, layer, above=view.layer)
-            target = LabelsTarget(layer, view, is_blank=True)
-            state.set_target(target)
+            target = state.add_target(layer, view, is_blank=True)
         check_target(view, target.layer, highest_id)
-        target.begin(view, prompts, pending.request)
         progress = ProgressEstimate(visits)
-        self.start(
-            state, Run(view, target, prompts, replace, progress, pending.request)
-        )
+        run = Run(view, target, prompts, replace, progress, pending.request)
+        self.start(state, run, pending.cause)
+        with self._recorded(run, state):
+            target.begin(view, prompts, pending.request)
 
-    def start(self, state: MovieState, run: Run) -> None:
-        """Write results of a run from now on."""
+    def start(self, state: MovieState, run: Run, cause: Step | None) -> None:
+        """Write results of a run from now on.
+
+        Parameters
+        ----------
+        state : MovieState
+            Of its movie.
+        run : Run
+            A propagation or correction.
+        cause : Step, optional
+            What is undone together with it.
+        """
+        run.open_step(state.history, cause)
         self.run, self.running = run, state
+
+    @contextmanager
+    def _recorded(self, run: Run, state: MovieState) -> Iterator[None]:
+        """Record what changes within as a part of the run."""
+        if run.step is None:
+            yield
+            return
+        with state.history.extend(run.step):
+            yield
 
     def write(self, result: FrameResult, shown_frame: int | None) -> None:
         """Write a result, and repaint soon if its frame is on the screen.
@@ -98,9 +120,11 @@ class ResultWriter(QObject):
         shown_frame : int, optional
             The frame on the screen; None if that shows another movie or plane.
         """
-        if self.run is None:
+        if self.run is None or self.running is None:
             return
-        self.run.write(result)
+        self.run.target.sync(self.run.view, [result.frame])
+        with self._recorded(self.run, self.running):
+            self.run.write(result)
         # In 3-D every repaint draws the whole volume, so it is done once, at the end.
         is_seen = result.frame == shown_frame and self._viewer.dims.ndisplay == 2
         if is_seen and not self._repaint.isActive():

@@ -6,32 +6,35 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
+from napari_sam_decoder.project import (
+    CORRECTION,
+    FrameRecords,
+    LabelsDraft,
+    RunRequest,
+)
 from napari_sam_decoder.prompts import PromptSet
-from napari_sam_decoder.propagation import Direction, Verdict
-from napari_sam_decoder.widgets.layers import LabelsDraft
+from napari_sam_decoder.propagation import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from typing import Self
 
+    from napari_sam_decoder.project import Correction, History, PromptLog, Step
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import FrameResult, ObjectResult
+    from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.correction_log import Correction, PromptLog
-    from napari_sam_decoder.widgets.layers import Edit, MovieView
+    from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 __all__ = [
     "CorrectionRun",
     "ProgressEstimate",
     "Run",
-    "RunRequest",
-    "VerdictTable",
     "counted",
 ]
 
@@ -78,97 +81,6 @@ def _clock(seconds: float) -> str:
     return str(tqdm.format_interval(round(seconds)))
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """A propagation that was asked for.
-
-    Attributes
-    ----------
-    direction : Direction
-    frames : range, optional
-        All by default.
-    object_ids : tuple of int, optional
-        All by default.
-    replace : bool
-        Whether it may overwrite other objects and what was painted by hand.
-    is_rerun : bool
-        Whether it was started automatically because points changed.
-    """
-
-    direction: Direction = Direction.BOTH
-    frames: range | None = None
-    object_ids: tuple[int, ...] | None = None
-    replace: bool = False
-    is_rerun: bool = False
-
-    def choose(self, prompts: PromptSet) -> PromptSet:
-        """Return the prompts of the asked objects."""
-        if self.object_ids is None:
-            return prompts
-        chosen = prompts
-        for object_id in set(prompts.object_ids) - set(self.object_ids):
-            chosen = chosen.without(object_id)
-        return chosen
-
-
-class VerdictTable:
-    """What the last run found out about each object on each frame."""
-
-    def __init__(self) -> None:
-        self._results: dict[int, dict[int, ObjectResult]] = {}
-        # Counted as they come: the table of objects asks for them all the time.
-        self._counts: dict[int, Counter[Verdict]] = {}
-        self._conflicts: dict[int, Counter[str]] = {}
-
-    def note(self, result: FrameResult) -> None:
-        """Take the verdicts of a frame."""
-        for object_id, found in result.judged.items():
-            self.restore(object_id, result.frame, found)
-
-    def forget(self, object_id: int) -> None:
-        """Forget one object."""
-        self._results.pop(object_id, None)
-        self._counts.pop(object_id, None)
-        self._conflicts.pop(object_id, None)
-
-    def of(self, object_id: int, frame: int) -> ObjectResult | None:
-        """Return what was found out about an object on a frame, if anything was."""
-        return self._results.get(object_id, {}).get(frame)
-
-    def restore(self, object_id: int, frame: int, found: ObjectResult | None) -> None:
-        """Set what is known of an object on a frame; None for nothing."""
-        results = self._results.setdefault(object_id, {})
-        earlier = results.pop(frame, None)
-        if found is not None:
-            results[frame] = found
-        for result, step in ((earlier, -1), (found, 1)):
-            if result is not None:
-                self._count(object_id, result, step)
-
-    def counts(self, object_id: int) -> Counter[Verdict]:
-        """Count an object's frames by verdict."""
-        return +self._counts.get(object_id, Counter())
-
-    def conflicts(self, object_id: int) -> Counter[str]:
-        """Count the frames on which others are in an object's way, by the reason."""
-        return +self._conflicts.get(object_id, Counter())
-
-    def _count(self, object_id: int, result: ObjectResult, step: int) -> None:
-        self._counts.setdefault(object_id, Counter())[result.verdict] += step
-        if result.reason is not None and result.reason.is_conflict:
-            self._conflicts.setdefault(object_id, Counter())[result.why] += step
-
-    def frames_of(self, object_ids: tuple[int, ...]) -> dict[int, Verdict]:
-        """Give each frame one verdict: doubtful if any object is, or is taken."""
-        frames: dict[int, Verdict] = {}
-        for object_id in object_ids:
-            for frame, found in self._results.get(object_id, {}).items():
-                if frames.get(frame) is not Verdict.DOUBTFUL:
-                    is_taken = found.reason is not None and found.reason.is_conflict
-                    frames[frame] = Verdict.DOUBTFUL if is_taken else found.verdict
-        return frames
-
-
 @dataclass(eq=False)
 class Run:
     """A propagation under way.
@@ -191,8 +103,10 @@ class Run:
     inherited : set of int
         Frames on which objects stay as they were, since it is not known what they were
         made from.
-    verdicts : VerdictTable
-        Of this run alone.
+    frames : FrameRecords
+        What it has found out, of this run alone.
+    step : Step or None
+        What can be undone.
     """
 
     view: MovieView
@@ -203,7 +117,42 @@ class Run:
     request: RunRequest = field(default_factory=RunRequest)
     kept: set[int] = field(default_factory=set)
     inherited: set[int] = field(default_factory=set)
-    verdicts: VerdictTable = field(default_factory=VerdictTable)
+    frames: FrameRecords = field(default_factory=FrameRecords.apart)
+    step: Step | None = None
+
+    def open_step(self, history: History, cause: Step | None) -> None:
+        """Begin the step that its results are recorded in.
+
+        Parameters
+        ----------
+        history : History
+            Of the target.
+        cause : Step, optional
+            Is undone together with it.
+        """
+        self.step = history.open_step(self.title, self.kind, self.details, cause)
+
+    kind = "run"
+
+    @property
+    def title(self) -> str:
+        """What a menu calls it."""
+        return f"Run of {_listed('object', self.prompts.object_ids)}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Plain values that say how it can be done again."""
+        request = self.request
+        frames = request.frames
+        return {
+            "target": self.target.number,
+            "axis": self.view.axis,
+            "fixed": [list(pair) for pair in self.view.fixed],
+            "objects": list(self.prompts.object_ids),
+            "direction": request.direction.value,
+            "frames": None if frames is None else [frames.start, frames.stop],
+            "replace": self.replace,
+        }
 
     def remaining_request(self, prompts: PromptSet) -> RunRequest | None:
         """Ask again for the objects that still have a positive point; None if none."""
@@ -226,16 +175,16 @@ class Run:
         if inherited:
             self.inherited.add(result.frame)
             result = _without(result, inherited)
-        self._write_labels(result, set(self.prompts.object_ids) - inherited)
-        self.target.record(self.view).prompt_log.note(result)
+        own_ids = set(self.prompts.object_ids) - inherited
+        self._write_labels(result, own_ids, by_run=own_ids)
 
     def _inherited_on(self, frame: int) -> set[int]:
         """Objects that were on a frame before, whose prompts are not known."""
-        inherited = self.target.record(self.view).inherited
+        record = self.target.record(self.view)
         return {
             object_id
             for object_id in self.prompts.object_ids
-            if frame in inherited.get(object_id, ())
+            if frame in record.inherited(object_id)
         }
 
     def labelled_by(self, result: FrameResult) -> tuple[Prompt, ...]:
@@ -261,11 +210,16 @@ class Run:
 
     @property
     def _verdicts_by_frame(self) -> dict[int, Verdict]:
-        return self.verdicts.frames_of(self.prompts.object_ids)
+        return self.frames.verdicts_of(self.prompts.object_ids)
 
     def _write_labels(
-        self, result: FrameResult, object_ids: Collection[int]
-    ) -> Edit | None:
+        self,
+        result: FrameResult,
+        object_ids: Collection[int],
+        *,
+        by_run: Collection[int] = (),
+    ) -> bool:
+        """Write labels and verdicts, and return whether any label has changed."""
         written = self.target.write(
             self.view,
             result,
@@ -277,10 +231,10 @@ class Run:
             self.kept.add(result.frame)
         # A verdict is about the pixels that were written.
         seen = result.with_labels(self.target.labels(self.view, result.frame))
-        self.target.record(self.view).note(seen)
-        self.verdicts.note(seen)
+        self.target.record(self.view).frames.note(seen, by_run=by_run)
+        self.frames.note(seen)
         self.progress.step()
-        return written.edit
+        return written.edit is not None
 
     def _returning(self, result: FrameResult) -> tuple[int, ...]:
         """Objects that may come back on a frame from which a person erased them."""
@@ -326,6 +280,33 @@ class CorrectionRun(Run):
     corrections: tuple[Correction, ...] = ()
     has_changed: bool = False
 
+    kind = CORRECTION
+
+    @property
+    def title(self) -> str:
+        """What a menu calls it."""
+        frames = sorted({prompt.frame for prompt in self.prompts})
+        return (
+            f"Correction of {_listed('object', self.prompts.object_ids)} around "
+            f"{_listed('frame', frames)}"
+        )
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Plain values that say how it can be done again."""
+        return {
+            "target": self.target.number,
+            "axis": self.view.axis,
+            "fixed": [list(pair) for pair in self.view.fixed],
+            "corrections": [
+                {
+                    "prompts": [[one.object_id, one.frame] for one in each.prompts],
+                    "frames": [each.frames.start, each.frames.stop],
+                }
+                for each in self.corrections
+            ],
+        }
+
     def __post_init__(self) -> None:
         self.draft = LabelsDraft(self.view, self.target.layer)
 
@@ -370,6 +351,7 @@ class CorrectionRun(Run):
             If points or labels do not fit the movie; before the first result.
         """
         known = self._prompt_log.without(self.corrections)
+        self.target.freeze_axes(self.view)
         return self.draft.follow(self._steps(session, known))
 
     def _steps(self, session: Session, known: PromptSet) -> Iterator[FrameResult]:
@@ -382,19 +364,12 @@ class CorrectionRun(Run):
 
         Known objects yield to the corrected one, other labels do not.
         """
-        record, own_ids = self.target.record(self.view), self._prompt_log.object_ids
-        earlier = {
-            object_id: record.verdicts.of(object_id, result.frame)
-            for object_id in result.objects
-        }
+        own_ids = self._prompt_log.object_ids
         labels = np.where(np.isin(result.labels, own_ids), result.labels, 0).astype(
             result.labels.dtype
         )
-        edit = self._write_labels(result.with_labels(labels), own_ids)
-        self.has_changed |= edit is not None
+        self.has_changed |= self._write_labels(result.with_labels(labels), own_ids)
         self._prompt_log.note_correction(self.labelled_by(result))
-        for object_id, verdict in earlier.items():
-            self._prompt_log.note_change(object_id, result.frame, edit, verdict)
         self.draft.mark_written(result)
 
     def labelled_by(self, result: FrameResult) -> tuple[Prompt, ...]:

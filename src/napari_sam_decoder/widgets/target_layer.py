@@ -2,82 +2,123 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.labels import label_ids
+from napari_sam_decoder.project import (
+    EntryChange,
+    FrameRecords,
+    GuardedLabels,
+    LabelsChange,
+    PromptLog,
+    axes_of,
+    place_of,
+    scope_of,
+)
 from napari_sam_decoder.prompts import PaintedMask, Prompt
-from napari_sam_decoder.propagation import FrameResult, Verdict
-from napari_sam_decoder.widgets.correction_log import PromptLog
-from napari_sam_decoder.widgets.layers import GuardedLabels, check_shape, check_target
-from napari_sam_decoder.widgets.runs import VerdictTable
+from napari_sam_decoder.propagation import FrameResult
+from napari_sam_decoder.widgets.layers import (
+    StrokeListener,
+    before_strokes,
+    check_shape,
+    check_target,
+    places_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.prompts import PromptSet
-    from napari_sam_decoder.widgets.correction_log import AppliedCorrection, Correction
-    from napari_sam_decoder.widgets.layers import (
-        LabelsContents,
-        MovieView,
+    from napari_sam_decoder.project import (
+        Correction,
+        Cut,
+        History,
         PlanePosition,
+        RunRequest,
+        Step,
         WriteResult,
     )
-    from napari_sam_decoder.widgets.runs import RunRequest
+    from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
 
-__all__ = ["CutRecord", "LabelsTarget"]
+__all__ = ["CutRecord", "LabelsTarget", "UndoKeys"]
+
+_VERBS = {"erase": "Erase", "fill": "Fill", "polygon": "Paint a polygon"}
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
+class UndoKeys:
+    """What a layer's keys for undo and redo call."""
+
+    undo: Callable[[], None]
+    redo: Callable[[], None]
+
+
 class CutRecord:
     """What is known of the labels on one cut through them, such as one channel.
 
+    Parameters
+    ----------
+    history : History
+        Its document holds what is known.
+    scope : tuple of int
+        Of the tables in it.
+    is_blank : bool
+        Whether the labels are new and empty.
+
     Attributes
     ----------
-    is_scanned : bool
-        Whether the labels that were there before are known.
+    frames : FrameRecords
+        What runs found out about the objects, and where the labels hold them.
     prompt_log : PromptLog
         What the labels were made from.
-    verdicts : VerdictTable
-        What runs found out about the objects.
-    frames : dict
-        The frames on which each object has pixels, as far as is known.
-    inherited : dict
-        The frames on which objects were before, made from unknown prompts.
     """
 
-    is_scanned: bool = False
-    prompt_log: PromptLog = field(default_factory=PromptLog)
-    verdicts: VerdictTable = field(default_factory=VerdictTable)
-    frames: dict[int, set[int]] = field(default_factory=dict)
-    inherited: dict[int, set[int]] = field(default_factory=dict)
+    def __init__(
+        self, history: History, scope: tuple[int, ...], *, is_blank: bool
+    ) -> None:
+        document = history.document
+        self.frames = FrameRecords(document.table("frames", *scope))
+        self.prompt_log = PromptLog(history, scope, self.frames)
+        self._inherited = document.table("inherited", *scope)
+        self._scanned = document.table("scanned", *scope)
+        self._is_blank = is_blank
 
-    def note(self, result: FrameResult) -> None:
-        """Note what a result has written into the labels."""
-        self.verdicts.note(result)
-        for object_id, found in result.objects.items():
-            frames = self.frames.setdefault(object_id, set())
-            if found.verdict is Verdict.ABSENT:
-                frames.discard(result.frame)
-            else:
-                frames.add(result.frame)
+    @property
+    def is_scanned(self) -> bool:
+        """Whether the labels that were there before are known."""
+        return self._is_blank or bool(self._scanned)
 
-    def note_ids(self, frame: int, ids: np.ndarray) -> None:
-        """Note which of the known objects have pixels on a frame now."""
-        ids_now = set(ids.tolist())
-        for object_id, frames in self.frames.items():
-            (frames.add if object_id in ids_now else frames.discard)(frame)
+    @is_scanned.setter
+    def is_scanned(self, is_scanned: bool) -> None:
+        if is_scanned:
+            self._scanned[0] = True
+        else:
+            self._is_blank = False
+            self._scanned.clear()
+
+    def inherited(self, object_id: int) -> frozenset[int]:
+        """The frames where an object was before, made from unknown prompts."""
+        frames: frozenset[int] = self._inherited.get(object_id, frozenset())
+        return frames
+
+    def inherit(self, object_id: int, frames: Collection[int]) -> None:
+        """Note where an object was before; on no frame any more if there is none."""
+        if frames:
+            self._inherited[object_id] = frozenset(frames)
+        else:
+            self._inherited.pop(object_id, None)
 
     def forget(self, object_id: int) -> None:
         """Forget an object, whatever its labels."""
         self.prompt_log.forget(object_id)
-        self.verdicts.forget(object_id)
-        self.frames.pop(object_id, None)
-        self.inherited.pop(object_id, None)
+        self.frames.forget(object_id)
+        self.inherit(object_id, ())
 
 
 class LabelsTarget:
@@ -89,26 +130,52 @@ class LabelsTarget:
         Of the movie's shape.
     view : MovieView
         The movie.
+    history : History
+        Where all changes are recorded.
+    number : int
+        Of the labels in the history's document.
+    keys : UndoKeys
+        What the layer's own keys for undo and redo call.
     is_blank : bool, default False
         Whether the layer is new and empty.
     """
 
     def __init__(
-        self, layer: Labels, view: MovieView, *, is_blank: bool = False
+        self,
+        layer: Labels,
+        view: MovieView,
+        history: History,
+        number: int,
+        keys: UndoKeys,
+        *,
+        is_blank: bool = False,
     ) -> None:
         self.layer = layer
         self.view = view
+        self.number = number
+        self._history = history
         self._is_blank = is_blank
-        self._records: dict[object, CutRecord] = {}
-        self._ids: set[int] = set()
-        self._dismissed: set[int] = set()
+        self._records: dict[tuple[int, ...], CutRecord] = {}
+        self._ids = history.document.table("ids", number)
+        self._dismissed = history.document.table("dismissed", number)
         self._checked = layer.data
-        self._guarded = GuardedLabels(layer, view, is_blank=is_blank)
+        self._strokes = StrokeListener(layer, self._on_stroke, keys.undo, keys.redo)
+        self._guarded = GuardedLabels(
+            history.document,
+            number,
+            layer,
+            is_blank=is_blank,
+            before_strokes=self._strokes.before,
+        )
 
-    def record(self, view: MovieView) -> CutRecord:
+    def record(self, view: Cut) -> CutRecord:
         """Return what is known of the cut that a view shows."""
-        cut = view.axis, view.fixed
-        return self._records.setdefault(cut, CutRecord(self._is_blank))
+        scope = self.number, *scope_of(view)
+        if scope not in self._records:
+            self._records[scope] = CutRecord(
+                self._history, scope, is_blank=self._is_blank
+            )
+        return self._records[scope]
 
     @property
     def highest_id(self) -> int:
@@ -126,13 +193,9 @@ class LabelsTarget:
     @property
     def object_ids(self) -> frozenset[int]:
         """Objects that have pixels in it, as far as is known, without the dismissed."""
-        found = (
-            object_id
-            for record in self._records.values()
-            for object_id, frames in record.frames.items()
-            if frames
-        )
-        return frozenset((*self._ids, *found)) - self._dismissed
+        found = (record.frames.ids_with_pixels for record in self._records.values())
+        known = frozenset[int]().union(self._ids, *found)
+        return known - frozenset(self._dismissed)
 
     def adopt_labels(
         self, view: MovieView, contents: LabelsContents, prompts_now: Collection[Prompt]
@@ -153,17 +216,20 @@ class LabelsTarget:
         """
         record = self.record(view)
         record.is_scanned = True
-        self._ids |= contents.ids
+        for object_id in contents.ids:
+            self._ids[object_id] = True
         every = sorted(frozenset().union(*contents.frames.values()))
         # An object may have been missed on a frame between two others.
         reach = range(every[0], every[-1] + 1) if every else range(0)
         agreed = [prompt for prompt in prompts_now if self.agrees(view, prompt)]
         pointed_at = {prompt.object_id for prompt in agreed if prompt.is_positive}
-        for object_id in contents.frames.keys() - self._dismissed:
-            record.frames.setdefault(object_id, set(contents.frames[object_id]))
-            if object_id not in (pointed_at | set(record.prompt_log.object_ids)):
-                record.inherited[object_id] = set(contents.frames[object_id])
-        record.prompt_log.adopt(contents.ids - self._dismissed, reach)
+        known = pointed_at | set(record.prompt_log.object_ids)
+        for object_id in contents.frames.keys() - frozenset(self._dismissed):
+            if not record.frames.frames_with(object_id):
+                record.frames.add_pixels(object_id, contents.frames[object_id])
+            if object_id not in known:
+                record.inherit(object_id, contents.frames[object_id])
+        record.prompt_log.adopt(contents.ids - frozenset(self._dismissed), reach)
         record.prompt_log.attribute_labels(agreed)
 
     def attribute_labels(self, view: MovieView, prompts: Collection[Prompt]) -> None:
@@ -180,11 +246,11 @@ class LabelsTarget:
         agreed = [
             prompt
             for prompt in prompts
-            if prompt.object_id in record.inherited and self.agrees(view, prompt)
+            if record.inherited(prompt.object_id) and self.agrees(view, prompt)
         ]
         record.prompt_log.attribute_labels(agreed)
         for prompt in agreed:
-            record.inherited.pop(prompt.object_id, None)
+            record.inherit(prompt.object_id, ())
 
     def agrees(self, view: MovieView, prompt: Prompt) -> bool:
         """Whether the labels agree with all points of a prompt."""
@@ -211,20 +277,20 @@ class LabelsTarget:
             new points are.
         """
         record = self.record(view)
-        self._dismissed -= set(prompts.object_ids)
         for prompt in prompts:
-            frames = record.inherited.get(prompt.object_id, set())
+            self._dismissed.pop(prompt.object_id, None)
+            frames = record.inherited(prompt.object_id)
             if request.replace:
-                record.inherited.pop(prompt.object_id, None)
+                record.inherit(prompt.object_id, ())
             elif not record.prompt_log.holds(prompt):
-                frames.discard(prompt.frame)
+                record.inherit(prompt.object_id, frames - {prompt.frame})
         record.prompt_log.begin(prompts, request)
 
     def dismiss(self, object_id: int) -> None:
         """Stop tracking an object; its pixels are treated as foreign."""
         for record in self._records.values():
             record.forget(object_id)
-        self._dismissed.add(object_id)
+        self._dismissed[object_id] = True
 
     def erase(self, view: MovieView, frame: int, object_id: int) -> None:
         """Erase an object from a frame, even where others painted it."""
@@ -234,7 +300,7 @@ class LabelsTarget:
 
     def note_erased(self, object_id: int) -> None:
         """Note that an object has no pixels any more, and draw the layer."""
-        self._ids.discard(object_id)
+        self._ids.pop(object_id, None)
         self.layer.refresh(extent=False)
 
     def reconsider(self) -> None:
@@ -250,13 +316,81 @@ class LabelsTarget:
         return self.record(self.view).prompt_log
 
     @property
-    def verdicts(self) -> VerdictTable:
-        """What runs have found out on the current cut."""
-        return self.record(self.view).verdicts
+    def frames(self) -> FrameRecords:
+        """What is known of each frame of the current cut."""
+        return self.record(self.view).frames
 
     def close(self) -> None:
         """Stop watching the layer."""
-        self._guarded.close()
+        self._strokes.close()
+
+    def sync(self, view: Cut, frames: Iterable[int]) -> None:
+        """Record what others have changed on some frames without telling.
+
+        Parameters
+        ----------
+        view : Cut
+            The movie.
+        frames : iterable of int
+            Of the movie.
+        """
+        self._guarded.cut_along(view)
+        self._record_foreign(
+            [place_of(view, frame) for frame in frames], "Labels changed by a script"
+        )
+
+    def sync_before(self, steps: Iterable[Step]) -> None:
+        """Record what others have changed since where steps changed the labels.
+
+        Parameters
+        ----------
+        steps : iterable of Step
+            Which are about to be undone or redone.
+        """
+        places = {
+            change.place
+            for step in steps
+            for change in step.changes
+            if isinstance(change, LabelsChange)
+            and change.target == self.number
+            and self._guarded.axes is not None
+            and change.sliced == self._guarded.axes.sliced
+        }
+        self._record_foreign(sorted(places), "Labels changed by a script")
+
+    def _on_stroke(self, atoms: list[Any]) -> None:
+        """Record a stroke that was drawn."""
+        self._guarded.cut_along(self.view)
+        axes = axes_of(self.view)
+        places = {place for atom in atoms for place in places_of(atom, axes)}
+        for place in places:
+            plane = np.asarray(self.layer.data[axes.index(place)])
+            before = before_strokes(plane, atoms, place, axes)
+            self._guarded.begin_stroke(place, before)
+        verb = _VERBS.get(str(self.layer.mode), "Paint")
+        self._record_foreign(sorted(places), verb)
+
+    def _record_foreign(self, places: list[PlanePosition], verb: str) -> None:
+        title = verb
+        if len(places) == 1:
+            title = f"{verb} on frame {self._frame_at(places[0])}"
+        with self._history.step(title, "paint", {"target": self.number}):
+            for place in self._guarded.sync(places):
+                self._note_ids(place)
+
+    def _frame_at(self, place: PlanePosition) -> int:
+        at = dict(zip(self.view.sliced_axes, place, strict=True))
+        return 0 if self.view.axis is None else at[self.view.axis]
+
+    def _note_ids(self, place: PlanePosition) -> None:
+        """Note which known objects a plane holds now."""
+        at = dict(zip(self.view.sliced_axes, place, strict=True))
+        axis = self.view.axis
+        fixed = tuple((other, at[other]) for other, _ in self.view.fixed)
+        cut = replace(self.view, fixed=fixed)
+        frame = 0 if axis is None else at[axis]
+        ids = label_ids(np.asarray(self.layer.data[axes_of(cut).index(place)]))
+        self.record(cut).frames.note_ids(frame, ids)
 
     def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
         """Take a plane as the original one; see `GuardedLabels.note`."""
@@ -312,38 +446,65 @@ class LabelsTarget:
             ],
         )
 
-    def undo_corrections(
-        self, view: MovieView, taken_back: Iterable[AppliedCorrection]
-    ) -> frozenset[int]:
-        """Undo corrections, except pixels that have changed since, and draw the layer.
+    def reconcile(self, view: MovieView, prompts_now: Collection[Prompt]) -> int | None:
+        """Take back corrections whose points are gone, and draw the layer.
+
+        Pixels that have changed since stay.
 
         Parameters
         ----------
         view : MovieView
             The movie, of the same image.
-        taken_back : iterable of AppliedCorrection
-            The latest first.
+        prompts_now : collection of Prompt
+            All prompts as they are now.
 
         Returns
         -------
-        frozenset of int
-            Frames whose labels have changed.
+        int or None
+            The number of frames whose labels have changed; None if no correction was
+            taken back.
         """
-        record, frames = self.record(view), set()
-        fits = tuple(self.layer.data.shape) == view.spatial_shape
-        for correction in taken_back:
-            for trace in reversed(correction.changes):
-                record.verdicts.restore(
-                    correction.object_id, trace.frame, trace.earlier
-                )
-                if trace.edit is None or not fits:
-                    continue
-                if self._guarded.undo_edit(view, trace.frame, trace.edit.unpacked()):
-                    frames.add(trace.frame)
-        for frame in frames:
-            record.note_ids(frame, np.unique(self.layer.data[view.index(frame)]))
-        self.layer.refresh(extent=False)
-        return frozenset(frames)
+        record = self.record(view)
+        record.prompt_log.readmit(prompts_now)
+        steps = record.prompt_log.lost_corrections(prompts_now)
+        places: set[PlanePosition] = set()
+        for step in steps:
+            places |= set(self._take_back(step))
+        for place in sorted(places):
+            self._note_ids(place)
+        record.prompt_log.forget_adopted(prompts_now)
+        if steps:
+            self.layer.refresh(extent=False)
+        return len(places) if steps else None
+
+    def _take_back(self, step: Step) -> Iterator[PlanePosition]:
+        """Take back what a step has changed in these labels, unless it changed since.
+
+        Yields the planes whose pixels have changed.
+        """
+        fits = tuple(self.layer.data.shape) == self.view.spatial_shape
+        for change in reversed(step.changes):
+            if isinstance(change, LabelsChange) and change.target == self.number:
+                if fits and self._guarded.take_back(change, self._rerun_since(step)):
+                    yield change.place
+            elif isinstance(change, EntryChange) and change.scope[:1] == (self.number,):
+                table = self._history.document.table(change.table, *change.scope)
+                if table.get(change.key) == change.after:
+                    if change.before is None:
+                        del table[change.key]
+                    else:
+                        table[change.key] = change.before
+
+    def _rerun_since(self, step: Step) -> frozenset[int]:
+        """Objects that a run has recomputed after a step: they get nothing back."""
+        done = self._history.done
+        later = done[done.index(step) + 1 :]
+        return frozenset(
+            object_id
+            for one in later
+            if one.kind == "run"
+            for object_id in one.details["objects"]
+        )
 
     def painted_ids(self, view: MovieView, frame: int) -> frozenset[int]:
         """List the objects that a person has painted or erased on a frame.
@@ -403,6 +564,10 @@ class LabelsTarget:
             return ()
         has_mask = partial(self._has_mask, view)
         return self.record(view).prompt_log.corrections(prompts_now, has_mask)
+
+    def freeze_axes(self, view: MovieView) -> None:
+        """Cut the layer as a movie is cut, before others read it in the background."""
+        self._guarded.cut_along(view)
 
     def labels(self, view: MovieView, frame: int) -> np.ndarray:
         """(Y, X) labels of a frame as the layer shows them, not to be changed."""

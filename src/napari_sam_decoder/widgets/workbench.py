@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, OptionError, PromptError
 from napari_sam_decoder.frames import select_frame_range
+from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.validation import MAX_OBJECT_ID, as_bool, as_integer
 from napari_sam_decoder.widgets.colours import object_colour
@@ -29,7 +30,6 @@ from napari_sam_decoder.widgets.layers import (
     slider_point,
 )
 from napari_sam_decoder.widgets.previews import PreviewOverlay
-from napari_sam_decoder.widgets.runs import RunRequest
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:

@@ -16,16 +16,8 @@ from napari_sam_decoder.widgets.layers.coordinates import (
     show_frames,
     slider_point,
 )
-from napari_sam_decoder.widgets.layers.guarded_labels import (
-    GuardedLabels,
-    LabelsDraft,
-    PlanePosition,
-    WriteResult,
-)
 from napari_sam_decoder.widgets.layers.labels_layers import (
-    Edit,
     LabelsContents,
-    PackedEdit,
     check_shape,
     check_target,
     frames_with,
@@ -40,6 +32,11 @@ from napari_sam_decoder.widgets.layers.movie_view import (
     axis_choices,
     is_automatic,
     shown_limits,
+)
+from napari_sam_decoder.widgets.layers.paint_strokes import (
+    StrokeListener,
+    before_strokes,
+    places_of,
 )
 from napari_sam_decoder.widgets.layers.points_layers import (
     clear_next_hypothesis,
@@ -63,20 +60,16 @@ from napari_sam_decoder.widgets.layers.points_reading import (
 __all__ = [
     "PLACEMENT_EVENTS",
     "AxisChoice",
-    "Edit",
-    "GuardedLabels",
     "LabelsContents",
-    "LabelsDraft",
     "Limits",
     "MovieView",
     "ObjectPoints",
-    "PackedEdit",
     "PlacementSync",
-    "PlanePosition",
     "PointsReading",
+    "StrokeListener",
     "WorldMap",
-    "WriteResult",
     "axis_choices",
+    "before_strokes",
     "check_shape",
     "check_target",
     "clear_next_hypothesis",
@@ -91,6 +84,7 @@ __all__ = [
     "next_object_id",
     "next_sign",
     "pick_hypothesis",
+    "places_of",
     "read_points_layers",
     "remove_object_points",
     "renumber_points",

@@ -1,4 +1,4 @@
-"""Labels layers: what they hold, and how results are merged into them."""
+"""Labels layers: what they hold, and which ones results may go to."""
 
 from __future__ import annotations
 
@@ -8,118 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from numcodecs import Blosc
 
 from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.labels import label_dtype, merge_labels
-from napari_sam_decoder.model.transforms import extent
+from napari_sam_decoder.labels import label_dtype, label_ids
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from napari_sam_decoder.widgets.layers.guarded_labels import PlanePosition
+    from napari_sam_decoder.project import PlanePosition
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
 __all__ = [
-    "Edit",
     "LabelsContents",
-    "PackedEdit",
-    "PackedPlane",
-    "apply_edit",
     "check_shape",
     "check_target",
     "frames_with",
     "ids_in",
-    "merge_frame",
     "new_labels_layer",
     "scan_labels",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class PackedPlane:
-    """A compressed plane; made by `PackedPlane.of`."""
-
-    content: bytes
-    dtype: np.dtype
-    shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, plane: np.ndarray) -> PackedPlane:
-        """Compress a (Y, X) array of int."""
-        whole = np.ascontiguousarray(plane)
-        return cls(_codec().encode(whole), whole.dtype, whole.shape)
-
-    def plane(self) -> np.ndarray:
-        """Return the plane; not to be changed."""
-        pixels = np.frombuffer(_codec().decode(self.content), self.dtype)
-        return pixels.reshape(self.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """A change of a part of one frame.
-
-    Attributes
-    ----------
-    window : (slice, slice)
-        Rows and columns of the frame.
-    before, after : (rows, columns) arrays of int
-        Labels of the window.
-    """
-
-    window: tuple[slice, slice]
-    before: np.ndarray
-    after: np.ndarray
-
-    @property
-    def changed(self) -> np.ndarray:
-        """(rows, columns) bool: the pixels of the window that have another label."""
-        changed: np.ndarray = self.before != self.after
-        return changed
-
-    def spread(self, shape: tuple[int, int]) -> np.ndarray:
-        """(Y, X) bool over a whole frame: the pixels that have another label."""
-        changed = np.zeros(shape, bool)
-        changed[self.window] = self.changed
-        return changed
-
-    def packed(self) -> PackedEdit:
-        """Return the same edit compressed, cropped to what has changed."""
-        inner = extent(self.changed) or (slice(0, 0), slice(0, 0))
-        rows, columns = (
-            slice(whole.start + part.start, whole.start + part.stop)
-            for whole, part in zip(self.window, inner, strict=True)
-        )
-        before, after = (
-            PackedPlane.of(one[inner]) for one in (self.before, self.after)
-        )
-        return PackedEdit((rows, columns), before, after)
-
-
-@dataclass(frozen=True, eq=False)
-class PackedEdit:
-    """A compressed edit; made by `Edit.packed`.
-
-    Attributes
-    ----------
-    window : (slice, slice)
-        Rows and columns of the frame.
-    """
-
-    window: tuple[slice, slice]
-    _before: PackedPlane
-    _after: PackedPlane
-
-    @property
-    def size(self) -> int:
-        """Approximate size in bytes."""
-        return len(self._before.content) + len(self._after.content)
-
-    def unpacked(self) -> Edit:
-        """Return the edit."""
-        return Edit(self.window, self._before.plane(), self._after.plane())
 
 
 def new_labels_layer(view: MovieView, name: str, highest_id: int = 1) -> Labels:
@@ -188,76 +96,6 @@ def check_target(view: MovieView, layer: Labels, highest_id: int) -> tuple[str, 
     return (notice,)
 
 
-def merge_frame(
-    labels: np.ndarray,
-    new: np.ndarray,
-    object_ids: Collection[int],
-    *,
-    replace: bool,
-    kept: np.ndarray | None = None,
-) -> Edit | None:
-    """Merge the labels of some objects into a frame, without writing it.
-
-    Parameters
-    ----------
-    labels : (Y, X) array of int
-        Of the frame; not changed.
-    new : (Y, X) array of int
-        Labels of this run, holding only ``object_ids`` and 0.
-    object_ids : collection of int
-        The objects of this run, which lose what they had on the frame.
-    replace : bool
-        Whether new pixels overwrite those of other objects.
-    kept : (Y, X) array of bool, optional
-        Pixels that stay as they are in any case.
-
-    Returns
-    -------
-    Edit or None
-        None if nothing changes.
-
-    Raises
-    ------
-    LabelsError
-        If ``new`` has another shape than the frame.
-    """
-    if labels.shape != new.shape:
-        raise LabelsError(
-            f"results of shape {new.shape} do not fit labels whose frames have shape "
-            f"{labels.shape}; choose a new labels layer"
-        )
-    # Merging changes nothing where both agree, which is most of a picture.
-    window = extent(labels != new)
-    if window is None:
-        return None
-    # A copy: indexing labels in memory returns a view.
-    before = np.array(labels[window])
-    after = merge_labels(before, new[window], object_ids, replace=replace)
-    if kept is not None:
-        np.copyto(after, before, where=kept[window])
-    return None if np.array_equal(before, after) else Edit(window, before, after)
-
-
-def apply_edit(view: MovieView, layer: Labels, frame: int, edit: Edit) -> None:
-    """Write an edit into a layer, without refreshing it.
-
-    Parameters
-    ----------
-    view : MovieView
-        The movie.
-    layer : napari.layers.Labels
-        Its data are changed in place.
-    frame : int
-        0 <= frame < len(view).
-    edit : Edit
-        Its ``after`` overwrites whatever is there.
-    """
-    place = list(view.index(frame))
-    for axis, part in zip(view.frame_axes, edit.window, strict=True):
-        place[axis] = part
-    layer.data[tuple(place)] = edit.after
-
-
 @dataclass(frozen=True)
 class LabelsContents:
     """What a Labels layer holds.
@@ -298,7 +136,7 @@ def scan_labels(
     ids: set[int] = set()
     frames: defaultdict[int, set[int]] = defaultdict(set)
     for part, labels in _parts(data):
-        ids |= _ids_in(labels)
+        ids |= label_ids(labels)
         for place, plane in _planes(view, part, labels):
             note(place, plane)
         for frame, found in _ids_by_frame(view, part, labels):
@@ -319,7 +157,7 @@ def ids_in(data: Any) -> Generator[frozenset[int] | None]:
     """
     ids: set[int] = set()
     for _, labels in _parts(data):
-        ids |= _ids_in(labels)
+        ids |= label_ids(labels)
         yield None
     yield frozenset(ids - {0})
 
@@ -376,21 +214,12 @@ def _ids_by_frame(
     view: MovieView, part: int | None, labels: np.ndarray
 ) -> Iterator[tuple[int, set[int]]]:
     if part is None:
-        yield 0, _ids_in(labels)
+        yield 0, label_ids(labels)
         return
     for frame in (part,) if view.axis == 0 else range(len(view)):
         first, *rest = view.index(frame)
         if isinstance(first, slice) or first == part:
-            yield frame, _ids_in(labels[tuple(rest)])
-
-
-def _ids_in(labels: np.ndarray) -> set[int]:
-    """Return the ids of one plane; a new one can only start where pixels change."""
-    flat = labels.ravel()
-    if flat.size == 0:
-        return set()
-    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    return {int(flat[0]), *np.unique(flat[starts]).tolist()}
+            yield frame, label_ids(labels[tuple(rest)])
 
 
 def check_shape(view: MovieView, layer: Labels) -> None:
@@ -422,8 +251,3 @@ def _is_writable(data: Any) -> bool:
     is_lazy = graph is not None and graph() is not None
     is_read_only = bool(getattr(data, "read_only", False))
     return hasattr(data, "__setitem__") and not (is_lazy or is_read_only)
-
-
-def _codec() -> Blosc:
-    # One per call, since planes are read in the background as well.
-    return Blosc("zstd", clevel=1, shuffle=Blosc.SHUFFLE)

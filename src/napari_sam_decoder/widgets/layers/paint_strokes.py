@@ -1,66 +1,94 @@
-"""What was painted on a Labels layer, from napari's undo history.
+"""What is painted on a Labels layer, and an undo that is not napari's.
 
-napari's history is a list of items, each of one or more atoms. An atom is a box with a
-mask (since napari 0.8), or else indices along every axis, with the values from before.
-There is no public way to tell it that pixels were written by somebody else since.
+napari tells of a stroke as a list of atoms. An atom is a box with a mask (since napari
+0.8), or else indices along every axis, with the values from before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.widgets.layers.guarded_labels import PlanePosition
+    from napari_sam_decoder.project import PlaneAxes, PlanePosition
 
 __all__ = [
-    "PlaneAxes",
+    "StrokeListener",
     "before_strokes",
-    "forget_pixels",
     "places_of",
-    "strokes_of",
-    "unfinished_strokes",
 ]
 
 
-@dataclass(frozen=True)
-class PlaneAxes:
-    """Which axes of a layer span a plane, and along which ones it is cut.
+class StrokeListener:
+    """Listens to strokes on a Labels layer, and undoes them in place of napari.
 
-    Attributes
+    napari's own history of the layer is kept empty, so that it cannot disagree with
+    another one. Its keys and its menu then call ``undo`` and ``redo``.
+
+    Parameters
     ----------
-    sliced : tuple of int
-        Ascending; one index along each is the position of a plane.
-    shown : (int, int)
-        Rows and columns.
+    layer : napari.layers.Labels
+        Listened to until `close`.
+    on_stroke : callable
+        Called with the atoms of each stroke.
+    undo, redo : callable
+        Called instead of the layer's own.
     """
 
-    sliced: tuple[int, ...]
-    shown: tuple[int, int]
+    def __init__(
+        self,
+        layer: Labels,
+        on_stroke: Callable[[list[Any]], None],
+        undo: Callable[[], None],
+        redo: Callable[[], None],
+    ) -> None:
+        self._layer = layer
+        self._on_stroke = on_stroke
+        layer.undo, layer.redo = undo, redo
+        layer._history_limit = 0
+        layer._reset_history()
+        layer.events.paint.connect(self._on_paint)
 
-    def index(self, place: PlanePosition) -> tuple[int | slice, ...]:
-        """Return the index of a plane in the layer."""
-        index: list[int | slice] = [slice(None)] * (len(self.sliced) + len(self.shown))
-        for axis, position in zip(self.sliced, place, strict=True):
-            index[axis] = position
-        return tuple(index)
+    def close(self) -> None:
+        """Stop listening, and give napari its own history back."""
+        self._layer.events.paint.disconnect(self._on_paint)
+        for name in ("undo", "redo", "_history_limit"):
+            delattr(self._layer, name)
+        self._layer._reset_history()
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether a stroke is being drawn just now."""
+        return bool(self._unfinished)
 
-def strokes_of(layer: Labels) -> list[Any]:
-    """List the atoms of everything that can be undone or redone, and of a stroke."""
-    done = [atom for history in _histories(layer) for item in history for atom in item]
-    return [*done, *unfinished_strokes(layer)]
+    def before(
+        self, plane: np.ndarray, place: PlanePosition, axes: PlaneAxes
+    ) -> np.ndarray:
+        """Return a plane without the stroke that is being drawn.
 
+        Parameters
+        ----------
+        plane : (Y, X) array of int
+            As it is now; not changed.
+        place : tuple of int
+            Of the plane.
+        axes : PlaneAxes
+            How the layer is cut.
+        """
+        atoms = self._unfinished
+        return before_strokes(plane, atoms, place, axes) if atoms else plane
 
-def unfinished_strokes(layer: Labels) -> list[Any]:
-    """List the atoms of a stroke that is being drawn."""
-    return list(getattr(layer, "_staged_history", ()))
+    @property
+    def _unfinished(self) -> list[Any]:
+        return list(getattr(self._layer, "_staged_history", ()))
+
+    def _on_paint(self, event: Any) -> None:
+        self._on_stroke(list(event.value))
 
 
 def places_of(atom: Any, axes: PlaneAxes) -> set[PlanePosition]:
@@ -69,7 +97,7 @@ def places_of(atom: Any, axes: PlaneAxes) -> set[PlanePosition]:
     Parameters
     ----------
     atom : object
-        Of napari's history.
+        A part of a stroke, as napari tells of it.
     axes : PlaneAxes
         How the layer is cut.
     """
@@ -105,90 +133,6 @@ def before_strokes(
         pixels, values = _on_plane(atom, place, axes)
         before[pixels] = values
     return before
-
-
-def forget_pixels(
-    layer: Labels, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
-) -> None:
-    """Prevent undo and redo from changing pixels that were written after a stroke.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        Its history is cut down; strokes without any pixel left are dropped.
-    place : tuple of int
-        Of the plane that was written.
-    written : (Y, X) array of bool
-        The pixels in it.
-    axes : PlaneAxes
-        How the layer is cut.
-    """
-    if not written.any():
-        return
-    for history in _histories(layer):
-        items = [_without(item, place, written, axes) for item in history]
-        if any(item is not old for item, old in zip(items, history, strict=True)):
-            history.clear()
-            history.extend(item for item in items if item)
-    staged = unfinished_strokes(layer)
-    if staged:
-        layer._staged_history = _without(staged, place, written, axes)
-
-
-def _histories(layer: Labels) -> tuple[Any, ...]:
-    """Return what can be undone and redone; nothing if napari keeps it elsewhere."""
-    names = ("_undo_history", "_redo_history")
-    return tuple(getattr(layer, name, ()) for name in names)
-
-
-def _without(
-    item: list[Any], place: PlanePosition, written: np.ndarray, axes: PlaneAxes
-) -> list[Any]:
-    """Cut an item down; the same one if it has none of the pixels."""
-    atoms = [_cut(atom, place, written, axes) for atom in item]
-    if all(atom is old for atom, old in zip(atoms, item, strict=True)):
-        return item
-    return [atom for atom in atoms if atom is not None]
-
-
-def _cut(atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes) -> Any:
-    """Return an atom without some pixels; None if no pixel is left."""
-    (rows, columns), _ = _on_plane(atom, place, axes)
-    if not written[rows, columns].any():
-        return atom
-    return (_cut_box if _has_box(atom) else _cut_indices)(atom, place, written, axes)
-
-
-def _cut_box(
-    atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
-) -> Any:
-    box, mask = atom.slice_key, _mask(atom)
-    kept = mask.copy()
-    plane = _plane_of(box, place, axes)
-    rows, columns = (box[axis] for axis in axes.shown)
-    kept[plane] &= ~written[rows, columns]
-    if not kept.any():
-        return None
-    old = np.ravel(atom.old_values)
-    return type(atom)(box, kept, old[kept[mask]], atom.new_value)
-
-
-def _cut_indices(
-    atom: Any, place: PlanePosition, written: np.ndarray, axes: PlaneAxes
-) -> Any:
-    indices, old, new = atom
-    flat = [np.ravel(part) for part in np.broadcast_arrays(*indices)]
-    kept = ~(
-        _is_at(flat, place, axes) & written[tuple(flat[axis] for axis in axes.shown)]
-    )
-    if not kept.any():
-        return None
-    size = kept.size
-    left = tuple(part[kept] for part in flat)
-    old = np.ravel(np.broadcast_to(old, np.shape(indices[0])))[kept]
-    if np.size(new) == size and np.ndim(new):
-        new = np.ravel(new)[kept]
-    return left, old, new
 
 
 def _on_plane(

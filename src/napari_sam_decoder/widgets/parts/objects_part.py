@@ -190,13 +190,13 @@ def _points_text(listed: SegmentedObject) -> str:
 def _result_text(object_id: int, bench: Workbench) -> str:
     target = bench.controller.state.target
     record = None if target is None else target.record(target.view)
-    if record is None or object_id not in record.frames:
+    if record is None or object_id not in record.frames.object_ids:
         return ""
-    counts = record.verdicts.counts(object_id)
+    counts = record.frames.counts(object_id)
     doubtful, absent = counts[Verdict.DOUBTFUL], counts[Verdict.ABSENT]
-    parts = [counted(len(record.frames[object_id]), "frame")]
+    parts = [counted(len(record.frames.frames_with(object_id)), "frame")]
     parts += [f"{doubtful} doubtful"] if doubtful else []
     parts += [f"absent on {absent}"] if absent else []
-    for why, frames in record.verdicts.conflicts(object_id).items():
+    for why, frames in record.frames.conflicts(object_id).items():
         parts += [f"on {frames} {why}"]
     return ", ".join(parts)

@@ -1,210 +1,28 @@
-"""What labels were made from, and what each correction changed."""
+"""What labels were made from, and what would correct them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from napari_sam_decoder.project.changes import EntryChange, LabelsChange
+from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Direction
-from napari_sam_decoder.widgets.runs import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from napari_sam_decoder.project.frame_records import FrameRecords
+    from napari_sam_decoder.project.history import History, Step
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import FrameResult, ObjectResult
-    from napari_sam_decoder.widgets.layers import Edit, PackedEdit
 
-__all__ = [
-    "KEPT_BYTES",
-    "AppliedCorrection",
-    "Correction",
-    "CorrectionLog",
-    "FrameChange",
-    "PromptLog",
-]
+__all__ = ["CORRECTION", "Correction", "PromptLog"]
 
-KEPT_BYTES = 64 * 2**20
-"""Room for what corrections have changed, compressed.
-
-Beyond that, what the oldest ones changed is forgotten. When a point of such a
-correction goes, the object is recomputed, or stays as it is if no run made it.
-"""
-
-
-@dataclass(frozen=True, eq=False)
-class FrameChange:
-    """What a correction changed on one frame.
-
-    Attributes
-    ----------
-    frame : int
-    edit : PackedEdit or None
-        Of the labels; None if nothing changed.
-    earlier : ObjectResult or None
-        The earlier verdict on the object there.
-    """
-
-    frame: int
-    edit: PackedEdit | None
-    earlier: ObjectResult | None
-
-
-@dataclass(eq=False)
-class AppliedCorrection:
-    """One correction of one object on one frame, and what it changed elsewhere.
-
-    Attributes
-    ----------
-    prompt : Prompt
-        All points on its frame.
-    earlier : Prompt or None
-        What the labels there were made from before.
-    changes : list of FrameChange
-        In the order in which they were made.
-    """
-
-    prompt: Prompt
-    earlier: Prompt | None
-    changes: list[FrameChange] = field(default_factory=list)
-
-    @property
-    def object_id(self) -> int:
-        """The corrected object."""
-        return self.prompt.object_id
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Object id and frame."""
-        return self.prompt.object_id, self.prompt.frame
-
-    @property
-    def frames(self) -> set[int]:
-        """Frames that it reached."""
-        return {self.prompt.frame, *(trace.frame for trace in self.changes)}
-
-    @property
-    def size(self) -> int:
-        """Bytes that its changes take."""
-        return sum(trace.edit.size for trace in self.changes if trace.edit is not None)
-
-    def rests_on(self, other: AppliedCorrection) -> bool:
-        """Whether it depends on an earlier one.
-
-        It does for the same object on the same or neighbouring frames, and for another
-        object if both changed the same part of a frame.
-        """
-        if self.object_id == other.object_id:
-            near = {frame + step for frame in other.frames for step in (-1, 0, 1)}
-            return not near.isdisjoint(self.frames)
-        return any(
-            mine.frame == its.frame and _overlap(mine.edit, its.edit)
-            for mine in self.changes
-            for its in other.changes
-        )
-
-
-class CorrectionLog:
-    """The corrections of one Labels layer, in the order in which they were made.
-
-    Parameters
-    ----------
-    room : int
-        Bytes to keep at most.
-    """
-
-    def __init__(self, room: int = KEPT_BYTES) -> None:
-        self._room = room
-        self._log: list[AppliedCorrection] = []
-
-    def __iter__(self) -> Iterator[AppliedCorrection]:
-        return iter(tuple(self._log))
-
-    def begin(self, prompt: Prompt, earlier: Prompt | None) -> None:
-        """Note that a correction has been written on its own frame."""
-        self._log.append(AppliedCorrection(prompt, earlier))
-
-    def add_change(self, object_id: int, change: FrameChange) -> None:
-        """Note what the last correction changed on a frame, if it is of the object."""
-        if self._log and self._log[-1].object_id == object_id:
-            self._log[-1].changes.append(change)
-            self._make_room()
-
-    def make_permanent(self, key: tuple[int, int]) -> None:
-        """Keep the corrections on a frame, so that they cannot be undone any more."""
-        self._log = [correction for correction in self._log if correction.key != key]
-
-    def forget(self, object_ids: Collection[int], frames: range | None) -> None:
-        """Note that objects are recomputed on some frames, on all if None.
-
-        Their corrections there are gone. Pixels that a correction of another object
-        took from them there are not given back.
-        """
-
-        def is_redone(frame: int) -> bool:
-            return frames is None or frame in frames
-
-        kept = []
-        for correction in self._log:
-            if correction.object_id not in object_ids:
-                correction.changes = [
-                    _without(trace, object_ids) if is_redone(trace.frame) else trace
-                    for trace in correction.changes
-                ]
-                kept.append(correction)
-            elif not is_redone(correction.prompt.frame):
-                correction.changes = [
-                    trace for trace in correction.changes if not is_redone(trace.frame)
-                ]
-                kept.append(correction)
-        self._log = kept
-
-    def give_up(
-        self, invalid: Iterable[AppliedCorrection]
-    ) -> tuple[AppliedCorrection, ...]:
-        """Remove corrections and those that depend on them; the latest comes first."""
-        invalid_ids = {id(correction) for correction in invalid}
-        gone: list[AppliedCorrection] = []
-        for correction in self._log:
-            if id(correction) in invalid_ids or any(
-                correction.rests_on(other) for other in gone
-            ):
-                gone.append(correction)
-        removed = {id(correction) for correction in gone}
-        self._log = [
-            correction for correction in self._log if id(correction) not in removed
-        ]
-        return tuple(reversed(gone))
-
-    def _make_room(self) -> None:
-        size = sum(correction.size for correction in self._log)
-        while size > self._room and len(self._log) > 1:
-            size -= self._log.pop(0).size
-
-
-def _overlap(mine: PackedEdit | None, its: PackedEdit | None) -> bool:
-    if mine is None or its is None:
-        return False
-    return all(
-        one.start < other.stop and other.start < one.stop
-        for one, other in zip(mine.window, its.window, strict=True)
-    )
-
-
-def _without(trace: FrameChange, object_ids: Collection[int]) -> FrameChange:
-    if trace.edit is None:
-        return trace
-    edit = trace.edit.unpacked()
-    is_theirs = np.isin(edit.before, list(object_ids))
-    if not is_theirs.any():
-        return trace
-    changed = replace(edit, before=np.where(is_theirs, 0, edit.before))
-    return replace(trace, edit=changed.packed())
+CORRECTION = "correction"
+"""The kind of steps that correct labels."""
 
 
 _Key = tuple[int, int]
@@ -236,24 +54,39 @@ class PromptLog:
     """Which prompts the labels of each object were made from, and on which frames.
 
     Points added after a run are corrections. If the point of a correction was removed
-    or moved, `reconcile` has the correction undone. If a run used the point, the
-    object has to be recomputed, see `rerun`.
+    or moved, the correction is to be taken back, see `lost_corrections`. If a run used
+    the point, the object has to be recomputed, see `rerun`.
+
+    Parameters
+    ----------
+    history : History
+        Its document holds what is known.
+    scope : tuple of int
+        Of the tables in it.
+    records : FrameRecords
+        What is known of each frame.
     """
 
-    def __init__(self) -> None:
-        self._made: dict[_Key, Prompt] = {}
-        self._withdrawn: dict[_Key, Prompt] = {}
-        self._covered: dict[int, set[int]] = {}
-        self._run_frames: dict[int, set[int]] = {}
-        self._requests: dict[int, RunRequest] = {}
-        self._log = CorrectionLog()
-        self._declined: set[Prompt] = set()
-        self._declined_reruns: dict[int, frozenset[Prompt]] = {}
+    def __init__(
+        self, history: History, scope: tuple[int, ...], records: FrameRecords
+    ) -> None:
+        def table(name: str) -> Any:
+            return history.document.table(name, *scope)
+
+        self._history = history
+        self._scope = scope
+        self._records = records
+        self._made: dict[_Key, Prompt] = table("made")
+        self._withdrawn: dict[_Key, Prompt] = table("withdrawn")
+        self._adopted: dict[int, frozenset[int]] = table("adopted")
+        self._requests: dict[int, RunRequest] = table("requests")
+        self._declined: dict[_Key, Prompt] = table("declined")
+        self._declined_reruns: dict[int, frozenset[Prompt]] = table("declined reruns")
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         """All known objects in the labels, ascending."""
-        return tuple(sorted(self._covered))
+        return tuple(sorted({*self._adopted, *self._requests}))
 
     # What was done
 
@@ -273,15 +106,13 @@ class PromptLog:
             return key[0] in ids and (frames is None or key[1] in frames)
 
         for object_id in ids:
-            for frames_of in (self._covered, self._run_frames):
-                frames_of.setdefault(object_id, set())
             self._requests[object_id] = request
             self._declined_reruns.pop(object_id, None)
-        self._log.forget(ids, frames)
-        for memory in (self._made, self._withdrawn):
-            for key in [key for key in memory if is_redone(key)]:
-                del memory[key]
-        self._made |= {_key(prompt): prompt for prompt in prompts}
+        for prompts_of in (self._made, self._withdrawn):
+            for key in [key for key in prompts_of if is_redone(key)]:
+                del prompts_of[key]
+        for prompt in prompts:
+            self._made[_key(prompt)] = prompt
         self._declined.clear()
 
     def adopt(self, object_ids: Iterable[int], frames: Iterable[int]) -> None:
@@ -294,70 +125,35 @@ class PromptLog:
         frames : iterable of int
             Where they can be corrected.
         """
-        every = set(frames)
-        for object_id in object_ids:
-            self._covered.setdefault(object_id, set(every))
+        every = frozenset(frames)
+        for object_id in set(object_ids) - set(self.object_ids):
+            self._adopted[object_id] = every
 
     def attribute_labels(self, prompts: Iterable[Prompt]) -> None:
         """Note that the labels of adopted objects agree with these prompts."""
         for prompt in prompts:
-            if prompt.object_id in self._covered:
+            if prompt.object_id in self.object_ids:
                 self._made.setdefault(_key(prompt), prompt)
 
     def forget(self, object_id: int) -> None:
         """Forget an object; from now on its labels are treated as foreign."""
-        for known in (self._covered, self._run_frames):
-            known.pop(object_id, None)
-        self._requests.pop(object_id, None)
-        self._declined_reruns.pop(object_id, None)
-        self._log.forget([object_id], None)
-        for memory in (self._made, self._withdrawn):
-            for key in [key for key in memory if key[0] == object_id]:
-                del memory[key]
-
-    def note(self, result: FrameResult) -> None:
-        """Note that a run has decided on a frame, for the known objects."""
-        for object_id in result.objects:
-            if object_id in self._run_frames:
-                self._covered[object_id].add(result.frame)
-                self._run_frames[object_id].add(result.frame)
+        for of_objects in (self._adopted, self._requests, self._declined_reruns):
+            of_objects.pop(object_id, None)
+        for prompts_of in (self._made, self._withdrawn):
+            for key in [key for key in prompts_of if key[0] == object_id]:
+                del prompts_of[key]
 
     def note_correction(self, prompts: Iterable[Prompt]) -> None:
-        """Note that corrections have been written, at least on their own frames.
-
-        `note_change` then notes what the last of them changes.
-        """
+        """Note that corrections have been written, at least on their own frames."""
         for prompt in prompts:
-            if prompt.object_id in self._covered:
-                key = _key(prompt)
-                self._log.begin(prompt, self._made.get(key))
-                self._made[key] = prompt
-
-    def note_change(
-        self,
-        object_id: int,
-        frame: int,
-        edit: Edit | None,
-        earlier: ObjectResult | None,
-    ) -> None:
-        """Note what the last correction changed on a frame.
-
-        Parameters
-        ----------
-        object_id, frame : int
-            Of the result.
-        edit : Edit, optional
-            Of the labels; None if nothing changed.
-        earlier : ObjectResult, optional
-            The earlier verdict on the object there.
-        """
-        packed = None if edit is None else edit.packed()
-        self._log.add_change(object_id, FrameChange(frame, packed, earlier))
+            if prompt.object_id in self.object_ids:
+                self._made[_key(prompt)] = prompt
 
     def decline(self, corrections: Iterable[Correction]) -> None:
         """Do not propose these again until their points change, or `reconsider`."""
         for correction in corrections:
-            self._declined.update(correction.prompts)
+            for prompt in correction.prompts:
+                self._declined[_key(prompt)] = prompt
 
     def decline_rerun(
         self, object_ids: Iterable[int], prompts_now: Collection[Prompt]
@@ -380,11 +176,11 @@ class PromptLog:
 
     def is_declined(self, prompt: Prompt) -> bool:
         """Whether a prompt was kept from correcting the labels."""
-        return prompt in self._declined
+        return self._declined.get(_key(prompt)) == prompt
 
     def covers(self, prompt: Prompt) -> bool:
         """Whether a run has decided on the object on the frame of a prompt."""
-        return prompt.frame in self._covered.get(prompt.object_id, ())
+        return prompt.frame in self._covered(prompt.object_id)
 
     def has_lost(
         self, prompts: Iterable[Prompt], prompts_now: Collection[Prompt]
@@ -416,15 +212,12 @@ class PromptLog:
         for key, prompt in tuple(self._made.items()):
             if not _contains(now.get(key), prompt):
                 self._withdrawn[key] = prompt
-                self._log.make_permanent(key)
                 del self._made[key]
                 if key in now:
                     self._made[key] = now[key]
 
-    def reconcile(
-        self, prompts_now: Collection[Prompt]
-    ) -> tuple[AppliedCorrection, ...]:
-        """Drop corrections whose points are gone, and those that depend on them.
+    def lost_corrections(self, prompts_now: Collection[Prompt]) -> tuple[Step, ...]:
+        """Find the corrections whose points are gone, and those that depend on them.
 
         Parameters
         ----------
@@ -433,31 +226,81 @@ class PromptLog:
 
         Returns
         -------
-        tuple of AppliedCorrection
-            To be undone in the labels, in this order.
+        tuple of Step
+            To be taken back in the labels, the latest first.
+        """
+        now = {_key(prompt): prompt for prompt in prompts_now}
+        gone = [
+            key
+            for key, prompt in self._made.items()
+            if not _contains(now.get(key), prompt)
+            or not _same_pick(now.get(key), prompt)
+        ]
+        lost: list[Step] = []
+        found = {step.number for key in gone if (step := self._correction(key))}
+        for step in self._history.done if found else ():
+            is_meant = step.number in found
+            if is_meant or any(self._rests_on(step, other) for other in lost):
+                lost.append(step)
+        return tuple(reversed(lost))
+
+    def readmit(self, prompts_now: Collection[Prompt]) -> None:
+        """Count points again that went with their layer and are back.
+
+        Parameters
+        ----------
+        prompts_now : collection of Prompt
+            All prompts as they are now.
         """
         now = {_key(prompt): prompt for prompt in prompts_now}
         for key, prompt in tuple(self._withdrawn.items()):
             if _contains(now.get(key), prompt):
                 self._made[key] = self._withdrawn.pop(key)
-        gone = self._log.give_up(
-            correction
-            for correction in self._log
-            if not _contains(now.get(correction.key), correction.prompt)
-            or not _same_pick(now.get(correction.key), correction.prompt)
-        )
-        for correction in gone:
-            self._made.pop(correction.key, None)
-            if correction.earlier is not None:
-                self._made[correction.key] = correction.earlier
-        self._forget_adopted(now)
-        return gone
 
-    def _forget_adopted(self, now: dict[_Key, Prompt]) -> None:
-        """Forget points that no run has used and whose changes are not known."""
+    def forget_adopted(self, prompts_now: Collection[Prompt]) -> None:
+        """Forget points that are gone, that no run has used and whose effect stays.
+
+        Parameters
+        ----------
+        prompts_now : collection of Prompt
+            All prompts as they are now.
+        """
+        now = {_key(prompt): prompt for prompt in prompts_now}
         for key, prompt in tuple(self._made.items()):
             if key[0] not in self._requests and not _contains(now.get(key), prompt):
                 del self._made[key]
+
+    def _correction(self, key: _Key) -> Step | None:
+        """The step that corrected a frame, unless a run has decided on it since."""
+        for step in reversed(self._history.done):
+            if any(one.key == key for one in self._entries(step, "made")):
+                return step if step.kind == CORRECTION else None
+        return None
+
+    def _entries(self, step: Step, table: str) -> Iterator[EntryChange]:
+        for change in step.changes:
+            if isinstance(change, EntryChange) and (change.table, change.scope) == (
+                table,
+                self._scope,
+            ):
+                yield change
+
+    def _rests_on(self, later: Step, earlier: Step) -> bool:
+        """Whether a correction depends on an earlier one that is taken back.
+
+        It does for the same object on the same or neighbouring frames, and for another
+        object if both changed the same part of a frame.
+        """
+        made = [*self._entries(later, "made")]
+        if later.kind != CORRECTION or not any(
+            self._made.get(one.key) == one.after for one in made
+        ):
+            return False
+        reached = {one.key for one in self._entries(earlier, "frames")}
+        reached |= {one.key for one in self._entries(earlier, "made")}
+        near = {(one, frame + step) for one, frame in reached for step in (-1, 0, 1)}
+        own = {one.key for one in (*made, *self._entries(later, "frames"))}
+        return not near.isdisjoint(own) or _overlap(later, earlier)
 
     def corrections(
         self, prompts_now: Collection[Prompt], has_mask: Callable[[int, int], bool]
@@ -492,7 +335,7 @@ class PromptLog:
             if is_waiting or not self._is_new(prompt):
                 continue
             if prompt.is_positive or has_mask(object_id, frame):
-                stretch = _stretch(self._covered[object_id], frame)
+                stretch = _stretch(self._covered(object_id), frame)
                 found.setdefault(stretch, []).append(prompt)
         return tuple(Correction(tuple(found[frames]), frames) for frames in found)
 
@@ -558,11 +401,16 @@ class PromptLog:
 
     def _reach(self, object_id: int) -> range:
         """Frames that runs have covered for an object."""
-        decided = self._run_frames.get(object_id)
+        decided = self._records.frames_by_run(object_id)
         return range(min(decided), max(decided) + 1) if decided else range(0)
 
+    def _covered(self, object_id: int) -> frozenset[int]:
+        """Frames on which an object has been decided on."""
+        adopted = self._adopted.get(object_id, frozenset())
+        return adopted | self._records.frames_by_run(object_id)
+
     def _is_new(self, prompt: Prompt) -> bool:
-        is_open = self.covers(prompt) and prompt not in self._declined
+        is_open = self.covers(prompt) and not self.is_declined(prompt)
         return is_open and not self.holds(prompt)
 
     def _has_shrunk(self, prompt: Prompt) -> bool:
@@ -578,6 +426,20 @@ class PromptLog:
             for key, prompt in self._made.items()
             if key[0] in self._requests and not _contains(now.get(key), prompt)
         }
+
+
+def _overlap(later: Step, earlier: Step) -> bool:
+    """Whether two steps have changed the same part of a plane."""
+    planes: dict[object, list[LabelsChange]] = {}
+    for change in earlier.changes:
+        if isinstance(change, LabelsChange):
+            planes.setdefault(change.touched, []).append(change)
+    return any(
+        change.difference.overlaps(other.difference)
+        for change in later.changes
+        if isinstance(change, LabelsChange)
+        for other in planes.get(change.touched, ())
+    )
 
 
 def _key(prompt: Prompt) -> _Key:

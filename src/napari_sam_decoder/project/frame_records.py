@@ -1,0 +1,180 @@
+"""What is known of each object on each frame of some labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_decoder.project.document import Table
+from napari_sam_decoder.propagation import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import Self
+
+    from napari_sam_decoder.propagation import FrameResult, ObjectResult
+
+__all__ = ["FrameRecord", "FrameRecords"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One object on one frame.
+
+    Attributes
+    ----------
+    result : ObjectResult or None
+        What the last run or correction found out.
+    by_run : bool
+        Whether a run has decided on it, not only a correction.
+    has_pixels : bool
+        Whether the labels hold it there.
+    """
+
+    result: ObjectResult | None = None
+    by_run: bool = False
+    has_pixels: bool = False
+
+
+_NOTHING = FrameRecord()
+
+
+class FrameRecords:
+    """What is known of each object on each frame, with counts.
+
+    Parameters
+    ----------
+    table : Table
+        Its keys are (object id, frame), its values are `FrameRecord`.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        # Counted as they come: the table of objects asks for them all the time.
+        self._counts: dict[int, Counter[Verdict]] = {}
+        self._conflicts: dict[int, Counter[str]] = {}
+        self._by_run: dict[int, set[int]] = {}
+        self._with_pixels: dict[int, set[int]] = {}
+        self._known: dict[int, set[int]] = {}
+        for (object_id, frame), record in table.items():
+            self._follow((object_id, frame), None, record)
+        table.subscribe(self._follow)
+
+    @classmethod
+    def apart(cls) -> Self:
+        """Make empty records that belong to no document."""
+        return cls(Table("frames", (), lambda _: None))
+
+    def of(self, object_id: int, frame: int) -> ObjectResult | None:
+        """Return what was found out about an object on a frame, if anything was."""
+        return self._at(object_id, frame).result
+
+    def note(self, result: FrameResult, *, by_run: Collection[int] = ()) -> None:
+        """Take the verdicts of a frame.
+
+        Parameters
+        ----------
+        result : FrameResult
+            Judged by the final labels.
+        by_run : collection of int
+            The objects on which a run has decided.
+        """
+        for object_id, found in result.judged.items():
+            earlier = self._at(object_id, result.frame)
+            has_pixels = earlier.has_pixels
+            if object_id in result.objects:
+                has_pixels = found.verdict is not Verdict.ABSENT
+            self._set(
+                object_id,
+                result.frame,
+                FrameRecord(found, earlier.by_run or object_id in by_run, has_pixels),
+            )
+
+    def forget(self, object_id: int) -> None:
+        """Forget one object."""
+        for frame in sorted(self._known.get(object_id, ())):
+            self._set(object_id, frame, _NOTHING)
+
+    def add_pixels(self, object_id: int, frames: Iterable[int]) -> None:
+        """Note frames on which the labels hold an object."""
+        for frame in frames:
+            earlier = self._at(object_id, frame)
+            self._set(object_id, frame, replace(earlier, has_pixels=True))
+
+    def note_ids(self, frame: int, ids: Collection[int]) -> None:
+        """Note which of the known objects have pixels on a frame now."""
+        for object_id, frames in tuple(self._known.items()):
+            if frames and (frame in self.frames_with(object_id)) != (object_id in ids):
+                earlier = self._at(object_id, frame)
+                has_pixels = object_id in ids
+                self._set(object_id, frame, replace(earlier, has_pixels=has_pixels))
+
+    @property
+    def object_ids(self) -> frozenset[int]:
+        """Objects of which anything is known on any frame."""
+        return frozenset(one for one, frames in self._known.items() if frames)
+
+    def frames_with(self, object_id: int) -> frozenset[int]:
+        """The frames on which the labels hold an object."""
+        return frozenset(self._with_pixels.get(object_id, ()))
+
+    @property
+    def ids_with_pixels(self) -> frozenset[int]:
+        """Objects that the labels hold on any frame."""
+        return frozenset(one for one, frames in self._with_pixels.items() if frames)
+
+    def frames_by_run(self, object_id: int) -> frozenset[int]:
+        """The frames on which a run has decided on an object."""
+        return frozenset(self._by_run.get(object_id, ()))
+
+    def counts(self, object_id: int) -> Counter[Verdict]:
+        """Count an object's frames by verdict."""
+        return +self._counts.get(object_id, Counter())
+
+    def conflicts(self, object_id: int) -> Counter[str]:
+        """Count the frames on which others are in an object's way, by the reason."""
+        return +self._conflicts.get(object_id, Counter())
+
+    def verdicts_of(self, object_ids: Iterable[int]) -> dict[int, Verdict]:
+        """Give each frame one verdict: doubtful if any object is, or is taken."""
+        frames: dict[int, Verdict] = {}
+        for object_id in object_ids:
+            for frame in self._known.get(object_id, ()):
+                found = self.of(object_id, frame)
+                if found is not None and frames.get(frame) is not Verdict.DOUBTFUL:
+                    is_taken = found.reason is not None and found.reason.is_conflict
+                    frames[frame] = Verdict.DOUBTFUL if is_taken else found.verdict
+        return frames
+
+    def _at(self, object_id: int, frame: int) -> FrameRecord:
+        record: FrameRecord = self._table.get((object_id, frame), _NOTHING)
+        return record
+
+    def _set(self, object_id: int, frame: int, record: FrameRecord) -> None:
+        if record != _NOTHING:
+            self._table[object_id, frame] = record
+        elif (object_id, frame) in self._table:
+            del self._table[object_id, frame]
+
+    def _follow(
+        self, key: Any, before: FrameRecord | None, after: FrameRecord | None
+    ) -> None:
+        """Keep the counts up to date."""
+        object_id, frame = key
+        now = after or _NOTHING
+        for frames, is_in in (
+            (self._known, after is not None),
+            (self._by_run, now.by_run),
+            (self._with_pixels, now.has_pixels),
+        ):
+            known = frames.setdefault(object_id, set())
+            (known.add if is_in else known.discard)(frame)
+        for record, count in ((before, -1), (after, 1)):
+            if record is not None and record.result is not None:
+                self._count(object_id, record.result, count)
+
+    def _count(self, object_id: int, result: ObjectResult, count: int) -> None:
+        self._counts.setdefault(object_id, Counter())[result.verdict] += count
+        if result.reason is not None and result.reason.is_conflict:
+            self._conflicts.setdefault(object_id, Counter())[result.why] += count

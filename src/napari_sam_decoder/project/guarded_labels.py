@@ -1,0 +1,530 @@
+"""Writing labels without overwriting what people or scripts changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.labels import merge_labels
+from napari_sam_decoder.model.transforms import extent
+from napari_sam_decoder.project.changes import LabelsChange
+from napari_sam_decoder.project.cut import PlaneAxes, axes_of, place_of
+from napari_sam_decoder.project.label_difference import LabelDifference
+from napari_sam_decoder.project.label_snapshot import LabelSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from napari_sam_decoder.project.cut import Cut
+    from napari_sam_decoder.project.document import Document
+    from napari_sam_decoder.project.label_snapshot import PlanePosition
+
+__all__ = ["Edit", "GuardedLabels", "LabelsHolder", "WriteResult", "merge_frame"]
+
+
+class LabelsHolder(Protocol):
+    """Something with labels, such as a Labels layer."""
+
+    data: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """A change of a part of one frame.
+
+    Attributes
+    ----------
+    window : (slice, slice)
+        Rows and columns of the frame.
+    before, after : (rows, columns) arrays of int
+        Labels of the window.
+    """
+
+    window: tuple[slice, slice]
+    before: np.ndarray
+    after: np.ndarray
+
+    def spread(self, shape: tuple[int, ...]) -> np.ndarray:
+        """(Y, X) bool over a whole frame: the pixels that have another label."""
+        changed = np.zeros(shape, bool)
+        changed[self.window] = self.before != self.after
+        return changed
+
+    def difference(self) -> LabelDifference | None:
+        """Return the same change compressed; None if nothing has changed."""
+        found = LabelDifference.between(self.before, self.after)
+        rows, columns = self.window
+        return None if found is None else found.at(rows.start, columns.start)
+
+
+@dataclass(frozen=True, eq=False)
+class WriteResult:
+    """What was written of a result.
+
+    Attributes
+    ----------
+    edit : Edit or None
+        What has changed; None if nothing has.
+    spared : frozenset of int
+        Objects of the result that were left as they are, since others have changed them
+        on the frame.
+    """
+
+    edit: Edit | None
+    spared: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class _FrameState:
+    """A frame as it is, and as it was left.
+
+    Attributes
+    ----------
+    place : tuple of int
+        Along the sliced axes.
+    now, known, left : (Y, X) arrays of int
+        ``now`` is a copy; ``known`` is what the history says, ``left`` the same without
+        what others have changed.
+    changed : (Y, X) array of bool or None
+        The pixels that others have changed; None where there is none.
+    """
+
+    place: PlanePosition
+    now: np.ndarray
+    known: np.ndarray
+    left: np.ndarray
+    changed: np.ndarray | None
+
+    @property
+    def objects(self) -> frozenset[int]:
+        """Objects whose pixels others have added or removed."""
+        if self.changed is None:
+            return frozenset()
+        ids = np.union1d(self.now[self.changed], self.left[self.changed])
+        return frozenset(ids.tolist()) - {0}
+
+
+def merge_frame(
+    labels: np.ndarray,
+    new: np.ndarray,
+    object_ids: Collection[int],
+    *,
+    replace: bool,
+    kept: np.ndarray | None = None,
+) -> Edit | None:
+    """Merge the labels of some objects into a frame, without writing it.
+
+    Parameters
+    ----------
+    labels : (Y, X) array of int
+        Of the frame; not changed.
+    new : (Y, X) array of int
+        Labels of this run, holding only ``object_ids`` and 0.
+    object_ids : collection of int
+        The objects of this run, which lose what they had on the frame.
+    replace : bool
+        Whether new pixels overwrite those of other objects.
+    kept : (Y, X) array of bool, optional
+        Pixels that stay as they are in any case.
+
+    Returns
+    -------
+    Edit or None
+        None if nothing changes.
+
+    Raises
+    ------
+    LabelsError
+        If ``new`` has another shape than the frame.
+    """
+    if labels.shape != new.shape:
+        raise LabelsError(
+            f"results of shape {new.shape} do not fit labels whose frames have shape "
+            f"{labels.shape}; choose a new labels layer"
+        )
+    # Merging changes nothing where both agree, which is most of a picture.
+    window = extent(labels != new)
+    if window is None:
+        return None
+    # A copy: indexing labels in memory returns a view.
+    before = np.array(labels[window])
+    after = merge_labels(before, new[window], object_ids, replace=replace)
+    if kept is not None:
+        np.copyto(after, before, where=kept[window])
+    return None if np.array_equal(before, after) else Edit(window, before, after)
+
+
+class GuardedLabels:
+    """Labels of a document, written around other people's changes.
+
+    These are found by comparing pixels: what was drawn and undone again is no change,
+    and what a script has written without an event is one. A pixel that others have
+    changed is not written, unless their work is to be replaced.
+
+    Only one thread writes; `note`, `objects` and `is_likely` may be called from others.
+
+    Parameters
+    ----------
+    document : Document
+        Records all changes.
+    target : int
+        Which labels of the document these are.
+    holder : LabelsHolder
+        Where they are; its data may be replaced by others of the same shape.
+    is_blank : bool
+        Whether the labels are new and empty.
+    before_strokes : callable
+        Given a plane, its place and axes, returns it without strokes that are just
+        being drawn.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        target: int,
+        holder: LabelsHolder,
+        *,
+        is_blank: bool,
+        before_strokes: Callable[
+            [np.ndarray, PlanePosition, PlaneAxes], np.ndarray
+        ] = lambda plane, _place, _axes: plane,
+    ) -> None:
+        self._document = document
+        self._target = target
+        self._holder = holder
+        self._before_strokes = before_strokes
+        # The snapshot and the axes of its planes change together.
+        self._lock = RLock()
+        self._axes: PlaneAxes | None = None
+        self._is_blank = is_blank
+        self._known = LabelSnapshot(is_blank=is_blank)
+        self._painted = document.table("painted", target)
+        document.attach(target, self)
+
+    def note(self, cut: Cut, place: PlanePosition, plane: np.ndarray) -> None:
+        """Take a plane as the original one, unless it is known already.
+
+        Parameters
+        ----------
+        cut : Cut
+            How the labels were cut; nothing happens if they are cut in another way now.
+        place : tuple of int
+            Along the sliced axes.
+        plane : (Y, X) array of int
+            As it was when the labels were chosen.
+        """
+        with self._lock:
+            if self._axes is None or cut.sliced_axes == self._axes.sliced:
+                self._axes = axes_of(cut)
+                self._known.begin(place, plane)
+
+    def objects(self, cut: Cut, frame: int) -> frozenset[int]:
+        """List the objects whose pixels others have added or removed on a frame.
+
+        Parameters
+        ----------
+        cut : Cut
+            The movie.
+        frame : int
+            0 <= frame < len(cut).
+        """
+        with self._lock:
+            self.cut_along(cut)
+            place = place_of(cut, frame)
+            if place not in self._known and self._key(place) not in self._painted:
+                return frozenset()
+            return self._compare(cut, frame).objects
+
+    def is_likely(self, cut: Cut, frame: int) -> bool:
+        """Whether others may have changed a frame, without reading labels from a disk.
+
+        Always true for labels in memory.
+        """
+        with self._lock:
+            self.cut_along(cut)
+            is_in_memory = isinstance(self._holder.data, np.ndarray)
+            return is_in_memory or self._key(place_of(cut, frame)) in self._painted
+
+    def sync(self, places: Iterable[PlanePosition]) -> Iterator[PlanePosition]:
+        """Record what others have changed on some planes.
+
+        Parameters
+        ----------
+        places : iterable of tuple of int
+            Along the sliced axes.
+
+        Yields
+        ------
+        tuple of int
+            Those that were changed.
+        """
+        with self._lock:
+            for place in places:
+                if self._sync(place):
+                    yield place
+
+    def begin_stroke(self, place: PlanePosition, before: np.ndarray) -> None:
+        """Note how a plane was before it was painted, unless it is known.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Along the sliced axes.
+        before : (Y, X) array of int
+            A copy is kept.
+        """
+        with self._lock:
+            self._known.begin(place, before)
+
+    @property
+    def axes(self) -> PlaneAxes | None:
+        """How the labels are cut into planes; None before that was needed."""
+        return self._axes
+
+    @property
+    def places(self) -> tuple[PlanePosition, ...]:
+        """The planes that are known."""
+        return tuple(self._known)
+
+    def write(
+        self,
+        cut: Cut,
+        frame: int,
+        labels: np.ndarray,
+        object_ids: Collection[int],
+        *,
+        replace: bool,
+        returning: Collection[int] = (),
+    ) -> WriteResult:
+        """Put labels of some objects on a frame; see `merge_frame`.
+
+        Unless ``replace``, objects that others have changed on the frame stay as they
+        are, and so does every pixel that others have changed. The objects in
+        ``returning`` were erased on the frame and may come back.
+        """
+        with self._lock:
+            self.cut_along(cut)
+            state = self._compare(cut, frame)
+            writable, kept, spared = frozenset(object_ids), None, frozenset[int]()
+            if not replace and state.changed is not None:
+                spared = (writable & state.objects) - frozenset(returning)
+                writable -= spared
+                labels = np.where(np.isin(labels, list(writable)), labels, 0)
+                is_erased = (state.now == 0) & np.isin(state.left, list(returning))
+                kept = state.changed & ~is_erased
+            edit = merge_frame(state.now, labels, writable, replace=replace, kept=kept)
+            decided = _decided(state, edit, labels, kept)
+            if state.changed is not None:
+                # All pixels of these objects, also where others have erased them.
+                theirs = object_ids if replace else returning
+                decided |= np.isin(state.left, list(theirs))
+            self._write(state, edit, decided)
+            return WriteResult(edit, spared)
+
+    def take_back(self, change: LabelsChange, but_not: Collection[int] = ()) -> bool:
+        """Undo a change that was made here, except pixels that have changed since.
+
+        Parameters
+        ----------
+        change : LabelsChange
+            Of these labels.
+        but_not : collection of int
+            Objects that do not get their pixels back.
+
+        Returns
+        -------
+        bool
+            Whether any pixel has changed.
+        """
+        with self._lock:
+            axes = PlaneAxes.of(change.sliced)
+            now = np.array(self._holder.data[axes.index(change.place)])
+            after = now.copy()
+            back = change.difference.inverse()
+            back.apply_where_unchanged(after, but_not=but_not)
+            difference = LabelDifference.between(now, after)
+            if difference is None:
+                return False
+            self.apply(change.sliced, change.place, difference)
+            self._document.record_labels(
+                LabelsChange(self._target, change.sliced, change.place, difference)
+            )
+            return True
+
+    def apply(
+        self,
+        sliced: tuple[int, ...],
+        place: PlanePosition,
+        difference: LabelDifference,
+    ) -> None:
+        """Change the pixels of one plane without recording it.
+
+        Parameters
+        ----------
+        sliced : tuple of int
+            The axes along which the labels are cut.
+        place : tuple of int
+            Where the plane lies along them.
+        difference : LabelDifference
+            Its labels before are taken for granted.
+        """
+        with self._lock:
+            index = PlaneAxes.of(sliced).index(place)
+            data = self._holder.data
+            plane = data[index]
+            if not isinstance(data, np.ndarray):
+                plane = np.array(plane)
+            difference.apply(plane)
+            if not isinstance(data, np.ndarray):
+                data[index] = plane
+            if self._axes is None or sliced == self._axes.sliced:
+                self._known.patch(place, difference)
+            else:
+                # Every plane along the other axes is crossed.
+                self._known = LabelSnapshot()
+
+    def cut_along(self, cut: Cut) -> None:
+        """Cut the labels along other axes, and keep track of others' changes."""
+        axes = axes_of(cut)
+        if self._axes is None:
+            self._axes = axes
+        if axes.sliced == self._axes.sliced:
+            return
+        is_in_memory = isinstance(self._holder.data, np.ndarray)
+        for place in self.places if is_in_memory else ():
+            self._sync(place)
+        places, left = self._painted_pixels()
+        self._axes, self._known = axes, LabelSnapshot()
+        along = places[:, list(axes.sliced)]
+        for place in {tuple(map(int, one)) for one in along}:
+            is_here = (along == place).all(axis=1)
+            now = np.array(self._holder.data[axes.index(place)])
+            before = now.copy()
+            rows, columns = (places[is_here, axis] for axis in axes.shown)
+            before[rows, columns] = left[is_here]
+            self._set_painted(place, LabelDifference.between(before, now))
+
+    def _key(self, place: PlanePosition) -> tuple[tuple[int, ...], PlanePosition]:
+        return self._current.sliced, place
+
+    @property
+    def _current(self) -> PlaneAxes:
+        if self._axes is None:
+            raise RuntimeError("the labels have not been cut yet")
+        return self._axes
+
+    def _plane(self, place: PlanePosition) -> np.ndarray:
+        """A copy: indexing labels in memory returns a view."""
+        return np.array(self._holder.data[self._current.index(place)])
+
+    def _sync(self, place: PlanePosition) -> bool:
+        if place not in self._known:
+            return False
+        now = self._before_strokes(self._plane(place), place, self._current)
+        known = self._known.plane(place, now)
+        difference = LabelDifference.between(known, now)
+        if difference is None:
+            return False
+        left = self._left(place, known)
+        self._document.record_labels(
+            LabelsChange(self._target, self._current.sliced, place, difference)
+        )
+        self._set_painted(place, LabelDifference.between(left, now))
+        self._known.put(place, now)
+        return True
+
+    def _compare(self, cut: Cut, frame: int) -> _FrameState:
+        """Read a frame; an unknown one counts as unchanged.
+
+        Strokes that are just being drawn are changes in any case.
+        """
+        place = place_of(cut, frame)
+        now = self._plane(place)
+        if place not in self._known:
+            self._known.put(place, self._before_strokes(now, place, self._current))
+        known = self._known.plane(place, now)
+        left = self._left(place, known)
+        changed: np.ndarray = left != now
+        return _FrameState(place, now, known, left, changed if changed.any() else None)
+
+    def _left(self, place: PlanePosition, known: np.ndarray) -> np.ndarray:
+        """Return a plane without what others have changed."""
+        painted: LabelDifference | None = self._painted.get(self._key(place))
+        if painted is None:
+            return known
+        left = known.copy()
+        painted.inverse().apply_where_unchanged(left)
+        return left
+
+    def _write(
+        self, state: _FrameState, edit: Edit | None, decided: np.ndarray
+    ) -> None:
+        """Write an edit, and record that some pixels were decided on here."""
+        known, index = state.known, self._current.index(state.place)
+        after = state.now
+        if edit is not None:
+            after = state.now.copy()
+            after[edit.window] = edit.after
+            self._write_window(index, edit)
+            known = np.where(edit.spread(after.shape), after, known)
+            self._known.put(state.place, known)
+            difference = edit.difference()
+            if difference is not None:
+                self._document.record_labels(
+                    LabelsChange(
+                        self._target, self._current.sliced, state.place, difference
+                    )
+                )
+        if state.changed is not None:
+            left = np.where(decided, after, state.left)
+            self._set_painted(state.place, LabelDifference.between(left, known))
+
+    def _write_window(self, index: tuple[int | slice, ...], edit: Edit) -> None:
+        place = list(index)
+        for axis, part in zip(self._current.shown, edit.window, strict=True):
+            place[axis] = part
+        self._holder.data[tuple(place)] = edit.after
+
+    def _set_painted(
+        self, place: PlanePosition, difference: LabelDifference | None
+    ) -> None:
+        if difference is not None:
+            self._painted[self._key(place)] = difference
+        else:
+            self._painted.pop(self._key(place), None)
+
+    def _painted_pixels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the positions of all painted pixels, and the labels left there.
+
+        They are forgotten along the axes along which they were recorded.
+        """
+        ndim = len(self._current.sliced) + 2
+        places, values = [np.zeros((0, ndim), int)], [np.zeros(0, int)]
+        for (sliced, place), _ in tuple(self._painted.items()):
+            axes = PlaneAxes.of(sliced)
+            now = np.asarray(self._holder.data[axes.index(place)])
+            left = now.copy()
+            self._painted.pop((sliced, place)).inverse().apply_where_unchanged(left)
+            changed = left != now
+            found = np.zeros((np.count_nonzero(changed), ndim), int)
+            found[:, list(axes.sliced)] = place
+            found[:, list(axes.shown)] = np.argwhere(changed)
+            places.append(found)
+            values.append(left[changed].astype(int))
+        return np.concatenate(places), np.concatenate(values)
+
+
+def _decided(
+    state: _FrameState, edit: Edit | None, labels: np.ndarray, kept: np.ndarray | None
+) -> np.ndarray:
+    """Find the pixels that a result has changed or confirmed."""
+    decided: np.ndarray = (labels > 0) & (labels == state.now)
+    if kept is not None:
+        decided &= ~kept
+    if edit is not None:
+        decided |= edit.spread(decided.shape)
+    return decided

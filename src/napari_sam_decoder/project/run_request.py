@@ -1,0 +1,46 @@
+"""What a propagation was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.propagation import Direction
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.prompts import PromptSet
+
+__all__ = ["RunRequest"]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A propagation that was asked for.
+
+    Attributes
+    ----------
+    direction : Direction
+    frames : range, optional
+        All by default.
+    object_ids : tuple of int, optional
+        All by default.
+    replace : bool
+        Whether it may overwrite other objects and what was painted by hand.
+    is_rerun : bool
+        Whether it was started automatically because points changed.
+    """
+
+    direction: Direction = Direction.BOTH
+    frames: range | None = None
+    object_ids: tuple[int, ...] | None = None
+    replace: bool = False
+    is_rerun: bool = False
+
+    def choose(self, prompts: PromptSet) -> PromptSet:
+        """Return the prompts of the asked objects."""
+        if self.object_ids is None:
+            return prompts
+        chosen = prompts
+        for object_id in set(prompts.object_ids) - set(self.object_ids):
+            chosen = chosen.without(object_id)
+        return chosen
