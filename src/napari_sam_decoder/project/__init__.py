@@ -10,6 +10,11 @@ from napari_sam_decoder.project.changes import (
 )
 from napari_sam_decoder.project.cut import Cut, PlaneAxes, axes_of, place_of, scope_of
 from napari_sam_decoder.project.document import Document, Table
+from napari_sam_decoder.project.encoding import (
+    decode_operation,
+    encode_changes,
+    encode_operation,
+)
 from napari_sam_decoder.project.frame_records import FrameRecord, FrameRecords
 from napari_sam_decoder.project.guarded_labels import (
     Edit,
@@ -25,6 +30,7 @@ from napari_sam_decoder.project.object_record import ObjectRecord
 from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
 from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
+from napari_sam_decoder.project.target_record import TargetRecord
 
 __all__ = [
     "CORRECTION",
@@ -54,8 +60,12 @@ __all__ = [
     "ShapeRow",
     "Step",
     "Table",
+    "TargetRecord",
     "WriteResult",
     "axes_of",
+    "decode_operation",
+    "encode_changes",
+    "encode_operation",
     "place_of",
     "scope_of",
 ]

@@ -38,6 +38,17 @@ class FrameRecord:
 
 
 _NOTHING = FrameRecord()
+_DECIMALS = 4
+
+
+def _rounded(result: ObjectResult) -> ObjectResult:
+    """Keep as many decimals as a person sees, since there are very many results."""
+    figures: dict[str, Any] = {
+        name: round(value, _DECIMALS)
+        for name, value in vars(result).items()
+        if isinstance(value, float)
+    }
+    return replace(result, **figures)
 
 
 class FrameRecords:
@@ -80,7 +91,8 @@ class FrameRecords:
         by_run : collection of int
             The objects on which a run has decided.
         """
-        for object_id, found in result.judged.items():
+        for object_id, exact in result.judged.items():
+            found = _rounded(exact)
             earlier = self._at(object_id, result.frame)
             has_pixels = earlier.has_pixels
             if object_id in result.objects:

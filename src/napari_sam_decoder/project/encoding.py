@@ -1,0 +1,396 @@
+"""Operations of a history as JSON values, and back."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from dataclasses import astuple, dataclass, fields
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_decoder.errors import ProjectError, SamDecoderError
+from napari_sam_decoder.project.changes import (
+    Change,
+    EntryChange,
+    LabelsChange,
+    RowsChange,
+)
+from napari_sam_decoder.project.frame_records import FrameRecord
+from napari_sam_decoder.project.history import Operation, Step
+from napari_sam_decoder.project.label_difference import LabelDifference
+from napari_sam_decoder.project.object_record import ObjectRecord
+from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
+from napari_sam_decoder.project.run_request import RunRequest
+from napari_sam_decoder.project.target_record import TargetRecord
+from napari_sam_decoder.prompts import PaintedMask, Prompt
+from napari_sam_decoder.propagation import Direction, ObjectResult, Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = ["decode_changes", "decode_operation", "encode_changes", "encode_operation"]
+
+
+def encode_operation(operation: Operation) -> dict[str, Any]:
+    """Return an operation as JSON values; its changes come last.
+
+    Parameters
+    ----------
+    operation : Operation
+        Of a `History`.
+    """
+    encoded: dict[str, Any] = {"op": operation.kind}
+    step = operation.step
+    if step is not None:
+        encoded["step"] = step.number
+    if step is not None and operation.kind == "step":
+        encoded |= {
+            "group": step.group,
+            "title": step.title,
+            "kind": step.kind,
+            "details": step.details,
+        }
+    if operation.after is not None:
+        encoded["after"] = operation.after
+    if operation.count:
+        encoded["count"] = operation.count
+    if operation.is_redo_lost:
+        encoded["redo_lost"] = True
+    if operation.changes:
+        encoded["changes"] = encode_changes(operation.changes)
+    return encoded
+
+
+def decode_operation(encoded: dict[str, Any]) -> Operation:
+    """Return an operation that `encode_operation` has encoded.
+
+    Raises
+    ------
+    ProjectError
+        If it is damaged.
+    """
+    changes = decode_changes(encoded.get("changes", ()))
+    try:
+        step = None
+        if "step" in encoded:
+            step = Step(
+                int(encoded["step"]),
+                str(encoded.get("title", "")),
+                str(encoded.get("kind", "")),
+                dict(encoded.get("details", {})),
+                int(encoded.get("group", 0)),
+            )
+        return Operation(
+            str(encoded["op"]),
+            step,
+            changes,
+            encoded.get("after"),
+            int(encoded.get("count", 0)),
+            bool(encoded.get("redo_lost", False)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged() from error
+
+
+def encode_changes(changes: Iterable[Change]) -> list[Any]:
+    """Return changes as JSON values.
+
+    Entries of one table that follow each other are encoded together.
+    """
+    encoded: list[Any] = []
+    for table, together in groupby(changes, _table_of):
+        if table is not None:
+            encoded.append(_encode_entries(list(together)))
+        else:
+            encoded += [_encode_other(one) for one in together]
+    return encoded
+
+
+def decode_changes(encoded: Sequence[Any]) -> tuple[Change, ...]:
+    """Return changes that `encode_changes` has encoded.
+
+    Raises
+    ------
+    ProjectError
+        If they are damaged.
+    """
+    try:
+        return tuple(
+            change for one in encoded for change in _DECODERS[one[0]](*one[1:])
+        )
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        SamDecoderError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise _damaged() from error
+
+
+def _damaged() -> ProjectError:
+    return ProjectError(
+        "an action in the project file is damaged; restore the file from a backup"
+    )
+
+
+def _table_of(change: Any) -> Any:
+    if isinstance(change, EntryChange):
+        return change.table, change.scope
+    return None
+
+
+def _encode_entries(changes: list[Any]) -> list[Any]:
+    first = changes[0]
+    encode = _CODECS[first.table].encode
+    entries = [
+        [
+            one.key,
+            None if one.before is None else encode(one.before),
+            None if one.after is None else encode(one.after),
+        ]
+        for one in changes
+    ]
+    return ["entries", first.table, first.scope, entries]
+
+
+def _decode_entries(
+    table: str, scope: list[int], entries: list[Any]
+) -> Iterator[EntryChange]:
+    decode = _CODECS[table].decode
+    for key, before, after in entries:
+        yield EntryChange(
+            table,
+            tuple(map(int, scope)),
+            _frozen(key),
+            None if before is None else decode(before),
+            None if after is None else decode(after),
+        )
+
+
+def _encode_other(change: Any) -> list[Any]:
+    if isinstance(change, RowsChange):
+        rows = [[_encode_row(row) for row in part] for part in _parts(change)]
+        return ["rows", change.rows, change.start, *rows]
+    return [
+        "labels",
+        change.target,
+        change.sliced,
+        change.place,
+        _encode_difference(change.difference),
+    ]
+
+
+def _parts(change: RowsChange) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    return change.removed, change.inserted
+
+
+def _decode_rows(
+    name: str, start: int, removed: list[Any], inserted: list[Any]
+) -> Iterator[RowsChange]:
+    decode: Callable[[list[Any]], Any] = _ROWS[name]
+    yield RowsChange(
+        name, int(start), tuple(map(decode, removed)), tuple(map(decode, inserted))
+    )
+
+
+def _decode_labels(
+    target: int, sliced: list[int], place: list[int], difference: list[Any]
+) -> Iterator[LabelsChange]:
+    yield LabelsChange(
+        int(target),
+        tuple(map(int, sliced)),
+        tuple(map(int, place)),
+        _decode_difference(difference),
+    )
+
+
+_DECODERS: dict[str, Callable[..., Iterator[Change]]] = {
+    "entries": _decode_entries,
+    "rows": _decode_rows,
+    "labels": _decode_labels,
+}
+
+
+def _encode_row(row: PointRow | ShapeRow) -> list[Any]:
+    rest = [row.object_id, int(row.is_positive), row.hypothesis]
+    if isinstance(row, PointRow):
+        return [row.position, *rest]
+    return [row.kind, row.vertices, *rest]
+
+
+def _decode_point(row: list[Any]) -> PointRow:
+    position, object_id, is_positive, hypothesis = row
+    return PointRow(
+        tuple(map(float, position)), int(object_id), bool(is_positive), int(hypothesis)
+    )
+
+
+def _decode_shape(row: list[Any]) -> ShapeRow:
+    kind, vertices, object_id, is_positive, hypothesis = row
+    corners = tuple(tuple(map(float, vertex)) for vertex in vertices)
+    return ShapeRow(
+        str(kind), corners, int(object_id), bool(is_positive), int(hypothesis)
+    )
+
+
+_ROWS: dict[str, Callable[[list[Any]], Any]] = {
+    "points": _decode_point,
+    "shapes": _decode_shape,
+}
+
+
+@dataclass(frozen=True)
+class _Codec:
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
+def _encode_difference(difference: LabelDifference) -> list[Any]:
+    content = b64encode(difference.content).decode("ascii")
+    return [difference.window, content, int(difference.is_reversed)]
+
+
+def _decode_difference(encoded: list[Any]) -> LabelDifference:
+    window, content, is_reversed = encoded
+    top, bottom, left, right = map(int, window)
+    try:
+        packed = b64decode(content, validate=True)
+    except binascii.Error as error:
+        raise _damaged() from error
+    return LabelDifference((top, bottom, left, right), packed, bool(is_reversed))
+
+
+def _encode_prompt(prompt: Prompt) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"object": prompt.object_id, "frame": prompt.frame}
+    if prompt.points:
+        signs = [int(sign) for sign in prompt.signs or ()]
+        encoded |= {"points": prompt.points, "signs": signs}
+    if prompt.box is not None:
+        encoded["box"] = prompt.box
+    if prompt.hypothesis is not None:
+        encoded["hypothesis"] = prompt.hypothesis
+    if prompt.mask is not None:
+        encoded["mask"] = [prompt.mask.shape, prompt.mask.runs]
+    return encoded
+
+
+def _decode_prompt(encoded: dict[str, Any]) -> Prompt:
+    mask, signs = encoded.get("mask"), encoded.get("signs")
+    return Prompt(
+        encoded["object"],
+        encoded["frame"],
+        encoded.get("points", ()),
+        None if signs is None else [bool(sign) for sign in signs],
+        encoded.get("box"),
+        encoded.get("hypothesis"),
+        None if mask is None else PaintedMask(*mask),
+    )
+
+
+def _encode_frame(record: FrameRecord) -> list[Any]:
+    flags = [int(record.by_run), int(record.has_pixels)]
+    return flags if record.result is None else [*flags, *astuple(record.result)]
+
+
+def _decode_frame(encoded: list[Any]) -> FrameRecord:
+    by_run, has_pixels, *rest = encoded
+    return FrameRecord(
+        _decode_result(rest) if rest else None, bool(by_run), bool(has_pixels)
+    )
+
+
+def _decode_result(values: list[Any]) -> ObjectResult:
+    known = dict(zip(_RESULT_FIELDS, values, strict=True))
+    for name, kind in _KINDS.items():
+        if known[name] is not None:
+            known[name] = kind(known[name])
+    return ObjectResult(**known)
+
+
+def _encode_request(request: RunRequest) -> dict[str, Any]:
+    frames = request.frames
+    return {
+        "direction": request.direction.value,
+        "frames": None if frames is None else [frames.start, frames.stop],
+        "objects": request.object_ids,
+        "replace": request.replace,
+        "is_rerun": request.is_rerun,
+    }
+
+
+def _decode_request(encoded: dict[str, Any]) -> RunRequest:
+    frames, ids = encoded["frames"], encoded["objects"]
+    return RunRequest(
+        Direction(encoded["direction"]),
+        None if frames is None else range(*map(int, frames)),
+        None if ids is None else tuple(map(int, ids)),
+        bool(encoded["replace"]),
+        bool(encoded["is_rerun"]),
+    )
+
+
+def _encode_numbers(numbers: frozenset[int]) -> list[list[int]]:
+    """Write numbers as ranges [first, stop]."""
+    ordered = sorted(numbers)
+    breaks = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(ordered)) if b > a + 1)]
+    parts = pairwise([*breaks, len(ordered)]) if ordered else ()
+    return [[ordered[start], ordered[stop - 1] + 1] for start, stop in parts]
+
+
+def _decode_numbers(encoded: list[Any]) -> frozenset[int]:
+    parts = [range(int(start), int(stop)) for start, stop in encoded]
+    if sum(map(len, parts)) > _MOST_NUMBERS:
+        raise _damaged()
+    return frozenset(number for part in parts for number in part)
+
+
+def _encode_prompts(prompts: frozenset[Prompt]) -> list[Any]:
+    ordered = sorted(prompts, key=lambda one: (one.object_id, one.frame))
+    return [_encode_prompt(one) for one in ordered]
+
+
+_RESULT_FIELDS = [field.name for field in fields(ObjectResult)]
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_RESULT_FIELDS, float),
+    **dict.fromkeys(("object_id", "hypothesis", "rival", "mask_area"), int),
+    "verdict": Verdict,
+    "reason": Reason,
+}
+_MOST_NUMBERS = 2**24
+
+_FLAG = _Codec(int, bool)
+_PLAIN = _Codec(lambda value: value, lambda value: value)
+_PROMPT = _Codec(_encode_prompt, _decode_prompt)
+_NUMBERS = _Codec(_encode_numbers, _decode_numbers)
+_CODECS: dict[str, _Codec] = {
+    "objects": _Codec(
+        lambda one: [one.name, int(one.is_created)],
+        lambda one: ObjectRecord(str(one[0]), bool(one[1])),
+    ),
+    "targets": _Codec(
+        lambda one: [one.name, one.shape, one.dtype],
+        lambda one: TargetRecord(str(one[0]), tuple(map(int, one[1])), str(one[2])),
+    ),
+    "options": _PLAIN,
+    "ids": _FLAG,
+    "dismissed": _FLAG,
+    "scanned": _FLAG,
+    "painted": _Codec(_encode_difference, _decode_difference),
+    "made": _PROMPT,
+    "withdrawn": _PROMPT,
+    "declined": _PROMPT,
+    "declined reruns": _Codec(
+        _encode_prompts, lambda many: frozenset(map(_decode_prompt, many))
+    ),
+    "frames": _Codec(_encode_frame, _decode_frame),
+    "requests": _Codec(_encode_request, _decode_request),
+    "adopted": _NUMBERS,
+    "inherited": _NUMBERS,
+}
+
+
+def _frozen(key: Any) -> Any:
+    return tuple(map(_frozen, key)) if isinstance(key, list) else key
