@@ -84,6 +84,7 @@ def decode_operation(encoded: dict[str, Any]) -> Operation:
             str(encoded["op"]),
             step,
             changes,
+            sum(change.size for change in changes),
             encoded.get("after"),
             int(encoded.get("count", 0)),
             bool(encoded.get("redo_lost", False)),

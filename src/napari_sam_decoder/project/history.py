@@ -11,7 +11,7 @@ from napari_sam_decoder.project.changes import LabelsChange
 from napari_sam_decoder.project.document import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from napari_sam_decoder.project.changes import Change
 
@@ -38,8 +38,10 @@ class Step:
     group : int
         The number of the step that caused it, or its own; steps of one group that
         follow each other are undone together.
-    changes : list of Change
+    parts : list of sequence of Change
         In the order in which they were made.
+    size : int
+        Approximate bytes in memory.
     """
 
     number: int
@@ -47,12 +49,26 @@ class Step:
     kind: str
     details: dict[str, Any] = field(default_factory=dict)
     group: int = 0
-    changes: list[Change] = field(default_factory=list)
+    parts: list[Sequence[Change]] = field(default_factory=list)
+    size: int = 0
 
     @property
-    def size(self) -> int:
-        """Approximate bytes in memory."""
-        return sum(change.size for change in self.changes)
+    def changes(self) -> list[Change]:
+        """Its changes, in the order in which they were made."""
+        return [change for part in self.parts for change in part]
+
+    def add(self, changes: Sequence[Change], size: int) -> None:
+        """Let it grow.
+
+        Parameters
+        ----------
+        changes : sequence of Change
+            Not changed any more; may be decoded when they are first needed.
+        size : int
+            Approximate bytes in memory.
+        """
+        self.parts.append(changes)
+        self.size += size
 
     @property
     def touched(self) -> set[Hashable]:
@@ -91,8 +107,10 @@ class Operation:
         "step", "extend", "undo", "redo", "note" or "trim".
     step : Step or None
         The one that is new or grows.
-    changes : tuple of Change
+    changes : sequence of Change
         Those that were made now.
+    size : int
+        Approximate bytes of these in memory.
     after : int or None
         The step behind which a new one was placed; None for the end.
     count : int
@@ -103,7 +121,8 @@ class Operation:
 
     kind: str
     step: Step | None = None
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change] = ()
+    size: int = 0
     after: int | None = None
     count: int = 0
     is_redo_lost: bool = False
@@ -320,7 +339,7 @@ class History:
 
     def _note(self, change: Change) -> None:
         if self._changes is None:
-            self._emit(Operation("note", changes=(change,)))
+            self._emit(Operation("note", changes=(change,), size=change.size))
         else:
             self._changes.append(change)
 
@@ -340,7 +359,7 @@ class History:
         self, step: Step, changes: list[Change], cause: Step | None = None
     ) -> None:
         self._last_number = step.number = self._last_number + 1
-        step.changes = list(changes)
+        step.add(tuple(changes), _size(changes))
         place = self._place_behind(cause, changes)
         is_joined = cause is not None and place is not None
         step.group = cause.group if cause is not None and is_joined else step.number
@@ -351,7 +370,16 @@ class History:
         if is_redo_lost:
             self._lose_redo()
         self._insert(step, index)
-        self._emit(Operation("step", step, tuple(changes), after, 0, is_redo_lost))
+        self._emit(
+            Operation(
+                "step",
+                step,
+                tuple(changes),
+                step.size,
+                after=after,
+                is_redo_lost=is_redo_lost,
+            )
+        )
         self._trim()
 
     def _extend(self, step: Step, changes: list[Change]) -> None:
@@ -370,10 +398,11 @@ class History:
         is_redo_lost = not all(other.commutes_with(changes) for other in self._undone)
         if is_redo_lost:
             self._lose_redo()
-        newest.changes += changes
-        self._size += sum(change.size for change in changes)
+        size = _size(changes)
+        newest.add(tuple(changes), size)
+        self._size += size
         self._emit(
-            Operation("extend", newest, tuple(changes), is_redo_lost=is_redo_lost)
+            Operation("extend", newest, tuple(changes), size, is_redo_lost=is_redo_lost)
         )
         self._trim()
 
@@ -406,7 +435,7 @@ class History:
         self._done.insert(index, step)
         self._size += step.size
 
-    def _take_back(self, changes: list[Change]) -> None:
+    def _take_back(self, changes: Sequence[Change]) -> None:
         for change in reversed(changes):
             self.document.apply(change.inverse())
 
@@ -455,7 +484,7 @@ class History:
         if operation.kind == "step":
             self._last_number = max(self._last_number, step.number)
             own = Step(step.number, step.title, step.kind, step.details, step.group)
-            own.changes = list(operation.changes)
+            own.add(operation.changes, operation.size)
             numbers = [one.number for one in self._done]
             has_place = operation.after in numbers
             index = len(numbers)
@@ -465,9 +494,13 @@ class History:
             return
         for own in self._done:
             if own.number == step.number:
-                own.changes += operation.changes
-                self._size += sum(change.size for change in operation.changes)
+                own.add(operation.changes, operation.size)
+                self._size += operation.size
 
     def _emit(self, operation: Operation) -> None:
         for listener in self._listeners:
             listener(operation)
+
+
+def _size(changes: Iterable[Change]) -> int:
+    return sum(change.size for change in changes)
