@@ -11,8 +11,8 @@ import pytest
 import zarr
 
 from cache_worker import SHAPE, chunk, key_of, noise, rounded
+from napari_sam_decoder import file_lock
 from napari_sam_decoder.cache import ZarrStore, array_digest, layout
-from napari_sam_decoder.cache import lock as lock_module
 from napari_sam_decoder.errors import CacheCorruptError, CacheMismatchError
 
 DIGEST = array_digest(np.array([1]))
@@ -104,7 +104,7 @@ def test_a_frame_is_what_it_was_until_all_of_it_is_written(store, monkeypatch):
 
 
 def test_a_cache_replaced_by_one_of_another_job_before_locking_is_refused(store):
-    lock = lock_module.CacheLock(layout.lock_path(store.path))
+    lock = file_lock.FileLock(layout.lock_path(store.path))
     with pytest.raises(CacheMismatchError, match="axes: the cache has TYX"):
         ZarrStore(store.path, replace(key_of(), axes="ZYX"), lock)
 
@@ -151,5 +151,5 @@ def test_a_cache_that_could_not_be_opened_is_not_held(path):
     shutil.rmtree(path / "packed")
     with pytest.raises(CacheCorruptError):
         ZarrStore.open(path, key_of())
-    lock = lock_module.CacheLock(layout.lock_path(path))
+    lock = file_lock.FileLock(layout.lock_path(path))
     assert lock.try_exclusive() == "exclusive"

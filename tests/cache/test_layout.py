@@ -13,8 +13,8 @@ import portalocker
 import pytest
 
 from cache_worker import NoLocks, key_of, noise
+from napari_sam_decoder import file_lock
 from napari_sam_decoder.cache import ZarrStore, array_digest, clear, layout
-from napari_sam_decoder.cache import lock as lock_module
 from napari_sam_decoder.errors import CacheMismatchError, FormatError
 
 WORKER = Path(__file__).parents[1] / "cache_worker.py"
@@ -148,14 +148,14 @@ def test_other_files_that_appeared_meanwhile_are_left_alone(path, monkeypatch):
 
 def test_a_cache_cleared_between_finding_and_locking_is_made_again(path, monkeypatch):
     ZarrStore.open(path, key_of()).close()
-    share, cleared = lock_module.CacheLock.share, []
+    share, cleared = file_lock.FileLock.share, []
 
     def share_after_a_clear(lock):
         if not cleared:
             cleared.append(path.rename(path.with_name("gone")))
         return share(lock)
 
-    monkeypatch.setattr(lock_module.CacheLock, "share", share_after_a_clear)
+    monkeypatch.setattr(file_lock.FileLock, "share", share_after_a_clear)
     with ZarrStore.open(path, key_of()) as opened:
         opened.write(0, DIGEST, FEATURES)
     assert layout.recorded_frames(path, key_of()) == {0}
@@ -256,7 +256,7 @@ def test_partials_stay_while_another_process_has_the_cache_open(path):
 def test_the_lock_of_a_killed_process_is_free(path):
     ZarrStore.open(path, key_of()).close()
     with held_by_another_process(path) as process:
-        lock = lock_module.CacheLock(layout.lock_path(path))
+        lock = file_lock.FileLock(layout.lock_path(path))
         assert lock.try_exclusive() == "in use"
         process.kill()
         process.wait()

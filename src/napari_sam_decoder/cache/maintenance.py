@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.key import FORMAT_VERSION
-from napari_sam_decoder.cache.lock import CacheLock
 from napari_sam_decoder.cache.zarr_store import FrameRecords, FrameState, ZarrStore
 from napari_sam_decoder.errors import (
     CacheCorruptError,
@@ -21,6 +20,7 @@ from napari_sam_decoder.errors import (
     FormatError,
     wrap_os_errors,
 )
+from napari_sam_decoder.file_lock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ def _require_complete(folder: Path, key: CacheKey) -> None:
 
 
 def _pack_alone(folder: Path, key: CacheKey, frames: range) -> None:
-    with closing(CacheLock(layout.lock_path(folder))) as lock:
+    with closing(FileLock(layout.lock_path(folder))) as lock:
         if lock.try_exclusive() == "in use":
             raise CacheMismatchError(
                 f"the embedding cache {folder} is in use; close the programs that use "
@@ -267,7 +267,7 @@ def _set_aside(folder: Path, trash: Path) -> None:
     """Rename a cache while no other process can open it."""
     # A damaged cache may lack the folder of its lock file.
     (folder / layout.FRAMES).mkdir(exist_ok=True)
-    with closing(CacheLock(layout.lock_path(folder))) as lock:
+    with closing(FileLock(layout.lock_path(folder))) as lock:
         exclusivity = lock.try_exclusive()
         if exclusivity == "in use":
             raise CacheMismatchError(

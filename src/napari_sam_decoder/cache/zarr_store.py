@@ -11,7 +11,6 @@ import numpy as np
 
 from napari_sam_decoder.cache import layout
 from napari_sam_decoder.cache.key import DIGEST_SIZE, CacheKey
-from napari_sam_decoder.cache.lock import CacheLock
 from napari_sam_decoder.errors import (
     CacheCorruptError,
     CacheMismatchError,
@@ -20,6 +19,7 @@ from napari_sam_decoder.errors import (
     is_corruption,
     wrap_os_errors,
 )
+from napari_sam_decoder.file_lock import FileLock
 
 if TYPE_CHECKING:
     import os
@@ -162,7 +162,7 @@ class ZarrStore:
         Folder of an existing cache.
     key : CacheKey
         What the cache holds.
-    lock : CacheLock
+    lock : FileLock
         Already shared; released when the store is closed.
 
     Raises
@@ -173,7 +173,7 @@ class ZarrStore:
         If the arrays are missing, unreadable or of another shape than the key says.
     """
 
-    def __init__(self, path: Path, key: CacheKey, lock: CacheLock) -> None:
+    def __init__(self, path: Path, key: CacheKey, lock: FileLock) -> None:
         self.path = path
         self.key = key
         self._lock = lock
@@ -319,11 +319,11 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def _hold(path: Path) -> CacheLock | None:
+def _hold(path: Path) -> FileLock | None:
     """Lock a cache and tidy it up; None if it was removed in the meantime."""
     try:
         with wrap_os_errors(f"cannot open the embedding cache {path}"):
-            lock = CacheLock(layout.lock_path(path))
+            lock = FileLock(layout.lock_path(path))
     except FormatError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise

@@ -1,4 +1,4 @@
-"""A lock on a cache folder: visible to other processes, and gone with its own."""
+"""Locks on files and folders: visible to other processes, and gone with their own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CacheLock", "Exclusivity"]
+__all__ = ["Exclusivity", "FileLock"]
 
 Exclusivity = Literal["exclusive", "in use", "unknown"]
 
 
-class CacheLock:
-    """An advisory lock on a file, shared by all who have the cache open.
+class FileLock:
+    """An advisory lock, held by one or shared by all who have something open.
 
     The operating system releases it when the process ends, however it ends. A lock
     that is held therefore means a process that is alive.
@@ -43,8 +43,8 @@ class CacheLock:
         Returns
         -------
         {"exclusive", "in use", "unknown"}
-            "exclusive" if it was taken, "in use" if another holder has the cache open,
-            "unknown" where the file system has no such locks.
+            "exclusive" if it was taken, "in use" if there is another holder, "unknown"
+            where the file system has no such locks.
         """
         import portalocker
         from portalocker import LockFlags
@@ -60,10 +60,10 @@ class CacheLock:
         return "exclusive"
 
     def share(self) -> bool:
-        """Hold the lock together with others; False if the cache was removed.
+        """Hold the lock together with others; False if its file was removed.
 
-        Another process may have cleared the cache between our opening the file and
-        locking it. What we hold is then no longer the file of that name.
+        Another process may have removed the file between our opening it and locking
+        it. What we hold is then no longer the file of that name.
         """
         import portalocker
 

@@ -7,8 +7,8 @@ import portalocker
 import pytest
 
 from cache_worker import NoLocks
-from napari_sam_decoder.cache import lock as lock_module
-from napari_sam_decoder.cache.lock import CacheLock
+from napari_sam_decoder import file_lock
+from napari_sam_decoder.file_lock import FileLock
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def path(tmp_path):
 
 
 def test_the_only_holder_is_alone(path):
-    assert CacheLock(path).try_exclusive() == "exclusive"
+    assert FileLock(path).try_exclusive() == "exclusive"
 
 
 def test_holders_share_and_none_is_alone(path):
-    first, second = CacheLock(path), CacheLock(path)
+    first, second = FileLock(path), FileLock(path)
     assert first.share()
     assert second.share()
     assert second.try_exclusive() == "in use"
 
 
 def test_the_lock_is_free_after_closing_twice(path):
-    first, second = CacheLock(path), CacheLock(path)
+    first, second = FileLock(path), FileLock(path)
     first.share()
     first.close()
     first.close()
@@ -36,7 +36,7 @@ def test_the_lock_is_free_after_closing_twice(path):
 
 
 def test_one_who_was_alone_can_share(path):
-    first, second = CacheLock(path), CacheLock(path)
+    first, second = FileLock(path), FileLock(path)
     first.try_exclusive()
     first.share()
     assert second.share()
@@ -44,22 +44,22 @@ def test_one_who_was_alone_can_share(path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_a_lock_on_a_file_that_went_away_is_not_shared(path):
-    lock = CacheLock(path)
+    lock = FileLock(path)
     path.unlink()
     assert not lock.share()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_a_lock_on_a_file_that_was_replaced_is_not_shared(path):
-    lock = CacheLock(path)
+    lock = FileLock(path)
     path.unlink()
-    CacheLock(path).close()
+    FileLock(path).close()
     assert not lock.share()
 
 
 def test_without_locks_nothing_is_known(path, monkeypatch):
     monkeypatch.setattr(portalocker.portalocker, "LOCKER", NoLocks())
-    lock = CacheLock(path)
+    lock = FileLock(path)
     assert lock.try_exclusive() == "unknown"
     assert lock.share()
 
@@ -70,13 +70,13 @@ def test_a_file_system_without_locks_keeps_nobody_from_working(path, monkeypatch
         raise OSError(errno.ENOLCK, "no locks available")
 
     monkeypatch.setattr(portalocker.portalocker, "LOCKER", no_locks)
-    lock = CacheLock(path)
+    lock = FileLock(path)
     assert lock.try_exclusive() == "unknown"
     assert lock.share()
 
 
 def test_touching_notes_the_time(path):
-    lock = CacheLock(path)
+    lock = FileLock(path)
     os.utime(path, (0, 0))
     lock.touch()
     assert path.stat().st_mtime > 0
@@ -84,7 +84,7 @@ def test_touching_notes_the_time(path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_touching_what_is_gone_does_no_harm(path):
-    lock = CacheLock(path)
+    lock = FileLock(path)
     path.unlink()
     lock.touch()
     assert not path.exists()
@@ -95,13 +95,13 @@ def test_a_lock_file_is_opened_for_reading_where_it_cannot_be_written(
 ):
     path.touch()
     _forbid_writing(monkeypatch)
-    assert CacheLock(path).share()
+    assert FileLock(path).share()
 
 
 def test_a_lock_file_that_cannot_be_made_is_an_error(path, monkeypatch):
     _forbid_writing(monkeypatch)
     with pytest.raises(OSError, match="read-only file system"):
-        CacheLock(path)
+        FileLock(path)
 
 
 def _forbid_writing(monkeypatch):
@@ -113,4 +113,4 @@ def _forbid_writing(monkeypatch):
             raise OSError(errno.EROFS, "read-only file system")
         return os_open(path, flags, *mode)
 
-    monkeypatch.setattr(lock_module.os, "open", read_only)
+    monkeypatch.setattr(file_lock.os, "open", read_only)
