@@ -19,7 +19,7 @@ from napari_sam_decoder.weights.checkpoints import assemble_sam
 from napari_sam_decoder.weights.registry import load_sam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_sam_decoder.model.sam import Sam
 
@@ -41,6 +41,15 @@ EARLY = TinyViTConfig(
 )
 
 FRAMES, ROWS, COLUMNS = 6, 48, 64
+
+
+@pytest.fixture(scope="session", autouse=True)
+def projects_folder(tmp_path_factory) -> Iterator[None]:
+    """No test writes to the folder of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("projects")
+        patch.setenv("NAPARI_SAM_DECODER_PROJECTS", str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

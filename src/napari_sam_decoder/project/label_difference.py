@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.project.compression import decompress_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -174,7 +175,7 @@ def _encode(before: np.ndarray, after: np.ndarray) -> bytes:
 
 def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     pixels = size[0] * size[1]
-    unpacked = _decompressed(content, 1 + 3 * _WIDE.itemsize * pixels)
+    unpacked = decompress_bounded(content, 1 + 3 * _WIDE.itemsize * pixels)
     width = unpacked[0] if unpacked else 0
     if width not in (4, 8) or len(unpacked) == 1 or (len(unpacked) - 1) % (3 * width):
         raise _damaged()
@@ -188,17 +189,6 @@ def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
         np.repeat(before, counts).reshape(size),
         np.repeat(after, counts).reshape(size),
     )
-
-
-def _decompressed(content: bytes, limit: int) -> bytes:
-    stream = zlib.decompressobj()
-    try:
-        unpacked = stream.decompress(content, limit)
-    except zlib.error as error:
-        raise _damaged() from error
-    if not stream.eof:
-        raise _damaged()
-    return unpacked
 
 
 def _damaged() -> ProjectError:

@@ -1,0 +1,178 @@
+"""Where project files lie, and which there are for a movie."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import ProjectError, SamDecoderError, wrap_os_errors
+from napari_sam_decoder.project.journal import is_open
+from napari_sam_decoder.project.journal_lines import (
+    ProjectHeader,
+    parse_header,
+    read_header,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_sam_decoder.project.movie_identity import MovieIdentity
+
+__all__ = [
+    "PROJECTS_VARIABLE",
+    "SUFFIX",
+    "ProjectSummary",
+    "copy_project",
+    "find_projects",
+    "new_project_path",
+    "projects_root",
+]
+
+_LOG = logging.getLogger(__name__)
+
+PROJECTS_VARIABLE = "NAPARI_SAM_DECODER_PROJECTS"
+SUFFIX = ".samproject"
+_DIGITS = 12
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class ProjectSummary:
+    """What is known of a project without reading more than its first line.
+
+    Attributes
+    ----------
+    path : Path
+        Of its file.
+    header : ProjectHeader
+    saved_at : datetime
+        When it was last written, in UTC.
+    is_open : bool
+        Whether a window or process writes to it now.
+    size : int
+        In bytes.
+    """
+
+    path: Path
+    header: ProjectHeader
+    saved_at: datetime
+    is_open: bool
+    size: int
+
+
+def projects_root() -> Path:
+    """Return the folder of the projects for which the user gave no path.
+
+    It is the one that the environment variable ``NAPARI_SAM_DECODER_PROJECTS`` names,
+    or else ``napari-sam-decoder/projects`` in the user's data folder.
+    """
+    chosen = os.environ.get(PROJECTS_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-sam-decoder", appauthor=False) / "projects"
+
+
+def new_project_path(movie: MovieIdentity) -> Path:
+    """Return an unused path for a project of a movie.
+
+    Parameters
+    ----------
+    movie : MovieIdentity
+        Whose name and digest become part of the path.
+
+    Returns
+    -------
+    Path
+        In `projects_root`: the beginning of the digest, the name of the movie and a
+        number.
+    """
+    stem = f"{movie.digest[:_DIGITS]}-{_safe(movie.name)}"
+    paths = (projects_root() / f"{stem}-{number}{SUFFIX}" for number in count(1))
+    return next(path for path in paths if not path.exists())
+
+
+def find_projects(digest: str) -> list[ProjectSummary]:
+    """List the projects of a movie in `projects_root`.
+
+    Parameters
+    ----------
+    digest : str
+        Of the movie, from `movie_digest`.
+
+    Returns
+    -------
+    list of ProjectSummary
+        The last written first. Files that cannot be read are left out.
+    """
+    paths = projects_root().glob(f"{digest[:_DIGITS]}-*{SUFFIX}")
+    found = [one for path in paths for one in _summaries(path)]
+    of_movie = [one for one in found if one.header.movie.digest == digest]
+    return sorted(of_movie, key=lambda one: one.saved_at, reverse=True)
+
+
+def copy_project(path: Path, destination: Path, *, overwrite: bool = False) -> None:
+    """Copy a project, also while it is written; what was done is in the file.
+
+    Parameters
+    ----------
+    path : Path
+        Of the project; a line that is not whole yet is left out.
+    destination : Path
+        Appears whole or not at all.
+    overwrite : bool, default False
+        Whether a file of that name may be replaced.
+
+    Raises
+    ------
+    ProjectError
+        If the file is no project or cannot be read, or the destination cannot be
+        written, exists, or is open somewhere.
+    """
+    with wrap_os_errors(f"cannot read the project {path}", ProjectError):
+        data = path.read_bytes()
+    parse_header(data[: data.find(b"\n") + 1], path)
+    _require_free(path, destination, overwrite=overwrite)
+    whole_lines = data[: data.rfind(b"\n") + 1]
+    said = f"cannot write the project {destination}"
+    with wrap_os_errors(said, ProjectError), atomic_write(destination) as partial:
+        partial.write_bytes(whole_lines)
+
+
+def _require_free(path: Path, destination: Path, *, overwrite: bool) -> None:
+    if not destination.exists():
+        return
+    if destination.samefile(path):
+        raise ProjectError(f"{destination} is the project itself; choose another name")
+    if not overwrite:
+        raise ProjectError(f"{destination} exists; choose another name")
+    if is_open(destination):
+        raise ProjectError(
+            f"the project {destination} is open in another window or process; close "
+            "it there, or choose another name"
+        )
+
+
+def _summaries(path: Path) -> Iterator[ProjectSummary]:
+    """Yield the summary of a file, unless it is no project."""
+    try:
+        header, status = read_header(path), path.stat()
+    except (OSError, SamDecoderError) as error:
+        _LOG.info("a project was left out: %s", error)
+        return
+    saved_at = datetime.fromtimestamp(status.st_mtime, UTC)
+    yield ProjectSummary(path, header, saved_at, is_open(path), status.st_size)
+
+
+def _safe(name: str) -> str:
+    """Keep of a name what every file system takes."""
+    words = re.sub(r"[^\w.]+", "_", name).strip("._")
+    return words.encode()[:_LONGEST_NAME].decode(errors="ignore") or "movie"
