@@ -171,14 +171,14 @@ def test_another_hypothesis_corrects(bench):
 
 def test_only_what_was_recomputed_gets_another_verdict(pair):
     verdicts = pair.controller.state.target.frames
-    before = verdicts.frames_of((1,))
-    others = verdicts.frames_of((2,))
+    before = verdicts.verdicts_of((1,))
+    others = verdicts.verdicts_of((2,))
     click(pair, 5)
     pair.wait()
-    after = verdicts.frames_of((1,))
+    after = verdicts.verdicts_of((1,))
     assert {frame for frame in before if after[frame] != before[frame]} == {5}
     assert after[5] is Verdict.PROMPTED
-    assert verdicts.frames_of((2,)) == others
+    assert verdicts.verdicts_of((2,)) == others
 
 
 def test_the_labels_of_others_stay(bench):

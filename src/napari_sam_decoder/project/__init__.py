@@ -22,7 +22,7 @@ from napari_sam_decoder.project.guarded_labels import (
     LabelsHolder,
     WriteResult,
 )
-from napari_sam_decoder.project.history import History, Operation, Step
+from napari_sam_decoder.project.history import DEFAULT_LIMIT, History, Operation, Step
 from napari_sam_decoder.project.label_difference import LabelDifference
 from napari_sam_decoder.project.label_snapshot import LabelSnapshot, PlanePosition
 from napari_sam_decoder.project.labels_draft import LabelsDraft
@@ -34,6 +34,7 @@ from napari_sam_decoder.project.target_record import TargetRecord
 
 __all__ = [
     "CORRECTION",
+    "DEFAULT_LIMIT",
     "Change",
     "Correction",
     "Cut",

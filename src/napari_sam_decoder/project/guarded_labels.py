@@ -175,8 +175,10 @@ class GuardedLabels:
         Which labels of the document these are.
     holder : LabelsHolder
         Where they are; its data may be replaced by others of the same shape.
-    is_blank : bool
+    is_blank : bool, default False
         Whether the labels are new and empty.
+    is_recorded : bool, default False
+        Whether the document knows all pixels already; those of blank labels it does.
     before_strokes : callable
         Given a plane, its place and axes, returns it without strokes that are just
         being drawn.
@@ -188,7 +190,8 @@ class GuardedLabels:
         target: int,
         holder: LabelsHolder,
         *,
-        is_blank: bool,
+        is_blank: bool = False,
+        is_recorded: bool = False,
         before_strokes: Callable[
             [np.ndarray, PlanePosition, PlaneAxes], np.ndarray
         ] = lambda plane, _place, _axes: plane,
@@ -200,8 +203,10 @@ class GuardedLabels:
         # The snapshot and the axes of its planes change together.
         self._lock = RLock()
         self._axes: PlaneAxes | None = None
-        self._is_blank = is_blank
+        self._is_recorded = is_blank or is_recorded
         self._known = LabelSnapshot(is_blank=is_blank)
+        # Pixels that were there before, until they are recorded.
+        self._unrecorded: dict[PlanePosition, LabelsChange] = {}
         self._painted = document.table("painted", target)
         document.attach(target, self)
 
@@ -220,7 +225,7 @@ class GuardedLabels:
         with self._lock:
             if self._axes is None or cut.sliced_axes == self._axes.sliced:
                 self._axes = axes_of(cut)
-                self._known.begin(place, plane)
+                self._begin(place, plane)
 
     def objects(self, cut: Cut, frame: int) -> frozenset[int]:
         """List the objects whose pixels others have added or removed on a frame.
@@ -267,6 +272,25 @@ class GuardedLabels:
                 if self._sync(place):
                     yield place
 
+    def record_originals(self, places: Iterable[PlanePosition] = ()) -> None:
+        """Record the pixels of planes that were there before anything was done.
+
+        Parameters
+        ----------
+        places : iterable of tuple of int
+            Planes that are about to change; besides those that were noted.
+        """
+        with self._lock:
+            for place in places:
+                if place not in self._known:
+                    plane = self._plane(place)
+                    self._begin(
+                        place, self._before_strokes(plane, place, self._current)
+                    )
+            changes, self._unrecorded = self._unrecorded, {}
+            for change in changes.values():
+                self._document.record_labels(change)
+
     def begin_stroke(self, place: PlanePosition, before: np.ndarray) -> None:
         """Note how a plane was before it was painted, unless it is known.
 
@@ -278,7 +302,25 @@ class GuardedLabels:
             A copy is kept.
         """
         with self._lock:
-            self._known.begin(place, before)
+            self._begin(place, before)
+
+    def record_stroke(self, place: PlanePosition, after: np.ndarray) -> bool:
+        """Record that others have changed a plane that is known.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Along the sliced axes.
+        after : (Y, X) array of int
+            As it is now, or is about to be.
+
+        Returns
+        -------
+        bool
+            Whether any pixel has changed.
+        """
+        with self._lock:
+            return self._record_plane(place, after)
 
     @property
     def axes(self) -> PlaneAxes | None:
@@ -425,6 +467,9 @@ class GuardedLabels:
         if place not in self._known:
             return False
         now = self._before_strokes(self._plane(place), place, self._current)
+        return self._record_plane(place, now)
+
+    def _record_plane(self, place: PlanePosition, now: np.ndarray) -> bool:
         known = self._known.plane(place, now)
         difference = LabelDifference.between(known, now)
         if difference is None:
@@ -445,11 +490,25 @@ class GuardedLabels:
         place = place_of(cut, frame)
         now = self._plane(place)
         if place not in self._known:
-            self._known.put(place, self._before_strokes(now, place, self._current))
+            self._begin(place, self._before_strokes(now, place, self._current))
         known = self._known.plane(place, now)
         left = self._left(place, known)
         changed: np.ndarray = left != now
         return _FrameState(place, now, known, left, changed if changed.any() else None)
+
+    def _begin(self, place: PlanePosition, plane: np.ndarray) -> None:
+        """Take a plane as the original one, unless it is known already."""
+        if place in self._known:
+            return
+        self._known.put(place, plane)
+        if not self._is_recorded:
+            blank = np.zeros_like(plane)
+            original = LabelDifference.between(blank, plane)
+            if original is not None:
+                sliced = self._current.sliced
+                self._unrecorded[place] = LabelsChange(
+                    self._target, sliced, place, original
+                )
 
     def _left(self, place: PlanePosition, known: np.ndarray) -> np.ndarray:
         """Return a plane without what others have changed."""

@@ -19,6 +19,7 @@ from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun, Viewe
 from napari_sam_decoder.widgets.objects import ObjectIds
 from napari_sam_decoder.widgets.result_writer import ResultWriter
 from napari_sam_decoder.widgets.runs import CorrectionRun, counted
+from napari_sam_decoder.widgets.target_layer import UndoKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -115,6 +116,7 @@ class Controller(QObject):
         if run is not None and running is not None:
             running.outcome = run.summary(was_stopped=True)
         for state in (*self.movies, self.state):
+            state.keys = None
             session = state.detach_session()
             if session is not None:
                 # A step under way goes on; the window does not wait for it.
@@ -247,6 +249,7 @@ class Controller(QObject):
             return
         options = options if is_first else options.for_another_movie()
         self.state = state = self.movies.on(movie.layer, options)
+        state.keys = UndoKeys(self.undo, self.redo)
         if state.view is None or not movie.is_same_as(state.view):
             self._forget_session(state)
             self._refuse_pending(state, "is shown in another way now")

@@ -19,16 +19,18 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.widgets.key_bindings import bind_keys, release_keys
+from napari_sam_decoder.widgets.key_bindings import COMMAND, bind_keys, release_keys
 from napari_sam_decoder.widgets.messages import describe
 from napari_sam_decoder.widgets.parts import (
     FramePart,
+    HistoryPart,
     ModelForm,
     MoviePart,
     ObjectsPart,
     PropagationForm,
     RunPart,
     SettingsBar,
+    UndoMemoryForm,
 )
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
 from napari_sam_decoder.widgets.saved_settings import (
@@ -96,8 +98,10 @@ class SamDecoderDock(QWidget):
         self._notices.setText("\n".join(notices))
         self._notices.setVisible(bool(notices))
         self._show_settings(layer)
-        for part in (self._movie, self._objects, self._frame, self._run):
+        parts = self._movie, self._history, self._objects, self._frame, self._run
+        for part in parts:
             part.show_state(bench)
+        self._memory.show_state(bench.history)
 
     def _show_settings(self, layer: Image | None) -> None:
         """Show what is set, where it is not shown already."""
@@ -142,6 +146,8 @@ class SamDecoderDock(QWidget):
         self._movie, self._objects = MoviePart(), ObjectsPart()
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
         self._propagation, self._settings = PropagationForm(), SettingsBar()
+        self._history, self._memory = HistoryPart(), UndoMemoryForm()
+        self._history.listen_to_keys(self)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -162,10 +168,12 @@ class SamDecoderDock(QWidget):
             self._notices,
             self._movie,
             _folded("Model, contrast, cache", self._form),
+            self._history,
             self._objects,
             self._frame,
             self._run,
             _folded("How propagation decides", self._propagation),
+            _folded("Undo", self._memory),
             self._settings,
         ):
             layout.addWidget(section)
@@ -187,6 +195,9 @@ class SamDecoderDock(QWidget):
         self._settings.save_requested.connect(self._guarded(self._save_settings))
         self._settings.load_requested.connect(self._guarded(self._load_settings))
         self._settings.reset_requested.connect(self._guarded(self._reset_settings))
+        self._history.undo_requested.connect(bench.undo)
+        self._history.redo_requested.connect(bench.redo)
+        self._memory.limit_chosen.connect(self._guarded(bench.limit_history))
         self._objects.new_requested.connect(self._guarded(bench.new_object))
         self._objects.points_toggled.connect(self._on_points_toggled)
         self._objects.object_chosen.connect(self._guarded(bench.select_object))
@@ -209,6 +220,8 @@ class SamDecoderDock(QWidget):
         keys["Alt-X"] = self._on_sign_toggled
         keys["Alt-B"] = partial(self._on_run_requested, "both")
         keys["Alt-."] = self.workbench.stop
+        keys[f"{COMMAND}-Z"] = self.workbench.undo
+        keys[f"{COMMAND}-Shift-Z"] = self.workbench.redo
         return keys
 
     def _guarded(self, action: Callable[..., object]) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +10,10 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-__all__ = ["bind_keys", "release_keys"]
+__all__ = ["COMMAND", "bind_keys", "release_keys"]
+
+COMMAND = "Meta" if sys.platform == "darwin" else "Control"
+"""The key that goes with Z to undo."""
 
 
 def bind_keys(

@@ -7,7 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
-from napari_sam_decoder.project import History, LabelsChange
+from napari_sam_decoder.project import (
+    DEFAULT_LIMIT,
+    History,
+    LabelsChange,
+    TargetRecord,
+)
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
 from napari_sam_decoder.widgets.layers import check_target, shown_limits
 from napari_sam_decoder.widgets.objects import ObjectList
@@ -220,6 +225,9 @@ class MovieState:
             layer, view, self.history, self._last_target, keys, is_blank=is_blank
         )
         self.targets[layer] = self.target = target
+        self.history.document.table("targets")[target.number] = TargetRecord(
+            str(layer.name), view.spatial_shape, str(layer.data.dtype)
+        )
         return target
 
     def undo(self) -> tuple[Step, ...]:
@@ -337,10 +345,13 @@ class ViewerMovies:
     ----------
     settings : Settings or None
         How propagation decides on all of them; None for the defaults.
+    history_limit : int
+        Bytes that undo may take on each of them.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.settings: Settings | None = None
+        self.history_limit = DEFAULT_LIMIT
         self._viewer = ref(viewer)
         self._last: ref[Image] | None = None
         self._given: dict[tuple[int, ...], set[int]] = {}
@@ -385,6 +396,7 @@ class ViewerMovies:
         state = self.find(layer)
         if state is None:
             state = MovieState(options)
+            state.history.limit = self.history_limit
             setattr(layer, _ATTRIBUTE, state)
         return state
 

@@ -23,6 +23,7 @@ from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.propagation import FrameResult
 from napari_sam_decoder.widgets.layers import (
     StrokeListener,
+    after_strokes,
     before_strokes,
     check_shape,
     check_target,
@@ -30,7 +31,8 @@ from napari_sam_decoder.widgets.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from napari.layers import Labels
 
@@ -138,6 +140,8 @@ class LabelsTarget:
         What the layer's own keys for undo and redo call.
     is_blank : bool, default False
         Whether the layer is new and empty.
+    is_recorded : bool, default False
+        Whether the history knows all its pixels already.
     """
 
     def __init__(
@@ -149,6 +153,7 @@ class LabelsTarget:
         keys: UndoKeys,
         *,
         is_blank: bool = False,
+        is_recorded: bool = False,
     ) -> None:
         self.layer = layer
         self.view = view
@@ -165,6 +170,7 @@ class LabelsTarget:
             number,
             layer,
             is_blank=is_blank,
+            is_recorded=is_recorded,
             before_strokes=self._strokes.before,
         )
 
@@ -216,6 +222,7 @@ class LabelsTarget:
         """
         record = self.record(view)
         record.is_scanned = True
+        self._guarded.record_originals()
         for object_id in contents.ids:
             self._ids[object_id] = True
         every = sorted(frozenset().union(*contents.frames.values()))
@@ -335,9 +342,9 @@ class LabelsTarget:
             Of the movie.
         """
         self._guarded.cut_along(view)
-        self._record_foreign(
-            [place_of(view, frame) for frame in frames], "Labels changed by a script"
-        )
+        places = [place_of(view, frame) for frame in frames]
+        self._guarded.record_originals(places)
+        self._record_foreign(places)
 
     def sync_before(self, steps: Iterable[Step]) -> None:
         """Record what others have changed since where steps changed the labels.
@@ -356,41 +363,52 @@ class LabelsTarget:
             and self._guarded.axes is not None
             and change.sliced == self._guarded.axes.sliced
         }
-        self._record_foreign(sorted(places), "Labels changed by a script")
+        self._record_foreign(sorted(places))
 
     def _on_stroke(self, atoms: list[Any]) -> None:
         """Record a stroke that was drawn."""
         self._guarded.cut_along(self.view)
         axes = axes_of(self.view)
         places = {place for atom in atoms for place in places_of(atom, axes)}
-        for place in places:
+        planes: dict[PlanePosition, np.ndarray] = {}
+        for place in sorted(places):
             plane = np.asarray(self.layer.data[axes.index(place)])
-            before = before_strokes(plane, atoms, place, axes)
-            self._guarded.begin_stroke(place, before)
-        verb = _VERBS.get(str(self.layer.mode), "Paint")
-        self._record_foreign(sorted(places), verb)
+            self._guarded.begin_stroke(place, before_strokes(plane, atoms, place, axes))
+            planes[place] = after_strokes(plane, atoms, place, axes)
+        self._guarded.record_originals()
+        with self._painting(tuple(planes), _VERBS.get(str(self.layer.mode), "Paint")):
+            for place, plane in planes.items():
+                if self._guarded.record_stroke(place, plane):
+                    self._note_ids(place, plane)
 
-    def _record_foreign(self, places: list[PlanePosition], verb: str) -> None:
+    def _record_foreign(self, places: Sequence[PlanePosition]) -> None:
+        with self._painting(places, "Labels changed by a script"):
+            for place in self._guarded.sync(places):
+                self._note_ids(place)
+
+    def _painting(
+        self, places: Sequence[PlanePosition], verb: str
+    ) -> AbstractContextManager[Step]:
+        """Record what others have changed as a step."""
         title = verb
         if len(places) == 1:
             title = f"{verb} on frame {self._frame_at(places[0])}"
-        with self._history.step(title, "paint", {"target": self.number}):
-            for place in self._guarded.sync(places):
-                self._note_ids(place)
+        return self._history.step(title, "paint", {"target": self.number})
 
     def _frame_at(self, place: PlanePosition) -> int:
         at = dict(zip(self.view.sliced_axes, place, strict=True))
         return 0 if self.view.axis is None else at[self.view.axis]
 
-    def _note_ids(self, place: PlanePosition) -> None:
+    def _note_ids(self, place: PlanePosition, plane: np.ndarray | None = None) -> None:
         """Note which known objects a plane holds now."""
         at = dict(zip(self.view.sliced_axes, place, strict=True))
         axis = self.view.axis
         fixed = tuple((other, at[other]) for other, _ in self.view.fixed)
         cut = replace(self.view, fixed=fixed)
         frame = 0 if axis is None else at[axis]
-        ids = label_ids(np.asarray(self.layer.data[axes_of(cut).index(place)]))
-        self.record(cut).frames.note_ids(frame, ids)
+        if plane is None:
+            plane = np.asarray(self.layer.data[axes_of(cut).index(place)])
+        self.record(cut).frames.note_ids(frame, label_ids(plane))
 
     def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
         """Take a plane as the original one; see `GuardedLabels.note`."""

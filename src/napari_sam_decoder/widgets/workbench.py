@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points
 
     from napari_sam_decoder.frames import FrameSelection
+    from napari_sam_decoder.project import History
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
@@ -116,6 +117,11 @@ class Workbench(QObject):
     def objects(self) -> ObjectList:
         """The objects of the movie, and their points."""
         return self.controller.state.objects
+
+    @property
+    def history(self) -> History:
+        """What was done on the movie, and can be undone."""
+        return self.controller.state.history
 
     @property
     def frame(self) -> int:
@@ -718,6 +724,38 @@ class Workbench(QObject):
                 "there is nothing to correct: add a point on a frame that a run has "
                 "labelled, or propagate"
             )
+
+    def undo(self) -> None:
+        """Take back the last action on the movie; a run under way is stopped first.
+
+        An action is what a person or script did, with all that followed from it by
+        itself: a point with its correction, a run, a stroke, a new or deleted object.
+        """
+        self.controller.undo()
+
+    def redo(self) -> None:
+        """Do again what was undone last, as long as nothing else was done since."""
+        self.controller.redo()
+
+    def limit_history(self, limit: int) -> None:
+        """Change how much memory undo may take, on all movies of the viewer.
+
+        Parameters
+        ----------
+        limit : int
+            Bytes; the oldest actions are forgotten beyond.
+
+        Raises
+        ------
+        OptionError
+            If it is below 1.
+        """
+        if limit < 1:
+            raise OptionError(f"undo needs some memory, not {limit} bytes")
+        self.controller.movies.history_limit = limit
+        for state in (*self.controller.movies, self.controller.state):
+            state.history.limit = limit
+        self.changed.emit()
 
     def stop(self) -> None:
         """Stop the run or correction; finished frames stay."""

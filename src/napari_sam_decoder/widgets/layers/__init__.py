@@ -35,6 +35,7 @@ from napari_sam_decoder.widgets.layers.movie_view import (
 )
 from napari_sam_decoder.widgets.layers.paint_strokes import (
     StrokeListener,
+    after_strokes,
     before_strokes,
     places_of,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "PointsReading",
     "StrokeListener",
     "WorldMap",
+    "after_strokes",
     "axis_choices",
     "before_strokes",
     "check_shape",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "StrokeListener",
+    "after_strokes",
     "before_strokes",
     "places_of",
 ]
@@ -130,42 +131,69 @@ def before_strokes(
     """
     before = np.array(plane)
     for atom in reversed(atoms):
-        pixels, values = _on_plane(atom, place, axes)
-        before[pixels] = values
+        pixels, old, _ = _on_plane(atom, place, axes)
+        before[pixels] = old
     return before
+
+
+def after_strokes(
+    plane: np.ndarray, atoms: Sequence[Any], place: PlanePosition, axes: PlaneAxes
+) -> np.ndarray:
+    """Return a plane as it is after some atoms have changed it.
+
+    napari tells of some strokes before it writes them, and of others after.
+
+    Parameters
+    ----------
+    plane : (Y, X) array of int
+        As it is now; not changed.
+    atoms : sequence
+        In the order in which they came.
+    place : tuple of int
+        Of the plane.
+    axes : PlaneAxes
+        How the layer is cut.
+    """
+    after = np.array(plane)
+    for atom in atoms:
+        pixels, _, new = _on_plane(atom, place, axes)
+        after[pixels] = new
+    return after
 
 
 def _on_plane(
     atom: Any, place: PlanePosition, axes: PlaneAxes
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Rows and columns of an atom's pixels on a plane, and what was there before."""
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
+    """Rows and columns of an atom's pixels on a plane, and their old and new labels."""
     if _has_box(atom):
         return _box_on_plane(atom, place, axes)
-    indices, old, _ = atom
+    indices, old, new = atom
     flat = [np.ravel(part) for part in np.broadcast_arrays(*indices)]
     is_here = _is_at(flat, place, axes)
     rows, columns = (flat[axis][is_here] for axis in axes.shown)
-    values = np.ravel(np.broadcast_to(old, np.broadcast(*indices).shape))
-    return (rows, columns), values[is_here]
+    shape = np.broadcast(*indices).shape
+    before, after = (np.ravel(np.broadcast_to(one, shape)) for one in (old, new))
+    return (rows, columns), before[is_here], after[is_here]
 
 
 def _box_on_plane(
     atom: Any, place: PlanePosition, axes: PlaneAxes
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
     box, mask = atom.slice_key, _mask(atom)
     spans = zip((box[axis] for axis in axes.sliced), place, strict=True)
     if not all(span.start <= index < span.stop for span, index in spans):
         nothing = np.zeros(0, int)
-        return (nothing, nothing), nothing
+        return (nothing, nothing), nothing, nothing
     old = atom.old_values
     if atom.mask is not None:
         old = np.zeros(mask.shape, np.asarray(old).dtype)
         old[mask] = atom.old_values
     plane = _plane_of(box, place, axes)
     rows, columns = np.nonzero(mask[plane])
-    values = np.broadcast_to(old, mask.shape)[plane][rows, columns]
+    before = np.broadcast_to(old, mask.shape)[plane][rows, columns]
+    after = np.broadcast_to(atom.new_value, before.shape)
     first_row, first_column = (box[axis].start for axis in axes.shown)
-    return (rows + first_row, columns + first_column), values
+    return (rows + first_row, columns + first_column), before, after
 
 
 def _plane_of(
