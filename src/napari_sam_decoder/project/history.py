@@ -12,6 +12,7 @@ from napari_sam_decoder.project.document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from typing import Self
 
     from napari_sam_decoder.project.changes import Change
 
@@ -19,6 +20,42 @@ __all__ = ["DEFAULT_LIMIT", "History", "Operation", "Step"]
 
 DEFAULT_LIMIT = 256 * 2**20
 """Bytes for what can be undone and redone."""
+
+
+class _Footprint:
+    """What some changes change, to tell whether others can be made before them."""
+
+    def __init__(self) -> None:
+        self._parts = 0
+        self._touched: set[Hashable] = set()
+        self._cuts: dict[int, set[tuple[int, ...]]] = {}
+
+    def follow(self, parts: Sequence[Sequence[Change]]) -> None:
+        """Look at the parts that have come since."""
+        for part in parts[self._parts :]:
+            self._add(part)
+        self._parts = len(parts)
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> Self:
+        """Look at some changes."""
+        footprint = cls()
+        footprint.follow([changes])
+        return footprint
+
+    def commutes_with(self, other: _Footprint) -> bool:
+        """Whether it makes no difference which of them is made first."""
+        if not self._touched.isdisjoint(other._touched):
+            return False
+        # Planes along other axes cross each other.
+        common = self._cuts.keys() & other._cuts.keys()
+        return all(len(self._cuts[one] | other._cuts[one]) == 1 for one in common)
+
+    def _add(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._touched.add(change.touched)
+            if isinstance(change, LabelsChange):
+                self._cuts.setdefault(change.target, set()).add(change.sliced)
 
 
 @dataclass(eq=False)
@@ -51,6 +88,7 @@ class Step:
     group: int = 0
     parts: list[Sequence[Change]] = field(default_factory=list)
     size: int = 0
+    _footprint: _Footprint = field(default_factory=_Footprint, repr=False)
 
     @property
     def changes(self) -> list[Change]:
@@ -71,30 +109,11 @@ class Step:
         self.size += size
 
     @property
-    def touched(self) -> set[Hashable]:
+    def footprint(self) -> _Footprint:
         """What its changes change."""
-        return {change.touched for change in self.changes}
-
-    def commutes_with(self, changes: Sequence[Change]) -> bool:
-        """Whether it makes no difference which of them is made first."""
-        touched = self.touched
-        if not touched.isdisjoint(change.touched for change in changes):
-            return False
-        # Planes along other axes cross each other.
-        cuts = {(one.target, one.sliced) for one in _of_labels(changes)}
-        own = {(one.target, one.sliced) for one in _of_labels(self.changes)}
-        return all(
-            sliced == other
-            for target, sliced in cuts
-            for target2, other in own
-            if target == target2
-        )
-
-
-def _of_labels(changes: Sequence[Change]) -> Iterator[LabelsChange]:
-    for change in changes:
-        if isinstance(change, LabelsChange):
-            yield change
+        # A run asks for it at each frame, so nothing is looked at twice.
+        self._footprint.follow(self.parts)
+        return self._footprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +169,7 @@ class History:
         self._done: list[Step] = []
         self._undone: list[Step] = []
         self._changes: list[Change] | None = None
+        self._recorded: Step | None = None
         self._last_number = 0
         self._size = 0
         self._listeners: list[Callable[[Operation], None]] = []
@@ -230,11 +250,11 @@ class History:
         Step
             For `extend`.
         """
-        step = Step(self._last_number + 1, title, kind, details or {})
-        if self._changes is not None:
-            yield step
+        if self._recorded is not None:
+            yield self._recorded
             return
-        with self._recording() as changes:
+        step = self.open_step(title, kind, details or {})
+        with self._recording(step) as changes:
             yield step
         if changes:
             self._add(step, changes, cause)
@@ -251,10 +271,10 @@ class History:
         step : Step
             Done, or not recorded yet.
         """
-        if self._changes is not None:
+        if self._recorded is not None:
             yield
             return
-        with self._recording() as changes:
+        with self._recording(step) as changes:
             yield
         if changes:
             self._extend(step, changes)
@@ -285,14 +305,12 @@ class History:
         tuple of Step
             The latest first; empty if there is none.
         """
-        group = self._last_group(self._done)
-        for step in reversed(group):
-            self._done.remove(step)
-            self._take_back(step.changes)
-            self._undone.append(step)
+        group = self._last_group(self._done)[::-1]
         if group:
+            self._apply(_inverses(group))
+            self._repeat_undo(len(group))
             self._emit(Operation("undo", count=len(group)))
-        return tuple(reversed(group))
+        return tuple(group)
 
     def redo(self) -> tuple[Step, ...]:
         """Do again what was undone last.
@@ -303,12 +321,9 @@ class History:
             The earliest first; empty if there is none.
         """
         group = self._last_group(self._undone)[::-1]
-        for step in group:
-            self._undone.remove(step)
-            for change in step.changes:
-                self.document.apply(change)
-            self._done.append(step)
         if group:
+            self._apply([change for step in group for change in step.changes])
+            self._repeat_redo(len(group))
             self._emit(Operation("redo", count=len(group)))
         return tuple(group)
 
@@ -322,20 +337,27 @@ class History:
         is_applied : bool, default False
             Whether the document shows it already.
         """
-        moves = {"undo": self._repeat_undo, "redo": self._repeat_redo}
-        if operation.kind in moves:
-            moves[operation.kind](operation.count, is_applied)
-            return
-        if operation.kind == "trim":
-            self._forget(operation.count)
-            return
         if not is_applied:
-            for change in operation.changes:
-                self.document.apply(change)
+            self._apply(self._changes_of(operation))
         if operation.is_redo_lost:
             self._lose_redo()
-        if operation.step is not None:
+        if operation.kind == "undo":
+            self._repeat_undo(operation.count)
+        elif operation.kind == "redo":
+            self._repeat_redo(operation.count)
+        elif operation.kind == "trim":
+            self._forget(operation.count)
+        elif operation.step is not None:
             self._repeat_step(operation.step, operation)
+
+    def _changes_of(self, operation: Operation) -> Sequence[Change]:
+        """What an operation makes of the document."""
+        if operation.kind == "undo":
+            return _inverses(_last(self._done, operation.count))
+        if operation.kind == "redo":
+            steps = _last(self._undone, operation.count)
+            return [change for step in steps for change in step.changes]
+        return operation.changes
 
     def _note(self, change: Change) -> None:
         if self._changes is None:
@@ -344,16 +366,17 @@ class History:
             self._changes.append(change)
 
     @contextmanager
-    def _recording(self) -> Iterator[list[Change]]:
-        changes = self._changes = []
+    def _recording(self, step: Step) -> Iterator[list[Change]]:
+        changes: list[Change] = []
+        self._changes, self._recorded = changes, step
         try:
             yield changes
         except BaseException:
-            self._take_back(changes)
+            self._apply([change.inverse() for change in reversed(changes)])
             changes.clear()
             raise
         finally:
-            self._changes = None
+            self._changes = self._recorded = None
 
     def _add(
         self, step: Step, changes: list[Change], cause: Step | None = None
@@ -365,7 +388,6 @@ class History:
         step.group = cause.group if cause is not None and is_joined else step.number
         index = len(self._done) if place is None else place
         after = None if index == len(self._done) else self._done[index - 1].number
-        # What follows by itself from something that was done keeps what can be redone.
         is_redo_lost = bool(self._undone)
         if is_redo_lost:
             self._lose_redo()
@@ -391,11 +413,10 @@ class History:
         if newest is None:
             self._continue(step, changes)
             return
-        later = self._done[self._done.index(newest) + 1 :]
-        if not all(other.commutes_with(changes) for other in later):
+        if not self._is_apart(changes, self._done[self._done.index(newest) + 1 :]):
             self._continue(step, changes)
             return
-        is_redo_lost = not all(other.commutes_with(changes) for other in self._undone)
+        is_redo_lost = not self._is_apart(changes, self._undone)
         if is_redo_lost:
             self._lose_redo()
         size = _size(changes)
@@ -409,12 +430,12 @@ class History:
     def _continuation(self, step: Step) -> Step | None:
         """The last part of a step that can still be undone, if there is any."""
         first = step.details.get("continues", step.number)
-        parts = [
+        parts = (
             one
-            for one in self._done
+            for one in reversed(self._done)
             if first in (one.number, one.details.get("continues"))
-        ]
-        return parts[-1] if parts else None
+        )
+        return next(parts, None)
 
     def _continue(self, step: Step, changes: list[Change]) -> None:
         first = step.details.get("continues", step.number)
@@ -428,16 +449,30 @@ class History:
         index = self._done.index(cause) + 1
         while index < len(self._done) and self._done[index].group == cause.group:
             index += 1
-        later = self._done[index:]
-        return index if all(one.commutes_with(changes) for one in later) else None
+        return index if self._is_apart(changes, self._done[index:]) else None
+
+    def _is_apart(self, changes: Sequence[Change], steps: Sequence[Step]) -> bool:
+        """Whether changes could as well have been made before some steps."""
+        footprint = _Footprint.of(changes) if steps else None
+        return footprint is None or all(
+            one.footprint.commutes_with(footprint) for one in steps
+        )
 
     def _insert(self, step: Step, index: int) -> None:
         self._done.insert(index, step)
         self._size += step.size
 
-    def _take_back(self, changes: Sequence[Change]) -> None:
-        for change in reversed(changes):
-            self.document.apply(change.inverse())
+    def _apply(self, changes: Sequence[Change]) -> None:
+        """Make changes, all or none."""
+        made = 0
+        try:
+            for change in changes:
+                self.document.apply(change)
+                made += 1
+        except BaseException:
+            for change in reversed(changes[:made]):
+                self.document.apply(change.inverse())
+            raise
 
     def _last_group(self, steps: list[Step]) -> list[Step]:
         """The steps at the end that belong together, in their order."""
@@ -452,33 +487,32 @@ class History:
         self._undone.clear()
 
     def _trim(self) -> None:
-        """Forget the oldest steps beyond the limit, but never the last group."""
+        """Forget the oldest steps beyond the limit, but never the last group.
+
+        Where that is not enough, nothing can be redone any more.
+        """
         count, size, last = 0, self._size, len(self._last_group(self._done))
         while size > self._limit and count < len(self._done) - last:
             size -= self._done[count].size
             count += 1
-        if count:
-            self._forget(count)
-            self._emit(Operation("trim", count=count))
+        is_redo_lost = size > self._limit and bool(self._undone)
+        if is_redo_lost:
+            self._lose_redo()
+        self._forget(count)
+        if count or is_redo_lost:
+            self._emit(Operation("trim", count=count, is_redo_lost=is_redo_lost))
 
     def _forget(self, count: int) -> None:
         self._size -= sum(step.size for step in self._done[:count])
         del self._done[:count]
 
-    def _repeat_undo(self, count: int, is_applied: bool) -> None:
-        for step in self._done[len(self._done) - count :][::-1]:
-            if not is_applied:
-                self._take_back(step.changes)
-            self._undone.append(step)
-        del self._done[len(self._done) - count :]
+    def _repeat_undo(self, count: int) -> None:
+        for _ in range(min(count, len(self._done))):
+            self._undone.append(self._done.pop())
 
-    def _repeat_redo(self, count: int, is_applied: bool) -> None:
-        for step in self._undone[len(self._undone) - count :][::-1]:
-            if not is_applied:
-                for change in step.changes:
-                    self.document.apply(change)
-            self._done.append(step)
-        del self._undone[len(self._undone) - count :]
+    def _repeat_redo(self, count: int) -> None:
+        for _ in range(min(count, len(self._undone))):
+            self._done.append(self._undone.pop())
 
     def _repeat_step(self, step: Step, operation: Operation) -> None:
         if operation.kind == "step":
@@ -504,3 +538,12 @@ class History:
 
 def _size(changes: Iterable[Change]) -> int:
     return sum(change.size for change in changes)
+
+
+def _last(steps: list[Step], count: int) -> list[Step]:
+    return steps[::-1][:count]
+
+
+def _inverses(steps: Sequence[Step]) -> list[Change]:
+    """What takes steps back, the first of which is the latest."""
+    return [change.inverse() for step in steps for change in reversed(step.changes)]
