@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from napari_sam_decoder.errors import ClosedError, ProjectError
 from napari_sam_decoder.project import journal
 from napari_sam_decoder.project.journal import JournalWriter, is_open, read_journal
+from napari_sam_decoder.project.journal_file import JournalFile
 from napari_sam_decoder.project.journal_lines import ProjectHeader, op_line
 from napari_sam_decoder.project.movie_identity import MovieIdentity
 
@@ -439,18 +440,17 @@ def test_at_the_end_of_a_process_all_is_written(path):
 
 
 @contextmanager
-def failing(monkeypatch, number=errno.ENOSPC, name="write", half=False):
+def failing(monkeypatch, number=errno.ENOSPC, half=False):
     """The disk writes nothing, or half a line, and then fails."""
-    from napari_sam_decoder.project.journal_file import JournalFile
 
-    def fail(self, line=b""):
+    def fail(self, line):
         if half:
             self._is_ragged = True
             os.pwrite(self._file.fileno(), line[: len(line) // 2], self._end)
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(JournalFile, f"_{name}" if name == "write" else name, fail)
+        patch.setattr(JournalFile, "_write", fail)
         yield
 
 
@@ -513,11 +513,25 @@ def test_what_the_disk_did_not_take_in_the_end_is_written_again(
     writer.flush()
     monkeypatch.setattr(journal, "_SYNC_SECONDS", 0.0)
     writer._sync_at = 0.0
-    with failing(monkeypatch, name="sync"):
+    with no_sync(monkeypatch):
         writer.write(OPS[1])
         assert not writer.flush()
+        assert "No space left" in str(writer.failure)
+        # The disk has lost what it could not keep.
+        os.truncate(path, len(HEADER.line()) + len(op_line(1, OPS[0])))
+    writer.write(OPS[2])
     assert writer.flush()
-    assert list(read_journal(path).ops) == OPS[:2]
+    assert list(read_journal(path).ops) == OPS[:3]
+
+
+@contextmanager
+def no_sync(monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_sam_decoder.project.journal_file.os.fsync", fail)
+        yield
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
@@ -572,6 +586,32 @@ def test_the_same_file_on_a_disk_that_was_away(writer, path, failures):
     assert writer.flush()
     assert list(read_journal(path).ops) == OPS[:2]
     assert failures == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+def test_what_cannot_be_read_any_more_is_not_restored(writer, path, failures):
+    """As if the disk had gone with the file."""
+    writer.write(OPS[0])
+    writer.flush()
+    content = path.read_bytes()
+    os.truncate(path, 10)
+    path.unlink()
+    writer.write(OPS[1])
+    assert not writer.flush()
+    assert not path.exists()
+    assert "check the path" in str(failures[0])
+    path.write_bytes(content)
+    assert writer.flush()
+    assert list(read_journal(path).ops) == OPS[:2]
+
+
+def test_a_lock_that_cannot_be_opened_is_held_by_nobody(path, monkeypatch):
+    def refuse(lock_file):
+        raise PermissionError(errno.EACCES, "permission denied")
+
+    JournalWriter.create(path, HEADER).close()
+    monkeypatch.setattr(journal, "FileLock", refuse)
+    assert not is_open(path)
 
 
 def test_closing_a_project_that_cannot_be_written_says_so(path, failures, monkeypatch):

@@ -68,6 +68,12 @@ def test_the_head_is_read_without_the_changes():
     assert broken.head() == {"op": "step", "title": "Point added"}
 
 
+@pytest.mark.parametrize("fields", [{}, {"changes": [1]}])
+def test_a_name_within_does_not_end_the_head(fields):
+    inner = {"op": "step", "details": {"a": 1, "changes": 2}, "title": "Run"}
+    assert stored(op_line(3, {**inner, **fields})).head() == inner
+
+
 def test_numbers_of_numpy_are_written():
     values = [np.int64(3), np.float32(0.5), np.bool_(True)]
     assert stored(op_line(1, {"op": "step", "v": values})).decode()["v"] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.atomic_files import atomic_write
@@ -100,7 +101,9 @@ class JournalFile:
 
     def close(self) -> None:
         """Close the file; lines that are not written are lost."""
-        self._file.close()
+        # All that matters has been synced; network disks may still complain.
+        with suppress(OSError):
+            self._file.close()
 
     def _write(self, line: bytes) -> None:
         self._is_ragged = True
