@@ -23,10 +23,23 @@ from napari_sam_decoder.project.guarded_labels import (
     WriteResult,
 )
 from napari_sam_decoder.project.history import DEFAULT_LIMIT, History, Operation, Step
+from napari_sam_decoder.project.journal_lines import ProjectHeader
 from napari_sam_decoder.project.label_difference import LabelDifference
 from napari_sam_decoder.project.label_snapshot import LabelSnapshot, PlanePosition
 from napari_sam_decoder.project.labels_draft import LabelsDraft
+from napari_sam_decoder.project.location import (
+    ProjectSummary,
+    copy_project,
+    find_projects,
+    new_project_path,
+)
+from napari_sam_decoder.project.movie_identity import (
+    MovieIdentity,
+    describe_difference,
+    plane_digests,
+)
 from napari_sam_decoder.project.object_record import ObjectRecord
+from napari_sam_decoder.project.project import Project
 from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
 from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
@@ -50,11 +63,15 @@ __all__ = [
     "LabelsChange",
     "LabelsDraft",
     "LabelsHolder",
+    "MovieIdentity",
     "ObjectRecord",
     "Operation",
     "PlaneAxes",
     "PlanePosition",
     "PointRow",
+    "Project",
+    "ProjectHeader",
+    "ProjectSummary",
     "PromptLog",
     "RowsChange",
     "RunRequest",
@@ -64,9 +81,14 @@ __all__ = [
     "TargetRecord",
     "WriteResult",
     "axes_of",
+    "copy_project",
     "decode_operation",
+    "describe_difference",
     "encode_changes",
     "encode_operation",
+    "find_projects",
+    "new_project_path",
     "place_of",
+    "plane_digests",
     "scope_of",
 ]

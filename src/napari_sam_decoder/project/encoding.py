@@ -26,7 +26,7 @@ from napari_sam_decoder.prompts import PaintedMask, Prompt
 from napari_sam_decoder.propagation import Direction, ObjectResult, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["decode_changes", "decode_operation", "encode_changes", "encode_operation"]
 
@@ -61,15 +61,30 @@ def encode_operation(operation: Operation) -> dict[str, Any]:
     return encoded
 
 
-def decode_operation(encoded: dict[str, Any]) -> Operation:
+def decode_operation(
+    encoded: Mapping[str, Any],
+    changes: Sequence[Change] | None = None,
+    size: int = 0,
+) -> Operation:
     """Return an operation that `encode_operation` has encoded.
+
+    Parameters
+    ----------
+    encoded : mapping
+        The operation.
+    changes : sequence of Change, optional
+        Used instead of its own.
+    size : int
+        Bytes that these take.
 
     Raises
     ------
     ProjectError
         If it is damaged.
     """
-    changes = decode_changes(encoded.get("changes", ()))
+    if changes is None:
+        changes = decode_changes(encoded.get("changes", ()))
+        size = sum(change.size for change in changes)
     try:
         step = None
         if "step" in encoded:
@@ -84,7 +99,7 @@ def decode_operation(encoded: dict[str, Any]) -> Operation:
             str(encoded["op"]),
             step,
             changes,
-            sum(change.size for change in changes),
+            size,
             encoded.get("after"),
             int(encoded.get("count", 0)),
             bool(encoded.get("redo_lost", False)),

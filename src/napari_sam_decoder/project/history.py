@@ -279,6 +279,17 @@ class History:
         if changes:
             self._extend(step, changes)
 
+    @contextmanager
+    def note(self) -> Iterator[None]:
+        """Record everything that changes within as one thing that cannot be undone."""
+        if self._changes is not None:
+            yield
+            return
+        with self._recording() as changes:
+            yield
+        if changes:
+            self._emit(Operation("note", changes=tuple(changes), size=_size(changes)))
+
     def open_step(
         self,
         title: str,

@@ -443,6 +443,37 @@ class JournalWriter:
             self._to_be_saved += 1
             self._orders.put(lambda: self._take(op))
 
+    def write_checkpoint(self, make: Callable[[Path], Mapping[str, Any]]) -> None:
+        """Write an op that is made from the file itself, once all is in it.
+
+        Parameters
+        ----------
+        make : callable
+            Given the path, returns the op; called in the thread. Nothing is written if
+            the file does not have all, or is about to be closed.
+        """
+
+        def order() -> bool:
+            self._save()
+            if self._failure is None and not self._is_closed:
+                self._append_checkpoint(make)
+            return True
+
+        self._order(order)
+
+    def _append_checkpoint(self, make: Callable[[Path], Mapping[str, Any]]) -> None:
+        try:
+            line = op_line(self._last_number + 1, make(self.path))
+        except (MemoryError, ProjectError, ValueError) as error:
+            # It only saves time at the next opening.
+            _LOG.warning("no checkpoint was written to %s: %s", self.path, error)
+            return
+        with self._order_lock:
+            self._to_be_saved += 1
+        self._last_number += 1
+        self._file.append(line)
+        self._save()
+
     def retry(self) -> None:
         """Try again now to write what could not be written."""
         self._order(self._save)

@@ -220,6 +220,12 @@ class LabelsTarget:
         prompts_now : collection of Prompt
             All prompts as they are now.
         """
+        with self._history.note():
+            self._adopt_labels(view, contents, prompts_now)
+
+    def _adopt_labels(
+        self, view: MovieView, contents: LabelsContents, prompts_now: Collection[Prompt]
+    ) -> None:
         record = self.record(view)
         record.is_scanned = True
         self._guarded.record_originals()

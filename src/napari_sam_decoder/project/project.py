@@ -1,0 +1,203 @@
+"""A project: what was done on a movie, in memory and in a file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.project.array_labels import ArrayLabels
+from napari_sam_decoder.project.encoding import encode_operation
+from napari_sam_decoder.project.history import History
+from napari_sam_decoder.project.journal import JournalWriter, read_journal
+from napari_sam_decoder.project.replay import make_checkpoint, replay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    import numpy as np
+
+    from napari_sam_decoder.errors import ProjectError
+    from napari_sam_decoder.project.history import Operation
+    from napari_sam_decoder.project.journal_lines import ProjectHeader
+
+__all__ = ["Project"]
+
+_FIRST_CHECKPOINT = 8 * 2**20
+"""Bytes of operations after which a checkpoint saves time at the next opening."""
+
+
+class Project:
+    """The history of a movie, kept in a file from `start` on or since `open`.
+
+    Parameters
+    ----------
+    history : History, optional
+        A new one by default.
+
+    Attributes
+    ----------
+    history : History
+        Everything that was done.
+    path : Path or None
+        Of the file.
+    header : ProjectHeader or None
+        The first line of the file.
+    damage : str or None
+        Which part of the file could not be used when it was opened.
+    """
+
+    def __init__(self, history: History | None = None) -> None:
+        self.history = History() if history is None else history
+        self.path: Path | None = None
+        self.header: ProjectHeader | None = None
+        self.damage: str | None = None
+        self._writer: JournalWriter | None = None
+        self._waiting: list[tuple[Operation, str]] = []
+        self._since_checkpoint = 0
+        self._next_checkpoint = _FIRST_CHECKPOINT
+        self.history.subscribe(self._on_operation)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        on_failure: Callable[[ProjectError], None] | None = None,
+        is_read_only: bool = False,
+    ) -> tuple[Project, dict[int, np.ndarray]]:
+        """Open a project to go on with it.
+
+        Parameters
+        ----------
+        path : Path
+            Of its file.
+        on_failure : callable, optional
+            Called in another thread when something cannot be saved.
+        is_read_only : bool, default False
+            Whether to leave the file as it is, so that nothing more is saved.
+
+        Returns
+        -------
+        Project
+        dict of int to array
+            Its labels, by the number of the target.
+
+        Raises
+        ------
+        ProjectError
+            If it cannot be read or is open somewhere else.
+        """
+        writer = None
+        if is_read_only:
+            contents = read_journal(path)
+        else:
+            writer, contents = JournalWriter.append_to(
+                path, encode=_encode, on_failure=on_failure
+            )
+        try:
+            history = History()
+            stores = replay(contents, history, ArrayLabels)
+        except BaseException:
+            if writer is not None:
+                writer.close()
+            raise
+        project = cls(history)
+        project.path, project.header = path, contents.header
+        project.damage, project._writer = contents.damage, writer
+        project._since_checkpoint = contents.end - sum(
+            len(stored.raw) for stored in contents.older
+        )
+        return project, {number: store.data for number, store in stores.items()}
+
+    def start(
+        self,
+        path: Path,
+        header: ProjectHeader,
+        *,
+        on_failure: Callable[[ProjectError], None] | None = None,
+    ) -> None:
+        """Keep everything in a file from now on, with all that was done so far.
+
+        Parameters
+        ----------
+        path : Path
+            Of a file that does not exist yet.
+        header : ProjectHeader
+            Its first line.
+        on_failure : callable, optional
+            Called in another thread when something cannot be saved.
+
+        Raises
+        ------
+        ProjectError
+            If it cannot be written.
+        """
+        self._writer = JournalWriter.create(
+            path, header, encode=_encode, on_failure=on_failure
+        )
+        self.path, self.header = path, header
+        for timed in self._waiting:
+            self._write(timed)
+        self._waiting.clear()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a file that is being written."""
+        return self._writer is not None
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the file has all that was done."""
+        return self._writer is not None and self._writer.is_saved
+
+    @property
+    def saved_at(self) -> datetime | None:
+        """When it was last written, in UTC; None if that was not done here."""
+        return None if self._writer is None else self._writer.saved_at
+
+    @property
+    def failure(self) -> ProjectError | None:
+        """Why it is not saved just now; None if it is."""
+        return None if self._writer is None else self._writer.failure
+
+    def retry(self) -> None:
+        """Try again now to save what could not be saved."""
+        if self._writer is not None:
+            self._writer.retry()
+
+    def flush(self) -> bool:
+        """Wait until all is saved, or could not be; return `is_saved`."""
+        return self._writer is not None and self._writer.flush()
+
+    def close(self) -> None:
+        """Save what waits, and release the file; what is done later is not saved."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _on_operation(self, operation: Operation) -> None:
+        timed = operation, datetime.now(UTC).isoformat(timespec="seconds")
+        if self._writer is None:
+            if self.path is None:
+                self._waiting.append(timed)
+            return
+        self._write(timed)
+
+    def _write(self, timed: tuple[Operation, str]) -> None:
+        if self._writer is None:
+            return
+        self._writer.write(timed)
+        self._since_checkpoint += timed[0].size
+        if self._since_checkpoint >= self._next_checkpoint:
+            # Twice as far each time, so that checkpoints take a fixed share of a file.
+            self._next_checkpoint *= 2
+            self._since_checkpoint = 0
+            self._writer.write_checkpoint(make_checkpoint)
+
+
+def _encode(timed: tuple[Operation, str]) -> dict[str, Any]:
+    operation, time = timed
+    encoded = encode_operation(operation)
+    return {"op": encoded.pop("op"), "time": time, **encoded}

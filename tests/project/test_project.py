@@ -1,0 +1,225 @@
+"""A project is in its file, whatever was done, and goes on from there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.project import (
+    GuardedLabels,
+    MovieIdentity,
+    ObjectRecord,
+    PlaneAxes,
+    PointRow,
+    Project,
+    ProjectHeader,
+    TargetRecord,
+)
+from napari_sam_decoder.project.journal import read_journal
+from napari_sam_decoder.project.replay import make_checkpoint
+
+SHAPE = (5, 12, 16)
+
+
+class Holder:
+    def __init__(self):
+        self.data = np.zeros(SHAPE, np.uint16)
+
+
+class Cut:
+    axis, fixed, spatial_shape = 0, (), SHAPE
+    frame_axes, frame_shape, sliced_axes = (1, 2), SHAPE[1:], (0,)
+
+    def __len__(self):
+        return SHAPE[0]
+
+    def index(self, frame):
+        return (frame, slice(None), slice(None))
+
+    def origin(self, frame):
+        return (frame, 0, 0)
+
+
+class Work:
+    """A project with one target, and the means to do something in it."""
+
+    def __init__(self, project, labels=None, *, is_new=True):
+        self.project, self.history = project, project.history
+        self.holder = Holder()
+        if labels is not None:
+            self.holder.data = labels
+        self.guarded = GuardedLabels(
+            self.history.document,
+            1,
+            self.holder,
+            is_blank=is_new,
+            is_recorded=not is_new,
+        )
+        if is_new:
+            record = TargetRecord("labels", SHAPE, "uint16")
+            self.history.document.table("targets")[1] = record
+
+    def act(self, seed):
+        rng = np.random.default_rng(seed)
+        document = self.history.document
+        with self.history.step(f"action {seed}", "test", {"seed": seed}):
+            rows = document.rows("points")
+            position = tuple(map(float, rng.integers(0, 5, 3)))
+            document.set_rows("points", (*rows, PointRow(position, seed + 1)))
+            document.table("objects")[seed + 1] = ObjectRecord(f"object {seed + 1}")
+            frame = int(rng.integers(SHAPE[0]))
+            labels = np.zeros(SHAPE[1:], np.uint16)
+            row, column = rng.integers(0, 9, 2)
+            labels[row : row + 4, column : column + 5] = seed + 1
+            self.guarded.write(Cut(), frame, labels, [seed + 1], replace=True)
+
+    @property
+    def state(self):
+        document = self.history.document
+        tables = {
+            (table.name, table.scope): dict(table)
+            for table in document.tables
+            if len(table)
+        }
+        return tables, document.rows("points"), self.holder.data.tolist()
+
+    @property
+    def titles(self):
+        done, undone = self.history.done, self.history.undone
+        return [one.title for one in done], [one.title for one in undone]
+
+
+@pytest.fixture
+def header():
+    return ProjectHeader(MovieIdentity(None, "m", SHAPE, "uint8", "0" * 64), "none")
+
+
+def reopened(path, **options):
+    project, labels = Project.open(path, **options)
+    return Work(project, labels[1], is_new=False)
+
+
+def test_what_was_done_before_and_after_there_was_a_file_is_in_it(tmp_path, header):
+    work = Work(Project())
+    work.act(0)
+    work.project.start(tmp_path / "p.samproject", header)
+    for seed in range(1, 9):
+        work.act(seed)
+    for _ in range(3):
+        work.history.undo()
+    work.history.redo()
+    work.project.close()
+    again = reopened(tmp_path / "p.samproject")
+    assert again.state == work.state
+    assert again.titles == work.titles
+    assert again.project.header == header
+    again.project.close()
+
+
+def test_work_goes_on_as_if_it_had_never_been_closed(tmp_path, header):
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    blank = work.state
+    states = []
+    for seed in range(6):
+        work.act(seed)
+        states.append(work.state)
+        work.project.close()
+        work = reopened(work.project.path)
+        assert work.state == states[-1]
+    for before in (*states[-2::-1], blank):
+        work.history.undo()
+        assert work.state == before
+        work.project.close()
+        work = reopened(work.project.path)
+        assert work.state == before
+    for after in states:
+        work.history.redo()
+        assert work.state == after
+    work.project.close()
+
+
+def test_a_checkpoint_changes_nothing_but_the_way_it_is_opened(tmp_path, header):
+    work = Work(Project())
+    path = tmp_path / "p.samproject"
+    work.project.start(path, header)
+    states = [work.state]
+    for seed in range(8):
+        work.act(seed)
+        states.append(work.state)
+        if seed == 4:
+            work.project._writer.write_checkpoint(make_checkpoint)
+            work.project.flush()
+    work.history.undo()
+    work.history.redo()
+    work.project.close()
+    contents = read_journal(path)
+    assert contents.ops[0]["op"] == "checkpoint"
+    assert len(contents.older) == 6
+    again = reopened(path)
+    assert again.state == work.state
+    for before in states[-2::-1]:
+        again.history.undo()
+        assert again.state == before
+    again.project.close()
+
+
+def test_a_checkpoint_is_written_by_itself_once_there_is_much(
+    tmp_path, header, monkeypatch
+):
+    monkeypatch.setattr("napari_sam_decoder.project.project._FIRST_CHECKPOINT", 5000)
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    for seed in range(30):
+        work.act(seed)
+        work.project.flush()
+    work.project.close()
+    contents = read_journal(work.project.path)
+    kinds = [stored.kind for stored in contents.older]
+    assert kinds.count("checkpoint") + 1 in range(2, 5)
+    again = reopened(work.project.path)
+    assert again.state == work.state
+    again.project.close()
+
+
+def test_a_second_one_is_refused_and_a_look_is_not(tmp_path, header):
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    work.act(0)
+    work.project.flush()
+    with pytest.raises(ProjectError, match="open in another window"):
+        Project.open(work.project.path)
+    look = reopened(work.project.path, is_read_only=True)
+    assert look.state == work.state
+    assert not look.project.is_kept
+    look.act(1)
+    work.project.close()
+    assert reopened(work.project.path).state == work.state
+
+
+def test_planes_along_another_axis_are_in_a_checkpoint_too(tmp_path, header):
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    work.act(0)
+
+    class Across(Cut):
+        axis, frame_axes, frame_shape, sliced_axes = 1, (0, 2), (5, 16), (1,)
+
+        def index(self, frame):
+            return (slice(None), frame, slice(None))
+
+        def origin(self, frame):
+            return (0, frame, 0)
+
+    labels = np.full((5, 16), 9, np.uint16)
+    with work.history.step("across", "test"):
+        work.guarded.write(Across(), 3, labels, [9], replace=True)
+    assert PlaneAxes.of((1,)) == work.guarded.axes
+    work.project._writer.write_checkpoint(make_checkpoint)
+    work.project.flush()
+    work.project.close()
+    assert read_journal(work.project.path).ops[0]["op"] == "checkpoint"
+    again = reopened(work.project.path)
+    assert again.state == work.state
+    again.project.close()
