@@ -250,10 +250,10 @@ class History:
         Step
             For `extend`.
         """
-        if self._recorded is not None:
-            yield self._recorded
-            return
         step = self.open_step(title, kind, details or {})
+        if self._changes is not None:
+            yield self._recorded or step
+            return
         with self._recording(step) as changes:
             yield step
         if changes:
@@ -271,7 +271,7 @@ class History:
         step : Step
             Done, or not recorded yet.
         """
-        if self._recorded is not None:
+        if self._changes is not None:
             yield
             return
         with self._recording(step) as changes:
@@ -377,7 +377,7 @@ class History:
             self._changes.append(change)
 
     @contextmanager
-    def _recording(self, step: Step) -> Iterator[list[Change]]:
+    def _recording(self, step: Step | None = None) -> Iterator[list[Change]]:
         changes: list[Change] = []
         self._changes, self._recorded = changes, step
         try:
