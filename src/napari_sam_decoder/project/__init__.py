@@ -41,13 +41,26 @@ from napari_sam_decoder.project.movie_identity import (
 from napari_sam_decoder.project.object_record import ObjectRecord
 from napari_sam_decoder.project.project import Project
 from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
+from napari_sam_decoder.project.prompt_reading import (
+    BOX,
+    NO_PROMPTS,
+    ObjectPrompts,
+    PromptReading,
+    name_frames,
+    name_objects,
+    pick_mask,
+    read_rows,
+    unused_notices,
+)
 from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.project.target_record import TargetRecord
 
 __all__ = [
+    "BOX",
     "CORRECTION",
     "DEFAULT_LIMIT",
+    "NO_PROMPTS",
     "Change",
     "Correction",
     "Cut",
@@ -64,6 +77,7 @@ __all__ = [
     "LabelsDraft",
     "LabelsHolder",
     "MovieIdentity",
+    "ObjectPrompts",
     "ObjectRecord",
     "Operation",
     "PlaneAxes",
@@ -73,6 +87,7 @@ __all__ = [
     "ProjectHeader",
     "ProjectSummary",
     "PromptLog",
+    "PromptReading",
     "RowsChange",
     "RunRequest",
     "ShapeRow",
@@ -87,8 +102,13 @@ __all__ = [
     "encode_changes",
     "encode_operation",
     "find_projects",
+    "name_frames",
+    "name_objects",
     "new_project_path",
+    "pick_mask",
     "place_of",
     "plane_digests",
+    "read_rows",
     "scope_of",
+    "unused_notices",
 ]

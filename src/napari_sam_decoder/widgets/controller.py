@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
+from napari_sam_decoder.project import unused_notices
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
-from napari_sam_decoder.widgets.layers import shown_limits, unused_notices
+from napari_sam_decoder.widgets.layers import shown_limits
 from napari_sam_decoder.widgets.messages import prompt_notices
 from napari_sam_decoder.widgets.model_cache import SessionRequest
 from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun, ViewerMovies

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
-from napari.layers import Image, Points
+from napari.layers import Image, Shapes
 from napari.utils.notifications import (
     notification_manager,
     show_error,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import napari
+    from napari.layers import Points
 
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions
@@ -199,12 +200,13 @@ class SamDecoderDock(QWidget):
         self._history.redo_requested.connect(bench.redo)
         self._memory.limit_chosen.connect(self._guarded(bench.limit_history))
         self._objects.new_requested.connect(self._guarded(bench.new_object))
-        self._objects.points_toggled.connect(self._on_points_toggled)
+        self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
         self._objects.object_chosen.connect(self._guarded(bench.select_object))
-        self._objects.renamed.connect(self._on_renamed)
+        self._objects.renamed.connect(self._guarded(bench.rename_object))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
         self._frame.sign_chosen.connect(self._guarded(bench.set_sign))
+        self._frame.box_chosen.connect(self._guarded(bench.draw_boxes))
         self._run.run_requested.connect(self._on_run_requested)
         self._run.stop_requested.connect(bench.stop)
         self._run.labels_chosen.connect(self._guarded(bench.choose_labels))
@@ -217,7 +219,10 @@ class SamDecoderDock(QWidget):
         keys["Alt-0"] = partial(choose, None)
         keys["Alt-N"] = self._guarded(self.workbench.new_object)
         keys["Alt-D"] = self._guarded(self._ask_to_delete)
+        step = self._guarded(self.workbench.step_object)
+        keys["Alt-O"], keys["Alt-Shift-O"] = partial(step, 1), partial(step, -1)
         keys["Alt-X"] = self._on_sign_toggled
+        keys["Alt-R"] = self._guarded(self.workbench.draw_boxes)
         keys["Alt-B"] = partial(self._on_run_requested, "both")
         keys["Alt-."] = self.workbench.stop
         keys[f"{COMMAND}-Z"] = self.workbench.undo
@@ -303,9 +308,9 @@ class SamDecoderDock(QWidget):
     def _on_sample_requested(self, sample: str) -> None:
         self.workbench.viewer.open_sample(PLUGIN, sample)
 
-    def _on_points_toggled(self, layer: Points) -> None:
-        if layer in self.workbench.objects:
-            self.workbench.drop_points(layer)
+    def _on_layer_chosen(self, layer: Points | Shapes) -> None:
+        if isinstance(layer, Shapes):
+            self.workbench.use_shapes(layer)
         else:
             self.workbench.use_points(layer)
 
@@ -317,9 +322,6 @@ class SamDecoderDock(QWidget):
         labels = self._objects.ask_about_labels(current, bench)
         if labels is not None:
             bench.delete_object(current.object_id, labels)
-
-    def _on_renamed(self, object_id: int, name: str) -> None:
-        self.workbench.objects.rename(object_id, name)
 
     def _on_sign_toggled(self) -> None:
         self._guarded(self.workbench.set_sign)(not self.workbench.is_next_positive)

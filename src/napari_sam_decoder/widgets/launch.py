@@ -66,7 +66,7 @@ def open_in_dock(bench: Workbench) -> None:
     bench.use_points(clicks)
     # What they give is in the labels; there is nothing to preview.
     bench.controller.state.previews.mark_labelled(bench.controller.prompts)
-    layers.selection.active = clicks
+    layers.selection.active = bench.points_layer
 
 
 def _all_frames(path: Path) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.widgets.layers import name_frames, unused_notices
+from napari_sam_decoder.project import name_frames, unused_notices
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -128,7 +128,7 @@ def _next_step(bench: Workbench) -> str:
         return "Select an object in the table to correct it, or press 'New object'."
     if current is None:
         return "Press 'New object', then click the object in the picture."
-    if current.layer is None:
+    if bench.points_layer is None:
         return f"Select {current.name!r} in the table to correct its labels."
     if not current.frames and bench.holds(current.object_id):
         return f"Click where the labels of {current.name!r} are wrong."

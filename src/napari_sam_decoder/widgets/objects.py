@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Points, Shapes
 
 from napari_sam_decoder.errors import PromptError
-from napari_sam_decoder.prompts import PromptSet
-from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.project import (
+    NO_PROMPTS,
+    ObjectRecord,
+    PointRow,
+    ShapeRow,
+    pick_mask,
+    read_rows,
+)
 from napari_sam_decoder.widgets.layers import (
     PLACEMENT_EVENTS,
-    PointsReading,
     ids_in,
-    next_object_id,
-    read_points_layers,
-    remove_object_points,
-    renumber_points,
+    next_sign,
+    rows_of,
+    selected_objects,
+    set_next,
+    show_rows,
+    tidy,
 )
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        MutableMapping,
+        Sequence,
+    )
 
     from napari.components import ViewerModel
-    from napari.layers import Points
 
     from napari_sam_decoder.widgets.job_queue import JobQueue
-    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.layers import MovieView, PromptLayer
     from napari_sam_decoder.widgets.movie_state import ViewerMovies
 
-__all__ = ["NOTHING_READ", "ObjectIds", "ObjectList", "SegmentedObject", "free_id"]
+__all__ = ["ObjectIds", "ObjectList", "SegmentedObject", "free_id"]
 
 AT_ONCE = 2**24
 """Labels with more pixels are scanned in the background."""
@@ -174,9 +188,6 @@ def _at_once(data: np.ndarray) -> frozenset[int]:
     return ids or frozenset()
 
 
-NOTHING_READ = PointsReading(PromptSet(), PromptSet(), (), ())
-
-
 @dataclass(frozen=True)
 class SegmentedObject:
     """One object of a movie.
@@ -186,61 +197,88 @@ class SegmentedObject:
     object_id : int
         Its value in the labels.
     name : str
-    layer : napari.layers.Points or None
-        Where its points are; None for an object that only the labels hold.
     frames : tuple of int
-        The frames with points that are used, ascending.
+        The frames with points or boxes that are used, ascending.
     """
 
     object_id: int
     name: str
-    layer: Points | None = None
     frames: tuple[int, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where points of objects are, to a script that takes this for a layer."""
+        hint = "" if name.startswith("_") else f"; {ONE_LAYER}"
+        raise AttributeError(f"an object of a movie has no {name!r}{hint}")
+
+
+ONE_LAYER = (
+    "the points of all objects are in one layer, Workbench.points_layer: add some with "
+    "Workbench.add_points(points, object_id)"
+)
 
 
 class ObjectList:
-    """The objects of one movie, from points, runs or adopted labels.
+    """The objects of one movie, from commands, points, boxes or adopted labels.
 
-    An object outlives its Points layer as long as the labels hold it. The list itself
-    outlives the dock; it watches its layers only between `start_listening` and
-    `stop_listening`.
+    The list outlives the dock, and objects outlive their points. It watches its layers
+    only between `start_listening` and `stop_listening`.
+
+    Parameters
+    ----------
+    records : mutable mapping of int to ObjectRecord, optional
+        The objects that exist even without a point, and their names; a new dictionary
+        by default.
 
     Attributes
     ----------
-    reading : PointsReading
-        The points as they were last read.
+    points_layer : napari.layers.Points or None
+        Holds the points of all objects.
+    boxes_layer : napari.layers.Shapes or None
+        Holds the boxes of all objects.
+    points : tuple of PointRow
+        What the points layer held when it was last read.
+    shapes : tuple of ShapeRow
+        What the boxes layer held when it was last read.
+    reading : PromptReading
+        The prompts that these give.
     current_id : int or None
         The object that clicks go to.
-    created_ids : set of int
-        Objects that were created here with points, not adopted from labels.
     has_lost_layers : bool
         Whether points went with their layer, instead of being deleted, between the last
         two readings.
     """
 
-    def __init__(self) -> None:
-        self._on_change: Callable[[], None] | None = None
-        self._ids: dict[Points, int] = {}
-        self._names: dict[int, str] = {}
-        self._in_labels: frozenset[int] = frozenset()
-        self.reading = NOTHING_READ
+    def __init__(
+        self, records: MutableMapping[int, ObjectRecord] | None = None
+    ) -> None:
+        self.records = {} if records is None else records
+        self.points_layer: Points | None = None
+        self.boxes_layer: Shapes | None = None
+        self.points: tuple[PointRow, ...] = ()
+        self.shapes: tuple[ShapeRow, ...] = ()
+        self.reading = NO_PROMPTS
         self.current_id: int | None = None
-        self.created_ids: set[int] = set()
         self.has_lost_layers = False
-        self._counted: frozenset[Points] = frozenset()
+        self._view: MovieView | None = None
+        self._in_labels: frozenset[int] = frozenset()
+        self._counted: tuple[PromptLayer, ...] = ()
+        self._on_change: Callable[[], None] | None = None
+        self._on_pick: Callable[[int], None] | None = None
+        self._is_writing = False
 
     def __contains__(self, layer: object) -> bool:
-        return layer in self._ids
+        return any(layer is own for own in self.layers)
+
+    @property
+    def layers(self) -> tuple[PromptLayer, ...]:
+        """The layers of points and boxes, as far as they exist."""
+        own = self.points_layer, self.boxes_layer
+        return tuple(layer for layer in own if layer is not None)
 
     @property
     def listed(self) -> tuple[SegmentedObject, ...]:
         """All objects, by id."""
-        found = {object_id: self._without_points(object_id) for object_id in self._bare}
-        for points in self.reading.objects:
-            found[points.object_id] = SegmentedObject(
-                points.object_id, points.name, points.layer, points.frames
-            )
-        return tuple(found[object_id] for object_id in sorted(found))
+        return tuple(self._described(object_id) for object_id in sorted(self.ids))
 
     @property
     def current(self) -> SegmentedObject | None:
@@ -249,60 +287,42 @@ class ObjectList:
 
     def find(self, object_id: int | None) -> SegmentedObject | None:
         """Look an object up by its id."""
-        for points in self.reading.objects:
-            if points.object_id == object_id:
-                return SegmentedObject(
-                    points.object_id, points.name, points.layer, points.frames
-                )
-        if object_id is not None and object_id in self._bare:
-            return self._without_points(object_id)
-        return None
-
-    def own_id(self, layer: Points) -> int:
-        """Return the object id of a layer's points that name none."""
-        return self._ids[layer]
-
-    @property
-    def layers(self) -> tuple[Points, ...]:
-        """All layers in use, in the order in which they were added."""
-        return tuple(self._ids)
+        if object_id is None or object_id not in self.ids:
+            return None
+        return self._described(object_id)
 
     @property
     def ids(self) -> frozenset[int]:
         """All ids that are in use."""
-        named = (points.object_id for points in self.reading.objects)
-        return frozenset((*self._ids.values(), *named, *self._in_labels))
+        return self._pointed_at | self._in_labels
+
+    @property
+    def created_ids(self) -> frozenset[int]:
+        """Objects that were created here, not adopted from labels."""
+        return frozenset(one for one, kept in self.records.items() if kept.is_created)
 
     def note_labels(self, object_ids: Iterable[int]) -> None:
         """Note which objects the labels hold."""
         self._in_labels = frozenset(object_ids)
 
-    def use(self, layer: Points, own_id: int) -> None:
-        """Use a layer's points as prompts, as long as it is in the viewer.
+    # Objects
+
+    def create(self, object_id: int, name: str | None = None) -> SegmentedObject:
+        """Add an object.
 
         Parameters
         ----------
-        layer : Points
-            If it is in use already, only its id is changed.
-        own_id : int
-            For points without an id of their own.
+        object_id : int
+            That no other object has.
+        name : str, optional
+            "object" and its id by default.
         """
-        if layer not in self._ids and self._on_change is not None:
-            self._connect(layer)
-        self._ids[layer] = own_id
-
-    def drop(self, layer: Points) -> None:
-        """Stop using a layer's points as prompts; they stay in the layer."""
-        del self._ids[layer]
-        if self._on_change is not None:
-            self._disconnect(layer)
+        self.records[object_id] = ObjectRecord(name or _plain_name(object_id))
+        return self._described(object_id)
 
     def rename(self, object_id: int, name: str) -> None:
-        """Name an object, and its Points layer if it has one."""
-        found = self.find(object_id)
-        if found is not None and found.layer is not None:
-            found.layer.name = name
-        self._names[object_id] = name
+        """Name an object."""
+        self.records[object_id] = ObjectRecord(name, object_id in self.created_ids)
 
     def renumber(self, old_id: int, new_id: int) -> None:
         """Give an object another id, and its points the colour of that id.
@@ -312,75 +332,25 @@ class ObjectList:
         old_id, new_id : int
             Of an object that was created here, and an id that is free.
         """
-        for layer, own_id in tuple(self._ids.items()):
-            renumber_points(layer, old_id, new_id, object_colour(new_id))
-            if own_id == old_id:
-                self._ids[layer] = new_id
-            if layer.name == f"object {old_id}":
-                layer.name = f"object {new_id}"
-        if old_id in self._names:
-            name = self._names.pop(old_id)
-            is_plain = name == f"object {old_id}"
-            self._names[new_id] = f"object {new_id}" if is_plain else name
-        self.created_ids = (self.created_ids - {old_id}) | {new_id}
+        kept = self.records.pop(old_id, None)
+        if kept is not None:
+            is_plain = kept.name == _plain_name(old_id)
+            name = _plain_name(new_id) if is_plain else kept.name
+            self.records[new_id] = replace(kept, name=name)
         if self.current_id == old_id:
             self.current_id = new_id
+        self.show(
+            _renumbered(self.points, old_id, new_id),
+            _renumbered(self.shapes, old_id, new_id),
+        )
 
-    def remove(self, object_id: int) -> tuple[Points, ...]:
-        """Remove the points of an object.
-
-        Returns
-        -------
-        tuple of Points
-            Layers that were for it alone; they are not in use any more.
-        """
-        emptied = []
-        for points in tuple(self._ids):
-            others = remove_object_points(points, object_id, self._ids[points])
-            if not others and self._ids[points] == object_id:
-                self.drop(points)
-                emptied.append(points)
-        self.created_ids.discard(object_id)
-        return tuple(emptied)
-
-    def start_listening(self, on_change: Callable[[], None]) -> None:
-        """Call back when points, features or names change.
-
-        Parameters
-        ----------
-        on_change : callable
-            Called without arguments.
-        """
-        self.stop_listening()
-        self._on_change = on_change
-        for layer in self._ids:
-            self._connect(layer)
-
-    def stop_listening(self) -> None:
-        """Stop calling back; the layers stay in use."""
-        if self._on_change is not None:
-            for layer in self._ids:
-                self._disconnect(layer)
-        self._on_change = None
-
-    def read(self, view: MovieView | None, present: Collection[object]) -> None:
-        """Read all layers again, as points on a movie.
-
-        Parameters
-        ----------
-        view : MovieView, optional
-            Nothing is read without one.
-        present : collection of Layer
-            The layers of the viewer; others are left out until they are back.
-        """
-        ids = {layer: own for layer, own in self._ids.items() if layer in present}
-        self.has_lost_layers = not self._counted <= ids.keys()
-        self._counted = frozenset(ids)
-        self.reading = NOTHING_READ if view is None else read_points_layers(view, ids)
-        for points in self.reading.objects:
-            self._names[points.object_id] = points.name
-        if self.current is None and self.reading.objects:
-            self.current_id = self.reading.objects[-1].object_id
+    def remove(self, object_id: int) -> None:
+        """Remove an object, with its points and boxes."""
+        self.records.pop(object_id, None)
+        self.show(
+            tuple(row for row in self.points if row.object_id != object_id),
+            tuple(row for row in self.shapes if row.object_id != object_id),
+        )
 
     def select(self, object_id: int) -> SegmentedObject:
         """Make an object the current one.
@@ -392,14 +362,13 @@ class ObjectList:
         """
         found = self.require(object_id)
         self.current_id = object_id
+        with self._writing():
+            for layer in self.layers:
+                # napari's tools would go on with what belongs to another object.
+                if selected_objects(layer) - {object_id}:
+                    layer.selected_data = set()
+        self.prepare_next()
         return found
-
-    def on_points_selected(self, layer: Points) -> None:
-        """Make the object current that the next point of a layer belongs to."""
-        ids = [one.object_id for one in self.reading.objects if one.layer is layer]
-        next_id = next_object_id(layer)
-        if ids:
-            self.current_id = next_id if next_id in ids else ids[0]
 
     def require(self, object_id: int) -> SegmentedObject:
         """Look an object up by its id.
@@ -411,35 +380,236 @@ class ObjectList:
         """
         found = self.find(object_id)
         if found is None:
+            known = ", ".join(str(one.object_id) for one in self.listed) or "none yet"
             raise PromptError(
-                f"there is no object {object_id}; the objects are "
-                f"{', '.join(str(one.object_id) for one in self.listed)}"
+                f"there is no object {object_id}; the objects are {known}"
             )
         return found
 
+    # Points and boxes
+
+    def use(self, layer: PromptLayer) -> None:
+        """Keep points or boxes in a layer from now on, in place of an earlier one.
+
+        Parameters
+        ----------
+        layer : napari.layers.Points or napari.layers.Shapes
+            Made by `new_points_layer` or `new_boxes_layer`.
+        """
+        is_points = isinstance(layer, Points)
+        earlier = self.points_layer if is_points else self.boxes_layer
+        if self._on_change is not None:
+            if earlier is not None:
+                self._disconnect(earlier)
+            self._connect(layer)
+        if is_points:
+            self.points_layer = layer
+        else:
+            self.boxes_layer = layer
+        self.prepare_next()
+
+    def show(self, points: Sequence[PointRow], shapes: Sequence[ShapeRow] = ()) -> None:
+        """Replace all points and boxes; those not understood stay in their layers.
+
+        Parameters
+        ----------
+        points : sequence of PointRow
+            Without a points layer in use, they are not shown.
+        shapes : sequence of ShapeRow
+            Without a boxes layer in use, they are not shown.
+        """
+        if self._view is None:
+            return
+        image = self._view.layer
+        with self._writing():
+            if self.points_layer is not None and self.points_layer in self._counted:
+                show_rows(self.points_layer, image, points)
+                self.points = tuple(points)
+            if self.boxes_layer is not None and self.boxes_layer in self._counted:
+                show_rows(self.boxes_layer, image, shapes)
+                self.shapes = tuple(shapes)
+
+    def pick(self, place: tuple[int, int], number: int | None) -> None:
+        """Pick a mask for an object on a frame.
+
+        Parameters
+        ----------
+        place : (int, int)
+            Object id and frame.
+        number : {1, 2, 3} or None
+            None to choose automatically again.
+        """
+        if self._view is not None:
+            self.show(
+                pick_mask(self._view, self.points, place, number),
+                pick_mask(self._view, self.shapes, place, number),
+            )
+
+    def prepare_next(self) -> None:
+        """Let what is drawn next belong to the current object, and pick no mask."""
+        current = self.find(self.current_id)
+        object_id = None if current is None else current.object_id
+        with self._writing():
+            if self.points_layer is not None:
+                sign = next_sign(self.points_layer)
+                set_next(self.points_layer, object_id, is_positive=sign)
+            if self.boxes_layer is not None:
+                set_next(self.boxes_layer, object_id, is_positive=True)
+
+    def read(self, view: MovieView | None, present: Collection[object]) -> None:
+        """Read all points and boxes again, as prompts on a movie.
+
+        Parameters
+        ----------
+        view : MovieView, optional
+            Nothing is read without one.
+        present : collection of Layer
+            The layers of the viewer; others are left out until they are back.
+        """
+        self._view = view
+        layers = tuple(layer for layer in self.layers if layer in present)
+        self.has_lost_layers = any(layer not in layers for layer in self._counted)
+        self._counted = layers
+        notices: list[str] = []
+        with self._writing():
+            self.points = self._read_layer(self.points_layer, self.points, notices)
+            self.shapes = self._read_layer(self.boxes_layer, self.shapes, notices)
+        self.reading = NO_PROMPTS
+        if view is not None:
+            found = read_rows(view, self.points, self.shapes)
+            self.reading = replace(found, notices=(*notices, *found.notices))
+        if self.current is None:
+            self.current_id = max(self._pointed_at, default=None)
+        self.prepare_next()
+
+    def _read_layer(
+        self,
+        layer: PromptLayer | None,
+        before: tuple[Any, ...],
+        notices: list[str],
+    ) -> tuple[Any, ...]:
+        if layer is None or self._view is None or layer not in self._counted:
+            return ()
+        tidy(layer)
+        found = rows_of(layer, self._view.layer)
+        notices += found.notices
+        rows = _without_copied_picks(before, found.rows)
+        show_rows(layer, self._view.layer, rows)
+        return rows
+
+    # Listening
+
+    def start_listening(
+        self,
+        on_change: Callable[[], None],
+        on_pick: Callable[[int], None] | None = None,
+    ) -> None:
+        """Call back when points or boxes change.
+
+        Parameters
+        ----------
+        on_change : callable
+            Called without arguments.
+        on_pick : callable, optional
+            Called with the id of an object when its points or boxes are selected.
+        """
+        self.stop_listening()
+        self._on_change, self._on_pick = on_change, on_pick
+        for layer in self.layers:
+            self._connect(layer)
+
+    def stop_listening(self) -> None:
+        """Stop calling back; the layers stay in use."""
+        if self._on_change is not None:
+            for layer in self.layers:
+                self._disconnect(layer)
+        self._on_change = self._on_pick = None
+
     @property
-    def _bare(self) -> frozenset[int]:
-        """Objects that the labels hold and that have no points."""
-        return self._in_labels - {points.object_id for points in self.reading.objects}
+    def _pointed_at(self) -> frozenset[int]:
+        """Objects that exist whatever the labels hold."""
+        named = (found.object_id for found in self.reading.objects)
+        return frozenset((*self.records, *named))
 
-    def _without_points(self, object_id: int) -> SegmentedObject:
-        name = self._names.get(object_id, f"object {object_id}")
-        return SegmentedObject(object_id, name)
+    def _described(self, object_id: int) -> SegmentedObject:
+        kept = self.records.get(object_id)
+        name = _plain_name(object_id) if kept is None else kept.name
+        return SegmentedObject(
+            object_id, name, self.reading.of_object(object_id).frames
+        )
 
-    def _connect(self, layer: Points) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Do not take what is written here for something that a person does."""
+        before, self._is_writing = self._is_writing, True
+        try:
+            yield
+        finally:
+            self._is_writing = before
+
+    def _connect(self, layer: PromptLayer) -> None:
         for emitter in _emitters(layer):
             emitter.connect(self._note_change)
+        for emitter in _selection_emitters(layer):
+            emitter.connect(self._note_selection)
 
-    def _disconnect(self, layer: Points) -> None:
+    def _disconnect(self, layer: PromptLayer) -> None:
         for emitter in _emitters(layer):
             emitter.disconnect(self._note_change)
+        for emitter in _selection_emitters(layer):
+            emitter.disconnect(self._note_selection)
 
     def _note_change(self, _: Any = None) -> None:
-        if self._on_change is not None:
+        if self._on_change is not None and not self._is_writing:
             self._on_change()
 
+    def _note_selection(self, *_: Any) -> None:
+        """Work on the object whose points were selected; pasted ones are selected."""
+        if self._on_change is None or self._is_writing:
+            return
+        picked = frozenset().union(*map(selected_objects, self.layers))
+        if len(picked) == 1 and self._on_pick is not None:
+            (object_id,) = picked
+            self._on_pick(object_id)
+        self._on_change()
 
-def _emitters(layer: Points) -> tuple[Any, ...]:
+
+def _plain_name(object_id: int) -> str:
+    return f"object {object_id}"
+
+
+def _renumbered(rows: Iterable[Any], old_id: int, new_id: int) -> tuple[Any, ...]:
+    return tuple(
+        replace(row, object_id=new_id) if row.object_id == old_id else row
+        for row in rows
+    )
+
+
+def _without_copied_picks(
+    before: tuple[Any, ...], now: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Let points that were added pick no mask that an earlier one has picked.
+
+    napari gives a new point the features of the one that was selected or copied, but a
+    pick is meant for the frame of that point alone.
+    """
+    picks = {row.hypothesis for row in before} - {0}
+    if not picks or now[: len(before)] != before:
+        return now
+    return tuple(
+        replace(row, hypothesis=0) if place >= len(before) else row
+        for place, row in enumerate(now)
+    )
+
+
+def _emitters(layer: PromptLayer) -> tuple[Any, ...]:
     """Events of everything that a reading depends on, the placement included."""
-    names = ("data", "features", "name", *PLACEMENT_EVENTS)
+    names = ("data", "features", *PLACEMENT_EVENTS)
     return tuple(getattr(layer.events, name) for name in names)
+
+
+def _selection_emitters(layer: PromptLayer) -> tuple[Any, ...]:
+    """Events of a selection, which of shapes is a plain set in napari 0.6."""
+    changed = getattr(layer.selected_data, "events", None)
+    found = () if changed is None else (changed.items_changed,)
+    return (*found, layer.events.current_properties)

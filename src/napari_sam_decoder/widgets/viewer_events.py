@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels, Points
+from napari.layers import Labels, Points, Shapes
 
-from napari_sam_decoder.widgets.layers import MovieView, PlacementSync, slider_point
+from napari_sam_decoder.widgets.layers import (
+    MovieView,
+    PlacementSync,
+    camera_of,
+    slider_point,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
     from napari_sam_decoder.widgets.movie_state import MovieState
@@ -20,7 +26,7 @@ __all__ = ["ViewerEvents"]
 
 
 class ViewerEvents:
-    """Listens to sliders, movies and the layer list until it is closed.
+    """Listens to sliders, movies, layers and Alt+clicks until it is closed.
 
     Parameters
     ----------
@@ -33,11 +39,13 @@ class ViewerEvents:
         self._syncs: dict[Image, PlacementSync] = {}
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
+        bench.viewer.mouse_drag_callbacks.append(self._on_pressed)
 
     def close(self) -> None:
         """Stop listening."""
         for emitter, listener in self._subscriptions():
             emitter.disconnect(listener)
+        self._bench.viewer.mouse_drag_callbacks.remove(self._on_pressed)
         for layer in tuple(self._syncs):
             self.unfollow(layer)
 
@@ -76,15 +84,24 @@ class ViewerEvents:
         yield layers.events.reordered, self._on_changed
         yield layers.selection.events.active, self._on_selected
         yield dims.events.point, self._on_slider_moved
+        yield camera_of(self._bench.viewer).events.zoom, self._on_zoomed
         for layer in layers:
-            yield layer.events.name, self._on_changed
+            yield from self._of_layer(layer)
+
+    def _of_layer(self, layer: Layer) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+        yield layer.events.name, self._on_changed
+        if isinstance(layer, Labels):
+            yield layer.events.selected_label, self._on_label_picked
+        if isinstance(layer, Points | Shapes):
+            yield layer.events.mode, self._on_changed
 
     def _on_changed(self, _: Any) -> None:
         self._bench.changed.emit()
 
     def _on_inserted(self, event: Any) -> None:
         layer: Layer = event.value
-        layer.events.name.connect(self._on_changed)
+        for emitter, listener in self._of_layer(layer):
+            emitter.connect(listener)
         self._bench.show_hidden_layers(self._bench.controller.state)
         if layer in self._bench.objects:
             self._bench.read()
@@ -94,20 +111,38 @@ class ViewerEvents:
 
     def _on_removed(self, event: Any) -> None:
         layer: Layer = event.value
-        layer.events.name.disconnect(self._on_changed)
+        for emitter, listener in self._of_layer(layer):
+            emitter.disconnect(listener)
         self.unfollow(layer)
         if isinstance(layer, Labels):
             self._bench.on_labels_removed(layer)
-        elif isinstance(layer, Points) and layer in self._bench.objects:
+        elif layer in self._bench.objects:
             self._bench.read()
         else:
             self._bench.on_movie_removed(layer)
         self._bench.changed.emit()
 
     def _on_selected(self, event: Any) -> None:
-        """Work on the Points layer that was selected in the layer list."""
-        if isinstance(event.value, Points):
-            self._bench.on_points_selected(event.value)
+        """Work on the movie whose points or boxes were selected in the layer list."""
+        if isinstance(event.value, Points | Shapes):
+            self._bench.on_own_layer_selected(event.value)
+        else:
+            self._bench.changed.emit()
+
+    def _on_label_picked(self, event: Any) -> None:
+        self._bench.on_label_picked(event.source)
+
+    def _on_zoomed(self, _: Any) -> None:
+        self._bench.fit_to_screen()
+
+    def _on_pressed(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
+        """Select an object with Alt and a click, whatever tool is in use."""
+        is_meant = tuple(event.modifiers) == ("Alt",) and event.button == 1
+        if not is_meant or viewer.dims.ndisplay != 2:
+            return
+        if self._bench.pick_object_at(event.position):
+            event.handled = True
+            yield from _without_tools(viewer.layers.selection.active)
 
     def _on_pixels_replaced(self, event: Any) -> None:
         self._bench.on_pixels_replaced(event.source)
@@ -133,3 +168,19 @@ class ViewerEvents:
         if frame != self._bench.frame:
             self._bench.controller.set_frame(frame)
             self._bench.show_previews()
+
+
+def _without_tools(layer: Layer | None) -> Iterator[None]:
+    """Keep the tool of a layer from taking part in a press of the mouse.
+
+    napari passes the press on to it, also where it was handled.
+    """
+    if layer is None:
+        yield
+        return
+    tools = list(layer.mouse_drag_callbacks)
+    layer.mouse_drag_callbacks.clear()
+    try:
+        yield
+    finally:
+        layer.mouse_drag_callbacks[:0] = tools

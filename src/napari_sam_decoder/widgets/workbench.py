@@ -4,39 +4,55 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import MovieError, OptionError, PromptError
 from napari_sam_decoder.frames import select_frame_range
-from napari_sam_decoder.project import RunRequest
+from napari_sam_decoder.project import (
+    BOX,
+    ObjectRecord,
+    PointRow,
+    RunRequest,
+    ShapeRow,
+)
 from napari_sam_decoder.propagation import Direction
-from napari_sam_decoder.validation import MAX_OBJECT_ID, as_bool, as_integer
-from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.validation import (
+    MAX_HYPOTHESIS,
+    MAX_OBJECT_ID,
+    as_bool,
+    as_finite_array,
+    as_integer,
+)
 from napari_sam_decoder.widgets.controller import Controller
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.layers import (
+    MARKER_PIXELS,
     MovieView,
-    clear_next_hypothesis,
     covering_layer,
+    fit_to_screen,
     go_to_frame,
+    new_boxes_layer,
     new_points_layer,
     next_sign,
-    pick_hypothesis,
-    set_next_object,
-    set_sign,
+    rows_of,
+    set_next,
     show_frames,
     slider_point,
+    view_position,
+    zoom_on,
 )
+from napari_sam_decoder.widgets.objects import ONE_LAYER
 from napari_sam_decoder.widgets.previews import PreviewOverlay
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer, Points
+    from napari.layers import Image, Labels, Layer, Points, Shapes
 
     from napari_sam_decoder.frames import FrameSelection
     from napari_sam_decoder.project import History
@@ -51,6 +67,10 @@ READING_DELAY_MS = 20
 """How long dragged points must stay in place before they are read."""
 _PAUSE_S = 0.1
 SCAN_TIMEOUT_S = 3600
+NO_OBJECT = "there is no object yet: press 'New object' first"
+REACH_PIXELS = 3
+"""How far beside a point on the screen a click still means it."""
+_Own = TypeVar("_Own", "Points", "Shapes")
 
 
 class Workbench(QObject):
@@ -89,7 +109,6 @@ class Workbench(QObject):
         self.controller.changed.connect(self.changed.emit)
         self.controller.informed.connect(self.informed.emit)
         self.controller.failed.connect(self._on_failed)
-        self._spare: Points | None = None
         self._viewer_events = ViewerEvents(self)
 
     def close(self) -> None:
@@ -176,8 +195,6 @@ class Workbench(QObject):
         self._is_read_queued = False
         before = self._pointed_at
         self.objects.read(self.movie, self.viewer.layers)
-        for layer in self.objects.layers:
-            clear_next_hypothesis(layer)
         if self._pointed_at != before:
             self.controller.state.outcome = ""
         self.controller.update_points(are_withdrawn=self.objects.has_lost_layers)
@@ -187,7 +204,7 @@ class Workbench(QObject):
         """Work on another movie, or another plane of the same one, or on none."""
         self.objects.stop_listening()
         self.controller.set_movie(view)
-        self.objects.start_listening(self._read_soon)
+        self.objects.start_listening(self._read_soon, self._on_object_picked)
         if view is not None:
             self._show_own_layers(view)
         if view is None:
@@ -225,9 +242,8 @@ class Workbench(QObject):
         selection = self.viewer.layers.selection
         active = selection.active
         if active not in state.layers and any(active in one.layers for one in others):
-            current = self.objects.current
-            own = None if current is None else current.layer
-            selection.active = view.layer if own is None else own
+            points = self.points_layer
+            selection.active = view.layer if points is None else points
 
     def show_previews(self) -> None:
         """Draw the masks that the prompts of the current frame give."""
@@ -279,15 +295,29 @@ class Workbench(QObject):
             If there is none.
         """
         if self.objects.current is None:
-            raise PromptError("there is no object yet: press 'New object' first")
+            raise PromptError(NO_OBJECT)
         return self.objects.current
 
     def _on_failed(self, error: Exception) -> None:
         self.failure = error
         self.failed.emit(error)
 
-    def new_object(self, name: str | None = None) -> Points:
-        """Add a Points layer for one more object, and let clicks go to it.
+    # Objects, points and boxes
+
+    @property
+    def points_layer(self) -> Points | None:
+        """The layer with the points of all objects; None before there is an object."""
+        layer = self.objects.points_layer
+        return layer if layer in self.viewer.layers else None
+
+    @property
+    def boxes_layer(self) -> Shapes | None:
+        """The layer with the boxes of all objects; None before there is a box."""
+        layer = self.objects.boxes_layer
+        return layer if layer in self.viewer.layers else None
+
+    def new_object(self, name: str | None = None) -> SegmentedObject:
+        """Add an object, and let clicks go to it.
 
         Its id is new: no labels of the movie's shape hold it, and it was not given
         before. Large labels are scanned for that first; the window stays alive
@@ -296,50 +326,159 @@ class Workbench(QObject):
         Parameters
         ----------
         name : str, optional
-            Of the layer.
+            "object" and its id by default.
 
         Returns
         -------
-        napari.layers.Points
-            For points at (frame, row, column), in the image's data pixels.
+        SegmentedObject
+            Its ``object_id`` is what `add_points` and `add_box` take.
 
         Raises
         ------
         MovieError
             If no movie is chosen.
         """
-        object_id = self._new_id()
-        layer = self._make_layer(object_id, name)
-        self.select_object(object_id)
-        return layer
+        made = self.objects.create(self._new_id(), name)
+        self.read()
+        self.select_object(made.object_id)
+        return made
+
+    def rename_object(self, object_id: int, name: str) -> None:
+        """Name an object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        self.objects.require(object_id)
+        self.objects.rename(object_id, name)
+        self.changed.emit()
+
+    def add_points(
+        self,
+        points: Any,
+        object_id: int | None = None,
+        *,
+        is_positive: bool = True,
+        hypothesis: int | None = None,
+    ) -> None:
+        """Add points of an object, as clicks would.
+
+        Parameters
+        ----------
+        points : (N, 3) or (N, D) array-like of float, or one such position
+            (frame, row, column) in data pixels of the movie, or a position along each
+            of the D axes of its image. Of a picture, (row, column).
+        object_id : int, optional
+            The current object by default.
+        is_positive : bool, default True
+            True for points on the object, False for points beside it.
+        hypothesis : {1, 2, 3}, optional
+            The mask to be used on the frame of the points; by default the best one.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object, or if these are not positions.
+        """
+        view, listed = self.require_movie(), self._object_or_current(object_id)
+        sign = as_bool(is_positive, "is_positive", PromptError)
+        added = tuple(
+            PointRow(tuple(position), listed.object_id, sign, _as_pick(hypothesis))
+            for position in _positions(view, points).tolist()
+        )
+        self._points_layer()
+        self.objects.show((*self.objects.points, *added), self.objects.shapes)
+        self.read()
+
+    def add_box(self, frame: int, box: Any, object_id: int | None = None) -> None:
+        """Add a box around an object, as drawing a rectangle would.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < number of frames.
+        box : (row0, column0, row1, column1)
+            Two opposite corners in data pixels of the movie, in any order.
+        object_id : int, optional
+            The current object by default.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object or frame, or if this is not a box.
+        """
+        view, listed = self.require_movie(), self._object_or_current(object_id)
+        frame = as_integer(frame, "a frame", PromptError)
+        if not 0 <= frame < len(view):
+            raise PromptError(
+                f"there is no frame {frame}; the movie has frames 0 to {len(view) - 1}"
+            )
+        vertices = tuple(map(tuple, _corners(view, frame, box).tolist()))
+        added = ShapeRow(BOX, vertices, listed.object_id)
+        self._boxes_layer()
+        self.objects.show(self.objects.points, (*self.objects.shapes, added))
+        self.read()
 
     def use_points(self, layer: Points) -> None:
-        """Use the points of an existing layer as prompts.
+        """Copy the points of another layer into the plugin's, as prompts.
+
+        The layer stays as it is, but is hidden: changing it later changes nothing.
 
         Parameters
         ----------
         layer : napari.layers.Points
             With the features ``label`` (positive or negative) and ``object_id``.
-            Without them, all points are positive and belong to one object.
-        """
-        if layer not in self.objects:
-            own_id = self._new_id()
-            before = {*self.controller.prompts, *self.controller.negatives}
-            self.objects.use(layer, own_id)
-            self.objects.read(self.movie, self.viewer.layers)
-            present = {*self.controller.prompts, *self.controller.negatives}
-            self.controller.attribute_labels(present - before)
-            self.controller.state.outcome = ""
-            self.read()
+            Without them, all points are positive and belong to one new object.
 
-    def drop_points(self, layer: Points) -> None:
-        """Stop using the points of a layer as prompts."""
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If no point of the layer can be used.
+        """
         if layer in self.objects:
-            self.objects.drop(layer)
-            self.read()
+            return
+        added = self._taken_from(layer, "points")
+        self._points_layer()
+        before = {*self.controller.prompts, *self.controller.negatives}
+        self.objects.show((*self.objects.points, *added), self.objects.shapes)
+        self._take_over(layer, before)
+
+    def use_shapes(self, layer: Shapes) -> None:
+        """Copy the rectangles of another layer into the plugin's, as boxes.
+
+        The layer stays as it is, but is hidden: changing it later changes nothing.
+
+        Parameters
+        ----------
+        layer : napari.layers.Shapes
+            With the feature ``object_id``. Without it, all rectangles belong to one new
+            object. Other shapes are not used.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If no shape of the layer can be used.
+        """
+        if layer in self.objects:
+            return
+        added = self._taken_from(layer, "rectangles")
+        self._boxes_layer()
+        before = {*self.controller.prompts, *self.controller.negatives}
+        self.objects.show(self.objects.points, (*self.objects.shapes, *added))
+        self._take_over(layer, before)
 
     def select_object(self, object_id: int) -> None:
-        """Let clicks, signs and hypotheses go to an object.
+        """Let clicks, signs, boxes and hypotheses go to an object.
 
         Parameters
         ----------
@@ -352,10 +491,37 @@ class Workbench(QObject):
             If there is no such object.
         """
         self.controller.state.outcome = ""
-        self._let_clicks_go_to(self.objects.select(object_id))
+        self.objects.select(object_id)
+        if self.is_box_next:
+            self.changed.emit()
+        else:
+            self._let_clicks_be_points()
+
+    def step_object(self, step: int) -> None:
+        """Select the next or the previous object of the table.
+
+        Parameters
+        ----------
+        step : {1, -1}
+            After the last comes the first.
+
+        Raises
+        ------
+        PromptError
+            If there is no object yet.
+        """
+        ids = [one.object_id for one in self.objects.listed]
+        if not ids:
+            raise PromptError(NO_OBJECT)
+        current = self.objects.current_id
+        if current in ids:
+            place = ids.index(current) + step
+        else:
+            place = 0 if step > 0 else -1
+        self.select_object(ids[place % len(ids)])
 
     def set_sign(self, is_positive: bool) -> None:
-        """Make the next clicks positive or negative.
+        """Make the next clicks positive or negative points.
 
         Parameters
         ----------
@@ -368,15 +534,36 @@ class Workbench(QObject):
             If there is no object yet.
         """
         listed = self.require_object()
-        set_sign(self._points_of(listed), is_positive)
-        self._let_clicks_go_to(self.require_object())
+        layer = self._points_layer()
+        set_next(layer, listed.object_id, is_positive=is_positive)
+        self._let_clicks_be_points()
+
+    def draw_boxes(self) -> None:
+        """Let the mouse draw boxes around the current object, until a sign is set.
+
+        Raises
+        ------
+        PromptError
+            If there is no object yet.
+        """
+        self.require_object()
+        layer = self._boxes_layer()
+        self.viewer.layers.selection.active = layer
+        layer.mode = "add_rectangle"
+        self.changed.emit()
 
     @property
     def is_next_positive(self) -> bool:
         """Whether the next click is a positive point."""
-        current = self.objects.current
-        layer = None if current is None else current.layer
+        layer = self.objects.points_layer
         return layer is None or next_sign(layer)
+
+    @property
+    def is_box_next(self) -> bool:
+        """Whether the mouse draws a box."""
+        layer = self.boxes_layer
+        is_active = self.viewer.layers.selection.active is layer
+        return layer is not None and is_active and layer.mode == "add_rectangle"
 
     def choose_hypothesis(self, number: int | None) -> None:
         """Pick a hypothesis for the current object on the current frame.
@@ -394,13 +581,16 @@ class Workbench(QObject):
         listed = self.require_object()
         if self.current_prompt is None:
             raise PromptError(
-                f"{listed.name!r} has no point on frame {self.frame}: click it first"
+                f"{listed.name!r} has no point or box on frame {self.frame}: click it "
+                "first"
             )
-        for layer in self.objects.layers:
-            own_id = self.objects.own_id(layer)
-            place = (listed.object_id, self.frame, own_id)
-            pick_hypothesis(self.require_movie(), layer, *place, number)
+        self.objects.pick((listed.object_id, self.frame), number)
         self.read()
+
+    def _object_or_current(self, object_id: int | None) -> SegmentedObject:
+        if object_id is None:
+            return self.require_object()
+        return self.objects.require(object_id)
 
     def _new_id(self) -> int:
         """Return a new id, once it is known which ones are taken."""
@@ -414,43 +604,83 @@ class Workbench(QObject):
                 raise MovieError("the dock was closed; open it and try again")
         target = self.controller.state.target
         highest = MAX_OBJECT_ID if target is None else target.highest_id
-        object_id = self.controller.ids.give(view, taken, highest)
-        self.objects.created_ids.add(object_id)
-        return object_id
+        return self.controller.ids.give(view, taken, highest)
 
     def _is_known(self) -> bool:
         return self.is_closed or not self.controller.is_scanning
 
-    def _points_of(self, listed: SegmentedObject) -> Points:
-        """Return the layer that takes an object's clicks, made if there is none."""
-        if listed.layer is not None:
-            return listed.layer
-        spare = self._spare
-        is_free = spare is not None and spare in self.objects and not len(spare.data)
-        if spare is None or not is_free or spare not in self.viewer.layers:
-            self._spare = self._make_layer(listed.object_id, listed.name)
-            return self._spare
-        # Reused: selecting one object after another must not add a layer for each.
-        set_next_object(spare, listed.object_id, object_colour(listed.object_id))
-        self.objects.use(spare, listed.object_id)
-        spare.name = listed.name
-        self.read()
-        return spare
+    def _points_layer(self) -> Points:
+        """Return the layer of points, made if there is none in the viewer."""
+        return self._own_layer(self.points_layer, new_points_layer)
 
-    def _make_layer(self, object_id: int, name: str | None) -> Points:
-        colour = object_colour(object_id)
-        layer = new_points_layer(self.require_movie(), object_id, colour, name)
-        self.objects.use(layer, object_id)
-        self.viewer.add_layer(layer)
-        self.read()
-        return layer
+    def _boxes_layer(self) -> Shapes:
+        """Return the layer of boxes, made if there is none in the viewer."""
+        return self._own_layer(self.boxes_layer, new_boxes_layer)
 
-    def _let_clicks_go_to(self, listed: SegmentedObject) -> None:
-        layer = self._points_of(listed)
-        set_next_object(layer, listed.object_id, object_colour(listed.object_id))
+    def _own_layer(self, layer: _Own | None, make: Callable[[MovieView], _Own]) -> _Own:
+        view = self.require_movie()
+        if layer is not None and layer.ndim == len(view.spatial_shape):
+            return layer
+        made = make(view)
+        self.objects.use(made)
+        # What was active stays so: whoever asks for a layer says what the mouse does.
+        active = self.viewer.layers.selection.active
+        self.viewer.add_layer(made)
+        self.viewer.layers.selection.active = active
+        self.fit_to_screen()
+        self.read()
+        return made
+
+    def fit_to_screen(self) -> None:
+        """Draw points and boxes at one size, whatever the zoom."""
+        for layer in (self.points_layer, self.boxes_layer):
+            if layer is not None:
+                fit_to_screen(layer, 1 / zoom_on(self.viewer, layer))
+
+    def _let_clicks_be_points(self) -> None:
+        layer = self._points_layer()
         self.viewer.layers.selection.active = layer
         layer.mode = "add"
         self.changed.emit()
+
+    def _taken_from(self, layer: Points | Shapes, what: str) -> tuple[Any, ...]:
+        """Read another layer, and make the objects that it names."""
+        view = self.require_movie()
+        own_id = self._new_id()
+        found = rows_of(layer, view.layer, own_id)
+        rows = [row for row in found.rows if getattr(row, "kind", BOX) == BOX]
+        if not rows:
+            why = "; ".join(found.notices) or "there are none"
+            raise PromptError(f"no {what} of {layer.name!r} can be used: {why}")
+        if found.notices:
+            self.informed.emit("\n".join(found.notices))
+        ids = sorted({row.object_id for row in rows})
+        for object_id in ids:
+            if object_id not in self.objects.ids:
+                name = layer.name if len(ids) == 1 else f"{layer.name} #{object_id}"
+                is_created = object_id == own_id
+                record = ObjectRecord(str(name), is_created)
+                self.objects.records[object_id] = record
+        return tuple(rows)
+
+    def _take_over(self, layer: Points | Shapes, before: set[Prompt]) -> None:
+        """Count what was copied from a layer, and hide the layer."""
+        self.objects.read(self.movie, self.viewer.layers)
+        present = {*self.controller.prompts, *self.controller.negatives}
+        self.controller.attribute_labels(present - before)
+        self.controller.state.outcome = ""
+        if layer in self.viewer.layers:
+            layer.visible = False
+        self.informed.emit(
+            f"What {layer.name!r} holds was copied to the layer of the SAM decoder; "
+            f"{layer.name!r} itself is hidden, and changing it changes no prompt."
+        )
+        self.read()
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what to do instead of methods that no longer exist."""
+        hint = f"; {ONE_LAYER}" if name == "drop_points" else ""
+        raise AttributeError(f"{type(self).__name__} has no {name!r}{hint}")
 
     def choose_movie(self, layer: Image | None, axis: int | None = None) -> None:
         """Work on an image layer, or on none.
@@ -499,17 +729,87 @@ class Workbench(QObject):
         view = self.require_movie().cut_at(axis, index)
         go_to_frame(view, self.viewer.dims, self.frame)
 
-    def on_points_selected(self, layer: Points) -> None:
-        """Work on the object of a Points layer, and on its movie."""
-        if layer not in self.objects:
-            for state in self.controller.movies:
-                if layer in state.objects and state.view is not None:
-                    self.choose_movie(state.view.layer)
-                    break
-        current = self.objects.current
-        if current is None or current.layer is not layer:
-            self.objects.on_points_selected(layer)
+    def on_own_layer_selected(self, layer: Points | Shapes) -> None:
+        """Work on the movie whose points or boxes were selected in the layer list."""
+        if layer in self.objects:
             self.changed.emit()
+            return
+        for state in self.controller.movies:
+            if layer in state.objects and state.view is not None:
+                self.choose_movie(state.view.layer)
+                break
+
+    def _on_object_picked(self, object_id: int) -> None:
+        """Work on the object whose point, box or label was picked; keep the tool."""
+        if self.objects.current_id != object_id and self.objects.find(object_id):
+            self.controller.state.outcome = ""
+            self.objects.current_id = object_id
+            self.objects.prepare_next()
+            self.changed.emit()
+
+    def on_label_picked(self, layer: Labels) -> None:
+        """Work on the object whose label a tool of napari has picked."""
+        target = self.controller.state.target
+        if target is not None and layer is target.layer:
+            self._on_object_picked(int(layer.selected_label))
+
+    def pick_object_at(self, world: Sequence[float]) -> bool:
+        """Select the object at a position: that of a point, else of a label or mask.
+
+        Parameters
+        ----------
+        world : sequence of float
+            In the units of the viewer's sliders.
+
+        Returns
+        -------
+        bool
+            Whether there is an object.
+        """
+        view = self.movie
+        if view is None:
+            return False
+        object_id = self._object_at(view, view_position(view, self.viewer.dims, world))
+        if object_id is None or self.objects.find(object_id) is None:
+            return False
+        if self.viewer.layers.selection.active in self.controller.state.layers:
+            self._on_object_picked(object_id)
+        else:
+            self.select_object(object_id)
+        return True
+
+    def _object_at(self, view: MovieView, place: np.ndarray) -> int | None:
+        """Find the object at (frame, row, column), None for the background."""
+        reach = (MARKER_PIXELS / 2 + REACH_PIXELS) / zoom_on(self.viewer, view.layer)
+        nearest, found = reach, 0
+        for prompt in (*self.controller.prompts, *self.controller.negatives):
+            for position in prompt.points if prompt.frame == self.frame else ():
+                distance = float(np.hypot(*(np.array(position) - place[1:])))
+                if distance <= nearest:
+                    nearest, found = distance, prompt.object_id
+        if found:
+            return found
+        row, column = np.rint(place[1:]).astype(int)
+        height, width = view.frame_shape
+        if not (0 <= row < height and 0 <= column < width):
+            return None
+        return self._label_at(view, row, column) or self._preview_at(row, column)
+
+    def _label_at(self, view: MovieView, row: int, column: int) -> int:
+        layer = self.labels
+        if layer is None or not layer.visible:
+            return 0
+        index = list(view.index(self.frame))
+        for axis, place in zip(view.frame_axes, (row, column), strict=True):
+            index[axis] = place
+        return int(np.asarray(layer.data[tuple(index)]))
+
+    def _preview_at(self, row: int, column: int) -> int | None:
+        here = self.controller.state.previews.masks(self.controller.prompts_here)
+        for object_id, mask in reversed(here.items()):
+            if mask[row, column]:
+                return object_id
+        return None
 
     def on_pixels_replaced(self, layer: Image) -> None:
         """Work on the new pixels of a movie."""
@@ -576,9 +876,7 @@ class Workbench(QObject):
             raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
         found = self.objects.require(object_id)
         self.controller.require_not_running(object_id)
-        for layer in self.objects.remove(object_id):
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+        self.objects.remove(object_id)
         self.controller.dismiss_object(object_id)
         self.read()
         if labels == "remove" and self.labels is not None:
@@ -782,3 +1080,50 @@ class Workbench(QObject):
             raise failure
         if not is_done:
             raise TimeoutError(f"not done after {timeout:g} seconds")
+
+
+def _positions(view: MovieView, points: Any) -> np.ndarray:
+    """(N, D) positions along every axis of the image."""
+    found = np.atleast_2d(as_finite_array(points, "points", PromptError))
+    ndim = len(view.spatial_shape)
+    if found.size == 0:
+        return np.empty((0, ndim))
+    if found.ndim == 2 and found.shape[1] == ndim:
+        return found
+    if found.ndim == 2 and found.shape[1] == 3 and view.axis is not None:
+        return _along_image(view, found)
+    raise PromptError(
+        f"points are (frame, row, column), or positions along the {ndim} axes of "
+        f"{view.layer.name!r}; an array of shape {found.shape} holds no such points"
+    )
+
+
+def _along_image(view: MovieView, places: np.ndarray) -> np.ndarray:
+    """Put (N, 3) frames, rows and columns on the planes that the movie is cut at."""
+    found = np.repeat(np.array([view.origin(0)], dtype=float), len(places), axis=0)
+    if view.axis is not None:
+        found[:, view.axis] = places[:, 0]
+    found[:, list(view.frame_axes)] = places[:, 1:]
+    return found
+
+
+def _corners(view: MovieView, frame: int, box: Any) -> np.ndarray:
+    """(4, D) corners of a box along every axis of the image."""
+    found = as_finite_array(box, "a box", PromptError)
+    if found.shape != (4,):
+        raise PromptError(
+            "a box is (row0, column0, row1, column1), not an array of shape "
+            f"{found.shape}"
+        )
+    top, left, bottom, right = found
+    flat = [(top, left), (top, right), (bottom, right), (bottom, left)]
+    return _along_image(view, np.array([(frame, *corner) for corner in flat]))
+
+
+def _as_pick(hypothesis: int | None) -> int:
+    if hypothesis is None:
+        return 0
+    number = as_integer(hypothesis, "a hypothesis", PromptError)
+    if not 1 <= number <= MAX_HYPOTHESIS:
+        raise PromptError(f"a hypothesis is 1, 2 or 3, not {number}")
+    return number

@@ -15,6 +15,7 @@ from napari.utils.transforms import CompositeAffine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from napari.components import ViewerModel
     from napari.layers import Layer
 
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
@@ -23,6 +24,7 @@ __all__ = [
     "PLACEMENT_EVENTS",
     "PlacementSync",
     "WorldMap",
+    "camera_of",
     "covering_layer",
     "go_to_frame",
     "is_placed_like",
@@ -31,6 +33,8 @@ __all__ = [
     "show_frames",
     "slider_point",
     "unit_factors",
+    "view_position",
+    "zoom_on",
 ]
 
 
@@ -223,6 +227,46 @@ def slider_point(layer: Layer, dims: Dims) -> tuple[float, ...]:
     """
     factors = _factors(layer, dims)
     return tuple((np.array(dims.point)[-len(factors) :] * factors).tolist())
+
+
+def view_position(view: MovieView, dims: Dims, world: Sequence[float]) -> np.ndarray:
+    """Return (frame, row, column) of a position such as that of the mouse.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    dims : napari.components.Dims
+        ``viewer.dims``.
+    world : sequence of float
+        In the units of the sliders.
+    """
+    factors = _factors(view.layer, dims)
+    position = np.array(world, dtype=float)[-len(factors) :] * factors
+    found: np.ndarray = view.locate(position[np.newaxis])[0]
+    return found
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """Return the camera, which newer versions of napari keep with the scene."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
+def zoom_on(viewer: ViewerModel, layer: Layer) -> float:
+    """Return how many pixels of the screen one data pixel of a layer covers.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        That shows it.
+    layer : napari.layers.Layer
+        Along its last axis that is shown.
+    """
+    factors = _factors(layer, viewer.dims)
+    shown = viewer.dims.displayed[-1] - viewer.dims.ndim
+    axis = shown if -shown <= layer.ndim else -1
+    step = np.linalg.norm(WorldMap.of(layer).matrix[:-1, layer.ndim + axis])
+    return max(float(camera_of(viewer).zoom * step / factors[axis]), 1e-9)
 
 
 def go_to_frame(view: MovieView, dims: Dims, frame: int) -> None:

@@ -33,6 +33,7 @@ class FramePart(QGroupBox):
 
     hypothesis_chosen = Signal(object)
     sign_chosen = Signal(bool)
+    box_chosen = Signal()
 
     def __init__(self) -> None:
         super().__init__("This frame")
@@ -48,14 +49,20 @@ class FramePart(QGroupBox):
         self.negative = self._sign(
             "- not object", "where the mask covers too much", is_positive=False
         )
-        signs = QButtonGroup(self)
-        signs.addButton(self.positive)
-        signs.addButton(self.negative)
+        self.box = button(
+            "Box",
+            "The mouse draws a box around the object (Alt+R)",
+            self.box_chosen.emit,
+        )
+        self.box.setCheckable(True)
+        tools = QButtonGroup(self)
+        for tool in (self.positive, self.negative, self.box):
+            tools.addButton(tool)
         self.positive.setChecked(True)
         self._pictures: ShownPreview | None = None
         layout = QVBoxLayout(self)
         layout.addLayout(row(*self.offers))
-        layout.addLayout(row(self.positive, self.negative, self.automatic))
+        layout.addLayout(row(self.positive, self.negative, self.box, self.automatic))
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.hide()
@@ -67,8 +74,8 @@ class FramePart(QGroupBox):
         self.setTitle(f"This frame ({bench.frame})" if has_movie else "This frame")
         self.setEnabled(current is not None)
         if current is not None:
-            is_positive = bench.is_next_positive
-            (self.positive if is_positive else self.negative).setChecked(True)
+            sign = self.positive if bench.is_next_positive else self.negative
+            (self.box if bench.is_box_next else sign).setChecked(True)
         prompt = bench.current_prompt
         shown = (
             bench.controller.state.previews.latest(prompt.object_id, prompt.frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Points
+from napari.layers import Points, Shapes
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
@@ -39,22 +39,23 @@ class ObjectsPart(QGroupBox):
     """The objects, and where their points come from."""
 
     new_requested = Signal()
-    points_toggled = Signal(object)
+    layer_chosen = Signal(object)
     object_chosen = Signal(int)
     renamed = Signal(int, str)
     delete_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__("Objects")
-        self._entries: list[tuple[str, Points, bool]] = []
+        self._entries: list[tuple[str, Points | Shapes]] = []
         self.table = QTreeWidget()
         self.table.setHeaderLabels(["Object", "Points on", "Result"])
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setFixedHeight(TABLE_HEIGHT)
         self.table.setToolTip(
-            "Clicks in the picture go to the selected object; double-click a name to "
-            "change it"
+            "Clicks in the picture go to the selected object; Alt+O selects the next, "
+            "Alt+Shift+O the previous one, Alt+click the one in the picture. "
+            "Double-click a name to change it"
         )
         for column, width in enumerate(COLUMN_WIDTHS):
             self.table.setColumnWidth(column, width)
@@ -72,7 +73,9 @@ class ObjectsPart(QGroupBox):
             "Delete…", "Delete the selected object (Alt+D)", self.delete_requested.emit
         )
         self.points_button = QPushButton("Use points…")
-        self.points_button.setToolTip("Count an existing Points layer as prompts")
+        self.points_button.setToolTip(
+            "Copy the points or rectangles of another layer, as prompts"
+        )
         self.menu = QMenu(self)
         self.points_button.setMenu(self.menu)
         layout = QVBoxLayout(self)
@@ -82,9 +85,8 @@ class ObjectsPart(QGroupBox):
     def show_state(self, bench: Workbench) -> None:
         """List the current objects."""
         self.setEnabled(bench.movie is not None)
-        layers = [layer for layer in bench.viewer.layers if isinstance(layer, Points)]
-        self._fill_menu(layers, bench)
-        self.points_button.setEnabled(bool(layers))
+        self._fill_menu(bench)
+        self.points_button.setEnabled(bool(self._entries))
         self.delete_button.setEnabled(bench.objects.current is not None)
         self.table.blockSignals(True)
         objects = bench.objects.listed
@@ -129,19 +131,22 @@ class ObjectsPart(QGroupBox):
         box.exec()
         return answers.get(box.clickedButton())
 
-    def _fill_menu(self, layers: list[Points], bench: Workbench) -> None:
-        entries = [(layer.name, layer, layer in bench.objects) for layer in layers]
+    def _fill_menu(self, bench: Workbench) -> None:
+        """List the layers of others; those of other movies belong to the plugin."""
+        own = [layer for state in bench.controller.movies for layer in state.layers]
+        entries = [
+            (layer.name, layer)
+            for layer in bench.viewer.layers
+            if isinstance(layer, Points | Shapes) and layer not in own
+        ]
         if entries == self._entries:
             # The menu may be open just now.
             return
         self._entries = entries
         self.menu.clear()
-        for name, layer, is_used in entries:
-            action = self.menu.addAction(name)
-            action.setCheckable(True)
-            action.setChecked(is_used)
-            action.triggered.connect(
-                lambda _checked, layer=layer: self.points_toggled.emit(layer)
+        for name, layer in entries:
+            self.menu.addAction(name).triggered.connect(
+                lambda _checked, layer=layer: self.layer_chosen.emit(layer)
             )
 
     def _on_clicked(self, item: QTreeWidgetItem) -> None:
@@ -165,7 +170,11 @@ def _fill(item: QTreeWidgetItem, listed: SegmentedObject, bench: Workbench) -> N
         item.setData(0, _ID, listed.object_id)
         item.setIcon(0, _swatch(listed.object_id))
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-    texts = listed.name, _points_text(listed), _result_text(listed.object_id, bench)
+    texts = (
+        listed.name,
+        _points_text(listed, bench),
+        _result_text(listed.object_id, bench),
+    )
     for column, text in enumerate(texts):
         if text != item.toolTip(column):
             item.setText(column, text)
@@ -179,9 +188,9 @@ def _swatch(object_id: int) -> QIcon:
     return QIcon(square)
 
 
-def _points_text(listed: SegmentedObject) -> str:
+def _points_text(listed: SegmentedObject, bench: Workbench) -> str:
     if not listed.frames:
-        return "none yet" if listed.layer is not None else "none"
+        return "none" if bench.holds(listed.object_id) else "none yet"
     frames = ", ".join(map(str, listed.frames[:3]))
     more = "…" if len(listed.frames) > 3 else ""
     return f"{frames}{more}"

@@ -1,0 +1,578 @@
+"""Layers of prompts: one of points and one of boxes, for all objects of a movie."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from napari.layers import Points, Shapes
+
+from napari_sam_decoder.formats import is_blank, parse_label
+from napari_sam_decoder.project import PointRow, ShapeRow
+from napari_sam_decoder.validation import MAX_HYPOTHESIS, MAX_OBJECT_ID
+from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.layers.coordinates import (
+    WorldMap,
+    is_placed_like,
+    placement,
+    unit_factors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari.layers import Image
+
+    from napari_sam_decoder.widgets.layers.movie_view import MovieView
+
+__all__ = [
+    "BOXES_NAME",
+    "MARKER_PIXELS",
+    "POINTS_NAME",
+    "LayerRows",
+    "PromptLayer",
+    "fit_to_screen",
+    "new_boxes_layer",
+    "new_points_layer",
+    "next_sign",
+    "rows_of",
+    "selected_objects",
+    "set_next",
+    "show_rows",
+    "tidy",
+]
+
+PromptLayer: TypeAlias = Points | Shapes
+POINTS_NAME, BOXES_NAME = "SAM points", "SAM boxes"
+LABEL, OBJECT_ID, HYPOTHESIS = FEATURES = "label", "object_id", "hypothesis"
+POSITIVE, NEGATIVE = "positive", "negative"
+MARKER_PIXELS = 9
+"""Diameter of a point on the screen; the smallest cells are hardly larger."""
+EDGE_PIXELS = 2
+BORDER_WIDTH = 0.2
+SYMBOLS = {True: "disc", False: "x"}
+BORDERS = {True: (1.0, 1, 1, 1), False: (0.0, 0, 0, 1)}
+ODD_COLOUR = (0.5, 0.5, 0.5, 1)
+NO_FILL = (0.0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class LayerRows:
+    """What a layer holds.
+
+    Attributes
+    ----------
+    rows : tuple of PointRow or ShapeRow
+        In the order of the layer.
+    notices : tuple of str
+        Which points or shapes have values that are not understood. Those without an
+        object, a sign or a place are not among the rows.
+    is_understood : (N,) array of bool
+        Which points or shapes of the layer the rows stand for.
+    """
+
+    rows: tuple[Any, ...]
+    notices: tuple[str, ...]
+    is_understood: np.ndarray
+
+
+def new_points_layer(view: MovieView) -> Points:
+    """Make an empty layer for the points of all objects of a movie.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie; the layer lies where its image lies.
+
+    Returns
+    -------
+    napari.layers.Points
+        With the features ``label``, ``object_id`` and ``hypothesis``. Points have the
+        same size on the screen at every zoom; see `fit_to_screen` for where a mouse
+        finds them.
+    """
+    return Points(
+        np.empty((0, len(view.spatial_shape))),
+        name=POINTS_NAME,
+        features=_no_features(),
+        feature_defaults=_defaults(None, is_positive=True),
+        face_color=np.array([ODD_COLOUR]),
+        border_color=np.array([BORDERS[True]]),
+        border_width=BORDER_WIDTH,
+        symbol=SYMBOLS[True],
+        size=1,
+        canvas_size_limits=(MARKER_PIXELS, MARKER_PIXELS),
+        **placement(view.layer),
+    )
+
+
+def new_boxes_layer(view: MovieView) -> Shapes:
+    """Make an empty layer for the boxes of all objects of a movie.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie; the layer lies where its image lies.
+
+    Returns
+    -------
+    napari.layers.Shapes
+        With the features of `new_points_layer`, in outlines without a fill.
+    """
+    return Shapes(
+        None,
+        ndim=len(view.spatial_shape),
+        name=BOXES_NAME,
+        features=_no_features(),
+        feature_defaults=_defaults(None, is_positive=True),
+        edge_color=np.array(ODD_COLOUR),
+        face_color=np.array(NO_FILL),
+        **placement(view.layer),
+    )
+
+
+def rows_of(layer: PromptLayer, image: Image, own_id: int | None = None) -> LayerRows:
+    """Read all points or shapes of a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Each of the features may be missing: what has no label is positive, and without
+        ``hypothesis`` no mask is picked.
+    image : napari.layers.Image
+        In whose data pixels the rows are; the layer may lie elsewhere.
+    own_id : int, optional
+        The object of points that name none; without it they are not understood.
+
+    Returns
+    -------
+    LayerRows
+        Without a shape that is still being drawn.
+    """
+    places = _places(layer, image)
+    features = _Features.of(layer, len(places), own_id)
+    is_finite = np.array([np.isfinite(place).all() for place in places], dtype=bool)
+    notices: list[str] = []
+    is_understood = np.ones(len(places), dtype=bool)
+    for fault in (_no_place(is_finite), *_feature_faults(features)):
+        notices += fault.notices(layer, is_understood)
+        is_understood &= ~fault.is_at
+    notices += _odd_picks(features).notices(layer, is_understood)
+    chosen = np.flatnonzero(is_understood).tolist()
+    rows = tuple(_row(layer, places, features, place) for place in chosen)
+    if len(places) and places[0].shape[-1] < image.ndim:
+        return LayerRows((), (_too_flat(layer, image.ndim),), ~is_understood)
+    return LayerRows(rows, tuple(notices), is_understood)
+
+
+def show_rows(layer: PromptLayer, image: Image, rows: Sequence[Any]) -> None:
+    """Replace all points or shapes of a layer, except those that are not understood.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Keeps its mode, what the next point will be, and what of its selection is left.
+    image : napari.layers.Image
+        In whose data pixels the rows are.
+    rows : sequence of PointRow or ShapeRow
+        In the order in which `rows_of` will return them.
+    """
+    before = rows_of(layer, image)
+    if before.rows == tuple(rows):
+        return
+    defaults = layer.feature_defaults.copy()
+    selected = _selected_rows(layer, before)
+    odd = np.flatnonzero(~before.is_understood).tolist()
+    features = _columns(rows, layer.features.iloc[odd])
+    layer.selected_data = set()
+    if isinstance(layer, Points):
+        _place_points(layer, image, rows, odd)
+    else:
+        _place_shapes(layer, image, rows, odd)
+    layer.features = features
+    layer.feature_defaults = defaults
+    tidy(layer)
+    layer.selected_data = {place for place, row in enumerate(rows) if row in selected}
+    layer.feature_defaults = defaults
+
+
+def tidy(layer: PromptLayer) -> None:
+    """Spell the features of a layer in one way, and draw each row accordingly.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Of the plugin. Values that are not understood stay as they are.
+    """
+    features = _Features.of(layer, _count(layer), None)
+    signs = [sign if sign is None else _word(sign) for sign in features.signs]
+    wanted: dict[str, list[Any]] = {
+        LABEL: [*signs],
+        OBJECT_ID: [*features.object_ids],
+        HYPOTHESIS: [*features.hypotheses],
+    }
+    columns = {name: _spelled(layer, name, values) for name, values in wanted.items()}
+    if any(_differs(layer, name, values) for name, values in columns.items()):
+        defaults = layer.feature_defaults
+        layer.features = columns
+        layer.feature_defaults = {
+            name: [defaults[name].iloc[0]] for name in FEATURES if name in defaults
+        }
+    _draw(layer, features)
+
+
+def set_next(layer: PromptLayer, object_id: int | None, *, is_positive: bool) -> None:
+    """Say what the points or shapes that are drawn from now on belong to.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Of the plugin. What it holds, selected or not, stays as it is.
+    object_id : int or None
+        None where there is no object: points are not understood then.
+    is_positive : bool
+        True on the object, False beside it.
+    """
+    wanted = _defaults(object_id, is_positive=is_positive)
+    now = layer.feature_defaults
+    # Setting them draws the layer again.
+    if any(name not in now or now[name].iloc[0] != wanted[name] for name in FEATURES):
+        layer.feature_defaults = {name: [value] for name, value in wanted.items()}
+    colour = _colours([object_id])[0]
+    with layer.block_update_properties():
+        if isinstance(layer, Shapes):
+            _set_colour(layer, "current_edge_color", colour)
+            return
+        _set_colour(layer, "current_face_color", colour)
+        _set_colour(layer, "current_border_color", BORDERS[is_positive])
+        layer.current_symbol = SYMBOLS[is_positive]
+
+
+def next_sign(layer: PromptLayer) -> bool:
+    """Whether the point that is added next is positive."""
+    if LABEL not in layer.feature_defaults:
+        return True
+    return bool(parse_label(layer.feature_defaults[LABEL].iloc[0]))
+
+
+def selected_objects(layer: PromptLayer) -> frozenset[int]:
+    """Return the objects of which points or shapes are selected."""
+    if OBJECT_ID not in layer.features:
+        return frozenset()
+    selected = [place for place in layer.selected_data if place < len(layer.features)]
+    named = layer.features[OBJECT_ID].iloc[selected].tolist()
+    return frozenset(one for one in map(_object_id, named) if one is not None)
+
+
+def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
+    """Keep what is drawn at one size on the screen.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Of the plugin. Points are drawn at one size in any case; this is where the mouse
+        finds them.
+    pixel : float
+        Side of a pixel of the screen, in data pixels of the layer.
+    """
+    if isinstance(layer, Points):
+        layer.current_size = MARKER_PIXELS * pixel
+        layer.size = MARKER_PIXELS * pixel
+    else:
+        with layer.block_update_properties():
+            layer.current_edge_width = EDGE_PIXELS * pixel
+        layer.edge_width = EDGE_PIXELS * pixel
+
+
+def _no_features() -> dict[str, np.ndarray]:
+    return {
+        LABEL: np.array([], dtype=str),
+        OBJECT_ID: np.array([], dtype=np.int64),
+        HYPOTHESIS: np.array([], dtype=np.int64),
+    }
+
+
+def _defaults(object_id: int | None, *, is_positive: bool) -> dict[str, Any]:
+    return {
+        LABEL: _word(is_positive),
+        OBJECT_ID: object_id or 0,
+        HYPOTHESIS: 0,
+    }
+
+
+def _word(is_positive: bool) -> str:
+    return POSITIVE if is_positive else NEGATIVE
+
+
+# Reading
+
+
+@dataclass(frozen=True)
+class _Features:
+    """The features of N rows; None stands for a value that cannot be understood."""
+
+    signs: list[bool | None]
+    object_ids: list[int | None]
+    hypotheses: list[int | None]
+
+    @classmethod
+    def of(cls, layer: PromptLayer, count: int, own_id: int | None) -> _Features:
+        return cls(
+            [parse_label(value) for value in _column(layer, LABEL, count)],
+            [
+                own_id if is_blank(value) else _object_id(value)
+                for value in _column(layer, OBJECT_ID, count)
+            ],
+            [_hypothesis(value) for value in _column(layer, HYPOTHESIS, count)],
+        )
+
+
+def _column(layer: PromptLayer, name: str, count: int) -> list[Any]:
+    if name not in layer.features:
+        return [None] * count
+    values: list[Any] = layer.features[name].tolist()
+    return values[:count]
+
+
+def _object_id(value: object) -> int | None:
+    whole = _whole(value)
+    return whole if whole is not None and 1 <= whole <= MAX_OBJECT_ID else None
+
+
+def _hypothesis(value: object) -> int | None:
+    if is_blank(value):
+        return 0
+    whole = _whole(value)
+    return whole if whole in range(MAX_HYPOTHESIS + 1) else None
+
+
+def _whole(value: Any) -> int | None:
+    """Read 3, 3.0 or "3"; tables with blanks hold whole numbers as floats."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    is_whole = math.isfinite(number) and number.is_integer()
+    return int(number) if is_whole else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Fault:
+    """Something that is wrong with some rows, worded for one and for many."""
+
+    is_at: np.ndarray
+    one: str
+    many: str
+
+    def notices(self, layer: PromptLayer, is_meant: np.ndarray) -> list[str]:
+        count = np.count_nonzero(self.is_at & is_meant)
+        if count == 0:
+            return []
+        noun = "point" if isinstance(layer, Points) else "shape"
+        words = (noun, self.one) if count == 1 else (f"{noun}s", self.many)
+        return [f"{count} {words[0]} of '{layer.name}' {words[1]}"]
+
+
+def _no_place(is_finite: np.ndarray) -> _Fault:
+    return _Fault(
+        ~is_finite,
+        "has no finite position and is not used",
+        "have no finite positions and are not used",
+    )
+
+
+def _feature_faults(features: _Features) -> Iterator[_Fault]:
+    signs = "use positive or negative, foreground or background, true or false, 1 or 0"
+    yield _Fault(
+        _is_none(features.signs),
+        f"has a label that is not understood and is not used; {signs}",
+        f"have labels that are not understood and are not used; {signs}",
+    )
+    yield _Fault(
+        _is_none(features.object_ids),
+        f"has an object_id that is no whole number from 1 to {MAX_OBJECT_ID} and is "
+        "not used; correct it",
+        f"have object_ids that are no whole numbers from 1 to {MAX_OBJECT_ID} and are "
+        "not used; correct them",
+    )
+
+
+def _odd_picks(features: _Features) -> _Fault:
+    """Rows that are used nevertheless."""
+    picks = "the mask is chosen automatically; use 1, 2, 3, or 0 for automatic"
+    return _Fault(
+        _is_none(features.hypotheses),
+        f"has a hypothesis that is not understood, so {picks}",
+        f"have hypotheses that are not understood, so {picks}",
+    )
+
+
+def _is_none(values: Sequence[object]) -> np.ndarray:
+    return np.array([value is None for value in values], dtype=bool)
+
+
+def _too_flat(layer: PromptLayer, ndim: int) -> str:
+    noun = "points" if isinstance(layer, Points) else "shapes"
+    return (
+        f"the {noun} of '{layer.name}' have {layer.ndim} dimensions and cannot be "
+        f"placed in a picture of {ndim}; press New object, or make a layer of "
+        f"{ndim} dimensions"
+    )
+
+
+def _count(layer: PromptLayer) -> int:
+    """Number of rows, without a shape that is still being drawn."""
+    is_drawing = isinstance(layer, Shapes) and layer._is_creating
+    return len(layer.data) - bool(is_drawing)
+
+
+def _places(layer: PromptLayer, image: Image) -> list[np.ndarray]:
+    """(V, D) vertices of each row in data pixels of an image; a point has one."""
+    data = [
+        np.atleast_2d(np.asarray(one, dtype=float))
+        for one in list(layer.data)[: _count(layer)]
+    ]
+    if layer.ndim == image.ndim and is_placed_like(
+        layer, WorldMap.of(image), image.units
+    ):
+        # Nothing is rounded, so that a row is found again.
+        return data
+    return [_moved(one, layer, image) for one in data]
+
+
+def _moved(positions: np.ndarray, source: Any, target: Any) -> np.ndarray:
+    """Bring data positions of one layer to another; of more axes, the last count."""
+    factors = unit_factors(source.units, target.units)
+    world: np.ndarray = WorldMap.of(source).to_world(positions)
+    world = world[:, -len(factors) :] * factors
+    if world.shape[1] < target.ndim:
+        return world
+    return WorldMap.of(target).to_data(world)
+
+
+def _row(
+    layer: PromptLayer, places: Sequence[np.ndarray], features: _Features, place: int
+) -> PointRow | ShapeRow:
+    common = (
+        # Understood rows have an id; the type checker cannot know.
+        features.object_ids[place] or 0,
+        bool(features.signs[place]),
+        features.hypotheses[place] or 0,
+    )
+    vertices = places[place].tolist()
+    if isinstance(layer, Points):
+        return PointRow(tuple(vertices[0]), *common)
+    kind = str(layer.shape_type[place])
+    return ShapeRow(kind, tuple(tuple(one) for one in vertices), *common)
+
+
+# Showing
+
+
+def _selected_rows(layer: PromptLayer, held: LayerRows) -> set[Any]:
+    places = np.flatnonzero(held.is_understood).tolist()
+    return {
+        row
+        for row, place in zip(held.rows, places, strict=True)
+        if place in layer.selected_data
+    }
+
+
+def _columns(rows: Sequence[Any], odd: Any) -> dict[str, list[Any]]:
+    """Features of some rows, and after them those that are not understood."""
+    columns = {
+        LABEL: [_word(row.is_positive) for row in rows],
+        OBJECT_ID: [row.object_id for row in rows],
+        HYPOTHESIS: [row.hypothesis for row in rows],
+    }
+    for name, values in columns.items():
+        values += odd[name].tolist() if name in odd else [None] * len(odd)
+    return columns
+
+
+def _place_points(
+    layer: Points, image: Image, rows: Sequence[PointRow], odd: Sequence[int]
+) -> None:
+    positions = np.array([row.position for row in rows], dtype=float)
+    positions = _placed(positions.reshape(-1, image.ndim), image, layer)
+    layer.data = np.concatenate([positions, layer.data[list(odd)]])
+
+
+def _place_shapes(
+    layer: Shapes, image: Image, rows: Sequence[ShapeRow], odd: Sequence[int]
+) -> None:
+    kept = [(np.asarray(layer.data[one]), str(layer.shape_type[one])) for one in odd]
+    width = layer.current_edge_width
+    shapes = [
+        (_placed(np.array(row.vertices, dtype=float), image, layer), row.kind)
+        for row in rows
+    ]
+    if shapes or kept:
+        layer.data = [*shapes, *kept]
+        layer.edge_width = width
+    elif len(layer.data):
+        # napari would keep the features.
+        layer.remove(list(range(len(layer.data))))
+
+
+def _placed(positions: np.ndarray, image: Image, layer: PromptLayer) -> np.ndarray:
+    if is_placed_like(layer, WorldMap.of(image), image.units):
+        return positions
+    return _moved(positions, image, layer)
+
+
+# Drawing
+
+
+def _spelled(layer: PromptLayer, name: str, values: Sequence[Any]) -> list[Any]:
+    """Values of a feature, where they are understood, else as they are."""
+    raw = _column(layer, name, len(layer.features))
+    rest = raw[len(values) :]
+    understood = zip(values, raw, strict=False)
+    return [*(one if value is None else value for value, one in understood), *rest]
+
+
+def _differs(layer: PromptLayer, name: str, values: list[Any]) -> bool:
+    if name not in layer.features:
+        return True
+    column = layer.features[name]
+    # A category would turn an unknown word into a blank.
+    return hasattr(column, "cat") or any(
+        one is not value and one != value
+        for one, value in zip(column.tolist(), values, strict=True)
+        if not is_blank(value)
+    )
+
+
+def _colours(object_ids: Sequence[int | None]) -> np.ndarray:
+    known = object_colours({one for one in object_ids if one})
+    colours = [known.get(one or 0, ODD_COLOUR) for one in object_ids]
+    return np.array(colours, dtype=float).reshape(-1, 4)
+
+
+def _draw(layer: PromptLayer, features: _Features) -> None:
+    colours = _colours(features.object_ids)
+    if isinstance(layer, Shapes):
+        # Unfinished shapes keep the colour of what is drawn next.
+        rest = np.asarray(layer.edge_color)[len(colours) :].reshape(-1, 4)
+        _set_colours(layer, "edge_color", np.concatenate([colours, rest]))
+        return
+    signs = [bool(sign) for sign in features.signs]
+    _set_colours(layer, "face_color", colours)
+    borders = np.array([BORDERS[sign] for sign in signs], dtype=float)
+    _set_colours(layer, "border_color", borders.reshape(-1, 4))
+    symbols = [SYMBOLS[sign] for sign in signs]
+    if symbols and [str(one) for one in layer.symbol] != symbols:
+        layer.symbol = symbols
+
+
+def _set_colours(layer: PromptLayer, name: str, colours: np.ndarray) -> None:
+    now = np.asarray(getattr(layer, name))
+    if now.shape != colours.shape or not np.allclose(now, colours):
+        setattr(layer, name, colours)
+
+
+def _set_colour(layer: PromptLayer, name: str, colour: Any) -> None:
+    setattr(layer, name, np.asarray(colour, dtype=float))
