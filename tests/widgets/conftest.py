@@ -48,6 +48,12 @@ def _no_preferences(monkeypatch):
         monkeypatch.setattr(settings, "_PLUGIN_SETTINGS", {}, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_projects(monkeypatch, tmp_path):
+    """No test is offered the projects of another one, whose movie is the same."""
+    monkeypatch.setenv("NAPARI_SAM_DECODER_PROJECTS", str(tmp_path / "projects"))
+
+
 @pytest.fixture
 def view():
     """A black movie."""
@@ -92,6 +98,20 @@ def fresh(qapp, monkeypatch, sam):
     bench = bench_with(sam, monkeypatch)
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def make_bench(qapp, monkeypatch, sam):
+    """Make further workbenches as `fresh` is one."""
+    made = []
+
+    def make():
+        made.append(bench_with(sam, monkeypatch))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.close()
 
 
 @pytest.fixture(params=KINDS)

@@ -12,11 +12,14 @@ from stage import squares
 pytestmark = pytest.mark.gui
 
 FRAMES = 6
+SPOT = (50, 50)
 
 
 @pytest.fixture
 def bench(fresh):
-    movie, _ = squares(FRAMES)
+    movie, truth = squares(FRAMES)
+    movie[truth == 2] = 160
+    movie[:, 46:56, 46:56] = 240
     fresh.choose_movie(fresh.viewer.add_image(movie, name="squares"))
     fresh.viewer.dims.set_point(0, 0)
     return fresh
@@ -29,20 +32,29 @@ def shown(bench):
     tables = {
         (table.name, table.scope): dict(table)
         for table in bench.history.document.tables
-        if table.name not in ("targets", "scanned", "declined", "declined reruns")
+        if table.name in RESTORED
     }
     pixels = None if target is None else np.array(target.layer.data)
-    return pixels, {name: entries for name, entries in tables.items() if entries}
+    layer = bench.points_layer
+    points = None
+    if layer is not None and len(layer.data):
+        points = layer.data.tolist(), layer.features.to_dict("list")
+    listed = [(one.object_id, one.name, one.frames) for one in bench.objects.listed]
+    tables = {name: entries for name, entries in tables.items() if entries}
+    return pixels, tables, points, listed
+
+
+RESTORED = {"objects", "made", "frames", "requests", "painted", "dismissed", "ids"}
 
 
 def assert_same(now, before):
-    pixels, tables = now
-    pixels_before, tables_before = before
+    pixels, *rest = now
+    pixels_before, *rest_before = before
     if pixels_before is None:
         assert pixels is None or not pixels.any()
     else:
         np.testing.assert_array_equal(pixels, pixels_before)
-    assert tables == tables_before
+    assert rest == rest_before
 
 
 def paint(bench, frame, row, column, label):
@@ -53,26 +65,134 @@ def paint(bench, frame, row, column, label):
     layer.paint([frame, row, column], label)
 
 
-def test_a_run_and_strokes_are_undone_and_redone_to_the_pixel(bench):
-    layer = bench.new_object()
-    layer.add([0, 16, 14])
-    bench.wait()
-    states = [shown(bench)]
+def click(bench, frame, position, *, is_positive=True, object_id=1):
+    bench.viewer.dims.set_point(0, frame)
+    bench.select_object(object_id)
+    bench.set_sign(is_positive)
+    bench.points_layer.add([frame, *position])
+
+
+def delete_points(bench, *rows):
+    bench.points_layer.selected_data = set(rows)
+    bench.points_layer.remove_selected()
+
+
+def work(bench):
+    """Do one thing after another, and yield after each."""
+    bench.new_object()
+    yield
+    click(bench, 0, (16, 14))
+    yield
+    bench.choose_hypothesis(2)
+    yield
+    bench.choose_hypothesis(None)
+    yield
     bench.propagate()
-    states.append(shown(bench))
-    paint(bench, 2, 50, 10, 1)
-    states.append(shown(bench))
+    yield
+    bench.new_object("the bright one")
+    yield
+    click(bench, 0, SPOT, object_id=2)
+    yield
+    bench.propagate(objects=[2])
+    yield
+    click(bench, 3, (16, 14 + 3 + 6), is_positive=False)
+    yield
+    click(bench, 4, SPOT, is_positive=False, object_id=2)
+    yield
+    paint(bench, 2, 5, 50, 1)
+    yield
     paint(bench, 3, 17, 17, 0)
-    states.append(shown(bench))
+    yield
     bench.labels.fill([4, 0, 0], 3)
-    states.append(shown(bench))
-    bench.propagate()
-    states.append(shown(bench))
-    for before in states[-2::-1]:
+    yield
+    delete_points(bench, 2)
+    yield
+    data = bench.points_layer.data.copy()
+    data[0, 1] += 1
+    bench.points_layer.data = data
+    yield
+    bench.rename_object(1, "cell")
+    yield
+    bench.delete_object(2, "remove")
+    yield
+    bench.delete_object(1, "keep")
+    yield
+
+
+def test_all_is_undone_to_the_beginning_and_redone_to_the_end(bench):
+    states = [shown(bench), *(shown(bench) for _ in work(bench))]
+    titles = [step.title for step in bench.history.done]
+    back = [states.pop()]
+    while bench.history.done:
         bench.undo()
-        assert_same(shown(bench), before)
-    assert bench.history.next_undo is None or bench.history.next_undo.kind != "run"
-    for after in states[1:]:
+        now = shown(bench)
+        # What is not an action of its own has changed nothing.
+        while not is_same(now, states[-1]):
+            states.pop()
+        back.append(states[-1])
+    assert len(states) == 1
+    assert bench.history.undone
+    for after in back[-2::-1]:
         bench.redo()
         assert_same(shown(bench), after)
-    assert bench.history.next_redo is None
+    assert [step.title for step in bench.history.done] == titles
+
+
+def is_same(now, before):
+    try:
+        assert_same(now, before)
+    except AssertionError:
+        return False
+    return True
+
+
+def test_a_correction_is_undone_with_the_click_that_caused_it(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    before = shown(bench)
+    click(bench, 3, SPOT)
+    after = shown(bench)
+    assert after[0][(3, *SPOT)] == 1
+    assert bench.history.next_undo.title == "Add a point"
+    bench.undo()
+    assert_same(shown(bench), before)
+    bench.redo()
+    assert_same(shown(bench), after)
+
+
+def test_keys_of_the_labels_layer_undo_here(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    before = shown(bench)
+    paint(bench, 2, 5, 50, 1)
+    after = shown(bench)
+    bench.labels.undo()
+    assert_same(shown(bench), before)
+    bench.labels.redo()
+    assert_same(shown(bench), after)
+
+
+def test_the_next_day_work_goes_on(bench, make_bench):
+    for _ in work(bench):
+        bench.wait()
+    for _ in range(3):
+        bench.undo()
+    before = shown(bench)
+    movie = bench.movie.layer.data
+    bench.close()
+    other = make_bench()
+    other.choose_movie(other.viewer.add_image(movie, name="squares"))
+    other.wait()
+    assert len(other.controller.state.offers) == 1
+    other.resume()
+    assert_same(shown(other), before)
+    click(other, 1, SPOT)
+    corrected = shown(other)
+    assert corrected[0][(1, *SPOT)] == 1
+    other.undo()
+    assert_same(shown(other), before)
+    other.undo()
+    other.redo()
+    assert_same(shown(other), before)

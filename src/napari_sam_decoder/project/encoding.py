@@ -387,8 +387,10 @@ _CODECS: dict[str, _Codec] = {
         lambda one: ObjectRecord(str(one[0]), bool(one[1])),
     ),
     "targets": _Codec(
-        lambda one: [one.name, one.shape, one.dtype],
-        lambda one: TargetRecord(str(one[0]), tuple(map(int, one[1])), str(one[2])),
+        lambda one: [one.name, one.shape, one.dtype, int(one.is_own)],
+        lambda one: TargetRecord(
+            str(one[0]), tuple(map(int, one[1])), str(one[2]), bool(one[3])
+        ),
     ),
     "options": _PLAIN,
     "ids": _FLAG,

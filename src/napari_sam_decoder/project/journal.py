@@ -415,6 +415,11 @@ class JournalWriter:
         return self._failure is None and self._saved == self._to_be_saved
 
     @property
+    def last_number(self) -> int:
+        """Of the last op that was encoded."""
+        return self._last_number
+
+    @property
     def saved_at(self) -> datetime | None:
         """When an op was last written to the file, in UTC; None if none was yet."""
         return self._saved_at

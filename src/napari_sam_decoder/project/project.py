@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.project.encoding import encode_operation
 from napari_sam_decoder.project.history import History
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from napari_sam_decoder.errors import ProjectError
     from napari_sam_decoder.project.history import Operation
     from napari_sam_decoder.project.journal_lines import ProjectHeader
 
@@ -55,6 +55,8 @@ class Project:
         self.damage: str | None = None
         self._writer: JournalWriter | None = None
         self._waiting: list[tuple[Operation, str]] = []
+        self._is_read_only = False
+        self._last_number = 0
         self._since_checkpoint = 0
         self._next_checkpoint = _FIRST_CHECKPOINT
         self.history.subscribe(self._on_operation)
@@ -106,6 +108,7 @@ class Project:
         project = cls(history)
         project.path, project.header = path, contents.header
         project.damage, project._writer = contents.damage, writer
+        project._is_read_only = is_read_only
         project._since_checkpoint = contents.end - sum(
             len(stored.raw) for stored in contents.older
         )
@@ -138,9 +141,7 @@ class Project:
             path, header, encode=_encode, on_failure=on_failure
         )
         self.path, self.header = path, header
-        for timed in self._waiting:
-            self._write(timed)
-        self._waiting.clear()
+        self._write_waiting()
 
     @property
     def is_kept(self) -> bool:
@@ -172,18 +173,52 @@ class Project:
         return self._writer is not None and self._writer.flush()
 
     def close(self) -> None:
-        """Save what waits, and release the file; what is done later is not saved."""
+        """Save what waits, and release the file until `reopen`."""
         if self._writer is not None:
             self._writer.close()
+            self._last_number = self._writer.last_number
             self._writer = None
+
+    def reopen(
+        self, *, on_failure: Callable[[ProjectError], None] | None = None
+    ) -> None:
+        """Go on writing to the file after `close`, with what was done meanwhile.
+
+        Parameters
+        ----------
+        on_failure : callable, optional
+            Called in another thread when something cannot be saved.
+
+        Raises
+        ------
+        ProjectError
+            If the file cannot be written, is open somewhere else, or was changed there.
+        """
+        if self.path is None or self._writer is not None or self._is_read_only:
+            return
+        writer, contents = JournalWriter.append_to(
+            self.path, encode=_encode, on_failure=on_failure
+        )
+        if contents.last_number != self._last_number:
+            writer.close()
+            raise ProjectError(
+                f"the project {self.path} was changed somewhere else meanwhile; open "
+                "it again to see that"
+            )
+        self._writer = writer
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for timed in waiting:
+            self._write(timed)
 
     def _on_operation(self, operation: Operation) -> None:
         timed = operation, datetime.now(UTC).isoformat(timespec="seconds")
-        if self._writer is None:
-            if self.path is None:
-                self._waiting.append(timed)
-            return
-        self._write(timed)
+        if self._writer is not None:
+            self._write(timed)
+        elif not self._is_read_only:
+            self._waiting.append(timed)
 
     def _write(self, timed: tuple[Operation, str]) -> None:
         if self._writer is None:

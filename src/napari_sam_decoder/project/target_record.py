@@ -19,8 +19,11 @@ class TargetRecord:
         Of the movie's image, without colours.
     dtype : str
         As numpy names it, "uint16" for example.
+    is_own : bool
+        Whether a run has made them, so that nothing unknown was in them before.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    is_own: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -13,18 +14,27 @@ from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
-from napari_sam_decoder.widgets.layers import shown_limits
+from napari_sam_decoder.widgets.layers import labels_layer, shown_limits
 from napari_sam_decoder.widgets.messages import prompt_notices
 from napari_sam_decoder.widgets.model_cache import SessionRequest
 from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun, ViewerMovies
 from napari_sam_decoder.widgets.objects import ObjectIds
+from napari_sam_decoder.widgets.previews import add_quietly
+from napari_sam_decoder.widgets.project_files import ProjectFiles
 from napari_sam_decoder.widgets.result_writer import ResultWriter
 from napari_sam_decoder.widgets.runs import CorrectionRun, counted
+from napari_sam_decoder.widgets.saved_settings import (
+    DockSettings,
+    settings_of,
+    settings_values,
+)
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
 
+    import numpy as np
     from napari.components import ViewerModel
     from napari.layers import Labels
 
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.model_cache import ShownPreview
     from napari_sam_decoder.widgets.movie_state import ModelOptions
+    from napari_sam_decoder.widgets.project_files import OpenedProject
     from napari_sam_decoder.widgets.runs import Run
 
 __all__ = ["Controller"]
@@ -76,6 +87,7 @@ class Controller(QObject):
     informed = Signal(str)
     failed = Signal(object)
     moved = Signal()
+    resumed = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
@@ -89,6 +101,7 @@ class Controller(QObject):
         self._job_queue = JobQueue(self)
         self.ids = ObjectIds(viewer, self.movies, self._job_queue)
         self._scans = LabelScans(viewer, self.ids, self._job_queue, self)
+        self.files = ProjectFiles(self)
         self._opening: tuple[MovieState, SessionRequest] | None = None
         self._pending: list[PendingRun] = []
         self._rerun_timer = QTimer(self)
@@ -101,6 +114,8 @@ class Controller(QObject):
         self._scans.unreadable.connect(self._drop_pending)
         self._scans.failed.connect(self.failed.emit)
         self._scans.ended.connect(self.advance)
+        self.files.changed.connect(self.changed.emit)
+        self.files.failed.connect(self.failed.emit)
         self._job_queue.opened.connect(self._on_opened)
         self._job_queue.embedded.connect(self._on_embedded)
         self._job_queue.previewed.connect(self._on_previewed)
@@ -113,6 +128,7 @@ class Controller(QObject):
         for pending in self._pending:
             pending.state.outcome = "The run had not started when the dock was closed."
         self._scans.close()
+        self.files.close()
         run, running = self.writer.run, self.writer.running
         if run is not None and running is not None:
             running.outcome = run.summary(was_stopped=True)
@@ -206,7 +222,7 @@ class Controller(QObject):
         """Whether nothing is under way that a person waits for."""
         is_decoding = self.is_opening or self.is_previewing
         is_timed = self.is_scanning or self._rerun_timer.isActive()
-        return not (is_decoding or is_timed or self.is_busy)
+        return not (is_decoding or is_timed or self.is_busy or self.files.is_busy)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -251,6 +267,7 @@ class Controller(QObject):
         options = options if is_first else options.for_another_movie()
         self.state = state = self.movies.on(movie.layer, options)
         state.keys = UndoKeys(self.undo, self.redo)
+        self._note_options(state)
         if state.view is None or not movie.is_same_as(state.view):
             self._forget_session(state)
             self._refuse_pending(state, "is shown in another way now")
@@ -262,7 +279,19 @@ class Controller(QObject):
         if options != self.state.options:
             self.state.options = options
             self._forget_session(self.state)
+            self._note_options(self.state)
             self.advance()
+
+    def _note_options(self, state: MovieState) -> None:
+        """Let the project of a movie know how its labels are made."""
+        settings = DockSettings(state.options, self.settings)
+        options = state.history.document.table("options")
+        with state.history.note():
+            options["settings"] = settings_values(settings)
+            if state.contrast is not None:
+                options["contrast"] = list(state.contrast)
+            if state.target is not None:
+                options["target"] = state.target.number
 
     def set_settings(self, settings: Settings) -> None:
         """Change how propagation decides, from the next run or correction on."""
@@ -270,10 +299,13 @@ class Controller(QObject):
         for state in (*self.movies, self.state):
             if state.session is not None:
                 state.session.settings = settings
+            self._note_options(state)
         self.changed.emit()
 
-    def update_points(self, *, are_withdrawn: bool = False) -> None:
-        """Act on the prompts as they are now; the first ones start the embedding.
+    def take_prompts(self, *, are_withdrawn: bool = False) -> None:
+        """Bring the labels in line with the prompts as they are now.
+
+        `advance` then starts what takes longer.
 
         Parameters
         ----------
@@ -288,8 +320,8 @@ class Controller(QObject):
                 log.withdraw(self.prompts_now)
             self._take_back_lost_corrections(self.movie, log)
         if len(self.prompts) and self.state.wants_embedding is None:
+            # The first prompts start the embedding.
             self.state.wants_embedding = True
-        self.advance()
 
     def embed_as_shown(self) -> None:
         """Embed again with the limits that the layer has now; all else stays."""
@@ -355,7 +387,7 @@ class Controller(QObject):
         if self.movie is not None:
             self.movies.given_ids(self.movie).add(object_id)
 
-    def erase_object(self, object_id: int, name: str) -> None:
+    def erase_object(self, object_id: int, name: str, step: Step) -> None:
         """Remove an object from the labels, in the background.
 
         Parameters
@@ -364,9 +396,11 @@ class Controller(QObject):
             Of an object that was dismissed.
         name : str
             Of the object.
+        step : Step
+            The deletion, which takes what was erased back with it.
         """
         if self.movie is not None:
-            self._scans.erase(self.state, self.movie, object_id, name)
+            self._scans.erase(self.state, self.movie, (object_id, name), step)
 
     def embed(self) -> None:
         """Embed all frames, those around the current one first."""
@@ -596,6 +630,79 @@ class Controller(QObject):
         while (request := log.rerun(self.prompts_now)) is not None:
             log.decline_rerun(request.object_ids or (), self.prompts_now)
 
+    # Projects
+
+    def resume(self, path: Path) -> None:
+        """Go on with a project of the current movie, opened in the background.
+
+        Parameters
+        ----------
+        path : Path
+            Of its file.
+        """
+        if self.movie is None:
+            return
+        self._stop_here()
+        self._drop_pending(self.state)
+        state, view = self.state, self.movie
+        self.files.open(state, path, partial(self._go_on_with, state, view))
+
+    def _go_on_with(
+        self, state: MovieState, view: MovieView, opened: OpenedProject
+    ) -> None:
+        project, labels = opened
+        project.history.limit = self.movies.history_limit
+        old_layers = state.objects.layers
+        state.go_on_with(project)
+        for layer in old_layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        for number, data in labels.items():
+            self._restore_labels(state, view, number, data)
+        self._restore_options(state)
+        state.offers, state.is_keeping_off = (), False
+        self.files.follow(state)
+        done = counted(len(project.history.done), "action")
+        state.outcome = f"Resumed: {done} can be undone."
+        if project.damage is not None:
+            self.informed.emit(f"{project.path}: {project.damage}.")
+        self.resumed.emit(state)
+
+    def _restore_labels(
+        self, state: MovieState, view: MovieView, number: int, data: np.ndarray
+    ) -> None:
+        if tuple(data.shape) != view.spatial_shape:
+            return
+        record = state.history.document.table("targets")[number]
+        layer = labels_layer(view, record.name, data)
+        add_quietly(self._viewer, layer, above=view.layer)
+        target = state.restore_target(number, layer, view)
+        if state.history.document.table("options").get("target") in (None, number):
+            state.target = target
+
+    def _restore_options(self, state: MovieState) -> None:
+        """Use the model and contrast with which the labels were made."""
+        options = state.history.document.table("options")
+        if "settings" not in options:
+            return
+        try:
+            settings = settings_of(options["settings"])
+        except SamDecoderError as error:
+            self.informed.emit(f"The settings of the project are not used: {error}")
+            return
+        contrast = options.get("contrast")
+        here = state.options
+        state.options = replace(
+            settings.model,
+            contrast=settings.model.contrast
+            or (None if contrast is None else (float(contrast[0]), float(contrast[1]))),
+            # Where things lie and what computes belongs to this machine.
+            cache=here.cache,
+            device=here.device,
+        )
+        self._forget_session(state)
+        self.movies.settings = settings.propagation
+
     # Undo
 
     def undo(self) -> None:
@@ -609,6 +716,9 @@ class Controller(QObject):
     def _move(
         self, move: Callable[[], tuple[Step, ...]], nothing: str, done: str
     ) -> None:
+        if self._scans.is_erasing(self.state):
+            self.informed.emit("Labels are being removed just now: wait a moment.")
+            return
         self._stop_here()
         self._rerun_timer.stop()
         try:
@@ -620,11 +730,17 @@ class Controller(QObject):
         title = (named or [step.title for step in steps] or [""])[0]
         self.state.outcome = f"{done}: {title}." if steps else nothing
         self.moved.emit()
-        # Nothing that follows by itself may get between undo and redo.
+        self.hold()
+        self.advance()
+
+    def hold(self) -> None:
+        """Let nothing follow by itself until somebody does something.
+
+        It would get between undo and redo.
+        """
         self._find_corrections()
         self._decline_corrections()
         self._decline_reruns()
-        self.advance()
 
     def _cause_of(self, corrections: Collection[Correction]) -> Step | None:
         """The last step that changed the points of corrections."""
@@ -711,6 +827,7 @@ class Controller(QObject):
             state.session, state.shown = session, request.shown
             state.embedded = set(session.embedded)
             session.settings = self.settings
+            self._note_options(state)
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:
         self.state.embedded.add(step.frame)

@@ -14,6 +14,7 @@ from napari_sam_decoder.widgets.runs import counted
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_sam_decoder.project import Step
     from napari_sam_decoder.widgets.job_queue import JobQueue
     from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
     from napari_sam_decoder.widgets.movie_state import MovieState
@@ -88,12 +89,16 @@ class LabelScans(QObject):
         steps = partial(scan_labels, view, target.layer.data, note)
         self._job_queue.scan(steps, adopt, end)
 
+    def is_erasing(self, state: MovieState) -> bool:
+        """Whether an object is being removed from the labels of a movie."""
+        return any(other is state for other, _ in self._erasing)
+
     def erase(
         self,
         state: MovieState,
         view: MovieView,
-        object_id: int,
-        name: str,
+        erased_object: tuple[int, str],
+        step: Step,
     ) -> None:
         """Remove an object from all frames of the labels.
 
@@ -103,11 +108,12 @@ class LabelScans(QObject):
             Its target is written to.
         view : MovieView
             The movie.
-        object_id : int
-            Of the object.
-        name : str
-            Of the object.
+        erased_object : (int, str)
+            Its id and its name.
+        step : Step
+            What is erased becomes a part of it.
         """
+        object_id, name = erased_object
         target = state.target
         if target is None:
             return
@@ -117,8 +123,10 @@ class LabelScans(QObject):
         def erase(found: tuple[MovieView, int] | None) -> None:
             if found is None:
                 return
+            target.sync(found[0], [found[1]])
             try:
-                target.erase(*found, object_id)
+                with state.history.extend(step):
+                    target.erase(*found, object_id)
             except SamDecoderError as error:
                 # The layer may have got other data meanwhile.
                 self.failed.emit(error)
@@ -127,7 +135,8 @@ class LabelScans(QObject):
 
         def end(error: Exception | None) -> None:
             self._erasing.remove((state, name))
-            target.note_erased(object_id)
+            with state.history.extend(step):
+                target.note_erased(object_id)
             count = counted(len(erased), "frame")
             state.outcome = f"{name!r} was deleted, with its labels on {count}."
             if error is not None:
@@ -179,7 +188,12 @@ class LabelScans(QObject):
                 continue
             taken = contents.ids | (self._ids.taken(view) or frozenset())
             new_id = self._ids.give(view, taken, highest)
-            objects.renumber(object_id, new_id)
+            title = f"Object {object_id} becomes object {new_id}"
+            with state.history.step(title, "objects"):
+                objects.renumber(object_id, new_id)
+                document = state.history.document
+                document.set_rows("points", objects.points)
+                document.set_rows("shapes", objects.shapes)
             told.append(f"Object {object_id} here is object {new_id} now.")
             reasons.add(
                 f"{name!r} takes no id above {highest}."

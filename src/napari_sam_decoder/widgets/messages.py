@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.project import name_frames, unused_notices
+from napari_sam_decoder.project import PointRow, name_frames, unused_notices
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from napari_sam_decoder.project import PromptLog
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["describe", "prompt_notices"]
+__all__ = ["describe", "describe_rows", "prompt_notices"]
 
 
 def prompt_notices(
@@ -91,6 +93,34 @@ def _by_object(prompts: Iterable[Prompt], predicate: str) -> Iterator[str]:
     for object_id in sorted(frames):
         named = name_frames(sorted(frames[object_id]))
         yield f"the points of object {object_id} on {named} {predicate}"
+
+
+def describe_rows(before: Sequence[Any], after: Sequence[Any]) -> str:
+    """Name a change of points and boxes, as a menu shows it.
+
+    Parameters
+    ----------
+    before, after : sequence of PointRow or ShapeRow
+        All of them.
+    """
+    lost, new = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    rows = [*new.elements()] or [*lost.elements()]
+    noun = "point" if all(isinstance(row, PointRow) for row in rows) else "box"
+    plural = "boxes" if noun == "box" else "points"
+    what = f"a {noun}" if len(rows) == 1 else f"{len(rows)} {plural}"
+    if not lost:
+        return f"Add {what}"
+    if not new:
+        return f"Delete {what}"
+    places = [
+        Counter(replace(row, hypothesis=0) for row in some.elements())
+        for some in (lost, new)
+    ]
+    if places[0] == places[1]:
+        pick = max(row.hypothesis for row in new)
+        return f"Pick mask {pick}" if pick else "Pick the best mask"
+    is_moved = lost.total() == new.total()
+    return f"Move {what}" if is_moved else f"Change {what}"
 
 
 def describe(bench: Workbench) -> str:

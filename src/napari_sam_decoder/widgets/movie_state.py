@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary, ref
 
 from napari_sam_decoder.project import (
     DEFAULT_LIMIT,
-    History,
     LabelsChange,
+    Project,
     TargetRecord,
 )
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
-    from napari_sam_decoder.project import RunRequest, Step
+    from napari_sam_decoder.project import (
+        History,
+        MovieIdentity,
+        ProjectSummary,
+        RunRequest,
+        Step,
+    )
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import ObjectResult, Settings
     from napari_sam_decoder.session import Session
@@ -104,8 +110,16 @@ class MovieState:
         Frames whose embedding that session has.
     previews : PreviewStore
         What that session has decoded for points.
-    history : History
-        Everything that was done, to be undone and redone.
+    project : Project
+        Everything that was done, to be undone and redone, and its file.
+    followed : Project or None
+        The project that `ProjectFiles` keeps in a file.
+    identity : MovieIdentity or None
+        What tells the movie from others; None before that is found out.
+    offers : tuple of ProjectSummary
+        Projects of the same movie that were made before.
+    is_keeping_off : bool
+        Whether no file can be made for what is done.
     keys : UndoKeys or None
         What keys on its layers call, while a dock is open.
     """
@@ -124,9 +138,21 @@ class MovieState:
     shown: Limits | None = None
     embedded: set[int] = field(default_factory=set)
     previews: PreviewStore = field(default_factory=PreviewStore)
-    history: History = field(default_factory=History)
+    project: Project = field(default_factory=Project)
+    followed: Project | None = None
+    identity: MovieIdentity | None = None
+    offers: tuple[ProjectSummary, ...] = ()
+    is_keeping_off: bool = False
     keys: UndoKeys | None = None
     _last_target: int = 0
+
+    def __post_init__(self) -> None:
+        self.objects.records = self.history.document.table("objects")
+
+    @property
+    def history(self) -> History:
+        """What was done, and can be undone."""
+        return self.project.history
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -205,6 +231,53 @@ class MovieState:
             self.target = known
         return notices
 
+    def go_on_with(self, project: Project) -> None:
+        """Take another project in place of what was done so far, which is closed.
+
+        Parameters
+        ----------
+        project : Project
+            Of the same movie. Its labels have no layers yet, see `restore_target`.
+        """
+        self.project.close()
+        self.project, self.followed = project, None
+        for target in self.targets.values():
+            target.close()
+        self.targets, self.target, self.lost = {}, None, None
+        self.objects = ObjectList(project.history.document.table("objects"))
+        self.previews.unmark_labelled()
+        self._last_target = max(project.history.document.table("targets"), default=0)
+
+    def restore_target(
+        self, number: int, layer: Labels, view: MovieView
+    ) -> LabelsTarget:
+        """Show labels of a project in a layer.
+
+        Parameters
+        ----------
+        number : int
+            Of the labels in the project.
+        layer : napari.layers.Labels
+            With their pixels.
+        view : MovieView
+            The movie.
+        """
+        is_own = self.history.document.table("targets")[number].is_own
+        self.targets[layer] = target = LabelsTarget(
+            layer,
+            view,
+            self.history,
+            number,
+            self._undo_keys,
+            is_own=is_own,
+            is_recorded=True,
+        )
+        return target
+
+    @property
+    def _undo_keys(self) -> UndoKeys:
+        return UndoKeys(partial(self._press, "undo"), partial(self._press, "redo"))
+
     def add_target(
         self, layer: Labels, view: MovieView, *, is_blank: bool = False
     ) -> LabelsTarget:
@@ -220,13 +293,17 @@ class MovieState:
             Whether the layer is new and empty.
         """
         self._last_target += 1
-        keys = UndoKeys(partial(self._press, "undo"), partial(self._press, "redo"))
         target = LabelsTarget(
-            layer, view, self.history, self._last_target, keys, is_blank=is_blank
+            layer,
+            view,
+            self.history,
+            self._last_target,
+            self._undo_keys,
+            is_own=is_blank,
         )
         self.targets[layer] = self.target = target
         self.history.document.table("targets")[target.number] = TargetRecord(
-            str(layer.name), view.spatial_shape, str(layer.data.dtype)
+            str(layer.name), view.spatial_shape, str(layer.data.dtype), is_blank
         )
         return target
 

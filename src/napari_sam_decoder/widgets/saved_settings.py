@@ -23,6 +23,8 @@ __all__ = [
     "decoder_of",
     "named_or_path",
     "read_settings",
+    "settings_of",
+    "settings_values",
     "write_settings",
 ]
 
@@ -62,7 +64,7 @@ def write_settings(path: Path, settings: DockSettings) -> None:
     FormatError
         If the file cannot be written.
     """
-    values = json.dumps(asdict(settings), indent=2, default=str)
+    values = json.dumps(settings_values(settings), indent=2)
     try:
         with atomic_write(path) as partial:
             partial.write_text(f"{values}\n", encoding="utf-8")
@@ -70,6 +72,26 @@ def write_settings(path: Path, settings: DockSettings) -> None:
         raise FormatError(
             f"the settings cannot be written to {path} ({error}); choose another folder"
         ) from error
+
+
+def settings_values(settings: DockSettings) -> dict[str, Any]:
+    """Return settings as values of JSON."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=str))
+    return values
+
+
+def settings_of(values: object) -> DockSettings:
+    """Return the settings that `settings_values` has made values of.
+
+    Raises
+    ------
+    SamDecoderError
+        If they are something else.
+    """
+    try:
+        return _dock_settings(values)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"these are no settings of the dock: {error}") from error
 
 
 def read_settings(path: Path, remedy: str = CHOOSE_ANOTHER) -> DockSettings:

@@ -70,8 +70,8 @@ class CutRecord:
         Its document holds what is known.
     scope : tuple of int
         Of the tables in it.
-    is_blank : bool
-        Whether the labels are new and empty.
+    is_own : bool
+        Whether the labels were made for results, so that nothing else was in them.
 
     Attributes
     ----------
@@ -82,26 +82,26 @@ class CutRecord:
     """
 
     def __init__(
-        self, history: History, scope: tuple[int, ...], *, is_blank: bool
+        self, history: History, scope: tuple[int, ...], *, is_own: bool
     ) -> None:
         document = history.document
         self.frames = FrameRecords(document.table("frames", *scope))
         self.prompt_log = PromptLog(history, scope, self.frames)
         self._inherited = document.table("inherited", *scope)
         self._scanned = document.table("scanned", *scope)
-        self._is_blank = is_blank
+        self._is_own = is_own
 
     @property
     def is_scanned(self) -> bool:
         """Whether the labels that were there before are known."""
-        return self._is_blank or bool(self._scanned)
+        return self._is_own or bool(self._scanned)
 
     @is_scanned.setter
     def is_scanned(self, is_scanned: bool) -> None:
         if is_scanned:
             self._scanned[0] = True
         else:
-            self._is_blank = False
+            self._is_own = False
             self._scanned.clear()
 
     def inherited(self, object_id: int) -> frozenset[int]:
@@ -138,8 +138,8 @@ class LabelsTarget:
         Of the labels in the history's document.
     keys : UndoKeys
         What the layer's own keys for undo and redo call.
-    is_blank : bool, default False
-        Whether the layer is new and empty.
+    is_own : bool, default False
+        Whether the layer was made for results, so that nothing else was in it.
     is_recorded : bool, default False
         Whether the history knows all its pixels already.
     """
@@ -152,14 +152,14 @@ class LabelsTarget:
         number: int,
         keys: UndoKeys,
         *,
-        is_blank: bool = False,
+        is_own: bool = False,
         is_recorded: bool = False,
     ) -> None:
         self.layer = layer
         self.view = view
         self.number = number
         self._history = history
-        self._is_blank = is_blank
+        self._is_own = is_own
         self._records: dict[tuple[int, ...], CutRecord] = {}
         self._ids = history.document.table("ids", number)
         self._dismissed = history.document.table("dismissed", number)
@@ -169,7 +169,7 @@ class LabelsTarget:
             history.document,
             number,
             layer,
-            is_blank=is_blank,
+            is_blank=is_own and not is_recorded,
             is_recorded=is_recorded,
             before_strokes=self._strokes.before,
         )
@@ -178,9 +178,7 @@ class LabelsTarget:
         """Return what is known of the cut that a view shows."""
         scope = self.number, *scope_of(view)
         if scope not in self._records:
-            self._records[scope] = CutRecord(
-                self._history, scope, is_blank=self._is_blank
-            )
+            self._records[scope] = CutRecord(self._history, scope, is_own=self._is_own)
         return self._records[scope]
 
     @property

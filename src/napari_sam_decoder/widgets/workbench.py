@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_sam_decoder.errors import MovieError, OptionError, PromptError
+from napari_sam_decoder.errors import (
+    MovieError,
+    OptionError,
+    ProjectError,
+    PromptError,
+)
 from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.project import (
     BOX,
@@ -17,6 +23,7 @@ from napari_sam_decoder.project import (
     PointRow,
     RunRequest,
     ShapeRow,
+    copy_project,
 )
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.validation import (
@@ -44,7 +51,7 @@ from napari_sam_decoder.widgets.layers import (
     view_position,
     zoom_on,
 )
-from napari_sam_decoder.widgets.objects import ONE_LAYER
+from napari_sam_decoder.widgets.messages import describe_rows
 from napari_sam_decoder.widgets.previews import PreviewOverlay
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
@@ -100,7 +107,7 @@ class Workbench(QObject):
         # Dragging a point changes it many times a second; one reading is enough.
         self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
         self._last_touched = -_PAUSE_S
-        self._is_read_queued = False
+        self._is_read_queued = self._is_showing = False
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_DELAY_MS)
@@ -109,6 +116,8 @@ class Workbench(QObject):
         self.controller.changed.connect(self.changed.emit)
         self.controller.informed.connect(self.informed.emit)
         self.controller.failed.connect(self._on_failed)
+        self.controller.moved.connect(self.show_document)
+        self.controller.resumed.connect(self._on_resumed)
         self._viewer_events = ViewerEvents(self)
 
     def close(self) -> None:
@@ -193,11 +202,54 @@ class Workbench(QObject):
         """Read the points again and act on them."""
         self._reading.stop()
         self._is_read_queued = False
+        if self._is_showing:
+            # Layers that are just being filled are not what a person has done.
+            return
         before = self._pointed_at
         self.objects.read(self.movie, self.viewer.layers)
         if self._pointed_at != before:
             self.controller.state.outcome = ""
-        self.controller.update_points(are_withdrawn=self.objects.has_lost_layers)
+        self._record_prompts(before)
+        self.controller.advance()
+        self.show_previews()
+
+    def _record_prompts(self, before: Sequence[Prompt]) -> None:
+        """Record what has become of the points and boxes, with what follows from it."""
+        document, objects = self.history.document, self.objects
+        rows = {"points": objects.points, "shapes": objects.shapes}
+        if self.points_layer is None:
+            # Points that went with their layer are kept.
+            del rows["points"]
+        if self.boxes_layer is None:
+            del rows["shapes"]
+        earlier = [row for name in rows for row in document.rows(name)]
+        now = [row for name in rows for row in rows[name]]
+        with self.history.step(describe_rows(earlier, now), "prompts") as step:
+            changed = {*before} ^ {*self._pointed_at}
+            keys = {(one.object_id, one.frame) for one in changed}
+            known = step.details.get("prompts", [])
+            step.details["prompts"] = [*known, *map(list, sorted(keys))]
+            for name, content in rows.items():
+                document.set_rows(name, content)
+            self.controller.take_prompts(are_withdrawn=objects.has_lost_layers)
+
+    def show_document(self) -> None:
+        """Show points and boxes as the history has them, after an undo for example."""
+        if self.movie is None:
+            return
+        document = self.history.document
+        points, shapes = document.rows("points"), document.rows("shapes")
+        self._is_showing = True
+        try:
+            if points:
+                self._points_layer()
+            if shapes:
+                self._boxes_layer()
+            self.objects.read(self.movie, self.viewer.layers)
+            self.objects.show(points, shapes)
+        finally:
+            self._is_showing = False
+        self.objects.read(self.movie, self.viewer.layers)
         self.show_previews()
 
     def set_movie(self, view: MovieView | None) -> None:
@@ -215,6 +267,7 @@ class Workbench(QObject):
         self.read()
         if view is not None:
             self._viewer_events.follow(self.controller.state, view.layer)
+            self.controller.files.follow(self.controller.state)
 
     def show_hidden_layers(self, state: MovieState) -> None:
         """Show the layers of a movie that were hidden while another was current."""
@@ -338,7 +391,9 @@ class Workbench(QObject):
         MovieError
             If no movie is chosen.
         """
-        made = self.objects.create(self._new_id(), name)
+        object_id = self._new_id()
+        with self.history.step("New object", "objects"):
+            made = self.objects.create(object_id, name)
         self.read()
         self.select_object(made.object_id)
         return made
@@ -351,8 +406,9 @@ class Workbench(QObject):
         PromptError
             If there is no such object.
         """
-        self.objects.require(object_id)
-        self.objects.rename(object_id, name)
+        before = self.objects.require(object_id)
+        with self.history.step(f"Rename {before.name!r} to {name!r}", "objects"):
+            self.objects.rename(object_id, name)
         self.changed.emit()
 
     def add_points(
@@ -445,11 +501,10 @@ class Workbench(QObject):
         """
         if layer in self.objects:
             return
-        added = self._taken_from(layer, "points")
-        self._points_layer()
-        before = {*self.controller.prompts, *self.controller.negatives}
-        self.objects.show((*self.objects.points, *added), self.objects.shapes)
-        self._take_over(layer, before)
+        with self._taking(layer):
+            added = self._taken_from(layer, "points")
+            self._points_layer()
+            self.objects.show((*self.objects.points, *added), self.objects.shapes)
 
     def use_shapes(self, layer: Shapes) -> None:
         """Copy the rectangles of another layer into the plugin's, as boxes.
@@ -471,11 +526,10 @@ class Workbench(QObject):
         """
         if layer in self.objects:
             return
-        added = self._taken_from(layer, "rectangles")
-        self._boxes_layer()
-        before = {*self.controller.prompts, *self.controller.negatives}
-        self.objects.show(self.objects.points, (*self.objects.shapes, *added))
-        self._take_over(layer, before)
+        with self._taking(layer):
+            added = self._taken_from(layer, "rectangles")
+            self._boxes_layer()
+            self.objects.show(self.objects.points, (*self.objects.shapes, *added))
 
     def select_object(self, object_id: int) -> None:
         """Let clicks, signs, boxes and hypotheses go to an object.
@@ -663,12 +717,17 @@ class Workbench(QObject):
                 self.objects.records[object_id] = record
         return tuple(rows)
 
-    def _take_over(self, layer: Points | Shapes, before: set[Prompt]) -> None:
-        """Count what was copied from a layer, and hide the layer."""
-        self.objects.read(self.movie, self.viewer.layers)
-        present = {*self.controller.prompts, *self.controller.negatives}
-        self.controller.attribute_labels(present - before)
-        self.controller.state.outcome = ""
+    @contextmanager
+    def _taking(self, layer: Points | Shapes) -> Iterator[None]:
+        """Count what is copied from a layer, and hide the layer."""
+        with self.history.step(f"Take in {layer.name!r}", "prompts"):
+            before = {*self.controller.prompts, *self.controller.negatives}
+            yield
+            self.objects.read(self.movie, self.viewer.layers)
+            present = {*self.controller.prompts, *self.controller.negatives}
+            self.controller.attribute_labels(present - before)
+            self.controller.state.outcome = ""
+            self._record_prompts(tuple(before))
         if layer in self.viewer.layers:
             layer.visible = False
         self.informed.emit(
@@ -676,11 +735,6 @@ class Workbench(QObject):
             f"{layer.name!r} itself is hidden, and changing it changes no prompt."
         )
         self.read()
-
-    def __getattr__(self, name: str) -> Any:
-        """Say what to do instead of methods that no longer exist."""
-        hint = f"; {ONE_LAYER}" if name == "drop_points" else ""
-        raise AttributeError(f"{type(self).__name__} has no {name!r}{hint}")
 
     def choose_movie(self, layer: Image | None, axis: int | None = None) -> None:
         """Work on an image layer, or on none.
@@ -876,11 +930,13 @@ class Workbench(QObject):
             raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
         found = self.objects.require(object_id)
         self.controller.require_not_running(object_id)
-        self.objects.remove(object_id)
-        self.controller.dismiss_object(object_id)
-        self.read()
+        title = f"Delete {found.name!r}"
+        with self.history.step(title, "objects", {"objects": [object_id]}) as step:
+            self.objects.remove(object_id)
+            self.controller.dismiss_object(object_id)
+            self.read()
         if labels == "remove" and self.labels is not None:
-            self.controller.erase_object(object_id, found.name)
+            self.controller.erase_object(object_id, found.name, step)
         else:
             self.controller.state.outcome = f"{found.name!r} was deleted."
         self.controller.advance()
@@ -1034,6 +1090,59 @@ class Workbench(QObject):
     def redo(self) -> None:
         """Do again what was undone last, as long as nothing else was done since."""
         self.controller.redo()
+
+    def resume(self, path: str | Path | None = None) -> None:
+        """Go on with what was done on the movie before, in the background.
+
+        What was done in this window so far stays in its own project.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Of the project; the one that was written last by default.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        ProjectError
+            If there is no project of the movie.
+        """
+        self.require_movie()
+        if path is None:
+            offers = self.controller.state.offers
+            if not offers:
+                raise ProjectError("there is no other project of this movie")
+            path = offers[0].path
+        self.controller.resume(Path(path))
+
+    def save_project_as(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Copy the project with its labels to another place or machine.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the copy.
+        overwrite : bool, default False
+            Whether a file of that name may be replaced.
+
+        Raises
+        ------
+        ProjectError
+            If nothing has been done yet, or the copy cannot be written.
+        """
+        project = self.controller.state.project
+        if project.path is None:
+            raise ProjectError("there is no project yet: nothing has been done")
+        project.flush()
+        copy_project(project.path, Path(path), overwrite=overwrite)
+
+    def _on_resumed(self, state: MovieState) -> None:
+        if state is self.controller.state:
+            self.objects.start_listening(self._read_soon, self._on_object_picked)
+            self.show_document()
+            self.controller.hold()
+            self.controller.advance()
 
     def limit_history(self, limit: int) -> None:
         """Change how much memory undo may take, on all movies of the viewer.

@@ -25,6 +25,7 @@ __all__ = [
     "check_target",
     "frames_with",
     "ids_in",
+    "labels_layer",
     "new_labels_layer",
     "scan_labels",
 ]
@@ -49,6 +50,21 @@ def new_labels_layer(view: MovieView, name: str, highest_id: int = 1) -> Labels:
         is only one cut of it.
     """
     labels = np.zeros(view.spatial_shape, dtype=label_dtype(highest_id))
+    return labels_layer(view, name, labels)
+
+
+def labels_layer(view: MovieView, name: str, labels: np.ndarray) -> Labels:
+    """Make a layer of labels that lies on the image of a movie.
+
+    Parameters
+    ----------
+    view : MovieView
+        The movie.
+    name : str
+        What the layer list shows.
+    labels : array of int
+        Of the shape of the whole image, without colours; not copied.
+    """
     return Labels(labels, name=name, **placement(view.layer))
 
 

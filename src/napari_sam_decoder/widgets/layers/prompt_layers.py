@@ -185,7 +185,10 @@ def show_rows(layer: PromptLayer, image: Image, rows: Sequence[Any]) -> None:
     defaults = layer.feature_defaults.copy()
     selected = _selected_rows(layer, before)
     odd = np.flatnonzero(~before.is_understood).tolist()
-    features = _columns(rows, layer.features.iloc[odd])
+    # Of nothing, pandas would make numbers out of what are words.
+    is_empty = not (rows or odd)
+    columns = _columns(rows, layer.features.iloc[odd])
+    features = _no_features() if is_empty else columns
     layer.selected_data = set()
     if isinstance(layer, Points):
         _place_points(layer, image, rows, odd)
