@@ -100,7 +100,7 @@ def trace_window(package: Path) -> dict[str, Counter[str]]:
         middle = len(rows) // 2
         trace = CallTrace(package)
         with trace.running():
-            bench.objects.current.layer.add((frame, rows[middle], columns[middle]))
+            bench.points_layer.add((frame, rows[middle], columns[middle]))
             bench.wait(PATIENCE_S)
         return trace.modules()
 

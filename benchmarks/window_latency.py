@@ -94,7 +94,8 @@ class Stage:
         self.use_cache("kept")
         self.show_frame(0)
         for click in clicks:
-            self.bench.new_object().add((0, *click))
+            self.bench.new_object()
+            self.bench.add_points((0, *click))
         self.bench.wait(PATIENCE_S)
 
     def use_cache(self, name: str) -> None:

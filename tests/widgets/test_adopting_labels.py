@@ -58,7 +58,7 @@ def run(bench, **options):
 
 def test_labels_are_accepted_with_their_objects(bench, movie):
     assert ids_of(bench) == [1, 2]
-    assert [one.layer for one in bench.objects.listed] == [None, None]
+    assert bench.points_layer is None
     assert bench.labels.name == "yesterday"
     np.testing.assert_array_equal(bench.labels.data, movie[1])
 
@@ -69,7 +69,7 @@ def test_a_correction_on_them_works(fresh, movie):
     use(bench, before.copy())
     bench.viewer.dims.set_point(0, 4)
     bench.select_object(2)
-    bench.objects.current.layer.add((4, 45, 42))
+    bench.points_layer.add((4, 45, 42))
     bench.wait()
     assert (bench.labels.data[4] == 2).any()
     assert bench.controller.state.outcome.startswith("Corrected: ")
@@ -83,7 +83,7 @@ def test_a_negative_point_corrects_them_too(fresh, movie):
     bench.viewer.dims.set_point(0, 4)
     bench.select_object(2)
     bench.set_sign(False)
-    bench.objects.current.layer.add((4, 33, 33))
+    bench.points_layer.add((4, 33, 33))
     bench.wait()
     assert bench.labels.data[4, 33, 33] == 0
     assert bench.notices == ()
@@ -92,18 +92,18 @@ def test_a_negative_point_corrects_them_too(fresh, movie):
 def test_looking_through_objects_makes_one_layer(bench):
     for object_id in (1, 2, 1, 2):
         bench.select_object(object_id)
-    points = [layer for layer in bench.viewer.layers if layer.name.startswith("object")]
-    assert [layer.name for layer in points] == ["object 2"]
-    points[0].add((3, 45, 42))
+    names = [layer.name for layer in bench.viewer.layers]
+    assert sorted(names) == ["SAM points", "squares", "yesterday"]
+    bench.points_layer.add((3, 45, 42))
     bench.select_object(1)
-    assert [one.layer.name for one in bench.objects.listed] == ["object 1", "object 2"]
-    bench.objects.current.layer.add((3, 16, 18))
+    bench.points_layer.add((3, 16, 18))
     bench.wait()
     assert {prompt.object_id for prompt in bench.controller.prompts} == {1, 2}
 
 
 def test_a_new_object_gets_a_fresh_id_and_room_where_nobody_is(bench, movie):
-    bench.new_object().add((0, 16, 15))
+    bench.new_object()
+    bench.add_points((0, 16, 15))
     assert ids_of(bench) == [1, 2, 3]
     run(bench)
     np.testing.assert_array_equal(bench.labels.data, movie[1])
@@ -117,7 +117,7 @@ def test_a_run_leaves_what_was_there_of_its_object(fresh, movie):
     use(bench, before.copy())
     bench.viewer.dims.set_point(0, 5)
     bench.select_object(1)
-    bench.objects.current.layer.add((5, 16, 19))
+    bench.points_layer.add((5, 16, 19))
     bench.wait()
     run(bench, objects=(1,))
     np.testing.assert_array_equal(bench.labels.data[:4], before[:4])
@@ -152,13 +152,12 @@ def test_points_that_were_there_first_count_as_well(fresh, movie):
 
 def test_an_object_that_began_before_gives_way(fresh, movie):
     """Its id is that of another in the labels that are chosen then."""
-    points = fresh.new_object()
-    points.add((0, 16, 15))
+    fresh.new_object()
+    fresh.add_points((0, 16, 15))
     labels = np.where(movie[1] == 2, 1, 0).astype(np.uint16)
     use(fresh, labels)
     assert ids_of(fresh) == [1, 2]
-    assert points.name == "object 2"
-    assert points.features["object_id"].tolist() == [2]
+    assert fresh.points_layer.features["object_id"].tolist() == [2]
     assert fresh.objects.current.object_id == 2
     assert "Object 1 here is object 2 now" in fresh.controller.state.outcome
     run(fresh)
@@ -167,7 +166,8 @@ def test_an_object_that_began_before_gives_way(fresh, movie):
 
 
 def test_an_object_whose_points_lie_on_it_stays_the_same(fresh, movie):
-    fresh.new_object().add((0, 16, 15))
+    fresh.new_object()
+    fresh.add_points((0, 16, 15))
     run(fresh)
     copy = fresh.labels.data.copy()
     use(fresh, copy, "backup")
@@ -176,7 +176,8 @@ def test_an_object_whose_points_lie_on_it_stays_the_same(fresh, movie):
 
 
 def test_labels_that_were_left_are_found_as_they_were(fresh):
-    fresh.new_object().add((0, 16, 15))
+    fresh.new_object()
+    fresh.add_points((0, 16, 15))
     run(fresh)
     first = fresh.labels
     first.paint((3, 60, 60), 7)
@@ -197,29 +198,31 @@ def test_removed_labels_are_taken_again_when_they_are_back(bench):
 
 
 def test_an_object_stays_while_the_labels_hold_it(fresh):
-    points = fresh.new_object("nucleus")
-    points.add((0, 16, 15))
+    fresh.new_object("nucleus")
+    fresh.add_points((0, 16, 15))
     run(fresh)
     before = fresh.labels.data.copy()
-    fresh.viewer.layers.remove(points)
+    fresh.viewer.layers.remove(fresh.points_layer)
     (left,) = fresh.objects.listed
-    assert (left.object_id, left.name, left.layer) == (1, "nucleus", None)
-    fresh.new_object().add((0, 45, 45))
+    assert (left.object_id, left.name, left.frames) == (1, "nucleus", ())
+    fresh.new_object()
+    fresh.add_points((0, 45, 45))
     run(fresh)
     assert ids_of(fresh) == [1, 2]
     np.testing.assert_array_equal(fresh.labels.data == 1, before == 1)
 
 
 def test_an_object_without_points_can_be_renamed(bench):
-    bench.objects.rename(2, "nucleus")
+    bench.rename_object(2, "nucleus")
     bench.select_object(2)
-    assert bench.objects.current.layer.name == "nucleus"
+    assert bench.objects.current.name == "nucleus"
+    with pytest.raises(PromptError, match="there is no object 7"):
+        bench.rename_object(7, "nobody")
 
 
 def test_an_id_is_never_given_twice(fresh, movie):
-    first = fresh.new_object()
-    fresh.viewer.layers.remove(first)
-    assert first.features.columns.tolist()
+    fresh.new_object()
+    fresh.delete_object(1)
     fresh.new_object()
     assert fresh.objects.current_id == 2
     fresh.delete_object(2)
@@ -251,7 +254,8 @@ def test_an_object_gets_an_id_that_fits_labels_chosen_later(fresh, movie):
     labels = np.zeros_like(movie[1], np.uint8)
     labels[:, 0] = 255
     layer = fresh.viewer.add_labels(labels, name="ignored")
-    fresh.new_object().add((0, 16, 15))
+    fresh.new_object()
+    fresh.add_points((0, 16, 15))
     fresh.choose_labels(layer)
     fresh.wait()
     assert ids_of(fresh) == [1, 255]
@@ -273,11 +277,11 @@ def test_large_labels_are_looked_at_before_an_id_is_given(fresh, movie, monkeypa
 
 def test_deleting_keeps_the_labels(bench, movie):
     bench.select_object(1)
-    bench.objects.current.layer.add((0, 16, 15))
+    bench.points_layer.add((0, 16, 15))
     bench.wait()
     bench.delete_object(1)
     assert ids_of(bench) == [2]
-    assert "object 1" not in bench.viewer.layers
+    assert len(bench.points_layer.data) == 0
     np.testing.assert_array_equal(bench.labels.data, movie[1])
     assert bench.controller.state.outcome == "'object 1' was deleted."
     bench.choose_labels(bench.labels)
@@ -305,15 +309,14 @@ def test_closing_the_dock_before_all_labels_are_removed_is_told(bench):
 
 
 def test_an_object_whose_points_were_removed_is_deleted(fresh):
-    points = fresh.new_object()
-    points.add((0, 16, 15))
+    fresh.new_object()
+    fresh.add_points((0, 16, 15))
     run(fresh)
-    fresh.viewer.layers.remove(points)
+    fresh.viewer.layers.remove(fresh.points_layer)
     fresh.delete_object(1, "remove")
     fresh.wait()
     assert not fresh.labels.data.any()
-    fresh.viewer.add_layer(points)
-    assert ids_of(fresh) == [], "it is a layer like any other now"
+    assert ids_of(fresh) == []
 
 
 def test_deleting_leaves_the_points_of_others(fresh):
@@ -323,11 +326,13 @@ def test_deleting_leaves_the_points_of_others(fresh):
     fresh.use_points(points)
     fresh.delete_object(1)
     assert ids_of(fresh) == [2]
-    assert len(points.data) == 1
+    assert len(fresh.points_layer.data) == 1
+    assert len(points.data) == 2, "the brought layer stays as it is"
 
 
 def test_an_object_at_work_is_not_deleted(bench):
-    bench.new_object().add((0, 16, 15))
+    bench.new_object()
+    bench.add_points((0, 16, 15))
     bench.propagate()
     with pytest.raises(PromptError, match="object 3 is being computed: wait, or press"):
         bench.delete_object(3)
@@ -343,7 +348,7 @@ def test_what_was_deleted_is_not_eaten_by_corrections(bench, movie):
     bench.delete_object(1)
     bench.viewer.dims.set_point(0, 0)
     bench.select_object(2)
-    bench.objects.current.layer.add((0, 16, 15))
+    bench.points_layer.add((0, 16, 15))
     bench.wait()
     np.testing.assert_array_equal(bench.labels.data == 1, movie[1] == 1)
 
@@ -354,9 +359,9 @@ def test_clicks_go_to_the_selected_object_of_a_layer_of_many(fresh):
     )
     fresh.use_points(points)
     fresh.select_object(1)
-    points.add((3, 16, 18))
+    fresh.points_layer.add((3, 16, 18))
     fresh.wait()
-    assert points.features["object_id"].tolist() == [1, 2, 1]
+    assert fresh.points_layer.features["object_id"].tolist() == [1, 2, 1]
 
 
 def test_labels_on_a_disk_are_taken_over(fresh, movie, tmp_path):
@@ -368,7 +373,7 @@ def test_labels_on_a_disk_are_taken_over(fresh, movie, tmp_path):
     assert ids_of(fresh) == [1, 2]
     fresh.viewer.dims.set_point(0, 4)
     fresh.select_object(2)
-    fresh.objects.current.layer.add((4, 45, 42))
+    fresh.points_layer.add((4, 45, 42))
     fresh.wait()
     assert (np.asarray(array[4]) == 2).any()
 
@@ -387,7 +392,7 @@ def test_each_plane_of_a_volume_is_taken_over(qapp, monkeypatch, movie):
     bench.labels.data[1, 4] = 0
     bench.viewer.dims.set_point((0, 1), (1, 4))
     bench.select_object(3)
-    bench.objects.current.layer.add((1, 4, 47, 18))
+    bench.points_layer.add((1, 4, 47, 18))
     bench.wait()
     assert (bench.labels.data[1, 4] == 3).any()
     bench.close()

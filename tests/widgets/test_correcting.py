@@ -79,7 +79,8 @@ def carry(bench, movie, *object_ids, frames=None):
     bench.choose_movie(bench.viewer.add_image(movie, name="squares"))
     bench.viewer.dims.set_point(0, 0)
     for object_id in object_ids:
-        bench.new_object().add([0, *inside(object_id, 0)])
+        bench.new_object()
+        bench.add_points([0, *inside(object_id, 0)])
     bench.propagate(frames=frames)
     bench.wait()
     return bench
@@ -103,7 +104,7 @@ def click(bench, frame, position=None, *, object_id=1, is_positive=True):
     bench.select_object(object_id)
     bench.set_sign(is_positive)
     place = inside(object_id, frame) if position is None else position
-    bench.objects.current.layer.add([frame, *place])
+    bench.points_layer.add([frame, *place])
 
 
 def changed_frames(bench, before):
@@ -128,7 +129,7 @@ def test_a_click_corrects_its_frame_and_those_beside_it_only(bench):
 
 def test_a_click_corrects_although_nobody_looks_at_its_frame(bench):
     lose(bench, 5)
-    bench.objects.find(1).layer.add([5, *inside(1, 5)])
+    bench.add_points([5, *inside(1, 5)], 1)
     bench.wait()
     assert (bench.labels.data[5] == 1).any()
 
@@ -437,7 +438,8 @@ def test_after_a_stopped_run_what_it_has_done_can_be_corrected(fresh, sam, qtbot
     sam.gate = threading.Semaphore(3)
     fresh.choose_movie(fresh.viewer.add_image(movie, name="squares"))
     fresh.viewer.dims.set_point(0, 0)
-    fresh.new_object().add([0, *inside(1, 0)])
+    fresh.new_object()
+    fresh.add_points([0, *inside(1, 0)])
     fresh.propagate()
     writer = fresh.controller.writer
     qtbot.waitUntil(lambda: writer.run is not None)
@@ -513,7 +515,7 @@ def test_labels_that_were_replaced_meanwhile_are_read(bench, gate, qtbot):
 
 def test_a_script_need_not_wait_for_its_points_to_be_seen(bench):
     lose(bench, 5)
-    bench.objects.find(1).layer.add([5, *inside(1, 5)])
+    bench.add_points([5, *inside(1, 5)], 1)
     bench.correct()
     bench.wait()
     assert (bench.labels.data[5] == 1).any()

@@ -117,7 +117,8 @@ def test_an_answer_that_comes_soon_comes_before_anything_else(
 ):
     monkeypatch.setattr(controller, "PREVIEW_WAIT_S", 20)
     monkeypatch.setattr(workbench, "_PAUSE_S", 0)
-    layer = bench.new_object()
+    bench.new_object()
+    layer = bench.points_layer
     layer.add([0, 16, 15])
     bench.wait()
     bench.stop_embedding()
@@ -131,7 +132,8 @@ def test_an_answer_that_comes_soon_comes_before_anything_else(
 
 
 def test_hypothesis_two_is_what_is_carried_on(bench, viewer, movie):
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.wait()
     bench.choose_hypothesis(1)
     bench.propagate("both", frames=range(1))
@@ -143,25 +145,27 @@ def test_hypothesis_two_is_what_is_carried_on(bench, viewer, movie):
     assert 0 < part < (movie[1][0] == 1).sum()
     for frame in range(FRAMES):
         assert iou(bench.labels.data[frame], movie[1][frame], 1) > 0.9
-    points = viewer.layers["object 1"]
+    points = viewer.layers["SAM points"]
     assert points.features["hypothesis"].tolist() == [2]
 
 
 def test_the_preview_lies_on_its_frame_only_and_leaves_when_it_is_done(bench, viewer):
-    bench.new_object().add([2, 16, 16])
+    bench.new_object()
+    bench.add_points([2, 16, 16])
     viewer.dims.set_point(0, 2)
     bench.wait()
     preview = viewer.layers["SAM preview"]
     world = [2, 16, 16]
     assert preview.get_value(world, world=True) == 1
-    assert viewer.layers.selection.active is viewer.layers["object 1"]
+    assert viewer.layers.selection.active is viewer.layers["SAM points"]
     bench.propagate()
     bench.wait()
     assert not preview.data.any(), "the labels show it now"
 
 
 def test_a_click_after_a_run_corrects_the_labels(dock, bench, viewer, qtbot):
-    bench.new_object().add([0, 16, 14])
+    bench.new_object()
+    bench.add_points([0, 16, 14])
     bench.propagate()
     bench.wait()
     bench.labels.data[4] = 0
@@ -175,8 +179,8 @@ def test_a_click_after_a_run_corrects_the_labels(dock, bench, viewer, qtbot):
 def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
     bench.stop_embedding()
     sam.gate = threading.Semaphore(3)
-    layer = bench.new_object()
-    layer.add([0, 16, 16])
+    bench.new_object()
+    bench.add_points([0, 16, 16])
     bench.wait()
     bench.propagate("forward")
     wait_for_steps(bench, qtbot, 2)
@@ -217,7 +221,8 @@ def test_embedding_stops_on_request_and_goes_on(bench, sam, qtbot, dock):
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_one_way_leaves_the_other_alone(bench, viewer, direction):
-    bench.new_object().add([4, 16, 20])
+    bench.new_object()
+    bench.add_points([4, 16, 20])
     bench.propagate(direction)
     bench.wait()
     found = [int((frame == 1).any()) for frame in bench.labels.data]
@@ -230,7 +235,8 @@ def test_other_labels_stay_unless_told(bench, viewer, movie, told, dock, qtbot):
     target = viewer.add_labels(existing.copy(), name="mine")
     bench.choose_labels(target)
     bench.wait()
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     bench.wait()
     assert (target.data[:, 12:16] == 9).all()
@@ -241,7 +247,8 @@ def test_other_labels_stay_unless_told(bench, viewer, movie, told, dock, qtbot):
 
 
 def test_frames_painted_by_hand_stay(bench, viewer):
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     bench.wait()
     viewer.dims.set_point(0, 3)
@@ -256,7 +263,8 @@ def test_frames_painted_by_hand_stay(bench, viewer):
 def test_layers_may_be_renamed_and_deleted_in_mid_run(bench, viewer, sam, qtbot, dock):
     bench.stop_embedding()
     sam.gate = threading.Semaphore(2)
-    points = bench.new_object()
+    bench.new_object()
+    points = bench.points_layer
     points.add([0, 16, 15])
     bench.propagate()
     wait_for_steps(bench, qtbot, 1)
@@ -274,7 +282,8 @@ def test_layers_may_be_renamed_and_deleted_in_mid_run(bench, viewer, sam, qtbot,
 def test_a_run_whose_labels_are_deleted_stops_and_says_so(bench, viewer, sam, qtbot):
     bench.stop_embedding()
     sam.gate = threading.Semaphore(2)
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     wait_for_steps(bench, qtbot, 1)
     viewer.layers.remove(bench.labels)
@@ -292,7 +301,8 @@ def test_deleting_the_movie_in_mid_run_leaves_a_usable_dock(
 ):
     bench.stop_embedding()
     sam.gate = threading.Semaphore(2)
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     wait_for_steps(bench, qtbot, 1)
     viewer.layers.remove(bench.movie.layer)
@@ -305,11 +315,12 @@ def test_deleting_the_movie_in_mid_run_leaves_a_usable_dock(
 
 
 def test_pixels_that_are_replaced_are_embedded_again(bench, viewer, movie):
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     bench.wait()
     viewer.layers["squares"].data = movie[0][:, ::-1].copy()
-    viewer.layers["object 1"].data = [[0, 47, 15]]
+    viewer.layers["SAM points"].data = [[0, 47, 15]]
     bench.propagate()
     bench.wait()
     assert iou(bench.labels.data[4], movie[1][4, ::-1], 1) > 0.9
@@ -319,7 +330,8 @@ def test_an_error_of_the_network_is_told_and_the_dock_goes_on(
     bench, sam, told, dock, qtbot
 ):
     sam.error = DecodingError("out of memory; choose the device 'cpu'")
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     with pytest.raises(DecodingError, match="choose the device"):
         bench.wait()
     assert set(told) == {"out of memory; choose the device 'cpu'"}
@@ -336,8 +348,8 @@ def test_keys_do_what_buttons_do(bench, viewer, qtbot):
         qtbot.keyClick(canvas, key, Qt.KeyboardModifier.AltModifier)
 
     press(Qt.Key.Key_N)
-    assert [listed.object_id for listed in bench.objects.reading.objects] == [1]
-    viewer.layers["object 1"].add([0, 16, 15])
+    assert [listed.object_id for listed in bench.objects.listed] == [1]
+    viewer.layers["SAM points"].add([0, 16, 15])
     bench.wait()
     press(Qt.Key.Key_3)
     bench.wait()
@@ -346,7 +358,7 @@ def test_keys_do_what_buttons_do(bench, viewer, qtbot):
     bench.wait()
     assert bench.current_prompt.hypothesis is None
     press(Qt.Key.Key_X)
-    viewer.layers["object 1"].add([0, 50, 50])
+    viewer.layers["SAM points"].add([0, 50, 50])
     bench.wait()
     assert bench.current_prompt.signs == (True, False)
     press(Qt.Key.Key_B)
@@ -374,7 +386,8 @@ def test_a_run_goes_on_in_its_own_volume_when_another_is_looked_at(
     viewer.dims.set_point((0, 1), (0, 0))
     bench.stop_embedding()
     sam.gate = threading.Semaphore(2)
-    bench.new_object().add([0, 0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 0, 16, 15])
     bench.propagate()
     wait_for_steps(bench, qtbot, 1)
     viewer.dims.set_point(0, 1)
@@ -395,7 +408,8 @@ def test_labels_that_cannot_be_read_are_not_waited_for(
 
     monkeypatch.setattr(label_scans, "scan_labels", fail)
     bench.choose_labels(viewer.add_labels(np.zeros_like(movie[1]), name="mine"))
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     with pytest.raises(LabelsError, match="choose others"):
         bench.wait()
@@ -406,7 +420,8 @@ def test_labels_that_cannot_be_read_are_not_waited_for(
 
 
 def test_points_that_are_saved_are_what_the_command_line_reads(bench, viewer, tmp_path):
-    layer = bench.new_object()
+    bench.new_object()
+    layer = bench.points_layer
     layer.add([0, 16, 15])
     bench.set_sign(False)
     layer.add([0, 50, 50])
@@ -424,7 +439,7 @@ def test_points_that_cannot_be_used_are_said(bench, viewer, dock, qtbot):
     assert len(bench.notices) == 2
     qtbot.waitUntil(lambda: "outside the picture" in dock._notices.text())
     assert dock._notices.isVisible()
-    bench.drop_points(points)
+    bench.delete_object(1)
     qtbot.waitUntil(lambda: not dock._notices.isVisible())
 
 
@@ -435,7 +450,8 @@ def test_two_docks_have_nothing_to_do_with_each_other(make_napari_viewer, sam, m
         viewer.add_image(movie[0])
         _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
         benches.append(dock.workbench)
-    benches[0].new_object().add([0, 16, 15])
+    benches[0].new_object()
+    benches[0].add_points([0, 16, 15])
     benches[0].propagate()
     benches[0].wait()
     assert benches[0].labels is not None
@@ -448,7 +464,8 @@ def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
     viewer.dims.set_point(0, 0)
     frame, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     dock.workbench.choose_movie(viewer.layers["second"])
-    dock.workbench.new_object().add([0, 16, 15])
+    dock.workbench.new_object()
+    dock.workbench.add_points([0, 16, 15])
     dock.workbench.propagate()
     dock.workbench.wait()
     frame.title.close_button.click()
@@ -468,7 +485,7 @@ def test_a_second_dock_on_a_viewer_shows_the_same(viewer, dock, told, qtbot):
     canvas = viewer.window._qt_viewer.canvas.native
     qtbot.keyClick(canvas, Qt.Key.Key_N, Qt.KeyboardModifier.AltModifier)
     assert len(bench.objects.listed) == 1, "a key acts once"
-    bench.objects.current.layer.add([0, 16, 15])
+    bench.points_layer.add([0, 16, 15])
     bench.failed.emit(LabelsError("choose other labels"))
     assert told == ["choose other labels"], "an error is told once"
     frame.title.close_button.click()
@@ -487,7 +504,8 @@ def test_closing_during_a_run_leaves_nothing_behind(
     bench = dock.workbench
     bench.stop_embedding()
     sam.gate = threading.Semaphore(3)
-    bench.new_object().add([0, 16, 15])
+    bench.new_object()
+    bench.add_points([0, 16, 15])
     bench.propagate()
     wait_for_steps(bench, qtbot, 1)
     gone = []
@@ -523,7 +541,8 @@ def test_a_closed_dock_gives_back_its_keys(viewer, sam, movie, qtbot):
 
 
 def test_nothing_is_cut_off_at_the_side(dock, bench, qtbot):
-    bench.new_object().add((0, 16, 14))
+    bench.new_object()
+    bench.add_points((0, 16, 14))
     bench.wait()
     for section in dock.findChildren(QCollapsible):
         section.expand(animate=False)

@@ -45,7 +45,7 @@ def click(dock, qtbot):
         bench = dock.workbench
         if bench.objects.current is None:
             bench.new_object()
-        bench.objects.current.layer.add((0, 16, 14))
+        bench.points_layer.add((0, 16, 14))
         bench.wait()
         return says(dock, qtbot)
 

@@ -147,7 +147,8 @@ def test_a_dock_that_is_opened_again_keeps_what_was_set(dock, kept):
 def test_settings_of_propagation_reach_the_session(dock):
     bench = dock.workbench
     bench.configure_propagation(Settings(0.9))
-    bench.new_object().add((0, 16, 14))
+    bench.new_object()
+    bench.add_points((0, 16, 14))
     bench.wait()
     session = bench.controller.state.session
     assert session.settings == Settings(0.9)

@@ -41,7 +41,7 @@ def test_a_run_in_the_dock_sets_nothing(make_napari_viewer, monkeypatch):
         bench = dock.workbench
         bench.controller.changed.connect(lambda: during.add(newcomers_threads()))
         bench.new_object()
-        bench.objects.current.layer.add((0, 16, 14))
+        bench.points_layer.add((0, 16, 14))
         bench.propagate()
         bench.wait()
         bench.controller.embed()

@@ -56,9 +56,9 @@ def test_the_dock_goes_on_where_the_demo_has_stopped(
     bench = dock.workbench
     open_in_dock(bench)
     bench.stop_embedding()
-    assert [listed.object_id for listed in bench.objects.reading.objects] == [7]
+    assert [listed.object_id for listed in bench.objects.listed] == [7]
     assert bench.labels is viewer.layers["labels"]
     bench.wait()
     assert bench.controller.corrections == (), "the clicks are in the labels already"
-    assert bench.controller.state.target.record(bench.movie).inherited == {}
+    assert bench.controller.state.target.record(bench.movie).inherited(7) == frozenset()
     assert bench.movie.layer is viewer.layers["movie"]

@@ -33,7 +33,7 @@ def gate(monkeypatch):
 
 
 def click(bench, frame=0):
-    bench.objects.current.layer.add((frame, 5, 6))
+    bench.points_layer.add((frame, 5, 6))
     bench.read()
 
 

@@ -45,10 +45,10 @@ def choose(bench, name):
 
 
 def point(bench, place=(0, 16, 15)):
-    layer = bench.new_object()
-    layer.add(place)
+    bench.new_object()
+    bench.points_layer.add(place)
     bench.read()
-    return layer
+    return bench.points_layer
 
 
 def hold_up(bench, sam, qtbot, steps=2):
@@ -106,7 +106,7 @@ def test_a_movie_finds_again_what_was_left(bench):
     choose(bench, "first")
     assert bench.labels is labels
     assert bench.controller.state.outcome == outcome
-    assert bench.objects.current.layer is points
+    assert bench.points_layer is points
     assert bench.controller.state.target.frames.counts(1) == counts
     assert len(bench.controller.state.embedded) == FRAMES, "nothing is embedded twice"
 
@@ -119,7 +119,7 @@ def test_corrections_go_on_after_another_movie(bench):
     choose(bench, "second")
     choose(bench, "first")
     bench.viewer.dims.set_point(0, 4)
-    bench.objects.current.layer.add((4, 16, 19))
+    bench.points_layer.add((4, 16, 19))
     bench.wait()
     assert (bench.labels.data[4] == 1).any()
 
@@ -249,25 +249,27 @@ def test_points_that_a_person_has_hidden_stay_hidden(bench):
 
 
 def test_selecting_points_of_the_other_movie_turns_to_it(bench):
-    first, later = point(bench), point(bench, (0, 45, 45))
-    choose(bench, "second")
-    bench.viewer.layers.selection.active = first
-    assert bench.movie.layer.name == "first"
-    assert bench.objects.current.layer is first
-    assert later.visible
+    first = point(bench)
+    bench.draw_boxes()
+    boxes = bench.boxes_layer
+    for layer in (first, boxes):
+        choose(bench, "second")
+        assert not layer.visible
+        bench.viewer.layers.selection.active = layer
+        assert bench.movie.layer.name == "first"
+        assert first.visible
+        assert boxes.visible
 
 
 def test_points_may_serve_two_movies(bench):
-    shared = point(bench)
-    choose(bench, "second")
-    bench.use_points(shared)
-    assert shared.visible or shared in bench.objects
+    shared = bench.viewer.add_points([(0, 16, 15)], ndim=3, name="shared")
+    for name in ("first", "second"):
+        choose(bench, name)
+        bench.use_points(shared)
+    bench.delete_object(2)
     choose(bench, "first")
-    choose(bench, "second")
-    assert shared.visible
-    bench.drop_points(shared)
-    choose(bench, "first")
-    assert [one.layer for one in bench.objects.listed] == [shared]
+    assert [one.name for one in bench.objects.listed] == ["shared"]
+    assert [prompt.frame for prompt in bench.controller.prompts] == [0]
 
 
 def test_an_axis_that_was_chosen_is_found_again(bench):
@@ -280,7 +282,7 @@ def test_an_axis_that_was_chosen_is_found_again(bench):
 
 def test_a_removed_movie_takes_nothing_with_it(bench, sam, qtbot, told):
     hold_up(bench, sam, qtbot)
-    points, labels = bench.objects.current.layer, bench.labels
+    points, labels = bench.points_layer, bench.labels
     layer = bench.movie.layer
     bench.viewer.layers.remove(layer)
     assert "'first' was removed" in told[-1]
@@ -291,12 +293,12 @@ def test_a_removed_movie_takes_nothing_with_it(bench, sam, qtbot, told):
     bench.viewer.add_layer(layer)
     bench.choose_movie(layer)
     assert bench.labels is labels
-    assert bench.objects.current.layer is points
+    assert bench.points_layer is points
 
 
 def test_a_removed_movie_in_the_background_stops_with_a_word(bench, sam, qtbot, told):
     hold_up(bench, sam, qtbot)
-    points, layer = bench.objects.current.layer, bench.movie.layer
+    points, layer = bench.points_layer, bench.movie.layer
     choose(bench, "second")
     bench.viewer.layers.remove(layer)
     assert "'first' was removed" in told[-1]
@@ -372,7 +374,7 @@ def test_everything_outlives_the_dock(bench, told):
     again = reopen(bench)
     assert second.visible
     assert again.movie.layer.name == "second"
-    assert again.objects.current.layer is second
+    assert again.points_layer is second
     choose(again, "first")
     assert again.labels is labels
     assert again.controller.state.outcome == outcome
@@ -413,7 +415,7 @@ def test_nothing_keeps_a_movie_that_is_gone(bench):
     bench.wait()
     choose(bench, "second")
     layer = weakref.ref(bench.viewer.layers["first"])
-    for name in ("first", "SAM labels", "object 1"):
+    for name in ("first", "SAM labels", "SAM points"):
         bench.viewer.layers.remove(name)
     bench.wait()
     gc.collect()
@@ -442,6 +444,6 @@ def test_each_plane_keeps_its_corrections(bench, volumes):
     assert not bench.controller.state.target.frames.counts(1)
     bench.viewer.dims.set_point((0, 1), (0, 4))
     assert bench.controller.state.target.frames.counts(1).total() == FRAMES
-    bench.objects.current.layer.add((0, 4, 16, 19))
+    bench.points_layer.add((0, 4, 16, 19))
     bench.wait()
     assert (bench.labels.data[0, 4] == 1).any()

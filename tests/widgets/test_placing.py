@@ -58,7 +58,8 @@ def all_lie_on(movie, bench):
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: next(iter(move)))
 def test_points_that_were_set_before_stay_on_their_pixels(bench, movie, move):
     for place_of in ((0, 16, 14), (0, 45, 45)):
-        bench.new_object().add(place_of)
+        bench.new_object()
+        bench.add_points(place_of)
     bench.wait()
     place(movie, move)
     bench.wait()
@@ -70,7 +71,8 @@ def test_points_that_were_set_before_stay_on_their_pixels(bench, movie, move):
 
 
 def test_a_move_after_a_run_takes_the_labels_along_and_corrects_nothing(bench, movie):
-    bench.new_object().add([0, 16, 14])
+    bench.new_object()
+    bench.add_points([0, 16, 14])
     bench.propagate()
     bench.wait()
     outcome = bench.controller.state.outcome
@@ -81,36 +83,38 @@ def test_a_move_after_a_run_takes_the_labels_along_and_corrects_nothing(bench, m
     assert bench.controller.state.outcome == outcome, "the points say what they said"
 
 
-def test_brought_points_that_lay_on_the_movie_follow_it(bench, movie):
-    layer = bench.viewer.add_points(np.array([[0, 16, 14]]), name="mine")
+def test_brought_points_follow_the_movie_wherever_they_lay(bench, movie):
+    layer = bench.viewer.add_points(
+        np.array([[0, 6, 4]]), name="mine", translate=(0, 10, 10)
+    )
     bench.use_points(layer)
     movie.scale = (1, 3, 3)
     assert bench.objects.reading.prompts.at(1, 0).points == ((16, 14),)
     assert bench.notices == ()
 
 
-def test_brought_points_that_lay_elsewhere_stay_in_the_world(bench, movie):
-    layer = bench.viewer.add_points(
-        np.array([[0, 6, 4]]), name="mine", translate=(0, 10, 10)
-    )
-    bench.use_points(layer)
+def test_points_that_were_put_elsewhere_stay_in_the_world(bench, movie):
+    bench.new_object()
+    bench.points_layer.translate = (0, 10, 10)
+    bench.points_layer.add([0, 6, 4])
     movie.scale = (1, 0.5, 0.5)
     assert bench.objects.reading.prompts.at(1, 0).points == ((32, 28),)
     (notice,) = bench.notices
-    assert "'mine' has kept its place in the world" in notice
+    assert "'SAM points' has kept its place in the world" in notice
 
 
 def test_points_are_read_again_when_they_are_placed_by_hand(bench, movie):
-    layer = bench.new_object()
-    layer.add([0, 16, 14])
+    bench.new_object()
+    bench.add_points([0, 16, 14])
     bench.wait()
-    layer.translate = (0, 1, 2)
+    bench.points_layer.translate = (0, 1, 2)
     bench.wait()
     assert bench.objects.reading.prompts.at(1, 0).points == ((17, 16),)
 
 
 def test_another_axis_may_be_followed_after_the_move(bench, movie):
-    bench.new_object().add([2, 16, 14])
+    bench.new_object()
+    bench.add_points([2, 16, 14])
     movie.scale = (2, 0.5, 0.5)
     bench.choose_movie(movie, 1)
     assert bench.objects.reading.prompts.at(1, 16).points == ((2, 14),)
@@ -119,7 +123,8 @@ def test_another_axis_may_be_followed_after_the_move(bench, movie):
 
 
 def test_points_follow_a_movie_that_is_not_the_chosen_one(bench, movie):
-    bench.new_object().add([0, 16, 14])
+    bench.new_object()
+    bench.add_points([0, 16, 14])
     bench.wait()
     other = bench.viewer.add_image(MOVIE.copy(), name="other")
     bench.choose_movie(other)
@@ -137,7 +142,8 @@ def test_the_frame_on_the_screen_is_known_after_the_move(bench, movie):
 
 
 def test_a_run_goes_on_when_the_movie_is_moved(bench, movie, qtbot):
-    bench.new_object().add([0, 16, 14])
+    bench.new_object()
+    bench.add_points([0, 16, 14])
     bench.propagate()
     writer = bench.controller.writer
     qtbot.waitUntil(lambda: writer.run is not None and writer.run.progress.done > 0)
@@ -148,7 +154,8 @@ def test_a_run_goes_on_when_the_movie_is_moved(bench, movie, qtbot):
 
 
 def test_the_preview_moves_along(bench, movie):
-    bench.new_object().add([0, 16, 14])
+    bench.new_object()
+    bench.add_points([0, 16, 14])
     bench.wait()
     movie.scale = (1, 2, 2)
     bench.wait()

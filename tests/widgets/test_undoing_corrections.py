@@ -30,7 +30,8 @@ def bench(fresh):
     movie[:, 46:56, 46:56] = 240
     fresh.choose_movie(fresh.viewer.add_image(movie, name="squares"))
     fresh.viewer.dims.set_point(0, 0)
-    fresh.new_object().add([0, *inside(0)])
+    fresh.new_object()
+    fresh.add_points([0, *inside(0)])
     fresh.propagate()
     fresh.wait()
     return fresh
@@ -40,29 +41,31 @@ def inside(frame):
     return 16, 14 + frame
 
 
-def points_of(bench, object_id=1):
-    return bench.objects.find(object_id).layer
+def place_of(bench, row, object_id=1):
+    """Where a point of an object is in the layer."""
+    ids = bench.points_layer.features["object_id"].tolist()
+    return [place for place, one in enumerate(ids) if one == object_id][row]
 
 
 def click(bench, frame, position, *, is_positive=True, object_id=1):
     bench.viewer.dims.set_point(0, frame)
     bench.select_object(object_id)
     bench.set_sign(is_positive)
-    points_of(bench, object_id).add([frame, *position])
+    bench.points_layer.add([frame, *position])
     bench.wait()
 
 
 def delete(bench, *rows, object_id=1):
-    layer = points_of(bench, object_id)
-    layer.selected_data = set(rows)
+    layer = bench.points_layer
+    layer.selected_data = {place_of(bench, row, object_id) for row in rows}
     layer.remove_selected()
     bench.wait()
 
 
 def move(bench, row, place, object_id=1):
-    layer = points_of(bench, object_id)
+    layer = bench.points_layer
     data = layer.data.copy()
-    data[row] = place
+    data[place_of(bench, row, object_id)] = place
     layer.data = data
     bench.wait()
 
@@ -118,7 +121,7 @@ def test_later_corrections_that_stay_are_made_again_by_themselves(bench):
 def test_a_point_of_another_sign_or_object_is_another_one(bench):
     before = labels(bench)
     click(bench, 5, SPOT)
-    layer = points_of(bench)
+    layer = bench.points_layer
     layer.features = layer.features.assign(label=["positive", "negative"])
     bench.wait()
     assert labels(bench)[(5, *SPOT)] == 0
@@ -155,7 +158,7 @@ def test_what_was_painted_since_stays(bench):
 def test_a_layer_that_is_removed_takes_nothing_back(bench):
     click(bench, 5, SPOT)
     before = labels(bench)
-    layer = points_of(bench)
+    layer = bench.points_layer
     bench.viewer.layers.remove(layer)
     bench.wait()
     np.testing.assert_array_equal(labels(bench), before)
@@ -168,19 +171,11 @@ def test_a_layer_that_is_removed_takes_nothing_back(bench):
     assert bench.notices == () or "object 1" in bench.notices[0]
 
 
-def test_points_that_count_no_more_take_nothing_back(bench):
-    click(bench, 5, SPOT)
-    before = labels(bench)
-    bench.drop_points(points_of(bench))
-    bench.wait()
-    np.testing.assert_array_equal(labels(bench), before)
-
-
 def test_when_a_point_of_the_run_moves_the_object_is_recomputed(bench, qtbot):
     bench.labels.fill((7, *inside(7)), 9)
     bench.labels.data[:, 60:, :5] = 33
     bench.controller.state.target.painted_ids(bench.movie, 3)
-    layer = points_of(bench)
+    layer = bench.points_layer
     told = []
     bench.changed.connect(lambda: told.append(describe(bench)))
     layer.data = np.array([[0, *SPOT]])
@@ -228,7 +223,7 @@ def test_points_that_are_dragged_are_waited_for(bench, monkeypatch, qtbot):
     monkeypatch.setattr(
         Session, "propagate", lambda *a, **k: runs.append(1) or propagate(*a, **k)
     )
-    layer = points_of(bench)
+    layer = bench.points_layer
     for column in range(15, 25):
         layer.data = np.array([[0, 16, column - 5]])
         qtbot.wait(50)
@@ -238,7 +233,7 @@ def test_points_that_are_dragged_are_waited_for(bench, monkeypatch, qtbot):
 
 def test_a_person_can_stop_what_starts_by_itself(bench):
     before = labels(bench)
-    points_of(bench).data = np.array([[0, *SPOT]])
+    bench.points_layer.data = np.array([[0, *SPOT]])
     bench.read()
     bench.stop()
     bench.wait()
@@ -278,12 +273,12 @@ def test_a_correction_under_way_stops_when_its_point_goes(bench, monkeypatch, qt
     before = labels(bench)
     gate = Gate(monkeypatch, "correct")
     bench.viewer.dims.set_point(0, 5)
-    points_of(bench).add([5, *SPOT])
+    bench.points_layer.add([5, *SPOT])
     qtbot.waitUntil(lambda: bench.controller.is_correcting)
     gate.let(2)
     qtbot.waitUntil(lambda: bench.controller.run.progress.done == 2)
     assert (labels(bench) != before).any()
-    layer = points_of(bench)
+    layer = bench.points_layer
     layer.selected_data = {1}
     layer.remove_selected()
     gate.let(1000)
@@ -294,17 +289,19 @@ def test_a_correction_under_way_stops_when_its_point_goes(bench, monkeypatch, qt
 
 
 def test_of_two_that_are_corrected_together_one_may_go(bench, monkeypatch, qtbot):
-    bench.new_object().add([0, 50, 50])
+    bench.new_object()
+    bench.add_points([0, 50, 50])
     bench.propagate(objects=[2])
     bench.wait()
     before = labels(bench)
     gate = Gate(monkeypatch, "correct")
-    points_of(bench, 1).add([5, *SPOT])
-    points_of(bench, 2).add([5, *SPOT[:1], 8])
+    for object_id, column in ((1, SPOT[1]), (2, 8)):
+        bench.select_object(object_id)
+        bench.points_layer.add([5, SPOT[0], column])
     bench.read()
     qtbot.waitUntil(lambda: bench.controller.is_correcting)
-    layer = points_of(bench, 1)
-    layer.selected_data = {1}
+    layer = bench.points_layer
+    layer.selected_data = {place_of(bench, 1)}
     layer.remove_selected()
     gate.let(1000)
     bench.wait()
@@ -319,7 +316,7 @@ def test_a_run_under_way_starts_over_when_its_point_moves(bench, monkeypatch, qt
     qtbot.waitUntil(lambda: bench.controller.run is not None)
     gate.let(2)
     qtbot.waitUntil(lambda: bench.controller.run.progress.done == 2)
-    points_of(bench).data = np.array([[0, *SPOT]])
+    bench.points_layer.data = np.array([[0, *SPOT]])
     qtbot.waitUntil(lambda: gate.asked == 2)
     gate.let(1000)
     bench.wait()
@@ -333,7 +330,7 @@ def test_a_run_under_way_stops_when_its_only_point_goes(bench, monkeypatch, qtbo
     gate = Gate(monkeypatch, "propagate")
     bench.propagate()
     qtbot.waitUntil(lambda: bench.controller.run is not None)
-    delete_now = points_of(bench)
+    delete_now = bench.points_layer
     delete_now.selected_data = {0}
     delete_now.remove_selected()
     qtbot.waitUntil(lambda: bench.controller.run is None)
@@ -348,7 +345,7 @@ def test_a_run_goes_on_when_its_points_go_with_their_layer(bench, monkeypatch, q
     gate = Gate(monkeypatch, "propagate")
     bench.propagate()
     qtbot.waitUntil(lambda: bench.controller.run is not None)
-    bench.viewer.layers.remove(points_of(bench))
+    bench.viewer.layers.remove(bench.points_layer)
     qtbot.wait(700)
     assert bench.controller.run is not None
     gate.let(1000)
@@ -374,7 +371,7 @@ def test_what_was_stopped_shows_no_preview_and_says_what_to_do(
 ):
     gate = Gate(monkeypatch, "correct")
     bench.viewer.dims.set_point(0, 5)
-    points_of(bench).add([5, *SPOT])
+    bench.points_layer.add([5, *SPOT])
     qtbot.waitUntil(lambda: bench.controller.is_correcting)
     assert not preview_is_empty(bench)
     bench.stop()

@@ -21,11 +21,9 @@ def part(shown):
 def clicked(bench):
     """An object with a point on frame 0, whose preview is there."""
     show_movie(bench)
-    layer = bench.new_object()
-    layer.add((0, 5, 6))
-    bench.read()
+    bench.new_object()
+    bench.add_points((0, 5, 6))
     bench.wait(20)
-    return layer
 
 
 def offer(bench, number):
@@ -141,12 +139,31 @@ def test_a_click_alone_decides_nothing(part, bench, qtbot):
     assert chosen(part) == [False, True, False]
 
 
-def test_the_kind_of_the_next_click_is_shown(part, bench, clicked):
+def tools(part):
+    return [tool.isChecked() for tool in (part.positive, part.negative, part.box)]
+
+
+@pytest.mark.usefixtures("clicked")
+def test_the_kind_of_the_next_click_is_shown(part, bench):
     part.show_state(bench)
-    assert part.positive.isChecked()
+    assert tools(part) == [True, False, False]
     bench.set_sign(False)
     part.show_state(bench)
-    assert (part.positive.isChecked(), part.negative.isChecked()) == (False, True)
+    assert tools(part) == [False, True, False]
+    bench.draw_boxes()
+    part.show_state(bench)
+    assert tools(part) == [False, False, True]
+    bench.boxes_layer.mode = "select"
+    part.show_state(bench)
+    assert tools(part) == [False, True, False]
+
+
+@pytest.mark.usefixtures("clicked")
+def test_boxes_are_asked_for(part, bench, heard, qtbot):
+    part.show_state(bench)
+    asked = heard(part.box_chosen)
+    click(qtbot, part.box)
+    assert asked == [None]
 
 
 @pytest.mark.usefixtures("clicked")

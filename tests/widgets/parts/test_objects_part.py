@@ -70,7 +70,7 @@ def test_objects_are_listed_and_the_selected_one_stands_out(part, bench):
 
 def test_an_object_that_is_gone_is_not_listed(part, bench, objects):
     part.show_state(bench)
-    bench.viewer.layers.remove(objects[1])
+    bench.delete_object(objects[1].object_id)
     part.show_state(bench)
     assert column(part, NAME) == ["object 1", "object 3"]
 
@@ -86,10 +86,9 @@ def test_each_object_has_its_colour(part, bench):
 
 def test_frames_with_points_are_told(part, bench, objects):
     for frame in (3, 0):
-        objects[0].add((frame, 5, 6))
+        bench.add_points((frame, 5, 6), objects[0].object_id)
     for frame in range(4):
-        objects[1].add((frame, 5, 6))
-    bench.read()
+        bench.add_points((frame, 5, 6), objects[1].object_id)
     part.show_state(bench)
     assert column(part, POINTS) == ["0, 3", "0, 1, 2…", "none yet"]
 
@@ -107,14 +106,14 @@ def test_what_came_of_the_last_run_is_told(part, bench):
     for frame, verdict in enumerate(
         (Verdict.PROMPTED, Verdict.DOUBTFUL, Verdict.ABSENT, Verdict.ABSENT)
     ):
-        book.note(result_on(frame, 1, verdict))
+        book.frames.note(result_on(frame, 1, verdict))
     part.show_state(bench)
     assert column(part, RESULT) == ["2 frames, 1 doubtful, absent on 2", "", ""]
 
 
 @pytest.mark.usefixtures("objects")
 def test_one_frame_is_told_in_the_singular(part, bench):
-    verdicts_of(bench).note(result_on(0, 1, Verdict.PROMPTED))
+    verdicts_of(bench).frames.note(result_on(0, 1, Verdict.PROMPTED))
     part.show_state(bench)
     assert column(part, RESULT)[0] == "1 frame"
 
@@ -135,8 +134,8 @@ def test_showing_emits_nothing(part, bench, objects, heard):
         heard(part.new_requested),
     ]
     part.show_state(bench)
-    objects[0].name = "nucleus"
-    bench.viewer.layers.remove(objects[2])
+    bench.rename_object(objects[0].object_id, "nucleus")
+    bench.delete_object(objects[2].object_id)
     part.show_state(bench)
     assert column(part, NAME)[0] == "nucleus"
     assert requests == [[], [], []]
@@ -208,14 +207,17 @@ def test_points_of_others_can_be_used(part, bench, heard):
     assert not part.points_button.isEnabled()
     clicks = bench.viewer.add_points([(0, 5, 5)], name="clicks")
     part.show_state(bench)
-    toggled = heard(part.points_toggled)
+    chosen = heard(part.layer_chosen)
     assert part.points_button.isEnabled()
-    assert not entries(part)["clicks"].isChecked()
     entries(part)["clicks"].trigger()
-    assert toggled == [clicks]
-    bench.use_points(clicks)
+    assert chosen == [clicks]
+    shapes = bench.viewer.add_shapes(ndim=3, name="drawn")
+    bench.new_object()
+    bench.draw_boxes()
     part.show_state(bench)
-    assert entries(part)["clicks"].isChecked()
+    assert set(entries(part)) == {"clicks", "drawn"}, "not the plugin's own"
+    entries(part)["drawn"].trigger()
+    assert chosen == [clicks, shapes]
 
 
 def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qtbot):
@@ -223,9 +225,9 @@ def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qt
     show_movie(bench)
     clicks = bench.viewer.add_points([(0, 5, 5)], name="clicks")
     part.show_state(bench)
-    toggled = heard(part.points_toggled)
+    chosen = heard(part.layer_chosen)
     part.menu.popup(part.points_button.mapToGlobal(part.points_button.rect().center()))
     part.menu.setActiveAction(entries(part)["clicks"])
     part.show_state(bench)
     qtbot.keyClick(part.menu, Qt.Key.Key_Return)
-    assert toggled == [clicks]
+    assert chosen == [clicks]

@@ -28,7 +28,8 @@ def ways(part):
 
 
 def click_object(bench):
-    bench.new_object().add((0, 5, 6))
+    bench.new_object()
+    bench.add_points((0, 5, 6))
     bench.read()
 
 

@@ -21,7 +21,7 @@ from napari_sam_decoder.widgets.layers.coordinates import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari.layers import Image
 
@@ -182,23 +182,20 @@ def show_rows(layer: PromptLayer, image: Image, rows: Sequence[Any]) -> None:
     before = rows_of(layer, image)
     if before.rows == tuple(rows):
         return
-    defaults = layer.feature_defaults.copy()
+    defaults = _next_values(layer)
     selected = _selected_rows(layer, before)
     odd = np.flatnonzero(~before.is_understood).tolist()
-    # Of nothing, pandas would make numbers out of what are words.
-    is_empty = not (rows or odd)
-    columns = _columns(rows, layer.features.iloc[odd])
-    features = _no_features() if is_empty else columns
+    features = _typed(_columns(rows, layer.features.iloc[odd]))
     layer.selected_data = set()
     if isinstance(layer, Points):
         _place_points(layer, image, rows, odd)
     else:
         _place_shapes(layer, image, rows, odd)
     layer.features = features
-    layer.feature_defaults = defaults
+    _set_next_values(layer, defaults)
     tidy(layer)
     layer.selected_data = {place for place, row in enumerate(rows) if row in selected}
-    layer.feature_defaults = defaults
+    _set_next_values(layer, defaults)
 
 
 def tidy(layer: PromptLayer) -> None:
@@ -218,11 +215,9 @@ def tidy(layer: PromptLayer) -> None:
     }
     columns = {name: _spelled(layer, name, values) for name, values in wanted.items()}
     if any(_differs(layer, name, values) for name, values in columns.items()):
-        defaults = layer.feature_defaults
-        layer.features = columns
-        layer.feature_defaults = {
-            name: [defaults[name].iloc[0]] for name in FEATURES if name in defaults
-        }
+        defaults = _next_values(layer)
+        layer.features = layer.features.assign(**_typed(columns))
+        _set_next_values(layer, defaults)
     _draw(layer, features)
 
 
@@ -238,11 +233,9 @@ def set_next(layer: PromptLayer, object_id: int | None, *, is_positive: bool) ->
     is_positive : bool
         True on the object, False beside it.
     """
-    wanted = _defaults(object_id, is_positive=is_positive)
-    now = layer.feature_defaults
-    # Setting them draws the layer again.
-    if any(name not in now or now[name].iloc[0] != wanted[name] for name in FEATURES):
-        layer.feature_defaults = {name: [value] for name, value in wanted.items()}
+    # A column of a script may not hold what is set.
+    tidy(layer)
+    _set_next_values(layer, _defaults(object_id, is_positive=is_positive))
     colour = _colours([object_id])[0]
     with layer.block_update_properties():
         if isinstance(layer, Shapes):
@@ -287,6 +280,37 @@ def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
         with layer.block_update_properties():
             layer.current_edge_width = EDGE_PIXELS * pixel
         layer.edge_width = EDGE_PIXELS * pixel
+
+
+def _next_values(layer: PromptLayer) -> dict[str, Any]:
+    """The features of what is added next."""
+    defaults = layer.feature_defaults
+    found = {str(name): defaults[name].iloc[0] for name in defaults}
+    return {**_defaults(None, is_positive=True), **found}
+
+
+def _set_next_values(layer: PromptLayer, values: Mapping[str, Any]) -> None:
+    """Set features of what is added next; napari asks for all that the layer has."""
+    now = _next_values(layer)
+    wanted = {str(name): values.get(name, now.get(name)) for name in layer.features}
+    # Setting them draws the layer again.
+    if any(now[name] != value for name, value in wanted.items()):
+        layer.feature_defaults = {name: [value] for name, value in wanted.items()}
+
+
+def _typed(columns: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+    """Make columns whose types do not depend on whether they hold anything."""
+    kinds: dict[str, tuple[type, Any]] = {
+        LABEL: (str, str),
+        OBJECT_ID: (int, np.int64),
+        HYPOTHESIS: (int, np.int64),
+    }
+    typed = {}
+    for name, values in columns.items():
+        kind, dtype = kinds[name]
+        is_plain = all(type(value) is kind for value in values)
+        typed[name] = np.array(values, dtype=dtype if is_plain else object)
+    return typed
 
 
 def _no_features() -> dict[str, np.ndarray]:
@@ -491,7 +515,7 @@ def _columns(rows: Sequence[Any], odd: Any) -> dict[str, list[Any]]:
         HYPOTHESIS: [row.hypothesis for row in rows],
     }
     for name, values in columns.items():
-        values += odd[name].tolist() if name in odd else [None] * len(odd)
+        values.extend(odd[name].tolist() if name in odd else [None] * len(odd))
     return columns
 
 

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from stacks import Stack
+
+from napari_sam_decoder.project import (
+    NO_PROMPTS,
+    ObjectPrompts,
+    PointRow,
+    ShapeRow,
+    name_frames,
+    name_objects,
+    pick_mask,
+    read_rows,
+    unused_notices,
+)
+from napari_sam_decoder.prompts import Prompt
+
+MOVIE = Stack()
+
+
+def points(*positions, object_id=1, **values):
+    return [PointRow(tuple(map(float, one)), object_id, **values) for one in positions]
+
+
+def box(frame, top, left, bottom, right, object_id=1, **values):
+    corners = ((top, left), (top, right), (bottom, right), (bottom, left))
+    vertices = tuple((float(frame), *map(float, one)) for one in corners)
+    return ShapeRow(
+        **{"kind": "rectangle", **values}, vertices=vertices, object_id=object_id
+    )
+
+
+def told(reading):
+    """Prompts as plain values."""
+    return {
+        (prompt.object_id, prompt.frame): (
+            [list(point) for point in prompt.points],
+            list(prompt.signs),
+            prompt.hypothesis,
+        )
+        for prompt in reading.prompts
+    }
+
+
+def boxes(reading):
+    return {(one.object_id, one.frame): one.box for one in reading.prompts if one.box}
+
+
+@pytest.mark.parametrize(
+    ("bad", "notice"),
+    [
+        (
+            [(0, -0.6, 3), (0, 3, 13.6), (4, 11.6, 3)],
+            "3 points of object 1 lie outside the picture and are not used",
+        ),
+        (
+            [(0, 3, -0.6)],
+            "1 point of object 1 lies outside the picture and is not used",
+        ),
+        (
+            [(-1, 3, 3), (5, 99, 3)],
+            "2 points of object 1 are on frames outside the movie and are not used",
+        ),
+        (
+            [(1e300, 3, 3)],
+            "1 point of object 1 is on a frame outside the movie and is not used",
+        ),
+    ],
+)
+def test_points_off_the_movie_are_left_out(bad, notice):
+    reading = read_rows(MOVIE, points((2, 3, 4), *bad))
+    assert told(reading) == {(1, 2): ([[3, 4]], [True], None)}
+    assert reading.notices == (notice,)
+    assert reading.objects == (ObjectPrompts(1, (2,), 1),)
+
+
+def test_half_a_pixel_over_the_border_is_inside():
+    reading = read_rows(MOVIE, points((0, -0.5, -0.5), (0, 11.5, 13.5)))
+    assert reading.notices == ()
+    assert len(reading.prompts.at(1, 0).points) == 2
+
+
+def test_points_between_frames_count_for_the_nearest():
+    rows = points((1.2, 3, 4), (1.4, 3, 4), (-0.4, 3, 4), (4.3, 3, 4))
+    reading = read_rows(MOVIE, rows)
+    assert reading.objects == (ObjectPrompts(1, (0, 1, 4), 4),)
+    assert reading.notices == (
+        "3 points of object 1 lie between two frames and are used on the nearest",
+    )
+
+
+def test_rows_become_prompts():
+    rows = [
+        *points((3, 4, 5.5)),
+        *points((3, 6, 7), is_positive=False, hypothesis=3),
+        *points((1, 2, 3)),
+        *points((3, 1, 1), object_id=2),
+    ]
+    reading = read_rows(MOVIE, rows)
+    assert told(reading) == {
+        (1, 1): ([[2, 3]], [True], None),
+        (1, 3): ([[4, 5.5], [6, 7]], [True, False], 3),
+        (2, 3): ([[1, 1]], [True], None),
+    }
+    assert reading.objects == (ObjectPrompts(1, (1, 3), 3), ObjectPrompts(2, (3,), 1))
+    assert reading.of_object(2).frames == (3,)
+    assert reading.of_object(7) == ObjectPrompts(7, (), 0)
+    assert reading.notices == ()
+
+
+def test_of_different_picks_the_later_wins():
+    rows = [*points((0, 1, 2), hypothesis=1), *points((0, 3, 4), hypothesis=2)]
+    later = points((0, 7, 8))
+    assert told(read_rows(MOVIE, [*rows, *later]))[1, 0][2] == 2
+
+
+def test_without_rows_there_is_nothing():
+    reading = read_rows(MOVIE, ())
+    assert (len(reading.prompts), reading.notices, reading.objects) == (0, (), ())
+    assert NO_PROMPTS.objects == ()
+
+
+def test_objects_with_only_negative_points_on_a_frame():
+    beside = [(frame, 3, 4) for frame in range(1, 5)]
+    rows = [*points((0, 3, 4)), *points(*beside, is_positive=False)]
+    reading = read_rows(MOVIE, rows)
+    assert reading.objects == (ObjectPrompts(1, (0,), 1),)
+    assert [prompt.frame for prompt in reading.negatives] == [1, 2, 3, 4]
+    assert reading.notices == ()
+    (notice,) = unused_notices(reading.negatives)
+    assert notice == (
+        "object 1 has only negative points on frame 1, 2, 3 and 1 more, which are not "
+        "used; add a positive point there"
+    )
+
+
+def test_each_object_has_its_own_notice_of_unused_points():
+    beside = [
+        Prompt(object_id, frame, points=[(1, 1)], signs=[False])
+        for object_id, frame in ((2, 5), (1, 3), (2, 4))
+    ]
+    first, second = unused_notices(beside)
+    assert first.startswith("object 1 has only negative points on frame 3, which")
+    assert second.startswith("object 2 has only negative points on frame 4, 5, which")
+    assert unused_notices(()) == ()
+
+
+def test_several_objects_are_named_in_one_notice():
+    rows = [row for one in range(1, 6) for row in points((0, 50, 3), object_id=one)]
+    (notice,) = read_rows(MOVIE, rows).notices
+    assert notice.startswith("5 points of objects 1, 2, 3 and 2 more lie outside")
+    assert name_objects([4, 4]) == "object 4"
+    assert name_frames([1, 2]) == "frame 1, 2"
+
+
+def test_points_on_a_picture():
+    picture = Stack((12, 14), None)
+    reading = read_rows(picture, points((3, 4)))
+    assert told(reading) == {(1, 0): ([[3, 4]], [True], None)}
+
+
+def test_other_planes_are_passed_over():
+    cut = Stack((5, 6, 12, 14), 0, ((1, 2),))
+    rows = [
+        *points((1, 2.4, 3, 4), (1, 3, 5, 6)),
+        *points((2, 1.4, 5, 6), object_id=8),
+    ]
+    reading = read_rows(cut, rows)
+    assert told(reading) == {(1, 1): ([[3, 4]], [True], None)}
+    assert reading.notices == ()
+    assert reading.objects[1] == ObjectPrompts(8, (), 0)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_frames_may_be_counted_by_any_axis(axis):
+    place = [2, 3, 4]
+    reading = read_rows(Stack((5, 12, 14), axis), points(place))
+    frame = place.pop(axis)
+    assert told(reading) == {(1, frame): ([place], [True], None)}
+
+
+def test_rectangles_are_boxes():
+    rows = [box(2, 3, 4, 8, 9), box(3, 1, 1, 5, 5, object_id=4, hypothesis=2)]
+    reading = read_rows(MOVIE, (), rows)
+    assert boxes(reading) == {(1, 2): (3, 4, 8, 9), (4, 3): (1, 1, 5, 5)}
+    assert reading.prompts.at(4, 3).hypothesis == 2
+    assert reading.objects == (ObjectPrompts(1, (2,), 1), ObjectPrompts(4, (3,), 1))
+    assert reading.notices == ()
+
+
+def test_a_box_and_points_of_a_frame_are_one_prompt():
+    beside = points((2, 4, 5), is_positive=False)
+    reading = read_rows(MOVIE, beside, [box(2, 3, 4, 8, 9)])
+    (prompt,) = reading.prompts
+    assert (prompt.points, prompt.box) == (((4, 5),), (3, 4, 8, 9))
+    assert len(reading.negatives) == 0
+    assert reading.objects == (ObjectPrompts(1, (2,), 2),)
+
+
+def test_a_rectangle_that_is_turned_is_what_encloses_it():
+    turned = ShapeRow("rectangle", ((1, 2, 5), (1, 5, 8), (1, 8, 5), (1, 5, 2)), 1)
+    assert boxes(read_rows(MOVIE, (), [turned])) == {(1, 1): (2, 2, 8, 8)}
+
+
+@pytest.mark.parametrize(
+    ("row", "notice"),
+    [
+        (box(0, 1, 1, 5, 5, kind="polygon"), "1 shape of object 1 is no rectangle"),
+        (box(0, 1, 1, 5, 5, is_positive=False), "is negative and is not used; a box"),
+        (box(9, 1, 1, 5, 5), "is on a frame outside the movie"),
+        (box(0, 12, 1, 20, 5), "1 shape of object 1 lies outside the picture"),
+        (box(0, -9, 1, 0, 5), "1 shape of object 1 lies outside the picture"),
+        (
+            ShapeRow("rectangle", ((0, 1, 1), (0, 1, 5), (2, 5, 5), (2, 5, 1)), 1),
+            "does not lie on one frame and is not used",
+        ),
+    ],
+)
+def test_shapes_that_are_no_boxes_of_the_movie(row, notice):
+    reading = read_rows(MOVIE, (), [row, box(3, 1, 1, 5, 5)])
+    assert boxes(reading) == {(1, 3): (1, 1, 5, 5)}
+    (told_so,) = reading.notices
+    assert notice in told_so
+
+
+def test_of_two_boxes_on_a_frame_the_later_is_used():
+    rows = [box(0, 1, 1, 5, 5), box(0, 2, 2, 6, 6), box(0, 1, 1, 5, 5, object_id=2)]
+    reading = read_rows(MOVIE, (), rows)
+    assert boxes(reading)[1, 0] == (2, 2, 6, 6)
+    (notice,) = reading.notices
+    assert notice == (
+        "1 box of object 1 is not used, since a later one is on the same frame"
+    )
+
+
+def test_a_pick_is_written_to_the_rows_of_its_place():
+    rows = [
+        *points((2, 1, 1), (2, 2, 2), (3, 2, 2)),
+        *points((2, 1, 1), object_id=2),
+    ]
+    picked = pick_mask(MOVIE, rows, (1, 2), 3)
+    assert [row.hypothesis for row in picked] == [3, 3, 0, 0]
+    assert [row.hypothesis for row in pick_mask(MOVIE, picked, (1, 2), None)] == [0] * 4
+    shapes = pick_mask(MOVIE, [box(2, 3, 4, 8, 9), box(1, 3, 4, 8, 9)], (1, 2), 1)
+    assert [row.hypothesis for row in shapes] == [1, 0]
+
+
+def test_points_on_other_planes_keep_their_pick():
+    cut = Stack((5, 6, 12, 14), 0, ((1, 3),))
+    picked = pick_mask(cut, points((2, 3, 1, 1), (2, 4, 1, 1)), (1, 2), 2)
+    assert [row.hypothesis for row in picked] == [2, 0]
+
+
+def test_many_points():
+    grid = np.stack(np.meshgrid(range(5), range(12), range(14)), -1).reshape(-1, 3)
+    reading = read_rows(MOVIE, points(*grid.tolist()))
+    assert reading.objects == (ObjectPrompts(1, tuple(range(5)), len(grid)),)
