@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import FormatError, LabelsError
+from napari_sam_decoder.errors import FormatError, LabelsError, ProjectError
 from napari_sam_decoder.formats import LabelSink, open_labels
 from napari_sam_decoder.labels import label_dtype
+from napari_sam_decoder.project.location import SUFFIX
 from napari_sam_decoder.samples import load_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["get_labels_reader", "make_cells", "make_pictures", "write_labels"]
+__all__ = [
+    "get_labels_reader",
+    "get_project_reader",
+    "make_cells",
+    "make_pictures",
+    "write_labels",
+]
 
 PLACEMENT = {"scale": 1.0, "translate": 0.0}
 """What of a layer's placement is stored, and its value for a new first axis."""
@@ -49,6 +56,42 @@ def get_labels_reader(
         return None
     attributes = _read_attributes(Path(path))
     return None if attributes is None else partial(_read_layer, attributes)
+
+
+def get_project_reader(
+    path: str | list[str],
+) -> Callable[[str], list[tuple[None]]] | None:
+    """Choose the reader for a project, which goes on with it in the dock.
+
+    Parameters
+    ----------
+    path : str or list of str
+        One project at a time can be opened.
+
+    Returns
+    -------
+    callable or None
+        None for anything but one project file. The callable gives no layer itself: the
+        dock opens the movie and the labels, once napari is done with reading.
+    """
+    is_one = not isinstance(path, list) and Path(path).suffix.lower() == SUFFIX
+    return _open_project if is_one else None
+
+
+def _open_project(path: str) -> list[tuple[None]]:
+    import napari
+    from qtpy.QtCore import QTimer
+
+    from napari_sam_decoder.widgets.dock import open_project_in_dock
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise ProjectError(
+            f"{path} is opened in a window: drop it on one, or use "
+            "'napari-sam-decoder open'"
+        )
+    QTimer.singleShot(0, partial(open_project_in_dock, viewer, Path(path)))
+    return [(None,)]
 
 
 def _read_layer(

@@ -647,6 +647,12 @@ class Controller(QObject):
         state, view = self.state, self.movie
         self.files.open(state, path, partial(self._go_on_with, state, view))
 
+    def save_now(self) -> None:
+        """Try again to save what could not be saved."""
+        self.state.project.retry()
+        self.files.keep_again(self.state)
+        self.changed.emit()
+
     def _go_on_with(
         self, state: MovieState, view: MovieView, opened: OpenedProject
     ) -> None:

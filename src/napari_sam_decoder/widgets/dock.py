@@ -21,16 +21,17 @@ from superqt import QCollapsible
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.widgets.key_bindings import COMMAND, bind_keys, release_keys
 from napari_sam_decoder.widgets.messages import describe
+from napari_sam_decoder.widgets.opened_projects import open_project
 from napari_sam_decoder.widgets.parts import (
     FramePart,
-    HistoryPart,
     ModelForm,
     MoviePart,
     ObjectsPart,
+    ProjectForm,
+    ProjectPart,
     PropagationForm,
     RunPart,
     SettingsBar,
-    UndoMemoryForm,
 )
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
 from napari_sam_decoder.widgets.saved_settings import (
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions
 
-__all__ = ["SamDecoderDock"]
+__all__ = ["SamDecoderDock", "open_project_in_dock"]
 
 REFRESH_MS = 30
 PLUGIN = "napari-sam-decoder"
@@ -99,10 +100,10 @@ class SamDecoderDock(QWidget):
         self._notices.setText("\n".join(notices))
         self._notices.setVisible(bool(notices))
         self._show_settings(layer)
-        parts = self._movie, self._history, self._objects, self._frame, self._run
+        parts = self._movie, self._project, self._objects, self._frame, self._run
         for part in parts:
             part.show_state(bench)
-        self._memory.show_state(bench.history)
+        self._project_form.show_state(bench)
 
     def _show_settings(self, layer: Image | None) -> None:
         """Show what is set, where it is not shown already."""
@@ -147,8 +148,8 @@ class SamDecoderDock(QWidget):
         self._movie, self._objects = MoviePart(), ObjectsPart()
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
         self._propagation, self._settings = PropagationForm(), SettingsBar()
-        self._history, self._memory = HistoryPart(), UndoMemoryForm()
-        self._history.listen_to_keys(self)
+        self._project, self._project_form = ProjectPart(), ProjectForm()
+        self._project.listen_to_keys(self)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -169,12 +170,12 @@ class SamDecoderDock(QWidget):
             self._notices,
             self._movie,
             _folded("Model, contrast, cache", self._form),
-            self._history,
+            self._project,
             self._objects,
             self._frame,
             self._run,
             _folded("How propagation decides", self._propagation),
-            _folded("Undo", self._memory),
+            _folded("Project and undo", self._project_form),
             self._settings,
         ):
             layout.addWidget(section)
@@ -196,9 +197,13 @@ class SamDecoderDock(QWidget):
         self._settings.save_requested.connect(self._guarded(self._save_settings))
         self._settings.load_requested.connect(self._guarded(self._load_settings))
         self._settings.reset_requested.connect(self._guarded(self._reset_settings))
-        self._history.undo_requested.connect(bench.undo)
-        self._history.redo_requested.connect(bench.redo)
-        self._memory.limit_chosen.connect(self._guarded(bench.limit_history))
+        self._project.undo_requested.connect(bench.undo)
+        self._project.redo_requested.connect(bench.redo)
+        self._project.retry_requested.connect(bench.save_now)
+        self._project.resume_requested.connect(self._guarded(bench.resume))
+        self._project_form.open_requested.connect(self._guarded(self._open_project))
+        self._project_form.save_as_requested.connect(self._guarded(self._save_as))
+        self._project_form.limit_chosen.connect(self._guarded(bench.limit_history))
         self._objects.new_requested.connect(self._guarded(bench.new_object))
         self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
         self._objects.object_chosen.connect(self._guarded(bench.select_object))
@@ -293,6 +298,14 @@ class SamDecoderDock(QWidget):
 
     def _reset_settings(self) -> None:
         self.use_settings(DockSettings())
+
+    def _open_project(self, path: Path) -> None:
+        open_project(self.workbench, path)
+
+    def _save_as(self, path: Path) -> None:
+        # The dialogue has asked whether to replace a file.
+        self.workbench.save_project_as(path, overwrite=True)
+        show_info(f"The project is in {path}.")
 
     def _on_axis_chosen(self, axis: int) -> None:
         movie = self.workbench.movie
@@ -395,6 +408,33 @@ class _Docks:
 
 
 _OF_VIEWERS: WeakKeyDictionary[napari.Viewer, ref[_Docks]] = WeakKeyDictionary()
+
+
+def open_project_in_dock(
+    viewer: napari.Viewer, path: Path, movie: str | Path | None = None
+) -> None:
+    """Go on with a project in the dock, which is opened if it is not.
+
+    What is wrong with the project is told in a notification.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        With a window.
+    path : Path
+        Of the project.
+    movie : str or Path, optional
+        Where its movie is now; by default where it was.
+    """
+    viewer = _unwrapped(viewer)
+    known = _OF_VIEWERS.get(viewer)
+    docks = None if known is None else known()
+    if docks is None or docks.bench.is_closed:
+        viewer.window.add_plugin_dock_widget(PLUGIN)
+    try:
+        open_project(_Docks.of(viewer).bench, path, movie)
+    except SamDecoderError as error:
+        show_error(str(error))
 
 
 def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:

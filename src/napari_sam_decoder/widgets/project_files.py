@@ -93,6 +93,11 @@ class ProjectFiles(QObject):
         if state.identity is None and state.view is not None:
             self._begin(state, partial(_identify, state.view.layer), self._identified)
 
+    def keep_again(self, state: MovieState) -> None:
+        """Try again to make a file for what is done on a movie."""
+        state.is_keeping_off = False
+        self._keep(state)
+
     def _reopen(self, state: MovieState) -> None:
         try:
             state.project.reopen(on_failure=self._not_saved.emit)

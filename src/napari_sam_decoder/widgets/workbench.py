@@ -1116,6 +1116,10 @@ class Workbench(QObject):
             path = offers[0].path
         self.controller.resume(Path(path))
 
+    def save_now(self) -> None:
+        """Try again to save what could not be saved."""
+        self.controller.save_now()
+
     def save_project_as(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Copy the project with its labels to another place or machine.
 

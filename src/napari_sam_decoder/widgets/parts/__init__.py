@@ -6,25 +6,22 @@ No section decides anything: requests leave as signals, `show_state` shows the r
 from __future__ import annotations
 
 from napari_sam_decoder.widgets.parts.frame_part import FramePart
-from napari_sam_decoder.widgets.parts.history_part import (
-    HistoryPart,
-    UndoMemoryForm,
-)
 from napari_sam_decoder.widgets.parts.model_form import ModelForm
 from napari_sam_decoder.widgets.parts.movie_part import MoviePart
 from napari_sam_decoder.widgets.parts.objects_part import ObjectsPart
+from napari_sam_decoder.widgets.parts.project_part import ProjectForm, ProjectPart
 from napari_sam_decoder.widgets.parts.propagation_form import PropagationForm
 from napari_sam_decoder.widgets.parts.run_part import RunPart
 from napari_sam_decoder.widgets.parts.settings_bar import SettingsBar
 
 __all__ = [
     "FramePart",
-    "HistoryPart",
     "ModelForm",
     "MoviePart",
     "ObjectsPart",
+    "ProjectForm",
+    "ProjectPart",
     "PropagationForm",
     "RunPart",
     "SettingsBar",
-    "UndoMemoryForm",
 ]

@@ -1,0 +1,106 @@
+"""Projects that are opened from a file, with the movie that they belong to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+
+from napari_sam_decoder.errors import ProjectError, SamDecoderError
+from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.project.journal_lines import read_header
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from napari.components import ViewerModel
+
+    from napari_sam_decoder.project import ProjectHeader
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["movie_of", "open_project"]
+
+
+def open_project(bench: Workbench, path: Path, movie: str | Path | None = None) -> None:
+    """Show the movie of a project, and go on with the project in the background.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Of the viewer.
+    path : Path
+        Of the project.
+    movie : str or Path, optional
+        Where its movie is now; by default where it was.
+
+    Raises
+    ------
+    ProjectError
+        If the file is no project, or the movie is not where it was.
+    SamDecoderError
+        If the movie cannot be opened.
+    """
+    header = read_header(path)
+    layer = _shown(bench.viewer, header, movie)
+    if layer is None:
+        data, options = movie_of(path, header, movie)
+        layer = bench.viewer.add_image(data, **options)
+    if bench.movie is None or bench.movie.layer is not layer:
+        bench.choose_movie(layer)
+    bench.resume(path)
+
+
+def movie_of(
+    path: Path, header: ProjectHeader, movie: str | Path | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """Open the movie of a project, as pixels and options of an image layer.
+
+    Parameters
+    ----------
+    path : Path
+        Of the project.
+    header : ProjectHeader
+        Its first line.
+    movie : str or Path, optional
+        Where the movie is now; by default where it was.
+
+    Raises
+    ------
+    ProjectError
+        If it is not where it was, or was never in a file.
+    SamDecoderError
+        If it cannot be opened.
+    """
+    source = header.movie.source if movie is None else str(movie)
+    if source is None:
+        raise ProjectError(
+            f"the movie {header.movie.name!r} of {path.name} was in no file: open it, "
+            "choose it in the dock, and open the project again"
+        )
+    try:
+        opened = open_movie(source)
+    except SamDecoderError as error:
+        raise ProjectError(
+            f"the movie of {path.name} is not at {source} any more ({error}): open it, "
+            "choose it in the dock, and open the project again"
+        ) from error
+    is_rgb = (opened.axes or "").endswith("C")
+    return opened.data, {"name": header.movie.name, "rgb": is_rgb}
+
+
+def _shown(
+    viewer: ViewerModel, header: ProjectHeader, movie: str | Path | None
+) -> Image | None:
+    """Find the movie among the layers: by its file, else by its shape and name."""
+    source = header.movie.source if movie is None else str(movie)
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    for layer in images:
+        path = getattr(layer.source, "path", None)
+        if source is not None and path is not None and Path(path) == Path(source):
+            return layer
+    for layer in images:
+        data = layer.data[0] if layer.multiscale else layer.data
+        if tuple(data.shape) == header.movie.shape and source is None:
+            return layer
+    return None
