@@ -200,8 +200,10 @@ def test_what_was_painted_by_hand_stays(bench):
     np.testing.assert_array_equal(bench.labels.data[6], painted)
     assert (bench.labels.data[5] == 1).any()
     bench.labels.undo()
+    np.testing.assert_array_equal(bench.labels.data[6], painted)
+    assert not (bench.labels.data[5] == 1).any()
+    bench.labels.undo()
     assert bench.labels.data[6, 40, 10] == 0
-    assert (bench.labels.data[5] == 1).any()
 
 
 def test_a_painted_frame_that_is_clicked_stays_too(bench):
@@ -222,7 +224,7 @@ def test_a_click_brings_back_an_object_that_was_wiped_out_on_its_frame(bench):
     np.testing.assert_array_equal(bench.labels.data[5], truth[5])
     assert not bench.labels.data[4].any(), "nobody has clicked there"
     bench.labels.undo()
-    np.testing.assert_array_equal(bench.labels.data[5], truth[5])
+    assert not bench.labels.data[5].any()
 
 
 def test_the_preview_gives_way_once_the_labels_show_the_click(bench, gate, qtbot):
@@ -492,12 +494,12 @@ def test_labels_that_do_not_fit_any_more_stop_the_run(bench, gate, qtbot):
     qtbot.waitUntil(lambda: bench.controller.is_correcting)
     bench.labels.data = np.zeros((2, 9, 9), int)
     gate.let(1)
-    with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
+    with pytest.raises(LabelsError, match=r"do(es)? not fit .*; choose"):
         bench.wait()
     gate.let(1000)
     bench.wait()
     bench.propagate()
-    with pytest.raises(LabelsError, match=r"does not fit .*; choose"):
+    with pytest.raises(LabelsError, match=r"do(es)? not fit .*; choose"):
         bench.wait()
 
 

@@ -458,6 +458,7 @@ class Controller(QObject):
             self.informed.emit(f"{state.outcome} {state.name!r} {reason}.")
         self._refuse_pending(state, reason)
         self._forget_session(state)
+        self.files.release(state)
 
     def on_labels_removed(self, layer: Labels) -> None:
         """Forget a Labels layer that the viewer no longer has, for all movies."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from qtpy.QtCore import QObject, Signal
 
@@ -57,7 +58,7 @@ class ProjectFiles(QObject):
         self._thread = JobThread()
         self._jobs: dict[MovieState, Job] = {}
         self._own_paths: set[Path] = set()
-        self._followed: set[MovieState] = set()
+        self._followed: WeakSet[MovieState] = WeakSet()
         self._is_closed = False
         # Emitted by the thread that writes a file.
         self._not_saved.connect(self.failed.emit)
@@ -69,7 +70,7 @@ class ProjectFiles(QObject):
 
     def close(self) -> None:
         """Stop identifying movies, and release the files of those that are followed."""
-        for state in self._followed:
+        for state in tuple(self._followed):
             state.project.close()
             state.followed = None
         self._is_closed = True
@@ -92,6 +93,11 @@ class ProjectFiles(QObject):
             state.project.history.subscribe(listener)
         if state.identity is None and state.view is not None:
             self._begin(state, partial(_identify, state.view.layer), self._identified)
+
+    def release(self, state: MovieState) -> None:
+        """Release the file of a movie that is gone, until it is followed again."""
+        self._followed.discard(state)
+        state.project.close()
 
     def keep_again(self, state: MovieState) -> None:
         """Try again to make a file for what is done on a movie."""

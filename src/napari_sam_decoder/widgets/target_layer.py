@@ -335,7 +335,7 @@ class LabelsTarget:
         """Stop watching the layer."""
         self._strokes.close()
 
-    def sync(self, view: Cut, frames: Iterable[int]) -> None:
+    def sync(self, view: MovieView, frames: Iterable[int]) -> None:
         """Record what others have changed on some frames without telling.
 
         Parameters
@@ -345,6 +345,7 @@ class LabelsTarget:
         frames : iterable of int
             Of the movie.
         """
+        self._require_fit(view, 1)
         self._guarded.cut_along(view)
         places = [place_of(view, frame) for frame in frames]
         self._guarded.record_originals(places)
@@ -452,9 +453,7 @@ class LabelsTarget:
         LabelsError
             If the data of the layer was replaced and cannot hold the result.
         """
-        if self.layer.data is not self._checked:
-            check_target(view, self.layer, max(object_ids, default=1))
-            self._checked = self.layer.data
+        self._require_fit(view, max(object_ids, default=1))
         return self._guarded.write(
             view,
             result.frame,
@@ -467,6 +466,18 @@ class LabelsTarget:
                 if not self._has_mask(view, object_id, result.frame)
             ],
         )
+
+    def _require_fit(self, view: MovieView, highest_id: int) -> None:
+        """Check data that was put into the layer in place of others.
+
+        Raises
+        ------
+        LabelsError
+            If they cannot hold labels of the movie.
+        """
+        if self.layer.data is not self._checked:
+            check_target(view, self.layer, highest_id)
+            self._checked = self.layer.data
 
     def reconcile(self, view: MovieView, prompts_now: Collection[Prompt]) -> int | None:
         """Take back corrections whose points are gone, and draw the layer.
