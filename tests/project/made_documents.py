@@ -124,6 +124,7 @@ class Desk:
         self.sync(frame)
 
     def sync(self, *frames):
+        self.labels.cut_along(self.cut)
         with self.history.step("Paint", "paint"):
             return list(self.labels.sync([self.place(frame) for frame in frames]))
 

@@ -90,10 +90,13 @@ class Document:
     ----------
     record : callable
         Called with each `Change` that was made.
+    note : callable
+        Called with each `Change` that belongs to no step.
     """
 
-    def __init__(self, record: Recorder) -> None:
+    def __init__(self, record: Recorder, note: Recorder) -> None:
         self._record = record
+        self._note = note
         self._tables: dict[tuple[str, tuple[int, ...]], Table] = {}
         self._rows: dict[str, tuple[Any, ...]] = {"points": (), "shapes": ()}
         self._stores: dict[int, LabelStore] = {}
@@ -136,6 +139,10 @@ class Document:
     def record_labels(self, change: LabelsChange) -> None:
         """Record pixels that have been written already."""
         self._record(change)
+
+    def note_labels(self, change: LabelsChange) -> None:
+        """Tell of pixels that were there before anything was done."""
+        self._note(change)
 
     def apply(self, change: Change) -> None:
         """Make a change without recording it."""

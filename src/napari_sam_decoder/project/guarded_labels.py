@@ -54,12 +54,6 @@ class Edit:
         changed[self.window] = self.before != self.after
         return changed
 
-    def difference(self) -> LabelDifference | None:
-        """Return the same change compressed; None if nothing has changed."""
-        found = LabelDifference.between(self.before, self.after)
-        rows, columns = self.window
-        return None if found is None else found.at(rows.start, columns.start)
-
 
 @dataclass(frozen=True, eq=False)
 class WriteResult:
@@ -203,11 +197,15 @@ class GuardedLabels:
         # The snapshot and the axes of its planes change together.
         self._lock = RLock()
         self._axes: PlaneAxes | None = None
+        self._shape = tuple(int(length) for length in holder.data.shape)
         self._is_recorded = is_blank or is_recorded
         self._known = LabelSnapshot(is_blank=is_blank)
         # Pixels that were there before, until they are recorded.
-        self._unrecorded: dict[PlanePosition, LabelsChange] = {}
+        self._unrecorded: list[LabelsChange] = []
         self._painted = document.table("painted", target)
+        # Whether something is painted on planes along other axes than the current.
+        self._is_scattered = False
+        self._painted.subscribe(self._follow_painted)
         document.attach(target, self)
 
     def note(self, cut: Cut, place: PlanePosition, plane: np.ndarray) -> None:
@@ -287,9 +285,9 @@ class GuardedLabels:
                     self._begin(
                         place, self._before_strokes(plane, place, self._current)
                     )
-            changes, self._unrecorded = self._unrecorded, {}
-            for change in changes.values():
-                self._document.record_labels(change)
+            changes, self._unrecorded = self._unrecorded, []
+            for change in changes:
+                self._document.note_labels(change)
 
     def begin_stroke(self, place: PlanePosition, before: np.ndarray) -> None:
         """Note how a plane was before it was painted, unless it is known.
@@ -328,6 +326,11 @@ class GuardedLabels:
         return self._axes
 
     @property
+    def has_its_shape(self) -> bool:
+        """Whether the labels still have the shape that they had at first."""
+        return tuple(self._holder.data.shape) == self._shape
+
+    @property
     def places(self) -> tuple[PlanePosition, ...]:
         """The planes that are known."""
         return tuple(self._known)
@@ -351,6 +354,7 @@ class GuardedLabels:
         with self._lock:
             self.cut_along(cut)
             state = self._compare(cut, frame)
+            self.record_originals()
             writable, kept, spared = frozenset(object_ids), None, frozenset[int]()
             if not replace and state.changed is not None:
                 spared = (writable & state.objects) - frozenset(returning)
@@ -391,10 +395,18 @@ class GuardedLabels:
             difference = LabelDifference.between(now, after)
             if difference is None:
                 return False
+            is_current = self._axes is not None and axes.sliced == self._axes.sliced
+            known = self._known.plane(change.place, now) if is_current else now
+            is_back = now != after
+            new = np.where(is_back, after, known)
+            if is_current:
+                self._repaint(
+                    change.place,
+                    np.where(is_back, after, self._left(change.place, known)),
+                    new,
+                )
+            self._record(axes, change.place, known, new)
             self.apply(change.sliced, change.place, difference)
-            self._document.record_labels(
-                LabelsChange(self._target, change.sliced, change.place, difference)
-            )
             return True
 
     def apply(
@@ -413,10 +425,21 @@ class GuardedLabels:
             Where the plane lies along them.
         difference : LabelDifference
             Its labels before are taken for granted.
+
+        Raises
+        ------
+        LabelsError
+            If the labels have another shape by now.
         """
         with self._lock:
             index = PlaneAxes.of(sliced).index(place)
             data = self._holder.data
+            if not self.has_its_shape:
+                raise LabelsError(
+                    f"labels of shape {tuple(data.shape)} cannot be changed, since "
+                    f"their shape was {self._shape}; give the layer labels of that "
+                    "shape again"
+                )
             plane = data[index]
             if not isinstance(data, np.ndarray):
                 plane = np.array(plane)
@@ -434,13 +457,16 @@ class GuardedLabels:
         axes = axes_of(cut)
         if self._axes is None:
             self._axes = axes
-        if axes.sliced == self._axes.sliced:
+        is_turned = axes.sliced != self._axes.sliced
+        if not (is_turned or self._is_scattered):
             return
         is_in_memory = isinstance(self._holder.data, np.ndarray)
-        for place in self.places if is_in_memory else ():
+        for place in self.places if is_turned and is_in_memory else ():
             self._sync(place)
         places, left = self._painted_pixels()
-        self._axes, self._known = axes, LabelSnapshot()
+        if is_turned:
+            self._axes, self._known = axes, LabelSnapshot()
+        self._is_scattered = False
         along = places[:, list(axes.sliced)]
         for place in {tuple(map(int, one)) for one in along}:
             is_here = (along == place).all(axis=1)
@@ -506,9 +532,8 @@ class GuardedLabels:
             original = LabelDifference.between(blank, plane)
             if original is not None:
                 sliced = self._current.sliced
-                self._unrecorded[place] = LabelsChange(
-                    self._target, sliced, place, original
-                )
+                change = LabelsChange(self._target, sliced, place, original)
+                self._unrecorded.append(change)
 
     def _left(self, place: PlanePosition, known: np.ndarray) -> np.ndarray:
         """Return a plane without what others have changed."""
@@ -531,22 +556,39 @@ class GuardedLabels:
             self._write_window(index, edit)
             known = np.where(edit.spread(after.shape), after, known)
             self._known.put(state.place, known)
-            difference = edit.difference()
-            if difference is not None:
-                self._document.record_labels(
-                    LabelsChange(
-                        self._target, self._current.sliced, state.place, difference
-                    )
-                )
-        if state.changed is not None:
-            left = np.where(decided, after, state.left)
-            self._set_painted(state.place, LabelDifference.between(left, known))
+            # Strokes that are being drawn come later, so undo does not bring them.
+            self._record(self._current, state.place, state.known, known)
+        self._repaint(state.place, np.where(decided, after, state.left), known)
+
+    def _record(
+        self,
+        axes: PlaneAxes,
+        place: PlanePosition,
+        before: np.ndarray,
+        after: np.ndarray,
+    ) -> None:
+        difference = LabelDifference.between(before, after)
+        if difference is not None:
+            change = LabelsChange(self._target, axes.sliced, place, difference)
+            self._document.record_labels(change)
 
     def _write_window(self, index: tuple[int | slice, ...], edit: Edit) -> None:
         place = list(index)
         for axis, part in zip(self._current.shown, edit.window, strict=True):
             place[axis] = part
         self._holder.data[tuple(place)] = edit.after
+
+    def _follow_painted(self, key: Any, _before: Any, after: Any) -> None:
+        """Notice what undo brings back from the time of another cut."""
+        if after is not None and self._axes is not None:
+            self._is_scattered |= key[0] != self._axes.sliced
+
+    def _repaint(
+        self, place: PlanePosition, left: np.ndarray, known: np.ndarray
+    ) -> None:
+        """Note what is painted still where something was."""
+        if self._key(place) in self._painted:
+            self._set_painted(place, LabelDifference.between(left, known))
 
     def _set_painted(
         self, place: PlanePosition, difference: LabelDifference | None

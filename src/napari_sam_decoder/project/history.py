@@ -164,7 +164,7 @@ class History:
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
-        self.document = Document(self._note)
+        self.document = Document(self._record, self._note)
         self._limit = limit
         self._done: list[Step] = []
         self._undone: list[Step] = []
@@ -370,11 +370,14 @@ class History:
             return [change for step in steps for change in step.changes]
         return operation.changes
 
-    def _note(self, change: Change) -> None:
+    def _record(self, change: Change) -> None:
         if self._changes is None:
-            self._emit(Operation("note", changes=(change,), size=change.size))
+            self._note(change)
         else:
             self._changes.append(change)
+
+    def _note(self, change: Change) -> None:
+        self._emit(Operation("note", changes=(change,), size=change.size))
 
     @contextmanager
     def _recording(self, step: Step | None = None) -> Iterator[list[Change]]:

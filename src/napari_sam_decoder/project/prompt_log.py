@@ -231,13 +231,12 @@ class PromptLog:
         """
         now = {_key(prompt): prompt for prompt in prompts_now}
         gone = [
-            key
-            for key, prompt in self._made.items()
-            if not _contains(now.get(key), prompt)
-            or not _same_pick(now.get(key), prompt)
+            key for key, prompt in self._made.items() if _is_lost(prompt, now.get(key))
         ]
         lost: list[Step] = []
-        found = {step.number for key in gone if (step := self._correction(key))}
+        found = {
+            step.number for key in gone for step in self._lost_on(key, now.get(key))
+        }
         for step in self._history.done if found else ():
             is_meant = step.number in found
             if is_meant or any(self._rests_on(step, other) for other in lost):
@@ -270,12 +269,19 @@ class PromptLog:
             if key[0] not in self._requests and not _contains(now.get(key), prompt):
                 del self._made[key]
 
-    def _correction(self, key: _Key) -> Step | None:
-        """The step that corrected a frame, unless a run has decided on it since."""
+    def _lost_on(self, key: _Key, now: Prompt | None) -> Iterator[Step]:
+        """The steps that corrected a frame with points that are gone, since its run."""
+        earlier = self._made.get(key)
         for step in reversed(self._history.done):
-            if any(one.key == key for one in self._entries(step, "made")):
-                return step if step.kind == CORRECTION else None
-        return None
+            for change in self._entries(step, "made"):
+                # Others have been taken back since.
+                if change.key != key or change.after != earlier:
+                    continue
+                if step.kind == "run" or not _is_lost(earlier, now):
+                    return
+                if step.kind == CORRECTION:
+                    yield step
+                    earlier = change.before
 
     def _entries(self, step: Step, table: str) -> Iterator[EntryChange]:
         for change in step.changes:
@@ -453,6 +459,13 @@ def _of(object_id: int, prompts_now: Iterable[Prompt]) -> frozenset[Prompt]:
 def _contains(now: Prompt | None, earlier: Prompt) -> bool:
     """Whether all earlier points are still there, perhaps with others."""
     return now is not None and _points(earlier) <= _points(now)
+
+
+def _is_lost(earlier: Prompt | None, now: Prompt | None) -> bool:
+    """Whether labels that were made from a prompt agree with it no more."""
+    return earlier is not None and not (
+        _contains(now, earlier) and _same_pick(now, earlier)
+    )
 
 
 def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:

@@ -346,7 +346,7 @@ class LabelsTarget:
             Of the movie.
         """
         self._require_fit(view, 1)
-        self._guarded.cut_along(view)
+        self.freeze_axes(view)
         places = [place_of(view, frame) for frame in frames]
         self._guarded.record_originals(places)
         self._record_foreign(places)
@@ -359,27 +359,31 @@ class LabelsTarget:
         steps : iterable of Step
             Which are about to be undone or redone.
         """
-        places = {
-            change.place
+        axes = self._guarded.axes
+        if axes is None or not self._guarded.has_its_shape:
+            return
+        planes = {
+            (change.sliced, change.place)
             for step in steps
             for change in step.changes
-            if isinstance(change, LabelsChange)
-            and change.target == self.number
-            and self._guarded.axes is not None
-            and change.sliced == self._guarded.axes.sliced
+            if isinstance(change, LabelsChange) and change.target == self.number
         }
+        places = {place for sliced, place in planes if sliced == axes.sliced}
+        if any(sliced != axes.sliced for sliced, _ in planes):
+            # Planes along other axes cross all of them.
+            places |= set(self._comparable)
         self._record_foreign(sorted(places))
 
-    def _on_stroke(self, atoms: list[Any]) -> None:
+    def _on_stroke(self, atoms: list[Any], unwritten: list[Any]) -> None:
         """Record a stroke that was drawn."""
-        self._guarded.cut_along(self.view)
+        self.freeze_axes(self.view)
         axes = axes_of(self.view)
         places = {place for atom in atoms for place in places_of(atom, axes)}
         planes: dict[PlanePosition, np.ndarray] = {}
         for place in sorted(places):
             plane = np.asarray(self.layer.data[axes.index(place)])
             self._guarded.begin_stroke(place, before_strokes(plane, atoms, place, axes))
-            planes[place] = after_strokes(plane, atoms, place, axes)
+            planes[place] = after_strokes(plane, unwritten, place, axes)
         self._guarded.record_originals()
         with self._painting(tuple(planes), _VERBS.get(str(self.layer.mode), "Paint")):
             for place, plane in planes.items():
@@ -598,9 +602,18 @@ class LabelsTarget:
         has_mask = partial(self._has_mask, view)
         return self.record(view).prompt_log.corrections(prompts_now, has_mask)
 
-    def freeze_axes(self, view: MovieView) -> None:
+    def freeze_axes(self, view: Cut) -> None:
         """Cut the layer as a movie is cut, before others read it in the background."""
+        axes = self._guarded.axes
+        if axes is not None and axes.sliced != view.sliced_axes:
+            self._record_foreign(self._comparable)
         self._guarded.cut_along(view)
+
+    @property
+    def _comparable(self) -> tuple[PlanePosition, ...]:
+        """The known planes, unless it takes long to read all of them."""
+        is_in_memory = isinstance(self.layer.data, np.ndarray)
+        return self._guarded.places if is_in_memory else ()
 
     def labels(self, view: MovieView, frame: int) -> np.ndarray:
         """(Y, X) labels of a frame as the layer shows them, not to be changed."""

@@ -36,7 +36,8 @@ class StrokeListener:
     layer : napari.layers.Labels
         Listened to until `close`.
     on_stroke : callable
-        Called with the atoms of each stroke.
+        Called with the atoms of each stroke, and with those among them that may not be
+        written yet.
     undo, redo : callable
         Called instead of the layer's own.
     """
@@ -44,7 +45,7 @@ class StrokeListener:
     def __init__(
         self,
         layer: Labels,
-        on_stroke: Callable[[list[Any]], None],
+        on_stroke: Callable[[list[Any], list[Any]], None],
         undo: Callable[[], None],
         redo: Callable[[], None],
     ) -> None:
@@ -89,7 +90,10 @@ class StrokeListener:
         return list(getattr(self._layer, "_staged_history", ()))
 
     def _on_paint(self, event: Any) -> None:
-        self._on_stroke(list(event.value))
+        atoms = list(event.value)
+        # A stroke that was collected has been written bit by bit.
+        is_written = event.value is getattr(self._layer, "_staged_history", None)
+        self._on_stroke(atoms, [] if is_written else atoms)
 
 
 def places_of(atom: Any, axes: PlaneAxes) -> set[PlanePosition]:
@@ -131,8 +135,9 @@ def before_strokes(
     """
     before = np.array(plane)
     for atom in reversed(atoms):
-        pixels, old, _ = _on_plane(atom, place, axes)
-        before[pixels] = old
+        pixels, old, new = _on_plane(atom, place, axes)
+        # Others may have written over the stroke.
+        before[pixels] = np.where(before[pixels] == new, old, before[pixels])
     return before
 
 

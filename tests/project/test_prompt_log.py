@@ -1,55 +1,23 @@
 from __future__ import annotations
 
-import pytest
-
-pytest.importorskip("napari.layers")
-
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from napari_sam_decoder.project import (
+    CORRECTION,
+    Correction,
+    EntryChange,
+    FrameRecords,
+    History,
+    LabelDifference,
+    LabelsChange,
+    PromptLog,
+    RunRequest,
+)
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Direction, FrameResult, ObjectResult, Verdict
-from napari_sam_decoder.widgets.correction_log import (
-    Correction,
-    CorrectionLog,
-    FrameChange,
-    PromptLog,
-)
-from napari_sam_decoder.widgets.layers import Edit
-from napari_sam_decoder.widgets.runs import RunRequest
-
-
-def noisy_edit(value):
-    noise = np.random.default_rng(value).integers(0, 9999, (20, 20)).astype(np.uint16)
-    return Edit((slice(0, 20), slice(5, 25)), noise, noise + 1)
-
-
-def test_an_edit_is_packed_without_what_has_not_changed():
-    before, after = np.zeros((9, 9), np.uint16), np.zeros((9, 9), np.uint16)
-    after[3:5, 2] = 4
-    packed = Edit((slice(10, 19), slice(20, 29)), before, after).packed()
-    assert packed.window == (slice(13, 15), slice(22, 23))
-    np.testing.assert_array_equal(packed.unpacked().after, [[4], [4]])
-    np.testing.assert_array_equal(packed.unpacked().before, [[0], [0]])
-
-
-def test_of_the_oldest_corrections_it_is_not_known_what_they_changed():
-    log = CorrectionLog(room=5000)
-    for frame in range(6):
-        log.begin(Prompt(1, frame, points=[(1, 1)]), None)
-        log.add_change(1, FrameChange(frame, noisy_edit(frame).packed(), None))
-    frames = [correction.prompt.frame for correction in log]
-    assert frames == list(range(6 - len(frames), 6))
-    assert 1 < len(frames) < 6
-    assert sum(correction.size for correction in log) <= 5000
-
-
-def test_what_comes_before_any_correction_is_passed_over():
-    log = CorrectionLog()
-    log.add_change(1, FrameChange(0, noisy_edit(0).packed(), None))
-    assert list(log) == []
-
 
 FIRST = Prompt(1, 2, points=[(5, 5)])
 LATER = Prompt(1, 6, points=[(5, 9)])
@@ -58,23 +26,76 @@ BESIDE = Prompt(1, 4, points=[(9, 9)], signs=[False])
 BESIDE_FIRST = Prompt(1, 2, points=[(8, 8)], signs=[False])
 
 
-def result_of(frame, *object_ids):
-    objects = {key: ObjectResult(key, Verdict.SURE) for key in object_ids}
+class Ledger(PromptLog):
+    """A prompt log with the history and records that it needs."""
+
+    def __init__(self):
+        self.history = History()
+        self.records = FrameRecords(self.history.document.table("frames", 1))
+        super().__init__(self.history, (1,), self.records)
+
+    def run(self, *prompts, frames=range(8), request=None):
+        made = PromptSet(prompts)
+        details = {"objects": list(made.object_ids)}
+        with self.history.step("Run", "run", details):
+            self.begin(made, request or RunRequest())
+            for frame in frames:
+                self.records.note(
+                    result_of(frame, *made.object_ids), by_run=made.object_ids
+                )
+
+    def correct(self, prompt, *frames, row=0):
+        with self.history.step("Correction", CORRECTION) as step:
+            self.note_correction([prompt])
+            for frame in frames:
+                result = result_of(frame, prompt.object_id, verdict=Verdict.DOUBTFUL)
+                self.records.note(result)
+                self.history.document.record_labels(change_of(frame, row))
+        return step
+
+    def take_back_lost(self, *prompts_now):
+        """Take back the entries of lost corrections, and return their prompts."""
+        self.readmit(prompts_now)
+        lost = self.lost_corrections(prompts_now)
+        prompts = [self._prompt_of(step) for step in lost]
+        with self.history.step("Take back", "points"):
+            for step in lost:
+                for change in reversed(step.changes):
+                    self._restore(change)
+            self.forget_adopted(prompts_now)
+        return prompts
+
+    def _prompt_of(self, step):
+        (made,) = (change.after for change in self._entries(step, "made"))
+        return made
+
+    def _restore(self, change):
+        if not isinstance(change, EntryChange):
+            return
+        table = self.history.document.table(change.table, *change.scope)
+        if table.get(change.key) == change.after:
+            table.pop(change.key, None)
+            if change.before is not None:
+                table[change.key] = change.before
+
+
+def change_of(frame, row):
+    before, after = np.zeros((9, 9), np.uint16), np.zeros((9, 9), np.uint16)
+    after[row, :2] = 1
+    difference = LabelDifference.between(before, after)
+    return LabelsChange(1, (0,), (frame,), difference)
+
+
+def result_of(frame, *object_ids, verdict=Verdict.SURE):
+    objects = {key: ObjectResult(key, verdict) for key in object_ids}
     return FrameResult(frame, np.zeros((1, 1), np.uint16), objects)
 
 
 def ledger_of(*prompts, frames=range(8)):
     """What a run through some frames has made of prompts."""
-    prompt_log = PromptLog()
-    extend(prompt_log, *prompts, frames=frames)
+    prompt_log = Ledger()
+    prompt_log.run(*prompts, frames=frames)
     return prompt_log
-
-
-def extend(prompt_log, *prompts, frames):
-    made = PromptSet(prompts)
-    prompt_log.begin(made, RunRequest())
-    for frame in frames:
-        prompt_log.note(result_of(frame, *made.object_ids))
 
 
 def corrections(prompt_log, *prompts_now, masks=()):
@@ -88,7 +109,7 @@ def test_nothing_new_corrects_nothing():
 
 
 def test_without_a_run_there_is_nothing_to_correct():
-    assert corrections(PromptLog(), FIRST) == ()
+    assert corrections(Ledger(), FIRST) == ()
 
 
 def test_a_point_on_another_frame_is_a_correction():
@@ -130,9 +151,7 @@ def test_a_correction_stays_where_the_run_has_been(clicked, stretch):
 def test_what_earlier_runs_have_made_counts_as_well():
     prompt_log = ledger_of(FIRST)
     later = Prompt(1, 3, points=[(1, 1)])
-    prompt_log.begin(PromptSet([later]), RunRequest(frames=range(3, 5)))
-    for frame in (3, 4):
-        prompt_log.note(result_of(frame, 1))
+    prompt_log.run(later, frames=(3, 4), request=RunRequest(frames=range(3, 5)))
     assert prompt_log.holds(FIRST)
     (found,) = corrections(prompt_log, FIRST, later, LATER)
     assert found == Correction((LATER,), range(8))
@@ -140,7 +159,7 @@ def test_what_earlier_runs_have_made_counts_as_well():
 
 def test_an_object_that_was_not_run_again_can_still_be_corrected():
     prompt_log = ledger_of(FIRST)
-    extend(prompt_log, Prompt(2, 0, points=[(1, 1)]), frames=range(2))
+    prompt_log.run(Prompt(2, 0, points=[(1, 1)]), frames=range(2))
     assert prompt_log.object_ids == (1, 2)
     (found,) = corrections(prompt_log, FIRST, Prompt(2, 0, points=[(1, 1)]), LATER)
     assert found == Correction((LATER,), range(8))
@@ -166,7 +185,7 @@ def test_an_object_that_has_lost_a_point_of_its_run_is_recomputed(prompts_now):
     prompt_log = ledger_of(FIRST, other)
     (found,) = corrections(prompt_log, *prompts_now, other, clicked, masks={(1, 2)})
     assert found.prompts == (clicked,), "the other object is not concerned"
-    assert prompt_log.reconcile((*prompts_now, other, clicked)) == ()
+    assert prompt_log.lost_corrections((*prompts_now, other, clicked)) == ()
     request = prompt_log.rerun((*prompts_now, other, clicked))
     assert request == RunRequest(
         frames=range(8), object_ids=(1,), is_rerun=True, replace=False
@@ -210,22 +229,20 @@ def test_negative_points_correct_an_object_that_has_no_positive_one_left():
     ],
 )
 def test_it_is_recomputed_the_same_way_if_that_leads_everywhere(way, seed, expected):
-    prompt_log = PromptLog()
-    prompt_log.begin(PromptSet([FIRST]), RunRequest(way, replace=True))
-    for frame in range(2, 8):
-        prompt_log.note(result_of(frame, 1))
+    prompt_log = Ledger()
+    prompt_log.run(FIRST, frames=range(2, 8), request=RunRequest(way, replace=True))
     request = prompt_log.rerun((Prompt(1, seed, points=[(1, 1)]),))
     assert request == RunRequest(expected, range(2, 8), (1,), is_rerun=True)
 
 
-def test_objects_that_ran_alike_are_computed_anew_together():
+def test_objects_that_ran_alike_are_recomputed_together():
     other = Prompt(2, 0, points=[(1, 1)])
     prompt_log = ledger_of(FIRST, other)
     prompts_now = (replace(FIRST, points=[(6, 6)]), replace(other, points=[(2, 2)]))
     assert prompt_log.rerun(prompts_now).object_ids == (1, 2)
 
 
-def test_what_was_declined_is_not_computed_anew_until_points_change():
+def test_what_was_declined_is_not_recomputed_until_points_change():
     prompt_log, prompts_now = ledger_of(FIRST), (LATER,)
     prompt_log.decline_rerun((1,), prompts_now)
     assert prompt_log.rerun(prompts_now) is None
@@ -235,54 +252,65 @@ def test_what_was_declined_is_not_computed_anew_until_points_change():
     assert prompt_log.rerun(prompts_now) is not None
 
 
-def edit(row=0, before=0, after=1):
-    return Edit(
-        (slice(row, row + 1), slice(0, 2)),
-        np.full((1, 2), before, np.uint16),
-        np.full((1, 2), after, np.uint16),
-    )
-
-
-def correct(prompt_log, prompt, *frames, row=0, before=0):
-    prompt_log.note_correction([prompt])
-    for frame in frames:
-        prompt_log.note_change(
-            prompt.object_id,
-            frame,
-            edit(row, before, prompt.object_id),
-            Verdict.DOUBTFUL,
-        )
-
-
 def test_a_correction_whose_point_is_gone_is_taken_back():
     prompt_log = ledger_of(FIRST)
-    correct(prompt_log, LATER, 6, 7)
-    (correction,) = prompt_log.reconcile((FIRST,))
-    assert [trace.frame for trace in correction.changes] == [6, 7]
-    assert {trace.earlier for trace in correction.changes} == {Verdict.DOUBTFUL}
-    assert (correction.changes[0].edit.unpacked().after == 1).all()
-    assert prompt_log.reconcile((FIRST,)) == ()
+    step = prompt_log.correct(LATER, 6, 7)
+    assert prompt_log.lost_corrections((FIRST, LATER)) == ()
+    assert prompt_log.lost_corrections((FIRST,)) == (step,)
+    assert prompt_log.take_back_lost(FIRST) == [LATER]
+    assert prompt_log.records.of(1, 6).verdict is Verdict.SURE
+    assert prompt_log.lost_corrections((FIRST,)) == ()
     assert prompt_log.rerun((FIRST,)) is None
     assert len(corrections(prompt_log, FIRST, LATER)) == 1, "it may come again"
+
+
+def test_a_correction_that_was_undone_is_not_taken_back():
+    prompt_log = ledger_of(FIRST)
+    prompt_log.correct(LATER, 6, 7)
+    prompt_log.history.undo()
+    assert prompt_log.lost_corrections((FIRST,)) == ()
+    assert not prompt_log.holds(LATER)
+    prompt_log.history.redo()
+    assert prompt_log.holds(LATER)
+    assert len(prompt_log.lost_corrections((FIRST,))) == 1
+
+
+def test_a_run_that_was_undone_is_not_repeated():
+    prompt_log = ledger_of(FIRST)
+    prompt_log.history.undo()
+    assert prompt_log.object_ids == ()
+    assert prompt_log.rerun(()) is None
+    assert corrections(prompt_log, FIRST, LATER) == ()
+    prompt_log.history.redo()
+    assert len(corrections(prompt_log, FIRST, LATER)) == 1
 
 
 def test_of_two_corrections_on_a_frame_the_first_stays_when_the_second_goes():
     prompt_log = ledger_of(FIRST)
     more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
-    correct(prompt_log, LATER, 6)
-    correct(prompt_log, more, 6)
-    (correction,) = prompt_log.reconcile((FIRST, LATER))
-    assert correction.prompt == more
+    prompt_log.correct(LATER, 6)
+    prompt_log.correct(more, 6)
+    assert prompt_log.take_back_lost(FIRST, LATER) == [more]
     assert prompt_log.holds(LATER)
+
+
+def test_when_the_second_goes_and_then_the_first_both_are_taken_back():
+    prompt_log = ledger_of(FIRST)
+    more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
+    prompt_log.correct(LATER, 6)
+    prompt_log.correct(more, 6)
+    assert prompt_log.take_back_lost(FIRST, LATER) == [more]
+    assert prompt_log.take_back_lost(FIRST) == [LATER]
+    assert prompt_log.lost_corrections((FIRST,)) == ()
 
 
 def test_when_the_first_goes_both_are_taken_back_and_the_second_comes_again():
     prompt_log = ledger_of(FIRST)
     second = Prompt(1, 6, points=[(2, 2)])
-    correct(prompt_log, LATER, 6)
-    correct(prompt_log, LATER.merge(second), 6)
-    gone = prompt_log.reconcile((FIRST, second))
-    assert [correction.prompt for correction in gone] == [LATER.merge(second), LATER]
+    prompt_log.correct(LATER, 6)
+    prompt_log.correct(LATER.merge(second), 6)
+    gone = prompt_log.take_back_lost(FIRST, second)
+    assert gone == [LATER.merge(second), LATER]
     (found,) = corrections(prompt_log, FIRST, second)
     assert found.prompts == (second,)
 
@@ -297,9 +325,8 @@ def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not
         (near, (9, 8)),
         (far, (20,)),
     ):
-        correct(prompt_log, prompt, *frames)
-    gone = prompt_log.reconcile((FIRST, earlier, near, far))
-    assert [correction.prompt for correction in gone] == [near, LATER]
+        prompt_log.correct(prompt, *frames)
+    assert prompt_log.take_back_lost(FIRST, earlier, near, far) == [near, LATER]
     (found,) = corrections(prompt_log, FIRST, earlier, near, far)
     assert found.prompts == (near,)
 
@@ -309,59 +336,49 @@ def test_corrections_of_other_objects_depend_on_it_where_they_touch(row, depends
     other = Prompt(2, 0, points=[(1, 1)])
     clicked = Prompt(2, 6, points=[(1, 1)])
     prompt_log = ledger_of(FIRST, other)
-    correct(prompt_log, LATER, 6)
-    correct(prompt_log, clicked, 6, row=row, before=1)
-    gone = prompt_log.reconcile((FIRST, other, clicked))
-    assert [correction.object_id for correction in gone] == ([2, 1] if depends else [1])
+    prompt_log.correct(LATER, 6)
+    prompt_log.correct(clicked, 6, row=row)
+    gone = prompt_log.take_back_lost(FIRST, other, clicked)
+    assert [prompt.object_id for prompt in gone] == ([2, 1] if depends else [1])
 
 
 def test_a_pick_that_is_undone_is_taken_back():
     prompt_log = ledger_of(FIRST)
     picked = replace(FIRST, hypothesis=2)
-    correct(prompt_log, picked, 2)
-    assert prompt_log.reconcile((picked,)) == ()
-    (correction,) = prompt_log.reconcile((FIRST,))
-    assert correction.prompt == picked
+    prompt_log.correct(picked, 2)
+    assert prompt_log.take_back_lost(picked) == []
+    assert prompt_log.take_back_lost(FIRST) == [picked]
     assert prompt_log.holds(FIRST)
     assert corrections(prompt_log, FIRST) == ()
 
 
 def test_a_point_of_the_run_that_goes_after_a_correction_on_its_frame():
     prompt_log = ledger_of(FIRST)
-    correct(prompt_log, FIRST.merge(BESIDE_FIRST), 2)
+    prompt_log.correct(FIRST.merge(BESIDE_FIRST), 2)
     left = Prompt(1, 2, points=[(8, 8)])
-    assert len(prompt_log.reconcile((left,))) == 1
+    assert len(prompt_log.take_back_lost(left)) == 1
     assert prompt_log.rerun((left,)).object_ids == (1,)
 
 
-def test_what_a_later_run_has_made_anew_is_not_taken_back():
+def test_what_a_later_run_has_recomputed_is_not_taken_back():
     prompt_log = ledger_of(FIRST, frames=range(20))
     far = Prompt(1, 15, points=[(1, 1)])
-    correct(prompt_log, LATER, 6, 7)
-    correct(prompt_log, far, 15, 14)
-    prompt_log.begin(PromptSet([FIRST, LATER]), RunRequest(frames=range(15)))
-    (correction,) = prompt_log.reconcile((FIRST, LATER))
-    assert correction.prompt == far
-    assert [trace.frame for trace in correction.changes] == [15]
-
-
-def test_pixels_that_a_later_run_of_another_object_has_decided_are_not_given_back():
-    other = Prompt(2, 0, points=[(1, 1)])
-    prompt_log = ledger_of(FIRST, other)
-    correct(prompt_log, LATER, 6, before=2)
-    extend(prompt_log, other, frames=range(8))
-    (correction,) = prompt_log.reconcile((FIRST, other))
-    assert (correction.changes[0].edit.unpacked().before == 0).all()
+    prompt_log.correct(LATER, 6, 7)
+    prompt_log.correct(far, 15, 14)
+    prompt_log.run(FIRST, LATER, frames=range(15), request=RunRequest(frames=range(15)))
+    assert prompt_log.take_back_lost(FIRST, LATER) == [far]
+    assert prompt_log.lost_corrections((FIRST,)) == ()
+    assert prompt_log.rerun((FIRST,)) is not None
 
 
 def test_points_that_go_with_their_layer_take_nothing_back_and_may_come_again():
     prompt_log = ledger_of(FIRST)
-    correct(prompt_log, LATER, 6)
+    prompt_log.correct(LATER, 6)
     prompt_log.withdraw(())
-    assert prompt_log.reconcile(()) == ()
+    assert prompt_log.take_back_lost() == []
     assert prompt_log.rerun(()) is None
     assert prompt_log.without_positive_points(()) == ()
-    assert prompt_log.reconcile((FIRST, LATER)) == ()
+    assert prompt_log.take_back_lost(FIRST, LATER) == []
     assert corrections(prompt_log, FIRST, LATER) == (), "they are in the labels still"
     (found,) = corrections(prompt_log, FIRST, LATER, BESIDE, masks={(1, 4)})
     assert found.prompts == (BESIDE,)
@@ -370,30 +387,27 @@ def test_points_that_go_with_their_layer_take_nothing_back_and_may_come_again():
 def test_after_the_layer_is_back_a_point_of_the_run_that_goes_counts_again():
     prompt_log = ledger_of(FIRST)
     prompt_log.withdraw(())
-    prompt_log.reconcile((FIRST, LATER))
+    prompt_log.readmit((FIRST, LATER))
     assert prompt_log.rerun((LATER,)) is not None
 
 
 def test_labels_of_another_day_can_be_corrected_and_that_taken_back():
-    prompt_log = PromptLog()
+    prompt_log = Ledger()
     prompt_log.adopt((1, 3), range(8))
     assert prompt_log.object_ids == (1, 3)
     (found,) = corrections(prompt_log, LATER)
     assert found == Correction((LATER,), range(8))
-    correct(prompt_log, LATER, 6)
-    (correction,) = prompt_log.reconcile(())
-    assert correction.prompt == LATER
+    prompt_log.correct(LATER, 6)
+    assert prompt_log.take_back_lost() == [LATER]
     assert prompt_log.rerun(()) is None
     assert prompt_log.without_positive_points(()) == ()
     assert len(corrections(prompt_log, LATER)) == 1
 
 
-def test_labels_of_another_day_are_not_computed_anew_beyond_the_run():
-    prompt_log = PromptLog()
+def test_labels_of_another_day_are_not_recomputed_beyond_the_run():
+    prompt_log = Ledger()
     prompt_log.adopt((1,), range(100))
-    prompt_log.begin(PromptSet([FIRST]), RunRequest(frames=range(8)))
-    for frame in range(8):
-        prompt_log.note(result_of(frame, 1))
+    prompt_log.run(FIRST, request=RunRequest(frames=range(8)))
     request = prompt_log.rerun((replace(FIRST, points=[(6, 6)]),))
     assert request.frames == range(8)
 
@@ -427,7 +441,7 @@ def test_what_was_declined_waits_for_another_point_or_another_run():
     assert corrections(prompt_log, FIRST, LATER) == ()
     more = LATER.merge(Prompt(1, 6, points=[(2, 2)]))
     assert len(corrections(prompt_log, FIRST, more)) == 1
-    extend(prompt_log, FIRST, frames=range(8))
+    prompt_log.run(FIRST, frames=range(8))
     assert len(corrections(prompt_log, FIRST, LATER)) == 1
 
 
