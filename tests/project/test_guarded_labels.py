@@ -11,6 +11,26 @@ from made_documents import Desk, PlainCut
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.project import GuardedLabels, LabelsChange
+from napari_sam_decoder.project.guarded_labels import merge_frame
+
+
+def test_an_edit_says_what_has_changed():
+    now, new = np.zeros((4, 5), int), np.zeros((4, 5), int)
+    now[0, 0], new[2, 1:4] = 9, 1
+    edit = merge_frame(now, new, {1}, replace=False)
+    np.testing.assert_array_equal(np.argwhere(edit.spread((4, 5)))[:, 1], [1, 2, 3])
+    np.testing.assert_array_equal(edit.after[edit.before != edit.after], 1)
+    assert now[2].sum() == 0, "nothing is written"
+
+
+def test_pixels_that_are_to_be_kept_are_kept():
+    kept = np.zeros((4, 5), bool)
+    kept[0] = True
+    edit = merge_frame(
+        np.zeros((4, 5), int), np.ones((4, 5), int), {1}, replace=True, kept=kept
+    )
+    np.testing.assert_array_equal(edit.spread((4, 5)), ~kept)
+
 
 SHAPE = (5, 30, 30)
 AREA = SHAPE[1] * SHAPE[2]

@@ -24,6 +24,18 @@ def view_of(shape=SHAPE, axis=None, world_point=()):
     return MovieView.of(Image(np.zeros(shape, np.uint8)), axis, world_point)
 
 
+def target_of(layer, view, **options):
+    """Let results go to a layer, with a history of its own that its keys undo."""
+    from napari_sam_decoder.project import History
+    from napari_sam_decoder.widgets.target_layer import LabelsTarget, UndoKeys
+
+    history = History()
+    keys = UndoKeys(history.undo, history.redo)
+    target = LabelsTarget(layer, view, history, 1, keys, **options)
+    target.history = history
+    return target
+
+
 def result_on(frame, object_id=1, verdict=Verdict.SURE, shape=SHAPE[1:]):
     """Say that one object fills a whole frame."""
     labels = np.full(shape, object_id, np.uint16)

@@ -7,22 +7,19 @@ pytest.importorskip("napari.layers")
 from types import SimpleNamespace
 
 import numpy as np
-from made_up import SHAPE, result_on, view_of
+from made_up import SHAPE, result_on, target_of, view_of
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.project import Correction, RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
 from napari_sam_decoder.widgets import runs
-from napari_sam_decoder.widgets.correction_log import Correction
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.runs import (
     CorrectionRun,
     ProgressEstimate,
     Run,
-    RunRequest,
-    VerdictTable,
 )
-from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 
 class Clock:
@@ -102,51 +99,10 @@ def test_only_the_asked_objects_are_carried(asked, chosen):
     assert request.choose(prompts_of(1, 2, 3)).object_ids == chosen
 
 
-def book_of(*results):
-    book = VerdictTable()
-    for result in results:
-        book.note(result)
-    return book
-
-
-def test_verdicts_are_counted_by_object():
-    book = book_of(
-        result_on(0, 1, SURE),
-        result_on(1, 1, DOUBTFUL),
-        result_on(2, 1, SURE),
-        result_on(0, 2, ABSENT),
-    )
-    assert book.counts(1) == {SURE: 2, DOUBTFUL: 1}
-    assert book.counts(2) == {ABSENT: 1}
-    assert book.counts(3).total() == 0
-
-
-def test_a_second_look_at_a_frame_replaces_the_first():
-    book = book_of(result_on(0, 1, DOUBTFUL), result_on(0, 1, SURE))
-    assert book.counts(1) == {SURE: 1}
-
-
-@pytest.mark.parametrize("verdicts", [(SURE, DOUBTFUL), (DOUBTFUL, SURE)])
-def test_a_frame_is_doubtful_if_any_object_is_so_there(verdicts):
-    book = book_of(result_on(0, 1, verdicts[0]), result_on(0, 2, verdicts[1]))
-    assert book.frames_of((1, 2)) == {0: DOUBTFUL}
-
-
-def test_other_objects_have_no_say():
-    book = book_of(result_on(0, 1, SURE), result_on(0, 2, DOUBTFUL), result_on(1, 2))
-    assert book.frames_of((1,)) == {0: SURE}
-
-
-def test_verdicts_are_forgotten():
-    book = book_of(result_on(0))
-    book.forget(1)
-    assert book.frames_of((1,)) == {}
-
-
 @pytest.fixture
 def run():
     view = view_of()
-    target = LabelsTarget(new_labels_layer(view, "labels"), view, is_blank=True)
+    target = target_of(new_labels_layer(view, "labels"), view, is_own=True)
     return Run(
         target.view, target, prompts_of(1), replace=False, progress=ProgressEstimate(4)
     )
@@ -203,11 +159,11 @@ FRAMES = range(4)
 def target():
     """Labels of objects 1 and 2, which a run has made from the first frame."""
     view = view_of()
-    target = LabelsTarget(new_labels_layer(view, "labels"), view)
+    target = target_of(new_labels_layer(view, "labels"), view)
     target.prompt_log.begin(PromptSet([FIRST, OTHER]), RunRequest())
     for frame in FRAMES:
         for object_id in (1, 2):
-            target.prompt_log.note(result_on(frame, object_id))
+            target.frames.note(result_on(frame, object_id), by_run=(object_id,))
     target.layer.data[:, :4] = 1
     target.layer.data[:, 4:8] = 2
     return target

@@ -5,13 +5,12 @@ import pytest
 
 pytest.importorskip("napari.layers")
 
-from made_up import SHAPE, found_by, result_on, view_of
+from made_up import SHAPE, found_by, result_on, target_of, view_of
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.layers import new_labels_layer, scan_labels
-from napari_sam_decoder.widgets.runs import RunRequest
-from napari_sam_decoder.widgets.target_layer import LabelsTarget
 
 FRAMES = range(SHAPE[0])
 BLANK = 1
@@ -21,7 +20,7 @@ BLANK = 1
 def target_on(view):
     layer = new_labels_layer(view, "labels")
     layer.data[:] = BLANK
-    target = LabelsTarget(layer, view)
+    target = target_of(layer, view)
     contents = found_by(
         scan_labels(view, layer.data, lambda *at: target.note(view, *at))
     )
@@ -177,7 +176,7 @@ def test_others_keep_their_pixels_unless_replaced():
     view = view_of()
     layer = new_labels_layer(view, "labels")
     layer.data[0, 6:] = 3
-    target = LabelsTarget(layer, view)
+    target = target_of(layer, view)
     target.write(view, result_on(0), {1}, replace=False)
     np.testing.assert_array_equal(layer.data[0], [[1] * 14] * 6 + [[3] * 14] * 6)
     target.write(view, result_on(0), {1}, replace=True)
@@ -205,7 +204,7 @@ def test_negative_points_correct_what_the_labels_hold(target):
     first = Prompt(BLANK, 0, points=[(5, 5)])
     target.prompt_log.begin(PromptSet([first]), RunRequest())
     for frame in FRAMES:
-        target.prompt_log.note(result_on(frame, BLANK))
+        target.frames.note(result_on(frame, BLANK), by_run=(BLANK,))
     target.layer.data[2] = 0
     beside = [Prompt(BLANK, frame, points=[(1, 1)], signs=[False]) for frame in (1, 2)]
     (found,) = target.corrections(target.view, (first, *beside))

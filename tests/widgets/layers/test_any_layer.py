@@ -15,8 +15,8 @@ from napari.layers import Image, Labels
 from arrays_of_any_kind import LAYOUTS, held, values, whole_numbers
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.project import GuardedLabels, History
 from napari_sam_decoder.widgets.layers import MovieView, check_target
-from napari_sam_decoder.widgets.layers.labels_layers import apply_edit, merge_frame
 
 ORDERS = st.sampled_from(["<", ">"])
 SIDES = st.sampled_from([1, 2, 3, 4, 5, 6])
@@ -101,10 +101,14 @@ def test_labels_of_a_layer(labels, new, order, layout, holder, replace, frame, c
         assert holder == "dask" or layout in ("read-only", "repeated", "mapped")
         return
 
-    there = np.asarray(layer.data[view.index(frame)])
-    edit = merge_frame(there, new.astype(np.uint16), [5], replace=replace)
-    if edit is not None:
-        apply_edit(view, layer, frame, edit)
+    history = History()
+    guarded = GuardedLabels(history.document, 1, layer)
+    with history.step("Run", "run"):
+        guarded.write(view, frame, new.astype(np.uint16), [5], replace=replace)
 
     np.testing.assert_array_equal(np.asarray(layer.data[...]), expected)
     assert np.dtype(layer.data.dtype).newbyteorder("=") == labels.dtype
+    history.undo()
+    np.testing.assert_array_equal(np.asarray(layer.data[...]), labels)
+    history.redo()
+    np.testing.assert_array_equal(np.asarray(layer.data[...]), expected)

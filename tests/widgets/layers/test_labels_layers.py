@@ -8,15 +8,14 @@ from napari.layers import Image, Labels
 from placements import transform
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.project import GuardedLabels, History
 from napari_sam_decoder.widgets.layers import MovieView
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 from napari_sam_decoder.widgets.layers.labels_layers import (
     LabelsContents,
-    apply_edit,
     check_target,
     frames_with,
     ids_in,
-    merge_frame,
     new_labels_layer,
     scan_labels,
 )
@@ -117,11 +116,9 @@ def test_labels_elsewhere_are_remarked(view, kind):
 
 
 def write_frame(view, layer, frame, new, object_ids, *, replace):
-    now = np.asarray(layer.data[view.index(frame)])
-    edit = merge_frame(now, new, object_ids, replace=replace)
-    if edit is not None:
-        apply_edit(view, layer, frame, edit)
-    return edit is not None
+    guarded = GuardedLabels(History().document, 1, layer)
+    written = guarded.write(view, frame, new, object_ids, replace=replace)
+    return written.edit is not None
 
 
 def in_memory(folder):
@@ -188,25 +185,6 @@ def test_pictures_are_written():
 def test_labels_of_another_frame_shape_are_refused(view):
     with pytest.raises(LabelsError, match=r"\(5, 4\) do not fit .*choose"):
         write_frame(view, labels(), 0, np.zeros((5, 4), int), {1}, replace=False)
-
-
-def test_an_edit_says_what_has_changed():
-    now, new = np.zeros((4, 5), int), np.zeros((4, 5), int)
-    now[0, 0], new[2, 1:4] = 9, 1
-    edit = merge_frame(now, new, {1}, replace=False)
-    np.testing.assert_array_equal(np.argwhere(edit.spread((4, 5)))[:, 1], [1, 2, 3])
-    np.testing.assert_array_equal(edit.after[edit.changed], 1)
-    np.testing.assert_array_equal(edit.before[edit.changed], 0)
-    assert now[2].sum() == 0, "nothing is written"
-
-
-def test_pixels_that_are_to_be_kept_are_kept():
-    kept = np.zeros((4, 5), bool)
-    kept[0] = True
-    edit = merge_frame(
-        np.zeros((4, 5), int), np.ones((4, 5), int), {1}, replace=True, kept=kept
-    )
-    np.testing.assert_array_equal(edit.spread((4, 5)), ~kept)
 
 
 def surveyed(data, axis=None, place=()):

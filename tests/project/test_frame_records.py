@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam_decoder.project import FrameRecord, FrameRecords, History
+from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
+
+DOUBTFUL, SURE, ABSENT = Verdict.DOUBTFUL, Verdict.SURE, Verdict.ABSENT
+
+
+def result_on(frame, object_id=1, verdict=SURE, **more):
+    objects = {object_id: ObjectResult(object_id, verdict, **more)}
+    return FrameResult(frame, np.zeros((2, 2), np.uint16), objects)
+
+
+def records_of(*results):
+    records = FrameRecords.apart()
+    for result in results:
+        records.note(result)
+    return records
+
+
+def test_verdicts_are_counted_by_object():
+    records = records_of(
+        result_on(0, 1, SURE),
+        result_on(1, 1, DOUBTFUL),
+        result_on(2, 1, SURE),
+        result_on(0, 2, ABSENT),
+    )
+    assert records.counts(1) == {SURE: 2, DOUBTFUL: 1}
+    assert records.counts(2) == {ABSENT: 1}
+    assert records.counts(3).total() == 0
+    assert records.object_ids == {1, 2}
+    assert records.frames_with(1) == {0, 1, 2}
+    assert records.ids_with_pixels == {1}
+
+
+def test_a_second_look_at_a_frame_replaces_the_first():
+    records = records_of(result_on(0, 1, DOUBTFUL), result_on(0, 1, SURE))
+    assert records.counts(1) == {SURE: 1}
+
+
+@pytest.mark.parametrize("verdicts", [(SURE, DOUBTFUL), (DOUBTFUL, SURE)])
+def test_a_frame_is_doubtful_if_any_object_is_so_there(verdicts):
+    records = records_of(result_on(0, 1, verdicts[0]), result_on(0, 2, verdicts[1]))
+    assert records.verdicts_of((1, 2)) == {0: DOUBTFUL}
+
+
+def test_other_objects_have_no_say():
+    records = records_of(result_on(0, 1), result_on(0, 2, DOUBTFUL), result_on(1, 2))
+    assert records.verdicts_of((1,)) == {0: SURE}
+
+
+def test_verdicts_are_forgotten():
+    records = records_of(result_on(0))
+    records.forget(1)
+    assert records.verdicts_of((1,)) == {}
+    assert records.object_ids == records.ids_with_pixels == frozenset()
+
+
+def test_a_frame_that_a_run_has_decided_on_stays_so():
+    records = FrameRecords.apart()
+    records.note(result_on(3), by_run=(1,))
+    records.note(result_on(3, verdict=DOUBTFUL))
+    records.note(result_on(4))
+    assert records.frames_by_run(1) == {3}
+
+
+def test_objects_that_are_drawn_or_erased_have_pixels_or_not():
+    records = records_of(result_on(0), result_on(1, verdict=ABSENT))
+    records.note_ids(0, ())
+    records.note_ids(1, (1, 7))
+    assert records.frames_with(1) == {1}
+    assert records.counts(1) == {SURE: 1, ABSENT: 1}
+    assert 7 not in records.object_ids, "only known objects are followed"
+
+
+RESULTS = st.builds(
+    lambda frame, object_id, verdict, rival: result_on(
+        frame, object_id, verdict, reason=rival and Reason.TAKEN, rival=rival
+    ),
+    st.integers(0, 3),
+    st.integers(1, 3),
+    st.sampled_from([SURE, DOUBTFUL, ABSENT]),
+    st.sampled_from([None, 7]),
+)
+ACTIONS = st.lists(
+    st.one_of(
+        RESULTS,
+        st.tuples(st.just("forget"), st.integers(1, 3)),
+        st.tuples(st.just("ids"), st.integers(0, 3), st.sets(st.integers(1, 3))),
+        st.tuples(st.sampled_from(["undo", "undo", "redo"])),
+    ),
+    max_size=20,
+)
+
+
+def figures(records):
+    return [
+        (
+            records.counts(one),
+            records.conflicts(one),
+            records.frames_with(one),
+            records.frames_by_run(one),
+        )
+        for one in (1, 2, 3)
+    ] + [records.object_ids, records.ids_with_pixels, records.verdicts_of((1, 2, 3))]
+
+
+@given(ACTIONS)
+def test_counts_agree_with_the_records_whatever_is_undone(actions):
+    history = History()
+    table = history.document.table("frames", 1)
+    records = FrameRecords(table)
+    states = {(): {}}
+    for action in actions:
+        with history.step("Step", "run"):
+            if isinstance(action, FrameResult):
+                records.note(action, by_run=(1, 3))
+            elif action[0] == "forget":
+                records.forget(action[1])
+            elif action[0] == "ids":
+                records.note_ids(*action[1:])
+        if (
+            action[0:1] in (("undo",), ("redo",))
+            if isinstance(action, tuple)
+            else False
+        ):
+            getattr(history, action[0])()
+        work = tuple(step.number for step in history.done)
+        assert states.setdefault(work, dict(table)) == dict(table)
+        assert figures(records) == figures(FrameRecords(table))
+        assert FrameRecord() not in table.values()
