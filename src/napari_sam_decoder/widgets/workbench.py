@@ -395,6 +395,9 @@ class Workbench(QObject):
         with self.history.step("New object", "objects"):
             made = self.objects.create(object_id, name)
         self.read()
+        if self.points_layer is not None:
+            # Where the object is has to be said first.
+            set_next(self.points_layer, made.object_id, is_positive=True)
         self.select_object(made.object_id)
         return made
 

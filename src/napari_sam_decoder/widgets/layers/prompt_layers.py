@@ -48,12 +48,19 @@ PromptLayer: TypeAlias = Points | Shapes
 POINTS_NAME, BOXES_NAME = "SAM points", "SAM boxes"
 LABEL, OBJECT_ID, HYPOTHESIS = FEATURES = "label", "object_id", "hypothesis"
 POSITIVE, NEGATIVE = "positive", "negative"
-MARKER_PIXELS = 9
+MARKER_PIXELS = 8
 """Diameter of a point on the screen; the smallest cells are hardly larger."""
+REACH = 1.2
+"""Size of a point for the mouse, relative to what is drawn."""
+# Below its lower limit vispy draws a point as a border without a middle, and does so by
+# chance for a size that is the limit, so points are kept above the upper one.
+SIZE_LIMITS = (MARKER_PIXELS / 3, MARKER_PIXELS)
+NOTICEABLE = 0.15
 EDGE_PIXELS = 2
 BORDER_WIDTH = 0.2
 SYMBOLS = {True: "disc", False: "x"}
-BORDERS = {True: (1.0, 1, 1, 1), False: (0.0, 0, 0, 1)}
+DARK, LIGHT = (0.0, 0, 0, 1), (1.0, 1, 1, 1)
+LUMINANCE = (0.299, 0.587, 0.114)
 ODD_COLOUR = (0.5, 0.5, 0.5, 1)
 NO_FILL = (0.0, 0, 0, 0)
 
@@ -99,11 +106,11 @@ def new_points_layer(view: MovieView) -> Points:
         features=_no_features(),
         feature_defaults=_defaults(None, is_positive=True),
         face_color=np.array([ODD_COLOUR]),
-        border_color=np.array([BORDERS[True]]),
+        border_color=np.array([LIGHT]),
         border_width=BORDER_WIDTH,
         symbol=SYMBOLS[True],
         size=1,
-        canvas_size_limits=(MARKER_PIXELS, MARKER_PIXELS),
+        canvas_size_limits=SIZE_LIMITS,
         **placement(view.layer),
     )
 
@@ -242,7 +249,7 @@ def set_next(layer: PromptLayer, object_id: int | None, *, is_positive: bool) ->
             _set_colour(layer, "current_edge_color", colour)
             return
         _set_colour(layer, "current_face_color", colour)
-        _set_colour(layer, "current_border_color", BORDERS[is_positive])
+        _set_colour(layer, "current_border_color", _borders(colour[np.newaxis])[0])
         layer.current_symbol = SYMBOLS[is_positive]
 
 
@@ -273,13 +280,16 @@ def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
     pixel : float
         Side of a pixel of the screen, in data pixels of the layer.
     """
-    if isinstance(layer, Points):
-        layer.current_size = MARKER_PIXELS * pixel
-        layer.size = MARKER_PIXELS * pixel
-    else:
-        with layer.block_update_properties():
-            layer.current_edge_width = EDGE_PIXELS * pixel
-        layer.edge_width = EDGE_PIXELS * pixel
+    is_points = isinstance(layer, Points)
+    size = (REACH * MARKER_PIXELS if is_points else EDGE_PIXELS) * pixel
+    now = layer.current_size if is_points else layer.current_edge_width
+    if abs(now / size - 1) < NOTICEABLE:
+        return
+    with layer.block_update_properties():
+        if is_points:
+            layer.current_size = layer.size = size
+        else:
+            layer.current_edge_width = layer.edge_width = size
 
 
 def _next_values(layer: PromptLayer) -> dict[str, Any]:
@@ -579,6 +589,12 @@ def _colours(object_ids: Sequence[int | None]) -> np.ndarray:
     return np.array(colours, dtype=float).reshape(-1, 4)
 
 
+def _borders(colours: np.ndarray) -> np.ndarray:
+    """(N, 4) borders that can be seen beside their colours, on any picture."""
+    is_light = colours[:, :3] @ LUMINANCE > 0.5
+    return np.where(is_light[:, np.newaxis], DARK, LIGHT)
+
+
 def _draw(layer: PromptLayer, features: _Features) -> None:
     colours = _colours(features.object_ids)
     if isinstance(layer, Shapes):
@@ -588,8 +604,7 @@ def _draw(layer: PromptLayer, features: _Features) -> None:
         return
     signs = [bool(sign) for sign in features.signs]
     _set_colours(layer, "face_color", colours)
-    borders = np.array([BORDERS[sign] for sign in signs], dtype=float)
-    _set_colours(layer, "border_color", borders.reshape(-1, 4))
+    _set_colours(layer, "border_color", _borders(colours))
     symbols = [SYMBOLS[sign] for sign in signs]
     if symbols and [str(one) for one in layer.symbol] != symbols:
         layer.symbol = symbols
