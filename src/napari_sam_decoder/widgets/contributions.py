@@ -23,6 +23,7 @@ __all__ = [
     "get_project_reader",
     "make_cells",
     "make_pictures",
+    "save_project_as",
     "write_labels",
 ]
 
@@ -92,6 +93,17 @@ def _open_project(path: str) -> list[tuple[None]]:
         )
     QTimer.singleShot(0, partial(open_project_in_dock, viewer, Path(path)))
     return [(None,)]
+
+
+def save_project_as() -> None:
+    """Ask where to copy the project of the current movie to, and copy it."""
+    import napari
+
+    from napari_sam_decoder.widgets.dock import save_project_of
+
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        save_project_of(viewer)
 
 
 def _read_layer(

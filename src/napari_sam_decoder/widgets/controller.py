@@ -292,6 +292,9 @@ class Controller(QObject):
                 options["contrast"] = list(state.contrast)
             if state.target is not None:
                 options["target"] = state.target.number
+            if state.view is not None and state.view.axis is not None:
+                options["axis"] = state.view.axis
+            state.note_layer_names()
 
     def set_settings(self, settings: Settings) -> None:
         """Change how propagation decides, from the next run or correction on."""

@@ -32,6 +32,7 @@ from napari_sam_decoder.widgets.parts import (
     PropagationForm,
     RunPart,
     SettingsBar,
+    ask_where_to_save,
 )
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
 from napari_sam_decoder.widgets.saved_settings import (
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions
 
-__all__ = ["SamDecoderDock", "open_project_in_dock"]
+__all__ = ["SamDecoderDock", "open_project_in_dock", "save_project_of"]
 
 REFRESH_MS = 30
 PLUGIN = "napari-sam-decoder"
@@ -202,7 +203,9 @@ class SamDecoderDock(QWidget):
         self._project.retry_requested.connect(bench.save_now)
         self._project.resume_requested.connect(self._guarded(bench.resume))
         self._project_form.open_requested.connect(self._guarded(self._open_project))
-        self._project_form.save_as_requested.connect(self._guarded(self._save_as))
+        self._project_form.save_as_requested.connect(
+            partial(save_project_of, self.workbench.viewer)
+        )
         self._project_form.limit_chosen.connect(self._guarded(bench.limit_history))
         self._objects.new_requested.connect(self._guarded(bench.new_object))
         self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
@@ -302,11 +305,6 @@ class SamDecoderDock(QWidget):
     def _open_project(self, path: Path) -> None:
         open_project(self.workbench, path)
 
-    def _save_as(self, path: Path) -> None:
-        # The dialogue has asked whether to replace a file.
-        self.workbench.save_project_as(path, overwrite=True)
-        show_info(f"The project is in {path}.")
-
     def _on_axis_chosen(self, axis: int) -> None:
         movie = self.workbench.movie
         if movie is not None:
@@ -373,6 +371,13 @@ class _Docks:
         self._actions: list[Mapping[str, Callable[[], None]]] = []
         self._before: Mapping[str, Callable[..., object] | None] = {}
 
+    @property
+    def window(self) -> QWidget | None:
+        """What dialogues belong to."""
+        # The window of a closed viewer is gone, and a ViewerModel has none.
+        window = getattr(self.bench.viewer, "window", None)
+        return None if window is None else window._qt_window
+
     @staticmethod
     def of(viewer: napari.Viewer) -> _Docks:
         """Return those of a viewer."""
@@ -435,6 +440,33 @@ def open_project_in_dock(
         open_project(_Docks.of(viewer).bench, path, movie)
     except SamDecoderError as error:
         show_error(str(error))
+
+
+def save_project_of(viewer: napari.Viewer) -> None:
+    """Ask where to copy the project of the current movie to, and copy it.
+
+    What is wrong is told in a notification.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        With a window.
+    """
+    viewer = _unwrapped(viewer)
+    known = _OF_VIEWERS.get(viewer)
+    docks = None if known is None else known()
+    if docks is None or docks.bench.is_closed:
+        show_error("there is no project: open the dock of the SAM decoder first")
+        return
+    path = ask_where_to_save(docks.window)
+    if path is not None:
+        try:
+            # The dialogue has asked whether to replace a file.
+            docks.bench.save_project_as(path, overwrite=True)
+        except SamDecoderError as error:
+            show_error(str(error))
+        else:
+            show_info(f"The project is in {path}.")
 
 
 def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:

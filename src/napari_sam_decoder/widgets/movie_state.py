@@ -274,6 +274,13 @@ class MovieState:
         )
         return target
 
+    def note_layer_names(self) -> None:
+        """Let the project know what its labels are called now."""
+        records = self.history.document.table("targets")
+        for layer, target in self.targets.items():
+            record: TargetRecord = records[target.number]
+            records[target.number] = replace(record, name=str(layer.name))
+
     @property
     def _undo_keys(self) -> UndoKeys:
         return UndoKeys(partial(self._press, "undo"), partial(self._press, "redo"))

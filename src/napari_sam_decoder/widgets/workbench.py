@@ -56,7 +56,7 @@ from napari_sam_decoder.widgets.previews import PreviewOverlay
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -549,6 +549,7 @@ class Workbench(QObject):
         """
         self.controller.state.outcome = ""
         self.objects.select(object_id)
+        self.history.document.table("options")["object"] = object_id
         if self.is_box_next:
             self.changed.emit()
         else:
@@ -1148,8 +1149,19 @@ class Workbench(QObject):
         if state is self.controller.state:
             self.objects.start_listening(self._read_soon, self._on_object_picked)
             self.show_document()
+            self._go_back_to(self.history.document.table("options"))
             self.controller.hold()
             self.controller.advance()
+
+    def _go_back_to(self, options: Mapping[str, Any]) -> None:
+        """Work along the axis, and on the object, that were chosen last."""
+        axis, object_id = options.get("axis"), options.get("object")
+        view = self.require_movie()
+        if isinstance(axis, int) and axis != view.axis:
+            with suppress(MovieError):
+                self.choose_movie(view.layer, axis)
+        if isinstance(object_id, int) and self.objects.find(object_id) is not None:
+            self.select_object(object_id)
 
     def limit_history(self, limit: int) -> None:
         """Change how much memory undo may take, on all movies of the viewer.

@@ -9,7 +9,11 @@ from napari_sam_decoder.widgets.parts.frame_part import FramePart
 from napari_sam_decoder.widgets.parts.model_form import ModelForm
 from napari_sam_decoder.widgets.parts.movie_part import MoviePart
 from napari_sam_decoder.widgets.parts.objects_part import ObjectsPart
-from napari_sam_decoder.widgets.parts.project_part import ProjectForm, ProjectPart
+from napari_sam_decoder.widgets.parts.project_part import (
+    ProjectForm,
+    ProjectPart,
+    ask_where_to_save,
+)
 from napari_sam_decoder.widgets.parts.propagation_form import PropagationForm
 from napari_sam_decoder.widgets.parts.run_part import RunPart
 from napari_sam_decoder.widgets.parts.settings_bar import SettingsBar
@@ -24,4 +28,5 @@ __all__ = [
     "PropagationForm",
     "RunPart",
     "SettingsBar",
+    "ask_where_to_save",
 ]

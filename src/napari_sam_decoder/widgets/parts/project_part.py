@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.movie_state import MovieState
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["ProjectForm", "ProjectPart"]
+__all__ = ["ProjectForm", "ProjectPart", "ask_where_to_save"]
 
 _MEGABYTE = 2**20
 _MOST_MEGABYTES = 2**16
@@ -93,7 +93,10 @@ class ProjectPart(QWidget):
             return
         self._offered = offers
         when = _moment(offers[0].saved_at)
-        self.offer.setText(f"You worked on this movie before, last on {when}.")
+        text = f"You worked on this movie before, last on {when}."
+        if offers[0].is_open:
+            text = f"This movie is open in another window; last change on {when}."
+        self.offer.setText(text)
         self._menu.clear()
         for offer in offers:
             text = f"{_moment(offer.saved_at)}, {offer.size / _MEGABYTE:.1f} MB"
@@ -129,7 +132,7 @@ class ProjectForm(QWidget):
     """The project file, and how much memory undo may take."""
 
     open_requested = Signal(object)
-    save_as_requested = Signal(object)
+    save_as_requested = Signal()
     limit_chosen = Signal(int)
 
     def __init__(self) -> None:
@@ -142,7 +145,7 @@ class ProjectForm(QWidget):
         self.save_as = button(
             "Save project as…",
             "Copy the project, with its labels, to another place or machine",
-            self._ask_where_to_save,
+            self.save_as_requested.emit,
         )
         self.path = QLabel()
         self.path.setWordWrap(True)
@@ -178,13 +181,12 @@ class ProjectForm(QWidget):
         if chosen:
             self.open_requested.emit(Path(chosen))
 
-    def _ask_where_to_save(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save project as", "", _KINDS)
-        if chosen:
-            path = Path(chosen)
-            self.save_as_requested.emit(
-                path if path.suffix else path.with_suffix(SUFFIX)
-            )
+
+def ask_where_to_save(parent: QWidget | None) -> Path | None:
+    """Ask for the name of a project file; None if a person cancels."""
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Save project as", "", _KINDS)
+    path = Path(chosen) if chosen else None
+    return path if path is None or path.suffix else path.with_suffix(SUFFIX)
 
 
 def _breakable(path: Path) -> str:
