@@ -555,9 +555,10 @@ class GuardedLabels:
             after[edit.window] = edit.after
             self._write_window(index, edit)
             known = np.where(edit.spread(after.shape), after, known)
-            self._known.put(state.place, known)
             # Strokes that are being drawn come later, so undo does not bring them.
-            self._record(self._current, state.place, state.known, known)
+            difference = self._record(self._current, state.place, state.known, known)
+            if difference is not None:
+                self._known.patch(state.place, difference)
         self._repaint(state.place, np.where(decided, after, state.left), known)
 
     def _record(
@@ -566,11 +567,12 @@ class GuardedLabels:
         place: PlanePosition,
         before: np.ndarray,
         after: np.ndarray,
-    ) -> None:
+    ) -> LabelDifference | None:
         difference = LabelDifference.between(before, after)
         if difference is not None:
             change = LabelsChange(self._target, axes.sliced, place, difference)
             self._document.record_labels(change)
+        return difference
 
     def _write_window(self, index: tuple[int | slice, ...], edit: Edit) -> None:
         place = list(index)
