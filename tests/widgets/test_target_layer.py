@@ -8,8 +8,9 @@ pytest.importorskip("napari.layers")
 from made_up import SHAPE, found_by, result_on, target_of, view_of
 
 from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.project import RunRequest
+from napari_sam_decoder.project import CORRECTION, RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
 from napari_sam_decoder.widgets.layers import new_labels_layer, scan_labels
 
 FRAMES = range(SHAPE[0])
@@ -209,3 +210,86 @@ def test_negative_points_correct_what_the_labels_hold(target):
     beside = [Prompt(BLANK, frame, points=[(1, 1)], signs=[False]) for frame in (1, 2)]
     (found,) = target.corrections(target.view, (first, *beside))
     assert found.prompts == (beside[0],)
+
+
+FIRST, CLICK = Prompt(1, 0, points=[(5, 5)]), Prompt(1, 2, points=[(8, 8)])
+OTHER = Prompt(2, 0, points=[(11, 1)])
+
+
+def halves(frame, stop, *object_ids):
+    """Object 1 above a row, object 2 below."""
+    labels = np.where(np.arange(SHAPE[1])[:, None] < stop, 1, 2)
+    labels = np.broadcast_to(labels, SHAPE[1:]).astype(np.uint16)
+    objects = {one: ObjectResult(one, Verdict.SURE) for one in object_ids}
+    return FrameResult(frame, np.where(np.isin(labels, object_ids), labels, 0), objects)
+
+
+@pytest.fixture
+def corrected():
+    """A run has made two objects on all frames; then 1 has grown on frame 2."""
+    view = view_of()
+    target = target_of(new_labels_layer(view, "labels"), view, is_own=True)
+    run(target, FIRST, OTHER)
+    with target.history.step("Correction", CORRECTION) as step:
+        write(target, halves(2, 9, 1, 2), by_run=())
+        target.prompt_log.note_correction([CLICK])
+    assert step in target.history.done
+    assert (target.layer.data[2] == 1).sum() == 9 * SHAPE[2]
+    return target
+
+
+def run(target, *prompts, frames=FRAMES):
+    made = PromptSet(prompts)
+    ids = made.object_ids
+    with target.history.step("Run", "run", {"objects": list(ids)}):
+        target.begin(target.view, made, RunRequest())
+        for frame in frames:
+            write(target, halves(frame, 5, *ids), by_run=ids)
+
+
+def write(target, result, by_run):
+    target.write(target.view, result, result.objects, replace=True)
+    target.frames.note(result, by_run=by_run)
+
+
+def reconcile(target, *prompts_now):
+    with target.history.step("Point deleted", "points"):
+        return target.reconcile(target.view, prompts_now)
+
+
+def test_a_correction_whose_point_is_gone_is_taken_back_and_that_undone(corrected):
+    before = corrected.layer.data.copy()
+    assert reconcile(corrected, FIRST, OTHER, CLICK) is None
+    assert reconcile(corrected, FIRST, OTHER) == 1
+    np.testing.assert_array_equal(corrected.layer.data[2], corrected.layer.data[1])
+    assert reconcile(corrected, FIRST, OTHER) is None
+    assert not corrected.prompt_log.holds(CLICK)
+    corrected.layer.undo()
+    np.testing.assert_array_equal(corrected.layer.data, before)
+    assert corrected.prompt_log.holds(CLICK)
+    corrected.layer.redo()
+    np.testing.assert_array_equal(corrected.layer.data[2], corrected.layer.data[1])
+
+
+def test_what_was_drawn_since_stays_when_a_correction_is_taken_back(corrected):
+    corrected.layer.paint((2, 7, 5), 9)
+    is_drawn = corrected.layer.data[2] == 9
+    assert reconcile(corrected, FIRST, OTHER) == 1
+    expected = np.where(is_drawn, 9, corrected.layer.data[1])
+    np.testing.assert_array_equal(corrected.layer.data[2], expected)
+
+
+def test_an_object_that_ran_again_since_gets_no_pixel_back(corrected):
+    run(corrected, OTHER, frames=(0,))
+    assert reconcile(corrected, FIRST, OTHER) == 1
+    assert (corrected.layer.data[2, :5] == 1).all()
+    assert not corrected.layer.data[2, 5:9].any()
+    assert (corrected.layer.data[2, 9:] == 2).all()
+
+
+def test_what_ran_again_since_is_not_taken_back(corrected):
+    run(corrected, FIRST, CLICK)
+    before = corrected.layer.data.copy()
+    assert reconcile(corrected, FIRST, OTHER) is None
+    np.testing.assert_array_equal(corrected.layer.data, before)
+    assert corrected.prompt_log.rerun((FIRST, OTHER)) is not None

@@ -61,8 +61,10 @@ class Table(MutableMapping[Any, Any]):
 
     def put(self, key: Key, value: Any) -> None:
         """Set an entry without recording it; None removes it."""
-        before = self._entries.pop(key, None)
-        if value is not None:
+        before = self._entries.get(key)
+        if value is None:
+            self._entries.pop(key, None)
+        else:
             self._entries[key] = value
         for listener in self._listeners:
             listener(key, before, value)

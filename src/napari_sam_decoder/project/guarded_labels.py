@@ -399,14 +399,11 @@ class GuardedLabels:
             known = self._known.plane(change.place, now) if is_current else now
             is_back = now != after
             new = np.where(is_back, after, known)
-            if is_current:
-                self._repaint(
-                    change.place,
-                    np.where(is_back, after, self._left(change.place, known)),
-                    new,
-                )
-            self._record(axes, change.place, known, new)
             self.apply(change.sliced, change.place, difference)
+            self._record(axes, change.place, known, new)
+            if is_current:
+                left = np.where(is_back, after, self._left(change.place, known))
+                self._repaint(change.place, left, new)
             return True
 
     def apply(
