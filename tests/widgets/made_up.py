@@ -27,11 +27,11 @@ def view_of(shape=SHAPE, axis=None, world_point=()):
 def target_of(layer, view, **options):
     """Let results go to a layer, with a history of its own that its keys undo."""
     from napari_sam_decoder.project import History
-    from napari_sam_decoder.widgets.target_layer import LabelsTarget, UndoKeys
+    from napari_sam_decoder.widgets.target_layer import TargetLayer, UndoKeys
 
     history = History()
     keys = UndoKeys(history.undo, history.redo)
-    target = LabelsTarget(layer, view, history, 1, keys, **options)
+    target = TargetLayer(layer, view, history, 1, keys, **options)
     target.history = history
     return target
 

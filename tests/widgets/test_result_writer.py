@@ -10,12 +10,12 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.layers import MovieView
 from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun
 from napari_sam_decoder.widgets.result_writer import LABELS_NAME, ResultWriter
-from napari_sam_decoder.widgets.runs import RunRequest
 
 pytestmark = pytest.mark.gui
 

@@ -16,9 +16,9 @@ from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Ve
 from napari_sam_decoder.widgets import runs
 from napari_sam_decoder.widgets.layers import new_labels_layer
 from napari_sam_decoder.widgets.runs import (
-    CorrectionRun,
     ProgressEstimate,
-    Run,
+    ShownCorrection,
+    ShownRun,
 )
 
 
@@ -103,7 +103,7 @@ def test_only_the_asked_objects_are_carried(asked, chosen):
 def run():
     view = view_of()
     target = target_of(new_labels_layer(view, "labels"), view, is_own=True)
-    return Run(
+    return ShownRun(
         target.view, target, prompts_of(1), replace=False, progress=ProgressEstimate(4)
     )
 
@@ -193,7 +193,7 @@ class StageSession:
 
 
 def correction_run_of(target, *prompts):
-    return CorrectionRun.of(target.view, target, (Correction(prompts, FRAMES),))
+    return ShownCorrection.of(target.view, target, (Correction(prompts, FRAMES),))
 
 
 def corrected(frame, labels, object_id=1, verdict=Verdict.SURE):
@@ -229,7 +229,7 @@ def test_each_stretch_of_frames_is_corrected_by_itself(target):
     session = StageSession()
     late = Correction((Prompt(1, 3, points=[(5, 5)]),), range(3, 4))
     early = Correction((Prompt(1, 1, points=[(5, 5)]),), range(2))
-    list(CorrectionRun.of(target.view, target, (early, late)).begin(session))
+    list(ShownCorrection.of(target.view, target, (early, late)).begin(session))
     assert [one.frames for one in session.asked] == [range(2), range(3, 4)]
 
 

@@ -15,6 +15,7 @@ from napari_sam_decoder.frames.frame_ranges import (
     select_frames,
 )
 from napari_sam_decoder.frames.movie import ArrayLike, Movie, guess_axes
+from napari_sam_decoder.frames.planes import PlaneIndex, Planes
 
 __all__ = [
     "ArrayLike",
@@ -22,6 +23,8 @@ __all__ = [
     "FrameGeometry",
     "FrameSelection",
     "Movie",
+    "PlaneIndex",
+    "Planes",
     "guess_axes",
     "select_frame_range",
     "select_frames",

@@ -9,6 +9,7 @@ from napari_sam_decoder.project.changes import (
     RowsChange,
 )
 from napari_sam_decoder.project.cut import Cut, PlaneAxes, axes_of, place_of, scope_of
+from napari_sam_decoder.project.cut_record import CutRecord
 from napari_sam_decoder.project.document import Document, Table
 from napari_sam_decoder.project.encoding import (
     decode_operation,
@@ -27,12 +28,14 @@ from napari_sam_decoder.project.journal_lines import ProjectHeader
 from napari_sam_decoder.project.label_difference import LabelDifference
 from napari_sam_decoder.project.label_snapshot import LabelSnapshot, PlanePosition
 from napari_sam_decoder.project.labels_draft import LabelsDraft
+from napari_sam_decoder.project.labels_target import LabelsContents, LabelsTarget
 from napari_sam_decoder.project.location import (
     ProjectSummary,
     copy_project,
     find_projects,
     new_project_path,
 )
+from napari_sam_decoder.project.movie_cut import MovieCut
 from napari_sam_decoder.project.movie_identity import (
     MovieIdentity,
     describe_difference,
@@ -54,6 +57,7 @@ from napari_sam_decoder.project.prompt_reading import (
 )
 from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
+from napari_sam_decoder.project.runs import CorrectionRun, Run, listed, made_with
 from napari_sam_decoder.project.target_record import TargetRecord
 
 __all__ = [
@@ -63,7 +67,9 @@ __all__ = [
     "NO_PROMPTS",
     "Change",
     "Correction",
+    "CorrectionRun",
     "Cut",
+    "CutRecord",
     "Document",
     "Edit",
     "EntryChange",
@@ -74,8 +80,11 @@ __all__ = [
     "LabelDifference",
     "LabelSnapshot",
     "LabelsChange",
+    "LabelsContents",
     "LabelsDraft",
     "LabelsHolder",
+    "LabelsTarget",
+    "MovieCut",
     "MovieIdentity",
     "ObjectPrompts",
     "ObjectRecord",
@@ -89,6 +98,7 @@ __all__ = [
     "PromptLog",
     "PromptReading",
     "RowsChange",
+    "Run",
     "RunRequest",
     "ShapeRow",
     "Step",
@@ -102,6 +112,8 @@ __all__ = [
     "encode_changes",
     "encode_operation",
     "find_projects",
+    "listed",
+    "made_with",
     "name_frames",
     "name_objects",
     "new_project_path",

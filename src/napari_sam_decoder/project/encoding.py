@@ -28,7 +28,14 @@ from napari_sam_decoder.propagation import Direction, ObjectResult, Reason, Verd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["decode_changes", "decode_operation", "encode_changes", "encode_operation"]
+__all__ = [
+    "decode_changes",
+    "decode_operation",
+    "decode_request",
+    "encode_changes",
+    "encode_operation",
+    "encode_request",
+]
 
 
 def encode_operation(operation: Operation) -> dict[str, Any]:
@@ -326,7 +333,8 @@ def _decode_result(values: list[Any]) -> ObjectResult:
     return ObjectResult(**known)
 
 
-def _encode_request(request: RunRequest) -> dict[str, Any]:
+def encode_request(request: RunRequest) -> dict[str, Any]:
+    """Return a request as JSON values."""
     frames = request.frames
     return {
         "direction": request.direction.value,
@@ -337,7 +345,8 @@ def _encode_request(request: RunRequest) -> dict[str, Any]:
     }
 
 
-def _decode_request(encoded: dict[str, Any]) -> RunRequest:
+def decode_request(encoded: Mapping[str, Any]) -> RunRequest:
+    """Return a request that `encode_request` has encoded."""
     frames, ids = encoded["frames"], encoded["objects"]
     return RunRequest(
         Direction(encoded["direction"]),
@@ -404,7 +413,7 @@ _CODECS: dict[str, _Codec] = {
         _encode_prompts, lambda many: frozenset(map(_decode_prompt, many))
     ),
     "frames": _Codec(_encode_frame, _decode_frame),
-    "requests": _Codec(_encode_request, _decode_request),
+    "requests": _Codec(encode_request, decode_request),
     "adopted": _NUMBERS,
     "inherited": _NUMBERS,
 }

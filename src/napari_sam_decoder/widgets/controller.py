@@ -22,7 +22,7 @@ from napari_sam_decoder.widgets.objects import ObjectIds
 from napari_sam_decoder.widgets.previews import add_quietly
 from napari_sam_decoder.widgets.project_files import ProjectFiles
 from napari_sam_decoder.widgets.result_writer import ResultWriter
-from napari_sam_decoder.widgets.runs import CorrectionRun, counted
+from napari_sam_decoder.widgets.runs import ShownCorrection, counted
 from napari_sam_decoder.widgets.saved_settings import (
     DockSettings,
     settings_of,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.model_cache import ShownPreview
     from napari_sam_decoder.widgets.movie_state import ModelOptions
     from napari_sam_decoder.widgets.project_files import OpenedProject
-    from napari_sam_decoder.widgets.runs import Run
+    from napari_sam_decoder.widgets.runs import ShownRun
 
 __all__ = ["Controller"]
 
@@ -202,20 +202,20 @@ class Controller(QObject):
         return any(self._is_here(pending.view) for pending in self._pending)
 
     @property
-    def run(self) -> Run | None:
+    def run(self) -> ShownRun | ShownCorrection | None:
         """The run or correction under way on the current movie."""
         run = self.writer.run
         return run if run is not None and self._is_here(run.view) else None
 
     @property
-    def run_elsewhere(self) -> Run | None:
+    def run_elsewhere(self) -> ShownRun | ShownCorrection | None:
         """The run or correction under way on another movie, or on another plane."""
         return self.writer.run if self.run is None else None
 
     @property
     def is_correcting(self) -> bool:
         """Whether a correction is under way on the current movie."""
-        return isinstance(self.run, CorrectionRun)
+        return isinstance(self.run, ShownCorrection)
 
     @property
     def is_idle(self) -> bool:
@@ -560,7 +560,7 @@ class Controller(QObject):
             return
         if not target.record(movie).is_scanned:
             return
-        run = CorrectionRun.of(movie, target, self.corrections)
+        run = ShownCorrection.of(movie, target, self.corrections)
         try:
             steps = run.begin(session)
         except SamDecoderError as error:
@@ -584,7 +584,7 @@ class Controller(QObject):
     def _take_back_lost_corrections(self, movie: MovieView, log: PromptLog) -> None:
         """Take back the corrections of points that are gone or have moved."""
         run, target = self.run, self.state.target
-        is_correcting = isinstance(run, CorrectionRun)
+        is_correcting = isinstance(run, ShownCorrection)
         if run and is_correcting and log.has_lost(run.prompts, self.prompts_now):
             self._end_run(was_stopped=True)
         if target is None:
@@ -612,7 +612,7 @@ class Controller(QObject):
         log, run, request = target.record(movie).prompt_log, self.run, None
         if run is None and not self.is_waiting:
             request = log.rerun(self.prompts_now)
-        elif run is not None and not isinstance(run, CorrectionRun):
+        elif run is not None and not isinstance(run, ShownCorrection):
             if not log.has_lost(run.prompts, self.prompts_now):
                 return
             # Nobody waits for what comes from points that are gone.

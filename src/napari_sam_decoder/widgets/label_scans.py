@@ -14,12 +14,12 @@ from napari_sam_decoder.widgets.runs import counted
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_sam_decoder.project import Step
+    from napari_sam_decoder.project import CutRecord, LabelsContents, Step
     from napari_sam_decoder.widgets.job_queue import JobQueue
-    from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
+    from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.movie_state import MovieState
     from napari_sam_decoder.widgets.objects import ObjectIds
-    from napari_sam_decoder.widgets.target_layer import CutRecord, LabelsTarget
+    from napari_sam_decoder.widgets.target_layer import TargetLayer
 
 __all__ = ["LabelScans"]
 
@@ -151,7 +151,7 @@ class LabelScans(QObject):
         self,
         state: MovieState,
         view: MovieView,
-        target: LabelsTarget,
+        target: TargetLayer,
         contents: LabelsContents,
     ) -> None:
         objects = state.objects
@@ -174,7 +174,7 @@ class LabelScans(QObject):
         self,
         state: MovieState,
         view: MovieView,
-        target: LabelsTarget,
+        target: TargetLayer,
         contents: LabelsContents,
     ) -> None:
         """Give objects created here other ids where the labels cannot take theirs."""

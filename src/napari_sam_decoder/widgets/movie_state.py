@@ -17,7 +17,7 @@ from napari_sam_decoder.weights.catalogue import AUTO_DECODER
 from napari_sam_decoder.widgets.layers import check_target, shown_limits
 from napari_sam_decoder.widgets.objects import ObjectList
 from napari_sam_decoder.widgets.previews import PreviewStore
-from napari_sam_decoder.widgets.target_layer import LabelsTarget, UndoKeys
+from napari_sam_decoder.widgets.target_layer import TargetLayer, UndoKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ class MovieState:
         The movie as it was last shown; None if there is none.
     objects : ObjectList
         Its objects and their points.
-    target : LabelsTarget or None
+    target : TargetLayer or None
         Where results go; None for a new Labels layer.
     targets : dict
         All Labels layers of the viewer that results have gone to.
@@ -128,8 +128,8 @@ class MovieState:
     axis: int | None = None
     view: MovieView | None = None
     objects: ObjectList = field(default_factory=ObjectList)
-    target: LabelsTarget | None = None
-    targets: dict[Labels, LabelsTarget] = field(default_factory=dict)
+    target: TargetLayer | None = None
+    targets: dict[Labels, TargetLayer] = field(default_factory=dict)
     lost: ref[Labels] | None = None
     hidden: list[Layer] = field(default_factory=list)
     wants_embedding: bool | None = None
@@ -250,7 +250,7 @@ class MovieState:
 
     def restore_target(
         self, number: int, layer: Labels, view: MovieView
-    ) -> LabelsTarget:
+    ) -> TargetLayer:
         """Show labels of a project in a layer.
 
         Parameters
@@ -263,7 +263,7 @@ class MovieState:
             The movie.
         """
         is_own = self.history.document.table("targets")[number].is_own
-        self.targets[layer] = target = LabelsTarget(
+        self.targets[layer] = target = TargetLayer(
             layer,
             view,
             self.history,
@@ -287,7 +287,7 @@ class MovieState:
 
     def add_target(
         self, layer: Labels, view: MovieView, *, is_blank: bool = False
-    ) -> LabelsTarget:
+    ) -> TargetLayer:
         """Let results go to one more Labels layer from now on.
 
         Parameters
@@ -300,7 +300,7 @@ class MovieState:
             Whether the layer is new and empty.
         """
         self._last_target += 1
-        target = LabelsTarget(
+        target = TargetLayer(
             layer,
             view,
             self.history,

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam_decoder.project import made_with
 from napari_sam_decoder.widgets.layers import check_target, new_labels_layer
 from napari_sam_decoder.widgets.previews import add_quietly
-from napari_sam_decoder.widgets.runs import ProgressEstimate, Run
+from napari_sam_decoder.widgets.runs import ProgressEstimate, ShownRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari.components import ViewerModel
 
     from napari_sam_decoder.project import Step
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun
+    from napari_sam_decoder.widgets.runs import ShownCorrection
 
 __all__ = ["LABELS_NAME", "ResultWriter"]
 
@@ -39,7 +38,7 @@ class ResultWriter(QObject):
 
     Attributes
     ----------
-    run : Run or None
+    run : ShownRun or ShownCorrection or None
         Under way, on this movie or on another.
     running : MovieState or None
         The state of the movie of the run.
@@ -48,7 +47,7 @@ class ResultWriter(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.run: Run | None = None
+        self.run: ShownRun | ShownCorrection | None = None
         self.running: MovieState | None = None
         self._repaint = QTimer(self)
         self._repaint.setSingleShot(True)
@@ -80,35 +79,36 @@ class ResultWriter(QObject):
             add_quietly(self._viewer, layer, above=view.layer)
             target = state.add_target(layer, view, is_blank=True)
         check_target(view, target.layer, highest_id)
-        progress = ProgressEstimate(visits)
-        run = Run(view, target, prompts, replace, progress, pending.request)
+        run = ShownRun(
+            view,
+            target,
+            prompts,
+            replace,
+            pending.request,
+            progress=ProgressEstimate(visits),
+        )
         self.start(state, run, pending.cause)
-        with self._recorded(run, state):
+        with run.recording():
             target.begin(view, prompts, pending.request)
 
-    def start(self, state: MovieState, run: Run, cause: Step | None) -> None:
+    def start(
+        self, state: MovieState, run: ShownRun | ShownCorrection, cause: Step | None
+    ) -> None:
         """Write results of a run from now on.
 
         Parameters
         ----------
         state : MovieState
             Of its movie.
-        run : Run
+        run : ShownRun or ShownCorrection
             A propagation or correction.
         cause : Step, optional
             What is undone together with it.
         """
+        if state.session is not None:
+            run.made_with = made_with(state.session)
         run.open_step(state.history, cause)
         self.run, self.running = run, state
-
-    @contextmanager
-    def _recorded(self, run: Run, state: MovieState) -> Iterator[None]:
-        """Record what changes within as a part of the run."""
-        if run.step is None:
-            yield
-            return
-        with state.history.extend(run.step):
-            yield
 
     def write(self, result: FrameResult, shown_frame: int | None) -> None:
         """Write a result, and repaint soon if its frame is on the screen.
@@ -122,9 +122,7 @@ class ResultWriter(QObject):
         """
         if self.run is None or self.running is None:
             return
-        self.run.target.sync(self.run.view, [result.frame])
-        with self._recorded(self.run, self.running):
-            self.run.write(result)
+        self.run.record(result)
         # In 3-D every repaint draws the whole volume, so it is done once, at the end.
         is_seen = result.frame == shown_frame and self._viewer.dims.ndisplay == 2
         if is_seen and not self._repaint.isActive():

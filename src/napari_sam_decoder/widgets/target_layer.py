@@ -1,54 +1,31 @@
-"""The Labels layer that results go to, and what must not be overwritten in it."""
+"""The Labels layer that results go to: listened to, checked and drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.labels import label_ids
-from napari_sam_decoder.project import (
-    EntryChange,
-    FrameRecords,
-    GuardedLabels,
-    LabelsChange,
-    PromptLog,
-    axes_of,
-    place_of,
-    scope_of,
-)
-from napari_sam_decoder.prompts import PaintedMask, Prompt
-from napari_sam_decoder.propagation import FrameResult
+from napari_sam_decoder.project import LabelsTarget, axes_of
 from napari_sam_decoder.widgets.layers import (
     StrokeListener,
     after_strokes,
     before_strokes,
-    check_shape,
     check_target,
     places_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Collection
 
     from napari.layers import Labels
 
-    from napari_sam_decoder.project import (
-        Correction,
-        Cut,
-        History,
-        PlanePosition,
-        RunRequest,
-        Step,
-        WriteResult,
-    )
-    from napari_sam_decoder.prompts import PromptSet
-    from napari_sam_decoder.widgets.layers import LabelsContents, MovieView
+    from napari_sam_decoder.project import Cut, History
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.widgets.layers import MovieView
 
-__all__ = ["CutRecord", "LabelsTarget", "UndoKeys"]
+__all__ = ["TargetLayer", "UndoKeys"]
 
 _VERBS = {"erase": "Erase", "fill": "Fill", "polygon": "Paint a polygon"}
 
@@ -61,70 +38,8 @@ class UndoKeys:
     redo: Callable[[], None]
 
 
-class CutRecord:
-    """What is known of the labels on one cut through them, such as one channel.
-
-    Parameters
-    ----------
-    history : History
-        Its document holds what is known.
-    scope : tuple of int
-        Of the tables in it.
-    is_own : bool
-        Whether the labels were made for results, so that nothing else was in them.
-
-    Attributes
-    ----------
-    frames : FrameRecords
-        What runs found out about the objects, and where the labels hold them.
-    prompt_log : PromptLog
-        What the labels were made from.
-    """
-
-    def __init__(
-        self, history: History, scope: tuple[int, ...], *, is_own: bool
-    ) -> None:
-        document = history.document
-        self.frames = FrameRecords(document.table("frames", *scope))
-        self.prompt_log = PromptLog(history, scope, self.frames)
-        self._inherited = document.table("inherited", *scope)
-        self._scanned = document.table("scanned", *scope)
-        self._is_own = is_own
-
-    @property
-    def is_scanned(self) -> bool:
-        """Whether the labels that were there before are known."""
-        return self._is_own or bool(self._scanned)
-
-    @is_scanned.setter
-    def is_scanned(self, is_scanned: bool) -> None:
-        if is_scanned:
-            self._scanned[0] = True
-        else:
-            self._is_own = False
-            self._scanned.clear()
-
-    def inherited(self, object_id: int) -> frozenset[int]:
-        """The frames where an object was before, made from unknown prompts."""
-        frames: frozenset[int] = self._inherited.get(object_id, frozenset())
-        return frames
-
-    def inherit(self, object_id: int, frames: Collection[int]) -> None:
-        """Note where an object was before; on no frame any more if there is none."""
-        if frames:
-            self._inherited[object_id] = frozenset(frames)
-        else:
-            self._inherited.pop(object_id, None)
-
-    def forget(self, object_id: int) -> None:
-        """Forget an object, whatever its labels."""
-        self.prompt_log.forget(object_id)
-        self.frames.forget(object_id)
-        self.inherit(object_id, ())
-
-
-class LabelsTarget:
-    """A Labels layer, and who put what there: others, runs, or a person by hand.
+class TargetLayer(LabelsTarget):
+    """A Labels layer that results go to; strokes on it are recorded.
 
     Parameters
     ----------
@@ -132,17 +47,13 @@ class LabelsTarget:
         Of the movie's shape.
     view : MovieView
         The movie.
-    history : History
-        Where all changes are recorded.
-    number : int
-        Of the labels in the history's document.
+    history, number, is_own, is_recorded
+        As in `LabelsTarget`.
     keys : UndoKeys
         What the layer's own keys for undo and redo call.
-    is_own : bool, default False
-        Whether the layer was made for results, so that nothing else was in it.
-    is_recorded : bool, default False
-        Whether the history knows all its pixels already.
     """
+
+    view: MovieView
 
     def __init__(
         self,
@@ -155,473 +66,56 @@ class LabelsTarget:
         is_own: bool = False,
         is_recorded: bool = False,
     ) -> None:
-        self.layer = layer
-        self.view = view
-        self.number = number
-        self._history = history
-        self._is_own = is_own
-        self._records: dict[tuple[int, ...], CutRecord] = {}
-        self._ids = history.document.table("ids", number)
-        self._dismissed = history.document.table("dismissed", number)
-        self._checked = layer.data
         self._strokes = StrokeListener(layer, self._on_stroke, keys.undo, keys.redo)
-        self._guarded = GuardedLabels(
-            history.document,
-            number,
+        super().__init__(
             layer,
-            is_blank=is_own and not is_recorded,
+            view,
+            history,
+            number,
+            is_own=is_own,
             is_recorded=is_recorded,
             before_strokes=self._strokes.before,
         )
-
-    def record(self, view: Cut) -> CutRecord:
-        """Return what is known of the cut that a view shows."""
-        scope = self.number, *scope_of(view)
-        if scope not in self._records:
-            self._records[scope] = CutRecord(self._history, scope, is_own=self._is_own)
-        return self._records[scope]
-
-    @property
-    def highest_id(self) -> int:
-        """The largest id that fits the layer."""
-        return int(np.iinfo(self.layer.data.dtype).max)
-
-    @property
-    def known_ids(self) -> frozenset[int]:
-        """Objects that runs have made in it, or that were adopted."""
-        records = self._records.values()
-        return frozenset(
-            one for record in records for one in record.prompt_log.object_ids
-        )
-
-    @property
-    def object_ids(self) -> frozenset[int]:
-        """Objects that have pixels in it, as far as is known, without the dismissed."""
-        found = (record.frames.ids_with_pixels for record in self._records.values())
-        known = frozenset[int]().union(self._ids, *found)
-        return known - frozenset(self._dismissed)
-
-    def adopt_labels(
-        self, view: MovieView, contents: LabelsContents, prompts_now: Collection[Prompt]
-    ) -> None:
-        """Adopt the objects in the layer, so that they can be corrected.
-
-        A run leaves them as they are, since it is not known what they were made from,
-        except those that have points already.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie, cut as it was scanned.
-        contents : LabelsContents
-            Of the layer.
-        prompts_now : collection of Prompt
-            All prompts as they are now.
-        """
-        with self._history.note():
-            self._adopt_labels(view, contents, prompts_now)
-
-    def _adopt_labels(
-        self, view: MovieView, contents: LabelsContents, prompts_now: Collection[Prompt]
-    ) -> None:
-        record = self.record(view)
-        record.is_scanned = True
-        self._guarded.record_originals()
-        for object_id in contents.ids:
-            self._ids[object_id] = True
-        every = sorted(frozenset().union(*contents.frames.values()))
-        # An object may have been missed on a frame between two others.
-        reach = range(every[0], every[-1] + 1) if every else range(0)
-        agreed = [prompt for prompt in prompts_now if self.agrees(view, prompt)]
-        pointed_at = {prompt.object_id for prompt in agreed if prompt.is_positive}
-        known = pointed_at | set(record.prompt_log.object_ids)
-        for object_id in contents.frames.keys() - frozenset(self._dismissed):
-            if not record.frames.frames_with(object_id):
-                record.frames.add_pixels(object_id, contents.frames[object_id])
-            if object_id not in known:
-                record.inherit(object_id, contents.frames[object_id])
-        record.prompt_log.adopt(contents.ids - frozenset(self._dismissed), reach)
-        record.prompt_log.attribute_labels(agreed)
-
-    def attribute_labels(self, view: MovieView, prompts: Collection[Prompt]) -> None:
-        """Take prompts that agree with the labels as what these were made from.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie.
-        prompts : collection of Prompt
-            Some that were added since.
-        """
-        record = self.record(view)
-        agreed = [
-            prompt
-            for prompt in prompts
-            if record.inherited(prompt.object_id) and self.agrees(view, prompt)
-        ]
-        record.prompt_log.attribute_labels(agreed)
-        for prompt in agreed:
-            record.inherit(prompt.object_id, ())
-
-    def agrees(self, view: MovieView, prompt: Prompt) -> bool:
-        """Whether the labels agree with all points of a prompt."""
-        mask = self._mask(view, prompt.object_id, prompt.frame)
-        highest = np.array(mask.shape) - 1
-        signs = prompt.signs or ()
-        for position, is_positive in zip(prompt.points, signs, strict=True):
-            row, column = np.clip(np.rint(position), 0, highest).astype(int)
-            if bool(mask[row, column]) != is_positive:
-                return False
-        return True
-
-    def begin(self, view: MovieView, prompts: PromptSet, request: RunRequest) -> None:
-        """Note that a run recomputes objects.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie.
-        prompts : PromptSet
-            Of the run.
-        request : RunRequest
-            Whether adopted objects may be replaced. Otherwise only their frames with
-            new points are.
-        """
-        record = self.record(view)
-        for prompt in prompts:
-            self._dismissed.pop(prompt.object_id, None)
-            frames = record.inherited(prompt.object_id)
-            if request.replace:
-                record.inherit(prompt.object_id, ())
-            elif not record.prompt_log.holds(prompt):
-                record.inherit(prompt.object_id, frames - {prompt.frame})
-        record.prompt_log.begin(prompts, request)
-
-    def dismiss(self, object_id: int) -> None:
-        """Stop tracking an object; its pixels are treated as foreign."""
-        for record in self._records.values():
-            record.forget(object_id)
-        self._dismissed[object_id] = True
-
-    def erase(self, view: MovieView, frame: int, object_id: int) -> None:
-        """Erase an object from a frame, even where others painted it."""
-        nothing = np.zeros(view.frame_shape, np.uint16)
-        result = FrameResult(frame, nothing, {})
-        self.write(view, result, {object_id}, replace=True)
-
-    def note_erased(self, object_id: int) -> None:
-        """Note that an object has no pixels any more, and draw the layer."""
-        self._ids.pop(object_id, None)
-        self.layer.refresh(extent=False)
-
-    def reconsider(self) -> None:
-        """Count dismissed objects again, once the layer has been scanned."""
-        if self._dismissed:
-            self._dismissed.clear()
-            for record in self._records.values():
-                record.is_scanned = False
-
-    @property
-    def prompt_log(self) -> PromptLog:
-        """What the labels on the current cut were made from."""
-        return self.record(self.view).prompt_log
-
-    @property
-    def frames(self) -> FrameRecords:
-        """What is known of each frame of the current cut."""
-        return self.record(self.view).frames
+        self.layer = layer
+        self._checked = layer.data
 
     def close(self) -> None:
         """Stop watching the layer."""
         self._strokes.close()
 
-    def sync(self, view: MovieView, frames: Iterable[int]) -> None:
-        """Record what others have changed on some frames without telling.
-
-        Parameters
-        ----------
-        view : Cut
-            The movie.
-        frames : iterable of int
-            Of the movie.
-        """
-        self._require_fit(view, 1)
-        self.freeze_axes(view)
-        places = [place_of(view, frame) for frame in frames]
-        self._guarded.record_originals(places)
-        self._record_foreign(places)
-
-    def sync_before(self, steps: Iterable[Step]) -> None:
-        """Record what others have changed since where steps changed the labels.
-
-        Parameters
-        ----------
-        steps : iterable of Step
-            Which are about to be undone or redone.
-        """
-        axes = self._guarded.axes
-        if axes is None or not self._guarded.has_its_shape:
-            return
-        planes = {
-            (change.sliced, change.place)
-            for step in steps
-            for change in step.changes
-            if isinstance(change, LabelsChange) and change.target == self.number
-        }
-        places = {place for sliced, place in planes if sliced == axes.sliced}
-        if any(sliced != axes.sliced for sliced, _ in planes):
-            # Planes along other axes cross all of them.
-            places |= set(self._comparable)
-        self._record_foreign(sorted(places))
-
-    def _on_stroke(self, atoms: list[Any], unwritten: list[Any]) -> None:
-        """Record a stroke that was drawn."""
-        self.freeze_axes(self.view)
-        axes = axes_of(self.view)
-        places = {place for atom in atoms for place in places_of(atom, axes)}
-        planes: dict[PlanePosition, np.ndarray] = {}
-        for place in sorted(places):
-            plane = np.asarray(self.layer.data[axes.index(place)])
-            self._guarded.begin_stroke(place, before_strokes(plane, atoms, place, axes))
-            planes[place] = after_strokes(plane, unwritten, place, axes)
-        self._guarded.record_originals()
-        with self._painting(tuple(planes), _VERBS.get(str(self.layer.mode), "Paint")):
-            for place, plane in planes.items():
-                if self._guarded.record_stroke(place, plane):
-                    self._note_ids(place, plane)
-
-    def _record_foreign(self, places: Sequence[PlanePosition]) -> None:
-        with self._painting(places, "Labels changed by a script"):
-            for place in self._guarded.sync(places):
-                self._note_ids(place)
-
-    def _painting(
-        self, places: Sequence[PlanePosition], verb: str
-    ) -> AbstractContextManager[Step]:
-        """Record what others have changed as a step."""
-        title = verb
-        if len(places) == 1:
-            title = f"{verb} on frame {self._frame_at(places[0])}"
-        return self._history.step(title, "paint", {"target": self.number})
-
-    def _frame_at(self, place: PlanePosition) -> int:
-        at = dict(zip(self.view.sliced_axes, place, strict=True))
-        return 0 if self.view.axis is None else at[self.view.axis]
-
-    def _note_ids(self, place: PlanePosition, plane: np.ndarray | None = None) -> None:
-        """Note which known objects a plane holds now."""
-        at = dict(zip(self.view.sliced_axes, place, strict=True))
-        axis = self.view.axis
-        fixed = tuple((other, at[other]) for other, _ in self.view.fixed)
-        cut = replace(self.view, fixed=fixed)
-        frame = 0 if axis is None else at[axis]
-        if plane is None:
-            plane = np.asarray(self.layer.data[axes_of(cut).index(place)])
-        self.record(cut).frames.note_ids(frame, label_ids(plane))
-
-    def note(self, view: MovieView, place: PlanePosition, plane: np.ndarray) -> None:
-        """Take a plane as the original one; see `GuardedLabels.note`."""
-        self._guarded.note(view, place, plane)
-
-    def write(
-        self,
-        view: MovieView,
-        result: FrameResult,
-        object_ids: Collection[int],
-        *,
-        replace: bool,
-        returning: Collection[int] = (),
-    ) -> WriteResult:
-        """Write a result into the layer, except over what a person has painted.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie of the result, of the same image.
-        result : FrameResult
-            Labels of one frame.
-        object_ids : collection of int
-            The objects of the run.
-        replace : bool
-            Whether it may overwrite other objects and what was painted.
-        returning : collection of int
-            Objects that come back although a person has erased them on the frame.
-
-        Returns
-        -------
-        Written
-            What has changed, and which objects were left as they are.
+    def check(self, view: Cut, highest_id: int = 1) -> None:
+        """Refuse data of the layer that were replaced and do not fit any more.
 
         Raises
         ------
         LabelsError
-            If the data of the layer was replaced and cannot hold the result.
+            As `check_target`.
         """
-        self._require_fit(view, max(object_ids, default=1))
-        return self._guarded.write(
-            view,
-            result.frame,
-            result.labels,
-            object_ids,
-            replace=replace,
-            returning=[
-                object_id
-                for object_id in returning
-                if not self._has_mask(view, object_id, result.frame)
-            ],
-        )
-
-    def _require_fit(self, view: MovieView, highest_id: int) -> None:
-        """Check data that was put into the layer in place of others.
-
-        Raises
-        ------
-        LabelsError
-            If they cannot hold labels of the movie.
-        """
+        del view  # of the same image
         if self.layer.data is not self._checked:
-            check_target(view, self.layer, highest_id)
+            check_target(self.view, self.layer, highest_id)
             self._checked = self.layer.data
 
-    def reconcile(self, view: MovieView, prompts_now: Collection[Prompt]) -> int | None:
-        """Take back corrections whose points are gone, and draw the layer.
+    def note_erased(self, object_id: int) -> None:
+        """Note that an object has no pixels any more, and draw the layer."""
+        super().note_erased(object_id)
+        self.layer.refresh(extent=False)
 
-        Pixels that have changed since stay.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie, of the same image.
-        prompts_now : collection of Prompt
-            All prompts as they are now.
-
-        Returns
-        -------
-        int or None
-            The number of frames whose labels have changed; None if no correction was
-            taken back.
-        """
-        record = self.record(view)
-        record.prompt_log.readmit(prompts_now)
-        steps = record.prompt_log.lost_corrections(prompts_now)
-        places: set[PlanePosition] = set()
-        for step in steps:
-            places |= set(self._take_back(step))
-        for place in sorted(places):
-            self._note_ids(place)
-        record.prompt_log.forget_adopted(prompts_now)
-        if steps:
+    def reconcile(self, view: Cut, prompts_now: Collection[Prompt]) -> int | None:
+        """Take back corrections whose points are gone, and draw the layer."""
+        frames = super().reconcile(view, prompts_now)
+        if frames is not None:
             self.layer.refresh(extent=False)
-        return len(places) if steps else None
+        return frames
 
-    def _take_back(self, step: Step) -> Iterator[PlanePosition]:
-        """Take back what a step has changed in these labels, unless it changed since.
-
-        Yields the planes whose pixels have changed.
-        """
-        fits = tuple(self.layer.data.shape) == self.view.spatial_shape
-        for change in reversed(step.changes):
-            if isinstance(change, LabelsChange) and change.target == self.number:
-                if fits and self._guarded.take_back(change, self._rerun_since(step)):
-                    yield change.place
-            elif isinstance(change, EntryChange) and change.scope[:1] == (self.number,):
-                table = self._history.document.table(change.table, *change.scope)
-                if table.get(change.key) == change.after:
-                    if change.before is None:
-                        del table[change.key]
-                    else:
-                        table[change.key] = change.before
-
-    def _rerun_since(self, step: Step) -> frozenset[int]:
-        """Objects that a run has recomputed after a step: they get nothing back."""
-        done = self._history.done
-        later = done[done.index(step) + 1 :]
-        return frozenset(
-            object_id
-            for one in later
-            if one.kind == "run"
-            for object_id in one.details["objects"]
-        )
-
-    def painted_ids(self, view: MovieView, frame: int) -> frozenset[int]:
-        """List the objects that a person has painted or erased on a frame.
-
-        A script may have done it as well. What was undone does not count.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie, of the same image.
-        frame : int
-            0 <= frame < len(view).
-        """
-        return self._guarded.objects(view, frame)
-
-    def painted(
-        self, view: MovieView, object_ids: Collection[int], frames: Iterable[int]
-    ) -> Iterator[Prompt]:
-        """Return what a person has painted as prompts.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie, of the same image.
-        object_ids : collection of int
-            The objects to look for.
-        frames : iterable of int
-            The frames to look at.
-
-        Yields
-        ------
-        Prompt
-            The mask of an object on a frame where it was painted; an empty one where it
-            was erased.
-        """
-        for frame in frames:
-            check_shape(view, self.layer)
-            if self._guarded.is_likely(view, frame):
-                for object_id in self.painted_ids(view, frame) & set(object_ids):
-                    mask = self._mask(view, object_id, frame)
-                    yield Prompt(object_id, frame, mask=PaintedMask.of(mask))
-
-    def corrections(
-        self, view: MovieView, prompts_now: Collection[Prompt]
-    ) -> tuple[Correction, ...]:
-        """Find what would correct the labels; see `PromptLog.corrections`.
-
-        Parameters
-        ----------
-        view : MovieView
-            The movie, of the same image.
-        prompts_now : collection of Prompt
-            All prompts as they are now.
-        """
-        if tuple(self.layer.data.shape) != view.spatial_shape:
-            # The data were replaced; a run will refuse them and say why.
-            return ()
-        has_mask = partial(self._has_mask, view)
-        return self.record(view).prompt_log.corrections(prompts_now, has_mask)
-
-    def freeze_axes(self, view: Cut) -> None:
-        """Cut the layer as a movie is cut, before others read it in the background."""
-        axes = self._guarded.axes
-        if axes is not None and axes.sliced != view.sliced_axes:
-            self._record_foreign(self._comparable)
-        self._guarded.cut_along(view)
-
-    @property
-    def _comparable(self) -> tuple[PlanePosition, ...]:
-        """The known planes, unless it takes long to read all of them."""
-        is_in_memory = isinstance(self.layer.data, np.ndarray)
-        return self._guarded.places if is_in_memory else ()
-
-    def labels(self, view: MovieView, frame: int) -> np.ndarray:
-        """(Y, X) labels of a frame as the layer shows them, not to be changed."""
-        return np.asarray(self.layer.data[view.index(frame)])
-
-    def _has_mask(self, view: MovieView, object_id: int, frame: int) -> bool:
-        return bool(self._mask(view, object_id, frame).any())
-
-    def _mask(self, view: MovieView, object_id: int, frame: int) -> np.ndarray:
-        mask: np.ndarray = self.labels(view, frame) == object_id
-        return mask
+    def _on_stroke(self, atoms: list[Any], unwritten: list[Any]) -> None:
+        axes = axes_of(self.view)
+        places = {place for atom in atoms for place in places_of(atom, axes)}
+        planes = {}
+        for place in sorted(places):
+            plane = np.asarray(self.layer.data[axes.index(place)])
+            planes[place] = (
+                before_strokes(plane, atoms, place, axes),
+                after_strokes(plane, unwritten, place, axes),
+            )
+        self.record_strokes(planes, _VERBS.get(str(self.layer.mode), "Paint"))

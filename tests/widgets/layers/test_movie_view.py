@@ -11,7 +11,7 @@ from napari.layers import Image
 from placements import SHAPES, image_of, numbered, shown_value, viewer_of
 
 from napari_sam_decoder.errors import MovieError
-from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.frames import Movie, Planes
 from napari_sam_decoder.widgets.layers import (
     MovieView,
     axis_choices,
@@ -19,7 +19,6 @@ from napari_sam_decoder.widgets.layers import (
     shown_limits,
 )
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
-from napari_sam_decoder.widgets.layers.movie_view import Planes
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 

@@ -9,11 +9,11 @@ from choosing import choose, current_text, texts
 from made_up import show_movie
 from qtpy.QtCore import Qt
 
+from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.movie_state import PendingRun
 from napari_sam_decoder.widgets.parts import RunPart
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
-from napari_sam_decoder.widgets.runs import RunRequest
 
 pytestmark = pytest.mark.gui
 

@@ -20,7 +20,6 @@ from napari_sam_decoder.widgets.layers.coordinates import (
     zoom_on,
 )
 from napari_sam_decoder.widgets.layers.labels_layers import (
-    LabelsContents,
     check_shape,
     check_target,
     frames_with,
@@ -67,7 +66,6 @@ __all__ = [
     "PLACEMENT_EVENTS",
     "POINTS_NAME",
     "AxisChoice",
-    "LabelsContents",
     "LayerRows",
     "Limits",
     "MovieView",

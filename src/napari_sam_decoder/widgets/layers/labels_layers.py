@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +11,16 @@ from napari.layers import Labels
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.labels import label_dtype, label_ids
+from napari_sam_decoder.project import LabelsContents
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator
 
     from napari_sam_decoder.project import PlanePosition
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
 __all__ = [
-    "LabelsContents",
     "check_shape",
     "check_target",
     "frames_with",
@@ -110,22 +110,6 @@ def check_target(view: MovieView, layer: Labels, highest_id: int) -> tuple[str, 
         "translation or affine differ; pixels are matched by their index"
     )
     return (notice,)
-
-
-@dataclass(frozen=True)
-class LabelsContents:
-    """What a Labels layer holds.
-
-    Attributes
-    ----------
-    ids : frozenset of int
-        Without 0; of all planes.
-    frames : mapping of int to frozenset of int
-        The frames of the movie on which each object has pixels.
-    """
-
-    ids: frozenset[int]
-    frames: Mapping[int, frozenset[int]]
 
 
 def scan_labels(

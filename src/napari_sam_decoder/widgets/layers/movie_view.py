@@ -12,6 +12,7 @@ from napari.layers import Image
 
 from napari_sam_decoder.axes import axis_letter
 from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.frames import PlaneIndex, Planes
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ __all__ = [
     "AxisPlan",
     "Limits",
     "MovieView",
-    "PlaneIndex",
-    "Planes",
     "axis_choices",
     "checked_axis",
     "describe_axis",
@@ -33,59 +32,6 @@ __all__ = [
     "shown_limits",
     "spatial_shape",
 ]
-
-PlaneIndex = tuple[int | slice, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Planes:
-    """An array seen as a stack of planes along one of its axes.
-
-    Nothing is read before a plane is asked for. Planes of an array in memory are views.
-
-    Attributes
-    ----------
-    data : array-like
-        Numpy, dask, zarr or anything else with a shape, a dtype and indexing.
-    axis : int or None
-        The axis that counts the planes; None where the whole array is one picture.
-    fixed : tuple of (axis, index)
-        Where the array is cut along its other axes.
-    """
-
-    data: Any
-    axis: int | None
-    fixed: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(T, Y, X[, C]), or (Y, X[, C]) of a picture."""
-        cut = {self.axis, *dict(self.fixed)}
-        plane = [n for axis, n in enumerate(self.data.shape) if axis not in cut]
-        stack = [] if self.axis is None else [self.data.shape[self.axis]]
-        return tuple(int(length) for length in (*stack, *plane))
-
-    @property
-    def dtype(self) -> Any:
-        """Type of one pixel."""
-        return self.data.dtype
-
-    def index(self, frame: int) -> PlaneIndex:
-        """Return the index of a plane in the array."""
-        places = dict(self.fixed)
-        if self.axis is not None:
-            places[self.axis] = frame
-        return tuple(
-            places.get(axis, slice(None)) for axis in range(len(self.data.shape))
-        )
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        """Read one plane by its number, or any part of a picture."""
-        if self.axis is None:
-            return np.asarray(self.data[key])
-        frame = range(self.data.shape[self.axis])[int(key)]
-        return np.asarray(self.data[self.index(frame)])
-
 
 Limits = tuple[float, float]
 """Intensities that are black and white."""
