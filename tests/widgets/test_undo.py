@@ -9,6 +9,8 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from stage import squares
 
+from napari_sam_decoder.widgets.messages import describe
+
 pytestmark = pytest.mark.gui
 
 FRAMES = 6
@@ -188,6 +190,7 @@ def test_the_next_day_work_goes_on(bench, make_bench):
     assert len(other.controller.state.offers) == 1
     other.resume()
     assert_same(shown(other), before)
+    assert describe(other).startswith("Resumed: ")
     click(other, 1, SPOT)
     corrected = shown(other)
     assert corrected[0][(1, *SPOT)] == 1

@@ -1149,8 +1149,10 @@ class Workbench(QObject):
         if state is self.controller.state:
             self.objects.start_listening(self._read_soon, self._on_object_picked)
             self.show_document()
+            outcome = state.outcome
             self._go_back_to(self.history.document.table("options"))
             self.controller.hold()
+            state.outcome = outcome
             self.controller.advance()
 
     def _go_back_to(self, options: Mapping[str, Any]) -> None:
