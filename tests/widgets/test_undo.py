@@ -9,6 +9,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from stage import squares
 
+from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.widgets.messages import describe
 
 pytestmark = pytest.mark.gui
@@ -199,3 +200,31 @@ def test_the_next_day_work_goes_on(bench, make_bench):
     other.undo()
     other.redo()
     assert_same(shown(other), before)
+
+
+def test_two_objects_become_one_and_two_again(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.new_object("the bright one")
+    click(bench, 0, SPOT, object_id=2)
+    bench.propagate()
+    before = shown(bench)
+    bench.merge_objects(2, 1)
+    after = shown(bench)
+    np.testing.assert_array_equal(after[0], np.minimum(before[0], 1))
+    assert after[3] == [(1, "object 1", (0,))]
+    assert bench.controller.state.outcome.startswith("'the bright one' was merged into")
+    assert bench.notices == ()
+    bench.undo()
+    assert_same(shown(bench), before)
+    bench.redo()
+    assert_same(shown(bench), after)
+
+
+def test_an_object_is_not_merged_into_itself_or_into_none(bench):
+    bench.new_object()
+    with pytest.raises(PromptError, match="into itself"):
+        bench.merge_objects(1, 1)
+    with pytest.raises(PromptError, match="there is no object 7"):
+        bench.merge_objects(1, 7)
+    assert [step.title for step in bench.history.done] == ["New object"]

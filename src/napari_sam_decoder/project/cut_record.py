@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari_sam_decoder.project.history import History
+    from napari_sam_decoder.prompts import Prompt
 
 __all__ = ["CutRecord"]
 
@@ -69,6 +70,25 @@ class CutRecord:
             self._inherited[object_id] = frozenset(frames)
         else:
             self._inherited.pop(object_id, None)
+
+    def absorb(
+        self, object_id: int, into: int, prompts_now: Collection[Prompt]
+    ) -> None:
+        """Take all that is known of an object as known of another one.
+
+        Parameters
+        ----------
+        object_id : int
+            Forgotten.
+        into : int
+            The other one.
+        prompts_now : collection of Prompt
+            All prompts, which name only the other one.
+        """
+        self.inherit(into, self.inherited(into) | self.inherited(object_id))
+        self.prompt_log.absorb(object_id, into, prompts_now)
+        self.frames.absorb(object_id, into)
+        self.inherit(object_id, ())
 
     def forget(self, object_id: int) -> None:
         """Forget an object, whatever its labels."""

@@ -108,6 +108,32 @@ class FrameRecords:
         for frame in sorted(self._known.get(object_id, ())):
             self._set(object_id, frame, _NOTHING)
 
+    def absorb(self, object_id: int, into: int) -> None:
+        """Count all that is known of an object as known of another one.
+
+        Parameters
+        ----------
+        object_id : int
+            Forgotten.
+        into : int
+            Keeps its own verdict on frames where both were.
+        """
+        for frame in sorted(self._known.get(object_id, ())):
+            given, own = self._at(object_id, frame), self._at(into, frame)
+            result = own.result
+            if given.result is not None and not own.has_pixels:
+                result = replace(given.result, object_id=into)
+            self._set(
+                into,
+                frame,
+                FrameRecord(
+                    result,
+                    own.by_run or given.by_run,
+                    own.has_pixels or given.has_pixels,
+                ),
+            )
+        self.forget(object_id)
+
     def add_pixels(self, object_id: int, frames: Iterable[int]) -> None:
         """Note frames on which the labels hold an object."""
         for frame in frames:

@@ -371,6 +371,35 @@ class GuardedLabels:
             self._write(state, edit, decided)
             return WriteResult(edit, spared)
 
+    def relabel(self, cut: Cut, frame: int, label: int, new: int) -> None:
+        """Give the pixels of a label on a frame another one, whoever has put them.
+
+        Parameters
+        ----------
+        cut : Cut
+            The movie.
+        frame : int
+            0 <= frame < len(cut).
+        label, new : int
+            The label that goes, and the one that comes.
+        """
+        with self._lock:
+            self.cut_along(cut)
+            state = self._compare(cut, frame)
+            window = extent(state.now == label)
+            if window is None:
+                return
+            now, known, left = (
+                np.where(one == label, new, one).astype(one.dtype)
+                for one in (state.now, state.known, state.left)
+            )
+            edit = Edit(window, state.now[window], now[window])
+            self._write_window(self._current.index(state.place), edit)
+            difference = self._record(self._current, state.place, state.known, known)
+            if difference is not None:
+                self._known.patch(state.place, difference)
+            self._repaint(state.place, left, known)
+
     def take_back(self, change: LabelsChange, but_not: Collection[int] = ()) -> bool:
         """Undo a change that was made here, except pixels that have changed since.
 

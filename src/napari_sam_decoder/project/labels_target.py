@@ -16,7 +16,6 @@ from napari_sam_decoder.project.cut_record import CutRecord
 from napari_sam_decoder.project.guarded_labels import GuardedLabels
 from napari_sam_decoder.project.movie_cut import MovieCut
 from napari_sam_decoder.prompts import PaintedMask, Prompt
-from napari_sam_decoder.propagation import FrameResult
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project.prompt_log import Correction, PromptLog
     from napari_sam_decoder.project.run_request import RunRequest
     from napari_sam_decoder.prompts import PromptSet
+    from napari_sam_decoder.propagation import FrameResult
 
     BeforeStrokes = Callable[[np.ndarray, PlanePosition, PlaneAxes], np.ndarray]
 
@@ -113,10 +113,16 @@ class LabelsTarget:
             is_recorded=is_recorded,
             before_strokes=before_strokes,
         )
+        for table in history.document.tables:
+            if table.name == "frames" and table.scope[:1] == (number,):
+                # A project that is opened knows cuts that nobody has looked at yet.
+                self._record(table.scope)
 
     def record(self, view: Cut) -> CutRecord:
         """Return what is known of the cut that a view shows."""
-        scope = self.number, *scope_of(view)
+        return self._record((self.number, *scope_of(view)))
+
+    def _record(self, scope: tuple[int, ...]) -> CutRecord:
         if scope not in self._records:
             self._records[scope] = CutRecord(self._history, scope, is_own=self._is_own)
         return self._records[scope]
@@ -243,13 +249,52 @@ class LabelsTarget:
             record.forget(object_id)
         self._dismissed[object_id] = True
 
-    def erase(self, view: Cut, frame: int, object_id: int) -> None:
-        """Erase an object from a frame, even where others painted it."""
-        nothing = np.zeros(view.frame_shape, np.uint16)
-        result = FrameResult(frame, nothing, {})
-        self.write(view, result, {object_id}, replace=True)
+    def absorb(
+        self, object_id: int, into: int, prompts_now: Collection[Prompt]
+    ) -> None:
+        """Take the labels of an object as those of another one.
 
-    def note_erased(self, object_id: int) -> None:
+        Its pixels are still to be given to the other one, see `relabel`.
+
+        Parameters
+        ----------
+        object_id : int
+            Known no more.
+        into : int
+            The other one.
+        prompts_now : collection of Prompt
+            All prompts, which name only the other one.
+        """
+        for record in self._records.values():
+            record.absorb(object_id, into, prompts_now)
+        if object_id in self._ids:
+            self._ids[into] = True
+
+    def relabel(self, view: Cut, frame: int, object_id: int, new_id: int) -> None:
+        """Give the pixels of an object on a frame another label.
+
+        Whoever has painted them counts as the painter of the other one.
+
+        Parameters
+        ----------
+        view : Cut
+            The movie.
+        frame : int
+            Of the movie.
+        object_id : int
+            The label that goes.
+        new_id : int
+            That of another object, or 0 to erase them.
+
+        Raises
+        ------
+        LabelsError
+            If the labels were replaced by others that do not fit.
+        """
+        self.check(view, max(new_id, 1))
+        self._guarded.relabel(view, frame, object_id, new_id)
+
+    def note_relabelled(self, object_id: int) -> None:
         """Note that an object has no pixels any more."""
         self._ids.pop(object_id, None)
 

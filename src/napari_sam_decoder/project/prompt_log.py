@@ -143,6 +143,33 @@ class PromptLog:
             for key in [key for key in prompts_of if key[0] == object_id]:
                 del prompts_of[key]
 
+    def absorb(
+        self, object_id: int, into: int, prompts_now: Collection[Prompt]
+    ) -> None:
+        """Take the labels of an object as those of another one.
+
+        Parameters
+        ----------
+        object_id : int
+            Forgotten.
+        into : int
+            The other one.
+        prompts_now : collection of Prompt
+            All prompts, which name only the other one.
+        """
+        both = (object_id, into)
+        frames = {frame for one, frame in self._made if one in both}
+        adopted = [self._adopted[one] for one in both if one in self._adopted]
+        if adopted:
+            self._adopted[into] = frozenset().union(*adopted)
+        request = self._requests.get(object_id)
+        if request is not None:
+            self._requests.setdefault(into, request)
+        self.forget(object_id)
+        for prompt in prompts_now:
+            if prompt.object_id == into and prompt.frame in frames:
+                self._made[_key(prompt)] = prompt
+
     def note_correction(self, prompts: Iterable[Prompt]) -> None:
         """Note that corrections have been written, at least on their own frames."""
         for prompt in prompts:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
+    from napari_sam_decoder.widgets.label_scans import Relabelling
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.model_cache import ShownPreview
     from napari_sam_decoder.widgets.movie_state import ModelOptions
@@ -390,20 +391,25 @@ class Controller(QObject):
         if self.movie is not None:
             self.movies.given_ids(self.movie).add(object_id)
 
-    def erase_object(self, object_id: int, name: str, step: Step) -> None:
-        """Remove an object from the labels, in the background.
+    def relabel(self, change: Relabelling, step: Step) -> None:
+        """Remove an object from the labels or merge it, in the background.
 
         Parameters
         ----------
-        object_id : int
-            Of an object that was dismissed.
-        name : str
-            Of the object.
+        change : Relabelling
+            What becomes of its pixels.
         step : Step
-            The deletion, which takes what was erased back with it.
+            The deletion or merger, which takes what has changed back with it.
         """
         if self.movie is not None:
-            self._scans.erase(self.state, self.movie, (object_id, name), step)
+            self._scans.relabel(self.state, self.movie, change, step)
+
+    def absorb(self, object_id: int, into: int) -> None:
+        """Take the labels of an object as those of another one, on every layer."""
+        for target in self.state.targets.values():
+            target.absorb(object_id, into, self.prompts_now)
+        if self.movie is not None:
+            self.movies.given_ids(self.movie).add(object_id)
 
     def embed(self) -> None:
         """Embed all frames, those around the current one first."""
@@ -726,8 +732,8 @@ class Controller(QObject):
     def _move(
         self, move: Callable[[], tuple[Step, ...]], nothing: str, done: str
     ) -> None:
-        if self._scans.is_erasing(self.state):
-            self.informed.emit("Labels are being removed just now: wait a moment.")
+        if self._scans.is_relabelling(self.state):
+            self.informed.emit("Labels are being changed just now: wait a moment.")
             return
         self._stop_here()
         self._rerun_timer.stop()

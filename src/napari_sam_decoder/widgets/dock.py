@@ -211,6 +211,7 @@ class SamDecoderDock(QWidget):
         self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
         self._objects.object_chosen.connect(self._guarded(bench.select_object))
         self._objects.renamed.connect(self._guarded(bench.rename_object))
+        self._objects.merge_requested.connect(self._guarded(bench.merge_objects))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
         self._frame.sign_chosen.connect(self._guarded(bench.set_sign))

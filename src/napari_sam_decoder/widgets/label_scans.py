@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,40 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.target_layer import TargetLayer
 
 __all__ = ["LabelScans"]
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """An object whose pixels get another label.
+
+    Attributes
+    ----------
+    object_id : int
+    name : str
+        Of the object.
+    new_id : int
+        Of the object that gets them; 0 if they are removed.
+    new_name : str
+        Of that object.
+    """
+
+    object_id: int
+    name: str
+    new_id: int = 0
+    new_name: str = ""
+
+    @property
+    def activity(self) -> str:
+        """What is under way, in one sentence."""
+        if self.new_id:
+            return f"Merging {self.name!r} into {self.new_name!r}…"
+        return f"Removing the labels of {self.name!r}…"
+
+    def done(self, frames: str) -> str:
+        """Say what was done on so many frames."""
+        if self.new_id:
+            return f"{self.name!r} was merged into {self.new_name!r}, on {frames}."
+        return f"{self.name!r} was deleted, with its labels on {frames}."
 
 
 class LabelScans(QObject):
@@ -53,14 +88,14 @@ class LabelScans(QObject):
         self._ids = ids
         self._job_queue = job_queue
         self._running: list[CutRecord] = []
-        self._erasing: list[tuple[MovieState, str]] = []
+        self._relabelling: list[tuple[MovieState, Relabelling]] = []
 
     def close(self) -> None:
         """Say what was not finished."""
-        for state, name in self._erasing:
+        for state, change in self._relabelling:
             state.outcome = (
-                f"Not all labels of {name!r} were removed before the dock was closed; "
-                "choose them again and delete it once more."
+                f"Not all labels of {change.name!r} were changed before the dock was "
+                "closed; undo, and do it once more."
             )
 
     def start(self, state: MovieState) -> None:
@@ -89,18 +124,14 @@ class LabelScans(QObject):
         steps = partial(scan_labels, view, target.layer.data, note)
         self._job_queue.scan(steps, adopt, end)
 
-    def is_erasing(self, state: MovieState) -> bool:
-        """Whether an object is being removed from the labels of a movie."""
-        return any(other is state for other, _ in self._erasing)
+    def is_relabelling(self, state: MovieState) -> bool:
+        """Whether an object is being removed or merged in the labels of a movie."""
+        return any(other is state for other, _ in self._relabelling)
 
-    def erase(
-        self,
-        state: MovieState,
-        view: MovieView,
-        erased_object: tuple[int, str],
-        step: Step,
+    def relabel(
+        self, state: MovieState, view: MovieView, change: Relabelling, step: Step
     ) -> None:
-        """Remove an object from all frames of the labels.
+        """Give the pixels of an object to another one, or to none, on all frames.
 
         Parameters
         ----------
@@ -108,44 +139,42 @@ class LabelScans(QObject):
             Its target is written to.
         view : MovieView
             The movie.
-        erased_object : (int, str)
-            Its id and its name.
+        change : Relabelling
+            What to do.
         step : Step
-            What is erased becomes a part of it.
+            What changes becomes a part of it.
         """
-        object_id, name = erased_object
         target = state.target
         if target is None:
             return
-        erased: list[int] = []
-        self._erasing.append((state, name))
+        frames: list[int] = []
+        self._relabelling.append((state, change))
 
-        def erase(found: tuple[MovieView, int] | None) -> None:
+        def relabel(found: tuple[MovieView, int] | None) -> None:
             if found is None:
                 return
-            target.sync(found[0], [found[1]])
             try:
+                target.sync(found[0], [found[1]])
                 with state.history.extend(step):
-                    target.erase(*found, object_id)
+                    target.relabel(*found, change.object_id, change.new_id)
             except SamDecoderError as error:
                 # The layer may have got other data meanwhile.
                 self.failed.emit(error)
             else:
-                erased.append(found[1])
+                frames.append(found[1])
 
         def end(error: Exception | None) -> None:
-            self._erasing.remove((state, name))
+            self._relabelling.remove((state, change))
             with state.history.extend(step):
-                target.note_erased(object_id)
-            count = counted(len(erased), "frame")
-            state.outcome = f"{name!r} was deleted, with its labels on {count}."
+                target.note_relabelled(change.object_id)
+            state.outcome = change.done(counted(len(frames), "frame"))
             if error is not None:
                 self.failed.emit(error)
             self.ended.emit()
 
-        state.outcome = f"Removing the labels of {name!r}…"
-        steps = partial(frames_with, view, target.layer.data, object_id)
-        self._job_queue.scan(steps, erase, end)
+        state.outcome = change.activity
+        steps = partial(frames_with, view, target.layer.data, change.object_id)
+        self._job_queue.scan(steps, relabel, end)
 
     def _adopt(
         self,

@@ -344,6 +344,24 @@ class ObjectList:
             _renumbered(self.shapes, old_id, new_id),
         )
 
+    def merge(self, object_id: int, into: int) -> None:
+        """Give the points and boxes of an object to another one.
+
+        Parameters
+        ----------
+        object_id : int
+            Removed.
+        into : int
+            The other one.
+        """
+        self.records.pop(object_id, None)
+        self.show(
+            _renumbered(self.points, object_id, into),
+            _renumbered(self.shapes, object_id, into),
+        )
+        if self.current_id == object_id:
+            self.current_id = into
+
     def remove(self, object_id: int) -> None:
         """Remove an object, with its points and boxes."""
         self.records.pop(object_id, None)

@@ -35,6 +35,7 @@ from napari_sam_decoder.validation import (
 )
 from napari_sam_decoder.widgets.controller import Controller
 from napari_sam_decoder.widgets.job_queue import wait_until
+from napari_sam_decoder.widgets.label_scans import Relabelling
 from napari_sam_decoder.widgets.layers import (
     MARKER_PIXELS,
     MovieView,
@@ -940,10 +941,46 @@ class Workbench(QObject):
             self.controller.dismiss_object(object_id)
             self.read()
         if labels == "remove" and self.labels is not None:
-            self.controller.erase_object(object_id, found.name, step)
+            self.controller.relabel(Relabelling(object_id, found.name), step)
         else:
             self.controller.state.outcome = f"{found.name!r} was deleted."
         self.controller.advance()
+
+    def merge_objects(self, object_id: int, into: int) -> None:
+        """Make one object of two, with the points and labels of both.
+
+        Parameters
+        ----------
+        object_id : int
+            The object that goes.
+        into : int
+            The object that stays, with its name and its colour. Its labels get the
+            pixels of the other on all frames, in the background.
+
+        Raises
+        ------
+        PromptError
+            If there are no such two objects, or one of them is being computed.
+        """
+        gone, kept = self.objects.require(object_id), self.objects.require(into)
+        if object_id == into:
+            raise PromptError(f"{kept.name!r} cannot be merged into itself")
+        for one in (object_id, into):
+            self.controller.require_not_running(one)
+        title = f"Merge {gone.name!r} into {kept.name!r}"
+        with self.history.step(
+            title, "objects", {"objects": [object_id, into]}
+        ) as step:
+            before = self._pointed_at
+            self.objects.merge(object_id, into)
+            self.objects.read(self.movie, self.viewer.layers)
+            self.controller.absorb(object_id, into)
+            self._record_prompts(before)
+        if self.labels is not None:
+            change = Relabelling(object_id, gone.name, into, kept.name)
+            self.controller.relabel(change, step)
+        self.select_object(into)
+        self.read()
 
     def configure(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on.

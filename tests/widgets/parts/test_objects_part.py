@@ -231,3 +231,21 @@ def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qt
     part.show_state(bench)
     qtbot.keyClick(part.menu, Qt.Key.Key_Return)
     assert chosen == [clicks]
+
+
+@pytest.mark.usefixtures("objects")
+def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
+    part.show_state(bench)
+    menu = part.context_menu(part.table.topLevelItem(1))
+    rename, merge, delete = menu.actions()
+    assert [action.text() for action in merge.menu().actions()] == [
+        "object 1",
+        "object 3",
+    ]
+    with qtbot.waitSignal(part.merge_requested) as asked:
+        merge.menu().actions()[1].trigger()
+    assert asked.args == [2, 3]
+    with qtbot.waitSignal(part.delete_requested):
+        delete.trigger()
+    rename.trigger()
+    assert part.table.findChildren(QLineEdit)

@@ -24,6 +24,8 @@ from napari_sam_decoder.widgets.parts.controls import button, row
 from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
+    from qtpy.QtCore import QPoint
+
     from napari_sam_decoder.widgets.objects import SegmentedObject
     from napari_sam_decoder.widgets.workbench import Workbench
 
@@ -43,6 +45,7 @@ class ObjectsPart(QGroupBox):
     object_chosen = Signal(int)
     renamed = Signal(int, str)
     delete_requested = Signal()
+    merge_requested = Signal(int, int)
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -64,6 +67,8 @@ class ObjectsPart(QGroupBox):
         self.table.itemDoubleClicked.connect(self._on_double_clicked)
         self.table.itemClicked.connect(self._on_clicked)
         self.table.itemChanged.connect(self._on_edited)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._show_context_menu)
         self.new_button = button(
             "New object",
             "Add an object, then click it (Alt+N)",
@@ -151,6 +156,36 @@ class ObjectsPart(QGroupBox):
 
     def _on_clicked(self, item: QTreeWidgetItem) -> None:
         self.object_chosen.emit(item.data(0, _ID))
+
+    def context_menu(self, item: QTreeWidgetItem) -> QMenu:
+        """Make the menu of an object in the table."""
+        object_id = item.data(0, _ID)
+        menu = QMenu(self)
+        menu.addAction("Rename").triggered.connect(
+            lambda _checked: self.table.editItem(item, 0)
+        )
+        others = menu.addMenu("Merge into")
+        for place in range(self.table.topLevelItemCount()):
+            other = self.table.topLevelItem(place)
+            if other is item:
+                continue
+            action = others.addAction(other.icon(0), other.text(0))
+            into = other.data(0, _ID)
+            action.triggered.connect(
+                lambda _checked, into=into: self.merge_requested.emit(object_id, into)
+            )
+        others.setEnabled(not others.isEmpty())
+        menu.addAction("Delete…").triggered.connect(
+            lambda _checked: self.delete_requested.emit()
+        )
+        return menu
+
+    def _show_context_menu(self, position: QPoint) -> None:
+        item = self.table.itemAt(position)
+        if item is not None:
+            # What the menu does is meant for the object that was pressed.
+            self.object_chosen.emit(item.data(0, _ID))
+            self.context_menu(item).popup(self.table.viewport().mapToGlobal(position))
 
     def _on_double_clicked(self, item: QTreeWidgetItem, column: int) -> None:
         if column == 0:
