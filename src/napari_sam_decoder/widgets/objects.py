@@ -24,6 +24,7 @@ from napari_sam_decoder.project import (
 from napari_sam_decoder.widgets.layers import (
     PLACEMENT_EVENTS,
     ids_in,
+    is_mere_click,
     next_sign,
     rows_of,
     selected_objects,
@@ -265,6 +266,7 @@ class ObjectList:
         self._on_change: Callable[[], None] | None = None
         self._on_pick: Callable[[int], None] | None = None
         self._is_writing = False
+        self._selected: dict[int, frozenset[int]] = {}
 
     def __contains__(self, layer: object) -> bool:
         return any(layer is own for own in self.layers)
@@ -512,6 +514,8 @@ class ObjectList:
         found = rows_of(layer, self._view.layer)
         notices += found.notices
         rows = _without_copied_picks(before, found.rows)
+        if rows[:-1] == before and is_mere_click(layer, rows[-1:]):
+            rows = before
         show_rows(layer, self._view.layer, rows)
         return rows
 
@@ -564,6 +568,11 @@ class ObjectList:
             yield
         finally:
             self._is_writing = before
+            self._selected = self._selections()
+
+    def _selections(self) -> dict[int, frozenset[int]]:
+        """The objects that are selected in each layer."""
+        return {id(layer): selected_objects(layer) for layer in self.layers}
 
     def _connect(self, layer: PromptLayer) -> None:
         for emitter in _emitters(layer):
@@ -585,7 +594,9 @@ class ObjectList:
         """Work on the object whose points were selected; pasted ones are selected."""
         if self._on_change is None or self._is_writing:
             return
-        picked = frozenset().union(*map(selected_objects, self.layers))
+        before, self._selected = self._selected, self._selections()
+        changed = (one for key, one in self._selected.items() if one != before.get(key))
+        picked = frozenset().union(*changed)
         if len(picked) == 1 and self._on_pick is not None:
             (object_id,) = picked
             self._on_pick(object_id)

@@ -137,10 +137,15 @@ class ViewerEvents:
 
     def _on_pressed(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Select an object with Alt and a click, whatever tool is in use."""
-        is_meant = tuple(event.modifiers) == ("Alt",) and event.button == 1
-        if not is_meant or viewer.dims.ndisplay != 2:
+        if viewer.dims.ndisplay != 2 or event.button != 1:
             return
-        if self._bench.pick_object_at(event.position):
+        active = viewer.layers.selection.active
+        if isinstance(active, Labels) and active.mode == "pick":
+            # napari has no event for a label that is picked already.
+            self._bench.pick_label_at(active, event.position)
+        elif tuple(event.modifiers) == ("Alt",) and self._bench.pick_object_at(
+            event.position
+        ):
             event.handled = True
             yield from _without_tools(viewer.layers.selection.active)
 
@@ -150,6 +155,7 @@ class ViewerEvents:
     def _on_moved(self) -> None:
         """Find the frame and the points on the movie again."""
         self._on_slider_moved()
+        self._bench.fit_to_screen()
         self._bench.read()
         self._bench.changed.emit()
 

@@ -260,6 +260,7 @@ class Workbench(QObject):
         self.objects.start_listening(self._read_soon, self._on_object_picked)
         if view is not None:
             self._show_own_layers(view)
+            self.fit_to_screen()
         if view is None:
             self._overlay.clear()
         else:
@@ -812,6 +813,14 @@ class Workbench(QObject):
         if target is not None and layer is target.layer:
             self._on_object_picked(int(layer.selected_label))
 
+    def pick_label_at(self, layer: Labels, world: Sequence[float]) -> None:
+        """Work on the object whose label in the target is at a position."""
+        target, view = self.controller.state.target, self.movie
+        if view is not None and target is not None and layer is target.layer:
+            pixel = _pixel(view, view_position(view, self.viewer.dims, world))
+            if pixel is not None:
+                self._on_object_picked(self._label_at(view, *pixel))
+
     def pick_object_at(self, world: Sequence[float]) -> bool:
         """Select the object at a position: that of a point, else of a label or mask.
 
@@ -848,11 +857,10 @@ class Workbench(QObject):
                     nearest, found = distance, prompt.object_id
         if found:
             return found
-        row, column = np.rint(place[1:]).astype(int)
-        height, width = view.frame_shape
-        if not (0 <= row < height and 0 <= column < width):
+        pixel = _pixel(view, place)
+        if pixel is None:
             return None
-        return self._label_at(view, row, column) or self._preview_at(row, column)
+        return self._label_at(view, *pixel) or self._preview_at(*pixel)
 
     def _label_at(self, view: MovieView, row: int, column: int) -> int:
         layer = self.labels
@@ -1247,6 +1255,13 @@ class Workbench(QObject):
             raise failure
         if not is_done:
             raise TimeoutError(f"not done after {timeout:g} seconds")
+
+
+def _pixel(view: MovieView, place: np.ndarray) -> tuple[int, int] | None:
+    """Row and column of (frame, row, column), if they are in the picture."""
+    row, column = np.rint(place[1:]).astype(int).tolist()
+    height, width = view.frame_shape
+    return (row, column) if 0 <= row < height and 0 <= column < width else None
 
 
 def _positions(view: MovieView, points: Any) -> np.ndarray:

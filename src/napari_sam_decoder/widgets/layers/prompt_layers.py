@@ -34,6 +34,7 @@ __all__ = [
     "LayerRows",
     "PromptLayer",
     "fit_to_screen",
+    "is_mere_click",
     "new_boxes_layer",
     "new_points_layer",
     "next_sign",
@@ -57,6 +58,7 @@ REACH = 1.2
 SIZE_LIMITS = (MARKER_PIXELS / 3, MARKER_PIXELS)
 NOTICEABLE = 0.15
 EDGE_PIXELS = 2
+SMALLEST_BOX_PIXELS = 4
 BORDER_WIDTH = 0.2
 SYMBOLS = {True: "disc", False: "x"}
 DARK, LIGHT = (0.0, 0, 0, 1), (1.0, 1, 1, 1)
@@ -321,6 +323,22 @@ def _typed(columns: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
         is_plain = all(type(value) is kind for value in values)
         typed[name] = np.array(values, dtype=dtype if is_plain else object)
     return typed
+
+
+def is_mere_click(layer: PromptLayer, rows: Sequence[Any]) -> bool:
+    """Whether a box was clicked, not dragged: napari draws one of some pixels for it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Of the plugin.
+    rows : sequence of PointRow or ShapeRow
+        What was added last, if anything.
+    """
+    if not isinstance(layer, Shapes) or layer.mode != "add_rectangle" or not rows:
+        return False
+    smallest = SMALLEST_BOX_PIXELS * layer.current_edge_width / EDGE_PIXELS
+    return bool(np.ptp(rows[-1].vertices, axis=0).max() < smallest)
 
 
 def _no_features() -> dict[str, np.ndarray]:

@@ -1,0 +1,605 @@
+"""Points and boxes of many objects in a real window, with a real mouse and keys."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
+pytestmark = pytest.mark.gui
+
+from qtpy.QtCore import QPoint, Qt  # noqa: E402
+from qtpy.QtTest import QTest  # noqa: E402
+from qtpy.QtWidgets import QApplication  # noqa: E402
+from stage import BACKGROUND, squares  # noqa: E402
+
+from napari_sam_decoder.errors import PromptError  # noqa: E402
+from napari_sam_decoder.project import PointRow  # noqa: E402
+from napari_sam_decoder.widgets.colours import object_colour  # noqa: E402
+
+PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+ALT = Qt.KeyboardModifier.AltModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+FIRST, SECOND = (16, 15), (45, 46)
+"""Inside the two squares on the first frame."""
+
+
+@pytest.fixture
+def movie():
+    return squares(6)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, sam, movie):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1300, 800)
+    viewer.add_image(movie[0], name="squares")
+    viewer.dims.set_point(0, 0)
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer):
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    viewer.reset_view()
+    return dock
+
+
+@pytest.fixture
+def bench(dock):
+    return dock.workbench
+
+
+@pytest.fixture
+def hand(viewer):
+    return Hand(viewer)
+
+
+class Hand:
+    """A mouse and a keyboard."""
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._canvas = viewer.window._qt_viewer.canvas.native
+
+    @property
+    def camera(self):
+        viewer = self._viewer
+        return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+    def place(self, row, column):
+        QApplication.processEvents()
+        size = np.array([self._canvas.height(), self._canvas.width()])
+        world = np.array([row, column], float) - np.array(self.camera.center[-2:])
+        down, right = world * self.camera.zoom + size / 2
+        return QPoint(round(right), round(down))
+
+    def click(self, row, column, modifier=NONE):
+        at = self.place(row, column)
+        QTest.mouseMove(self._canvas, at)
+        QTest.mouseClick(self._canvas, LEFT, modifier, at)
+        QApplication.processEvents()
+
+    def drag(self, start, end):
+        QTest.mouseMove(self._canvas, self.place(*start))
+        QTest.mousePress(self._canvas, LEFT, NONE, self.place(*start))
+        for share in np.linspace(0, 1, 6)[1:]:
+            between = np.array(start) + share * (np.array(end) - np.array(start))
+            QTest.mouseMove(self._canvas, self.place(*between))
+            QApplication.processEvents()
+        QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*end))
+        QApplication.processEvents()
+
+    def press(self, key, modifier=ALT):
+        QTest.keyClick(self._canvas, key, modifier)
+        QApplication.processEvents()
+
+
+def two_objects(bench, hand):
+    for place in (FIRST, SECOND):
+        hand.press(Qt.Key.Key_N)
+        hand.click(*place)
+    bench.wait()
+
+
+def held(bench):
+    """How many points and boxes there are."""
+    return len(bench.objects.points), len(bench.objects.shapes)
+
+
+def names(bench):
+    return [layer.name for layer in bench.viewer.layers]
+
+
+def test_forty_objects_are_one_layer_of_points(bench, hand, viewer):
+    for place in range(40):
+        hand.press(Qt.Key.Key_N)
+        hand.click(4 + 7 * (place // 8), 4 + 7 * (place % 8))
+    bench.wait()
+    assert [row.object_id for row in bench.objects.points] == [*range(1, 41)]
+    assert len(bench.objects.listed) == 40
+    assert sorted(names(bench)) == ["SAM points", "SAM preview", "squares"]
+    bench.propagate()
+    bench.wait()
+    assert sorted(names(bench)) == [
+        "SAM labels",
+        "SAM points",
+        "SAM preview",
+        "squares",
+    ]
+
+
+def test_each_click_has_the_object_the_sign_and_the_colour_of_now(bench, hand):
+    two_objects(bench, hand)
+    hand.press(Qt.Key.Key_X)
+    hand.click(50, 60)
+    bench.wait()
+    rows = bench.objects.points
+    assert [(row.object_id, row.is_positive) for row in rows] == [
+        (1, True),
+        (2, True),
+        (2, False),
+    ]
+    layer = bench.points_layer
+    assert [str(one) for one in layer.symbol] == ["disc", "disc", "x"]
+    expected = [object_colour(one) for one in (1, 2, 2)]
+    np.testing.assert_allclose(layer.face_color, expected)
+
+
+def test_a_new_object_is_first_said_to_be_somewhere(bench, hand):
+    two_objects(bench, hand)
+    hand.press(Qt.Key.Key_X)
+    hand.press(Qt.Key.Key_N)
+    hand.click(50, 60)
+    assert bench.objects.points[-1].is_positive
+
+
+def test_one_drag_draws_a_box_and_shows_its_mask(dock, bench, hand, viewer, movie):
+    hand.press(Qt.Key.Key_N)
+    QTest.mouseClick(dock._frame.box, LEFT)
+    hand.drag((8, 6), (26, 24))
+    bench.wait()
+    prompt = bench.current_prompt
+    np.testing.assert_allclose(prompt.box, (8, 6, 26, 24), atol=0.5)
+    assert held(bench) == (0, 1)
+    preview = viewer.layers["SAM preview"].data[0] == 1
+    np.testing.assert_array_equal(preview, movie[1][0] == 1)
+    np.testing.assert_allclose(bench.boxes_layer.edge_color, [object_colour(1)])
+    bench.propagate()
+    bench.wait()
+    np.testing.assert_array_equal(bench.labels.data == 1, movie[1] == 1)
+
+
+def test_the_box_tool_stays_until_a_sign_is_chosen(dock, bench, hand, qtbot):
+    two_objects(bench, hand)
+    hand.press(Qt.Key.Key_R)
+    assert bench.is_box_next
+    qtbot.waitUntil(dock._frame.box.isChecked)
+    for object_id in (1, 2):
+        bench.select_object(object_id)
+        hand.drag((8, 6), (26, 24))
+    assert [row.object_id for row in bench.objects.shapes] == [1, 2]
+    QTest.mouseClick(dock._frame.positive, LEFT)
+    assert not bench.is_box_next
+    hand.click(50, 50)
+    assert held(bench) == (3, 2)
+    qtbot.waitUntil(dock._frame.positive.isChecked)
+
+
+def test_a_click_with_the_box_tool_draws_nothing(bench, hand):
+    two_objects(bench, hand)
+    hand.press(Qt.Key.Key_R)
+    hand.click(30, 30)
+    bench.wait()
+    assert held(bench) == (2, 0)
+    assert len(bench.boxes_layer.data) == 0
+    hand.drag((8, 6), (26, 24))
+    bench.wait()
+    assert held(bench) == (2, 1)
+
+
+def test_a_box_that_is_still_drawn_is_no_prompt(bench, hand, monkeypatch):
+    two_objects(bench, hand)
+    hand.press(Qt.Key.Key_R)
+    canvas = hand._canvas
+    QTest.mouseMove(canvas, hand.place(8, 6))
+    QTest.mousePress(canvas, LEFT, NONE, hand.place(8, 6))
+    QTest.mouseMove(canvas, hand.place(20, 20))
+    bench.read()
+    assert held(bench) == (2, 0)
+    assert len(bench.boxes_layer.data) == 1
+    QTest.mouseMove(canvas, hand.place(26, 24))
+    QTest.mouseRelease(canvas, LEFT, NONE, hand.place(26, 24))
+    bench.wait()
+    assert held(bench) == (2, 1)
+    np.testing.assert_allclose(bench.current_prompt.box, (8, 6, 26, 24), atol=0.5)
+
+
+@pytest.mark.parametrize("tool", ["add", "select", "pan_zoom", "box", "image"])
+def test_alt_and_a_click_select_an_object_and_add_nothing(bench, hand, viewer, tool):
+    two_objects(bench, hand)
+    if tool == "box":
+        bench.draw_boxes()
+    elif tool == "image":
+        viewer.layers.selection.active = viewer.layers["squares"]
+    else:
+        bench.points_layer.mode = tool
+    for place, object_id in ((FIRST, 1), (SECOND, 2), (FIRST, 1)):
+        hand.click(*place, ALT)
+        assert bench.objects.current_id == object_id
+    bench.wait()
+    assert held(bench) == (2, 0)
+    assert bench.is_box_next == (tool == "box")
+    layer = bench.boxes_layer if tool == "box" else bench.points_layer
+    assert viewer.layers.selection.active is layer
+    expected = {"image": "add", "box": "add_rectangle"}.get(tool, tool)
+    assert layer.mode == expected
+    bench.set_sign(True)
+    hand.click(20, 20)
+    assert bench.objects.points[-1].object_id == 1, "the tool works again"
+
+
+def test_alt_and_a_click_find_points_first_then_labels_and_masks(bench, hand, viewer):
+    two_objects(bench, hand)
+    bench.select_object(2)
+    hand.click(12, 12)
+    assert bench.objects.points[-1].object_id == 2, "on the first square"
+    bench.select_object(1)
+    hand.click(12, 12, ALT)
+    assert bench.objects.current_id == 2
+    hand.click(21, 20, ALT)
+    assert bench.objects.current_id == 1, "by its preview"
+    hand.click(60, 5, ALT)
+    assert bench.objects.current_id == 1, "there is nobody"
+    bench.points_layer.selected_data = {2}
+    bench.points_layer.remove_selected()
+    bench.propagate()
+    bench.wait()
+    hand.click(49, 49, ALT)
+    assert bench.objects.current_id == 2, "by its label"
+
+
+def test_alt_and_a_click_paint_nothing(bench, hand, viewer):
+    two_objects(bench, hand)
+    bench.propagate()
+    bench.wait()
+    before = bench.labels.data.copy()
+    viewer.layers.selection.active = bench.labels
+    bench.labels.mode = "paint"
+    bench.labels.selected_label = 1
+    hand.click(*FIRST, ALT)
+    assert bench.objects.current_id == 1
+    hand.click(*SECOND, ALT)
+    assert bench.objects.current_id == 2
+    np.testing.assert_array_equal(bench.labels.data, before)
+    assert viewer.layers.selection.active is bench.labels
+    hand.click(60, 5)
+    assert bench.labels.data[0, 60, 5] != 0, "the brush works again"
+
+
+def test_keys_go_through_the_objects(bench, hand):
+    two_objects(bench, hand)
+    hand.press(Qt.Key.Key_N)
+    seen = []
+    for _ in range(3):
+        hand.press(Qt.Key.Key_O)
+        seen.append(bench.objects.current_id)
+    for _ in range(3):
+        hand.press(Qt.Key.Key_O, ALT | SHIFT)
+        seen.append(bench.objects.current_id)
+    assert seen == [1, 2, 3, 2, 1, 3]
+
+
+def test_without_an_object_there_is_none_to_go_to(bench):
+    with pytest.raises(PromptError, match="press 'New object' first"):
+        bench.step_object(1)
+    with pytest.raises(PromptError, match="press 'New object' first"):
+        bench.draw_boxes()
+
+
+def test_selecting_a_point_selects_its_object(bench, hand):
+    two_objects(bench, hand)
+    bench.points_layer.mode = "select"
+    hand.click(*FIRST)
+    assert bench.objects.current_id == 1
+    hand.click(60, 5)
+    assert bench.objects.current_id == 1
+    bench.points_layer.mode = "add"
+    hand.click(20, 20)
+    assert bench.objects.points[-1].object_id == 1
+
+
+def test_selecting_a_box_selects_its_object(bench, hand):
+    two_objects(bench, hand)
+    for object_id, start in ((1, (8, 6)), (2, (36, 38))):
+        bench.add_box(0, (*start, start[0] + 18, start[1] + 18), object_id)
+    bench.draw_boxes()
+    bench.boxes_layer.mode = "select"
+    hand.click(10, 9)
+    assert bench.objects.current_id == 1
+
+
+def test_the_tool_that_picks_labels_selects_the_object(bench, hand, viewer):
+    two_objects(bench, hand)
+    bench.propagate()
+    bench.wait()
+    viewer.layers.selection.active = bench.labels
+    bench.labels.mode = "pick"
+    for place, object_id in ((FIRST, 1), (SECOND, 2)):
+        hand.click(*place)
+        assert bench.objects.current_id == object_id
+    hand.click(60, 5)
+    assert bench.objects.current_id == 2
+    assert viewer.layers.selection.active is bench.labels
+
+
+def test_a_point_is_dragged_and_deleted_as_napari_does_it(bench, hand):
+    two_objects(bench, hand)
+    bench.points_layer.mode = "select"
+    hand.click(*FIRST)
+    hand.drag(FIRST, (20, 19))
+    bench.wait()
+    np.testing.assert_allclose(bench.objects.points[0].position[1:], (20, 19), atol=1)
+    assert bench.objects.points[0].object_id == 1
+    hand.press(Qt.Key.Key_Delete, NONE)
+    bench.wait()
+    assert [row.object_id for row in bench.objects.points] == [2]
+    assert len(bench.objects.listed) == 2, "the object stays"
+
+
+def test_the_mouse_finds_points_at_their_size_on_the_screen(bench, hand, viewer):
+    two_objects(bench, hand)
+    bench.points_layer.mode = "select"
+    for zoom in (4, 40):
+        hand.camera.zoom = zoom
+        hand.camera.center = (0, *FIRST)
+        beside = 3 / zoom
+        bench.points_layer.selected_data = set()
+        print(
+            zoom,
+            hand.camera.zoom,
+            bench.points_layer.size,
+            bench.points_layer.data,
+            hand.place(*FIRST),
+        )
+        hand.click(FIRST[0] + beside, FIRST[1] + beside)
+        assert set(bench.points_layer.selected_data) == {0}
+        hand.click(FIRST[0] + 12 / zoom, FIRST[1])
+        assert not bench.points_layer.selected_data
+
+
+def test_boxes_keep_the_width_of_their_lines(bench, hand):
+    two_objects(bench, hand)
+    bench.add_box(0, (8, 6, 26, 24))
+    for zoom in (4, 40, 1):
+        hand.camera.zoom = zoom
+        width = bench.boxes_layer.edge_width[0] * zoom
+        assert 1.5 < width < 2.5
+
+
+# What scripts do
+
+
+def test_a_script_adds_points_and_boxes(bench):
+    made = bench.new_object("nucleus")
+    assert (made.object_id, made.name, made.frames) == (1, "nucleus", ())
+    other = bench.new_object()
+    bench.add_points([(0, 16, 15), (2, 16, 17)], made.object_id)
+    bench.add_points((1, 45, 45), is_positive=False)
+    bench.add_points((2, 45, 45), hypothesis=2)
+    bench.add_box(3, (20, 30, 10, 15), made.object_id)
+    assert bench.objects.points == (
+        PointRow((0, 16, 15), 1),
+        PointRow((2, 16, 17), 1),
+        PointRow((1, 45, 45), 2, is_positive=False),
+        PointRow((2, 45, 45), 2, hypothesis=2),
+    )
+    assert bench.objects.reading.prompts.at(1, 3).box == (10, 15, 20, 30)
+    assert bench.objects.find(made.object_id).frames == (0, 2, 3)
+    assert other.object_id == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda bench: bench.add_points([(1, 2)]), "points are .frame, row, column"),
+        (lambda bench: bench.add_points([(1, 2, np.nan)]), "points must be finite"),
+        (lambda bench: bench.add_points((0, 1, 1), 7), "there is no object 7"),
+        (
+            lambda bench: bench.add_points((0, 1, 1), hypothesis=4),
+            "a hypothesis is 1, 2 or 3, not 4",
+        ),
+        (lambda bench: bench.add_points((0, 1, 1), is_positive=1), "is_positive must"),
+        (lambda bench: bench.add_box(6, (1, 1, 5, 5)), "there is no frame 6; the mov"),
+        (lambda bench: bench.add_box(0, (1, 1, 5)), "a box is .row0, column0, row1"),
+    ],
+)
+def test_what_a_script_gets_wrong_is_named(bench, call, match):
+    bench.new_object()
+    with pytest.raises(PromptError, match=match):
+        call(bench)
+    assert held(bench) == (0, 0)
+
+
+def test_a_script_of_one_layer_per_object_is_told_what_to_do(bench):
+    with pytest.raises(AttributeError, match=r"one layer.*Workbench\.add_points"):
+        bench.new_object().add([0, 16, 15])
+
+
+def test_points_of_a_volume_over_time_are_positions_in_it(fresh, movie):
+    volumes = np.stack([movie[0], movie[0][:, ::-1]])
+    layer = fresh.viewer.add_image(volumes, name="volumes")
+    fresh.choose_movie(layer, axis=1)
+    fresh.viewer.dims.set_point((0, 1), (1, 0))
+    fresh.new_object()
+    fresh.add_points((2, 47, 17))
+    fresh.add_points((0, 3, 16, 18))
+    fresh.add_box(4, (40, 12, 54, 27))
+    assert [row.position for row in fresh.objects.points] == [
+        (1, 2, 47, 17),
+        (0, 3, 16, 18),
+    ]
+    assert [prompt.frame for prompt in fresh.controller.prompts] == [2, 4]
+    fresh.viewer.dims.set_point(0, 0)
+    assert [prompt.frame for prompt in fresh.controller.prompts] == [3]
+
+
+# Layers that a person brings
+
+
+@pytest.fixture
+def told(bench):
+    told = []
+    bench.informed.connect(told.append)
+    return told
+
+
+def test_points_of_others_are_copied_and_their_layer_is_hidden(bench, viewer, told):
+    brought = viewer.add_points(
+        [(0, 16, 15), (1, 45, 45), (2, 3, 3)],
+        features={"label": [1, 0, 1], "hypothesis": [2, 0, 0]},
+        name="clicks",
+    )
+    before = brought.features.copy()
+    bench.use_points(brought)
+    assert bench.objects.points == (
+        PointRow((0, 16, 15), 1, hypothesis=2),
+        PointRow((1, 45, 45), 1, is_positive=False),
+        PointRow((2, 3, 3), 1),
+    )
+    assert [one.name for one in bench.objects.listed] == ["clicks"]
+    assert not brought.visible
+    assert "'clicks' itself is hidden" in told[-1]
+    assert brought.features.equals(before)
+    brought.add([(3, 3, 3)])
+    bench.wait()
+    assert held(bench) == (3, 0)
+
+
+def test_points_of_others_keep_the_objects_that_they_name(bench, viewer):
+    bench.new_object("mine")
+    brought = viewer.add_points(
+        [(0, 16, 15), (0, 45, 45)], features={"object_id": [1, 7]}, name="clicks"
+    )
+    bench.use_points(brought)
+    described = [(one.object_id, one.name) for one in bench.objects.listed]
+    assert described == [(1, "mine"), (7, "clicks #7")]
+
+
+def test_what_cannot_be_used_of_others_is_said_and_stays(bench, viewer, told):
+    brought = viewer.add_points(
+        [(0, 16, 15), (0, 45, 45)], features={"label": ["maybe", "positive"]}
+    )
+    bench.use_points(brought)
+    assert held(bench) == (1, 0)
+    assert any("a label that is not understood" in one for one in told)
+    flat = viewer.add_points([(3, 4)], name="flat")
+    with pytest.raises(PromptError, match=r"no points of 'flat' can be used: .* 2 dim"):
+        bench.use_points(flat)
+    assert flat.visible
+
+
+def test_rectangles_of_others_are_copied(bench, viewer):
+    brought = viewer.add_shapes(
+        [
+            [(0, 8, 6), (0, 8, 24), (0, 26, 24), (0, 26, 6)],
+            [(1, 8, 6), (1, 8, 24), (1, 26, 24)],
+        ],
+        shape_type=["rectangle", "polygon"],
+        name="drawn",
+    )
+    bench.use_shapes(brought)
+    assert held(bench) == (0, 1)
+    assert bench.objects.reading.prompts.at(1, 0).box == (8, 6, 26, 24)
+    assert not brought.visible
+    lines = viewer.add_shapes(
+        [[(0, 8, 6), (0, 8, 24)]], shape_type="line", name="lines"
+    )
+    with pytest.raises(PromptError, match="no rectangles of 'lines' can be used"):
+        bench.use_shapes(lines)
+
+
+def test_taking_in_the_own_layers_does_nothing(bench):
+    bench.new_object()
+    bench.add_points((0, 16, 15))
+    bench.add_box(1, (8, 6, 26, 24))
+    bench.use_points(bench.points_layer)
+    bench.use_shapes(bench.boxes_layer)
+    assert held(bench) == (1, 1)
+
+
+# Layers that come and go
+
+
+def test_a_layer_that_was_removed_is_made_again_for_the_next_click(bench, hand, viewer):
+    two_objects(bench, hand)
+    bench.propagate()
+    bench.wait()
+    before = bench.labels.data.copy()
+    removed = bench.points_layer
+    viewer.layers.remove(removed)
+    bench.wait()
+    assert bench.points_layer is None
+    np.testing.assert_array_equal(bench.labels.data, before)
+    assert len(bench.objects.listed) == 2
+    bench.select_object(2)
+    hand.click(*SECOND)
+    bench.wait()
+    assert bench.points_layer is not removed
+    assert held(bench) == (1, 0)
+    np.testing.assert_array_equal(bench.labels.data == 1, before == 1)
+
+
+def test_deleting_an_object_leaves_the_others_alone(bench, hand):
+    two_objects(bench, hand)
+    bench.add_box(0, (8, 6, 26, 24), 1)
+    bench.delete_object(1)
+    assert held(bench) == (1, 0)
+    assert [one.object_id for one in bench.objects.listed] == [2]
+    assert bench.objects.current_id == 2
+    hand.click(20, 20)
+    assert [row.object_id for row in bench.objects.points] == [2, 2]
+
+
+def test_a_shape_that_is_no_box_is_said_and_not_used(bench, viewer):
+    bench.new_object()
+    bench.draw_boxes()
+    corners = np.array([(0, 8, 6), (0, 8, 24), (0, 26, 24)])
+    bench.boxes_layer.add(corners, shape_type="polygon")
+    bench.wait()
+    assert len(bench.controller.prompts) == 0
+    assert any("no rectangle and is not used" in one for one in bench.notices)
+    assert len(bench.boxes_layer.data) == 1
+
+
+def test_a_box_that_is_moved_takes_its_correction_along(fresh):
+    movie, truth = squares(6)
+    movie[truth == 2] = BACKGROUND
+    movie[:, 46:56, 6:16] = movie[:, 46:56, 46:56] = 160
+    fresh.choose_movie(fresh.viewer.add_image(movie, name="squares"))
+    fresh.viewer.dims.set_point(0, 0)
+    fresh.new_object()
+    fresh.add_points((0, *FIRST))
+    fresh.propagate()
+    fresh.wait()
+    before = fresh.labels.data.copy()
+    fresh.viewer.dims.set_point(0, 4)
+    fresh.add_box(4, (45, 5, 56, 16))
+    fresh.wait()
+    print(
+        fresh.notices,
+        fresh.controller.state.outcome,
+        fresh.controller.prompts,
+        np.argwhere(fresh.labels.data[4]).mean(0),
+    )
+    assert fresh.labels.data[4, 50, 10] == 1
+    layer = fresh.boxes_layer
+    layer.data = [np.array(layer.data[0]) + np.array([0, 0, 40])]
+    fresh.wait()
+    assert fresh.labels.data[4, 50, 10] == 0
+    assert fresh.labels.data[4, 50, 50] == 1
+    layer.selected_data = {0}
+    layer.remove_selected()
+    fresh.wait()
+    np.testing.assert_array_equal(fresh.labels.data, before)
