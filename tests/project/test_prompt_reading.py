@@ -136,6 +136,13 @@ def test_objects_with_only_negative_points_on_a_frame():
     )
 
 
+def test_negative_points_alone_pick_no_mask():
+    """As where a positive point beside them was deleted."""
+    reading = read_rows(MOVIE, points((0, 3, 4), is_positive=False, hypothesis=2))
+    (prompt,) = reading.negatives
+    assert prompt.hypothesis is None
+
+
 def test_each_object_has_its_own_notice_of_unused_points():
     beside = [
         Prompt(object_id, frame, points=[(1, 1)], signs=[False])

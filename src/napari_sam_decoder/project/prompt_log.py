@@ -484,8 +484,8 @@ def _of(object_id: int, prompts_now: Iterable[Prompt]) -> frozenset[Prompt]:
 
 
 def _contains(now: Prompt | None, earlier: Prompt) -> bool:
-    """Whether all earlier points are still there, perhaps with others."""
-    return now is not None and _points(earlier) <= _points(now)
+    """Whether all earlier points and boxes are still there, perhaps with others."""
+    return now is not None and _parts(earlier) <= _parts(now)
 
 
 def _is_lost(earlier: Prompt | None, now: Prompt | None) -> bool:
@@ -502,8 +502,12 @@ def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:
     )
 
 
-def _points(prompt: Prompt) -> Counter[object]:
-    return Counter(zip(prompt.points, prompt.signs or (), strict=True))
+def _parts(prompt: Prompt) -> Counter[object]:
+    """Its points and its box."""
+    parts: Counter[object] = Counter(zip(prompt.points, prompt.signs or (), strict=True))
+    if prompt.box is not None:
+        parts[prompt.box] += 1
+    return parts
 
 
 def _stretch(frames: Collection[int], around: int) -> range:

@@ -113,7 +113,10 @@ def read_rows(
     given = [*_point_prompts(cut, points, notices), *_boxes(cut, shapes, notices)]
     found = PromptSet(given)
     prompts = PromptSet(prompt for prompt in found if prompt.is_positive)
-    negatives = PromptSet(prompt for prompt in found if not prompt.is_positive)
+    # Where nothing says where the object is, there are no masks to pick from.
+    negatives = PromptSet(
+        replace(prompt, hypothesis=None) for prompt in found if not prompt.is_positive
+    )
     counts = Counter((one.object_id, one.frame) for one in given)
     frames: dict[int, list[int]] = {}
     for prompt in prompts:
