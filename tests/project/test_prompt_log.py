@@ -342,6 +342,18 @@ def test_corrections_of_other_objects_depend_on_it_where_they_touch(row, depends
     assert [prompt.object_id for prompt in gone] == ([2, 1] if depends else [1])
 
 
+def test_a_box_that_is_gone_or_moved_is_missed_although_points_stay():
+    boxed = replace(LATER, box=(1, 1, 9, 9))
+    ledger = ledger_of(FIRST)
+    ledger.correct(boxed, 6)
+    assert ledger.take_back_lost(FIRST, boxed) == []
+    assert ledger.take_back_lost(FIRST, LATER) == [boxed]
+    boxed_first = replace(FIRST, box=(1, 1, 9, 9))
+    moved = replace(FIRST, box=(1, 1, 9, 8))
+    assert ledger_of(boxed_first).rerun([boxed_first]) is None
+    assert ledger_of(boxed_first).rerun([moved]) is not None
+
+
 def test_a_pick_that_is_undone_is_taken_back():
     prompt_log = ledger_of(FIRST)
     picked = replace(FIRST, hypothesis=2)
