@@ -71,6 +71,7 @@ def test_changes_of_a_known_plane_are_taken_into_account(is_blank):
         snapshot.put((3,), before)
     snapshot.patch((3,), LabelDifference.between(before, plane()))
     snapshot.patch((3,), LabelDifference.between(plane(), plane(4)))
+    assert list(snapshot) == [(3,)]
     for _ in range(2):
         assert_left(snapshot, (3,), before, plane(4))
 

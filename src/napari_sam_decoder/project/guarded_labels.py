@@ -330,9 +330,16 @@ class GuardedLabels:
         """Whether the labels still have the shape that they had at first."""
         return tuple(self._holder.data.shape) == self._shape
 
+    def knows(self, place: PlanePosition) -> bool:
+        """Whether it is known how a plane is without what others do to it now."""
+        with self._lock:
+            return place in self._known
+
     @property
     def places(self) -> tuple[PlanePosition, ...]:
         """The planes that are known."""
+        if self._known.is_blank and self._axes is not None:
+            return tuple(np.ndindex(*(self._shape[axis] for axis in self._axes.sliced)))
         return tuple(self._known)
 
     def write(

@@ -54,12 +54,17 @@ class LabelSnapshot:
         self._packed: dict[PlanePosition, _PackedPlane] = {}
         self._later: dict[PlanePosition, list[LabelDifference]] = {}
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether planes that were never put here are known to be 0."""
+        return self._is_blank
+
     def __contains__(self, place: PlanePosition) -> bool:
         return self._is_blank or place in self._packed
 
     def __iter__(self) -> Iterator[PlanePosition]:
-        """Iterate over the positions of all planes that were put here."""
-        return iter(tuple(self._packed))
+        """Iterate over the positions of all planes that were put here or changed."""
+        return iter(tuple({**self._packed, **self._later}))
 
     def put(self, place: PlanePosition, plane: np.ndarray) -> None:
         """Keep a plane as it is now.

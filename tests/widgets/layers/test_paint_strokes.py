@@ -265,10 +265,13 @@ def test_other_data_of_the_same_shape_are_a_change_like_any_other(target):
     np.testing.assert_array_equal(target.layer.data, other)
 
 
-def test_a_cut_along_another_axis_leaves_no_silent_change_behind(target):
+@pytest.mark.parametrize("frame", [1, 2])
+def test_a_cut_along_another_axis_leaves_no_silent_change_behind(target, frame):
+    """Not on a plane either that is blank and that nobody has come to yet."""
     write(target, 1, 1, replace=False)
-    target.layer.data[1, 3, 3] = 7
+    target.layer.data[frame, 3, 3] = 7
     target.freeze_axes(view_of(axis=1))
     assert [one.kind for one in target.history.done] == ["run", "paint"]
     target.layer.undo()
     assert (target.layer.data[1] == 1).all()
+    assert not target.layer.data[2].any()

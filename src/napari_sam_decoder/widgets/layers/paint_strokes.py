@@ -6,6 +6,7 @@ napari tells of a stroke as a list of atoms. An atom is a box with a mask (since
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,9 +136,11 @@ def before_strokes(
     """
     before = np.array(plane)
     for atom in reversed(atoms):
-        pixels, old, new = _on_plane(atom, place, axes)
+        part = _on_plane(atom, place, axes)
+        here = before[part.index]
         # Others may have written over the stroke.
-        before[pixels] = np.where(before[pixels] == new, old, before[pixels])
+        is_drawn = part.mask & (here == part.new)
+        before[part.index] = np.where(is_drawn, part.old, here)
     return before
 
 
@@ -161,15 +164,32 @@ def after_strokes(
     """
     after = np.array(plane)
     for atom in atoms:
-        pixels, _, new = _on_plane(atom, place, axes)
-        after[pixels] = new
+        part = _on_plane(atom, place, axes)
+        after[part.index] = np.where(part.mask, part.new, after[part.index])
     return after
 
 
-def _on_plane(
-    atom: Any, place: PlanePosition, axes: PlaneAxes
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
-    """Rows and columns of an atom's pixels on a plane, and their old and new labels."""
+@dataclass(frozen=True, eq=False)
+class _PlanePart:
+    """The pixels of a plane that an atom changes.
+
+    Attributes
+    ----------
+    index : tuple
+        Rows and columns: two slices, or two arrays of one number per pixel.
+    mask : array of bool
+        Which of these are changed.
+    old, new : array of int
+        Their labels before and after.
+    """
+
+    index: tuple[Any, Any]
+    mask: np.ndarray
+    old: np.ndarray
+    new: np.ndarray
+
+
+def _on_plane(atom: Any, place: PlanePosition, axes: PlaneAxes) -> _PlanePart:
     if _has_box(atom):
         return _box_on_plane(atom, place, axes)
     indices, old, new = atom
@@ -178,27 +198,22 @@ def _on_plane(
     rows, columns = (flat[axis][is_here] for axis in axes.shown)
     shape = np.broadcast(*indices).shape
     before, after = (np.ravel(np.broadcast_to(one, shape)) for one in (old, new))
-    return (rows, columns), before[is_here], after[is_here]
+    return _PlanePart((rows, columns), np.array(True), before[is_here], after[is_here])
 
 
-def _box_on_plane(
-    atom: Any, place: PlanePosition, axes: PlaneAxes
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
-    box, mask = atom.slice_key, _mask(atom)
+def _box_on_plane(atom: Any, place: PlanePosition, axes: PlaneAxes) -> _PlanePart:
+    box, mask, new = atom.slice_key, _mask(atom), np.asarray(atom.new_value)
     spans = zip((box[axis] for axis in axes.sliced), place, strict=True)
     if not all(span.start <= index < span.stop for span, index in spans):
-        nothing = np.zeros(0, int)
-        return (nothing, nothing), nothing, nothing
-    old = atom.old_values
+        nothing = slice(0, 0)
+        return _PlanePart((nothing, nothing), np.array(False), new, new)
+    old = np.asarray(atom.old_values)
     if atom.mask is not None:
-        old = np.zeros(mask.shape, np.asarray(old).dtype)
+        old = np.zeros(mask.shape, old.dtype)
         old[mask] = atom.old_values
     plane = _plane_of(box, place, axes)
-    rows, columns = np.nonzero(mask[plane])
-    before = np.broadcast_to(old, mask.shape)[plane][rows, columns]
-    after = np.broadcast_to(atom.new_value, before.shape)
-    first_row, first_column = (box[axis].start for axis in axes.shown)
-    return (rows + first_row, columns + first_column), before, after
+    rows, columns = (box[axis] for axis in axes.shown)
+    return _PlanePart((rows, columns), mask[plane], old[plane], new)
 
 
 def _plane_of(
