@@ -378,9 +378,14 @@ class LabelsTarget:
                     self._note_ids(place, after)
 
     def _record_foreign(self, places: Sequence[PlanePosition]) -> None:
-        with self._painting(places, "Labels changed by a script"):
+        axes = self._guarded.axes
+        is_shown = axes is not None and axes.sliced == self.view.sliced_axes
+        named = places if is_shown else ()
+        with self._painting(named, "Labels changed by a script"):
             for place in self._guarded.sync(places):
-                self._note_ids(place)
+                # Along other axes than those of the movie, a plane is no frame.
+                if is_shown:
+                    self._note_ids(place)
 
     def _painting(
         self, places: Sequence[PlanePosition], verb: str
@@ -479,24 +484,25 @@ class LabelsTarget:
         record = self.record(view)
         record.prompt_log.readmit(prompts_now)
         steps = record.prompt_log.lost_corrections(prompts_now)
-        places: set[PlanePosition] = set()
+        places: set[tuple[tuple[int, ...], PlanePosition]] = set()
         for step in steps:
             places |= set(self._take_back(step))
-        for place in sorted(places):
-            self._note_ids(place)
+        for sliced, place in sorted(places):
+            if sliced == self.view.sliced_axes:
+                self._note_ids(place)
         record.prompt_log.forget_adopted(prompts_now)
         return len(places) if steps else None
 
-    def _take_back(self, step: Step) -> Iterator[PlanePosition]:
+    def _take_back(self, step: Step) -> Iterator[tuple[tuple[int, ...], PlanePosition]]:
         """Take back what a step has changed in these labels, unless it changed since.
 
-        Yields the planes whose pixels have changed.
+        Yields the sliced axes and places of planes whose pixels have changed.
         """
         fits = tuple(self.holder.data.shape) == self.view.spatial_shape
         for change in reversed(step.changes):
             if isinstance(change, LabelsChange) and change.target == self.number:
                 if fits and self._guarded.take_back(change, self._rerun_since(step)):
-                    yield change.place
+                    yield change.sliced, change.place
             elif isinstance(change, EntryChange) and change.scope[:1] == (self.number,):
                 table = self._history.document.table(change.table, *change.scope)
                 if table.get(change.key) == change.after:

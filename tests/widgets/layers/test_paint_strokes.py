@@ -10,6 +10,8 @@ pytest.importorskip("napari.layers")
 from made_up import SHAPE, result_on, target_of, view_of
 from napari.layers import Labels
 
+from napari_sam_decoder.project import CORRECTION
+from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.widgets.layers import StrokeListener, new_labels_layer
 
 
@@ -275,3 +277,44 @@ def test_a_cut_along_another_axis_leaves_no_silent_change_behind(target, frame):
     target.layer.undo()
     assert (target.layer.data[1] == 1).all()
     assert not target.layer.data[2].any()
+
+
+@pytest.fixture
+def turned():
+    """Labels that a script has changed before the movie is cut into fewer frames."""
+    view = view_of(axis=1)
+    target = target_of(new_labels_layer(view, "labels"), view, is_own=True)
+    result = result_on(10, shape=view.frame_shape)
+    target.sync(view, [10])
+    with target.history.step("Run", "run"):
+        target.write(view, result, {1}, replace=False)
+    target.layer.data[:, 11] = 7
+    target.view = view_of(axis=0)
+    return target
+
+
+def test_planes_of_another_cut_are_no_frames_when_the_labels_are_turned(turned):
+    turned.sync(turned.view, [2])
+    assert turned.history.done[-1].title == "Labels changed by a script"
+    turned.layer.undo()
+    assert not turned.layer.data[:, 11].any()
+
+
+def test_planes_of_another_cut_are_no_frames_before_undo(turned):
+    turned.layer.data[:, 10, 0] = 7
+    turned.sync_before(turned.history.last_group)
+    turned.layer.undo()
+    assert (turned.layer.data[:, 10] == 1).all()
+
+
+def test_planes_of_another_cut_are_no_frames_when_a_correction_is_taken_back():
+    view = view_of(axis=1)
+    target = target_of(new_labels_layer(view, "labels"), view, is_own=True)
+    click = Prompt(1, 10, points=[(1, 1)])
+    target.prompt_log.adopt([1], range(SHAPE[1]))
+    with target.history.step("Correction", CORRECTION):
+        target.write(view, result_on(10, shape=view.frame_shape), {1}, replace=False)
+        target.prompt_log.note_correction([click])
+    target.view = view_of(axis=0)
+    assert target.reconcile(view, ()) == 1
+    assert not target.layer.data.any()
