@@ -305,7 +305,7 @@ def test_closing_the_dock_before_all_labels_are_removed_is_told(bench):
     state = bench.controller.state
     bench.delete_object(1, "remove")
     bench.close()
-    assert state.outcome.startswith("Not all labels of 'object 1' were removed")
+    assert state.outcome.startswith("Not all labels of 'object 1' were changed")
 
 
 def test_an_object_whose_points_were_removed_is_deleted(fresh):

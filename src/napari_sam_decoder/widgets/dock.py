@@ -15,13 +15,20 @@ from napari.utils.notifications import (
 )
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.widgets.key_bindings import COMMAND, bind_keys, release_keys
 from napari_sam_decoder.widgets.messages import describe
-from napari_sam_decoder.widgets.opened_projects import open_project
+from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError, open_project
 from napari_sam_decoder.widgets.parts import (
     FramePart,
     ModelForm,
@@ -304,7 +311,7 @@ class SamDecoderDock(QWidget):
         self.use_settings(DockSettings())
 
     def _open_project(self, path: Path) -> None:
-        open_project(self.workbench, path)
+        _open_or_ask(_Docks.of(self.workbench.viewer), path)
 
     def _on_axis_chosen(self, axis: int) -> None:
         movie = self.workbench.movie
@@ -437,10 +444,23 @@ def open_project_in_dock(
     docks = None if known is None else known()
     if docks is None or docks.bench.is_closed:
         viewer.window.add_plugin_dock_widget(PLUGIN)
+    docks = _Docks.of(viewer)
     try:
-        open_project(_Docks.of(viewer).bench, path, movie)
+        _open_or_ask(docks, path, movie)
     except SamDecoderError as error:
         show_error(str(error))
+
+
+def _open_or_ask(docks: _Docks, path: Path, movie: str | Path | None = None) -> None:
+    """Go on with a project; ask for its movie if that is not where it was."""
+    try:
+        open_project(docks.bench, path, movie)
+    except MovieNotFoundError as error:
+        show_error(str(error))
+        where = f"Where is the movie of {path.name} now?"
+        chosen, _ = QFileDialog.getOpenFileName(docks.window, where)
+        if chosen:
+            open_project(docks.bench, path, chosen)
 
 
 def save_project_of(viewer: napari.Viewer) -> None:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project import ProjectHeader
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["movie_of", "open_project"]
+__all__ = ["MovieNotFoundError", "movie_of", "open_project"]
+
+
+class MovieNotFoundError(ProjectError):
+    """The movie of a project is not where it was."""
 
 
 def open_project(bench: Workbench, path: Path, movie: str | Path | None = None) -> None:
@@ -37,9 +41,9 @@ def open_project(bench: Workbench, path: Path, movie: str | Path | None = None) 
     Raises
     ------
     ProjectError
-        If the file is no project, or the movie is not where it was.
-    SamDecoderError
-        If the movie cannot be opened.
+        If the file is no project, or the movie was in no file.
+    MovieNotFoundError
+        If the movie is not where it was.
     """
     header = read_header(path)
     layer = _shown(bench.viewer, header, movie)
@@ -68,9 +72,9 @@ def movie_of(
     Raises
     ------
     ProjectError
-        If it is not where it was, or was never in a file.
-    SamDecoderError
-        If it cannot be opened.
+        If it was never in a file.
+    MovieNotFoundError
+        If it is not where it was.
     """
     source = header.movie.source if movie is None else str(movie)
     if source is None:
@@ -81,7 +85,7 @@ def movie_of(
     try:
         opened = open_movie(source)
     except SamDecoderError as error:
-        raise ProjectError(
+        raise MovieNotFoundError(
             f"the movie of {path.name} is not at {source} any more ({error}): open it, "
             "choose it in the dock, and open the project again"
         ) from error

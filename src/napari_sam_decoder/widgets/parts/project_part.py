@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
 from napari_sam_decoder.project.location import SUFFIX
 from napari_sam_decoder.widgets.parts.controls import button, narrow, row
 from napari_sam_decoder.widgets.parts.forms import form_layout, row_of
+from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,7 +84,7 @@ class ProjectPart(QWidget):
         self.status.setText(_status(state))
         path = state.project.path
         self.status.setToolTip("" if path is None else str(path))
-        self.retry.setVisible(state.project.failure is not None)
+        self.retry.setVisible(_is_not_saved(state))
         self._show_offers(state.offers)
 
     def _show_offers(self, offers: tuple[ProjectSummary, ...]) -> None:
@@ -115,13 +116,17 @@ def _name(which: QPushButton, step: Step | None, verb: str, key: str) -> None:
 
 def _status(state: MovieState) -> str:
     project = state.project
-    if state.is_keeping_off or project.failure is not None:
+    if _is_not_saved(state):
         return "NOT saved"
     if project.path is None:
         has_work = bool(project.history.done)
         return "Saving soon…" if has_work else "Saved by itself as you work"
     saved_at = project.saved_at
     return "Saved" if saved_at is None else f"Saved, {saved_at.astimezone():%H:%M:%S}"
+
+
+def _is_not_saved(state: MovieState) -> bool:
+    return state.is_keeping_off or state.project.failure is not None
 
 
 def _moment(moment: datetime) -> str:
@@ -174,7 +179,9 @@ class ProjectForm(QWidget):
         with self.limit.changed.blocked():
             self.limit.value = max(1, history.limit // _MEGABYTE)
         used = history.size / _MEGABYTE
-        self.used.setText(f"{len(history.done)} actions take {used:.1f} MB")
+        count = len(history.done)
+        verb = "takes" if count == 1 else "take"
+        self.used.setText(f"{counted(count, 'action')} {verb} {used:.1f} MB")
 
     def _ask_what_to_open(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Open project", "", _KINDS)

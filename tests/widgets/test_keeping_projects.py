@@ -1,0 +1,131 @@
+"""What is done on a movie is in a file at once, whatever happens to the window."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
+
+from stage import squares
+
+from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.project import Project
+
+pytestmark = pytest.mark.gui
+
+
+def begin(bench, seed=0):
+    movie, _ = squares(4)
+    movie[0, 0, 0] = seed
+    bench.choose_movie(bench.viewer.add_image(movie, name="squares"))
+    return bench
+
+
+def projects(tmp_path):
+    return sorted((tmp_path / "projects").glob("*.samproject"))
+
+
+def titles(path):
+    project, _ = Project.open(path, is_read_only=True)
+    return [step.title for step in project.history.done]
+
+
+def test_a_file_is_made_with_the_first_action(fresh, tmp_path):
+    begin(fresh).wait()
+    assert not projects(tmp_path), "a movie was only looked at"
+    fresh.new_object()
+    fresh.wait()
+    (path,) = projects(tmp_path)
+    project = fresh.controller.state.project
+    assert project.flush()
+    assert project.path == path
+    assert titles(path) == ["New object"]
+    assert project.header.movie.name == "squares"
+
+
+def test_work_that_is_not_resumed_is_left_as_it_is(fresh, make_bench, tmp_path):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    fresh.close()
+    (old,) = projects(tmp_path)
+    before = old.read_bytes()
+    other = begin(make_bench())
+    other.wait()
+    assert [offer.path for offer in other.controller.state.offers] == [old]
+    other.new_object("second")
+    other.wait()
+    other.close()
+    assert old.read_bytes() == before
+    assert len(projects(tmp_path)) == 2
+
+
+def test_another_movie_is_not_offered_it(fresh, make_bench):
+    begin(fresh).new_object()
+    fresh.wait()
+    other = begin(make_bench(), seed=1)
+    other.wait()
+    assert other.controller.state.offers == ()
+    with pytest.raises(ProjectError, match="no other project"):
+        other.resume()
+
+
+def test_a_second_window_is_told(fresh, make_bench):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    other = begin(make_bench())
+    other.wait()
+    (offer,) = other.controller.state.offers
+    assert offer.is_open
+    other.new_object("second")
+    other.resume()
+    with pytest.raises(ProjectError, match="open in another window"):
+        other.wait()
+    assert [one.name for one in other.objects.listed] == ["second"]
+    other.wait()
+    assert other.controller.state.project.flush()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(
+    fresh, monkeypatch, tmp_path
+):
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    monkeypatch.setenv("NAPARI_SAM_DECODER_PROJECTS", str(blocked / "projects"))
+    begin(fresh).new_object()
+    with pytest.raises(ProjectError, match="what you do is not saved: cannot write"):
+        fresh.wait()
+    fresh.new_object()
+    fresh.wait()
+    assert fresh.controller.state.is_keeping_off
+    blocked.unlink()
+    fresh.save_now()
+    assert fresh.controller.state.project.flush()
+    assert titles(fresh.controller.state.project.path) == ["New object"] * 2
+
+
+def test_a_closed_dock_lets_the_project_go_and_another_one_goes_on(fresh, make_bench):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    viewer, path = fresh.viewer, fresh.controller.state.project.path
+    fresh.close()
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+    again = Workbench(viewer)
+    again.choose_movie(viewer.layers["squares"])
+    again.new_object("second")
+    again.wait()
+    assert again.controller.state.project.path == path
+    again.close()
+    assert titles(path) == ["New object"] * 2
+
+
+def test_a_copy_has_all_that_was_done(fresh, tmp_path):
+    begin(fresh)
+    with pytest.raises(ProjectError, match="nothing has been done"):
+        fresh.save_project_as(tmp_path / "copy.samproject")
+    fresh.new_object()
+    fresh.wait()
+    fresh.save_project_as(tmp_path / "copy.samproject")
+    assert titles(tmp_path / "copy.samproject") == ["New object"]
+    with pytest.raises(ProjectError, match="exists"):
+        fresh.save_project_as(tmp_path / "copy.samproject")

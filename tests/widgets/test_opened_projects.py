@@ -1,0 +1,113 @@
+"""A project file is opened with its movie, wherever that is now."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
+
+from napari.layers._source import layer_source
+from stage import squares
+
+from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.widgets.opened_projects import (
+    MovieNotFoundError,
+    open_project,
+)
+
+pytestmark = pytest.mark.gui
+
+FRAMES = 4
+
+
+@pytest.fixture
+def movie(tmp_path):
+    path = tmp_path / "squares.tif"
+    frames, _ = squares(FRAMES)
+    tifffile.imwrite(path, frames, photometric="minisblack", metadata={"axes": "TYX"})
+    return path
+
+
+def opened(bench, movie):
+    """Add a movie as napari's own reader does."""
+    with layer_source(path=str(movie)):
+        return bench.viewer.add_image(tifffile.imread(movie), name=movie.stem)
+
+
+@pytest.fixture
+def project(fresh, movie, tmp_path):
+    """Something was done on a movie of a file, and the window was closed."""
+    layer = opened(fresh, movie)
+    fresh.choose_movie(layer)
+    fresh.new_object("cell")
+    fresh.add_points([0, 16, 14])
+    fresh.propagate()
+    fresh.wait()
+    fresh.save_project_as(tmp_path / "copy.samproject")
+    fresh.close()
+    return tmp_path / "copy.samproject"
+
+
+def test_the_movie_is_opened_from_where_it_was(project, movie, make_bench):
+    bench = make_bench()
+    open_project(bench, project)
+    bench.wait()
+    assert bench.movie.layer.name == "squares"
+    assert [one.name for one in bench.objects.listed] == ["cell"]
+    assert bench.labels.data.any()
+    assert bench.controller.state.project.path == project
+
+
+def test_a_movie_that_is_shown_already_is_not_opened_twice(project, movie, make_bench):
+    bench = make_bench()
+    layer = opened(bench, movie)
+    open_project(bench, project)
+    bench.wait()
+    assert bench.movie.layer is layer
+    assert bench.objects.listed
+
+
+def test_a_movie_that_has_moved_is_asked_for(project, movie, make_bench):
+    elsewhere = movie.rename(movie.with_name("moved.tif"))
+    bench = make_bench()
+    with pytest.raises(MovieNotFoundError, match=r"is not at .*squares\.tif any"):
+        open_project(bench, project)
+    assert not bench.viewer.layers
+    open_project(bench, project, elsewhere)
+    bench.wait()
+    assert bench.labels.data.any()
+
+
+def test_a_movie_of_other_pixels_is_refused_with_the_difference(
+    project, movie, make_bench
+):
+    frames, _ = squares(FRAMES)
+    frames[0, 0, 0] += 1
+    tifffile.imwrite(movie, frames, photometric="minisblack", metadata={"axes": "TYX"})
+    bench = make_bench()
+    open_project(bench, project)
+    with pytest.raises(ProjectError, match="the same shape and type, but other pixels"):
+        bench.wait()
+    assert not bench.objects.listed
+
+
+def test_a_movie_that_was_in_no_file_has_to_be_opened_first(
+    fresh, make_bench, tmp_path
+):
+    frames, _ = squares(FRAMES)
+    fresh.choose_movie(fresh.viewer.add_image(frames, name="squares"))
+    fresh.new_object()
+    fresh.wait()
+    path = fresh.controller.state.project.path
+    fresh.close()
+    bench = make_bench()
+    with pytest.raises(ProjectError, match="was in no file: open it"):
+        open_project(bench, path)
+    layer = bench.viewer.add_image(frames, name="the same")
+    bench.viewer.add_image(np.zeros((2, 5, 5), np.uint8))
+    open_project(bench, path)
+    bench.wait()
+    assert bench.movie.layer is layer
+    assert bench.objects.listed
