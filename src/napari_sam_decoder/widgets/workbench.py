@@ -225,7 +225,8 @@ class Workbench(QObject):
             del rows["shapes"]
         earlier = [row for name in rows for row in document.rows(name)]
         now = [row for name in rows for row in rows[name]]
-        with self.history.step(describe_rows(earlier, now), "prompts") as step:
+        title = describe_rows(earlier, now) if now != earlier else ""
+        with self.history.step(title, "prompts") as step:
             changed = {*before} ^ {*self._pointed_at}
             keys = {(one.object_id, one.frame) for one in changed}
             known = step.details.get("prompts", [])

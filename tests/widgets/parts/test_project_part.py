@@ -97,7 +97,7 @@ def test_of_several_projects_one_is_chosen(part, bench, heard):
     bench.controller.state.offers = (summary("one"), summary("two", size=3 * 2**20))
     part.show_state(bench)
     asked = heard(part.resume_requested)
-    one, two = part.resume.menu().actions()
+    _, two = part.resume.menu().actions()
     assert two.text().endswith(", 3.0 MB")
     two.trigger()
     assert asked == [Path("two")]
