@@ -504,7 +504,8 @@ def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:
 
 def _parts(prompt: Prompt) -> Counter[object]:
     """Its points and its box."""
-    parts: Counter[object] = Counter(zip(prompt.points, prompt.signs or (), strict=True))
+    points = zip(prompt.points, prompt.signs or (), strict=True)
+    parts: Counter[object] = Counter(points)
     if prompt.box is not None:
         parts[prompt.box] += 1
     return parts

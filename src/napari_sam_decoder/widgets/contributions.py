@@ -12,7 +12,6 @@ import numpy as np
 from napari_sam_decoder.errors import FormatError, LabelsError, ProjectError
 from napari_sam_decoder.formats import LabelSink, open_labels
 from napari_sam_decoder.labels import label_dtype
-from napari_sam_decoder.project.location import SUFFIX
 from napari_sam_decoder.samples import load_sample
 
 if TYPE_CHECKING:
@@ -67,16 +66,16 @@ def get_project_reader(
     Parameters
     ----------
     path : str or list of str
-        One project at a time can be opened.
+        Of a file that the manifest knows by its ending.
 
     Returns
     -------
     callable or None
-        None for anything but one project file. The callable gives no layer itself: the
-        dock opens the movie and the labels, once napari is done with reading.
+        None for several files, since one project at a time can be opened. The callable
+        gives no layer itself: the dock opens the movie and the labels, once napari is
+        done with reading.
     """
-    is_one = not isinstance(path, list) and Path(path).suffix.lower() == SUFFIX
-    return _open_project if is_one else None
+    return None if isinstance(path, list) else _open_project
 
 
 def _open_project(path: str) -> list[tuple[None]]:
