@@ -228,3 +228,26 @@ def test_an_object_is_not_merged_into_itself_or_into_none(bench):
     with pytest.raises(PromptError, match="there is no object 7"):
         bench.merge_objects(1, 7)
     assert [step.title for step in bench.history.done] == ["New object"]
+def drag(bench, *positions):
+    """Drag the first point slowly, as the mouse does, while masks appear."""
+    with bench.gesture():
+        for position in positions:
+            data = bench.points_layer.data.copy()
+            data[0] = position
+            bench.points_layer.data = data
+            bench.wait()
+
+
+def test_a_slow_drag_is_one_action(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    before, count = shown(bench), len(bench.history.done)
+    drag(bench, (0, 17, 15), (0, 18, 16), (0, 17, 17))
+    after = shown(bench)
+    assert len(bench.history.done) > count + 1
+    bench.undo()
+    assert len(bench.history.done) == count
+    assert_same(shown(bench), before)
+    bench.redo()
+    assert_same(shown(bench), after)

@@ -39,13 +39,14 @@ class ViewerEvents:
         self._syncs: dict[Image, PlacementSync] = {}
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
-        bench.viewer.mouse_drag_callbacks.append(self._on_pressed)
+        bench.viewer.mouse_drag_callbacks += [self._on_pressed, self._on_dragged]
 
     def close(self) -> None:
         """Stop listening."""
         for emitter, listener in self._subscriptions():
             emitter.disconnect(listener)
-        self._bench.viewer.mouse_drag_callbacks.remove(self._on_pressed)
+        for callback in (self._on_pressed, self._on_dragged):
+            self._bench.viewer.mouse_drag_callbacks.remove(callback)
         for layer in tuple(self._syncs):
             self.unfollow(layer)
 
@@ -148,6 +149,13 @@ class ViewerEvents:
         ):
             event.handled = True
             yield from _without_tools(viewer.layers.selection.active)
+
+    def _on_dragged(self, _: ViewerModel, event: Any) -> Iterator[None]:
+        """Take all that is dragged until the mouse is released as one action."""
+        with self._bench.gesture():
+            yield
+            while event.type == "mouse_move":
+                yield
 
     def _on_pixels_replaced(self, event: Any) -> None:
         self._bench.on_pixels_replaced(event.source)

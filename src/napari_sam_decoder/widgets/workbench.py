@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Shapes
 
     from napari_sam_decoder.frames import FrameSelection
-    from napari_sam_decoder.project import History
+    from napari_sam_decoder.project import History, Step
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
@@ -79,6 +80,13 @@ NO_OBJECT = "there is no object yet: press 'New object' first"
 REACH_PIXELS = 3
 """How far beside a point on the screen a click still means it."""
 _Own = TypeVar("_Own", "Points", "Shapes")
+
+
+@dataclass
+class _Gesture:
+    """What is done from a press of the mouse to its release."""
+
+    first_step: Step | None = None
 
 
 class Workbench(QObject):
@@ -109,6 +117,7 @@ class Workbench(QObject):
         self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
         self._last_touched = -_PAUSE_S
         self._is_read_queued = self._is_showing = False
+        self._gesture: _Gesture | None = None
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_DELAY_MS)
@@ -225,8 +234,9 @@ class Workbench(QObject):
             del rows["shapes"]
         earlier = [row for name in rows for row in document.rows(name)]
         now = [row for name in rows for row in rows[name]]
-        title = describe_rows(earlier, now) if now != earlier else ""
-        with self.history.step(title, "prompts") as step:
+        gesture = self._gesture or _Gesture()
+        title = describe_rows(earlier, now) if now != earlier else "Update labels"
+        with self.history.step(title, "prompts", cause=gesture.first_step) as step:
             changed = {*before} ^ {*self._pointed_at}
             keys = {(one.object_id, one.frame) for one in changed}
             known = step.details.get("prompts", [])
@@ -234,6 +244,21 @@ class Workbench(QObject):
             for name, content in rows.items():
                 document.set_rows(name, content)
             self.controller.take_prompts(are_withdrawn=objects.has_lost_layers)
+        if gesture.first_step is None and step.number:
+            gesture.first_step = step
+
+    @contextmanager
+    def gesture(self) -> Iterator[None]:
+        """Undo all that a person does within at once, such as a slow drag."""
+        self._read_what_waits()
+        self._gesture = _Gesture()
+        yield
+        self._read_what_waits()
+        self._gesture = None
+
+    def _read_what_waits(self) -> None:
+        if self._is_read_queued or self._reading.isActive():
+            self.read()
 
     def show_document(self) -> None:
         """Show points and boxes as the history has them, after an undo for example."""
