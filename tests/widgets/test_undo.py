@@ -228,6 +228,8 @@ def test_an_object_is_not_merged_into_itself_or_into_none(bench):
     with pytest.raises(PromptError, match="there is no object 7"):
         bench.merge_objects(1, 7)
     assert [step.title for step in bench.history.done] == ["New object"]
+
+
 def drag(bench, *positions):
     """Drag the first point slowly, as the mouse does, while masks appear."""
     with bench.gesture():
@@ -251,3 +253,19 @@ def test_a_slow_drag_is_one_action(bench):
     assert_same(shown(bench), before)
     bench.redo()
     assert_same(shown(bench), after)
+
+
+def test_nothing_is_undone_while_a_stroke_is_drawn(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    before, told = shown(bench), []
+    bench.informed.connect(told.append)
+    with bench.labels.block_history():
+        paint(bench, 2, 5, 50, 1)
+        bench.undo()
+        bench.labels.undo()
+    assert len(told) == 2
+    assert bench.history.next_undo.title == "Paint on frame 2"
+    bench.undo()
+    assert_same(shown(bench), before)

@@ -732,8 +732,9 @@ class Controller(QObject):
     def _move(
         self, move: Callable[[], tuple[Step, ...]], nothing: str, done: str
     ) -> None:
-        if self._scans.is_relabelling(self.state):
-            self.informed.emit("Labels are being changed just now: wait a moment.")
+        hindrance = self._hindrance()
+        if hindrance:
+            self.informed.emit(hindrance)
             return
         self._stop_here()
         self._rerun_timer.stop()
@@ -748,6 +749,15 @@ class Controller(QObject):
         self.moved.emit()
         self.hold()
         self.advance()
+
+    def _hindrance(self) -> str:
+        """Say why nothing can be undone or redone just now; empty if it can."""
+        if self._scans.is_relabelling(self.state):
+            return "Labels are being changed just now: wait a moment."
+        if any(target.is_drawing for target in self.state.targets.values()):
+            # What came before the stroke would be undone, and could not be redone.
+            return "A stroke is being drawn: release the mouse first."
+        return ""
 
     def hold(self) -> None:
         """Let nothing follow by itself until somebody does something.

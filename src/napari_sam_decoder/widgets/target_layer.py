@@ -79,6 +79,11 @@ class TargetLayer(LabelsTarget):
         self.layer = layer
         self._checked = layer.data
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether a stroke is being drawn on the layer just now."""
+        return self._strokes.is_drawing
+
     def close(self) -> None:
         """Stop watching the layer."""
         self._strokes.close()
