@@ -269,3 +269,37 @@ def test_nothing_is_undone_while_a_stroke_is_drawn(bench):
     assert bench.history.next_undo.title == "Paint on frame 2"
     bench.undo()
     assert_same(shown(bench), before)
+
+
+def test_labels_that_were_removed_and_come_back_go_on(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    ran = shown(bench)
+    paint(bench, 2, 5, 50, 1)
+    painted, layer = shown(bench), bench.labels
+    bench.viewer.layers.remove(layer)
+    # A script may write meanwhile.
+    layer.data[3, 60, 60] = 1
+    bench.viewer.layers.append(layer)
+    bench.wait()
+    assert bench.labels is layer
+    assert [one.number for one in bench.controller.state.targets.values()] == [1]
+    layer.data[3, 60, 60] = 0
+    assert_same(shown(bench), painted)
+    bench.undo()
+    assert_same(shown(bench), ran)
+    paint(bench, 2, 5, 50, 1)
+    assert_same(shown(bench), painted)
+
+
+def test_a_layer_of_points_that_is_removed_comes_back_with_undo(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    before = shown(bench)
+    bench.viewer.layers.remove(bench.points_layer)
+    bench.wait()
+    assert bench.history.next_undo.title == "Remove a layer of prompts"
+    bench.undo()
+    assert_same(shown(bench), before)

@@ -93,6 +93,8 @@ class MovieState:
         Where results go; None for a new Labels layer.
     targets : dict
         All Labels layers of the viewer that results have gone to.
+    removed : dict
+        Those that were removed; the history goes on with one that is added again.
     lost : weakref.ref or None
         The Labels layer that results went to and that was removed; it is used again if
         it is added again.
@@ -130,6 +132,7 @@ class MovieState:
     objects: ObjectList = field(default_factory=ObjectList)
     target: TargetLayer | None = None
     targets: dict[Labels, TargetLayer] = field(default_factory=dict)
+    removed: dict[Labels, TargetLayer] = field(default_factory=dict)
     lost: ref[Labels] | None = None
     hidden: list[Layer] = field(default_factory=list)
     wants_embedding: bool | None = None
@@ -223,7 +226,9 @@ class MovieState:
         """
         notices = check_target(view, layer, highest_id=1)
         known = self.targets.get(layer)
-        if known is None:
+        if known is None and layer in self.removed:
+            self._return(layer, view)
+        elif known is None:
             self.add_target(layer, view)
         else:
             known.view = view
@@ -243,7 +248,7 @@ class MovieState:
         self.project, self.followed = project, None
         for target in self.targets.values():
             target.close()
-        self.targets, self.target, self.lost = {}, None, None
+        self.targets, self.removed, self.target, self.lost = {}, {}, None, None
         self.objects = ObjectList(project.history.document.table("objects"))
         self.previews.unmark_labelled()
         self._last_target = max(project.history.document.table("targets"), default=0)
@@ -314,6 +319,12 @@ class MovieState:
         )
         return target
 
+    def _return(self, layer: Labels, view: MovieView) -> None:
+        """Let results go to a layer that was removed, with all that is known of it."""
+        self.targets[layer] = self.target = target = self.removed.pop(layer)
+        target.view = view
+        target.reopen(self._undo_keys)
+
     def undo(self) -> tuple[Step, ...]:
         """Take back the last action, and show all as it was before.
 
@@ -382,6 +393,7 @@ class MovieState:
         if target is None:
             return
         target.close()
+        self.removed[layer] = target
         if target is self.target:
             self.target, self.lost = None, ref(layer)
 

@@ -66,7 +66,7 @@ class TargetLayer(LabelsTarget):
         is_own: bool = False,
         is_recorded: bool = False,
     ) -> None:
-        self._strokes = StrokeListener(layer, self._on_stroke, keys.undo, keys.redo)
+        self._strokes = self._listen(layer, keys)
         super().__init__(
             layer,
             view,
@@ -74,7 +74,7 @@ class TargetLayer(LabelsTarget):
             number,
             is_own=is_own,
             is_recorded=is_recorded,
-            before_strokes=self._strokes.before,
+            before_strokes=lambda *plane: self._strokes.before(*plane),
         )
         self.layer = layer
         self._checked = layer.data
@@ -87,6 +87,19 @@ class TargetLayer(LabelsTarget):
     def close(self) -> None:
         """Stop watching the layer."""
         self._strokes.close()
+
+    def reopen(self, keys: UndoKeys) -> None:
+        """Watch the layer again.
+
+        Parameters
+        ----------
+        keys : UndoKeys
+            What the layer's own keys for undo and redo call.
+        """
+        self._strokes = self._listen(self.layer, keys)
+
+    def _listen(self, layer: Labels, keys: UndoKeys) -> StrokeListener:
+        return StrokeListener(layer, self._on_stroke, keys.undo, keys.redo)
 
     def check(self, view: Cut, highest_id: int = 1) -> None:
         """Refuse data of the layer that were replaced and do not fit any more.

@@ -236,6 +236,8 @@ class Workbench(QObject):
         now = [row for name in rows for row in rows[name]]
         gesture = self._gesture or _Gesture()
         title = describe_rows(earlier, now) if now != earlier else "Update labels"
+        if objects.has_lost_layers and now == earlier:
+            title = "Remove a layer of prompts"
         with self.history.step(title, "prompts", cause=gesture.first_step) as step:
             changed = {*before} ^ {*self._pointed_at}
             keys = {(one.object_id, one.frame) for one in changed}
