@@ -30,6 +30,7 @@ __all__ = [
     "list_caches",
     "list_models",
     "print_message",
+    "replay",
     "segment",
     "train",
     "verify_cache",
@@ -69,11 +70,14 @@ def segment(options: Namespace) -> int:
         sources=tuple(options.points),
         masks=conversion.masks(options),
         settings=conversion.settings(options),
+        project=options.project,
     )
     report = segment_file(job, conversion.model(options), conversion.progress(options))
     for line in summarise(report):
         print_line(line)
     print_line(f"labels: {options.output}")
+    if options.project is not None:
+        print_line(f"project: {options.project}")
     return 0
 
 
@@ -92,6 +96,7 @@ def correct(options: Namespace) -> int:
         output=options.output,
         report=options.report,
         sources=(*options.points, *options.prompts),
+        project=options.project,
     )
     done = correct_file(job, conversion.model(options), conversion.progress(options))
     for line in summarise(done.report, recomputed_of=done.frames):
@@ -100,7 +105,36 @@ def correct(options: Namespace) -> int:
         print_line(
             "no earlier prompts are known, so only these corrections are kept fixed"
         )
-    print_line(f"labels: {job.target}")
+    if job.target is not None:
+        print_line(f"labels: {job.target}")
+    if job.project is not None:
+        print_line(f"project: {job.project}")
+    return 0
+
+
+def replay(options: Namespace) -> int:
+    """Write the labels of a project."""
+    from napari_sam_decoder.jobs import ReplayJob, replay_project
+
+    job = ReplayJob(
+        project=options.project,
+        output=options.output,
+        target=options.target,
+        replace=options.replace,
+        recompute=options.recompute,
+        movie=conversion.movie(options) if options.movie is not None else None,
+    )
+    done = replay_project(
+        job, conversion.model_loader(options), conversion.progress(options)
+    )
+    if done.damage is not None:
+        print_message(f"warning: {options.project}: {done.damage}")
+    if done.differences is not None:
+        for difference in done.differences:
+            print_line(str(difference))
+        count = len(done.differences)
+        print_line(f"computed again: {count} frames differ from what is stored")
+    print_line(f"labels: {options.output}")
     return 0
 
 

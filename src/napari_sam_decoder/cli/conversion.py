@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from napari_sam_decoder.jobs import MaskFile, MovieOptions, Progress
+    from napari_sam_decoder.jobs.replay import ModelLoader
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import Settings
@@ -29,6 +30,7 @@ __all__ = [
     "frame_range",
     "masks",
     "model",
+    "model_loader",
     "movie",
     "name",
     "number",
@@ -242,15 +244,33 @@ def settings(options: Namespace) -> Settings:
 
 
 def model(options: Namespace) -> Sam:
-    """Load the network."""
+    """Load the network; that of a project, unless another one is asked for."""
+    from napari_sam_decoder.jobs import stored_model
+
+    names = options.model, options.decoder
+    project = getattr(options, "project", None)
+    if project is not None and project.exists():
+        names = stored_model(project) or names
+    return model_loader(options)(
+        names[0], decoder=names[1], precision=options.precision
+    )
+
+
+def model_loader(options: Namespace) -> ModelLoader:
+    """Return a function that loads a network, with what was asked for on top."""
     from napari_sam_decoder.weights.registry import load_sam
 
-    return load_sam(
-        options.model,
-        device=options.device,
-        precision=options.precision,
-        decoder=options.decoder,
-    )
+    given: frozenset[str] = getattr(options, "given", frozenset())
+
+    def load(model: str, *, decoder: str, precision: str) -> Sam:
+        return load_sam(
+            options.model if "model" in given else model,
+            device=options.device,
+            precision=options.precision if "precision" in given else precision,
+            decoder=options.decoder if "decoder" in given else decoder,
+        )
+
+    return load
 
 
 def progress(options: Namespace) -> Progress:

@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(subparsers)
     _add_segment(subparsers)
     _add_correct(subparsers)
+    _add_replay(subparsers)
     _add_train(subparsers)
     _add_embed(subparsers)
     _add_models(subparsers)
@@ -148,6 +149,7 @@ def _add_segment(subparsers: Subparsers) -> None:
         metavar="SHARE",
         help="how much of the flicker of outlines is removed, 0 to 1 (default: 0)",
     )
+    _add_project(segment, "made if there is none; LABELS then holds all of its labels")
     _add_report(segment)
     _add_model_options(segment)
     segment.set_defaults(run=commands.segment)
@@ -188,8 +190,11 @@ def _add_correct(subparsers: Subparsers) -> None:
     )
     _add_movie_options(correct)
     correct.add_argument(
-        "--labels", type=conversion.path, required=True, help="labels to correct"
+        "--labels",
+        type=conversion.path,
+        help="labels to correct; not with --project",
     )
+    _add_project(correct, "whose labels are corrected")
     correct.add_argument(
         "--points",
         type=conversion.path,
@@ -221,11 +226,53 @@ def _add_correct(subparsers: Subparsers) -> None:
         "--output",
         type=conversion.path,
         metavar="LABELS",
-        help=".tif or .zarr (default: replace LABELS)",
+        help=".tif or .zarr (default: replace LABELS; of a project, write none)",
     )
     _add_report(correct)
     _add_model_options(correct)
     correct.set_defaults(run=commands.correct)
+
+
+def _add_project(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--project",
+        type=conversion.path,
+        metavar="PROJECT",
+        help=f"record everything in a project, {what}",
+    )
+
+
+def _add_replay(subparsers: Subparsers) -> None:
+    replay = subparsers.add_parser(
+        "replay", help="write the labels of a project, as stored or computed again"
+    )
+    replay.add_argument("project", type=conversion.path, metavar="PROJECT")
+    _add_movie_of_project(replay)
+    _add_cache_options(replay)
+    replay.add_argument(
+        "-o",
+        "--output",
+        type=conversion.path,
+        required=True,
+        metavar="LABELS",
+        help=".tif or .zarr",
+    )
+    replay.add_argument(
+        "--target", metavar="NAME", help="which labels, if the project has several"
+    )
+    replay.add_argument(
+        "--replace",
+        action="store_true",
+        help="replace the output even if it is not from the project",
+    )
+    replay.add_argument(
+        "--recompute",
+        action="store_true",
+        help="compute all runs and corrections again from the movie, and report where "
+        "the labels differ from those stored",
+    )
+    _add_model_options(replay)
+    replay.set_defaults(run=commands.replay)
 
 
 def _add_train(subparsers: Subparsers) -> None:
@@ -319,26 +366,12 @@ def _add_cache(subparsers: Subparsers) -> None:
 
 def _add_movie_options(parser: argparse.ArgumentParser) -> None:
     _add_frame_options(parser)
-    parser.add_argument(
-        "--cache",
-        type=conversion.name,
-        default="auto",
-        metavar="DIR",
-        help="folder for the embeddings, or 'none' (default: a folder per movie)",
-    )
-    parser.add_argument(
-        "--storage",
-        choices=("int8", "float16"),
-        help="precision of stored embeddings (default: int8, or that of the cache)",
-    )
+    _add_cache_options(parser)
 
 
 def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "movie",
-        type=conversion.path,
-        metavar="MOVIE",
-        help="TIFF stack, folder of pictures, video, zarr or .npy",
+        "movie", type=conversion.path, metavar="MOVIE", help=_MOVIE_FORMATS
     )
     parser.add_argument(
         "--frames",
@@ -347,6 +380,33 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         metavar="A:B",
         help="only frames A to B - 1 (default: all)",
     )
+    _add_reading_options(parser)
+    parser.add_argument(
+        "--contrast",
+        type=conversion.number,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="intensities shown as black and white (default: chosen from the pixels)",
+    )
+
+
+def _add_movie_of_project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "movie",
+        type=conversion.path,
+        metavar="MOVIE",
+        nargs="?",
+        help=f"{_MOVIE_FORMATS}; only if it has moved (default: as the project says)",
+    )
+    _add_reading_options(parser)
+    # The project says which contrast was used on which frames.
+    parser.set_defaults(frames=(0, None), contrast=None)
+
+
+_MOVIE_FORMATS = "TIFF stack, folder of pictures, video, zarr or .npy"
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axes",
         metavar="AXES",
@@ -364,12 +424,20 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER|NAME",
         help="the movie or picture to use from a file that holds several",
     )
+
+
+def _add_cache_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--contrast",
-        type=conversion.number,
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="intensities shown as black and white (default: chosen from the pixels)",
+        "--cache",
+        type=conversion.name,
+        default="auto",
+        metavar="DIR",
+        help="folder for the embeddings, or 'none' (default: a folder per movie)",
+    )
+    parser.add_argument(
+        "--storage",
+        choices=("int8", "float16"),
+        help="precision of stored embeddings (default: int8, or that of the cache)",
     )
 
 

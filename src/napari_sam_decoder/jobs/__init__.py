@@ -9,7 +9,15 @@ from napari_sam_decoder.jobs.correct import CorrectJob, CorrectResult, correct_f
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
 from napari_sam_decoder.jobs.outputs import Progress, no_progress
+from napari_sam_decoder.jobs.project_work import stored_model
 from napari_sam_decoder.jobs.provenance import Provenance
+from napari_sam_decoder.jobs.recompute import FrameDifference
+from napari_sam_decoder.jobs.replay import (
+    ModelLoader,
+    ReplayJob,
+    ReplayResult,
+    replay_project,
+)
 from napari_sam_decoder.jobs.reports import Report, summarise
 from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
 from napari_sam_decoder.jobs.training_frames import TrainingFrames
@@ -17,16 +25,22 @@ from napari_sam_decoder.jobs.training_frames import TrainingFrames
 __all__ = [
     "CorrectJob",
     "CorrectResult",
+    "FrameDifference",
     "MaskFile",
+    "ModelLoader",
     "MovieOptions",
     "Progress",
     "Provenance",
+    "ReplayJob",
+    "ReplayResult",
     "Report",
     "SegmentJob",
     "TrainingFrames",
     "correct_file",
     "embed_file",
     "no_progress",
+    "replay_project",
     "segment_file",
+    "stored_model",
     "summarise",
 ]

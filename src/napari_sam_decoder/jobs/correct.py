@@ -18,6 +18,12 @@ from napari_sam_decoder.jobs.outputs import (
     require_folder,
     write_text,
 )
+from napari_sam_decoder.jobs.project_labels import (
+    require_own_output,
+    require_project,
+    write_labels,
+)
+from napari_sam_decoder.jobs.project_work import open_work
 from napari_sam_decoder.jobs.provenance import Provenance, record_provenance
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.labels import label_dtype
@@ -48,8 +54,8 @@ class CorrectJob:
     ----------
     movie : MovieOptions
         Only the frames that it selects may change.
-    labels : Path
-        The labels to correct.
+    labels : Path, optional
+        The labels to correct. Left out for a project, which has its own.
     corrections : PromptSet
         New prompts. May be empty if `painted` is not.
     painted : tuple of (object_id, frame)
@@ -65,23 +71,26 @@ class CorrectJob:
     sources : tuple of Path
         Files that the prompts were read from. Like the movie, they are never
         overwritten.
+    project : Path, optional
+        A project whose labels are corrected instead of those in a file.
     """
 
     movie: MovieOptions
-    labels: Path
+    labels: Path | None
     corrections: PromptSet
     painted: tuple[ObjectAndFrame, ...] = ()
     prompts: PromptSet | None = None
     output: Path | None = None
     report: Path | None = None
     sources: tuple[Path, ...] = ()
+    project: Path | None = None
 
     def __post_init__(self) -> None:
-        set_paths(self, "labels", optional=("output", "report"))
+        set_paths(self, optional=("labels", "output", "report", "project"))
 
     @property
-    def target(self) -> Path:
-        """Where the corrected labels go."""
+    def target(self) -> Path | None:
+        """Where the corrected labels go; None if only into the project."""
         return self.output or self.labels
 
     @property
@@ -103,15 +112,32 @@ class CorrectJob:
             as_integer(frame, "a painted frame", OptionError)
         if not self.places:
             raise OptionError("there is no correction; give --points or --painted")
-        require_target(self.target.absolute())
+        self._check_labels()
         inputs = [self.movie.path, *self.sources]
-        if self.target.resolve() != self.labels.resolve():
-            inputs.append(self.labels)
-        outputs = [self.target]
+        outputs = []
+        if self.target is not None:
+            require_target(self.target.absolute())
+            outputs.append(self.target)
+            if self.labels is not None and (
+                self.target.resolve() != self.labels.resolve()
+            ):
+                inputs.append(self.labels)
         if self.report is not None:
             require_folder(self.report)
             outputs.append(self.report)
+        if self.project is not None:
+            outputs.append(self.project)
         require_apart(outputs, inputs)
+
+    def _check_labels(self) -> None:
+        if self.project is None:
+            if self.labels is None:
+                raise OptionError("there is nothing to correct; give --labels")
+        elif self.labels is not None or self.painted or self.prompts is not None:
+            raise OptionError(
+                "a project has its own labels and prompts; leave --labels, --painted "
+                "and --prompts out, and paint in the window"
+            )
 
     def provenance(self) -> Provenance:
         """What the labels were made from.
@@ -121,8 +147,8 @@ class CorrectJob:
         FormatError, LabelsError
             If the labels have a provenance that cannot be read.
         """
-        if self.prompts is not None:
-            return Provenance(self.prompts)
+        if self.prompts is not None or self.labels is None:
+            return Provenance(self.prompts or PromptSet())
         return Provenance.read_if_noted(self.labels)
 
 
@@ -169,12 +195,48 @@ def correct_file(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
+    if job.project is not None:
+        done = _correct_in_project(job, job.project, model, progress)
+    elif job.labels is not None:
+        done = _correct_labels(job, job.labels, model, progress)
+    if job.report is not None:
+        write_text(job.report, done.report.to_csv())
+    return done
+
+
+def _correct_in_project(
+    job: CorrectJob, path: Path, model: Sam | None, progress: Progress
+) -> CorrectResult:
+    require_project(path)
+    report = Report()
+    with open_work(path, job.movie, model) as work:
+        require_own_output(job.output, work.project, replace=False)
+        for prompt in job.corrections:
+            prompt.check_inside(work.session.movie)
+        _require_within(job.places, work.frames, len(work.cut))
+        known = len(work.reading.prompts)
+        target = work.target(max(job.corrections.object_ids))
+        cause = work.add_prompts(job.corrections)
+        found = work.find_corrections(target, job.corrections, work.frames)
+        every = PromptSet((*target.prompt_log.without(found), *job.corrections))
+        most = _max_steps(job.places, every, work.frames)
+        steps = work.correct(target, found, cause)
+        for result in progress(steps, total=most, what="correcting"):
+            report.add(result)
+        if job.output is not None:
+            write_labels(work.project, target.number, target.holder.data, job.output)
+    return CorrectResult(report, len(work.cut), known)
+
+
+def _correct_labels(
+    job: CorrectJob, path: Path, model: Sam | None, progress: Progress
+) -> CorrectResult:
     noted = job.provenance()
     session, frames = job.movie.with_contrast(noted.contrast).open(
         model, noted.settings
     )
     with session:
-        labels = _open_writable(job, session)
+        labels = _open_writable(path, job.places, session)
         _require_within(job.places, frames, len(session.movie))
         _restore_prompts(noted.prompts, session)
         painted = _painted(job, labels, noted.prompts.object_ids)
@@ -185,15 +247,15 @@ def correct_file(
         most = _max_steps(job.places, fixed, frames)
         steps = progress(results, total=most, what="correcting")
         report = _apply(steps, labels)
-        _save(job, session, labels, frames)
-    if job.report is not None:
-        write_text(job.report, report.to_csv())
+        _save(job, job.output or path, (session, labels, frames))
     return CorrectResult(report, len(labels), len(noted.prompts))
 
 
-def _open_writable(job: CorrectJob, session: Session) -> CopyOnWriteLabels:
-    labels = open_labels(job.labels, session.labels_shape)
-    highest = max(object_id for object_id, _ in job.places)
+def _open_writable(
+    path: Path, places: Iterable[ObjectAndFrame], session: Session
+) -> CopyOnWriteLabels:
+    labels = open_labels(path, session.labels_shape)
+    highest = max(object_id for object_id, _ in places)
     dtype = np.promote_types(label_dtype(highest), labels.dtype)
     return CopyOnWriteLabels(labels, dtype)
 
@@ -256,9 +318,12 @@ def _apply(results: Iterable[FrameResult], labels: CopyOnWriteLabels) -> Report:
 
 
 def _save(
-    job: CorrectJob, session: Session, labels: CopyOnWriteLabels, frames: range
+    job: CorrectJob,
+    target: Path,
+    corrected: tuple[Session, CopyOnWriteLabels, range],
 ) -> None:
-    with open_sink(job.target, session, labels.dtype) as sink:
+    session, labels, frames = corrected
+    with open_sink(target, session, labels.dtype) as sink:
         for frame in range(len(labels)):
             sink.write(frame, labels[frame])
         sink.finish(record_provenance(session, job.movie, frames, session.prompts))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from napari_sam_decoder.formats import MovieSource
     from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import Settings
@@ -113,6 +114,23 @@ class MovieOptions:
         )
         return session, frames
 
+    @property
+    def reading(self) -> dict[str, str | int | None]:
+        """How the file is read, as plain values."""
+        return {"axes": self.axes, "channel": self.channel, "series": self.series}
+
+    def source(self) -> MovieSource:
+        """Open the file, without choosing a contrast or frames.
+
+        Raises
+        ------
+        SamDecoderError
+            If it cannot be used.
+        """
+        return open_movie(
+            self.path, axes=self.axes, channel=self.channel, series=self.series
+        )
+
     def read(self) -> tuple[Movie, range]:
         """Open the movie only, without network or cache.
 
@@ -129,9 +147,7 @@ class MovieOptions:
         SamDecoderError
             If the file cannot be used.
         """
-        source = open_movie(
-            self.path, axes=self.axes, channel=self.channel, series=self.series
-        )
+        source = self.source()
         movie = Movie(source.data, axes=source.axes, contrast=self.contrast)
         return movie, self._frames_of(len(movie))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.session import Session
 
-__all__ = ["Provenance", "record_provenance"]
+__all__ = ["Provenance", "describe_prompts", "record_provenance", "stored_settings"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Provenance:
         noted = read_provenance(path)
         try:
             prompts = PromptSet(_prompt(entry) for entry in noted.get("prompts", ()))
-            settings = _settings(noted.get("settings", {}))
+            settings = stored_settings(noted.get("settings", {}))
             return cls(prompts, settings, _contrast(noted.get("contrast")))
         except (
             *(AttributeError, KeyError, TypeError, ValueError),
@@ -124,13 +124,18 @@ def record_provenance(
         "contrast": [contrast.low, contrast.high],
         "frames": [frames.start, frames.stop],
         "settings": asdict(session.settings),
-        "prompts": [_noted(prompt) for prompt in prompts],
+        "prompts": describe_prompts(prompts),
     }
 
 
 # In files the sign of a point is its label, as in tables of points.
 _IN_FILES = {"signs": "labels"}
 _IN_PYTHON = {key: name for name, key in _IN_FILES.items()}
+
+
+def describe_prompts(prompts: Iterable[Prompt]) -> list[dict[str, Any]]:
+    """Return prompts as plain values, as they are stored with labels."""
+    return [_noted(prompt) for prompt in prompts]
 
 
 def _noted(prompt: Prompt) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def _contrast(noted: Any) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def _settings(noted: Mapping[str, Any]) -> Settings:
-    """Ignore settings that only other versions know."""
+def stored_settings(noted: Mapping[str, Any]) -> Settings:
+    """Return stored settings, without those that only other versions know."""
     known = {field.name for field in fields(Settings)}
     return Settings(**{name: value for name, value in noted.items() if name in known})

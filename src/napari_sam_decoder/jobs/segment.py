@@ -20,8 +20,11 @@ from napari_sam_decoder.jobs.outputs import (
     require_folder,
     write_text,
 )
+from napari_sam_decoder.jobs.project_labels import require_own_output, write_labels
+from napari_sam_decoder.jobs.project_work import open_work
 from napari_sam_decoder.jobs.provenance import record_provenance
 from napari_sam_decoder.jobs.reports import Report
+from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
     from napari_sam_decoder.jobs.outputs import Progress
+    from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult
@@ -63,6 +67,9 @@ class SegmentJob:
         prompts on the same frame refine it.
     settings : Settings
         How objects are followed.
+    project : Path, optional
+        A project file, which is continued, or made if there is none. The output then
+        has all its labels; masks cannot be used.
     """
 
     movie: MovieOptions
@@ -73,9 +80,10 @@ class SegmentJob:
     sources: tuple[Path, ...] = ()
     masks: tuple[MaskFile, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    project: Path | None = None
 
     def __post_init__(self) -> None:
-        set_paths(self, "output", optional=("report",))
+        set_paths(self, "output", optional=("report", "project"))
 
     def check(self) -> None:
         """Refuse outputs that cannot be written, or would destroy a file.
@@ -90,6 +98,14 @@ class SegmentJob:
         if self.report is not None:
             require_folder(self.report)
             outputs.append(self.report)
+        if self.project is not None:
+            require_folder(self.project)
+            outputs.append(self.project)
+            if self.masks:
+                raise OptionError(
+                    "masks cannot go into a project; paint the objects in the window, "
+                    "or leave the project out"
+                )
         painted = [masks.path for masks in self.masks]
         require_apart(outputs, [self.movie.path, *self.sources, *painted])
 
@@ -118,6 +134,15 @@ def segment_file(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
+    report = _segment(job, model, progress)
+    if job.report is not None:
+        write_text(job.report, report.to_csv())
+    return report
+
+
+def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
+    if job.project is not None:
+        return _segment_in_project(job, job.project, model, progress)
     session, frames = job.movie.open(model, job.settings)
     with session:
         _add_prompts(job, session)
@@ -130,9 +155,41 @@ def segment_file(
             visits = session.plan(frames).visits
             report = _write(progress(results, total=visits, what="propagating"), sink)
             sink.finish(_provenance(job, session, existing, frames))
-    if job.report is not None:
-        write_text(job.report, report.to_csv())
     return report
+
+
+def _segment_in_project(
+    job: SegmentJob, path: Path, model: Sam | None, progress: Progress
+) -> Report:
+    report = Report()
+    with open_work(path, job.movie, model, job.settings) as work:
+        ids = job.prompts.object_ids
+        _require_new(job, work)
+        require_own_output(job.output, work.project, replace=job.replace)
+        for prompt in job.prompts:
+            prompt.check(work.session.movie)
+        target = work.target(max(ids))
+        is_whole = len(work.frames) == len(work.cut)
+        frames = None if is_whole else work.frames
+        request = RunRequest(frames=frames, object_ids=ids, replace=job.replace)
+        work.add_prompts(job.prompts, replacing=ids)
+        results = work.run(target, request)
+        embed_frames(work.session, work.frames, progress)
+        visits = work.session.plan(frames, objects=ids).visits
+        for result in progress(results, total=visits, what="propagating"):
+            report.add(result)
+        write_labels(work.project, target.number, target.holder.data, job.output)
+    return report
+
+
+def _require_new(job: SegmentJob, work: ProjectWork) -> None:
+    clashing = sorted(set(job.prompts.object_ids) & work.object_ids)
+    if clashing and not job.replace:
+        raise LabelsError(
+            f"{work.project.path} already has object {', '.join(map(str, clashing))}; "
+            "use another object id to add to it, correct to correct it, or --replace "
+            "to segment it again"
+        )
 
 
 def _add_prompts(job: SegmentJob, session: Session) -> None:

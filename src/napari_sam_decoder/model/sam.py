@@ -76,6 +76,9 @@ class Sam(nn.Module):
     ----------
     decoder : str
         Name of the decoder in use, and the SHA-256 of its file if it has one.
+    origin : (str, str)
+        Names or paths of the model and the decoder, as `load_sam` was given them; empty
+        if the network was made otherwise.
     heads : Heads
         Heads in use beside the decoder; not called by the methods here.
     """
@@ -94,6 +97,7 @@ class Sam(nn.Module):
         self.mask_decoder = mask_decoder
         self._identity = identity
         self.decoder = OWN_DECODER
+        self.origin = ("", "")
         self.heads = Heads()
         # What all prompts on a frame share, for embeddings that are still in use.
         self._cells: WeakKeyDictionary[Embedding, Tensor] = WeakKeyDictionary()

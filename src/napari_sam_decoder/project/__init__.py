@@ -13,8 +13,10 @@ from napari_sam_decoder.project.cut_record import CutRecord
 from napari_sam_decoder.project.document import Document, Table
 from napari_sam_decoder.project.encoding import (
     decode_operation,
+    decode_request,
     encode_changes,
     encode_operation,
+    encode_request,
 )
 from napari_sam_decoder.project.frame_records import FrameRecord, FrameRecords
 from napari_sam_decoder.project.guarded_labels import (
@@ -108,9 +110,11 @@ __all__ = [
     "axes_of",
     "copy_project",
     "decode_operation",
+    "decode_request",
     "describe_difference",
     "encode_changes",
     "encode_operation",
+    "encode_request",
     "find_projects",
     "listed",
     "made_with",

@@ -103,13 +103,17 @@ def load_sam(
     fill(sam, state, torch.float32)
     chosen = choose_decoder(decoder, sam.weights)
     _LOG.info("%s, decoder %s", identity, chosen.name if chosen else "of its own")
+    asked = str(model), str(decoder)
     if chosen is None:
-        return _moved(prepare_for_inference(sam, dtype), place)
+        sam = _moved(prepare_for_inference(sam, dtype), place)
+        sam.origin = asked
+        return sam
     trained = chosen.load(sam.weights)
     if trained.finetuned is not None:
         fill(sam.mask_decoder, dict(trained.finetuned), torch.float32)
     sam = _moved(prepare_for_inference(sam, dtype), place)
     sam.decoder, sam.heads = chosen.identity, build_heads(trained, sam, chosen.draws)
+    sam.origin = asked
     return sam
 
 

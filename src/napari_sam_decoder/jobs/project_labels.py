@@ -1,0 +1,194 @@
+"""The labels of a project, written to a file with what they were made from."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from napari_sam_decoder.errors import LabelsError, OptionError, ProjectError
+from napari_sam_decoder.formats import LabelSink, read_provenance
+from napari_sam_decoder.jobs.provenance import describe_prompts
+from napari_sam_decoder.project import MovieCut, scope_of
+from napari_sam_decoder.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_sam_decoder.project import Document, History, Project, TargetRecord
+
+__all__ = [
+    "choose_target",
+    "require_own_output",
+    "require_project",
+    "write_labels",
+]
+
+
+def require_project(path: Path) -> None:
+    """Refuse a path where there is no file.
+
+    Raises
+    ------
+    ProjectError
+        If there is none.
+    """
+    if not path.exists():
+        raise ProjectError(
+            f"there is no project {path}; make one with segment --project, or check "
+            "the name"
+        )
+
+
+def require_own_output(path: Path | None, project: Project, *, replace: bool) -> None:
+    """Refuse to overwrite labels that are not from a project.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Where its labels are to go.
+    project : Project
+        Its labels may be replaced.
+    replace : bool
+        Whether others may be as well.
+
+    Raises
+    ------
+    OptionError
+        If others are there.
+    """
+    if path is None or replace or not path.exists() or project.path is None:
+        return
+    if read_provenance(path).get("project") != project.path.name:
+        raise OptionError(
+            f"{path} has labels that are not from the project {project.path.name}; "
+            "choose another output"
+        )
+
+
+def choose_target(document: Document, name: str | None) -> int:
+    """Find labels of a project by their name.
+
+    Parameters
+    ----------
+    document : Document
+        Of the project.
+    name : str, optional
+        May be left out if there is only one.
+
+    Returns
+    -------
+    int
+        The number of the target.
+
+    Raises
+    ------
+    ProjectError
+        If there are none of that name, or several.
+    """
+    targets: Mapping[int, TargetRecord] = document.table("targets")
+    if not targets:
+        raise ProjectError(
+            "the project has no labels yet; run or paint something first"
+        )
+    named = [one for one in targets if name in (None, targets[one].name)]
+    if len(named) == 1:
+        return named[0]
+    names = ", ".join(repr(targets[one].name) for one in sorted(targets))
+    asked = "several" if name is None else f"not exactly one named {name!r}"
+    raise ProjectError(f"of the labels {names} there is {asked}; choose with --target")
+
+
+def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) -> None:
+    """Write labels of a project to a file, whole or not at all.
+
+    Parameters
+    ----------
+    project : Project
+        With a file.
+    number : int
+        Of the target.
+    labels : array of int
+        All of them, as the target has them.
+    path : Path
+        ``.zarr`` or ``.tif``.
+
+    Raises
+    ------
+    FormatError
+        If they cannot be written there.
+    LabelsError
+        If a file of frames cannot hold them.
+    """
+    document = project.history.document
+    used = _cuts(document, number)
+    cut = _written_cut(labels.shape, used)
+    provenance = _provenance(project, number, cut)
+    shape = (len(cut), *cut.frame_shape)
+    axes = str(provenance["axes"]).removesuffix("C").rjust(3, "T")
+    with LabelSink(path, shape, labels.dtype, axes) as sink:
+        for frame in range(len(cut)):
+            plane = labels[cut.index(frame)]
+            if plane.any():
+                sink.write(frame, plane)
+        sink.finish(provenance)
+
+
+def _cuts(document: Document, number: int) -> set[MovieCut]:
+    """The cuts on which something was made in labels."""
+    shape = document.table("targets")[number].shape
+    return {
+        MovieCut.of_scope(shape, table.scope[1:])
+        for table in document.tables
+        if table.name in ("made", "frames") and table.scope[:1] == (number,) and table
+    }
+
+
+def _written_cut(shape: tuple[int, ...], used: set[MovieCut]) -> MovieCut:
+    if len(shape) <= _MOST_AXES:
+        return MovieCut(shape, 0 if len(shape) == _MOST_AXES else None)
+    if len(used) == 1:
+        return next(iter(used))
+    raise LabelsError(
+        f"labels of shape {shape} are no stack of frames; open the project in the "
+        "window and save the layer there"
+    )
+
+
+_MOST_AXES = 3
+
+
+def _provenance(project: Project, number: int, cut: MovieCut) -> dict[str, Any]:
+    header, document = project.header, project.history.document
+    if header is None or project.path is None:
+        raise ProjectError("the project has no file yet; save it first")
+    made_with = last_made_with(project.history, number)
+    reading = document.table("options").get("reading", {})
+    made = document.table("made", number, *scope_of(cut))
+    source = header.movie.source
+    return {
+        "software": "napari-sam-decoder",
+        "version": version("napari-sam-decoder"),
+        "project": project.path.name,
+        "model": made_with.get("model", header.model),
+        "decoder": made_with.get("decoder"),
+        "movie": header.movie.name if source is None else PurePath(source).name,
+        "channel": reading.get("channel"),
+        "series": reading.get("series"),
+        "axes": made_with.get("axes", "TYX"[-len(cut.spatial_shape) :]),
+        "contrast": made_with.get("contrast", header.contrast),
+        "frames": [0, len(cut)],
+        "settings": made_with.get("settings", {}),
+        "prompts": describe_prompts(PromptSet(made.values())),
+    }
+
+
+def last_made_with(history: History, number: int) -> dict[str, Any]:
+    """Return what the last run or correction of a target depended on."""
+    for step in reversed(history.done):
+        if step.details.get("target") == number and "model" in step.details:
+            return step.details
+    return {}
