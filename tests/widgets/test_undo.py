@@ -298,8 +298,25 @@ def test_a_layer_of_points_that_is_removed_comes_back_with_undo(bench):
     click(bench, 0, (16, 14))
     bench.propagate()
     before = shown(bench)
+    bench.rename_object(1, "cell")
+    bench.wait()
     bench.viewer.layers.remove(bench.points_layer)
     bench.wait()
-    assert bench.history.next_undo.title == "Remove a layer of prompts"
+    assert bench.history.next_undo.title == "Rename 'object 1' to 'cell'"
     bench.undo()
+    bench.read()
     assert_same(shown(bench), before)
+
+
+def test_looking_along_another_axis_is_no_action(bench):
+    movie = bench.movie.layer
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    bench.wait()
+    paint(bench, 2, 5, 50, 1)
+    titles = [step.title for step in bench.history.done]
+    bench.controller.stop_embedding()
+    bench.choose_movie(movie, 1)
+    bench.choose_movie(movie, 0)
+    assert [step.title for step in bench.history.done] == titles

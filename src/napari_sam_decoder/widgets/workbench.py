@@ -234,10 +234,12 @@ class Workbench(QObject):
             del rows["shapes"]
         earlier = [row for name in rows for row in document.rows(name)]
         now = [row for name in rows for row in rows[name]]
-        gesture = self._gesture or _Gesture()
-        title = describe_rows(earlier, now) if now != earlier else "Update labels"
-        if objects.has_lost_layers and now == earlier:
-            title = "Remove a layer of prompts"
+        if now == earlier:
+            # No action: the movie is seen along another axis, or layers come and go.
+            with self.history.note():
+                self.controller.take_prompts(are_withdrawn=objects.has_lost_layers)
+            return
+        gesture, title = self._gesture or _Gesture(), describe_rows(earlier, now)
         with self.history.step(title, "prompts", cause=gesture.first_step) as step:
             changed = {*before} ^ {*self._pointed_at}
             keys = {(one.object_id, one.frame) for one in changed}
