@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
 import zarr
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_stack
 
+from napari_sam_decoder.cli import commands
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.formats import read_provenance
 from napari_sam_decoder.project import (
@@ -19,6 +24,7 @@ from napari_sam_decoder.project import (
     TargetRecord,
     encode_changes,
 )
+from napari_sam_decoder.project.journal_file import JournalFile
 from napari_sam_decoder.project.journal_lines import StoredOp, op_line
 
 HEADER = "axis-0,axis-1,axis-2,label,object_id\n"
@@ -390,3 +396,95 @@ def test_several_labels_are_chosen_by_name(run, segmented, project, tmp_path):
     assert not zarr.open(copy)[:].any()
     said = complaint_of(run("replay", project, "-o", copy, "--target", "c"))
     assert "'SAM labels', 'b'" in said
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """What windows were asked for; there is a display."""
+    asked = []
+
+    def launch(arguments, **_):
+        asked.append(arguments[1:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(commands.subprocess, "run", launch)
+    monkeypatch.setattr(commands, "_can_open_window", lambda: True)
+    return asked
+
+
+def test_a_window_is_opened_with_the_movie_read_as_it_was(
+    run, segmented, movie, project, tmp_path, launched
+):
+    assert run("open", project) == (0, "", "")
+    moved = movie.rename(tmp_path / "moved.tif")
+    assert "give the file of the movie" in complaint_of(run("open", project))
+    assert run("open", project, moved) == (0, "", "")
+    start = ["-m", "napari_sam_decoder.widgets.launch", "project", str(project)]
+    reading = '{"axes": null, "channel": null, "series": null}'
+    assert launched == [[*start, str(path), reading] for path in (movie, moved)]
+
+
+def test_no_window_is_opened_for_what_cannot_go_on(
+    run, segmented, movie, project, tmp_path, launched
+):
+    found, _ = Project.open(project)
+    assert "close it there" in complaint_of(run("open", project))
+    found.close()
+    assert "no project" in complaint_of(run("open", tmp_path / "gone.samproject"))
+    other_pixels(movie)
+    assert "other pixels" in complaint_of(run("open", project))
+    assert launched == []
+
+
+def test_without_a_display_the_remedy_is_told(run, segmented, project, monkeypatch):
+    monkeypatch.setattr(commands, "_can_open_window", lambda: False)
+    assert "use replay" in complaint_of(run("open", project))
+
+
+def test_a_channel_is_remembered(run, project, tmp_path, launched):
+    stack = np.random.default_rng(0).integers(0, 255, (3, 2, 48, 64)).astype(np.uint8)
+    np.save(tmp_path / "channels.npy", stack)
+    done = run(
+        *("segment", tmp_path / "channels.npy", "--axes", "TCYX", "--channel", 1),
+        *("--box", "0,10,10,30,40", "-o", tmp_path / "labels.zarr"),
+        *("--project", project, "--quiet"),
+    )
+    assert done[0] == 0, done
+    assert run("open", project)[0] == 0
+    assert launched[0][-1] == '{"axes": "TCYX", "channel": 1, "series": null}'
+    again = tmp_path / "again.zarr"
+    code, out, _ = run("replay", project, "--recompute", "-o", again, "--quiet")
+    assert (code, "0 frames differ" in out) == (0, True)
+
+
+def test_a_project_that_cannot_be_written_is_told(
+    run, movie, tmp_path, table, monkeypatch
+):
+    """As in a folder that is read-only, or on a full disk."""
+    points = table("more.csv", "1,5,50,,1")
+    (tmp_path / "file").write_text("")
+    labels = tmp_path / "labels.zarr"
+    done = run(
+        *("segment", movie, "--points", points, "--project"),
+        *(tmp_path / "file" / "work.samproject", "-o", labels),
+    )
+    assert "work.samproject" in complaint_of(done)
+    assert not labels.exists()
+
+
+def test_a_disk_that_is_full_on_the_way_is_told(
+    run, segmented, movie, project, table, monkeypatch
+):
+    def fail(self):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = project.read_bytes()
+    points = table("more.csv", "1,5,50,,4")
+    command = ("segment", movie, "--points", points, "--project", project, "--quiet")
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalFile, "flush", fail)
+        said = complaint_of(run(*command, "-o", segmented))
+    assert "No space left" in said
+    assert project.read_bytes() == before
+    assert len(opened(project)[0].done) == 2
+    assert run(*command, "-o", segmented)[0] == 0

@@ -24,7 +24,9 @@ class StageSam:
     needs no other knowledge.
     """
 
-    identity: str = "stage"
+    identity: str = "stage float32"
+    weights: str = "stage"
+    origin: tuple[str, str] = ("mobile_sam", "auto")
     image_size: int = CELL * SIDE
     mask_size: int = SIDE
     embedding_shape: tuple[int, int, int] = (CELL**2, SIDE // CELL, SIDE // CELL)

@@ -77,8 +77,13 @@ def _logging_to_stderr(level: int) -> Iterator[None]:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
     root = logging.getLogger()
-    # Our own errors already say what tifffile logs about corrupt files.
-    levels = {"napari_sam_decoder": level, "tifffile": logging.CRITICAL}
+    # Our own errors already say what tifffile logs about corrupt files, and a journal
+    # about a full disk.
+    levels = {
+        "napari_sam_decoder": level,
+        "napari_sam_decoder.project": _quieter(level),
+        "tifffile": logging.CRITICAL,
+    }
     before = {name: logging.getLogger(name).level for name in levels}
     _set_levels(levels)
     root.addHandler(handler)
@@ -87,6 +92,10 @@ def _logging_to_stderr(level: int) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         _set_levels(before)
+
+
+def _quieter(level: int) -> int:
+    return logging.ERROR if level == logging.WARNING else level
 
 
 def _set_levels(levels: Mapping[str, int]) -> None:

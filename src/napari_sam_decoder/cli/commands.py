@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ __all__ = [
     "embed",
     "list_caches",
     "list_models",
+    "open_project",
     "print_message",
     "replay",
     "segment",
@@ -52,9 +54,23 @@ def demo(options: Namespace) -> int:
     for line in _describe_demo(result):
         print_line(line)
     if not options.headless and _can_open_window():
-        launch = [sys.executable, "-m", "napari_sam_decoder.widgets.launch"]
-        return subprocess.run([*launch, str(files.folder)], check=False).returncode
+        return _launch("demo", str(files.folder))
     return 0
+
+
+def open_project(options: Namespace) -> int:
+    """Open a window in which a project goes on."""
+    from napari_sam_decoder.jobs import project_movie
+
+    asked = conversion.movie(options) if options.movie is not None else None
+    movie = project_movie(options.project, asked)
+    if not _can_open_window():
+        raise OptionError(
+            "a window needs napari and a display: pip install "
+            "'napari-sam-decoder[all]'; without a display, use replay"
+        )
+    reading = json.dumps(movie.reading)
+    return _launch("project", str(options.project), str(movie.path), reading)
 
 
 def segment(options: Namespace) -> int:
@@ -290,6 +306,12 @@ def _can_open_window() -> bool:
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
     return has_display and find_spec("napari") is not None
+
+
+def _launch(*arguments: str) -> int:
+    """Open a window in a process of its own, since this one must not know napari."""
+    launch = [sys.executable, "-m", "napari_sam_decoder.widgets.launch"]
+    return subprocess.run([*launch, *arguments], check=False).returncode
 
 
 def _cache_line(info: CacheInfo) -> str:

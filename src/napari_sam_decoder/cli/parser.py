@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(subparsers)
     _add_segment(subparsers)
     _add_correct(subparsers)
+    _add_open(subparsers)
     _add_replay(subparsers)
     _add_train(subparsers)
     _add_embed(subparsers)
@@ -240,6 +241,14 @@ def _add_project(parser: argparse.ArgumentParser, what: str) -> None:
         metavar="PROJECT",
         help=f"record everything in a project, {what}",
     )
+
+
+def _add_open(subparsers: Subparsers) -> None:
+    opened = subparsers.add_parser("open", help="go on with a project in a window")
+    opened.add_argument("project", type=conversion.path, metavar="PROJECT")
+    _add_movie_of_project(opened)
+    # The window has a cache and a model of its own choice.
+    opened.set_defaults(run=commands.open_project, cache="auto", storage=None)
 
 
 def _add_replay(subparsers: Subparsers) -> None:

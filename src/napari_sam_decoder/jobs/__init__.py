@@ -16,6 +16,7 @@ from napari_sam_decoder.jobs.replay import (
     ModelLoader,
     ReplayJob,
     ReplayResult,
+    project_movie,
     replay_project,
 )
 from napari_sam_decoder.jobs.reports import Report, summarise
@@ -39,6 +40,7 @@ __all__ = [
     "correct_file",
     "embed_file",
     "no_progress",
+    "project_movie",
     "replay_project",
     "segment_file",
     "stored_model",

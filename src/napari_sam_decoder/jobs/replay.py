@@ -19,7 +19,7 @@ from napari_sam_decoder.jobs.project_labels import (
 from napari_sam_decoder.jobs.project_work import identify, require_same_movie
 from napari_sam_decoder.jobs.recompute import FrameDifference, Recomputation
 from napari_sam_decoder.project import Project
-from napari_sam_decoder.project.journal import read_journal
+from napari_sam_decoder.project.journal import is_open, read_journal
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS
 
 if TYPE_CHECKING:
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
 
-__all__ = ["ModelLoader", "ReplayJob", "ReplayResult", "movie_of", "replay_project"]
+__all__ = [
+    "ModelLoader",
+    "ReplayJob",
+    "ReplayResult",
+    "project_movie",
+    "replay_project",
+]
 
 
 class ModelLoader(Protocol):
@@ -139,7 +145,46 @@ def replay_project(
     return ReplayResult(len(project.history.done), project.damage, differences)
 
 
-def movie_of(project: Project) -> MovieOptions:
+def project_movie(path: Path, movie: MovieOptions | None = None) -> MovieOptions:
+    """Find the movie of a project that is to be continued in a window.
+
+    Parameters
+    ----------
+    path : Path
+        Of the project.
+    movie : MovieOptions, optional
+        Where it is now; by default where it was.
+
+    Returns
+    -------
+    MovieOptions
+        With which it is read as it was.
+
+    Raises
+    ------
+    ProjectError
+        If there is no such project, it is open somewhere, its movie is gone, or has
+        other pixels.
+    SamDecoderError
+        If the movie cannot be read.
+    """
+    require_project(path)
+    project, _ = Project.open(path, is_read_only=True)
+    if is_open(path):
+        raise ProjectError(
+            f"the project {path} is open in another window or process; close it there, "
+            "or work on a copy"
+        )
+    return _found_movie(project, movie)
+
+
+def _found_movie(project: Project, movie: MovieOptions | None) -> MovieOptions:
+    found = _as_it_was_read(movie or _movie_of(project), project)
+    require_same_movie(project, identify(found))
+    return found
+
+
+def _movie_of(project: Project) -> MovieOptions:
     """Return the movie that a project names, read as it was.
 
     Raises
@@ -175,9 +220,7 @@ def _as_it_was_read(movie: MovieOptions, project: Project) -> MovieOptions:
 def _recompute(
     job: ReplayJob, project: Project, load: ModelLoader, progress: Progress
 ) -> Recomputation:
-    movie = movie_of(project) if job.movie is None else job.movie
-    movie = _as_it_was_read(movie, project)
-    require_same_movie(project, identify(movie))
+    movie = _found_movie(project, job.movie)
     again = Recomputation(
         read_journal(job.project),
         movie.source().data,

@@ -1,11 +1,13 @@
-"""Open napari with the dock and the files that the demo left in a folder.
+"""Open napari with the dock, and a demo or a project in it.
 
 The command line starts this as a module in a new process, since it never imports
-napari itself: ``python -m napari_sam_decoder.widgets.launch FOLDER``.
+napari itself: ``python -m napari_sam_decoder.widgets.launch demo FOLDER``, or
+``project FILE MOVIE READING``, the last of which says as JSON how the movie is read.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +16,20 @@ import napari
 import numpy as np
 
 from napari_sam_decoder.formats import open_labels, open_movie, read_points_table
+from napari_sam_decoder.jobs import MovieOptions
 from napari_sam_decoder.jobs.demo import DemoFiles
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import ViewerModel
     from napari.layers import Points
 
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["main", "open_in_dock", "show_demo"]
+__all__ = ["main", "open_in_dock", "show_demo", "show_project"]
 
 AXES = ("t", "y", "x")
 
@@ -88,15 +93,47 @@ def _add_clicks(viewer: ViewerModel, path: Path) -> None:
     )
 
 
-def main() -> None:
-    """Open a window with the demo in the folder named on the command line."""
-    viewer = napari.Viewer(title="napari-sam-decoder demo")
-    show_demo(viewer, DemoFiles(Path(sys.argv[1])))
+def show_project(bench: Workbench, path: Path, movie: MovieOptions) -> None:
+    """Add the movie of a project to a viewer, and go on with the project.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Of the viewer.
+    path : Path
+        Of the project.
+    movie : MovieOptions
+        Its movie.
+    """
+    source = movie.source()
+    is_rgb = (source.axes or "").endswith("C")
+    layer = bench.viewer.add_image(source.data, name=source.name, rgb=is_rgb)
+    bench.choose_movie(layer)
+    bench.resume(path)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Open a window.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        As described above.
+    """
+    kind, path, *rest = arguments
+    viewer = napari.Viewer(title=f"napari-sam-decoder {kind}")
+    if kind == "demo":
+        show_demo(viewer, DemoFiles(Path(path)))
     dock = SamDecoderDock(viewer)
     viewer.window.add_dock_widget(dock, name="Segment through a movie")
-    open_in_dock(dock.workbench)
+    if kind == "demo":
+        open_in_dock(dock.workbench)
+    else:
+        movie, reading = rest
+        options = MovieOptions(Path(movie), **json.loads(reading))
+        show_project(dock.workbench, Path(path), options)
     napari.run()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
