@@ -59,6 +59,7 @@ SIZE_LIMITS = (MARKER_PIXELS / 3, MARKER_PIXELS)
 NOTICEABLE = 0.15
 EDGE_PIXELS = 2
 SMALLEST_BOX_PIXELS = 4
+DRAGGED = ("add_rectangle", "add_ellipse", "add_line")
 BORDER_WIDTH = 0.2
 SYMBOLS = {True: "disc", False: "x"}
 DARK, LIGHT = (0.0, 0, 0, 1), (1.0, 1, 1, 1)
@@ -479,8 +480,16 @@ def _too_flat(layer: PromptLayer, ndim: int) -> str:
 
 def _count(layer: PromptLayer) -> int:
     """Number of rows, without a shape that is still being drawn."""
-    is_drawing = isinstance(layer, Shapes) and layer._is_creating
-    return len(layer.data) - bool(is_drawing)
+    return len(layer.data) - _is_drawing(layer)
+
+
+def _is_drawing(layer: PromptLayer) -> bool:
+    """Whether the last shape is still being drawn."""
+    if not isinstance(layer, Shapes):
+        return False
+    # napari 0.6 says so of polygons only.
+    is_dragged = str(layer.mode) in DRAGGED and layer._moving_value[0] is not None
+    return bool(layer._is_creating or is_dragged)
 
 
 def _places(layer: PromptLayer, image: Image) -> list[np.ndarray]:
@@ -569,7 +578,8 @@ def _place_shapes(
         layer.edge_width = width
     elif len(layer.data):
         # napari would keep the features.
-        layer.remove(list(range(len(layer.data))))
+        layer.selected_data = set(range(len(layer.data)))
+        layer.remove_selected()
 
 
 def _placed(positions: np.ndarray, image: Image, layer: PromptLayer) -> np.ndarray:
