@@ -151,7 +151,7 @@ class Stage:
         self._clicked += 1
         row, column = self._click
         point = self.bench.frame, row + self._clicked % 7, column + self._clicked % 11
-        self.bench.require_object().layer.add(point)
+        self.bench.points_layer.add(point)
 
     def preview_times(self) -> tuple[float, float]:
         """Milliseconds from the click of a new object to its mask.

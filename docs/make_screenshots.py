@@ -72,7 +72,7 @@ def click_object(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     click_cell(viewer, CELL, FIRST)
     dock.workbench.wait(120)
     require(dock.workbench.current_prompt is not None, "the click is a prompt")
-    viewer.layers.selection.active = viewer.layers["object 1"]
+    viewer.layers.selection.active = viewer.layers["SAM points"]
 
 
 def pick(dock: SamDecoderDock) -> None:

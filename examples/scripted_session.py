@@ -54,8 +54,7 @@ def main() -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     viewer.layers["SAM labels"].save(str(options.out / "labels.tif"))
-    for number in range(1, len(clicks) + 1):
-        viewer.layers[f"object {number}"].save(str(options.out / f"points{number}.csv"))
+    bench.points_layer.save(str(options.out / "points.csv"))
     lost = report(np.asarray(bench.labels.data), len(clicks), sample, options.frames)
     if options.show:
         napari.run()
@@ -68,8 +67,8 @@ def add_object(
     bench: Workbench, movie: Image, click: tuple[float, float], hypothesis: int | None
 ) -> None:
     """Click an object on the first frame, and pick one of its masks if asked to."""
-    points = bench.new_object()
-    points.add([*[0] * (movie.ndim - 2), *click])
+    bench.new_object()
+    bench.add_points([*[0] * (movie.ndim - 2), *click])
     bench.wait()
     if hypothesis is not None:
         bench.choose_hypothesis(hypothesis)

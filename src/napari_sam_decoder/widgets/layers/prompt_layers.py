@@ -57,6 +57,8 @@ REACH = 1.2
 # chance for a size that is the limit, so points are kept above the upper one.
 SIZE_LIMITS = (MARKER_PIXELS / 3, MARKER_PIXELS)
 NOTICEABLE = 0.15
+PIXEL = "screen pixel"
+"""In the metadata of a layer: side of a pixel of the screen, in data pixels."""
 EDGE_PIXELS = 2
 SMALLEST_BOX_PIXELS = 4
 DRAGGED = ("add_rectangle", "add_ellipse", "add_line")
@@ -183,7 +185,7 @@ def show_rows(layer: PromptLayer, image: Image, rows: Sequence[Any]) -> None:
     Parameters
     ----------
     layer : napari.layers.Points or napari.layers.Shapes
-        Keeps its mode, what the next point will be, and what of its selection is left.
+        Keeps its mode, what is added next, and of points what is left of the selection.
     image : napari.layers.Image
         In whose data pixels the rows are.
     rows : sequence of PointRow or ShapeRow
@@ -204,8 +206,11 @@ def show_rows(layer: PromptLayer, image: Image, rows: Sequence[Any]) -> None:
     layer.features = features
     _set_next_values(layer, defaults)
     tidy(layer)
-    layer.selected_data = {place for place, row in enumerate(rows) if row in selected}
-    _set_next_values(layer, defaults)
+    if isinstance(layer, Points):
+        # napari 0.6 cannot select shapes on frames that are not shown.
+        places = {place for place, row in enumerate(rows) if row in selected}
+        layer.selected_data = places
+        _set_next_values(layer, defaults)
 
 
 def tidy(layer: PromptLayer) -> None:
@@ -283,16 +288,16 @@ def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
     pixel : float
         Side of a pixel of the screen, in data pixels of the layer.
     """
-    is_points = isinstance(layer, Points)
-    size = (REACH * MARKER_PIXELS if is_points else EDGE_PIXELS) * pixel
-    now = layer.current_size if is_points else layer.current_edge_width
-    if abs(now / size - 1) < NOTICEABLE:
-        return
-    with layer.block_update_properties():
-        if is_points:
-            layer.current_size = layer.size = size
-        else:
-            layer.current_edge_width = layer.edge_width = size
+    now = layer.metadata.get(PIXEL)
+    if now is None or abs(pixel / now - 1) > NOTICEABLE:
+        layer.metadata[PIXEL] = pixel
+        size = _size(layer)
+        with layer.block_update_properties():
+            if isinstance(layer, Points):
+                layer.current_size = size
+            else:
+                layer.current_edge_width = size
+        _draw_size(layer)
 
 
 def _next_values(layer: PromptLayer) -> dict[str, Any]:
@@ -338,7 +343,7 @@ def is_mere_click(layer: PromptLayer, rows: Sequence[Any]) -> bool:
     """
     if not isinstance(layer, Shapes) or layer.mode != "add_rectangle" or not rows:
         return False
-    smallest = SMALLEST_BOX_PIXELS * layer.current_edge_width / EDGE_PIXELS
+    smallest = SMALLEST_BOX_PIXELS * layer.metadata.get(PIXEL, 0)
     return bool(np.ptp(rows[-1].vertices, axis=0).max() < smallest)
 
 
@@ -568,18 +573,11 @@ def _place_shapes(
     layer: Shapes, image: Image, rows: Sequence[ShapeRow], odd: Sequence[int]
 ) -> None:
     kept = [(np.asarray(layer.data[one]), str(layer.shape_type[one])) for one in odd]
-    width = layer.current_edge_width
     shapes = [
         (_placed(np.array(row.vertices, dtype=float), image, layer), row.kind)
         for row in rows
     ]
-    if shapes or kept:
-        layer.data = [*shapes, *kept]
-        layer.edge_width = width
-    elif len(layer.data):
-        # napari would keep the features.
-        layer.selected_data = set(range(len(layer.data)))
-        layer.remove_selected()
+    layer.data = [*shapes, *kept]
 
 
 def _placed(positions: np.ndarray, image: Image, layer: PromptLayer) -> np.ndarray:
@@ -623,8 +621,24 @@ def _borders(colours: np.ndarray) -> np.ndarray:
     return np.where(is_light[:, np.newaxis], DARK, LIGHT)
 
 
+def _size(layer: PromptLayer) -> float:
+    """Size of points, or width of edges, in data pixels."""
+    is_points = isinstance(layer, Points)
+    on_screen = REACH * MARKER_PIXELS if is_points else EDGE_PIXELS
+    return float(on_screen * layer.metadata.get(PIXEL, 1))
+
+
+def _draw_size(layer: PromptLayer) -> None:
+    """Set the size of all rows: napari 0.6 makes whole numbers of that of new ones."""
+    name = "size" if isinstance(layer, Points) else "edge_width"
+    now, wanted = np.asarray(getattr(layer, name)), _size(layer)
+    if not _is_drawing(layer) and not np.allclose(now, wanted):
+        setattr(layer, name, wanted)
+
+
 def _draw(layer: PromptLayer, features: _Features) -> None:
     colours = _colours(features.object_ids)
+    _draw_size(layer)
     if isinstance(layer, Shapes):
         # Unfinished shapes keep the colour of what is drawn next.
         rest = np.asarray(layer.edge_color)[len(colours) :].reshape(-1, 4)
