@@ -129,3 +129,25 @@ def test_a_copy_has_all_that_was_done(fresh, tmp_path):
     assert titles(tmp_path / "copy.samproject") == ["New object"]
     with pytest.raises(ProjectError, match="exists"):
         fresh.save_project_as(tmp_path / "copy.samproject")
+
+
+def test_other_pixels_get_a_project_of_their_own(fresh, tmp_path):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    (old,) = projects(tmp_path)
+    fresh.controller.state.project.flush()
+    before = old.read_bytes()
+    movie, _ = squares(4)
+    movie[0, 0, 0] = 9
+    fresh.movie.layer.data = movie
+    fresh.wait()
+    fresh.new_object("second")
+    fresh.wait()
+    project = fresh.controller.state.project
+    assert project.flush()
+    assert project.path != old
+    assert titles(project.path) == ["New object"] * 2
+    assert old.read_bytes() == before
+    fresh.undo()
+    fresh.undo()
+    assert not fresh.objects.listed

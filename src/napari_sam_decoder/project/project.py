@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.errors import ProjectError, wrap_os_errors
 from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.project.encoding import encode_operation
 from napari_sam_decoder.project.history import History
@@ -207,6 +209,42 @@ class Project:
             )
         self._writer = writer
         self._write_waiting()
+
+    def branch_off(
+        self,
+        path: Path,
+        header: ProjectHeader,
+        *,
+        on_failure: Callable[[ProjectError], None] | None = None,
+    ) -> None:
+        """Go on in another file, which gets all that was done; the old one stays.
+
+        Parameters
+        ----------
+        path : Path
+            Of a file that does not exist yet.
+        header : ProjectHeader
+            Its first line.
+        on_failure : callable, optional
+            Called in another thread when something cannot be saved.
+
+        Raises
+        ------
+        ProjectError
+            If it cannot be written; then the old one is closed, see `reopen`.
+        """
+        if self.path is None:
+            self.start(path, header, on_failure=on_failure)
+            return
+        self.close()
+        said = f"cannot write the project {path}"
+        with wrap_os_errors(said, ProjectError), atomic_write(path) as partial:
+            with self.path.open("rb") as old, partial.open("wb") as new:
+                old.readline()
+                new.write(header.line())
+                shutil.copyfileobj(old, new)
+        self.path, self.header = path, header
+        self.reopen(on_failure=on_failure)
 
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -85,7 +85,8 @@ class ProjectFiles(QObject):
         state : MovieState
             Its identity is found out in the background, if it is not known.
         """
-        self._reopen(state)
+        if state.identity is not None:
+            self._reopen(state)
         if state.followed is not state.project:
             state.followed = state.project
             self._followed.add(state)
@@ -170,8 +171,28 @@ class ProjectFiles(QObject):
     def _identified(self, state: MovieState, identity: object) -> None:
         if isinstance(identity, MovieIdentity):
             state.identity = identity
+            self._branch_off(state, identity)
+            self._reopen(state)
             self._look_for_older(state, identity)
             self._keep(state)
+
+    def _branch_off(self, state: MovieState, identity: MovieIdentity) -> None:
+        """Leave the project of pixels that were replaced as it is."""
+        project = state.project
+        header = project.header
+        if header is None or describe_difference(header.movie, identity) is None:
+            return
+        path = new_project_path(identity)
+        try:
+            project.branch_off(
+                path,
+                ProjectHeader(identity, header.model, header.contrast),
+                on_failure=self._not_saved.emit,
+            )
+        except SamDecoderError as error:
+            self.failed.emit(error)
+        else:
+            self._own_paths.add(path.absolute())
 
     def _look_for_older(self, state: MovieState, identity: MovieIdentity) -> None:
         try:

@@ -914,6 +914,7 @@ class Workbench(QObject):
         if state is None:
             return
         self.controller.release_movie(state, "has other pixels now")
+        state.identity = None
         if state is self.controller.state:
             try:
                 self.choose_movie(layer)
