@@ -223,3 +223,37 @@ def test_planes_along_another_axis_are_in_a_checkpoint_too(tmp_path, header):
     again = reopened(work.project.path)
     assert again.state == work.state
     again.project.close()
+
+
+def test_it_can_go_on_in_another_file(tmp_path, header):
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    work.act(0)
+    work.project.flush()
+    before = work.project.path.read_bytes()
+    other = ProjectHeader(MovieIdentity(None, "m", SHAPE, "uint8", "1" * 64), "none")
+    work.project.branch_off(tmp_path / "q.samproject", other)
+    work.act(1)
+    work.project.close()
+    assert (tmp_path / "p.samproject").read_bytes() == before
+    again = reopened(tmp_path / "q.samproject")
+    assert again.project.header == other
+    assert again.state == work.state
+    assert again.titles == work.titles
+    again.project.close()
+
+
+def test_a_project_that_was_changed_somewhere_else_is_not_gone_on_with(
+    tmp_path, header
+):
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    work.act(0)
+    work.project.close()
+    work.act(1)
+    elsewhere = reopened(tmp_path / "p.samproject")
+    elsewhere.act(2)
+    elsewhere.project.close()
+    with pytest.raises(ProjectError, match="was changed somewhere else"):
+        work.project.reopen()
+    assert not work.project.is_kept

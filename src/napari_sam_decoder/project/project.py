@@ -238,11 +238,15 @@ class Project:
             return
         self.close()
         said = f"cannot write the project {path}"
-        with wrap_os_errors(said, ProjectError), atomic_write(path) as partial:
-            with self.path.open("rb") as old, partial.open("wb") as new:
-                old.readline()
-                new.write(header.line())
-                shutil.copyfileobj(old, new)
+        with (
+            wrap_os_errors(said, ProjectError),
+            atomic_write(path) as partial,
+            self.path.open("rb") as old,
+            partial.open("wb") as new,
+        ):
+            old.readline()
+            new.write(header.line())
+            shutil.copyfileobj(old, new)
         self.path, self.header = path, header
         self.reopen(on_failure=on_failure)
 
