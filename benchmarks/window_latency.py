@@ -158,7 +158,7 @@ class Stage:
 
         Until the mask is given to the canvas, and until that has been painted.
         """
-        layer, loop = self.bench.new_object(), QEventLoop()
+        made, loop = self.bench.new_object(), QEventLoop()
         rest(REST_S)
         given: list[float] = []
 
@@ -174,7 +174,7 @@ class Stage:
         painted = perf_counter()
         self.bench.controller.previewed.disconnect(note)
         self.bench.wait(PATIENCE_S)
-        self.viewer.layers.remove(layer)
+        self.bench.delete_object(made.object_id)
         return 1000 * (given[0] - started), 1000 * (painted - started)
 
 
