@@ -162,6 +162,7 @@ class ProjectWork:
         with self.history.note():
             table["contrast"] = [contrast.low, contrast.high]
             table["reading"] = options.reading
+            table.setdefault("axis", self.cut.axis)
             table["settings"] = {
                 "only_current": False,
                 "replace": False,
