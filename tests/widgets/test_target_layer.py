@@ -293,3 +293,20 @@ def test_what_ran_again_since_is_not_taken_back(corrected):
     assert reconcile(corrected, FIRST, OTHER) is None
     np.testing.assert_array_equal(corrected.layer.data, before)
     assert corrected.prompt_log.rerun((FIRST, OTHER)) is not None
+
+
+@pytest.mark.parametrize(
+    ("box", "agrees"),
+    [
+        ((2, 3, 7, 9), True),
+        ((1.4, 2.5, 8, 9.5), True),
+        ((2, 3, 4, 5), False),
+        ((0, 0, 11, 13), False),
+        ((8, 10, 11, 13), False),
+    ],
+)
+def test_labels_agree_with_a_box_that_is_around_them(target, box, agrees):
+    target.layer.data[1] = 0
+    target.layer.data[1, 2:8, 3:10] = 5
+    assert target.agrees(target.view, Prompt(5, 1, box=box)) is agrees
+    assert not target.agrees(target.view, Prompt(6, 1, box=box))

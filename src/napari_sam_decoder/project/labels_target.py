@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.labels import label_ids
+from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.project.changes import EntryChange, LabelsChange
 from napari_sam_decoder.project.cut import axes_of, place_of, scope_of
 from napari_sam_decoder.project.cut_record import CutRecord
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     BeforeStrokes = Callable[[np.ndarray, PlanePosition, PlaneAxes], np.ndarray]
 
 __all__ = ["LabelsContents", "LabelsTarget"]
+
+_BOX_OVERLAP = 0.6
+"""IoU with the bounding box of a mask from which a box may have been drawn around it."""
 
 
 def _as_it_is(plane: np.ndarray, place: PlanePosition, axes: PlaneAxes) -> np.ndarray:
@@ -210,8 +214,10 @@ class LabelsTarget:
             record.inherit(prompt.object_id, ())
 
     def agrees(self, view: Cut, prompt: Prompt) -> bool:
-        """Whether the labels agree with all points of a prompt."""
+        """Whether the labels agree with all points of a prompt, and with its box."""
         mask = self._mask(view, prompt.object_id, prompt.frame)
+        if prompt.box is not None and not _fills(mask, prompt.box):
+            return False
         highest = np.array(mask.shape) - 1
         signs = prompt.signs or ()
         for position, is_positive in zip(prompt.points, signs, strict=True):
@@ -631,3 +637,17 @@ class LabelsTarget:
     def _mask(self, view: Cut, object_id: int, frame: int) -> np.ndarray:
         mask: np.ndarray = self.labels(view, frame) == object_id
         return mask
+
+
+def _fills(mask: np.ndarray, box: tuple[float, float, float, float]) -> bool:
+    """Whether a box is around a mask, if not quite tight."""
+    found = extent(mask)
+    if found is None:
+        return False
+    rows, columns = found
+    own = np.array([rows.start, columns.start, rows.stop - 1, columns.stop - 1])
+    given = np.array(box)
+    low, high = np.maximum(own, given)[:2], np.minimum(own, given)[2:]
+    shared = np.prod(np.maximum(high - low, 0))
+    areas = [np.prod(one[2:] - one[:2]) for one in (own, given)]
+    return bool(shared >= _BOX_OVERLAP * (sum(areas) - shared))
