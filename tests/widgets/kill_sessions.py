@@ -240,6 +240,7 @@ if __name__ == "__main__":
     # Whatever takes long to import is imported once.
     import napari_sam_decoder.widgets.workbench  # noqa: F401
 
-    KILLS, ACTIONS, SEED = (*map(int, sys.argv[1:]), 100, 200, 0)[:3]
+    given = [int(one) for one in sys.argv[1:]]
+    counts = [*given, *(100, 200, 0)[len(given) :]]
     with tempfile.TemporaryDirectory() as name:
-        print(kill_sessions(Path(name), KILLS, ACTIONS, SEED))
+        sys.stdout.write(f"{kill_sessions(Path(name), *counts)}\n")
