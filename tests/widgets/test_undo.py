@@ -320,3 +320,28 @@ def test_looking_along_another_axis_is_no_action(bench):
     bench.choose_movie(movie, 1)
     bench.choose_movie(movie, 0)
     assert [step.title for step in bench.history.done] == titles
+
+
+def test_labels_of_before_do_not_cover_those_of_a_project(bench, tmp_path):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    before = shown(bench)
+    bench.save_project_as(tmp_path / "copy.samproject")
+    old = bench.labels
+    bench.resume(tmp_path / "copy.samproject")
+    assert_same(shown(bench), before)
+    assert bench.labels is not old
+    assert bench.labels.visible
+    assert not old.visible
+
+
+def test_a_project_that_is_open_here_is_not_opened_again(bench):
+    told = []
+    bench.informed.connect(told.append)
+    bench.new_object()
+    bench.wait()
+    path = bench.controller.state.project.path
+    bench.resume(path)
+    bench.wait()
+    assert told == [f"{path.name} is open here already."]

@@ -668,11 +668,14 @@ class Controller(QObject):
     ) -> None:
         project, labels = opened
         project.history.limit = self.movies.history_limit
-        old_layers = state.objects.layers
+        old_layers, old_labels = state.objects.layers, tuple(state.targets)
         state.go_on_with(project)
         for layer in old_layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+        for layer in old_labels:
+            # They would cover those of the project.
+            layer.visible = False
         for number, data in labels.items():
             self._restore_labels(state, view, number, data)
         self._restore_options(state)

@@ -1194,6 +1194,10 @@ class Workbench(QObject):
             if not offers:
                 raise ProjectError("there is no other project of this movie")
             path = offers[0].path
+        own = self.controller.state.project.path
+        if own is not None and own.absolute() == Path(path).absolute():
+            self.informed.emit(f"{own.name} is open here already.")
+            return
         self.controller.resume(Path(path))
 
     def save_now(self) -> None:
