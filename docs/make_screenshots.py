@@ -11,45 +11,67 @@ not lead to what the tutorial promises.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import napari
-import numpy as np
-from PIL import Image
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMenu, QWidget
+TRACES = TemporaryDirectory(prefix="screenshots")
+"""Neither what was embedded nor what was done before is to be seen in a picture."""
+os.environ |= {
+    "NAPARI_CONFIG": "",
+    "NAPARI_SAM_DECODER_CACHE": f"{TRACES.name}/cache",
+    "NAPARI_SAM_DECODER_PROJECTS": f"{TRACES.name}/projects",
+}
 
-from napari_sam_decoder import load_sample
-from napari_sam_decoder.metrics import mask_iou
-from napari_sam_decoder.widgets.dock import SamDecoderDock
-from napari_sam_decoder.widgets.job_queue import wait_until
+import napari  # noqa: E402
+import numpy as np  # noqa: E402
+from PIL import Image  # noqa: E402
+from qtpy.QtCore import QPoint, Qt  # noqa: E402
+from qtpy.QtTest import QTest  # noqa: E402
+from qtpy.QtWidgets import QApplication, QMenu, QWidget  # noqa: E402
+
+from napari_sam_decoder import load_sample  # noqa: E402
+from napari_sam_decoder.metrics import mask_iou  # noqa: E402
+from napari_sam_decoder.widgets.dock import SamDecoderDock  # noqa: E402
+from napari_sam_decoder.widgets.job_queue import wait_until  # noqa: E402
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images")
 SIZE = (1280, 860)
 SAMPLE = load_sample("cells")
 FIRST, LATER = 30, 45
-CELL = 4
-"""In the truth; the first that is clicked, so it becomes object 1."""
+CELL, NEIGHBOUR, BOXED, FAR = 4, 3, 5, 1
+"""In the truth; CELL is the first that is clicked, so it becomes object 1."""
+NO_KEY = Qt.KeyboardModifier.NoModifier
 
 
 def main() -> None:
     """Take all pictures in the order of the tutorial."""
-    viewer = napari.Viewer()
-    viewer.window._qt_window.setFixedSize(*SIZE)
-    dock = open_movie(viewer)
+    viewer, dock = open_window()
     save(viewer.window._qt_window, "tutorial_1_open")
     click_object(viewer, dock)
     save(viewer.window._qt_window, "tutorial_2_click")
     pick(dock)
     save(dock._frame, "tutorial_3_hypotheses")
     propagate(viewer, dock, picture="tutorial_4_propagate")
-    correct(viewer, dock)
-    save(viewer.window._qt_window, "tutorial_5_correct")
+    click_wrongly_and_undo(viewer, dock, picture="tutorial_5_undo")
     finish(viewer, dock)
     save(viewer.window._qt_window, "tutorial_6_done")
+    labels = viewer.layers["SAM labels"].data.copy()
     viewer.close()
+    pause(1)
+    viewer, dock = open_window()
+    wait_until(lambda: dock._project.resume.isVisible(), 60)
+    save(viewer.window._qt_window, "tutorial_7_resume")
+    resume(viewer, dock, labels)
+    viewer.close()
+
+
+def open_window() -> tuple[napari.Viewer, SamDecoderDock]:
+    """Open napari with the sample and the dock."""
+    viewer = napari.Viewer()
+    viewer.window._qt_window.setFixedSize(*SIZE)
+    return viewer, open_movie(viewer)
 
 
 def open_movie(viewer: napari.Viewer) -> SamDecoderDock:
@@ -72,7 +94,6 @@ def click_object(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     click_cell(viewer, CELL, FIRST)
     dock.workbench.wait(120)
     require(dock.workbench.current_prompt is not None, "the click is a prompt")
-    viewer.layers.selection.active = viewer.layers["SAM points"]
 
 
 def pick(dock: SamDecoderDock) -> None:
@@ -96,34 +117,66 @@ def propagate(viewer: napari.Viewer, dock: SamDecoderDock, picture: str) -> None
     require_found(viewer)
 
 
-def correct(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
-    """Add a point on a later frame."""
+def click_wrongly_and_undo(
+    viewer: napari.Viewer, dock: SamDecoderDock, picture: str
+) -> None:
+    """Click another cell with the wrong object selected, and undo that."""
     viewer.dims.set_point(0, LATER)
     pause(0.3)
-    dock.workbench.select_object(1)
-    click_cell(viewer, CELL, LATER)
+    layer = viewer.layers["SAM labels"]
+    before = layer.data.copy()
+    click_cell(viewer, FAR, LATER)
     dock.workbench.wait(60)
-    frames = dock.workbench.objects.current.frames
-    require(frames == (FIRST, LATER), "the correction is a second prompt")
+    changed = np.flatnonzero((layer.data != before).any(axis=(1, 2)))
+    require(LATER in changed and len(changed) > 1, "the correction is carried along")
+    save(viewer.window._qt_window, picture)
+    press_key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    require((layer.data == before).all(), "undo gives the labels back")
+    require(len(dock.workbench.points_layer.data) == 1, "undo takes the point away")
 
 
 def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
-    """Click all other cells on the frame and press Both ways again."""
+    """Prompt all other cells on the frame and press Both ways again."""
     viewer.dims.set_point(0, FIRST)
     pause(0.3)
     seen = set(np.unique(SAMPLE.truth[FIRST]).tolist()) - {0, CELL}
     for place, cell in enumerate(sorted(seen), start=2):
         press(dock._objects.new_button)
-        click_cell(viewer, cell, FIRST)
+        prompt_cell(viewer, dock, cell)
         dock.workbench.wait(60)
         require(dock.workbench.objects.current_id == place, "each has its own id")
         pick_meant(dock, cell)
     press(dock._run.both)
     dock.workbench.wait(600)
+    click_cell(viewer, NEIGHBOUR, FIRST, Qt.KeyboardModifier.AltModifier)
+    require(dock.workbench.objects.current_id == 4, "Alt and a click choose an object")
     labels = viewer.layers["SAM labels"].data
     for place, cell in enumerate(sorted(seen), start=2):
         iou = mask_iou(SAMPLE.truth[FIRST] == cell, labels[FIRST] == place)
         require(iou > 0.8, f"object {place} is found where it was clicked ({iou:.2f})")
+
+
+def prompt_cell(viewer: napari.Viewer, dock: SamDecoderDock, cell: int) -> None:
+    """Draw a box around one cell, and click the others; one of them beside as well."""
+    if cell == BOXED:
+        press(dock._frame.box)
+        draw_box(viewer, cell, FIRST)
+        return
+    # The box stays the tool until a sign is chosen.
+    press(dock._frame.positive)
+    click_cell(viewer, cell, FIRST)
+    if cell == NEIGHBOUR:
+        press(dock._frame.negative)
+        click_cell(viewer, CELL, FIRST)
+
+
+def resume(viewer: napari.Viewer, dock: SamDecoderDock, labels: np.ndarray) -> None:
+    """Press Resume, and find all as it was left."""
+    press(dock._project.resume)
+    wait_until(lambda: "SAM labels" in viewer.layers, 60)
+    dock.workbench.wait(60)
+    require((viewer.layers["SAM labels"].data == labels).all(), "labels are back")
+    require(dock._project.undo.isEnabled(), "the last action can be undone")
 
 
 def pick_meant(dock: SamDecoderDock, cell: int) -> None:
@@ -159,17 +212,45 @@ def entry(menu: QMenu, word: str):
     raise SystemExit(f"no {word!r} among {texts}")
 
 
-def click_cell(viewer: napari.Viewer, cell: int, frame: int) -> None:
+def click_cell(
+    viewer: napari.Viewer, cell: int, frame: int, key: Qt.KeyboardModifier = NO_KEY
+) -> None:
     """Click a cell in its middle with the mouse."""
     rows, columns = np.nonzero(SAMPLE.truth[frame] == cell)
+    place = on_canvas(viewer, rows.mean(), columns.mean())
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.mouseMove(canvas, place)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, key, place)
+    pause(0.2)
+
+
+def draw_box(viewer: napari.Viewer, cell: int, frame: int) -> None:
+    """Draw a box around a cell with the mouse."""
+    places = np.argwhere(SAMPLE.truth[frame] == cell)
+    first, last = (on_canvas(viewer, *one) for one in (places.min(0), places.max(0)))
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.mouseMove(canvas, first)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, NO_KEY, first)
+    for place in ((first + last) / 2, last):
+        QTest.mouseMove(canvas, place)
+        pause(0.1)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, NO_KEY, last)
+    pause(0.2)
+
+
+def on_canvas(viewer: napari.Viewer, row: float, column: float) -> QPoint:
+    """Find a pixel of the movie on the canvas."""
     canvas = viewer.window._qt_viewer.canvas.native
     camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
-    offset = np.array([rows.mean(), columns.mean()]) - np.array(camera.center[-2:])
-    row, column = offset * camera.zoom + (canvas.height() / 2, canvas.width() / 2)
-    place = QPoint(round(column), round(row))
-    QTest.mouseMove(canvas, place)
-    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
-    pause(0.2)
+    offset = np.array([row, column]) - np.array(camera.center[-2:])
+    y, x = offset * camera.zoom + (canvas.height() / 2, canvas.width() / 2)
+    return QPoint(round(x), round(y))
+
+
+def press_key(viewer: napari.Viewer, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
+    """Press a key while the canvas has the focus."""
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, key, modifier)
+    pause(0.5)
 
 
 def press(control: QWidget) -> None:

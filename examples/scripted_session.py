@@ -4,7 +4,8 @@
     python examples/scripted_session.py MOVIE --click ROW COLUMN [--click ROW COLUMN]
 
 Without MOVIE, two of the generated cells are segmented, whose truth is known. Each
-click starts an object on the first frame.
+click starts an object on the first frame. FOLDER gets the labels, the points, and the
+project, with which a person can go on: drop it on napari.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from napari_sam_decoder import load_sample
 from napari_sam_decoder.metrics import iou_over_time
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-
     from napari_sam_decoder.samples import SampleMovie
     from napari_sam_decoder.widgets.workbench import Workbench
 
@@ -48,13 +47,11 @@ def main() -> None:
     bench.choose_movie(movie)
     viewer.dims.set_point(range(movie.ndim - 2), [0] * (movie.ndim - 2))
     for click in clicks:
-        add_object(bench, movie, click, options.hypothesis)
+        add_object(bench, click, options.hypothesis)
     bench.propagate("both", frames=range(min(options.frames, len(bench.movie))))
     bench.wait()
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    viewer.layers["SAM labels"].save(str(options.out / "labels.tif"))
-    bench.points_layer.save(str(options.out / "points.csv"))
+    save(bench, options.out)
     lost = report(np.asarray(bench.labels.data), len(clicks), sample, options.frames)
     if options.show:
         napari.run()
@@ -64,14 +61,21 @@ def main() -> None:
 
 
 def add_object(
-    bench: Workbench, movie: Image, click: tuple[float, float], hypothesis: int | None
+    bench: Workbench, click: tuple[float, float], hypothesis: int | None
 ) -> None:
     """Click an object on the first frame, and pick one of its masks if asked to."""
-    bench.new_object()
-    bench.add_points([*[0] * (movie.ndim - 2), *click])
+    found = bench.new_object()
+    # The one point layer holds the points of all objects.
+    bench.add_points((0, *click), found.object_id, hypothesis=hypothesis)
     bench.wait()
-    if hypothesis is not None:
-        bench.choose_hypothesis(hypothesis)
+
+
+def save(bench: Workbench, folder: Path) -> None:
+    """Save labels, points and project; all of it is in the project already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bench.labels.save(str(folder / "labels.tif"))
+    bench.points_layer.save(str(folder / "points.csv"))
+    bench.save_project_as(folder / "session.samproject", overwrite=True)
 
 
 def report(
