@@ -46,7 +46,8 @@ test-gui-oldest: $(OLDEST_VENV)/installed | xvfb
 	$(call test_widgets,$(OLDEST_VENV),pyside6,gui)
 
 example: $(GUI_VENV)/installed | xvfb
-	NAPARI_CONFIG= $(XVFB) $(GUI_VENV)/bin/python examples/scripted_session.py \
+	NAPARI_CONFIG= NAPARI_SAM_DECODER_PROJECTS=demo-out/projects $(XVFB) \
+		$(GUI_VENV)/bin/python examples/scripted_session.py \
 		--out demo-out/scripted_session
 
 docs: $(VENV)/installed-docs

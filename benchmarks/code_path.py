@@ -126,7 +126,11 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="name the modules")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"NAPARI_SAM_DECODER_CACHE": folder, "NAPARI_CONFIG": ""}
+        os.environ |= {
+            "NAPARI_SAM_DECODER_CACHE": f"{folder}/cache",
+            "NAPARI_SAM_DECODER_PROJECTS": f"{folder}/projects",
+            "NAPARI_CONFIG": "",
+        }
         import napari_sam_decoder
 
         package = Path(napari_sam_decoder.__file__).parent

@@ -294,6 +294,7 @@ def main() -> None:
         sample = load_sample("cells")
         movie, clicks = sample.frames, [c.position for c in sample.clicks[:2]]
     with TemporaryDirectory() as folder:
+        os.environ["NAPARI_SAM_DECODER_PROJECTS"] = f"{folder}/projects"
         stage = Stage(movie, clicks, Path(folder), options.frames)
         show_circumstances()
         measure(stage, options.seconds)

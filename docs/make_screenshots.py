@@ -130,7 +130,7 @@ def click_wrongly_and_undo(
     changed = np.flatnonzero((layer.data != before).any(axis=(1, 2)))
     require(LATER in changed and len(changed) > 1, "the correction is carried along")
     save(viewer.window._qt_window, picture)
-    press_key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press_undo(viewer)
     require((layer.data == before).all(), "undo gives the labels back")
     require(len(dock.workbench.points_layer.data) == 1, "undo takes the point away")
 
@@ -247,9 +247,10 @@ def on_canvas(viewer: napari.Viewer, row: float, column: float) -> QPoint:
     return QPoint(round(x), round(y))
 
 
-def press_key(viewer: napari.Viewer, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
-    """Press a key while the canvas has the focus."""
-    QTest.keyClick(viewer.window._qt_viewer.canvas.native, key, modifier)
+def press_undo(viewer: napari.Viewer) -> None:
+    """Press Ctrl+Z while the canvas has the focus."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     pause(0.5)
 
 

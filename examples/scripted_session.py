@@ -47,7 +47,7 @@ def main() -> None:
     bench.choose_movie(movie)
     viewer.dims.set_point(range(movie.ndim - 2), [0] * (movie.ndim - 2))
     for click in clicks:
-        add_object(bench, click, options.hypothesis)
+        add_object(bench, [*[0] * (movie.ndim - 2), *click], options.hypothesis)
     bench.propagate("both", frames=range(min(options.frames, len(bench.movie))))
     bench.wait()
 
@@ -60,13 +60,11 @@ def main() -> None:
     sys.exit(1 if lost else 0)
 
 
-def add_object(
-    bench: Workbench, click: tuple[float, float], hypothesis: int | None
-) -> None:
-    """Click an object on the first frame, and pick one of its masks if asked to."""
-    found = bench.new_object()
-    # The one point layer holds the points of all objects.
-    bench.add_points((0, *click), found.object_id, hypothesis=hypothesis)
+def add_object(bench: Workbench, place: list[float], hypothesis: int | None) -> None:
+    """Click an object, and pick one of its masks if asked to."""
+    added = bench.new_object()
+    # One layer holds the points of all objects.
+    bench.add_points(place, added.object_id, hypothesis=hypothesis)
     bench.wait()
 
 

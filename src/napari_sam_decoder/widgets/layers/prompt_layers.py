@@ -45,7 +45,8 @@ __all__ = [
     "tidy",
 ]
 
-PromptLayer: TypeAlias = Points | Shapes
+# Quoted: where there is no napari, the documentation stands in for its classes.
+PromptLayer: TypeAlias = "Points | Shapes"
 POINTS_NAME, BOXES_NAME = "SAM points", "SAM boxes"
 LABEL, OBJECT_ID, HYPOTHESIS = FEATURES = "label", "object_id", "hypothesis"
 POSITIVE, NEGATIVE = "positive", "negative"
