@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
+from qtpy.QtCore import QTimer
 from stage import squares
 
 from napari_sam_decoder.errors import PromptError
@@ -345,3 +346,32 @@ def test_a_project_that_is_open_here_is_not_opened_again(bench):
     bench.resume(path)
     bench.wait()
     assert told == [f"{path.name} is open here already."]
+
+
+def test_the_window_lives_during_a_long_undo(bench, monkeypatch):
+    monkeypatch.setattr("napari_sam_decoder.widgets.controller.BREATH_S", 0)
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    before = shown(bench)
+    bench.propagate()
+    after = shown(bench)
+    seen = []
+    beat = QTimer()
+    beat.timeout.connect(lambda: seen.append(bench.controller.state.outcome))
+    beat.timeout.connect(bench.read)
+    beat.start(0)
+    bench.undo()
+    assert "Undoing…" in seen
+    beat.stop()
+    assert_same(shown(bench), before)
+    bench.redo()
+    assert_same(shown(bench), after)
+
+
+def test_a_run_of_many_objects_has_a_short_title(bench):
+    for _ in range(6):
+        bench.new_object()
+        click(bench, 0, (16, 14), object_id=bench.objects.current_id)
+    bench.propagate()
+    bench.wait()
+    assert bench.history.next_undo.title == "Run of 6 objects"

@@ -252,6 +252,20 @@ class GuardedLabels:
             is_in_memory = isinstance(self._holder.data, np.ndarray)
             return is_in_memory or self._key(place_of(cut, frame)) in self._painted
 
+    def is_changed(self, place: PlanePosition) -> bool:
+        """Whether others have changed a known plane without telling.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Along the sliced axes.
+        """
+        with self._lock:
+            if place not in self._known:
+                return False
+            now = self._before_strokes(self._plane(place), place, self._current)
+            return not np.array_equal(self._known.plane(place, now), now)
+
     def sync(self, places: Iterable[PlanePosition]) -> Iterator[PlanePosition]:
         """Record what others have changed on some planes.
 

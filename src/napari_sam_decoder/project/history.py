@@ -308,8 +308,13 @@ class History:
         """
         return Step(0, title, kind, details, 0 if cause is None else cause.group)
 
-    def undo(self) -> tuple[Step, ...]:
+    def undo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Take back the last step, with those that belong to it.
+
+        Parameters
+        ----------
+        breathe : callable
+            Called often meanwhile; must not change the document.
 
         Returns
         -------
@@ -318,13 +323,18 @@ class History:
         """
         group = self._last_group(self._done)[::-1]
         if group:
-            self._apply(_inverses(group))
+            self._apply(_inverses(group), breathe)
             self._repeat_undo(len(group))
             self._emit(Operation("undo", count=len(group)))
         return tuple(group)
 
-    def redo(self) -> tuple[Step, ...]:
+    def redo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Do again what was undone last.
+
+        Parameters
+        ----------
+        breathe : callable
+            As for `undo`.
 
         Returns
         -------
@@ -333,7 +343,8 @@ class History:
         """
         group = self._last_group(self._undone)[::-1]
         if group:
-            self._apply([change for step in group for change in step.changes])
+            changes = [change for step in group for change in step.changes]
+            self._apply(changes, breathe)
             self._repeat_redo(len(group))
             self._emit(Operation("redo", count=len(group)))
         return tuple(group)
@@ -476,13 +487,16 @@ class History:
         self._done.insert(index, step)
         self._size += step.size
 
-    def _apply(self, changes: Sequence[Change]) -> None:
+    def _apply(
+        self, changes: Sequence[Change], breathe: Callable[[], None] = lambda: None
+    ) -> None:
         """Make changes, all or none."""
         made = 0
         try:
             for change in changes:
                 self.document.apply(change)
                 made += 1
+                breathe()
         except BaseException:
             for change in reversed(changes[:made]):
                 self.document.apply(change.inverse())

@@ -337,13 +337,17 @@ class LabelsTarget:
         self._guarded.record_originals(places)
         self._record_foreign(places)
 
-    def sync_before(self, steps: Iterable[Step]) -> None:
+    def sync_before(
+        self, steps: Iterable[Step], breathe: Callable[[], None] = lambda: None
+    ) -> None:
         """Record what others have changed since where steps changed the labels.
 
         Parameters
         ----------
         steps : iterable of Step
             Which are about to be undone or redone.
+        breathe : callable
+            Called often meanwhile; must not change the labels.
         """
         axes = self._guarded.axes
         if axes is None or not self._guarded.has_its_shape:
@@ -358,7 +362,12 @@ class LabelsTarget:
         if any(sliced != axes.sliced for sliced, _ in planes):
             # Planes along other axes cross all of them.
             places |= set(self._comparable)
-        self._record_foreign(sorted(places))
+        changed = []
+        for place in sorted(places):
+            breathe()
+            if self._guarded.is_changed(place):
+                changed.append(place)
+        self._record_foreign(changed)
 
     def record_strokes(
         self,

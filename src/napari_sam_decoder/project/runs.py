@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CorrectionRun", "Run", "listed", "made_with"]
 
+_NAMED = 5
+"""How many objects a title lists."""
+
 
 def made_with(session: Session) -> dict[str, Any]:
     """Return plain values that say what results of a session depend on.
@@ -125,7 +128,10 @@ class Run:
     @property
     def title(self) -> str:
         """What a menu calls it."""
-        return f"Run of {listed('object', self.prompts.object_ids)}"
+        ids = self.prompts.object_ids
+        if len(ids) > _NAMED:
+            return f"Run of {len(ids)} objects"
+        return f"Run of {listed('object', ids)}"
 
     @property
     def details(self) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
 from napari_sam_decoder.project import unused_notices
@@ -55,6 +57,8 @@ __all__ = ["Controller"]
 RERUN_DELAY_MS = 500
 """How long points must stay unchanged before objects are recomputed from them."""
 PREVIEW_WAIT_S = 0.08
+BREATH_S = 0.08
+"""How long undo may keep the window from being drawn."""
 
 
 class Controller(QObject):
@@ -81,6 +85,8 @@ class Controller(QObject):
         The frame that the viewer shows.
     corrections : tuple of Correction
         What its points would correct in the labels.
+    is_moving : bool
+        Whether something is being undone or redone just now.
     """
 
     changed = Signal()
@@ -97,6 +103,7 @@ class Controller(QObject):
         self.state = MovieState()
         self.frame = 0
         self.corrections: tuple[Correction, ...] = ()
+        self.is_moving = False
         self.movies = ViewerMovies.of(viewer)
         self.writer = ResultWriter(viewer, self)
         self._job_queue = JobQueue(self)
@@ -489,6 +496,8 @@ class Controller(QObject):
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
+        if self.is_moving:
+            return
         target = self.state.target
         self.state.objects.note_labels(() if target is None else target.object_ids)
         if target is not None:
@@ -726,14 +735,17 @@ class Controller(QObject):
 
     def undo(self) -> None:
         """Take back the last action on the movie; a run under way is stopped first."""
-        self._move(self.state.undo, "Nothing to undo.", "Undone")
+        self._move(self.state.undo, "Nothing to undo.", "Undo")
 
     def redo(self) -> None:
         """Do again what was undone last."""
-        self._move(self.state.redo, "Nothing to redo.", "Redone")
+        self._move(self.state.redo, "Nothing to redo.", "Redo")
 
     def _move(
-        self, move: Callable[[], tuple[Step, ...]], nothing: str, done: str
+        self,
+        move: Callable[[Callable[[], None]], tuple[Step, ...]],
+        nothing: str,
+        verb: str,
     ) -> None:
         hindrance = self._hindrance()
         if hindrance:
@@ -742,16 +754,44 @@ class Controller(QObject):
         self._stop_here()
         self._rerun_timer.stop()
         try:
-            steps = move()
+            with self._breathing(f"{verb}ing…") as breathe:
+                steps = move(breathe)
         except SamDecoderError as error:
             self.failed.emit(error)
             return
+        done = {"Undo": "Undone", "Redo": "Redone"}[verb]
         named = [step.title for step in steps if step.group == step.number]
         title = (named or [step.title for step in steps] or [""])[0]
         self.state.outcome = f"{done}: {title}." if steps else nothing
         self.moved.emit()
         self.hold()
         self.advance()
+
+    @contextmanager
+    def _breathing(self, message: str) -> Iterator[Callable[[], None]]:
+        """Offer a way to keep the window drawn during something long.
+
+        What a person does meanwhile waits until it is done.
+        """
+        last = monotonic()
+
+        def breathe() -> None:
+            nonlocal last
+            if monotonic() - last > BREATH_S:
+                self.state.outcome = message
+                self.changed.emit()
+                QCoreApplication.processEvents(
+                    QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
+                )
+                last = monotonic()
+
+        # Labels may be written or read for other reasons meanwhile.
+        is_shared = self.is_scanning or self.writer.running is self.state
+        self.is_moving = True
+        try:
+            yield breathe if not is_shared else lambda: None
+        finally:
+            self.is_moving = False
 
     def _hindrance(self) -> str:
         """Say why nothing can be undone or redone just now; empty if it can."""

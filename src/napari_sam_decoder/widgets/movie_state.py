@@ -325,8 +325,13 @@ class MovieState:
         target.view = view
         target.reopen(self._undo_keys)
 
-    def undo(self) -> tuple[Step, ...]:
+    def undo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Take back the last action, and show all as it was before.
+
+        Parameters
+        ----------
+        breathe : callable
+            Called often meanwhile; must not change what was done.
 
         Returns
         -------
@@ -338,11 +343,16 @@ class MovieState:
         LabelsError
             If labels that it changed have another shape now.
         """
-        self._sync_before(self.history.last_group)
-        return self._shown(self.history.undo())
+        self._sync_before(self.history.last_group, breathe)
+        return self._shown(self.history.undo(breathe))
 
-    def redo(self) -> tuple[Step, ...]:
+    def redo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Do again what was undone last, and show it.
+
+        Parameters
+        ----------
+        breathe : callable
+            As for `undo`.
 
         Returns
         -------
@@ -354,12 +364,14 @@ class MovieState:
         LabelsError
             As for `undo`.
         """
-        self._sync_before(self.history.next_group)
-        return self._shown(self.history.redo())
+        self._sync_before(self.history.next_group, breathe)
+        return self._shown(self.history.redo(breathe))
 
-    def _sync_before(self, steps: tuple[Step, ...]) -> None:
+    def _sync_before(
+        self, steps: tuple[Step, ...], breathe: Callable[[], None]
+    ) -> None:
         for target in self.targets.values():
-            target.sync_before(steps)
+            target.sync_before(steps, breathe)
 
     def _shown(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         numbers = {

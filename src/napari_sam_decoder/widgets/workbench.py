@@ -212,6 +212,9 @@ class Workbench(QObject):
         """Read the points again and act on them."""
         self._reading.stop()
         self._is_read_queued = False
+        if self.controller.is_moving:
+            self._reading.start()
+            return
         if self._is_showing:
             # Layers that are just being filled are not what a person has done.
             return

@@ -62,6 +62,7 @@ def test_it_says_whether_all_is_saved(part, bench, monkeypatch):
     monkeypatch.setattr(type(project), "failure", ProjectError("no room"))
     part.show_state(bench)
     assert part.status.text() == "NOT saved"
+    assert part.status.toolTip() == "no room"
     assert part.retry.isVisible()
 
 

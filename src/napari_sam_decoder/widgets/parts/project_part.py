@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProjectForm", "ProjectPart", "ask_where_to_save"]
 
+NOT_SAVED = "NOT saved"
+ALARM = "color: #ff6060; font-weight: bold"
 _MEGABYTE = 2**20
 _MOST_MEGABYTES = 2**16
 _KINDS = f"Projects (*{SUFFIX})"
@@ -82,8 +84,9 @@ class ProjectPart(QWidget):
         _name(self.redo, history.next_redo, "Do again", "Ctrl+Shift+Z")
         self.status.setVisible(bench.movie is not None)
         self.status.setText(_status(state))
-        path = state.project.path
-        self.status.setToolTip("" if path is None else str(path))
+        is_alarming = self.status.text() == NOT_SAVED
+        self.status.setStyleSheet(ALARM if is_alarming else "")
+        self.status.setToolTip(_details(state))
         self.retry.setVisible(_is_not_saved(state))
         self._show_offers(state.offers)
 
@@ -117,7 +120,7 @@ def _name(which: QPushButton, step: Step | None, verb: str, key: str) -> None:
 def _status(state: MovieState) -> str:
     project = state.project
     if _is_not_saved(state):
-        return "NOT saved"
+        return NOT_SAVED
     if project.path is None:
         has_work = bool(project.history.done)
         return "Saving soon…" if has_work else "Saved by itself as you work"
@@ -127,6 +130,16 @@ def _status(state: MovieState) -> str:
 
 def _is_not_saved(state: MovieState) -> bool:
     return state.is_keeping_off or state.project.failure is not None
+
+
+def _details(state: MovieState) -> str:
+    """Say where all is saved, or why it is not."""
+    project = state.project
+    if project.failure is not None:
+        return str(project.failure)
+    if state.is_keeping_off:
+        return "The notification says what to do; then press 'Try again'"
+    return "" if project.path is None else str(project.path)
 
 
 def _moment(moment: datetime) -> str:
