@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain
 from sys import maxsize
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -102,7 +101,7 @@ class _Story:
 
     @classmethod
     def of(cls, contents: JournalContents) -> _Story:
-        encoded = chain((one.decode() for one in contents.older), contents.ops)
+        encoded = (one.decode() for one in (*contents.older, *contents.recent))
         story = cls(
             [decode_operation(one) for one in encoded if one["op"] != CHECKPOINT]
         )
@@ -377,7 +376,7 @@ _PLANE = 2
 
 
 def _require_whole(contents: JournalContents) -> None:
-    count = len(contents.older) + len(contents.ops)
+    count = len(contents.older) + len(contents.recent)
     if contents.last_number != count:
         raise ProjectError(
             f"the history cannot be carried out again, since its beginning is lost: "

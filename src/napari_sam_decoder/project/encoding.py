@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import ProjectError, SamDecoderError
@@ -129,8 +130,17 @@ def encode_changes(changes: Iterable[Change]) -> list[Any]:
     return encoded
 
 
-def decode_changes(encoded: Sequence[Any]) -> tuple[Change, ...]:
+def decode_changes(
+    encoded: Sequence[Any], *, with_before: bool = True
+) -> tuple[Change, ...]:
     """Return changes that `encode_changes` has encoded.
+
+    Parameters
+    ----------
+    encoded : sequence
+        JSON values.
+    with_before : bool, default True
+        Whether to decode what entries were before; else they can only be applied.
 
     Raises
     ------
@@ -138,9 +148,8 @@ def decode_changes(encoded: Sequence[Any]) -> tuple[Change, ...]:
         If they are damaged.
     """
     try:
-        return tuple(
-            change for one in encoded for change in _DECODERS[one[0]](*one[1:])
-        )
+        decode = _decoded if with_before else _applied
+        return tuple(change for one in encoded for change in decode(*one))
     except (
         AttributeError,
         IndexError,
@@ -179,14 +188,27 @@ def _encode_entries(changes: list[Any]) -> list[Any]:
     return ["entries", first.table, first.scope, entries]
 
 
+def _decoded(kind: str, *parts: Any) -> Iterator[Change]:
+    return _DECODERS[kind](*parts)
+
+
+def _applied(kind: str, *parts: Any) -> Iterator[Change]:
+    """Decode changes that are only to be applied."""
+    if kind == "entries":
+        table, scope, entries = parts
+        parts = table, scope, [(key, None, after) for key, _, after in entries]
+    return _DECODERS[kind](*parts)
+
+
 def _decode_entries(
     table: str, scope: list[int], entries: list[Any]
 ) -> Iterator[EntryChange]:
     decode = _CODECS[table].decode
+    place = tuple(map(int, scope))
     for key, before, after in entries:
         yield EntryChange(
             table,
-            tuple(map(int, scope)),
+            place,
             _frozen(key),
             None if before is None else decode(before),
             None if after is None else decode(after),
@@ -315,7 +337,7 @@ def _decode_prompt(encoded: dict[str, Any]) -> Prompt:
 
 def _encode_frame(record: FrameRecord) -> list[Any]:
     flags = [int(record.by_run), int(record.has_pixels)]
-    return flags if record.result is None else [*flags, *astuple(record.result)]
+    return flags if record.result is None else [*flags, *_figures_of(record.result)]
 
 
 def _decode_frame(encoded: list[Any]) -> FrameRecord:
@@ -326,11 +348,24 @@ def _decode_frame(encoded: list[Any]) -> FrameRecord:
 
 
 def _decode_result(values: list[Any]) -> ObjectResult:
-    known = dict(zip(_RESULT_FIELDS, values, strict=True))
-    for name, kind in _KINDS.items():
-        if known[name] is not None:
-            known[name] = kind(known[name])
-    return ObjectResult(**known)
+    # There are hundreds of thousands in a long project.
+    object_id, verdict, iou, stability, agreement, temporal, change, *rest = values
+    likeness, hypothesis, confidence, reason, rival, area = rest
+    return ObjectResult(
+        int(object_id),
+        _VERDICTS[verdict],
+        float(iou),
+        float(stability),
+        float(agreement),
+        float(temporal),
+        float(change),
+        float(likeness),
+        int(hypothesis),
+        float(confidence),
+        None if reason is None else _REASONS[reason],
+        None if rival is None else int(rival),
+        int(area),
+    )
 
 
 def encode_request(request: RunRequest) -> dict[str, Any]:
@@ -378,12 +413,9 @@ def _encode_prompts(prompts: frozenset[Prompt]) -> list[Any]:
 
 
 _RESULT_FIELDS = [field.name for field in fields(ObjectResult)]
-_KINDS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(_RESULT_FIELDS, float),
-    **dict.fromkeys(("object_id", "hypothesis", "rival", "mask_area"), int),
-    "verdict": Verdict,
-    "reason": Reason,
-}
+_figures_of = attrgetter(*_RESULT_FIELDS)
+_VERDICTS = {one.value: one for one in Verdict}
+_REASONS = {one.value: one for one in Reason}
 _MOST_NUMBERS = 2**24
 
 _FLAG = _Codec(int, bool)

@@ -36,7 +36,7 @@ from napari_sam_decoder.project.journal_lines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -71,8 +71,8 @@ class JournalContents:
     older : tuple of StoredOp
         The ops before the last checkpoint, not parsed; they only tell what can be
         undone.
-    ops : tuple of dict
-        The last checkpoint, if there is one, and all ops after it.
+    recent : tuple of StoredOp
+        The last checkpoint, if there is one, and all ops after it, which can be parsed.
     damage : str or None
         What is wrong with the file, and which part of it could not be used.
     last_number : int
@@ -86,11 +86,16 @@ class JournalContents:
 
     header: ProjectHeader
     older: tuple[StoredOp, ...]
-    ops: tuple[dict[str, Any], ...]
+    recent: tuple[StoredOp, ...]
     damage: str | None
     last_number: int
     end: int
     size: int
+
+    @property
+    def ops(self) -> tuple[dict[str, Any], ...]:
+        """The recent ops, parsed; very many take much more room than the file."""
+        return tuple(stored.decode() for stored in self.recent)
 
 
 def read_journal(path: Path) -> JournalContents:
@@ -116,17 +121,17 @@ def read_journal(path: Path) -> JournalContents:
     """
     with wrap_os_errors(f"cannot open the project {path}", ProjectError):
         data = path.read_bytes()
-    start = data.find(b"\n") + 1
-    header = parse_header(data[:start], path)
-    found = _Scan(data, start)
-    parsed = _parsed(found)
+    begin = data.find(b"\n") + 1
+    header = parse_header(data[:begin], path)
+    found = _Scan(data, begin)
+    start = _first_needed(found)
     return JournalContents(
         header,
-        tuple(found.ops[: len(found.ops) - len(parsed)]),
-        tuple(parsed),
+        tuple(found.ops[:start]),
+        tuple(found.ops[start:]),
         found.damage,
         found.ops[-1].number if found.ops else 0,
-        found.ends[-1] if found.ends else start,
+        found.ends[-1] if found.ends else begin,
         len(data),
     )
 
@@ -206,20 +211,25 @@ class _Scan:
         return bad_again
 
 
-def _parsed(found: _Scan) -> list[dict[str, Any]]:
-    """Parse the last checkpoint and all after it, and leave out what is no JSON."""
+def _first_needed(found: _Scan) -> int:
+    """Find the last checkpoint, and leave out what is no JSON from there on."""
     while True:
         kinds = [op.kind for op in found.ops]
         is_last = (at for at in range(len(kinds) - 1, 0, -1) if kinds[at] == CHECKPOINT)
         start = next(is_last, 0)
-        parsed: list[dict[str, Any]] = []
+        wrong = _first_unparsable(found.ops[start:])
+        if wrong is None:
+            return start
+        found.leave_out(start + wrong[0], wrong[1])
+
+
+def _first_unparsable(ops: Sequence[StoredOp]) -> tuple[int, str] | None:
+    for place, op in enumerate(ops):
         try:
-            for op in found.ops[start:]:
-                parsed.append(op.decode())  # noqa: PERF401 - counted if one fails
+            op.decode()
         except ProjectError as error:
-            found.leave_out(start + len(parsed), first_line(error))
-        else:
-            return parsed
+            return place, first_line(error)
+    return None
 
 
 def lock_path(path: Path) -> Path:

@@ -2,7 +2,8 @@
 
 The line of an op is ``{"n":7,"op":"step","crc":"90ab12cd",...,"changes":[...]}``. Its
 number, kind and checksum come first and its changes, which may be megabytes, last, so
-that one can check a line and read its head without parsing them. The checksum is the
+that one can check a line and read its head without parsing them. Long ones are packed:
+``"packed"`` is the base64 of their JSON, compressed by zlib. The checksum is the
 CRC-32 of all bytes of the line but its own eight digits and the line break.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.errors import ProjectError, first_line, wrap_os_errors
+from napari_sam_decoder.project.compression import decompress_bounded
 from napari_sam_decoder.project.movie_identity import MovieIdentity
 
 if TYPE_CHECKING:
@@ -40,8 +43,11 @@ VERSION = 1
 _LONGEST_HEADER = 2**20
 
 _START = re.compile(rb'\{"n":(\d{1,18}),"op":"([\w-]+)","crc":"([0-9a-f]{8})"')
-_CHANGES = b',"changes":'
-_RESERVED = {"n", "crc"}
+_CHANGES = re.compile(rb',"(changes|packed)":')
+_RESERVED = {"n", "crc", "packed"}
+_LONG = 4096
+"""Bytes of changes from which they are packed."""
+_MOST, _LEVEL = 2**30, 1
 
 
 def _now() -> str:
@@ -206,10 +212,10 @@ class StoredOp:
         ProjectError
             If it is not valid JSON.
         """
-        at = self.raw.find(_CHANGES)
-        if at >= 0:
+        found = _CHANGES.search(self.raw)
+        if found is not None:
             try:
-                return _without_reserved(_loaded(self.raw[:at] + b"}"))
+                return _without_reserved(_loaded(self.raw[: found.start()] + b"}"))
             except ValueError:
                 # An entry of a dictionary within has the same name.
                 pass
@@ -226,8 +232,8 @@ class StoredOp:
             If it is not valid JSON.
         """
         try:
-            return _without_reserved(_loaded(self.raw))
-        except ValueError as error:
+            return _without_reserved(_unpacked(_loaded(self.raw)))
+        except (ProjectError, TypeError, ValueError) as error:
             raise ProjectError(
                 f"line {self.line_number} of the project file is damaged "
                 f"({first_line(error)})"
@@ -254,13 +260,29 @@ def op_line(number: int, op: Mapping[str, Any]) -> bytes:
     if _RESERVED & rest.keys():
         raise ValueError(f"an op has no fields {', '.join(sorted(_RESERVED))}")
     if "changes" in rest:
-        rest["changes"] = rest.pop("changes")
+        rest |= _changes_last(rest.pop("changes"))
     before = b'{"n":%d,"op":%s,"crc":"' % (number, _dumped(kind))
     after = b'"' + (b"," + _dumped(rest)[1:] if rest else b"}")
     line = before + _checksum(before, after) + after
     if _START.match(line) is None:
         raise ValueError(f"{kind!r} is no kind of op")
     return line + b"\n"
+
+
+def _changes_last(changes: Any) -> dict[str, Any]:
+    """Return the field that holds changes: as they are, or packed."""
+    dumped = _dumped(changes)
+    if len(dumped) < _LONG:
+        return {"changes": changes}
+    return {"packed": b64encode(zlib.compress(dumped, _LEVEL)).decode("ascii")}
+
+
+def _unpacked(op: dict[str, Any]) -> dict[str, Any]:
+    """Return an op with its changes as they were."""
+    if "packed" in op:
+        content = b64decode(op.pop("packed"), validate=True)
+        op["changes"] = json.loads(decompress_bounded(content, _MOST))
+    return op
 
 
 def _checksum(before: bytes, after: bytes) -> bytes:

@@ -66,13 +66,7 @@ class LabelDifference:
             int(columns[-1]) + 1,
         )
         inside = _slices(window)
-        here = changed[inside]
-        return cls(
-            window,
-            _encode(
-                np.where(here, before[inside], 0), np.where(here, after[inside], 0)
-            ),
-        )
+        return cls(window, _encode(changed[inside], before[inside], after[inside]))
 
     def inverse(self) -> Self:
         """Return the difference that takes this one back."""
@@ -158,15 +152,22 @@ def _slices(window: tuple[int, int, int, int]) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def _encode(before: np.ndarray, after: np.ndarray) -> bytes:
-    was, now = before.ravel(), after.ravel()
-    is_start = np.ones(was.size, bool)
-    is_start[1:] = (was[1:] != was[:-1]) | (now[1:] != now[:-1])
-    starts = np.flatnonzero(is_start)
-    lengths = np.diff(starts, append=was.size)
-    numbers = np.stack([lengths, was[starts].astype(np.int64), now[starts]]).astype(
-        np.int64
-    )
+def _encode(here: np.ndarray, before: np.ndarray, after: np.ndarray) -> bytes:
+    """Encode runs; only the pixels that have changed are looked at."""
+    places = np.flatnonzero(here)
+    was, now = before[here].astype(np.int64), after[here].astype(np.int64)
+    is_apart = np.diff(places) != 1
+    is_new = is_apart | (was[1:] != was[:-1]) | (now[1:] != now[:-1])
+    first = np.concatenate([[0], np.flatnonzero(is_new) + 1])
+    # Behind them, and at the beginning of the window, nothing has changed.
+    behind = places[np.append(is_apart, places[-1] + 1 < here.size)] + 1
+    still = behind if places[0] == 0 else np.append(0, behind)
+    starts = np.concatenate([places[first], still])
+    nothing = np.zeros(still.size, np.int64)
+    values = np.stack([np.append(was[first], nothing), np.append(now[first], nothing)])
+    order = np.argsort(starts)
+    lengths = np.diff(starts[order], append=here.size)
+    numbers = np.vstack([lengths, values[:, order]])
     is_narrow = numbers.min() >= 0 and numbers.max() <= np.iinfo(_NARROW).max
     dtype = _NARROW if is_narrow else _WIDE
     packed: bytes = numbers.astype(dtype).tobytes()

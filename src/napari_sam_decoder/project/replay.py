@@ -102,23 +102,29 @@ def replay(
     history.document.table("targets").subscribe(attach)
     for stored in contents.older:
         _repeat_older(history, stored)
-    for encoded in contents.ops:
-        if encoded["op"] == CHECKPOINT:
-            for change in decode_changes(encoded.get("changes", ())):
-                history.document.apply(change)
-        else:
-            history.repeat(decode_operation(encoded))
+    for stored in contents.recent:
+        _repeat_recent(history, stored)
     return stores
 
 
 def _repeat_older(history: History, stored: StoredOp) -> None:
     """Only what can be undone is needed of an operation before a checkpoint."""
-    if stored.kind in (CHECKPOINT, "note"):
-        return
-    history.repeat(
-        decode_operation(stored.head(), _StoredChanges(stored), len(stored.raw)),
-        is_applied=True,
-    )
+    if stored.kind not in (CHECKPOINT, "note"):
+        operation = decode_operation(
+            stored.head(), _StoredChanges(stored), len(stored.raw)
+        )
+        history.repeat(operation, is_applied=True)
+
+
+def _repeat_recent(history: History, stored: StoredOp) -> None:
+    encoded = stored.decode()
+    changes = encoded.pop("changes", ())
+    for change in decode_changes(changes, with_before=False):
+        history.document.apply(change)
+    if stored.kind not in (CHECKPOINT, "note"):
+        kept = _StoredChanges(stored) if changes else ()
+        operation = decode_operation(encoded, kept, len(stored.raw))
+        history.repeat(operation, is_applied=bool(changes))
 
 
 class _PackedLabels:
