@@ -39,7 +39,8 @@ class ViewerEvents:
         self._syncs: dict[Image, PlacementSync] = {}
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
-        bench.viewer.mouse_drag_callbacks += [self._on_pressed, self._on_dragged]
+        for callback in (self._on_pressed, self._on_dragged):
+            bench.viewer.mouse_drag_callbacks.append(callback)
 
     def close(self) -> None:
         """Stop listening."""
