@@ -118,6 +118,21 @@ def test_later_corrections_that_stay_are_made_again_by_themselves(bench):
     assert now[6, 50, 50] == 1
 
 
+def test_what_is_made_again_is_undone_with_the_point_that_was_deleted(bench):
+    click(bench, 5, SPOT)
+    click(bench, 6, (50, 50))
+    before = labels(bench)
+    delete(bench, 1)
+    after = labels(bench)
+    assert (after != before).any()
+    bench.undo()
+    assert len(bench.points_layer.data) == 3
+    assert (labels(bench) == before).all()
+    bench.redo()
+    assert len(bench.points_layer.data) == 2
+    assert (labels(bench) == after).all()
+
+
 def test_a_point_of_another_sign_or_object_is_another_one(bench):
     before = labels(bench)
     click(bench, 5, SPOT)

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
-from napari_sam_decoder.project import unused_notices
+from napari_sam_decoder.project import EntryChange, unused_notices
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.job_queue import JobQueue
@@ -812,12 +812,13 @@ class Controller(QObject):
         self._decline_reruns()
 
     def _cause_of(self, corrections: Collection[Correction]) -> Step | None:
-        """The last step that changed the points of corrections."""
-        keys = [
-            [one.object_id, one.frame] for each in corrections for one in each.prompts
-        ]
+        """The last step that changed the points of corrections, or took these back."""
+        prompts = [prompt for one in corrections for prompt in one.prompts]
+        keys = {(prompt.object_id, prompt.frame) for prompt in prompts}
         for step in reversed(self.state.history.done):
-            if any(key in keys for key in step.details.get("prompts", ())):
+            if not keys.isdisjoint(map(tuple, step.details.get("prompts", ()))):
+                return step
+            if step.kind == "prompts" and not keys.isdisjoint(_made_by(step)):
                 return step
         return None
 
@@ -966,3 +967,12 @@ class Controller(QObject):
             self._decline_corrections()
         if kind in ("opening", "preview") and state is self.state:
             state.previews.give_up(self._missing_previews())
+
+
+def _made_by(step: Step) -> set[Any]:
+    """Objects and frames of which a step changed what their labels are made from."""
+    return {
+        change.key
+        for change in step.changes
+        if isinstance(change, EntryChange) and change.table == "made"
+    }
