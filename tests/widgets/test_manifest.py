@@ -65,6 +65,8 @@ def test_every_command_is_contributed():
         )
         for contribution in kind
     }
+    for items in CONTRIBUTIONS.menus.values():
+        contributed |= {item.command for item in items}
     assert contributed == {command.id for command in CONTRIBUTIONS.commands}
 
 
