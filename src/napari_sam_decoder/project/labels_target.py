@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["LabelsContents", "LabelsTarget"]
 
 _BOX_OVERLAP = 0.6
-"""IoU with the bounding box of a mask from which a box may have been drawn around it."""
+"""IoU with the bounding box of a mask from which a box may have been drawn on it."""
 
 
 def _as_it_is(plane: np.ndarray, place: PlanePosition, axes: PlaneAxes) -> np.ndarray:
