@@ -91,12 +91,19 @@ class LabelDifference:
         ProjectError
             If the difference is damaged, or outside the plane.
         """
-        before, after = self.unpacked(plane.shape)
-        np.copyto(
-            plane[_slices(self.window)],
-            after.astype(plane.dtype),
-            where=before != after,
+        height, width = self._size_within(plane.shape)
+        lengths, before, after = _runs(self.content, height * width)
+        if self.is_reversed:
+            before, after = after, before
+        # Most of a window stays as it is, so only what changes is unpacked.
+        is_meant = before != after
+        starts, counts = (np.cumsum(lengths) - lengths)[is_meant], lengths[is_meant]
+        shifts = starts - (np.cumsum(counts) - counts)
+        rows, columns = np.divmod(
+            np.repeat(shifts, counts) + np.arange(counts.sum()), width
         )
+        values = np.repeat(after[is_meant].astype(plane.dtype), counts)
+        plane[_slices(self.window)][rows, columns] = values
 
     def apply_where_unchanged(
         self, plane: np.ndarray, *, but_not: Collection[int] = ()
@@ -135,6 +142,12 @@ class LabelDifference:
         -------
         before, after : (rows, columns) arrays of int
         """
+        size = self._size_within(shape)
+        before, after = _decode(self.content, size)
+        return (after, before) if self.is_reversed else (before, after)
+
+    def _size_within(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Number of rows and columns of the window, which must lie in a plane."""
         top, bottom, left, right = self.window
         is_inside = 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]
         if not is_inside:
@@ -142,9 +155,7 @@ class LabelDifference:
                 f"a change of labels at rows {top} to {bottom} and columns {left} to "
                 f"{right} does not fit planes of shape {shape}"
             )
-        size = (bottom - top, right - left)
-        before, after = _decode(self.content, size)
-        return (after, before) if self.is_reversed else (before, after)
+        return bottom - top, right - left
 
 
 def _slices(window: tuple[int, int, int, int]) -> tuple[slice, slice]:
@@ -174,8 +185,8 @@ def _encode(here: np.ndarray, before: np.ndarray, after: np.ndarray) -> bytes:
     return zlib.compress(bytes([dtype.itemsize]) + packed, _LEVEL)
 
 
-def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    pixels = size[0] * size[1]
+def _runs(content: bytes, pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the lengths of runs, and their labels before and after."""
     unpacked = decompress_bounded(content, 1 + 3 * _WIDE.itemsize * pixels)
     width = unpacked[0] if unpacked else 0
     if width not in (4, 8) or len(unpacked) == 1 or (len(unpacked) - 1) % (3 * width):
@@ -185,10 +196,14 @@ def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
     lengths, before, after = numbers.reshape(3, -1)
     if lengths.min() < 0 or int(lengths.sum(dtype=np.float64)) != pixels:
         raise _damaged()
-    counts = lengths.astype(np.int64)
+    return lengths.astype(np.int64), before, after
+
+
+def _decode(content: bytes, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    lengths, before, after = _runs(content, size[0] * size[1])
     return (
-        np.repeat(before, counts).reshape(size),
-        np.repeat(after, counts).reshape(size),
+        np.repeat(before, lengths).reshape(size),
+        np.repeat(after, lengths).reshape(size),
     )
 
 
