@@ -547,17 +547,22 @@ class History:
             self._last_number = max(self._last_number, step.number)
             own = Step(step.number, step.title, step.kind, step.details, step.group)
             own.add(operation.changes, operation.size)
-            numbers = [one.number for one in self._done]
-            has_place = operation.after in numbers
-            index = len(numbers)
-            if has_place:
-                index = numbers.index(operation.after or 0) + 1
-            self._insert(own, index)
+            self._insert(own, self._index_behind(operation.after))
             return
-        for own in self._done:
+        # It is nearly always one of the last.
+        for own in reversed(self._done):
             if own.number == step.number:
                 own.add(operation.changes, operation.size)
                 self._size += operation.size
+                return
+
+    def _index_behind(self, number: int | None) -> int:
+        """The place behind a step; the end if there is none of that number."""
+        if number is not None:
+            for index, one in enumerate(self._done):
+                if one.number == number:
+                    return index + 1
+        return len(self._done)
 
     def _emit(self, operation: Operation) -> None:
         for listener in self._listeners:

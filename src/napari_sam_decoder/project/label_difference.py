@@ -99,9 +99,9 @@ class LabelDifference:
         is_meant = before != after
         starts, counts = (np.cumsum(lengths) - lengths)[is_meant], lengths[is_meant]
         shifts = starts - (np.cumsum(counts) - counts)
-        rows, columns = np.divmod(
-            np.repeat(shifts, counts) + np.arange(counts.sum()), width
-        )
+        places = np.repeat(shifts, counts) + np.arange(counts.sum())
+        rows = places // width
+        columns = places - rows * width
         values = np.repeat(after[is_meant].astype(plane.dtype), counts)
         plane[_slices(self.window)][rows, columns] = values
 
