@@ -81,13 +81,14 @@ class Hand:
         QTest.mouseClick(self._canvas, LEFT, modifier, at)
         QApplication.processEvents()
 
-    def drag(self, start, end):
+    def drag(self, start, end, *, wait=lambda: None):
         QTest.mouseMove(self._canvas, self.place(*start))
         QTest.mousePress(self._canvas, LEFT, NONE, self.place(*start))
         for share in np.linspace(0, 1, 6)[1:]:
             between = np.array(start) + share * (np.array(end) - np.array(start))
             QTest.mouseMove(self._canvas, self.place(*between))
             QApplication.processEvents()
+            wait()
         QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*end))
         QApplication.processEvents()
 
@@ -616,3 +617,17 @@ def test_what_a_deleted_box_did_is_taken_back_although_points_stay(carried):
     assert carried.labels.data[4, 50, 10] == 1
     remove_box(carried)
     np.testing.assert_array_equal(carried.labels.data, before)
+
+
+def test_a_point_that_is_dragged_slowly_is_moved_in_one_action(bench, hand):
+    two_objects(bench, hand)
+    bench.propagate()
+    bench.wait()
+    before, count = bench.objects.points, len(bench.history.done)
+    bench.points_layer.mode = "select"
+    hand.drag(FIRST, (FIRST[0] + 3, FIRST[1] + 3), wait=bench.wait)
+    bench.wait()
+    assert bench.objects.points != before
+    bench.undo()
+    assert bench.objects.points == before
+    assert len(bench.history.done) == count

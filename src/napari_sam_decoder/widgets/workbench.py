@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -258,10 +259,15 @@ class Workbench(QObject):
     def gesture(self) -> Iterator[None]:
         """Undo all that a person does within at once, such as a slow drag."""
         self._read_what_waits()
-        self._gesture = _Gesture()
+        self._gesture = gesture = _Gesture()
         yield
-        self._read_what_waits()
-        self._gesture = None
+        # The tool of a layer hears of the release of the mouse after this.
+        QTimer.singleShot(0, partial(self._end, gesture))
+
+    def _end(self, gesture: _Gesture) -> None:
+        if self._gesture is gesture and not self.is_closed:
+            self._read_what_waits()
+            self._gesture = None
 
     def _read_what_waits(self) -> None:
         if self._is_read_queued or self._reading.isActive():
