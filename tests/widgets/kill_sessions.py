@@ -3,13 +3,12 @@
     python kill_sessions.py [KILLS] [ACTIONS] [SEED]
 
 prints how many kills have lost no finished action, one, or more. Each session is a
-process of its own that does the same actions, notes each that it has finished, and is
-ended by SIGKILL. The first one is not killed: it says what is there after each action.
+process of its own that notes what is there after each action that it has finished, and
+is ended by SIGKILL. The first one is not killed: it says how long a session lasts.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -125,7 +124,7 @@ def contents(history, labels):
     return labels.tobytes(), rows, sorted(objects.items()), titles
 
 
-def work(folder, actions, seed, *, is_whole):
+def work(folder, actions, seed):
     """Do all actions, and note each that is finished."""
     os.environ |= {
         "NAPARI_SAM_DECODER_PROJECTS": str(folder / "projects"),
@@ -146,18 +145,15 @@ def work(folder, actions, seed, *, is_whole):
     bench.configure(ModelOptions(cache=None))
     bench.choose_movie(bench.viewer.add_image(movie(), name="squares"))
     bench.wait()
-    doing, states = Actions(bench, seed), []
+    doing = Actions(bench, seed)
     with (folder / "finished").open("w") as finished:
-        for number in range(actions):
+        for _ in range(actions):
             doing.take()
             bench.wait()
-            if is_whole:
-                labels = NOTHING if bench.labels is None else bench.labels.data
-                states.append(contents(bench.history, np.asarray(labels)))
-            finished.write(f"{number + 1}\n")
+            labels = NOTHING if bench.labels is None else bench.labels.data
+            state = contents(bench.history, np.asarray(labels))
+            finished.write(f"{key_of(state)}\n")
             finished.flush()
-    if is_whole:
-        (folder / "states").write_text(json.dumps([key_of(one) for one in states]))
     bench.close()
     app.quit()
 
@@ -167,14 +163,14 @@ def key_of(state):
     return sha256(repr(state).encode()).hexdigest()
 
 
-def started(folder, actions, seed, *, is_whole=False):
+def started(folder, actions, seed):
     """Do all actions in a process of its own; return its number."""
     folder.mkdir()
     child = os.fork()
     if child:
         return child
     try:
-        work(folder, actions, seed, is_whole=is_whole)
+        work(folder, actions, seed)
     except BaseException:  # noqa: BLE001 - the process ends here
         traceback.print_exc()
         os._exit(1)
@@ -191,48 +187,45 @@ def killed(folder, actions, seed, moment):
     os.waitpid(child, 0)
 
 
-def lost(folder, states):
+def lost(folder):
     """How many finished actions a project has lost."""
-    finished = len((folder / "finished").read_text().splitlines())
-    if not finished:
+    states = (folder / "finished").read_text().split()
+    if not states:
         return 0
-    # The action in work may be there in part; undo takes it back as a whole.
-    here = {*opened(folder)}
-    kept = [n for n, key in enumerate(states[: finished + 1], 1) if key in here]
-    if not kept:
-        raise SystemExit(f"{folder}: no state of the session after {finished} actions")
-    return max(0, finished - max(kept))
+    here = opened(folder)
+    kept = [number for number, key in enumerate(states, 1) if key in here]
+    return len(states) - max(kept, default=0)
 
 
 def opened(folder):
-    """The state of a project, and that before its last action."""
+    """The state of a project, that before its last action, and that after the next."""
     from napari_sam_decoder.project import Project
 
     (path,) = (folder / "projects").rglob("*.samproject")
-    project, labels = Project.open(path)
-    assert project.damage is None, project.damage
-    found = []
-    for _ in range(2):
+    found = set()
+    # The action in work may be there in part, or have been an undo.
+    for moves in ([], ["undo"], ["redo"]):
+        project, labels = Project.open(path, is_read_only=True)
+        assert project.damage is None, project.damage
+        for move in moves:
+            getattr(project.history, move)()
         target = project.history.document.table("options").get("target")
         shown = labels.get(target, next(iter(labels.values()), NOTHING))
-        found.append(key_of(contents(project.history, shown)))
-        project.history.undo()
-    project.close()
+        found.add(key_of(contents(project.history, shown)))
     return found
 
 
 def kill_sessions(folder, kills, actions, seed):
     """Kill sessions; count how many actions each has lost."""
-    random, whole = Random(seed), folder / "whole"
+    random, counts = Random(seed), Counter()
     begun = time.monotonic()
-    _, status = os.waitpid(started(whole, actions, seed, is_whole=True), 0)
+    _, status = os.waitpid(started(folder / "whole", actions, seed), 0)
     assert status == 0
     lasting = time.monotonic() - begun
-    states, counts = json.loads((whole / "states").read_text()), Counter()
     for number in range(kills):
         place = folder / str(number)
-        killed(place, actions, seed, random.uniform(0, lasting))
-        counts[lost(place, states)] += 1
+        killed(place, actions, seed + number, random.uniform(0, lasting))
+        counts[lost(place)] += 1
     return counts
 
 
