@@ -3,7 +3,7 @@
     python kill_sessions.py [KILLS] [ACTIONS] [SEED]
 
 prints how many kills have lost no finished action, one, or more. Each session is a
-process of its own that notes what is there after each action that it has finished, and
+process of its own that notes what is there after each action that it has saved, and
 is ended by SIGKILL. The first one is not killed: it says how long a session lasts.
 """
 
@@ -152,6 +152,8 @@ def work(folder, actions, seed):
             bench.wait()
             labels = NOTHING if bench.labels is None else bench.labels.data
             state = contents(bench.history, np.asarray(labels))
+            # It is on its way to the file for a few milliseconds.
+            bench.controller.state.project.flush()
             finished.write(f"{key_of(state)}\n")
             finished.flush()
     bench.close()
