@@ -127,7 +127,7 @@ def as_bools(values: Any, what: str, error: type[SamDecoderError]) -> tuple[bool
     """Accept a list of True and False, or of 1 and 0; parameters as in `as_integer`."""
     found = as_plain_array(values, what, error)
     is_row = found.ndim == 1 and (found.size == 0 or found.dtype.kind in "biuf")
-    if not is_row or not np.isin(found, (0, 1)).all():
+    if not is_row or not ((found == 0) | (found == 1)).all():
         raise error(
             f"{what} must be a list of True or False, or of 1 or 0, not "
             f"{_shown(values)}"

@@ -264,3 +264,11 @@ def test_many_points():
     grid = np.stack(np.meshgrid(range(5), range(12), range(14)), -1).reshape(-1, 3)
     reading = read_rows(MOVIE, points(*grid.tolist()))
     assert reading.objects == (ObjectPrompts(1, tuple(range(5)), len(grid)),)
+
+
+def test_points_that_have_not_changed_are_not_checked_again():
+    kept, new = points((0, 3, 3), (1, 4, 4)), points((2, 5, 5))
+    before, after = read_rows(MOVIE, kept), read_rows(MOVIE, [*kept, *new])
+    assert [one.frame for one in after.prompts] == [0, 1, 2]
+    pairs = zip(before.prompts, after.prompts, strict=False)
+    assert all(one is other for one, other in pairs)

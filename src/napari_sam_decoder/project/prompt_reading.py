@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -35,6 +36,8 @@ BOX = "rectangle"
 FAR_FROM_FRAME = 0.25
 FAR_OUTSIDE = 2**31
 LISTED = 3
+KEPT_PROMPTS = 2**15
+"""A click changes one point, and there may be thousands."""
 
 _Row = TypeVar("_Row", "PointRow", "ShapeRow")
 
@@ -268,15 +271,20 @@ def _point_prompts(
         _note(notices, fault.notices("point", rows, is_used))
         is_used &= ~fault.is_at
     _note(notices, _between_frames(placed).notices("point", rows, is_used))
+    frames, positions = placed.frames.tolist(), placed.positions.tolist()
     for place in np.flatnonzero(is_used).tolist():
-        row, (along, across) = rows[place], placed.positions[place].tolist()
-        yield Prompt(
-            row.object_id,
-            int(placed.frames[place]),
-            points=[(along, across)],
-            signs=[row.is_positive],
-            hypothesis=row.hypothesis or None,
-        )
+        yield _point_prompt(rows[place], frames[place], tuple(positions[place]))
+
+
+@lru_cache(maxsize=KEPT_PROMPTS)
+def _point_prompt(row: PointRow, frame: int, position: tuple[float, float]) -> Prompt:
+    return Prompt(
+        row.object_id,
+        frame,
+        points=[position],
+        signs=[row.is_positive],
+        hypothesis=row.hypothesis or None,
+    )
 
 
 def _position_faults(cut: Cut, placed: _Placed) -> Iterator[_Fault]:
@@ -315,11 +323,12 @@ def _boxes(cut: Cut, rows: Sequence[ShapeRow], notices: list[str]) -> Iterator[P
         is_used &= ~fault.is_at
     used = np.flatnonzero(is_used).tolist()
     _note(notices, _repeated(rows, placed, used).notices("box", rows, is_used))
+    frames = placed.frames.tolist()
     for place in used:
         row = rows[place]
         yield Prompt(
             row.object_id,
-            int(placed.frames[place]),
+            frames[place],
             box=tuple(corners[place].ravel().tolist()),
             hypothesis=row.hypothesis or None,
         )
@@ -357,10 +366,11 @@ def _shape_faults(
 
 def _repeated(rows: Sequence[ShapeRow], placed: _Placed, used: Sequence[int]) -> _Fault:
     """Boxes that a later one of their object on their frame replaces."""
-    left = Counter((rows[one].object_id, placed.frames[one]) for one in used)
+    frames = placed.frames.tolist()
+    left = Counter((rows[one].object_id, frames[one]) for one in used)
     is_at = np.zeros(len(rows), dtype=bool)
     for place in used:
-        key = rows[place].object_id, placed.frames[place]
+        key = rows[place].object_id, frames[place]
         left[key] -= 1
         is_at[place] = left[key] > 0
     return _Fault(
