@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from napari_sam_decoder.project.journal import JournalWriter, read_journal
 from napari_sam_decoder.project.replay import make_checkpoint, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -28,6 +30,19 @@ __all__ = ["Project"]
 
 _FIRST_CHECKPOINT = 8 * 2**20
 """Bytes of operations after which a checkpoint saves time at the next opening."""
+_CHECKPOINT_GROWTH = 1.3
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Do not look for garbage among very many values that all stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Project:
@@ -60,7 +75,7 @@ class Project:
         self._is_read_only = False
         self._last_number = 0
         self._since_checkpoint = 0
-        self._next_checkpoint = _FIRST_CHECKPOINT
+        self._next_checkpoint: float = _FIRST_CHECKPOINT
         self.history.subscribe(self._on_operation)
 
     @classmethod
@@ -102,7 +117,8 @@ class Project:
             )
         try:
             history = History()
-            stores = replay(contents, history, ArrayLabels)
+            with _garbage_kept():
+                stores = replay(contents, history, ArrayLabels)
         except BaseException:
             if writer is not None:
                 writer.close()
@@ -268,8 +284,8 @@ class Project:
         self._writer.write(timed)
         self._since_checkpoint += timed[0].size
         if self._since_checkpoint >= self._next_checkpoint:
-            # Twice as far each time, so that checkpoints take a fixed share of a file.
-            self._next_checkpoint *= 2
+            # Further each time, so that checkpoints take a fixed share of a file.
+            self._next_checkpoint *= _CHECKPOINT_GROWTH
             self._since_checkpoint = 0
             self._writer.write_checkpoint(make_checkpoint)
 
