@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.project import PointRow, name_frames, unused_notices
+from napari_sam_decoder.project import PointRow, RowsChange, name_frames, unused_notices
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -103,7 +103,13 @@ def describe_rows(before: Sequence[Any], after: Sequence[Any]) -> str:
     before, after : sequence of PointRow or ShapeRow
         All of them.
     """
-    lost, new = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    # Of thousands of points, few have changed.
+    change = RowsChange.between("", tuple(before), tuple(after))
+    removed, inserted = (
+        ((), ()) if change is None else (change.removed, change.inserted)
+    )
+    lost = Counter(removed) - Counter(inserted)
+    new = Counter(inserted) - Counter(removed)
     rows = [*new.elements()] or [*lost.elements()]
     noun = "point" if all(isinstance(row, PointRow) for row in rows) else "box"
     plural = "boxes" if noun == "box" else "points"

@@ -465,16 +465,26 @@ class ObjectList:
                 pick_mask(self._view, self.shapes, place, number),
             )
 
-    def prepare_next(self) -> None:
-        """Let what is drawn next belong to the current object, and pick no mask."""
+    def prepare_next(self, *, are_tidy: bool = False) -> None:
+        """Let what is drawn next belong to the current object, and pick no mask.
+
+        Parameters
+        ----------
+        are_tidy : bool, default False
+            Whether the layers were just read.
+        """
         current = self.find(self.current_id)
         object_id = None if current is None else current.object_id
         with self._writing():
             if self.points_layer is not None:
                 sign = next_sign(self.points_layer)
-                set_next(self.points_layer, object_id, is_positive=sign)
+                set_next(
+                    self.points_layer, object_id, is_positive=sign, is_tidy=are_tidy
+                )
             if self.boxes_layer is not None:
-                set_next(self.boxes_layer, object_id, is_positive=True)
+                set_next(
+                    self.boxes_layer, object_id, is_positive=True, is_tidy=are_tidy
+                )
 
     def read(self, view: MovieView | None, present: Collection[object]) -> None:
         """Read all points and boxes again, as prompts on a movie.
@@ -500,7 +510,7 @@ class ObjectList:
             self.reading = replace(found, notices=(*notices, *found.notices))
         if self.current is None:
             self.current_id = max(self._pointed_at, default=None)
-        self.prepare_next()
+        self.prepare_next(are_tidy=view is not None and layers == self.layers)
 
     def _read_layer(
         self,
@@ -516,7 +526,8 @@ class ObjectList:
         rows = _without_copied_picks(before, found.rows)
         if rows[:-1] == before and is_mere_click(layer, rows[-1:]):
             rows = before
-        show_rows(layer, self._view.layer, rows)
+        if rows != found.rows:
+            show_rows(layer, self._view.layer, rows)
         return rows
 
     # Listening

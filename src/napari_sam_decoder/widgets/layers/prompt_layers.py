@@ -237,7 +237,13 @@ def tidy(layer: PromptLayer) -> None:
     _draw(layer, features)
 
 
-def set_next(layer: PromptLayer, object_id: int | None, *, is_positive: bool) -> None:
+def set_next(
+    layer: PromptLayer,
+    object_id: int | None,
+    *,
+    is_positive: bool,
+    is_tidy: bool = False,
+) -> None:
     """Say what the points or shapes that are drawn from now on belong to.
 
     Parameters
@@ -248,9 +254,12 @@ def set_next(layer: PromptLayer, object_id: int | None, *, is_positive: bool) ->
         None where there is no object: points are not understood then.
     is_positive : bool
         True on the object, False beside it.
+    is_tidy : bool, default False
+        Whether the layer was just tidied, which takes long with thousands of points.
     """
-    # A column of a script may not hold what is set.
-    tidy(layer)
+    if not is_tidy:
+        # A column of a script may not hold what is set.
+        tidy(layer)
     _set_next_values(layer, _defaults(object_id, is_positive=is_positive))
     colour = _colours([object_id])[0]
     with layer.block_update_properties():
