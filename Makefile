@@ -21,8 +21,8 @@ DISPLAY_PACKAGES = xvfb xauth fonts-dejavu-core libgl1 libegl1 libxkbcommon-x11-
 	libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
 
-.PHONY: demo test test-slow test-gui test-gui-oldest example docs lint \
-	xvfb display-packages
+.PHONY: demo test test-slow test-gui test-gui-pyqt6 test-gui-pyside6 test-gui-oldest \
+	example docs lint xvfb display-packages
 
 demo: $(VENV)/installed
 	$(BIN)/napari-sam-decoder demo --headless --out demo-out
@@ -34,16 +34,20 @@ test: $(VENV)/installed-dev
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m "slow and not gui"
 
-test-gui: $(GUI_VENV)/installed | xvfb
+test-gui: test-gui-pyqt6 test-gui-pyside6
+
+# They may run beside each other, so they must not look for displays at one number.
+test-gui-pyqt6: $(GUI_VENV)/installed | xvfb
 	$(call test_widgets,$(GUI_VENV),pyqt6,gui)
+
+test-gui-pyside6: DISPLAY_NUMBER = 140
+test-gui-pyside6: $(GUI_VENV)/installed | xvfb
 	$(call test_widgets,$(GUI_VENV),pyside6,gui)
 
 # With the tests that need no display, which `make test` runs with the newest napari.
-# It may run beside `test-gui`, so it must not look for a display at the same number.
 test-gui-oldest: DISPLAY_NUMBER = 190
 test-gui-oldest: $(OLDEST_VENV)/installed | xvfb
 	$(call test_widgets,$(OLDEST_VENV),pyqt6,gui or not slow)
-	$(call test_widgets,$(OLDEST_VENV),pyside6,gui)
 
 example: $(GUI_VENV)/installed | xvfb
 	NAPARI_CONFIG= NAPARI_SAM_DECODER_PROJECTS=demo-out/projects $(XVFB) \

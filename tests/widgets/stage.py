@@ -70,9 +70,15 @@ class StageSam:
 
 
 def _inside(prompt):
-    """Pixel of the first positive point, or the middle of the box."""
+    """Pixel of the first positive point, the middle of the box, or any point."""
     positive = prompt.points[prompt.signs == 1]
-    x, y = positive[0] if len(positive) else prompt.box.reshape(2, 2).mean(axis=0)
+    if len(positive):
+        x, y = positive[0]
+    elif prompt.box is not None:
+        x, y = prompt.box.reshape(2, 2).mean(axis=0)
+    else:
+        # Beside an object that somebody has painted; its mask says the rest.
+        x, y = prompt.points[0]
     place = np.clip(np.array([y, x]) / CELL, 0, SIDE - 1).astype(int)
     return int(place[0]), int(place[1])
 

@@ -77,7 +77,7 @@ def test_a_frame_that_is_known_is_only_decoded(bench, gate, qtbot):
     click(bench)
     qtbot.waitUntil(lambda: bench.controller.is_previewing)
     qtbot.waitUntil(lambda: 0 in bench.controller.state.embedded)
-    assert describe(bench) == "Decoding…"
+    qtbot.waitUntil(lambda: describe(bench) == "Decoding…")
 
 
 def test_a_frame_without_points_may_get_some(bench):
