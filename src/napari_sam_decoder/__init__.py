@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         PaintedMask,
         Prompt,
         PromptSet,
+        Scribble,
         prompts_from_points,
         read_points,
     )
@@ -156,6 +157,7 @@ _HOMES = {
     "SamDecoderError": "errors",
     "SampleClick": "samples",
     "SampleMovie": "samples",
+    "Scribble": "prompts",
     "SegmentJob": "jobs",
     "Session": "session",
     "Settings": "propagation",
@@ -226,6 +228,7 @@ __all__ = [
     "SamDecoderError",
     "SampleClick",
     "SampleMovie",
+    "Scribble",
     "SegmentJob",
     "Session",
     "Settings",

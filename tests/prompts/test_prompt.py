@@ -16,6 +16,7 @@ from napari_sam_decoder.prompts import (
     PaintedMask,
     Prompt,
     PromptSet,
+    Scribble,
     mask_logits,
 )
 
@@ -23,6 +24,9 @@ MOVIE = Movie(np.zeros((4, 20, 30), np.uint8))
 NOTHING = np.zeros((20, 30), bool)
 PAINTED = NOTHING.copy()
 PAINTED[4:9, 10:17] = True
+TRIANGLE = ((2.0, 3.0), (2.0, 9.5), (12.0, 3.0))
+STROKE = Scribble(PAINTED)
+ERASED = Scribble(PAINTED, is_positive=False)
 
 
 def test_points_are_positive_by_default():
@@ -83,6 +87,15 @@ def test_box_corners_come_in_any_order():
         ({"mask": [[1, 0], [1]]}, "equally many entries per row"),
         ({"mask": NOTHING}, "empty mask on frame 0.*leave out one"),
         ({"mask": NOTHING, "points": [], "box": (1, 1, 9, 9)}, "empty mask"),
+        ({"mask": NOTHING, "points": [], "lasso": TRIANGLE}, "empty mask"),
+        ({"mask": NOTHING, "points": [], "scribbles": [STROKE]}, "empty mask"),
+        ({"lasso": TRIANGLE[:2]}, "3 vertices or more, not 2; draw it around"),
+        ({"lasso": ()}, "3 vertices or more, not 0"),
+        ({"lasso": [(1, 1), (2, 2), (5, 5), (1, 1)]}, "lie on one line"),
+        ({"lasso": [(1, 1), (2, 2), (5, np.inf)]}, "finite"),
+        ({"lasso": TRIANGLE, "box": (1, 1, 9, 9)}, "a box and a lasso on frame 0"),
+        ({"scribbles": [PAINTED]}, "not a Scribble; make one of its pixels"),
+        ({"scribbles": 5}, r"a list, as in \[Scribble"),
     ],
 )
 def test_invalid_values_are_refused(values, message):
@@ -101,6 +114,9 @@ def test_invalid_values_are_refused(values, message):
         (Prompt(1, 0, mask=PAINTED.T), "30 rows and 20 columns, the picture 20 and 30"),
         (Prompt(1, 0, mask=NOTHING.T), "30 rows and 20 columns"),
         (Prompt(1, 4, mask=NOTHING), "frames 0 to 3"),
+        (Prompt(1, 4, scribbles=[STROKE]), "frames 0 to 3"),
+        (Prompt(1, 0, scribbles=[Scribble(PAINTED.T)]), "scribble .* the whole frame"),
+        (Prompt(1, 0, lasso=np.add(TRIANGLE, 30)), "lasso of .* outside the picture"),
     ],
 )
 @pytest.mark.parametrize("check", [Prompt.check, Prompt.check_inside])
@@ -116,6 +132,10 @@ def test_negative_points_alone_are_refused_but_lie_inside():
     prompt.check_inside(MOVIE)
     with pytest.raises(PromptError, match="outside the picture"):
         replace(prompt, points=[(5, 35)]).check_inside(MOVIE)
+    erased = Prompt(1, 0, scribbles=[ERASED])
+    erased.check_inside(MOVIE)
+    with pytest.raises(PromptError, match="only negative scribbles on frame 0"):
+        erased.check(MOVIE)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +147,10 @@ def test_negative_points_alone_are_refused_but_lie_inside():
         Prompt(1, 0, mask=PAINTED),
         Prompt(1, 0, [(5, 5)], signs=[False], mask=PAINTED),
         Prompt(1, 0, mask=NOTHING),
+        Prompt(1, 0, lasso=[(-5, -5), (10, 60), (40, 4)]),
+        Prompt(1, 0, scribbles=[ERASED, STROKE]),
+        Prompt(1, 0, scribbles=[ERASED], mask=PAINTED),
+        Prompt(1, 0, scribbles=[ERASED], mask=NOTHING),
     ],
 )
 def test_a_prompt_inside_the_movie_is_accepted(prompt):
@@ -181,6 +205,10 @@ def test_a_mask_can_be_written_to_json():
         (Prompt(1, 0, [(5, 5)], signs=[False]), False, False),
         (Prompt(1, 0, [(5, 5)]), True, False),
         (Prompt(1, 0, box=(1, 1, 9, 9)), True, False),
+        (Prompt(1, 0, lasso=TRIANGLE), True, False),
+        (Prompt(1, 0, scribbles=[STROKE, ERASED]), True, False),
+        (Prompt(1, 0, scribbles=[ERASED]), False, False),
+        (Prompt(1, 0, scribbles=[ERASED], mask=NOTHING), False, True),
     ],
 )
 def test_a_prompt_is_positive_an_absence_or_neither(prompt, is_positive, is_absence):
@@ -225,12 +253,56 @@ def test_points_after_a_mask_refine_it():
         Prompt(1, 0, [(1, 2)]),
         Prompt(1, 0, box=(0, 0, 9, 9)),
         Prompt(1, 0, mask=PAINTED),
+        Prompt(1, 0, lasso=TRIANGLE),
+        Prompt(1, 0, scribbles=[STROKE]),
     ],
 )
 def test_a_positive_prompt_ends_an_absence(found):
     absence = Prompt(1, 0, mask=NOTHING)
     assert absence.merge(found) == found
     assert found.merge(absence) == absence
+
+
+def test_a_later_box_or_lasso_replaces_the_earlier():
+    box, lasso = Prompt(1, 0, box=(0, 0, 9, 9)), Prompt(1, 0, lasso=TRIANGLE)
+    click = Prompt(1, 0, [(1, 2)])
+    assert box.merge(click).merge(lasso) == replace(click, lasso=TRIANGLE)
+    assert lasso.merge(click).merge(box) == replace(click, box=(0, 0, 9, 9))
+    assert lasso.merge(click).lasso == TRIANGLE
+
+
+def test_scribbles_keep_their_place_among_the_points_when_prompts_are_joined():
+    first = Prompt(1, 0, [(1, 2), (3, 4)], scribbles=[replace(STROKE, after=1)])
+    second = Prompt(1, 0, [(5, 6)], scribbles=[ERASED, replace(STROKE, after=1)])
+    merged = first.merge(second)
+    assert [one.after for one in merged.scribbles] == [1, 2, 3]
+    assert [one.is_positive for one in merged.scribbles] == [True, False, True]
+    assert merged.merge(Prompt(1, 0, mask=PAINTED)) == Prompt(1, 0, mask=PAINTED)
+
+
+def test_a_scribble_comes_after_no_more_points_than_those_behind_it():
+    """Points can be taken back between two scribbles."""
+    strokes = [replace(STROKE, after=number) for number in (3, 1, 5)]
+    prompt = Prompt(1, 0, [(1, 2), (3, 4)], scribbles=strokes)
+    assert [one.after for one in prompt.scribbles] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("more", "is_single_click", "is_settled"),
+    [
+        ({"points": [(1, 2)]}, True, False),
+        ({"points": [(1, 2)], "lasso": TRIANGLE}, False, False),
+        ({"points": [(1, 2)], "scribbles": [ERASED]}, False, False),
+        ({"scribbles": [STROKE]}, False, False),
+        ({"mask": PAINTED}, False, True),
+        ({"mask": PAINTED, "scribbles": [STROKE]}, False, False),
+        ({"mask": PAINTED, "lasso": TRIANGLE}, False, False),
+        ({"mask": NOTHING, "scribbles": [ERASED]}, False, True),
+    ],
+)
+def test_what_is_ambiguous_and_what_is_settled(more, is_single_click, is_settled):
+    prompt = Prompt(1, 0, **more)
+    assert (prompt.is_single_click, prompt.is_settled) == (is_single_click, is_settled)
 
 
 def test_negative_points_do_not_end_an_absence():
@@ -268,6 +340,25 @@ def test_the_network_sees_x_before_y():
 def test_a_box_alone_has_no_points():
     asked = Prompt(1, 0, box=(2, 3, 12, 18)).to_model(FrameGeometry.fit((20, 30), 60))
     assert asked.points.shape == (0, 2)
+
+
+def test_the_network_sees_the_box_of_a_lasso():
+    geometry = FrameGeometry.fit((20, 30), 60)
+    asked = Prompt(1, 0, lasso=TRIANGLE).to_model(geometry)
+    np.testing.assert_allclose(asked.box, [6, 4, 19, 24])
+    assert asked.points.shape == (0, 2)
+
+
+def test_the_network_sees_a_point_of_a_scribble_where_nothing_else_shows_the_object():
+    geometry = FrameGeometry.fit((20, 30), 60)
+    asked = Prompt(1, 0, [(1, 1)], [False], scribbles=[ERASED, STROKE])
+    points = asked.to_model(geometry)
+    np.testing.assert_allclose(points.points, [[2, 2], [26, 12]])
+    np.testing.assert_array_equal(points.signs, [0, 1])
+    for shown in ({"points": [(1, 1)], "signs": [True]}, {"box": (0, 0, 2, 2)}):
+        assert len(replace(asked, **shown).to_model(geometry).points) == 1
+    erased = Prompt(1, 0, scribbles=[ERASED]).to_model(geometry)
+    assert erased.points.shape == (0, 2)
 
 
 def test_a_mask_alone_gives_neither_points_nor_box():
@@ -350,6 +441,12 @@ def test_a_prompt_is_shown_as_it_was_made():
         "box=(1.0, 2.0, 8.0, 9.0), hypothesis=2)"
     )
     assert eval(repr(prompt)) == prompt
+    scribbled = Prompt(1, 0, lasso=TRIANGLE, scribbles=[STROKE])
+    assert repr(scribbled) == (
+        "Prompt(object_id=1, frame=0, lasso=[(2, 3), (2, 9.5), (12, 3)], scribbles="
+        "[Scribble(pixels=PaintedMask(shape=(20, 30), pixels=35), is_positive=True, "
+        "after=0)])"
+    )
     assert repr(Prompt(1, 0, [(1, 2)])) == (
         "Prompt(object_id=1, frame=0, points=[(1, 2)])"
     )

@@ -17,7 +17,7 @@ from touching_cells import (
 
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.prompts.prompt import LOGIT_SCALE
+from napari_sam_decoder.prompts.painted_mask import LOGIT_SCALE
 from napari_sam_decoder.propagation import (
     Reason,
     Verdict,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from napari_sam_decoder.prompts.prompt import PaintedMask, Prompt, mask_logits
+from napari_sam_decoder.prompts.painted_mask import PaintedMask, mask_logits
+from napari_sam_decoder.prompts.prompt import Prompt
 from napari_sam_decoder.prompts.prompt_set import (
     PromptSet,
     checked_prompts,
     prompts_from_points,
     read_points,
 )
+from napari_sam_decoder.prompts.scribble import Scribble
 
 __all__ = [
     "PaintedMask",
     "Prompt",
     "PromptSet",
+    "Scribble",
     "checked_prompts",
     "mask_logits",
     "prompts_from_points",

@@ -1,4 +1,4 @@
-"""One prompt: points, a box or a painted mask, for one object on one frame."""
+"""One prompt: all that a user has shown of one object on one frame."""
 
 from __future__ import annotations
 
@@ -9,158 +9,35 @@ import numpy as np
 
 from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.model.values import ModelPrompt
+from napari_sam_decoder.prompts.painted_mask import PaintedMask
+from napari_sam_decoder.prompts.positions import checked_positions
+from napari_sam_decoder.prompts.scribble import Scribble, checked_scribbles
 from napari_sam_decoder.validation import (
     MAX_HYPOTHESIS,
     MAX_OBJECT_ID,
     as_bools,
     as_finite_array,
     as_integer,
-    as_plain_array,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam_decoder.frames import FrameGeometry, Movie
+    from napari_sam_decoder.prompts.positions import Position
 
-__all__ = ["LOGIT_SCALE", "PaintedMask", "Prompt", "checked_positions", "mask_logits"]
+__all__ = ["Prompt"]
 
-LOGIT_SCALE = 8.0
-"""Logit of a low-res pixel that a painted mask covers completely."""
-
-
-@dataclass(frozen=True)
-class PaintedMask:
-    """An object on one frame as the user has painted it; made by `PaintedMask.of`.
-
-    Masks are compared by value, and the fields are plain numbers, so that they can be
-    written to JSON without loss.
-
-    Attributes
-    ----------
-    shape : (rows, columns)
-        Of the whole frame.
-    runs : tuple of int
-        Run lengths along the rows of the frame: first the number of pixels beside the
-        object, which may be 0, then the number of pixels on it, and so on.
-
-    Raises
-    ------
-    PromptError
-        If the runs do not fill the shape.
-    """
-
-    shape: tuple[int, int]
-    runs: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        pixels = sum(self.runs[1::2])
-        return f"{type(self).__name__}(shape={self.shape}, pixels={pixels})"
-
-    def __post_init__(self) -> None:
-        shape = _checked_sizes(self.shape, "the shape of a mask")
-        runs = _checked_sizes(self.runs, "the runs of a mask")
-        is_full = len(shape) == 2 and sum(runs) == shape[0] * shape[1]
-        if not is_full or 0 in runs[1:]:
-            raise PromptError(
-                f"runs of {sum(runs)} pixels do not fill a mask of shape {shape}; make "
-                "masks with PaintedMask.of"
-            )
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "runs", runs)
-
-    @classmethod
-    def of(cls, pixels: Any) -> PaintedMask:
-        """Make a painted mask from an array.
-
-        Parameters
-        ----------
-        pixels : (Y, X) array-like of bool or integers, or PaintedMask
-            True, or not 0, on the object. All pixels may be 0, see `is_empty`.
-
-        Raises
-        ------
-        PromptError
-            If it is not a plane of booleans or integers.
-        """
-        if isinstance(pixels, PaintedMask):
-            return pixels
-        plane = _checked_plane(pixels)
-        on_object = plane.ravel() != 0
-        changes = np.flatnonzero(np.diff(on_object, prepend=False))
-        runs = np.diff(changes, prepend=0, append=on_object.size)
-        return cls((plane.shape[0], plane.shape[1]), tuple(runs.tolist()))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the mask has no pixel: the object is not on this frame."""
-        return len(self.runs) == 1
-
-    def to_array(self) -> np.ndarray:
-        """Return the mask as a new (Y, X) array of bool."""
-        is_object = np.arange(len(self.runs)) % 2 == 1
-        return np.repeat(is_object, self.runs).reshape(self.shape)
-
-
-def mask_logits(
-    mask: np.ndarray, geometry: FrameGeometry, mask_size: int
-) -> np.ndarray:
-    """Bring a mask to the decoder's low-res grid, as logits for a mask prompt.
-
-    Parameters
-    ----------
-    mask : (Y, X) array of bool
-        Over the whole frame.
-    geometry : FrameGeometry
-        Of the frame in the network's input.
-    mask_size : int
-        Side of the low-res logits, 256 for the public checkpoints.
-
-    Returns
-    -------
-    (mask_size, mask_size) array of float32
-        ``LOGIT_SCALE * (2 p - 1)``, where p in 0..1 is the share of a low-res pixel
-        that the mask covers: 8 inside, 0 where the edge halves a pixel, -8 beside the
-        object and in the padding. If a mask covers no low-res pixel by half but is not
-        empty, the pixel that it covers most becomes positive.
-    """
-    covered = geometry.coverage(mask, mask_size)
-    logits: np.ndarray = LOGIT_SCALE * (2 * covered - 1)
-    if mask.any() and not (logits > 0).any():
-        logits[np.unravel_index(int(logits.argmax()), logits.shape)] = LOGIT_SCALE
-    return logits
-
-
-def _checked_plane(pixels: Any) -> np.ndarray:
-    plane = as_plain_array(pixels, "a mask", PromptError)
-    if plane.ndim != 2:
-        raise PromptError(
-            f"a mask is one frame of rows and columns, not an array of shape "
-            f"{plane.shape}; give the painted frame alone, as in labels[frame] == 1"
-        )
-    if plane.dtype.kind not in "bui":
-        raise PromptError(
-            f"a mask holds booleans or integers, not {plane.dtype}; compare first, as "
-            "in mask > 0.5"
-        )
-    return plane
-
-
-def _checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
-    found = as_plain_array(sizes, what, PromptError)
-    is_row = found.ndim == 1 and found.size > 0 and found.dtype.kind in "ui"
-    if not is_row or (found < 0).any():
-        raise PromptError(f"{what} must be whole numbers from 0")
-    return tuple(found.tolist())
-
-
-Position = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Points, a box, a painted mask, or several of these, for an object on a frame.
+    """Points, a box, a lasso, scribbles, a painted mask, or several of these.
+
+    For one object on one frame. A box or a lasso shows the whole object. Points and
+    scribbles follow in the order given: each changes what is around it, and none undoes
+    an earlier one.
 
     Attributes
     ----------
@@ -179,8 +56,13 @@ class Prompt:
         The mask that the user has picked; by default the best one is chosen.
     mask : PaintedMask, optional
         The object as the user has painted it, or a (Y, X) array of bool or integers,
-        not 0 on the object. Points and a box refine it. An empty mask says that the
-        object is not on this frame, see `is_absence`.
+        not 0 on the object. Points, a box and scribbles refine it. An empty mask says
+        that the object is not on this frame, see `is_absence`.
+    lasso : sequence of (row, column), optional
+        Three or more vertices of a closed outline around the object, instead of a box.
+    scribbles : sequence of Scribble
+        In the order drawn. Their pixels are in the mask, or not if they are negative;
+        where two overlap, the later decides.
 
     Raises
     ------
@@ -195,6 +77,8 @@ class Prompt:
     box: Box | None = None
     hypothesis: int | None = None
     mask: PaintedMask | None = None
+    lasso: Sequence[Position] | None = None
+    scribbles: Sequence[Scribble] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -210,63 +94,74 @@ class Prompt:
         object.__setattr__(self, "hypothesis", _picked(self.hypothesis))
         if self.mask is not None:
             object.__setattr__(self, "mask", PaintedMask.of(self.mask))
+        object.__setattr__(self, "lasso", _outline(self.lasso))
+        scribbles = checked_scribbles(self.scribbles, len(points))
+        object.__setattr__(self, "scribbles", scribbles)
         self._check_numbers()
         self._check_presence()
 
     def __repr__(self) -> str:
         given = [f"object_id={self.object_id}, frame={self.frame}"]
         if self.points:
-            points = ", ".join(f"({row:g}, {column:g})" for row, column in self.points)
-            given.append(f"points=[{points}]")
+            given.append(f"points={_shown(self.points)}")
         if not all(self.signs or ()):
             given.append(f"signs={[*(self.signs or ())]}")
         optional = {name: getattr(self, name) for name in ("box", "hypothesis", "mask")}
         given += [f"{key}={one!r}" for key, one in optional.items() if one is not None]
+        if self.lasso is not None:
+            given.append(f"lasso={_shown(self.lasso)}")
+        if self.scribbles:
+            given.append(f"scribbles={[*self.scribbles]}")
         return f"{type(self).__name__}({', '.join(given)})"
 
     @property
     def is_positive(self) -> bool:
         """Whether it says where the object is, not only where it is not."""
-        return self._points_at_object or (
-            self.mask is not None and not self.mask.is_empty
-        )
+        is_painted = self.mask is not None and not self.mask.is_empty
+        return self._points_at_object or is_painted
 
     @property
     def is_absence(self) -> bool:
         """Whether it says that the object is not on this frame, by an empty mask.
 
-        Additional negative points change nothing.
+        Additional negative points and scribbles change nothing.
         """
         return self.mask is not None and self.mask.is_empty
 
     @property
     def is_single_click(self) -> bool:
-        """Whether it is one point without a box, which is ambiguous."""
-        return self.box is None and len(self.points) == 1
+        """Whether it is one point and no box, lasso or scribble: it is ambiguous."""
+        return not (self._has_outline or self.scribbles) and len(self.points) == 1
 
     @property
     def is_settled(self) -> bool:
         """Whether the painted mask is final, with nothing left to decode."""
-        nothing_else = not self.points and self.box is None
+        nothing_else = not (self.points or self._has_outline or self.scribbles)
         return self.is_absence or (self.mask is not None and nothing_else)
 
     def merge(self, other: Prompt) -> Prompt:
         """Join with a later prompt for the same object on the same frame.
 
-        Points add up; the later box and hypothesis win. A later mask replaces all that
-        came before, since it was painted over that result; later clicks refine it. A
-        positive point or box ends an absence.
+        Points and scribbles add up; the later box or lasso wins, and the later
+        hypothesis. A later mask replaces all that came before, since it was painted
+        over that result; later clicks refine it. A positive point or scribble, a box or
+        a lasso ends an absence.
         """
         if other.mask is not None:
             return other
         is_found = self.is_absence and other.is_positive
+        outlined = other if other._has_outline else self
+        before = len(self.points)
+        later = [replace(one, after=one.after + before) for one in other.scribbles]
         return replace(
             self,
             points=(*self.points, *other.points),
             signs=(*(self.signs or ()), *(other.signs or ())),
-            box=other.box or self.box,
+            box=outlined.box,
             hypothesis=other.hypothesis or self.hypothesis,
             mask=None if is_found else self.mask,
+            lasso=outlined.lasso,
+            scribbles=(*self.scribbles, *later),
         )
 
     def check(self, movie: Movie) -> None:
@@ -275,12 +170,13 @@ class Prompt:
         Raises
         ------
         PromptError
-            If there are only negative points and it is not an absence, or as in
-            `check_inside`.
+            If there are only negative points and scribbles and it is not an absence, or
+            as in `check_inside`.
         """
         if not (self.is_positive or self.is_absence):
+            shown = "points" if self.points else "scribbles"
             raise PromptError(
-                f"object {self.object_id} has only negative points on frame "
+                f"object {self.object_id} has only negative {shown} on frame "
                 f"{self.frame}; add a positive point or a box, or paint the object"
             )
         self.check_inside(movie)
@@ -288,13 +184,13 @@ class Prompt:
     def check_inside(self, movie: Movie) -> None:
         """Check that it fits a movie.
 
-        Negative points alone pass: they may correct an existing mask.
+        Negative points and scribbles alone pass: they may correct an existing mask.
 
         Raises
         ------
         PromptError
-            If the frame, a point or the whole box is outside the movie, or if the mask
-            has another shape than its frames.
+            If the frame, a point, or the whole box or lasso is outside the movie, or if
+            the mask or a scribble has another shape than its frames.
         """
         if self.frame >= len(movie):
             raise PromptError(
@@ -304,30 +200,47 @@ class Prompt:
         for position in self.points:
             self._check_point(position, movie.frame_shape)
         if self.box is not None:
-            self._check_box(movie.frame_shape)
+            shown = ",".join(f"{corner:g}" for corner in self.box)
+            self._check_box(self.box, f"box {shown}", movie.frame_shape)
+        if self.lasso is not None:
+            self._check_box(_box_around(self.lasso), "lasso", movie.frame_shape)
         if self.mask is not None:
-            self._check_mask(self.mask.shape, movie.frame_shape)
+            self._check_shape(self.mask, "mask", movie.frame_shape)
+        for scribble in self.scribbles:
+            self._check_shape(scribble.pixels, "scribble", movie.frame_shape)
 
     def to_model(self, geometry: FrameGeometry) -> ModelPrompt:
-        """Translate the points and the box to the network's pixels.
+        """Translate to the network's pixels what it knows: points and a box.
 
-        The mask is left out: it goes to the decoder as `mask_logits`. SAM needs a point
-        or a box with each mask, so callers make these from the mask if there are none.
+        The box of a lasso stands in for it, and a point on a positive scribble where
+        nothing else shows the object. The mask is left out: it goes to the decoder as
+        `mask_logits`. SAM needs a point or a box with each mask, so callers make these
+        from the mask if there are none.
         """
-        points = np.asarray(self.points, dtype=float).reshape(-1, 2)
+        points, signs = list(self.points), list(self.signs or ())
+        outline = self.box if self.lasso is None else _box_around(self.lasso)
+        if self._points_at_object and outline is None and not any(signs):
+            points.append(next(one.middle for one in self.scribbles if one.is_positive))
+            signs.append(True)
         box = None
-        if self.box is not None:
-            corners = np.asarray(self.box).reshape(2, 2)
+        if outline is not None:
+            corners = np.asarray(outline).reshape(2, 2)
             box = geometry.to_model(corners).reshape(4).astype(np.float32)
+        positions = np.asarray(points, dtype=float).reshape(-1, 2)
         return ModelPrompt(
-            points=geometry.to_model(points).astype(np.float32),
-            signs=np.asarray(self.signs, dtype=np.int64),
+            points=geometry.to_model(positions).astype(np.float32),
+            signs=np.asarray(signs, dtype=np.int64),
             box=box,
         )
 
     @property
     def _points_at_object(self) -> bool:
-        return self.box is not None or any(self.signs or ())
+        is_scribbled = any(scribble.is_positive for scribble in self.scribbles)
+        return self._has_outline or is_scribbled or any(self.signs or ())
+
+    @property
+    def _has_outline(self) -> bool:
+        return self.box is not None or self.lasso is not None
 
     def _check_numbers(self) -> None:
         if self.object_id < 1:
@@ -344,15 +257,23 @@ class Prompt:
                 f"{len(self.points)} points need as many signs, not "
                 f"{len(self.signs or ())}"
             )
-        if not self.points and self.box is None and self.mask is None:
-            raise PromptError("a prompt needs at least one point or a box, or a mask")
+        if self.box is not None and self.lasso is not None:
+            raise PromptError(
+                f"object {self.object_id} has a box and a lasso on frame {self.frame}; "
+                "leave out one or the other"
+            )
+        shows_nothing = not (self.points or self._has_outline or self.scribbles)
+        if shows_nothing and self.mask is None:
+            raise PromptError(
+                "a prompt needs at least one point or a box, lasso, scribble or mask"
+            )
 
     def _check_presence(self) -> None:
         if self.is_absence and self._points_at_object:
             raise PromptError(
                 f"object {self.object_id} has an empty mask on frame {self.frame}, "
-                "which says that it is not there, and a point or a box on it; leave "
-                "out one or the other"
+                "which says that it is not there, and a point, box, lasso or scribble "
+                "on it; leave out one or the other"
             )
 
     def _check_point(self, position: Position, frame_shape: tuple[int, int]) -> None:
@@ -367,46 +288,27 @@ class Prompt:
                 f"{frame_shape[0]} rows and {frame_shape[1]} columns"
             )
 
-    def _check_box(self, frame_shape: tuple[int, int]) -> None:
-        row0, column0, row1, column1 = self.box or (0, 0, 0, 0)
+    def _check_box(self, box: Box, what: str, frame_shape: tuple[int, int]) -> None:
+        row0, column0, row1, column1 = box
         overlaps = row1 > 0 and column1 > 0
         overlaps &= row0 < frame_shape[0] - 1 and column0 < frame_shape[1] - 1
         if not overlaps:
             raise PromptError(
-                f"the box {row0:g},{column0:g},{row1:g},{column1:g} of object "
-                f"{self.object_id} is outside the picture of {frame_shape[0]} rows "
-                f"and {frame_shape[1]} columns"
+                f"the {what} of object {self.object_id} on frame {self.frame} is "
+                f"outside the picture of {frame_shape[0]} rows and {frame_shape[1]} "
+                "columns"
             )
 
-    def _check_mask(
-        self, mask_shape: tuple[int, int], frame_shape: tuple[int, int]
+    def _check_shape(
+        self, painted: PaintedMask, what: str, frame_shape: tuple[int, int]
     ) -> None:
-        if mask_shape != frame_shape:
+        rows, columns = painted.shape
+        if painted.shape != frame_shape:
             raise PromptError(
-                f"the mask of object {self.object_id} on frame {self.frame} has "
-                f"{mask_shape[0]} rows and {mask_shape[1]} columns, the picture "
-                f"{frame_shape[0]} and {frame_shape[1]}; give a mask of the whole frame"
+                f"the {what} of object {self.object_id} on frame {self.frame} has "
+                f"{rows} rows and {columns} columns, the picture {frame_shape[0]} and "
+                f"{frame_shape[1]}; give a {what} of the whole frame"
             )
-
-
-def checked_positions(points: Any) -> tuple[Position, ...]:
-    """Check (N, 2) positions in the frame.
-
-    Raises
-    ------
-    PromptError
-        If they have another shape, or are not finite numbers.
-    """
-    found = as_finite_array(points, "points", PromptError)
-    if found.shape == (0,):
-        return ()
-    if found.ndim != 2 or found.shape[1] != 2:
-        raise PromptError(
-            "points are pairs (row, column), the frame is given apart, as in "
-            "Prompt(object_id, frame, points=[(row, column)]); an array of shape "
-            f"{found.shape} holds no such pairs"
-        )
-    return tuple((row, column) for row, column in found.tolist())
 
 
 def _signs(signs: Any, count: int) -> tuple[bool, ...]:
@@ -438,3 +340,28 @@ def _ordered_box(box: Any) -> Box | None:
     if row0 == row1 or column0 == column1:
         raise PromptError("a box needs a height and a width above zero")
     return row0, column0, row1, column1
+
+
+def _outline(lasso: Any) -> tuple[Position, ...] | None:
+    if lasso is None:
+        return None
+    vertices = checked_positions(lasso)
+    if len(vertices) < 3:
+        raise PromptError(
+            f"a lasso needs 3 vertices or more, not {len(vertices)}; draw it around "
+            "the object"
+        )
+    if np.linalg.matrix_rank(np.subtract(vertices, vertices[0])) < 2:
+        raise PromptError(
+            "the vertices of a lasso lie on one line; draw it around the object"
+        )
+    return vertices
+
+
+def _box_around(vertices: Sequence[Position]) -> Box:
+    rows, columns = zip(*vertices, strict=True)
+    return min(rows), min(columns), max(rows), max(columns)
+
+
+def _shown(positions: Sequence[Position]) -> str:
+    return f"[{', '.join(f'({row:g}, {column:g})' for row, column in positions)}]"

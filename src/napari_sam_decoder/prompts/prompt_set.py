@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.errors import PromptError
-from napari_sam_decoder.prompts.prompt import Prompt, checked_positions
+from napari_sam_decoder.prompts.positions import checked_positions
+from napari_sam_decoder.prompts.prompt import Prompt
 from napari_sam_decoder.validation import as_bools, as_finite_array, as_integer
 
 if TYPE_CHECKING:
