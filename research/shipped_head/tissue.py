@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 
     Shine = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
-__all__ = ["cell_scene"]
+__all__ = ["cell_scene", "inside", "photographed", "waves"]
 
 LARGEST_MASKS = 24
 
 
-def cell_scene(rng: np.random.Generator) -> SyntheticScene:
+def cell_scene(
+    rng: np.random.Generator, most_masks: int | None = LARGEST_MASKS
+) -> SyntheticScene:
     """Draw cells, alone or packed, as one of three kinds of microscopes shows them.
 
     Parameters
     ----------
     rng : Generator
         Decides on everything.
+    most_masks : int, optional
+        Number of cells that are told of; None for all.
 
     Returns
     -------
@@ -39,8 +43,10 @@ def cell_scene(rng: np.random.Generator) -> SyntheticScene:
     labels = _grow(rng, (shape[0], shape[1]))
     shine = _LOOKS[rng.integers(len(_LOOKS))]
     light = shine(rng, labels)
-    picture = _photograph(rng, light)
-    return SyntheticScene(np.repeat(picture[..., None], 3, axis=-1), _masks(labels))
+    picture = photographed(rng, light)
+    return SyntheticScene(
+        np.repeat(picture[..., None], 3, axis=-1), _masks(labels)[:most_masks]
+    )
 
 
 def _grow(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -52,7 +58,7 @@ def _grow(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     places = np.moveaxis(np.mgrid[: shape[0], : shape[1]].astype(float), 0, -1)
     bend = spacing * rng.uniform(0.03, 0.13)
     for axis in range(2):
-        places[..., axis] += bend * _waves(rng, shape, spacing * rng.uniform(0.4, 1.2))
+        places[..., axis] += bend * waves(rng, shape, spacing * rng.uniform(0.4, 1.2))
     distances, nearest = KDTree(centres).query(places, k=2)
     labels: np.ndarray = 1 + nearest[..., 0]
     if rng.random() < 0.6:  # Not packed: most cells, and only near their centres.
@@ -75,25 +81,40 @@ def _far_apart(centres: np.ndarray, distance: float) -> np.ndarray:
     return np.array(kept)
 
 
-def _waves(
+def waves(
     rng: np.random.Generator, shape: tuple[int, ...], length: float
 ) -> np.ndarray:
-    """Smooth noise of standard deviation 1, drawn at low resolution."""
+    """Draw smooth noise at low resolution.
+
+    Parameters
+    ----------
+    rng : Generator
+        Decides on everything.
+    shape : tuple of int
+        (Y, X).
+    length : float
+        Size of its bumps in pixels, at least 4.
+
+    Returns
+    -------
+    (Y, X) array of float
+        Of standard deviation 1.
+    """
     coarse = [max(4, int(4 * side / max(length, 4))) for side in shape]
     noise = ndimage.gaussian_filter(rng.standard_normal(coarse), 1.5, mode="wrap")
     factors = [side / few for side, few in zip(shape, coarse, strict=True)]
     fine = ndimage.zoom(
         noise / noise.std(), factors, order=1, grid_mode=True, mode="nearest"
     )
-    waves: np.ndarray = fine[: shape[0], : shape[1]]
-    return waves
+    drawn: np.ndarray = fine[: shape[0], : shape[1]]
+    return drawn
 
 
 def _fluorescence(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     """Unevenly bright cells on a dim background."""
     levels = np.concatenate([[0.0], rng.uniform(0.15, 0.9, labels.max())])
-    body = levels[labels] * (1 + 0.25 * _waves(rng, labels.shape, 12))
-    ground = rng.uniform(0.02, 0.15) * (1 + 0.2 * _waves(rng, labels.shape, 150))
+    body = levels[labels] * (1 + 0.25 * waves(rng, labels.shape, 12))
+    ground = rng.uniform(0.02, 0.15) * (1 + 0.2 * waves(rng, labels.shape, 150))
     light: np.ndarray = ground + body
     return light
 
@@ -103,8 +124,8 @@ def _interference(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     depth = ndimage.distance_transform_edt(labels > 0)
     round_off = rng.uniform(4, 15)
     height = round_off * (1 - np.exp(-depth / round_off))
-    height += 0.8 * _waves(rng, labels.shape, 8) * (labels > 0)
-    height += 0.4 * _waves(rng, labels.shape, 20)
+    height += 0.8 * waves(rng, labels.shape, 8) * (labels > 0)
+    height += 0.4 * waves(rng, labels.shape, 20)
     height = ndimage.gaussian_filter(height, 1)
     angle = rng.uniform(0, 2 * np.pi)
     down, across = np.gradient(height)
@@ -117,11 +138,11 @@ def _membranes(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     """Stained outlines, bright on dark or dark on bright, and textured contents."""
     edge = np.minimum(
         ndimage.distance_transform_edt(labels > 0),
-        ndimage.distance_transform_edt(_inside(labels)),
+        ndimage.distance_transform_edt(inside(labels)),
     )
     line = np.exp(-((edge / rng.uniform(1, 2.5)) ** 2))
-    line *= 1 + 0.3 * _waves(rng, labels.shape, 30)
-    contents = 0.15 * rng.random() * _waves(rng, labels.shape, rng.uniform(5, 25))
+    line *= 1 + 0.3 * waves(rng, labels.shape, 30)
+    contents = 0.15 * rng.random() * waves(rng, labels.shape, rng.uniform(5, 25))
     dark, bright = rng.uniform(0.05, 0.3), rng.uniform(0.45, 0.95)
     light: np.ndarray = dark + (bright - dark) * line + contents
     if rng.random() < 0.5:
@@ -130,16 +151,40 @@ def _membranes(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     return light
 
 
-def _inside(labels: np.ndarray) -> np.ndarray:
-    """Pixels whose neighbours below and to the right belong to the same cell."""
+def inside(labels: np.ndarray) -> np.ndarray:
+    """Find what does not touch another cell.
+
+    Parameters
+    ----------
+    labels : (Y, X) array of int
+        Ids of cells.
+
+    Returns
+    -------
+    (Y, X) array of bool
+        Pixels whose neighbours below and to the right belong to the same cell.
+    """
     same = np.ones(labels.shape, bool)
     same[:-1] &= labels[:-1] == labels[1:]
     same[:, :-1] &= labels[:, :-1] == labels[:, 1:]
     return same
 
 
-def _photograph(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
-    """Add optical blur, shot noise and read noise, and scale to uint8."""
+def photographed(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
+    """Add optical blur, shot noise and read noise, and scale to uint8.
+
+    Parameters
+    ----------
+    rng : Generator
+        Decides by how much.
+    light : (Y, X) array of float
+        About 0..1.
+
+    Returns
+    -------
+    (Y, X) array of uint8
+        The picture.
+    """
     signal = ndimage.gaussian_filter(light, rng.uniform(0.4, 2)).clip(0)
     spread = np.sqrt(rng.uniform(0, 0.006) * signal + rng.uniform(0, 0.03) ** 2)
     noisy = signal + spread * rng.standard_normal(signal.shape)
@@ -152,7 +197,7 @@ def _photograph(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
 def _masks(labels: np.ndarray) -> np.ndarray:
     """(N, Y, X) bool: the cells that are large enough."""
     areas = np.bincount(labels.ravel())
-    ids = 1 + np.flatnonzero(areas[1:] >= FEWEST_PIXELS)[:LARGEST_MASKS]
+    ids = 1 + np.flatnonzero(areas[1:] >= FEWEST_PIXELS)
     return np.array([labels == one for one in ids], bool).reshape(-1, *labels.shape)
 
 

@@ -1,0 +1,1 @@
+"""What teaches the networks of interactive segmentation, and its pictures."""
