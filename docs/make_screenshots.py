@@ -35,6 +35,7 @@ from napari_sam_decoder import load_sample  # noqa: E402
 from napari_sam_decoder.metrics import mask_iou  # noqa: E402
 from napari_sam_decoder.widgets.dock import SamDecoderDock  # noqa: E402
 from napari_sam_decoder.widgets.job_queue import wait_until  # noqa: E402
+from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images")
 SIZE = (1280, 860)
@@ -159,14 +160,12 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
 def prompt_cell(viewer: napari.Viewer, dock: SamDecoderDock, cell: int) -> None:
     """Draw a box around one cell, and click the others; one of them beside as well."""
     if cell == BOXED:
-        press(dock._frame.box)
+        press(dock._frame.tools[Tool.BOX])
         draw_box(viewer, cell, FIRST)
         return
-    # The box stays the tool until a sign is chosen.
-    press(dock._frame.positive)
     click_cell(viewer, cell, FIRST)
     if cell == NEIGHBOUR:
-        press(dock._frame.negative)
+        press(dock._frame.tools[Tool.NEGATIVE])
         click_cell(viewer, CELL, FIRST)
 
 

@@ -13,9 +13,10 @@ from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 from stage import BACKGROUND, squares  # noqa: E402
 
-from napari_sam_decoder.errors import PromptError  # noqa: E402
+from napari_sam_decoder.errors import OptionError, PromptError  # noqa: E402
 from napari_sam_decoder.project import PointRow  # noqa: E402
 from napari_sam_decoder.widgets.colours import object_colour  # noqa: E402
+from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -96,6 +97,22 @@ class Hand:
         QTest.keyClick(self._canvas, key, modifier)
         QApplication.processEvents()
 
+    def draw(self, path):
+        """Drag along a path of (row, column)."""
+        QTest.mouseMove(self._canvas, self.place(*path[0]))
+        QTest.mousePress(self._canvas, LEFT, NONE, self.place(*path[0]))
+        for place in path[1:]:
+            QTest.mouseMove(self._canvas, self.place(*place))
+            QApplication.processEvents()
+        QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*path[-1]))
+        QApplication.processEvents()
+
+
+def circle(middle, radius):
+    angles = np.linspace(0, 2 * np.pi, 16)
+    around = np.stack([np.sin(angles), np.cos(angles)], axis=1)
+    return (np.array(middle) + radius * around).tolist()
+
 
 def two_objects(bench, hand):
     for place in (FIRST, SECOND):
@@ -158,7 +175,7 @@ def test_a_new_object_is_first_said_to_be_somewhere(bench, hand):
 
 def test_one_drag_draws_a_box_and_shows_its_mask(dock, bench, hand, viewer, movie):
     hand.press(Qt.Key.Key_N)
-    QTest.mouseClick(dock._frame.box, LEFT)
+    QTest.mouseClick(dock._frame.tools[Tool.BOX], LEFT)
     hand.drag((8, 6), (26, 24))
     bench.wait()
     prompt = bench.current_prompt
@@ -175,17 +192,17 @@ def test_one_drag_draws_a_box_and_shows_its_mask(dock, bench, hand, viewer, movi
 def test_the_box_tool_stays_until_a_sign_is_chosen(dock, bench, hand, qtbot):
     two_objects(bench, hand)
     hand.press(Qt.Key.Key_R)
-    assert bench.is_box_next
-    qtbot.waitUntil(dock._frame.box.isChecked)
+    assert bench.tool is Tool.BOX
+    qtbot.waitUntil(dock._frame.tools[Tool.BOX].isChecked)
     for object_id in (1, 2):
         bench.select_object(object_id)
         hand.drag((8, 6), (26, 24))
     assert [row.object_id for row in bench.objects.shapes] == [1, 2]
-    QTest.mouseClick(dock._frame.positive, LEFT)
-    assert not bench.is_box_next
+    QTest.mouseClick(dock._frame.tools[Tool.POSITIVE], LEFT)
+    assert bench.tool is Tool.POSITIVE
     hand.click(50, 50)
     assert held(bench) == (3, 2)
-    qtbot.waitUntil(dock._frame.positive.isChecked)
+    qtbot.waitUntil(dock._frame.tools[Tool.POSITIVE].isChecked)
 
 
 def test_a_click_with_the_box_tool_draws_nothing(bench, hand):
@@ -198,6 +215,38 @@ def test_a_click_with_the_box_tool_draws_nothing(bench, hand):
     hand.drag((8, 6), (26, 24))
     bench.wait()
     assert held(bench) == (2, 1)
+
+
+def test_one_drag_draws_a_lasso(dock, bench, hand):
+    hand.press(Qt.Key.Key_N)
+    QTest.mouseClick(dock._frame.tools[Tool.LASSO], LEFT)
+    hand.draw(circle((17, 15), 11))
+    bench.wait()
+    (row,) = bench.objects.shapes
+    assert (row.kind, row.object_id) == ("polygon", 1)
+    distances = np.hypot(*(np.array(row.vertices)[:, 1:] - (17, 15)).T)
+    np.testing.assert_allclose(distances, 11, atol=0.5)
+    assert bench.history.done[-1].title == "Add a lasso"
+    assert not bench.boxes_layer.selected_data, "its vertices hide no cell"
+    bench.undo()
+    assert held(bench) == (0, 0)
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_R, Qt.Key.Key_A])
+def test_a_new_object_is_clicked_first(bench, hand, key):
+    two_objects(bench, hand)
+    hand.press(key)
+    assert not bench.tool.is_point
+    hand.press(Qt.Key.Key_N)
+    assert bench.tool is Tool.POSITIVE
+    hand.click(50, 60)
+    assert bench.objects.points[-1].object_id == 3
+
+
+def test_an_unknown_tool_is_refused(bench, hand):
+    hand.press(Qt.Key.Key_N)
+    with pytest.raises(OptionError, match=r"'lasso'.* not 'knife'"):
+        bench.use_tool("knife")
 
 
 def test_a_box_that_is_still_drawn_is_no_prompt(bench, hand, monkeypatch):
@@ -231,7 +280,7 @@ def test_alt_and_a_click_select_an_object_and_add_nothing(bench, hand, viewer, t
         assert bench.objects.current_id == object_id
     bench.wait()
     assert held(bench) == (2, 0)
-    assert bench.is_box_next == (tool == "box")
+    assert (bench.tool is Tool.BOX) == (tool == "box")
     layer = bench.boxes_layer if tool == "box" else bench.points_layer
     assert viewer.layers.selection.active is layer
     expected = {"image": "add", "box": "add_rectangle"}.get(tool, tool)
@@ -494,7 +543,7 @@ def test_what_cannot_be_used_of_others_is_said_and_stays(bench, viewer, told):
     assert flat.visible
 
 
-def test_rectangles_of_others_are_copied(bench, viewer):
+def test_shapes_of_others_are_copied(bench, viewer):
     brought = viewer.add_shapes(
         [
             [(0, 8, 6), (0, 8, 24), (0, 26, 24), (0, 26, 6)],
@@ -504,14 +553,12 @@ def test_rectangles_of_others_are_copied(bench, viewer):
         name="drawn",
     )
     bench.use_shapes(brought)
-    assert held(bench) == (0, 1)
+    assert [row.kind for row in bench.objects.shapes] == ["rectangle", "polygon"]
     assert bench.objects.reading.prompts.at(1, 0).box == (8, 6, 26, 24)
     assert not brought.visible
-    lines = viewer.add_shapes(
-        [[(0, 8, 6), (0, 8, 24)]], shape_type="line", name="lines"
-    )
-    with pytest.raises(PromptError, match="no rectangles of 'lines' can be used"):
-        bench.use_shapes(lines)
+    empty = viewer.add_shapes(None, ndim=3, name="empty")
+    with pytest.raises(PromptError, match="no shapes of 'empty' can be used"):
+        bench.use_shapes(empty)
 
 
 def test_taking_in_the_own_layers_does_nothing(bench):

@@ -47,6 +47,7 @@ from napari_sam_decoder.widgets.saved_settings import (
     read_settings,
     write_settings,
 )
+from napari_sam_decoder.widgets.tools import Tool
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -221,8 +222,7 @@ class SamDecoderDock(QWidget):
         self._objects.merge_requested.connect(self._guarded(bench.merge_objects))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
-        self._frame.sign_chosen.connect(self._guarded(bench.set_sign))
-        self._frame.box_chosen.connect(self._guarded(bench.draw_boxes))
+        self._frame.tool_chosen.connect(self._guarded(bench.use_tool))
         self._run.run_requested.connect(self._on_run_requested)
         self._run.stop_requested.connect(bench.stop)
         self._run.labels_chosen.connect(self._guarded(bench.choose_labels))
@@ -238,7 +238,9 @@ class SamDecoderDock(QWidget):
         step = self._guarded(self.workbench.step_object)
         keys["Alt-O"], keys["Alt-Shift-O"] = partial(step, 1), partial(step, -1)
         keys["Alt-X"] = self._on_sign_toggled
-        keys["Alt-R"] = self._guarded(self.workbench.draw_boxes)
+        use_tool = self._guarded(self.workbench.use_tool)
+        keys["Alt-R"] = partial(use_tool, Tool.BOX)
+        keys["Alt-A"] = partial(use_tool, Tool.LASSO)
         keys["Alt-B"] = partial(self._on_run_requested, "both")
         keys["Alt-."] = self.workbench.stop
         keys[f"{COMMAND}-Z"] = self.workbench.undo

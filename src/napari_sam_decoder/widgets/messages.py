@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.project import PointRow, RowsChange, name_frames, unused_notices
+from napari_sam_decoder.project import RowsChange, name_frames, unused_notices
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -111,8 +111,7 @@ def describe_rows(before: Sequence[Any], after: Sequence[Any]) -> str:
     lost = Counter(removed) - Counter(inserted)
     new = Counter(inserted) - Counter(removed)
     rows = [*new.elements()] or [*lost.elements()]
-    noun = "point" if all(isinstance(row, PointRow) for row in rows) else "box"
-    plural = "boxes" if noun == "box" else "points"
+    noun, plural = _noun(rows)
     what = f"a {noun}" if len(rows) == 1 else f"{len(rows)} {plural}"
     if not lost:
         return f"Add {what}"
@@ -127,6 +126,20 @@ def describe_rows(before: Sequence[Any], after: Sequence[Any]) -> str:
         return f"Pick mask {pick}" if pick else "Pick the best mask"
     is_moved = lost.total() == new.total()
     return f"Move {what}" if is_moved else f"Change {what}"
+
+
+def _noun(rows: Collection[Any]) -> tuple[str, str]:
+    """Name some rows, as one and as many."""
+    nouns = {_NOUNS.get(getattr(row, "kind", ""), ("shape", "shapes")) for row in rows}
+    return nouns.pop() if len(nouns) == 1 else ("prompt", "prompts")
+
+
+_NOUNS = {
+    "": ("point", "points"),
+    "rectangle": ("box", "boxes"),
+    "polygon": ("lasso", "lassos"),
+}
+"""By the kind of a shape; a point has none."""
 
 
 def describe(bench: Workbench) -> str:

@@ -23,6 +23,7 @@ from napari_sam_decoder.project import (
 )
 from napari_sam_decoder.widgets.layers import (
     PLACEMENT_EVENTS,
+    deselect_drawn,
     ids_in,
     is_mere_click,
     next_sign,
@@ -521,6 +522,7 @@ class ObjectList:
         if layer is None or self._view is None or layer not in self._counted:
             return ()
         tidy(layer)
+        deselect_drawn(layer)
         found = rows_of(layer, self._view.layer)
         notices += found.notices
         rows = _without_copied_picks(before, found.rows)

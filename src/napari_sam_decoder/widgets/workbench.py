@@ -56,6 +56,7 @@ from napari_sam_decoder.widgets.layers import (
 )
 from napari_sam_decoder.widgets.messages import describe_rows
 from napari_sam_decoder.widgets.previews import PreviewOverlay
+from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
@@ -440,6 +441,7 @@ class Workbench(QObject):
             # Where the object is has to be said first.
             set_next(self.points_layer, made.object_id, is_positive=True)
         self.select_object(made.object_id)
+        self._let_clicks_be_points()
         return made
 
     def rename_object(self, object_id: int, name: str) -> None:
@@ -551,15 +553,15 @@ class Workbench(QObject):
             self.objects.show((*self.objects.points, *added), self.objects.shapes)
 
     def use_shapes(self, layer: Shapes) -> None:
-        """Copy the rectangles of another layer into the plugin's, as boxes.
+        """Copy the shapes of another layer into the plugin's, as boxes and lassos.
 
         The layer stays as it is, but is hidden: changing it later changes nothing.
 
         Parameters
         ----------
         layer : napari.layers.Shapes
-            With the feature ``object_id``. Without it, all rectangles belong to one new
-            object. Other shapes are not used.
+            With the feature ``object_id``. Without it, all shapes belong to one new
+            object. Rectangles are boxes, polygons are lassos.
 
         Raises
         ------
@@ -571,7 +573,7 @@ class Workbench(QObject):
         if layer in self.objects:
             return
         with self._taking(layer):
-            added = self._taken_from(layer, "rectangles")
+            added = self._taken_from(layer, "shapes")
             self._boxes_layer()
             self.objects.show(self.objects.points, (*self.objects.shapes, *added))
 
@@ -591,10 +593,10 @@ class Workbench(QObject):
         self.controller.state.outcome = ""
         self.objects.select(object_id)
         self.history.document.table("options")["object"] = object_id
-        if self.is_box_next:
-            self.changed.emit()
-        else:
+        if self.tool.is_point:
             self._let_clicks_be_points()
+        else:
+            self.changed.emit()
 
     def step_object(self, step: int) -> None:
         """Select the next or the previous object of the table.
@@ -638,18 +640,41 @@ class Workbench(QObject):
         self._let_clicks_be_points()
 
     def draw_boxes(self) -> None:
-        """Let the mouse draw boxes around the current object, until a sign is set.
+        """Let the mouse draw boxes around the current object; see `use_tool`.
 
         Raises
         ------
         PromptError
             If there is no object yet.
         """
+        self.use_tool(Tool.BOX)
+
+    def use_tool(self, tool: str) -> None:
+        """Let the mouse show the current object in a certain way.
+
+        Until another tool is chosen, or an object is added.
+
+        Parameters
+        ----------
+        tool : {"positive", "negative", "box", "lasso"}
+            Points on the object or beside it, or boxes or outlines around it.
+
+        Raises
+        ------
+        OptionError
+            If there is no such tool.
+        PromptError
+            If there is no object yet.
+        """
+        chosen = Tool.of(tool)
         self.require_object()
-        layer = self._boxes_layer()
-        self.viewer.layers.selection.active = layer
-        layer.mode = "add_rectangle"
-        self.changed.emit()
+        if chosen in SHAPE_MODES:
+            layer = self._boxes_layer()
+            self.viewer.layers.selection.active = layer
+            layer.mode = SHAPE_MODES[chosen]
+            self.changed.emit()
+        else:
+            self.set_sign(chosen is Tool.POSITIVE)
 
     @property
     def is_next_positive(self) -> bool:
@@ -658,11 +683,14 @@ class Workbench(QObject):
         return layer is None or next_sign(layer)
 
     @property
-    def is_box_next(self) -> bool:
-        """Whether the mouse draws a box."""
+    def tool(self) -> Tool:
+        """How the mouse shows the current object; clicks where it does not."""
         layer = self.boxes_layer
-        is_active = self.viewer.layers.selection.active is layer
-        return layer is not None and is_active and layer.mode == "add_rectangle"
+        if layer is not None and self.viewer.layers.selection.active is layer:
+            for tool, mode in SHAPE_MODES.items():
+                if layer.mode == mode:
+                    return tool
+        return Tool.POSITIVE if self.is_next_positive else Tool.NEGATIVE
 
     def choose_hypothesis(self, number: int | None) -> None:
         """Pick a hypothesis for the current object on the current frame.
@@ -747,7 +775,7 @@ class Workbench(QObject):
         view = self.require_movie()
         own_id = self._new_id()
         found = rows_of(layer, view.layer, own_id)
-        rows = [row for row in found.rows if getattr(row, "kind", BOX) == BOX]
+        rows = found.rows
         if not rows:
             why = "; ".join(found.notices) or "there are none"
             raise PromptError(f"no {what} of {layer.name!r} can be used: {why}")
@@ -760,7 +788,7 @@ class Workbench(QObject):
                 is_created = object_id == own_id
                 record = ObjectRecord(str(name), is_created)
                 self.objects.records[object_id] = record
-        return tuple(rows)
+        return rows
 
     @contextmanager
     def _taking(self, layer: Points | Shapes) -> Iterator[None]:

@@ -139,45 +139,36 @@ def test_a_click_alone_decides_nothing(part, bench, qtbot):
     assert chosen(part) == [False, True, False]
 
 
-def tools(part):
-    return [tool.isChecked() for tool in (part.positive, part.negative, part.box)]
+def checked(part):
+    """The tools that are shown as in use: always one."""
+    return [tool.value for tool, made in part.tools.items() if made.isChecked()]
 
 
 @pytest.mark.usefixtures("clicked")
 def test_the_kind_of_the_next_click_is_shown(part, bench):
     part.show_state(bench)
-    assert tools(part) == [True, False, False]
-    bench.set_sign(False)
-    part.show_state(bench)
-    assert tools(part) == [False, True, False]
-    bench.draw_boxes()
-    part.show_state(bench)
-    assert tools(part) == [False, False, True]
+    assert checked(part) == ["positive"]
+    for tool in ("negative", "box", "lasso"):
+        bench.use_tool(tool)
+        part.show_state(bench)
+        assert checked(part) == [tool]
     bench.boxes_layer.mode = "select"
     part.show_state(bench)
-    assert tools(part) == [False, True, False]
+    assert checked(part) == ["negative"]
 
 
 @pytest.mark.usefixtures("clicked")
-def test_boxes_are_asked_for(part, bench, heard, qtbot):
+def test_tools_are_asked_for(part, bench, heard, qtbot):
     part.show_state(bench)
-    asked = heard(part.box_chosen)
-    click(qtbot, part.box)
-    assert asked == [None]
-
-
-@pytest.mark.usefixtures("clicked")
-def test_the_kind_of_the_next_click_is_chosen(part, bench, heard, qtbot):
-    part.show_state(bench)
-    requested = heard(part.sign_chosen)
-    click(qtbot, part.negative)
-    click(qtbot, part.positive)
-    assert requested == [False, True]
+    asked = heard(part.tool_chosen)
+    for made in part.tools.values():
+        click(qtbot, made)
+    assert asked == list(part.tools)
 
 
 @pytest.mark.usefixtures("clicked")
 def test_showing_emits_nothing(part, bench, heard):
-    requests = [heard(part.hypothesis_chosen), heard(part.sign_chosen)]
+    requests = [heard(part.hypothesis_chosen), heard(part.tool_chosen)]
     part.show_state(bench)
     bench.set_sign(False)
     bench.choose_hypothesis(2)

@@ -33,6 +33,7 @@ __all__ = [
     "POINTS_NAME",
     "LayerRows",
     "PromptLayer",
+    "deselect_drawn",
     "fit_to_screen",
     "is_mere_click",
     "new_boxes_layer",
@@ -355,6 +356,20 @@ def is_mere_click(layer: PromptLayer, rows: Sequence[Any]) -> bool:
         return False
     smallest = SMALLEST_BOX_PIXELS * layer.metadata.get(PIXEL, 0)
     return bool(np.ptp(rows[-1].vertices, axis=0).max() < smallest)
+
+
+def deselect_drawn(layer: PromptLayer) -> None:
+    """Deselect a shape once it is drawn: its vertices would hide what is small.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Of the plugin. Nothing happens while the mouse does not draw shapes.
+    """
+    if not isinstance(layer, Shapes) or not str(layer.mode).startswith("add_"):
+        return
+    if layer.selected_data and not _is_drawing(layer):
+        layer.selected_data = set()
 
 
 def _no_features() -> dict[str, np.ndarray]:

@@ -17,8 +17,11 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.widgets.parts.controls import button, row
 from napari_sam_decoder.widgets.previews import THUMBNAIL_SIDE
+from napari_sam_decoder.widgets.tools import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from qtpy.QtWidgets import QPushButton
 
@@ -27,13 +30,22 @@ if TYPE_CHECKING:
 
 __all__ = ["FramePart"]
 
+_TOOLS = {
+    Tool.POSITIVE: ("+ object", "The next click is on the object (Alt+X changes it)"),
+    Tool.NEGATIVE: (
+        "- not object",
+        "The next click is where the mask covers too much (Alt+X changes it)",
+    ),
+    Tool.BOX: ("Box", "The mouse draws a box around the object (Alt+R)"),
+    Tool.LASSO: ("Lasso", "The mouse draws an outline around the object (Alt+A)"),
+}
+
 
 class FramePart(QGroupBox):
     """What the decoder offers for the current object on the current frame."""
 
     hypothesis_chosen = Signal(object)
-    sign_chosen = Signal(bool)
-    box_chosen = Signal()
+    tool_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__("This frame")
@@ -45,24 +57,16 @@ class FramePart(QGroupBox):
             lambda: self.hypothesis_chosen.emit(None),
         )
         self.automatic.setCheckable(True)
-        self.positive = self._sign("+ object", "on the object", is_positive=True)
-        self.negative = self._sign(
-            "- not object", "where the mask covers too much", is_positive=False
-        )
-        self.box = button(
-            "Box",
-            "The mouse draws a box around the object (Alt+R)",
-            self.box_chosen.emit,
-        )
-        self.box.setCheckable(True)
-        tools = QButtonGroup(self)
-        for tool in (self.positive, self.negative, self.box):
-            tools.addButton(tool)
-        self.positive.setChecked(True)
+        self.tools = {tool: self._tool_button(tool) for tool in Tool}
+        group = QButtonGroup(self)
+        for tool in self.tools.values():
+            group.addButton(tool)
+        self.tools[Tool.POSITIVE].setChecked(True)
         self._pictures: ShownPreview | None = None
         layout = QVBoxLayout(self)
         layout.addLayout(row(*self.offers))
-        layout.addLayout(row(self.positive, self.negative, self.box, self.automatic))
+        layout.addLayout(row(*self._of(Tool.POSITIVE, Tool.NEGATIVE), self.automatic))
+        layout.addLayout(row(*self._of(Tool.BOX, Tool.LASSO)))
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.hide()
@@ -74,8 +78,7 @@ class FramePart(QGroupBox):
         self.setTitle(f"This frame ({bench.frame})" if has_movie else "This frame")
         self.setEnabled(current is not None)
         if current is not None:
-            sign = self.positive if bench.is_next_positive else self.negative
-            (self.box if bench.is_box_next else sign).setChecked(True)
+            self.tools[bench.tool].setChecked(True)
         prompt = bench.current_prompt
         shown = (
             bench.controller.state.previews.latest(prompt.object_id, prompt.frame)
@@ -138,11 +141,15 @@ class FramePart(QGroupBox):
         made.clicked.connect(lambda _=False: self.hypothesis_chosen.emit(number))
         return made
 
-    def _sign(self, text: str, where: str, *, is_positive: bool) -> QPushButton:
-        tip = f"The next click is {where} (Alt+X changes it)"
-        made = button(text, tip, lambda: self.sign_chosen.emit(is_positive))
+    def _tool_button(self, tool: Tool) -> QPushButton:
+        text, tip = _TOOLS[tool]
+        made = button(text, tip, lambda: self.tool_chosen.emit(tool))
         made.setCheckable(True)
         return made
+
+    def _of(self, *tools: Tool) -> Iterator[QPushButton]:
+        for tool in tools:
+            yield self.tools[tool]
 
 
 def _automatic_text(shown: ShownPreview | None) -> str:
