@@ -188,7 +188,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         default="first",
         help="prompt each object on its first frame, or where it is largest",
     )
-    add("--objects", type=_positive, metavar="N", help="the N largest, all by default")
+    add("--objects", type=positive, metavar="N", help="the N largest, all by default")
     add("--corrections", action="store_true", help="simulate an annotator; slow")
     add(
         "--rounds",
@@ -201,7 +201,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
     add("--stabilise", type=float, default=0, metavar="SHARE", help="as for segment")
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
-    add("--threads", type=_positive, metavar="N", help="for torch")
+    add("--threads", type=positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")
     return parser
 
@@ -212,7 +212,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read an option that is a whole number from 1."""
     if not _count(text):
         raise argparse.ArgumentTypeError("at least 1 is needed")
     return int(text)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder import Prompt
+from napari_sam_decoder import Prompt, Scribble
 from napari_sam_decoder.metrics import mask_iou
+from tracking_parts.middle_line import middle_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     Position = tuple[float, float]
     Box = tuple[float, float, float, float]
 
-__all__ = ["INITS", "correcting_click", "inmost", "outline", "wrong_place"]
+__all__ = [
+    "INITS",
+    "correcting_box",
+    "correcting_click",
+    "correcting_scribble",
+    "inmost",
+    "outline",
+    "wrong_place",
+]
 
 
 def inmost(mask: np.ndarray) -> Position:
@@ -66,15 +75,46 @@ def correcting_click(target: Target, frame: int, found: np.ndarray) -> Prompt | 
     return Prompt(target.object_id, frame, [place], signs=[is_missing])
 
 
+def correcting_scribble(target: Target, frame: int, found: np.ndarray) -> Prompt | None:
+    """Draw a line along the middle of the largest error of a mask, half as long.
+
+    Parameters and returns are those of `correcting_click`. The line is 3 pixels wide,
+    also where the error is narrower.
+    """
+    wrong = _wrong_part(target.truth(frame), found)
+    if wrong is None:
+        return None
+    part, is_missing = wrong
+    scribble = Scribble.along(middle_line(part), part.shape, is_positive=is_missing)
+    return Prompt(target.object_id, frame, scribbles=[scribble])
+
+
+def correcting_box(target: Target, frame: int, found: np.ndarray) -> Prompt | None:
+    """Draw a box around the object, or click where there is none but a mask.
+
+    Parameters and returns are those of `correcting_click`.
+    """
+    truth = target.truth(frame)
+    if not truth.any() or np.array_equal(truth, found):
+        return correcting_click(target, frame, found)
+    return Prompt(target.object_id, frame, box=outline(truth))
+
+
 def wrong_place(truth: np.ndarray, found: np.ndarray) -> tuple[Position, bool] | None:
     """(row, column) deepest inside the largest error of a mask.
 
     With it, whether the object is missing there; None if nothing is wrong.
     """
+    wrong = _wrong_part(truth, found)
+    return None if wrong is None else (inmost(wrong[0]), wrong[1])
+
+
+def _wrong_part(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, bool] | None:
+    """(Y, X) bool: the largest error of a mask; and whether the object is missing."""
     missing, extra = _largest_part(truth & ~found), _largest_part(found & ~truth)
     is_missing = bool(missing.sum() >= extra.sum())
     wrong = missing if is_missing else extra
-    return (inmost(wrong), is_missing) if wrong.any() else None
+    return (wrong, is_missing) if wrong.any() else None
 
 
 def _largest_part(mask: np.ndarray) -> np.ndarray:

@@ -5,7 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from tracking_parts.data import Target
-from tracking_parts.prompting import INITS, correcting_click, inmost, outline
+from tracking_parts.prompting import (
+    INITS,
+    correcting_box,
+    correcting_click,
+    correcting_scribble,
+    inmost,
+    outline,
+)
 
 ROWS, COLUMNS = 40, 50
 
@@ -105,3 +112,40 @@ def test_a_box_and_a_mask_are_those_of_the_truth():
     assert (box.box, box.points) == ((10, 10, 21, 21), ())
     mask = INITS["mask"](Shown(), target_of(TRUTH))
     np.testing.assert_array_equal(mask.mask.to_array(), TRUTH)
+
+
+TOO_MUCH = mask_of(((10, 21), (10, 41)))
+
+
+def test_a_scribble_goes_along_the_largest_wrong_part():
+    click = correcting_scribble(target_of(TRUTH), 0, TOO_MUCH)
+    (scribble,) = click.scribbles
+    drawn = scribble.pixels.to_array()
+    assert not scribble.is_positive
+    assert not (drawn & ~TOO_MUCH).any()
+    rows, columns = np.nonzero(drawn)
+    assert set(rows) == {14, 15, 16}
+    assert 21 < columns.min() < columns.max() < 41
+
+
+def test_a_scribble_shows_a_lacking_object():
+    nothing = np.zeros_like(TRUTH)
+    (scribble,) = correcting_scribble(target_of(TRUTH), 0, nothing).scribbles
+    assert scribble.is_positive
+    assert TRUTH[scribble.pixels.to_array()].all()
+
+
+def test_a_box_corrects_by_showing_the_whole_object():
+    correction = correcting_box(target_of(TRUTH), 0, TOO_MUCH)
+    assert (correction.box, correction.points) == ((10, 10, 21, 21), ())
+
+
+def test_what_is_not_there_cannot_be_boxed():
+    nowhere = target_of(np.zeros_like(TRUTH))
+    correction = correcting_box(nowhere, 0, TRUTH)
+    assert (correction.points, correction.signs) == (((15, 15),), (False,))
+
+
+@pytest.mark.parametrize("correct", [correcting_box, correcting_scribble])
+def test_nothing_wrong_needs_nothing(correct):
+    assert correct(target_of(TRUTH), 0, TRUTH) is None

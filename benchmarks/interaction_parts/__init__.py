@@ -1,0 +1,1 @@
+"""What the benchmark of interaction is made of."""
