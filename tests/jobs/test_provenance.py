@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam_decoder import Prompt, Session, Settings
+from napari_sam_decoder import Prompt, Scribble, Session, Settings
 from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.formats import LabelSink
 from napari_sam_decoder.jobs.inputs import MovieOptions
@@ -14,6 +14,13 @@ PROMPTS = (
     Prompt(1, 0, [(1.5, 2)], [False], box=(0, 0, 3, 3), hypothesis=2),
     Prompt(1, 2, mask=MASK),
     Prompt(4, 1, mask=np.zeros_like(MASK)),
+    Prompt(
+        5,
+        1,
+        [(1, 2)],
+        lasso=[(0, 0), (0, 5), (4, 2.5)],
+        scribbles=[Scribble(MASK), Scribble(~MASK, is_positive=False, after=1)],
+    ),
 )
 
 

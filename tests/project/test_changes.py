@@ -10,7 +10,9 @@ from napari_sam_decoder.project import (
     LabelsChange,
     PointRow,
     RowsChange,
+    ScribbleRow,
 )
+from napari_sam_decoder.prompts import PaintedMask
 
 ROWS = st.lists(st.integers(0, 3), max_size=8).map(
     lambda places: tuple(PointRow((place, 0), 1) for place in places)
@@ -45,6 +47,15 @@ def test_an_entry_is_taken_back_by_its_inverse():
     assert change.inverse() == EntryChange("ids", (1,), 7, True, None)
     assert change.touched == change.inverse().touched
     assert change.touched != EntryChange("ids", (2,), 7, None, True).touched
+
+
+def test_scribbles_count_with_their_runs():
+    pixels = PaintedMask.of(np.eye(200, dtype=bool))
+    point, scribble = PointRow((0, 0), 1), ScribbleRow((), (), pixels, 1)
+    small = RowsChange("points", 0, (), (point,))
+    large = RowsChange("scribbles", 0, (), (scribble,))
+    assert large.size >= small.size + 8 * len(pixels.runs)
+    assert large.inverse().size == large.size
 
 
 def test_labels_count_with_their_bytes():

@@ -21,6 +21,7 @@ from napari_sam_decoder.project import (
     PointRow,
     RowsChange,
     RunRequest,
+    ScribbleRow,
     ShapeRow,
     Step,
     TargetRecord,
@@ -28,7 +29,7 @@ from napari_sam_decoder.project import (
     encode_operation,
 )
 from napari_sam_decoder.project.encoding import decode_changes, encode_changes
-from napari_sam_decoder.prompts import PaintedMask, Prompt
+from napari_sam_decoder.prompts import PaintedMask, Prompt, Scribble
 from napari_sam_decoder.propagation import Direction, ObjectResult, Reason, Verdict
 
 DIFFERENCE = LabelDifference.between(np.zeros((4, 5), int), np.arange(20).reshape(4, 5))
@@ -51,6 +52,14 @@ PROMPT = Prompt(
     3, 4, [(1.5, 2), (3, 4)], [True, False], box=(0, 1, 5.5, 6), hypothesis=2
 )
 PAINTED = Prompt(3, 4, mask=PaintedMask.of(np.eye(4, dtype=bool)))
+EYE = PaintedMask.of(np.eye(4, dtype=bool))
+SCRIBBLED = Prompt(
+    3,
+    4,
+    [(1, 2)],
+    lasso=[(0, 0), (0, 3), (2.5, 3)],
+    scribbles=[Scribble(EYE), Scribble(EYE, is_positive=False, after=1)],
+)
 VALUES = {
     "objects": [ObjectRecord("a cell"), ObjectRecord("", is_created=False)],
     "targets": [
@@ -62,7 +71,7 @@ VALUES = {
     "dismissed": [True],
     "scanned": [True],
     "painted": [DIFFERENCE, DIFFERENCE.inverse()],
-    "made": [PROMPT, PAINTED, Prompt(1, 2, mask=np.zeros((3, 3), bool))],
+    "made": [PROMPT, PAINTED, SCRIBBLED, Prompt(1, 2, mask=np.zeros((3, 3), bool))],
     "withdrawn": [PROMPT],
     "declined": [PROMPT],
     "declined reruns": [frozenset(), frozenset([PROMPT, Prompt(5, 1, [(0, 0)])])],
@@ -109,15 +118,23 @@ SHAPES = st.builds(
     st.booleans(),
     st.integers(0, 3),
 )
-ROWS = st.sampled_from(["points", "shapes"]).flatmap(
+PLACES = st.lists(st.integers(0, 99), max_size=2).map(tuple)
+SCRIBBLES = st.builds(
+    ScribbleRow,
+    PLACES,
+    PLACES,
+    st.sampled_from([EYE, PaintedMask.of([[0, 1, 1], [1, 0, 0]])]),
+    st.integers(1, 2**32 - 1),
+    st.booleans(),
+    st.integers(0, 99),
+)
+OF_KIND = {"points": POINTS, "shapes": SHAPES, "scribbles": SCRIBBLES}
+ROWS = st.sampled_from(sorted(OF_KIND)).flatmap(
     lambda name: st.builds(
         RowsChange,
         st.just(name),
         st.integers(0, 99),
-        *[
-            st.lists(POINTS if name == "points" else SHAPES, max_size=3).map(tuple)
-            for _ in range(2)
-        ],
+        *[st.lists(OF_KIND[name], max_size=3).map(tuple) for _ in range(2)],
     )
 )
 LABELS = st.builds(
@@ -176,10 +193,15 @@ JSON = st.recursive(
     | st.integers(-(2**70), 2**70)
     | st.floats()
     | st.text(max_size=6)
-    | st.sampled_from(["entries", "rows", "labels", "points", "shapes", *VALUES]),
+    | st.sampled_from(["entries", "rows", "labels", *OF_KIND, *VALUES]),
     lambda inner: (
         st.lists(inner, max_size=5)
-        | st.dictionaries(st.sampled_from(["object", "frame", "points", "mask"]), inner)
+        | st.dictionaries(
+            st.sampled_from(
+                ["object", "frame", "points", "mask", "lasso", "scribbles"]
+            ),
+            inner,
+        )
     ),
     max_leaves=12,
 )

@@ -325,6 +325,22 @@ def test_one_goes_on_where_one_stopped(path):
     assert path.read_bytes() == HEADER.line() + b"".join(lines_of(*OPS))
 
 
+@pytest.mark.parametrize("separator", ["", " "])
+def test_a_file_of_the_first_version_becomes_one_of_this_when_one_goes_on(
+    path, separator
+):
+    older = HEADER.line().replace(b'"version":2', f'"version":{separator}1'.encode())
+    path.write_bytes(older + b"".join(lines_of(*OPS[:2])))
+    assert read_journal(path).ops == tuple(OPS[:2])
+    assert path.read_bytes().startswith(older)
+    writer, found = JournalWriter.append_to(path)
+    with closing(writer):
+        assert list(found.ops) == OPS[:2]
+        writer.write(OPS[2])
+    current = HEADER.line().replace(b'"version":', f'"version":{separator}'.encode())
+    assert path.read_bytes() == current + b"".join(lines_of(*OPS[:3]))
+
+
 def test_a_truncated_line_is_cut_off_before_one_goes_on(path):
     written(path, *lines_of(*OPS[:2]), b'{"n":3,"op":"st')
     writer, found = JournalWriter.append_to(path)

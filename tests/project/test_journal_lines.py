@@ -126,7 +126,7 @@ def test_a_header_comes_back():
 def test_a_header_says_what_the_file_is():
     noted = json.loads(HEADER.line())
     assert noted["format"] == "napari-sam-decoder-project"
-    assert noted["version"] == 1
+    assert noted["version"] == 2
     assert noted["movie"]["shape"] == [5, 8, 9]
     assert {"model", "contrast", "program", "created"} <= set(noted)
 
@@ -135,19 +135,24 @@ def header_with(**fields):
     return json.dumps({**HEADER.to_json(), **fields}).encode() + b"\n"
 
 
+def test_a_header_of_the_first_version_is_read():
+    assert parse_header(header_with(version=1), "x") == HEADER
+
+
 def test_fields_of_later_programs_are_ignored():
     assert parse_header(header_with(weather="fine"), "x") == HEADER
 
 
 def test_a_newer_version_asks_for_an_update():
     with pytest.raises(ProjectError, match=r"newer version \(9\.1\); update"):
-        parse_header(header_with(version=2, program="9.1"), "x")
+        parse_header(header_with(version=3, program="9.1"), "x")
 
 
 @pytest.mark.parametrize(
     "fields",
     [
         {"version": 0},
+        {"version": True},
         {"version": "1"},
         {"version": True, "movie": None},
         {"movie": None},

@@ -7,6 +7,7 @@ import pytest
 
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project import (
+    ROWS,
     GuardedLabels,
     MovieIdentity,
     ObjectRecord,
@@ -14,10 +15,12 @@ from napari_sam_decoder.project import (
     PointRow,
     Project,
     ProjectHeader,
+    ScribbleRow,
     TargetRecord,
 )
 from napari_sam_decoder.project.journal import read_journal
 from napari_sam_decoder.project.replay import make_checkpoint
+from napari_sam_decoder.prompts import Scribble
 
 SHAPE = (5, 12, 16)
 
@@ -73,6 +76,8 @@ class Work:
             row, column = rng.integers(0, 9, 2)
             labels[row : row + 4, column : column + 5] = seed + 1
             self.guarded.write(Cut(), frame, labels, [seed + 1], replace=True)
+            row = ScribbleRow.on(Cut(), frame, Scribble(labels), seed + 1)
+            document.set_rows("scribbles", (*document.rows("scribbles"), row))
 
     @property
     def state(self):
@@ -82,7 +87,8 @@ class Work:
             for table in document.tables
             if len(table)
         }
-        return tables, document.rows("points"), self.holder.data.tolist()
+        rows = [document.rows(name) for name in ROWS]
+        return tables, rows, self.holder.data.tolist()
 
     @property
     def titles(self):

@@ -16,7 +16,7 @@ from napari_sam_decoder.project import (
     PromptLog,
     RunRequest,
 )
-from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.prompts import Prompt, PromptSet, Scribble
 from napari_sam_decoder.propagation import Direction, FrameResult, ObjectResult, Verdict
 
 FIRST = Prompt(1, 2, points=[(5, 5)])
@@ -24,6 +24,9 @@ LATER = Prompt(1, 6, points=[(5, 9)])
 BESIDE = Prompt(1, 4, points=[(9, 9)], signs=[False])
 
 BESIDE_FIRST = Prompt(1, 2, points=[(8, 8)], signs=[False])
+
+
+STROKE = Scribble(np.eye(12, dtype=bool))
 
 
 class Ledger(PromptLog):
@@ -340,6 +343,41 @@ def test_corrections_of_other_objects_depend_on_it_where_they_touch(row, depends
     prompt_log.correct(clicked, 6, row=row)
     gone = prompt_log.take_back_lost(FIRST, other, clicked)
     assert [prompt.object_id for prompt in gone] == ([2, 1] if depends else [1])
+
+
+@pytest.mark.parametrize(
+    "more", [{"lasso": [(1, 1), (1, 9), (9, 1)]}, {"scribbles": [STROKE]}]
+)
+def test_a_lasso_or_a_scribble_that_is_gone_is_missed_although_points_stay(more):
+    shown = replace(LATER, **more)
+    ledger = ledger_of(FIRST)
+    ledger.correct(shown, 6)
+    assert ledger.take_back_lost(FIRST, shown) == []
+    assert ledger.take_back_lost(FIRST, LATER) == [shown]
+    shown_first = replace(FIRST, **more)
+    assert ledger_of(shown_first).rerun([shown_first]) is None
+    assert ledger_of(shown_first).rerun([FIRST]) is not None
+
+
+def test_a_scribble_is_a_correction():
+    scribbled = Prompt(1, 6, scribbles=[STROKE])
+    (found,) = corrections(ledger_of(FIRST), FIRST, scribbled)
+    assert found == Correction((scribbled,), range(8))
+    erased = Prompt(1, 6, scribbles=[replace(STROKE, is_positive=False)])
+    assert corrections(ledger_of(FIRST), FIRST, erased) == ()
+    (found,) = corrections(ledger_of(FIRST), FIRST, erased, masks={(1, 6)})
+    assert found.prompts == (erased,)
+
+
+def test_a_scribble_stays_although_a_point_before_it_goes():
+    """The point is lost, but nothing else."""
+    clicks = [(5, 5), (9, 9)]
+    both = Prompt(1, 2, clicks, scribbles=[replace(STROKE, after=2)])
+    one_less = Prompt(1, 2, clicks[:1], scribbles=[replace(STROKE, after=1)])
+    ledger = ledger_of(one_less)
+    ledger.correct(both, 2)
+    assert ledger.take_back_lost(one_less) == [both]
+    assert ledger.rerun([one_less]) is None
 
 
 def test_a_box_that_is_gone_or_moved_is_missed_although_points_stay():

@@ -6,16 +6,19 @@ from stacks import Stack
 
 from napari_sam_decoder.project import (
     NO_PROMPTS,
+    History,
     ObjectPrompts,
     PointRow,
+    ScribbleRow,
     ShapeRow,
     name_frames,
     name_objects,
     pick_mask,
+    read_document,
     read_rows,
     unused_notices,
 )
-from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.prompts import Prompt, Scribble
 
 MOVIE = Stack()
 
@@ -30,6 +33,17 @@ def box(frame, top, left, bottom, right, object_id=1, **values):
     return ShapeRow(
         **{"kind": "rectangle", **values}, vertices=vertices, object_id=object_id
     )
+
+
+def shape(kind, frame, *positions, object_id=1, **values):
+    vertices = tuple((float(frame), *map(float, one)) for one in positions)
+    return ShapeRow(kind, vertices, object_id, **values)
+
+
+def scribble_row(frame, *window, cut=MOVIE, object_id=1, **values):
+    pixels = np.zeros(cut.frame_shape, bool)
+    pixels[window] = True
+    return ScribbleRow.on(cut, frame, Scribble(pixels, **values), object_id)
 
 
 def told(reading):
@@ -214,7 +228,13 @@ def test_a_rectangle_that_is_turned_is_what_encloses_it():
 @pytest.mark.parametrize(
     ("row", "notice"),
     [
-        (box(0, 1, 1, 5, 5, kind="polygon"), "1 shape of object 1 is no rectangle"),
+        (box(0, 1, 1, 5, 5, kind="star"), "1 shape of object 1 is of an unknown kind"),
+        (box(0, 1, 1, 1, 5), "covers nothing of the picture and is not used"),
+        (shape("polygon", 0, (1, 1), (3, 3)), "covers nothing of the picture"),
+        (shape("polygon", 0, (1, 1), (3, 3), (9, 9)), "covers nothing of the picture"),
+        (shape("polygon", 0, (1, 14), (3, 20), (9, 15)), "lies outside the picture"),
+        (shape("path", 0, (-9, 1), (-9, 9)), "covers nothing of the picture"),
+        (shape("path", 5, (1, 1), (1, 9)), "is on a frame outside the movie"),
         (box(0, 1, 1, 5, 5, is_positive=False), "is negative and is not used; a box"),
         (box(9, 1, 1, 5, 5), "is on a frame outside the movie"),
         (box(0, 12, 1, 20, 5), "1 shape of object 1 lies outside the picture"),
@@ -240,6 +260,121 @@ def test_of_two_boxes_on_a_frame_the_later_is_used():
     assert notice == (
         "1 box of object 1 is not used, since a later one is on the same frame"
     )
+
+
+def test_of_boxes_and_lassos_on_a_frame_the_latest_is_used():
+    lasso = shape("polygon", 0, (1, 1), (1, 9), (9, 1))
+    rows = [box(0, 1, 1, 5, 5), box(0, 2, 2, 6, 6), lasso]
+    reading = read_rows(MOVIE, (), rows)
+    (prompt,) = reading.prompts
+    assert prompt == Prompt(1, 0, lasso=[(1, 1), (1, 9), (9, 1)])
+    assert reading.notices == (
+        "2 boxes of object 1 are not used, since later ones are on the same frames",
+    )
+    reading = read_rows(MOVIE, (), [lasso, box(0, 1, 1, 5, 5)])
+    assert boxes(reading) == {(1, 0): (1, 1, 5, 5)}
+    assert reading.notices[0].startswith("1 lasso of object 1 is not used")
+
+
+def test_polygons_are_lassos():
+    row = shape("polygon", 2, (1, 1), (1, 9), (9, 1), hypothesis=3)
+    reading = read_rows(MOVIE, points((2, 3, 3)), [row])
+    (prompt,) = reading.prompts
+    outline = [(1, 1), (1, 9), (9, 1)]
+    assert prompt == Prompt(1, 2, [(3, 3)], lasso=outline, hypothesis=3)
+    assert reading.notices == ()
+    assert reading.objects == (ObjectPrompts(1, (2,), 2),)
+
+
+def test_an_ellipse_is_the_lasso_along_its_outline():
+    corners = (2, 3), (2, 9), (10, 9), (10, 3)
+    (prompt,) = read_rows(MOVIE, (), [shape("ellipse", 1, *corners)]).prompts
+    rows, columns = np.array(prompt.lasso).T
+    distances = ((rows - 6) / 4) ** 2 + ((columns - 6) / 3) ** 2
+    np.testing.assert_allclose(distances, 1)
+    assert (rows.min(), rows.max()) == pytest.approx((2, 10))
+    assert (columns.min(), columns.max()) == pytest.approx((3, 9))
+
+
+@pytest.mark.parametrize("kind", ["path", "line"])
+def test_lines_are_scribbles_before_all_others(kind):
+    line = shape(kind, 1, (2, 2), (2, 9))
+    erased = scribble_row(1, 2, slice(5, 8), is_positive=False, after=1)
+    reading = read_rows(MOVIE, points((1, 4, 4)), [line], [erased])
+    (prompt,) = reading.prompts
+    drawn, painted = prompt.scribbles
+    assert drawn == Scribble.along([(2, 2), (2, 9)], MOVIE.frame_shape)
+    assert painted == erased.scribble
+    assert (prompt.points, painted.after) == (((4, 4),), 1)
+    assert reading.objects == (ObjectPrompts(1, (1,), 3),)
+    assert reading.notices == ()
+
+
+def test_a_negative_line_is_a_negative_scribble():
+    line = shape("path", 1, (2, 2), (2, 9), is_positive=False)
+    reading = read_rows(MOVIE, (), [line])
+    assert len(reading.prompts) == 0
+    (prompt,) = reading.negatives
+    assert not prompt.scribbles[0].is_positive
+    (notice,) = unused_notices(reading.negatives)
+    assert notice.startswith("object 1 has only negative scribbles on frame 1, which")
+
+
+def test_a_scribble_alone_is_a_prompt():
+    rows = [scribble_row(3, 2, 4), scribble_row(3, 5, 6, object_id=2)]
+    reading = read_rows(MOVIE, (), (), rows)
+    found = {one.object_id: one.scribbles for one in reading.prompts}
+    assert found == {row.object_id: (row.scribble,) for row in rows}
+    assert reading.objects == (ObjectPrompts(1, (3,), 1), ObjectPrompts(2, (3,), 1))
+
+
+def test_scribbles_keep_their_order_among_the_points():
+    rows = [scribble_row(3, 2, 4, after=1), scribble_row(3, 5, 6, after=2)]
+    clicks = points((3, 4, 4), (3, 5, 5), (2, 6, 6))
+    reading = read_rows(MOVIE, clicks, (), rows)
+    assert [one.after for one in reading.prompts.at(1, 3).scribbles] == [1, 2]
+    assert (reading.point_count(1, 3), reading.point_count(1, 0)) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "notice"),
+    [
+        (scribble_row(7, 2, 4), "1 scribble of object 1 is on a frame outside"),
+        (scribble_row(1, 2, 4, cut=Stack((5, 12, 14), 1)), "along another axis"),
+        (scribble_row(1, 2, 4, cut=Stack((5, 9, 9))), "another size than the picture"),
+    ],
+)
+def test_scribbles_that_fit_no_frame_are_left_out(row, notice):
+    reading = read_rows(MOVIE, (), (), [row, scribble_row(0, 1, 1)])
+    assert [prompt.frame for prompt in reading.prompts] == [0]
+    (told_so,) = reading.notices
+    assert notice in told_so
+
+
+def test_scribbles_on_other_planes_are_passed_over():
+    cut, other = (Stack((5, 6, 12, 14), 0, ((1, plane),)) for plane in (2, 3))
+    rows = [scribble_row(1, 2, 4, cut=cut), scribble_row(1, 3, 3, cut=other)]
+    reading = read_rows(cut, (), (), rows)
+    assert reading.prompts.at(1, 1).scribbles == (rows[0].scribble,)
+    assert reading.notices == ()
+
+
+def test_scribbles_on_a_picture():
+    picture = Stack((12, 14), None)
+    reading = read_rows(picture, (), (), [scribble_row(0, 2, 4, cut=picture)])
+    assert [(one.object_id, one.frame) for one in reading.prompts] == [(1, 0)]
+
+
+def test_all_rows_of_a_document_are_read():
+    history = History()
+    with history.step("Show", "prompts"):
+        history.document.set_rows("points", tuple(points((1, 4, 4))))
+        history.document.set_rows("shapes", (box(2, 3, 4, 8, 9),))
+        history.document.set_rows("scribbles", (scribble_row(3, 2, 4),))
+    reading = read_document(MOVIE, history.document)
+    assert reading.objects == (ObjectPrompts(1, (1, 2, 3), 3),)
+    history.undo()
+    assert read_document(MOVIE, history.document).objects == ()
 
 
 def test_a_pick_is_written_to_the_rows_of_its_place():

@@ -9,7 +9,7 @@ from made_up import SHAPE, found_by, result_on, target_of, view_of
 
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.project import CORRECTION, RunRequest
-from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.prompts import Prompt, PromptSet, Scribble
 from napari_sam_decoder.propagation import FrameResult, ObjectResult, Verdict
 from napari_sam_decoder.widgets.layers import new_labels_layer, scan_labels
 
@@ -310,3 +310,29 @@ def test_labels_agree_with_a_box_that_is_around_them(target, box, agrees):
     target.layer.data[1, 2:8, 3:10] = 5
     assert target.agrees(target.view, Prompt(5, 1, box=box)) is agrees
     assert not target.agrees(target.view, Prompt(6, 1, box=box))
+    top, left, bottom, right = box
+    lasso = [(top, left), (top, right), (bottom, right), (bottom, left)]
+    assert target.agrees(target.view, Prompt(5, 1, lasso=lasso)) is agrees
+
+
+@pytest.mark.parametrize(
+    ("window", "signs", "agrees"),
+    [
+        (np.s_[3:5, 4:6], [True], True),
+        (np.s_[3:5, 4:6], [False], False),
+        (np.s_[0:5, 4:6], [True], False),
+        (np.s_[0:2, 0:2], [False], True),
+        (np.s_[3:5, 4:6], [False, True], True),
+        (np.s_[3:5, 4:6], [True, False], False),
+    ],
+)
+def test_labels_agree_with_scribbles_of_which_the_last_decides(
+    target, window, signs, agrees
+):
+    target.layer.data[1] = 0
+    target.layer.data[1, 2:8, 3:10] = 5
+    pixels = np.zeros(target.view.frame_shape, bool)
+    pixels[window] = True
+    scribbles = [Scribble(pixels, is_positive=sign) for sign in signs]
+    prompt = Prompt(5, 1, scribbles=scribbles)
+    assert target.agrees(target.view, prompt) is agrees

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from napari_sam_decoder.jobs.provenance import stored_settings
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.project import (
     BOX,
+    LASSO,
+    ROWS,
     Correction,
     CorrectionRun,
     LabelsTarget,
@@ -28,12 +31,13 @@ from napari_sam_decoder.project import (
     Project,
     ProjectHeader,
     Run,
+    ScribbleRow,
     ShapeRow,
     TargetRecord,
     describe_difference,
     listed,
     made_with,
-    read_rows,
+    read_document,
 )
 from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
@@ -210,9 +214,7 @@ class ProjectWork:
     def object_ids(self) -> frozenset[int]:
         """All objects that the project has, from commands, points or labels."""
         document = self.history.document
-        named = (
-            row.object_id for one in ("points", "shapes") for row in document.rows(one)
-        )
+        named = (row.object_id for one in ROWS for row in document.rows(one))
         tables = (
             table for table in document.tables if table.name in ("objects", "ids")
         )
@@ -220,21 +222,20 @@ class ProjectWork:
 
     @property
     def reading(self) -> PromptReading:
-        """The prompts that the points and boxes of the project give."""
-        document = self.history.document
-        return read_rows(self.cut, document.rows("points"), document.rows("shapes"))
+        """The prompts that the rows of the project give."""
+        return read_document(self.cut, self.history.document)
 
     def add_prompts(
         self, prompts: PromptSet, *, replacing: Collection[int] = ()
     ) -> Step:
-        """Add points and boxes, with their objects, as one step.
+        """Add points, shapes and scribbles, with their objects, as one step.
 
         Parameters
         ----------
         prompts : PromptSet
             Without masks.
         replacing : collection of int
-            Objects whose earlier points and boxes go.
+            Objects whose earlier points, shapes and scribbles go.
         """
         document = self.history.document
         objects = document.table("objects")
@@ -243,14 +244,19 @@ class ProjectWork:
         with self.history.step(title, "prompts", {"prompts": keys}) as step:
             for object_id in set(prompts.object_ids) - set(objects):
                 objects[object_id] = ObjectRecord(f"object {object_id}")
-            for name, new in (
-                ("points", [row for one in prompts for row in self._points(one)]),
-                ("shapes", [row for one in prompts for row in self._boxes(one)]),
+            for name in ROWS:
+                rows = document.rows(name)
+                kept = (row for row in rows if row.object_id not in replacing)
+                document.set_rows(name, tuple(kept))
+            # Counted before the new points are there.
+            reading = self.reading
+            for name, rows_of in (
+                ("points", self._points),
+                ("shapes", self._outlines),
+                ("scribbles", partial(self._scribbles, reading)),
             ):
-                kept = (
-                    row for row in document.rows(name) if row.object_id not in replacing
-                )
-                document.set_rows(name, (*kept, *new))
+                new = [row for one in prompts for row in rows_of(one)]
+                document.set_rows(name, (*document.rows(name), *new))
         return step
 
     def _points(self, prompt: Prompt) -> Iterator[PointRow]:
@@ -259,15 +265,24 @@ class ProjectWork:
             position = self._position(prompt.frame, point)
             yield PointRow(position, prompt.object_id, sign, number)
 
-    def _boxes(self, prompt: Prompt) -> Iterator[ShapeRow]:
-        if prompt.box is None:
-            return
-        top, left, bottom, right = prompt.box
-        corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
-        vertices = tuple(self._position(prompt.frame, corner) for corner in corners)
-        yield ShapeRow(
-            BOX, vertices, prompt.object_id, hypothesis=prompt.hypothesis or 0
-        )
+    def _outlines(self, prompt: Prompt) -> Iterator[ShapeRow]:
+        outline = prompt.lasso or ()
+        if prompt.box is not None:
+            top, left, bottom, right = prompt.box
+            outline = (top, left), (top, right), (bottom, right), (bottom, left)
+        if outline:
+            kind = LASSO if prompt.box is None else BOX
+            vertices = tuple(self._position(prompt.frame, one) for one in outline)
+            number = prompt.hypothesis or 0
+            yield ShapeRow(kind, vertices, prompt.object_id, hypothesis=number)
+
+    def _scribbles(
+        self, reading: PromptReading, prompt: Prompt
+    ) -> Iterator[ScribbleRow]:
+        before = reading.point_count(prompt.object_id, prompt.frame)
+        for one in prompt.scribbles:
+            placed = replace(one, after=before + one.after)
+            yield ScribbleRow.on(self.cut, prompt.frame, placed, prompt.object_id)
 
     def _position(self, frame: int, point: Collection[float]) -> tuple[float, ...]:
         place = [float(one) for one in self.cut.origin(frame)]

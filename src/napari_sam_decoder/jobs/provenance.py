@@ -13,7 +13,7 @@ from napari_sam_decoder.errors import (
     PromptError,
 )
 from napari_sam_decoder.formats import read_provenance, require_target
-from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet
+from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet, Scribble
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
@@ -138,14 +138,28 @@ def describe_prompts(prompts: Iterable[Prompt]) -> list[dict[str, Any]]:
     return [_noted(prompt) for prompt in prompts]
 
 
+# Earlier versions do not know these, and can read prompts without them.
+_RARE = ("lasso", "scribbles")
+
+
 def _noted(prompt: Prompt) -> dict[str, Any]:
-    return {_IN_FILES.get(name, name): value for name, value in asdict(prompt).items()}
+    return {
+        _IN_FILES.get(name, name): value
+        for name, value in asdict(prompt).items()
+        if value or name not in _RARE
+    }
 
 
 def _prompt(entry: Mapping[str, Any]) -> Prompt:
     values = {_IN_PYTHON.get(key, key): value for key, value in entry.items()}
     mask = values.get("mask")
-    return Prompt(**{**values, "mask": None if mask is None else _painted(mask)})
+    values["mask"] = None if mask is None else _painted(mask)
+    values["scribbles"] = [_scribble(one) for one in values.get("scribbles", ())]
+    return Prompt(**values)
+
+
+def _scribble(noted: Mapping[str, Any]) -> Scribble:
+    return Scribble(**{**noted, "pixels": _painted(noted["pixels"])})
 
 
 def _painted(noted: Mapping[str, Any]) -> PaintedMask:

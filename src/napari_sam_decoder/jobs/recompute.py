@@ -26,7 +26,7 @@ from napari_sam_decoder.project import (
     RunRequest,
     decode_operation,
     decode_request,
-    read_rows,
+    read_document,
     scope_of,
 )
 from napari_sam_decoder.project.array_labels import ArrayLabels
@@ -353,8 +353,7 @@ class Recomputation:
         return known
 
     def _reading(self, cut: Cut) -> Any:
-        document = self._history.document
-        return read_rows(cut, document.rows("points"), document.rows("shapes"))
+        return read_document(cut, self._history.document)
 
     def _session(
         self, cut: MovieCut, details: Mapping[str, Any], stack: ExitStack

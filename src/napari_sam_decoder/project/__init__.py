@@ -10,7 +10,7 @@ from napari_sam_decoder.project.changes import (
 )
 from napari_sam_decoder.project.cut import Cut, PlaneAxes, axes_of, place_of, scope_of
 from napari_sam_decoder.project.cut_record import CutRecord
-from napari_sam_decoder.project.document import Document, Table
+from napari_sam_decoder.project.document import ROWS, Document, Table
 from napari_sam_decoder.project.encoding import (
     decode_operation,
     decode_request,
@@ -48,16 +48,18 @@ from napari_sam_decoder.project.project import Project
 from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
 from napari_sam_decoder.project.prompt_reading import (
     BOX,
+    LASSO,
     NO_PROMPTS,
     ObjectPrompts,
     PromptReading,
     name_frames,
     name_objects,
     pick_mask,
+    read_document,
     read_rows,
     unused_notices,
 )
-from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
+from napari_sam_decoder.project.prompt_rows import PointRow, ScribbleRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.project.runs import CorrectionRun, Run, listed, made_with
 from napari_sam_decoder.project.target_record import TargetRecord
@@ -66,7 +68,9 @@ __all__ = [
     "BOX",
     "CORRECTION",
     "DEFAULT_LIMIT",
+    "LASSO",
     "NO_PROMPTS",
+    "ROWS",
     "Change",
     "Correction",
     "CorrectionRun",
@@ -102,6 +106,7 @@ __all__ = [
     "RowsChange",
     "Run",
     "RunRequest",
+    "ScribbleRow",
     "ShapeRow",
     "Step",
     "Table",
@@ -124,6 +129,7 @@ __all__ = [
     "pick_mask",
     "place_of",
     "plane_digests",
+    "read_document",
     "read_rows",
     "scope_of",
     "unused_notices",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_sam_decoder.project.label_difference import LabelDifference
+from napari_sam_decoder.project.prompt_rows import ScribbleRow
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -17,6 +18,9 @@ Key = Any
 
 _SIZE = 200
 """Approximate bytes of a small change in memory."""
+
+_RUN_SIZE = 40
+"""The same of a run of the pixels of a scribble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,11 @@ class RowsChange:
     Attributes
     ----------
     rows : str
-        "points" or "shapes".
+        "points", "shapes" or "scribbles".
     start : int
         The first row that changes.
     removed, inserted : tuple
-        `PointRow` or `ShapeRow`.
+        `PointRow`, `ShapeRow` or `ScribbleRow`.
     """
 
     rows: str
@@ -99,7 +103,10 @@ class RowsChange:
     @property
     def size(self) -> int:
         """Approximate bytes in memory."""
-        return _SIZE * (1 + len(self.removed) + len(self.inserted))
+        rows = (*self.removed, *self.inserted)
+        scribbles = (row for row in rows if isinstance(row, ScribbleRow))
+        runs = sum(len(row.pixels.runs) for row in scribbles)
+        return _SIZE * (1 + len(rows)) + _RUN_SIZE * runs
 
     def inverse(self) -> Self:
         """Return the change that takes this one back."""

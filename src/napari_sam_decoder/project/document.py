@@ -16,7 +16,10 @@ from napari_sam_decoder.project.changes import (
 if TYPE_CHECKING:
     from napari_sam_decoder.project.label_difference import LabelDifference
 
-__all__ = ["Document", "LabelStore", "Table"]
+__all__ = ["ROWS", "Document", "LabelStore", "Table"]
+
+ROWS = ("points", "shapes", "scribbles")
+"""The lists of rows that a document has."""
 
 Recorder = Callable[[Change], None]
 Listener = Callable[[Any, Any, Any], None]
@@ -100,7 +103,7 @@ class Document:
         self._record = record
         self._note = note
         self._tables: dict[tuple[str, tuple[int, ...]], Table] = {}
-        self._rows: dict[str, tuple[Any, ...]] = {"points": (), "shapes": ()}
+        self._rows: dict[str, tuple[Any, ...]] = dict.fromkeys(ROWS, ())
         self._stores: dict[int, LabelStore] = {}
 
     def table(self, name: str, *scope: int) -> Table:
@@ -124,11 +127,11 @@ class Document:
         return tuple(self._tables.values())
 
     def rows(self, name: str) -> tuple[Any, ...]:
-        """Return the rows of "points" or "shapes"."""
+        """Return the rows of "points", "shapes" or "scribbles"."""
         return self._rows[name]
 
     def set_rows(self, name: str, rows: tuple[Any, ...]) -> None:
-        """Replace the rows of "points" or "shapes"."""
+        """Replace the rows of "points", "shapes" or "scribbles"."""
         change = RowsChange.between(name, self._rows[name], rows)
         if change is not None:
             self._rows[name] = rows

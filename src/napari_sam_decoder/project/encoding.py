@@ -20,10 +20,10 @@ from napari_sam_decoder.project.frame_records import FrameRecord
 from napari_sam_decoder.project.history import Operation, Step
 from napari_sam_decoder.project.label_difference import LabelDifference
 from napari_sam_decoder.project.object_record import ObjectRecord
-from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
+from napari_sam_decoder.project.prompt_rows import PointRow, ScribbleRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.project.target_record import TargetRecord
-from napari_sam_decoder.prompts import PaintedMask, Prompt
+from napari_sam_decoder.prompts import PaintedMask, Prompt, Scribble
 from napari_sam_decoder.propagation import Direction, ObjectResult, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -259,7 +259,10 @@ _DECODERS: dict[str, Callable[..., Iterator[Change]]] = {
 }
 
 
-def _encode_row(row: PointRow | ShapeRow) -> list[Any]:
+def _encode_row(row: PointRow | ShapeRow | ScribbleRow) -> list[Any]:
+    if isinstance(row, ScribbleRow):
+        scribble = _encode_scribble(row.scribble)
+        return [row.sliced, row.place, *scribble, row.object_id]
     rest = [row.object_id, int(row.is_positive), row.hypothesis]
     if isinstance(row, PointRow):
         return [row.position, *rest]
@@ -281,9 +284,33 @@ def _decode_shape(row: list[Any]) -> ShapeRow:
     )
 
 
+def _decode_scribble_row(row: list[Any]) -> ScribbleRow:
+    sliced, place, *scribble, object_id = row
+    found = _decode_scribble(scribble)
+    return ScribbleRow(
+        tuple(map(int, sliced)),
+        tuple(map(int, place)),
+        found.pixels,
+        int(object_id),
+        found.is_positive,
+        found.after,
+    )
+
+
+def _encode_scribble(scribble: Scribble) -> list[Any]:
+    pixels = scribble.pixels
+    return [pixels.shape, pixels.runs, int(scribble.is_positive), scribble.after]
+
+
+def _decode_scribble(encoded: list[Any]) -> Scribble:
+    shape, runs, is_positive, after = encoded
+    return Scribble(PaintedMask(shape, runs), bool(is_positive), after)
+
+
 _ROWS: dict[str, Callable[[list[Any]], Any]] = {
     "points": _decode_point,
     "shapes": _decode_shape,
+    "scribbles": _decode_scribble_row,
 }
 
 
@@ -319,6 +346,10 @@ def _encode_prompt(prompt: Prompt) -> dict[str, Any]:
         encoded["hypothesis"] = prompt.hypothesis
     if prompt.mask is not None:
         encoded["mask"] = [prompt.mask.shape, prompt.mask.runs]
+    if prompt.lasso is not None:
+        encoded["lasso"] = prompt.lasso
+    if prompt.scribbles:
+        encoded["scribbles"] = [_encode_scribble(one) for one in prompt.scribbles]
     return encoded
 
 
@@ -332,6 +363,8 @@ def _decode_prompt(encoded: dict[str, Any]) -> Prompt:
         encoded.get("box"),
         encoded.get("hypothesis"),
         None if mask is None else PaintedMask(*mask),
+        encoded.get("lasso"),
+        [_decode_scribble(one) for one in encoded.get("scribbles", ())],
     )
 
 

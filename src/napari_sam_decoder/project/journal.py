@@ -31,6 +31,7 @@ from napari_sam_decoder.project.journal_file import JournalFile
 from napari_sam_decoder.project.journal_lines import (
     ProjectHeader,
     StoredOp,
+    mark_current,
     op_line,
     parse_header,
 )
@@ -386,7 +387,8 @@ class JournalWriter:
         """Go on in a project file.
 
         A truncated last line is cut off. If lines after a damaged one cannot be used,
-        the file is first copied to one whose name ends in ``.damaged``.
+        the file is first copied to one whose name ends in ``.damaged``. A file of an
+        older version becomes one of this version.
 
         Parameters
         ----------
@@ -414,6 +416,7 @@ class JournalWriter:
                 contents = read_journal(path)
                 if contents.damage is not None and contents.end < contents.size:
                     _keep_damaged(path)
+                mark_current(path)
                 file = JournalFile(path, contents.end)
         number = contents.last_number
         writer = cls(path, lock, file, number, encode=encode, on_failure=on_failure)

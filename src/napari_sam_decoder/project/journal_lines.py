@@ -33,15 +33,19 @@ __all__ = [
     "VERSION",
     "ProjectHeader",
     "StoredOp",
+    "mark_current",
     "op_line",
     "parse_header",
     "read_header",
 ]
 
 FORMAT = "napari-sam-decoder-project"
-VERSION = 1
+VERSION = 2
+"""The first whose prompts may have lassos and scribbles."""
+
 _LONGEST_HEADER = 2**20
 
+_OLDER = re.compile(rb'\{"format":\s*"%s",\s*"version":\s*1(?=[,}])' % FORMAT.encode())
 _START = re.compile(rb'\{"n":(\d{1,18}),"op":"([\w-]+)","crc":"([0-9a-f]{8})"')
 _CHANGES = re.compile(rb',"(changes|packed)":')
 _RESERVED = {"n", "crc", "packed"}
@@ -116,7 +120,7 @@ class ProjectHeader:
 
     @classmethod
     def _from_fields(cls, stored: Mapping[str, Any]) -> ProjectHeader:
-        if stored["version"] != VERSION:
+        if type(stored["version"]) is not int or stored["version"] < 1:
             raise ValueError(f"there is no version {stored['version']!r}")
         texts = [stored[name] for name in ("model", "program", "created")]
         if not all(isinstance(text, str) for text in texts):
@@ -162,6 +166,22 @@ def read_header(path: Path) -> ProjectHeader:
     said = f"cannot open the project {path}"
     with wrap_os_errors(said, ProjectError), path.open("rb") as stream:
         return parse_header(stream.readline(_LONGEST_HEADER), path)
+
+
+def mark_current(path: Path) -> None:
+    """Let older programs refuse a file of theirs in which this one goes on.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with path.open("r+b") as stream:
+        found = _OLDER.match(stream.readline(_LONGEST_HEADER))
+        if found is not None:
+            # A single byte, so that a kill leaves one version or the other.
+            stream.seek(found.end() - 1)
+            stream.write(b"%d" % VERSION)
 
 
 @dataclass(frozen=True, slots=True)

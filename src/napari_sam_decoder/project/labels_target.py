@@ -214,9 +214,14 @@ class LabelsTarget:
             record.inherit(prompt.object_id, ())
 
     def agrees(self, view: Cut, prompt: Prompt) -> bool:
-        """Whether the labels agree with all points of a prompt, and with its box."""
+        """Whether the labels agree with all that a prompt shows."""
         mask = self._mask(view, prompt.object_id, prompt.frame)
-        if prompt.box is not None and not _fills(mask, prompt.box):
+        if prompt.outer_box is not None and not _fills(mask, prompt.outer_box):
+            return False
+        scribbled = mask.copy()
+        for scribble in prompt.scribbles:
+            scribbled[scribble.pixels.to_array()] = scribble.is_positive
+        if (scribbled != mask).any():
             return False
         highest = np.array(mask.shape) - 1
         signs = prompt.signs or ()

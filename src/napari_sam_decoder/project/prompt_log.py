@@ -484,7 +484,7 @@ def _of(object_id: int, prompts_now: Iterable[Prompt]) -> frozenset[Prompt]:
 
 
 def _contains(now: Prompt | None, earlier: Prompt) -> bool:
-    """Whether all earlier points and boxes are still there, perhaps with others."""
+    """Whether all that was shown earlier is still there, perhaps with more."""
     return now is not None and _parts(earlier) <= _parts(now)
 
 
@@ -503,11 +503,13 @@ def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:
 
 
 def _parts(prompt: Prompt) -> Counter[object]:
-    """Its points and its box."""
+    """Its points, its box or lasso, and its scribbles."""
     points = zip(prompt.points, prompt.signs or (), strict=True)
     parts: Counter[object] = Counter(points)
-    if prompt.box is not None:
-        parts[prompt.box] += 1
+    outlines = (one for one in (prompt.box, prompt.lasso) if one is not None)
+    # How many points came before a scribble changes with points that go.
+    scribbles = ((one.pixels, one.is_positive) for one in prompt.scribbles)
+    parts.update([*outlines, *scribbles])
     return parts
 
 

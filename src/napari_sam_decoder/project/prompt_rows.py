@@ -1,10 +1,18 @@
-"""What a person has put on a movie: points and shapes, one row each."""
+"""What a person has put on a movie: points, shapes and scribbles, one row each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-__all__ = ["PointRow", "ShapeRow"]
+from napari_sam_decoder.project.cut import place_of
+from napari_sam_decoder.prompts import Scribble
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.project.cut import Cut
+    from napari_sam_decoder.prompts import PaintedMask
+
+__all__ = ["PointRow", "ScribbleRow", "ShapeRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +60,48 @@ class ShapeRow:
     object_id: int
     is_positive: bool = True
     hypothesis: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScribbleRow:
+    """One scribble, such as a stroke of the brush or the eraser.
+
+    Attributes
+    ----------
+    sliced : tuple of int
+        The axes of the whole image along which it is cut into planes, ascending.
+    place : tuple of int
+        Where the plane lies along them.
+    pixels : PaintedMask
+        Of that plane, at least one.
+    object_id : int
+        1 or more.
+    is_positive : bool
+        True on the object, False beside it.
+    after : int
+        How many points of the object had been given on that plane before it.
+    """
+
+    sliced: tuple[int, ...]
+    place: tuple[int, ...]
+    pixels: PaintedMask
+    object_id: int
+    is_positive: bool = True
+    after: int = 0
+
+    @classmethod
+    def on(cls, cut: Cut, frame: int, scribble: Scribble, object_id: int) -> Self:
+        """Make the row of a scribble on a frame of a movie."""
+        return cls(
+            cut.sliced_axes,
+            place_of(cut, frame),
+            scribble.pixels,
+            object_id,
+            scribble.is_positive,
+            scribble.after,
+        )
+
+    @property
+    def scribble(self) -> Scribble:
+        """The scribble, wherever it lies."""
+        return Scribble(self.pixels, self.is_positive, self.after)

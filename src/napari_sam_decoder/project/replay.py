@@ -15,6 +15,7 @@ from napari_sam_decoder.project.changes import (
     RowsChange,
 )
 from napari_sam_decoder.project.cut import PlaneAxes
+from napari_sam_decoder.project.document import ROWS
 from napari_sam_decoder.project.encoding import (
     decode_changes,
     decode_operation,
@@ -208,7 +209,7 @@ def _state(document: Document) -> Iterator[Change]:
     for table in document.tables:
         for key, value in table.items():
             yield EntryChange(table.name, table.scope, key, None, value)
-    for name in ("points", "shapes"):
+    for name in ROWS:
         change = RowsChange.between(name, (), document.rows(name))
         if change is not None:
             yield change

@@ -139,6 +139,11 @@ class Prompt:
         nothing_else = not (self.points or self._has_outline or self.scribbles)
         return self.is_absence or (self.mask is not None and nothing_else)
 
+    @property
+    def outer_box(self) -> Box | None:
+        """The box, or that around the lasso; None without either."""
+        return self.box if self.lasso is None else _box_around(self.lasso)
+
     def merge(self, other: Prompt) -> Prompt:
         """Join with a later prompt for the same object on the same frame.
 
@@ -218,13 +223,12 @@ class Prompt:
         from the mask if there are none.
         """
         points, signs = list(self.points), list(self.signs or ())
-        outline = self.box if self.lasso is None else _box_around(self.lasso)
-        if self._points_at_object and outline is None and not any(signs):
+        if self._points_at_object and self.outer_box is None and not any(signs):
             points.append(next(one.middle for one in self.scribbles if one.is_positive))
             signs.append(True)
         box = None
-        if outline is not None:
-            corners = np.asarray(outline).reshape(2, 2)
+        if self.outer_box is not None:
+            corners = np.asarray(self.outer_box).reshape(2, 2)
             box = geometry.to_model(corners).reshape(4).astype(np.float32)
         positions = np.asarray(points, dtype=float).reshape(-1, 2)
         return ModelPrompt(

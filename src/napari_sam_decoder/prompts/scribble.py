@@ -68,7 +68,7 @@ class Scribble:
     @classmethod
     def along(
         cls,
-        positions: Sequence[Position],
+        positions: Sequence[Position] | np.ndarray,
         shape: tuple[int, int],
         *,
         is_positive: bool = True,
