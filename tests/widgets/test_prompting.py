@@ -603,14 +603,29 @@ def test_deleting_an_object_leaves_the_others_alone(bench, hand):
     assert [row.object_id for row in bench.objects.points] == [2, 2]
 
 
-def test_a_shape_that_is_no_box_is_said_and_not_used(bench, viewer):
+def test_a_polygon_is_a_lasso_and_a_path_a_scribble(bench):
     bench.new_object()
     bench.draw_boxes()
-    corners = np.array([(0, 8, 6), (0, 8, 24), (0, 26, 24)])
-    bench.boxes_layer.add(corners, shape_type="polygon")
+    corners = [(8.0, 6.0), (8.0, 24.0), (26.0, 24.0)]
+    placed = np.array([(0, *corner) for corner in corners])
+    bench.boxes_layer.add(placed, shape_type="polygon")
+    bench.boxes_layer.add(placed[:2], shape_type="path")
+    bench.wait()
+    (prompt,) = bench.controller.prompts
+    (line,) = prompt.scribbles
+    assert prompt.lasso == tuple(corners)
+    assert line.pixels.to_array()[8, 6:25].all()
+    assert bench.notices == ()
+
+
+def test_a_shape_that_cannot_be_used_is_said(bench):
+    bench.new_object()
+    bench.draw_boxes()
+    path = np.array([(0, -9, 6), (0, -9, 24)])
+    bench.boxes_layer.add(path, shape_type="path")
     bench.wait()
     assert len(bench.controller.prompts) == 0
-    assert any("no rectangle and is not used" in one for one in bench.notices)
+    assert any("picture and is not used" in one for one in bench.notices)
     assert len(bench.boxes_layer.data) == 1
 
 
