@@ -2,7 +2,7 @@
 
     python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
         [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
-        [--decoder NAME|FILE] [--stabilise SHARE]
+        [--protocol clicks|box|scribble] [--decoder NAME|FILE] [--stabilise SHARE]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
@@ -16,7 +16,8 @@ left out, and in movies the last one. Flicker is how many percent of IoU neighbo
 masks lack against the truth. AUC says whether confidence tells frames of J below 70,
 absent P and R how right the verdict "absent" is. Seconds are per frame, for all
 objects together. In each round of corrections one click is made on every object, into
-the largest thing that is wrong on its worst frame.
+the largest thing that is wrong on its worst frame. With ``--protocol`` it is a scribble
+along that, or a box around the object, followed by clicks on the same frame.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import torch
 from tracking_parts.annotator import Annotator
 from tracking_parts.data import Clip, Target, choose_targets, read
 from tracking_parts.methods import METHODS, Run, propagate, whole_range
-from tracking_parts.prompting import INITS
+from tracking_parts.prompting import CORRECTIONS, INITS
 from tracking_parts.report import Table, means, write_json
 from tracking_parts.scorecard import Scorecard, accuracy, joint_score, reliability
 
@@ -139,7 +140,7 @@ def _scores(trial: Trial, method: str, options: Options) -> Row:
         "recomputed": None,
     }
     if run.results and options.corrections:
-        annotator = Annotator(trial.session, run.results, cards)
+        annotator = Annotator(trial.session, run.results, cards, options.protocol)
         corrections = annotator.work(options.rounds)
         scores["corrections"] = corrections.scores
         scores["recomputed"] = corrections.recomputed
@@ -196,7 +197,13 @@ def parser(description: str) -> argparse.ArgumentParser:
         nargs="+",
         default=list(ROUNDS),
         metavar="N",
-        help="numbers of clicks after which to score",
+        help="numbers of corrections after which to score",
+    )
+    add(
+        "--protocol",
+        choices=CORRECTIONS,
+        default="clicks",
+        help="how the annotator corrects, by clicks by default",
     )
     add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
     add("--stabilise", type=float, default=0, metavar="SHARE", help="as for segment")

@@ -1,4 +1,4 @@
-"""A simulated annotator who corrects the worst frame of each object, click by click."""
+"""A simulated annotator who corrects the worst frame of each object, step by step."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracking_parts.prompting import correcting_click
+from tracking_parts.prompting import CORRECTIONS
 from tracking_parts.scorecard import joint_score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari_sam_decoder import FrameResult, Prompt, Session
     from tracking_parts.scorecard import Scorecard
 
-__all__ = ["Annotator", "Corrections", "next_click"]
+__all__ = ["Annotator", "Corrections", "next_correction"]
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """What clicks have gained.
+    """What corrections have gained.
 
     Attributes
     ----------
     scores : dict of str to float or None
-        J&F in percent after so many clicks on each object.
+        J&F in percent after so many corrections of each object.
     recomputed : dict of str to int
-        Frames that each round of clicks had recomputed.
+        Frames that each round had recomputed.
     """
 
     scores: dict[str, float | None]
@@ -36,7 +36,7 @@ class Corrections:
 
 
 class Annotator:
-    """Someone who clicks on what is most wrong, once per object and round.
+    """Someone who corrects what is most wrong, once per object and round.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class Annotator:
         By frame; corrected ones take the place of those that they correct.
     cards : sequence of Scorecard
         One per object, reading its masks from the results.
+    protocol : str
+        How they correct, see `next_correction`.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class Annotator:
         session: Session,
         results: dict[int, FrameResult],
         cards: Sequence[Scorecard],
+        protocol: str = "clicks",
     ) -> None:
         self._session = session
         self._results = results
         self._cards = cards
+        self._protocol = protocol
         some = next(iter(results.values()))
         self._labels = np.zeros(session.labels_shape, some.labels.dtype)
         for frame, result in results.items():
@@ -74,11 +78,16 @@ class Annotator:
         return Corrections(scores, recomputed)
 
     def _correct(self) -> int:
-        """Click once per object, and say how many frames that had recomputed."""
-        clicks = [click for card in self._cards if (click := next_click(card))]
-        if not clicks:
+        """Correct each object once, and say how many frames that had recomputed."""
+        given = tuple(self._session.prompts)
+        corrections = [
+            correction
+            for card in self._cards
+            if (correction := next_correction(card, self._protocol, given))
+        ]
+        if not corrections:
             return 0
-        steps = self._session.correct(clicks, self._labels)
+        steps = self._session.correct(corrections, self._labels)
         return len({self._take(result) for result in steps})
 
     def _take(self, result: FrameResult) -> int:
@@ -94,7 +103,23 @@ class Annotator:
         return frame
 
 
-def next_click(card: Scorecard) -> Prompt | None:
-    """Click on the frame of the lowest J, the earliest of several; None if all fit."""
+def next_correction(
+    card: Scorecard, protocol: str = "clicks", given: Iterable[Prompt] = ()
+) -> Prompt | None:
+    """Correct the frame of the lowest J, the earliest of several; None if all fit.
+
+    Parameters
+    ----------
+    card : Scorecard
+        Of the object.
+    protocol : {"clicks", "box", "scribble"}
+        A click or a scribble into the largest error; or a box around the object, and
+        clicks once it has one on the frame.
+    given : iterable of Prompt
+        All prompts so far.
+    """
     worst = min(card.target.frames, key=card.region)
-    return correcting_click(card.target, worst, card.mask(worst))
+    place = card.target.object_id, worst
+    is_boxed = any(one.box and (one.object_id, one.frame) == place for one in given)
+    correct = CORRECTIONS["clicks" if protocol == "box" and is_boxed else protocol]
+    return correct(card.target, worst, card.mask(worst))

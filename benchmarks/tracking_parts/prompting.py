@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Box = tuple[float, float, float, float]
 
 __all__ = [
+    "CORRECTIONS",
     "INITS",
     "correcting_box",
     "correcting_click",
@@ -161,3 +162,10 @@ INITS: dict[str, Callable[[Session, Target], Prompt]] = {
     "box": _box,
 }
 """Ways to prompt for an object on its first frame."""
+
+CORRECTIONS: dict[str, Callable[[Target, int, np.ndarray], Prompt | None]] = {
+    "clicks": correcting_click,
+    "box": correcting_box,
+    "scribble": correcting_scribble,
+}
+"""Ways to correct a mask on a frame; all give None if nothing is wrong."""

@@ -43,7 +43,7 @@ class Table:
     left_out : iterable of str
         Measures that no row can have.
     rounds : sequence of int
-        Numbers of correcting clicks with a column each.
+        Numbers of corrections with a column each.
     """
 
     def __init__(self, left_out: Iterable[str], rounds: Sequence[int] = ()) -> None:
@@ -51,7 +51,7 @@ class Table:
         self._measures = [name for name in MEASURES if name not in skipped]
         self._rounds = [str(number) for number in rounds]
         self._titles = ["objects", *(HEADINGS[name] for name in self._measures)]
-        self._titles += [f"{number} clicks" for number in self._rounds]
+        self._titles += [f"after {number}" for number in self._rounds]
         self._titles += ["frames/round"] if self._rounds else []
 
     def heading(self) -> str:

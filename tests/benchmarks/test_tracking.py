@@ -82,6 +82,21 @@ def test_corrections_are_those_of_the_program(folder):
     assert full["recomputed"].keys() == {"1", "2"}
 
 
+def test_corrections_may_be_boxes(folder, monkeypatch):
+    corrected = []
+
+    class Spying(Session):
+        def correct(self, prompts, labels, frames=None):
+            corrected.extend(prompts)
+            return super().correct(prompts, labels, frames)
+
+    monkeypatch.setattr(tracking, "Session", Spying)
+    options = ["--init", "click1", "--method", "full", "--corrections"]
+    run(folder, *options, "--rounds", "1", "--protocol", "box")
+    assert corrected
+    assert all(prompt.box and not prompt.points for prompt in corrected)
+
+
 def test_outlines_are_as_steady_as_was_asked(folder, monkeypatch):
     opened = []
 
