@@ -90,7 +90,7 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
     ("arguments", "message"),
     [
         (["--points", "nowhere.csv"], "nowhere.csv"),
-        ([], "give --points, --box or --masks"),
+        ([], "give --points, --box, --lasso, --scribbles or --masks"),
         (["--box", "9,1,1,5,5"], "frames 0 to 3"),
         (["--box", "0,100,100,200,200"], "outside the picture"),
         (["--box", "0,1,1,5"], "FRAME,ROW,COL,ROW,COL"),

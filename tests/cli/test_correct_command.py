@@ -167,7 +167,7 @@ def test_labels_without_room_for_notes_need_another_output(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --points or --painted"),
+        ([], "give --points, --box, --lasso, --scribbles or --painted"),
         (["--points", "nowhere.csv"], "nowhere.csv"),
         (["--painted", "1-2"], "is not ID:FRAME"),
         (["--painted", "1:9"], "the movie has frames 0 to 3"),

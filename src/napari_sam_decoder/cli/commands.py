@@ -77,6 +77,7 @@ def segment(options: Namespace) -> int:
     """Segment prompted objects through a movie."""
     from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
 
+    conversion.require_prompts(options)
     job = SegmentJob(
         movie=conversion.movie(options),
         prompts=conversion.prompts(options),
@@ -85,6 +86,7 @@ def segment(options: Namespace) -> int:
         report=options.report,
         sources=tuple(options.points),
         masks=conversion.masks(options),
+        scribbles=conversion.scribbles(options),
         settings=conversion.settings(options),
         project=options.project,
     )
@@ -104,7 +106,8 @@ def correct(options: Namespace) -> int:
     job = CorrectJob(
         movie=conversion.movie(options),
         labels=options.labels,
-        corrections=conversion.prompts_from_tables(options.points),
+        corrections=conversion.prompts(options),
+        scribbles=conversion.scribbles(options),
         painted=tuple(options.painted),
         prompts=conversion.prompts_from_tables(options.prompts)
         if options.prompts

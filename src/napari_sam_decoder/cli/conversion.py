@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Iterator, Sequence
 
-    from napari_sam_decoder.jobs import MaskFile, MovieOptions, Progress
+    from napari_sam_decoder.jobs import (
+        MaskFile,
+        MovieOptions,
+        Progress,
+        ScribbleFile,
+    )
     from napari_sam_decoder.jobs.replay import ModelLoader
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import PromptSet
@@ -28,6 +33,7 @@ __all__ = [
     "frame_index",
     "frame_list",
     "frame_range",
+    "lasso",
     "masks",
     "model",
     "model_loader",
@@ -40,6 +46,8 @@ __all__ = [
     "progress",
     "prompts",
     "prompts_from_tables",
+    "require_prompts",
+    "scribbles",
     "settings",
     "step_count",
 ]
@@ -90,6 +98,21 @@ def box(text: str) -> tuple[int, tuple[float, float, float, float], int]:
         )
     row0, column0, row1, column1 = values
     return int(first), (row0, column0, row1, column1), int(object_id)
+
+
+def lasso(text: str) -> tuple[int, tuple[tuple[float, float], ...], int]:
+    """Read ``FRAME,ROW,COL,ROW,COL,...[,ID]``; the id is 1 by default."""
+    first, *rest = text.split(",")
+    object_id = rest.pop() if len(rest) % 2 else "1"
+    values = [parse_number(part) for part in rest]
+    is_whole = all(re.fullmatch(r"\d+", part, re.ASCII) for part in (first, object_id))
+    if not is_whole or len(values) < 6 or any(map(math.isnan, values)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not FRAME and three or more times ROW,COL, perhaps with ,ID "
+            "at the end"
+        )
+    vertices = zip(values[::2], values[1::2], strict=True)
+    return int(first), tuple(vertices), int(object_id)
 
 
 def number_or_name(text: str) -> int | str:
@@ -165,28 +188,65 @@ def movie(options: Namespace) -> MovieOptions:
 
 
 def prompts(options: Namespace) -> PromptSet:
-    """Return the prompts of all points and boxes.
+    """Return the prompts of all points, boxes and lassos.
 
     Raises
     ------
     OptionError
-        If there are none, and no masks, or if an object has two boxes on a frame.
+        If an object has two boxes or lassos on a frame.
     SamDecoderError
         If a table cannot be read.
     """
     from napari_sam_decoder.prompts import Prompt, PromptSet
 
-    if not (options.points or options.box or options.masks):
-        raise OptionError("there is no prompt; give --points, --box or --masks")
-    places = Counter((object_id, frame) for frame, _, object_id in options.box)
+    shown = (*options.box, *options.lasso)
+    places = Counter((object_id, frame) for frame, _, object_id in shown)
     for (object_id, frame), count in places.items():
         if count > 1:
+            what = "boxes" if not options.lasso else "boxes or lassos"
             raise OptionError(
-                f"object {object_id} has {count} boxes on frame {frame}; give each "
-                "object its own id, as in --box FRAME,ROW,COL,ROW,COL,ID"
+                f"object {object_id} has {count} {what} on frame {frame}; give each "
+                "object its own id at the end, as in --box FRAME,ROW,COL,ROW,COL,ID"
             )
     boxes = [Prompt(key, frame, box=box) for frame, box, key in options.box]
-    return PromptSet([*boxes, *prompts_from_tables(options.points)])
+    lassos = [Prompt(key, frame, lasso=line) for frame, line, key in options.lasso]
+    return PromptSet([*boxes, *lassos, *prompts_from_tables(options.points)])
+
+
+def require_prompts(options: Namespace) -> None:
+    """Refuse to segment without any prompt.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    outlines, scribbles = (options.box, options.lasso), options.scribbles
+    if not (options.points or any(outlines) or scribbles or options.masks):
+        raise OptionError(
+            "there is no prompt; give --points, --box, --lasso, --scribbles or --masks"
+        )
+
+
+def scribbles(options: Namespace) -> tuple[ScribbleFile, ...]:
+    """Return the files with scribbles, first those over objects.
+
+    Raises
+    ------
+    OptionError
+        If a frame is given without files, or a file twice.
+    """
+    from napari_sam_decoder.jobs import ScribbleFile
+
+    positive, negative = options.scribbles, options.negative_scribbles
+    frame = options.scribbles_frame
+    if frame is not None and not (positive or negative):
+        raise OptionError("--scribbles-frame needs --scribbles; give both")
+    _require_different([*positive, *negative])
+    return (
+        *(ScribbleFile(path, True, frame) for path in positive),
+        *(ScribbleFile(path, False, frame) for path in negative),
+    )
 
 
 def prompts_from_tables(paths: Sequence[Path]) -> PromptSet:

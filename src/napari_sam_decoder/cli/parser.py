@@ -124,15 +124,9 @@ def _add_segment(subparsers: Subparsers) -> None:
         "optionally label (positive or negative), object_id, hypothesis (1 to 3); may "
         "be repeated",
     )
+    _add_outlines(segment)
+    _add_scribbles(segment)
     _add_masks(segment)
-    segment.add_argument(
-        "--box",
-        type=conversion.box,
-        action="append",
-        default=[],
-        metavar="FRAME,ROW,COL,ROW,COL[,ID]",
-        help="two opposite corners on a frame; may be repeated",
-    )
     segment.add_argument(
         "-o",
         "--output",
@@ -154,6 +148,53 @@ def _add_segment(subparsers: Subparsers) -> None:
     _add_report(segment)
     _add_model_options(segment)
     segment.set_defaults(run=commands.segment)
+
+
+def _add_outlines(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--box",
+        type=conversion.box,
+        action="append",
+        default=[],
+        metavar="FRAME,ROW,COL,ROW,COL[,ID]",
+        help="two opposite corners on a frame; may be repeated",
+    )
+    parser.add_argument(
+        "--lasso",
+        type=conversion.lasso,
+        action="append",
+        default=[],
+        metavar="FRAME,ROW,COL,ROW,COL,ROW,COL,...[,ID]",
+        help="outline around an object on a frame, by 3 vertices or more; may be "
+        "repeated",
+    )
+
+
+def _add_scribbles(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scribbles",
+        type=conversion.path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="lines drawn over objects with their ids, 0 elsewhere: for the whole "
+        "movie, or a picture of one frame; may be repeated",
+    )
+    parser.add_argument(
+        "--negative-scribbles",
+        type=conversion.path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the same beside objects, on what does not belong to them; they count "
+        "where both are; may be repeated",
+    )
+    parser.add_argument(
+        "--scribbles-frame",
+        type=conversion.frame_index,
+        metavar="FRAME",
+        help="frame of all pictures of scribbles (default: 0)",
+    )
 
 
 def _add_masks(parser: argparse.ArgumentParser) -> None:
@@ -205,6 +246,8 @@ def _add_correct(subparsers: Subparsers) -> None:
         help="corrections: positive points on what is missing, negative points on what "
         "does not belong; a table as for segment; may be repeated",
     )
+    _add_outlines(correct)
+    _add_scribbles(correct)
     correct.add_argument(
         "--painted",
         type=conversion.object_and_frame,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from napari_sam_decoder.jobs.correct import CorrectJob, CorrectResult, correct_file
 from napari_sam_decoder.jobs.embed import embed_file
-from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
+from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
 from napari_sam_decoder.jobs.outputs import Progress, no_progress
 from napari_sam_decoder.jobs.project_work import stored_model
 from napari_sam_decoder.jobs.provenance import Provenance
@@ -35,6 +35,7 @@ __all__ = [
     "ReplayJob",
     "ReplayResult",
     "Report",
+    "ScribbleFile",
     "SegmentJob",
     "TrainingFrames",
     "correct_file",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
-from napari_sam_decoder.jobs.inputs import set_paths
+from napari_sam_decoder.jobs.inputs import set_paths, with_scribbles
 from napari_sam_decoder.jobs.outputs import (
     no_progress,
     open_sink,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from napari_sam_decoder.jobs.inputs import MovieOptions
+    from napari_sam_decoder.jobs.inputs import MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import FrameResult
@@ -57,7 +57,7 @@ class CorrectJob:
     labels : Path, optional
         The labels to correct. Left out for a project, which has its own.
     corrections : PromptSet
-        New prompts. May be empty if `painted` is not.
+        New prompts. May be empty if `painted` or `scribbles` is not.
     painted : tuple of (object_id, frame)
         Where the labels were edited by hand. They are taken as correct there; no pixel
         means that the object is not on the frame.
@@ -73,6 +73,8 @@ class CorrectJob:
         overwritten.
     project : Path, optional
         A project whose labels are corrected instead of those in a file.
+    scribbles : tuple of ScribbleFile
+        More corrections in files, which come behind the points.
     """
 
     movie: MovieOptions
@@ -84,6 +86,7 @@ class CorrectJob:
     report: Path | None = None
     sources: tuple[Path, ...] = ()
     project: Path | None = None
+    scribbles: tuple[ScribbleFile, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, optional=("labels", "output", "report", "project"))
@@ -95,7 +98,7 @@ class CorrectJob:
 
     @property
     def places(self) -> list[ObjectAndFrame]:
-        """(object_id, frame) of each correction, painted ones first."""
+        """(object_id, frame) of each correction, painted ones first; none of files."""
         clicked = ((prompt.object_id, prompt.frame) for prompt in self.corrections)
         return list(dict.fromkeys([*self.painted, *clicked]))
 
@@ -110,10 +113,14 @@ class CorrectJob:
         for object_id, frame in self.painted:
             as_integer(object_id, "a painted object", OptionError)
             as_integer(frame, "a painted frame", OptionError)
-        if not self.places:
-            raise OptionError("there is no correction; give --points or --painted")
+        if not (self.places or self.scribbles):
+            raise OptionError(
+                "there is no correction; give --points, --box, --lasso, --scribbles or "
+                "--painted"
+            )
         self._check_labels()
-        inputs = [self.movie.path, *self.sources]
+        drawn = [file.path for file in self.scribbles]
+        inputs = [self.movie.path, *self.sources, *drawn]
         outputs = []
         if self.target is not None:
             require_target(self.target.absolute())
@@ -138,6 +145,17 @@ class CorrectJob:
                 "a project has its own labels and prompts; leave --labels, --painted "
                 "and --prompts out, and paint in the window"
             )
+
+    def with_prompts_of_files(self, frames: int) -> CorrectJob:
+        """Read the scribbles, for a movie of so many frames.
+
+        Raises
+        ------
+        SamDecoderError
+            If one of the files cannot be used.
+        """
+        corrections = with_scribbles(self.corrections, self.scribbles, frames)
+        return replace(self, corrections=corrections, scribbles=())
 
     def provenance(self) -> Provenance:
         """What the labels were made from.
@@ -210,6 +228,7 @@ def _correct_in_project(
     require_project(path)
     report = Report()
     with open_work(path, job.movie, model) as work:
+        job = job.with_prompts_of_files(len(work.cut))
         require_own_output(job.output, work.project, replace=False)
         for prompt in job.corrections:
             prompt.check_inside(work.session.movie)
@@ -236,6 +255,7 @@ def _correct_labels(
         model, noted.settings
     )
     with session:
+        job = job.with_prompts_of_files(len(session.movie))
         labels = _open_writable(path, job.places, session)
         _require_within(job.places, frames, len(session.movie))
         _restore_prompts(noted.prompts, session)

@@ -1,4 +1,4 @@
-"""The inputs of a job: a movie with its cache, and painted masks."""
+"""The inputs of a job: a movie with its cache, painted masks and scribbles."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import numpy as np
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, open_movie
 from napari_sam_decoder.frames import Movie
-from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet, Scribble
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.validation import as_expanded_path, as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from napari_sam_decoder.formats import MovieSource
-    from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import Settings
 
-__all__ = ["MaskFile", "MovieOptions", "set_paths"]
+__all__ = ["MaskFile", "MovieOptions", "ScribbleFile", "set_paths", "with_scribbles"]
 
 
 def set_paths(job: object, *names: str, optional: tuple[str, ...] = ()) -> None:
@@ -201,12 +200,11 @@ class MaskFile:
         PromptError
             If a value is not a valid object id.
         """
-        labels = open_labels(self.path)
-        first = self._first_frame(len(labels), frames)
         found = [
-            prompt
-            for index in range(len(labels))
-            for prompt in _painted(labels, index, first + index)
+            Prompt(object_id, frame, mask=pixels)
+            for frame, object_id, pixels in _painted(
+                self.path, self.frame, frames, "--masks-frame"
+            )
         ]
         if not found:
             raise LabelsError(
@@ -215,23 +213,108 @@ class MaskFile:
             )
         return found
 
-    def _first_frame(self, painted: int, frames: int) -> int:
-        if painted == 1:
-            return as_integer(self.frame or 0, "the frame of a mask", OptionError)
-        if self.frame is not None:
-            raise OptionError(
-                f"{self.path} has {painted} frames, one for each of the movie; leave "
-                "--masks-frame out"
+
+@dataclass(frozen=True)
+class ScribbleFile:
+    """A labels file with scribbles over objects, or beside them, on some frames.
+
+    Attributes
+    ----------
+    path : Path
+        Labels of the whole movie, or of a single frame. Pixels that hold an object's id
+        are a scribble of that object.
+    is_positive : bool, default True
+        True on the objects, False beside them.
+    frame : int, optional
+        The frame that a single picture belongs to; 0 by default.
+    """
+
+    path: Path
+    is_positive: bool = True
+    frame: int | None = None
+
+    def __post_init__(self) -> None:
+        set_paths(self, "path")
+
+    def prompts(self, frames: int) -> list[Prompt]:
+        """Make a prompt for each object on each frame where it has pixels.
+
+        Parameters
+        ----------
+        frames : int
+            Length of the movie.
+
+        Raises
+        ------
+        FormatError
+            If the file cannot be read, or does not hold labels.
+        LabelsError
+            If it has another number of frames, or nothing is drawn.
+        PromptError
+            If a value is not a valid object id.
+        """
+        found = [
+            Prompt(object_id, frame, scribbles=[Scribble(pixels, self.is_positive)])
+            for frame, object_id, pixels in _painted(
+                self.path, self.frame, frames, "--scribbles-frame"
             )
-        if painted != frames:
+        ]
+        if not found:
             raise LabelsError(
-                f"{self.path} has {painted} frames, but the movie has {frames}; give "
-                "as many as the movie has, or a single picture and --masks-frame"
+                f"nothing is drawn in {self.path}; draw over each object with its "
+                "object id, on at least one frame"
             )
-        return 0
+        return found
 
 
-def _painted(labels: ArrayLike, index: int, frame: int) -> Iterator[Prompt]:
-    plane = np.asarray(labels[index])
-    for value in np.unique(plane[plane != 0]).tolist():
-        yield Prompt(int(value), frame, mask=plane == value)
+def with_scribbles(
+    prompts: PromptSet, files: Iterable[ScribbleFile], frames: int
+) -> PromptSet:
+    """Add the scribbles of files to prompts, behind their points.
+
+    Parameters
+    ----------
+    prompts : PromptSet
+        Left as it is.
+    files : iterable of ScribbleFile
+        In the order drawn.
+    frames : int
+        Length of the movie.
+
+    Raises
+    ------
+    SamDecoderError
+        As `ScribbleFile.prompts`.
+    """
+    drawn = (prompt for file in files for prompt in file.prompts(frames))
+    return PromptSet((*prompts, *drawn))
+
+
+def _painted(
+    path: Path, frame: int | None, frames: int, option: str
+) -> Iterator[tuple[int, int, PaintedMask]]:
+    """Yield frame, object id and pixels of all that labels hold."""
+    labels = open_labels(path)
+    first = _first_frame(path, len(labels), frame, frames, option)
+    for index in range(len(labels)):
+        plane = np.asarray(labels[index])
+        for value in np.unique(plane[plane != 0]).tolist():
+            yield first + index, int(value), PaintedMask.of(plane == value)
+
+
+def _first_frame(
+    path: Path, painted: int, frame: int | None, frames: int, option: str
+) -> int:
+    if painted == 1:
+        return as_integer(frame or 0, "the frame of a picture", OptionError)
+    if frame is not None:
+        raise OptionError(
+            f"{path} has {painted} frames, one for each of the movie; leave {option} "
+            "out"
+        )
+    if painted != frames:
+        raise LabelsError(
+            f"{path} has {painted} frames, but the movie has {frames}; give as many as "
+            f"the movie has, or a single picture and {option}"
+        )
+    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
-from napari_sam_decoder.jobs.inputs import set_paths
+from napari_sam_decoder.jobs.inputs import set_paths, with_scribbles
 from napari_sam_decoder.jobs.outputs import (
     no_progress,
     open_sink,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.formats import LabelSink
     from napari_sam_decoder.frames import ArrayLike
-    from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions
+    from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
@@ -52,7 +52,7 @@ class SegmentJob:
     ----------
     movie : MovieOptions
     prompts : PromptSet
-        May be empty if there are masks.
+        May be empty if there are scribbles or masks.
     output : Path
         ``.tif`` or ``.zarr``. Objects that it already holds are kept.
     replace : bool
@@ -70,6 +70,8 @@ class SegmentJob:
     project : Path, optional
         A project file, which is continued, or made if there is none. The output then
         has all its labels; masks cannot be used.
+    scribbles : tuple of ScribbleFile
+        More prompts in files, which come behind the points.
     """
 
     movie: MovieOptions
@@ -81,6 +83,7 @@ class SegmentJob:
     masks: tuple[MaskFile, ...] = ()
     settings: Settings = field(default_factory=Settings)
     project: Path | None = None
+    scribbles: tuple[ScribbleFile, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "output", optional=("report", "project"))
@@ -107,7 +110,20 @@ class SegmentJob:
                     "or leave the project out"
                 )
         painted = [masks.path for masks in self.masks]
-        require_apart(outputs, [self.movie.path, *self.sources, *painted])
+        drawn = [scribbles.path for scribbles in self.scribbles]
+        inputs = [self.movie.path, *self.sources, *painted, *drawn]
+        require_apart(outputs, inputs)
+
+    def with_prompts_of_files(self, frames: int) -> SegmentJob:
+        """Read the scribbles, for a movie of so many frames.
+
+        Raises
+        ------
+        SamDecoderError
+            If one of the files cannot be used.
+        """
+        prompts = with_scribbles(self.prompts, self.scribbles, frames)
+        return replace(self, prompts=prompts, scribbles=())
 
 
 def segment_file(
@@ -145,6 +161,7 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
         return _segment_in_project(job, job.project, model, progress)
     session, frames = job.movie.open(model, job.settings)
     with session:
+        job = job.with_prompts_of_files(len(session.movie))
         _add_prompts(job, session)
         existing = _existing_labels(job, session)
         # Propagation is lazy, but checks the prompts now, before any long work.
@@ -163,6 +180,7 @@ def _segment_in_project(
 ) -> Report:
     report = Report()
     with open_work(path, job.movie, model, job.settings) as work:
+        job = job.with_prompts_of_files(len(work.cut))
         ids = job.prompts.object_ids
         _require_new(job, work)
         require_own_output(job.output, work.project, replace=job.replace)
