@@ -16,7 +16,9 @@ from placements import shown_value, viewer_of
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.layers import (
+    OUTLINE_NAME,
     MovieView,
+    camera_of,
     go_to_frame,
 )
 from napari_sam_decoder.widgets.previews import (
@@ -25,123 +27,11 @@ from napari_sam_decoder.widgets.previews import (
     PreviewOverlay,
     PreviewStore,
     add_quietly,
-    draw_thumbnails,
     preview_layer,
     show_preview,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
-
-RED = np.array([1.0, 0, 0, 1])
-GREY = 100
-
-
-def grey(*shape):
-    return np.full((*shape, 3), GREY, np.uint8)
-
-
-def disc(shape, centre, radius):
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
-
-
-def box(shape, rows, columns):
-    mask = np.zeros(shape, bool)
-    mask[slice(*rows), slice(*columns)] = True
-    return mask
-
-
-def painted(picture):
-    """Where a picture is not the grey that it was drawn on."""
-    return (picture != GREY).any(axis=2)
-
-
-@pytest.mark.parametrize("shape", [(12, 14), (100, 100), (50, 300), (300, 50), (2, 2)])
-def test_all_pictures_are_of_one_size(shape):
-    masks = [np.zeros(shape, bool), box(shape, (0, 2), (0, 2)), np.ones(shape, bool)]
-    pictures = draw_thumbnails(grey(*shape), masks, RED)
-    assert [picture.shape for picture in pictures] == [(96, 96, 3)] * 3
-    assert {picture.dtype for picture in pictures} == {np.dtype(np.uint8)}
-
-
-def test_a_mask_is_tinted_and_outlined_and_the_rest_is_as_it_was():
-    mask = disc((100, 100), (50, 50), 20)
-    (picture,) = draw_thumbnails(grey(100, 100), [mask], RED)
-    assert picture[48, 48].tolist() == [170, 55, 55]
-    assert picture[2, 2].tolist() == [GREY] * 3
-    across = picture[48].tolist()
-    first = next(place for place, pixel in enumerate(across) if pixel != [GREY] * 3)
-    assert across[first] == [255, 0, 0]
-
-
-def test_a_small_object_can_be_made_out_in_a_large_picture():
-    mask = box((1000, 1000), (700, 704), (20, 24))
-    (picture,) = draw_thumbnails(grey(1000, 1000), [mask], RED)
-    assert painted(picture).sum() == 16 * 16
-
-
-@pytest.mark.parametrize("centre", [(3, 3), (196, 100), (100, 196)])
-def test_an_object_at_the_border_is_seen_whole(centre):
-    mask = disc((200, 200), centre, 3)
-    (picture,) = draw_thumbnails(grey(200, 200), [mask], RED)
-    assert painted(picture).sum() == pytest.approx(16 * mask.sum(), rel=0.1)
-
-
-def test_all_show_the_same_part():
-    shape = (200, 200)
-    frame = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
-    masks = [disc(shape, (60, 60), radius) for radius in (5, 10, 14)]
-    red = draw_thumbnails(frame, masks, RED)
-    blue = draw_thumbnails(frame, masks, RED[[1, 2, 0]])
-    outside = (red[2] == blue[2]).all(axis=2)
-    assert 0.5 < outside.mean() < 0.9
-    for picture in red[:2]:
-        np.testing.assert_array_equal(picture[outside], red[2][outside])
-
-
-def test_a_mask_of_the_whole_scene_does_not_make_the_object_tiny():
-    mask = disc((400, 400), (200, 200), 10)
-    alone, *_ = draw_thumbnails(grey(400, 400), [mask], RED)
-    beside, *_ = draw_thumbnails(grey(400, 400), [mask, np.ones((400, 400), bool)], RED)
-    np.testing.assert_array_equal(alone, beside)
-
-
-def test_a_far_larger_mask_leaves_the_smallest_visible():
-    shape = (400, 400)
-    small, large = disc(shape, (200, 200), 10), box(shape, (100, 300), (100, 300))
-    picture, *_ = draw_thumbnails(grey(*shape), [small, large], RED)
-    assert painted(picture).sum() > 200
-
-
-def test_a_wide_picture_is_not_distorted():
-    frame = grey(20, 60)
-    (picture,) = draw_thumbnails(frame, [np.ones((20, 60), bool)], RED)
-    is_black = (picture == 0).all(axis=(1, 2))
-    assert is_black.tolist() == [True] * 32 + [False] * 32 + [True] * 32
-
-
-@pytest.mark.parametrize("shape", [(30, 60), (60, 30)])
-def test_without_any_mask_the_whole_picture_is_shown(shape):
-    frame = grey(*shape)
-    frame[:5, :5], frame[-5:, -5:] = (0, 0, 250), (0, 250, 0)
-    (picture,) = draw_thumbnails(frame, [np.zeros(shape, bool)], RED)
-    shown = picture[(picture > 0).any(axis=2)]
-    assert (picture > 0).any(axis=2).mean() == 0.5
-    assert shown[0].tolist() == [0, 0, 250]
-    assert shown[-1].tolist() == [0, 250, 0]
-
-
-def test_alpha_is_ignored():
-    mask = disc((50, 50), (25, 25), 9)
-    clear = draw_thumbnails(grey(50, 50), [mask], np.array([1, 0, 0, 0.2]))
-    solid = draw_thumbnails(grey(50, 50), [mask], RED[:3])
-    np.testing.assert_array_equal(clear, solid)
-
-
-def test_the_frame_is_not_drawn_on():
-    frame = grey(50, 50)
-    draw_thumbnails(frame, [np.ones((50, 50), bool)], RED)
-    assert (frame == GREY).all()
 
 
 def spotted(view):
@@ -245,6 +135,7 @@ def test_a_frame_is_drawn_without_laying_out_the_viewer():
     assert events == []
 
 
+OWN = [PREVIEW_NAME, OUTLINE_NAME]
 TOP = np.broadcast_to(np.arange(12)[:, None] < 6, SHAPE[1:])
 LEFT = np.broadcast_to(np.arange(14) < 7, SHAPE[1:])
 
@@ -292,14 +183,60 @@ def test_the_last_of_two_masks_lies_on_top(viewer, view, overlay):
 
 def test_objects_have_their_colours(viewer, view, overlay):
     overlay.show(view, 0, {70_000: TOP})
-    assert np.unique(shown_labels(viewer)).tolist() == [0, 70_000]
-    np.testing.assert_allclose(preview(viewer).get_color(70_000), object_colour(70_000))
+    _, value = np.unique(shown_labels(viewer))
+    *colour, alpha = preview(viewer).get_color(value)
+    np.testing.assert_allclose(colour, object_colour(70_000)[:3], atol=1e-6)
+    assert 0 < alpha * preview(viewer).opacity <= 0.25
+    lines = viewer.layers[OUTLINE_NAME]
+    np.testing.assert_allclose(lines.edge_color[-1], object_colour(70_000))
+
+
+def test_large_ids_are_told_apart(viewer, view, overlay):
+    """Also where no id is left for them that napari can draw."""
+    overlay.show(view, 0, {70_000: TOP, 65_533: LEFT, 80_000: ~TOP & ~LEFT})
+    labels = shown_labels(viewer)
+    values = [labels[0, -1], labels[0, 0], labels[-1, -1]]
+    assert len(set(values)) == 3
+    for value, object_id in zip(values, (70_000, 65_533, 80_000), strict=True):
+        colour = preview(viewer).get_color(value)
+        np.testing.assert_allclose(colour[:3], object_colour(object_id)[:3], atol=1e-6)
+
+
+def test_other_objects_on_other_frames_have_theirs(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    overlay.show(view, 1, {2: LEFT, 1: TOP})
+    for object_id in (1, 2):
+        colour = preview(viewer).get_color(object_id)
+        np.testing.assert_allclose(colour[:3], object_colour(object_id)[:3], atol=1e-6)
+
+
+def test_lines_go_with_what_they_surround(viewer, view, overlay):
+    overlay.show(view, 1, {1: TOP})
+    lines = viewer.layers[OUTLINE_NAME]
+    assert set(lines.data[:, 0, 0].tolist()) == {1}
+    overlay.show(view, 2, {1: LEFT})
+    assert set(lines.data[:, 0, 0].tolist()) == {2}
+    overlay.show(view, 2, {})
+    assert len(lines.data) == 0
+
+
+def test_lines_keep_their_width_on_the_screen(viewer, view, overlay):
+    overlay.show(view, 1, {1: TOP})
+    lines = viewer.layers[OUTLINE_NAME]
+    before = lines.edge_width
+    camera = camera_of(viewer)
+    camera.zoom *= 1.05
+    overlay.fit_to_screen()
+    assert lines.edge_width == before
+    camera.zoom *= 4
+    overlay.fit_to_screen()
+    assert lines.edge_width == pytest.approx(before / 4.2)
 
 
 def test_it_lies_right_above_the_movie(viewer, view, overlay):
     viewer.add_points(np.empty((0, 3)), name="points")
     overlay.show(view, 0, {1: TOP})
-    assert names(viewer) == [view.layer.name, PREVIEW_NAME, "points"]
+    assert names(viewer) == [view.layer.name, *OWN, "points"]
 
 
 def test_there_is_no_layer_before_there_is_something_to_show(viewer, view, overlay):
@@ -313,7 +250,7 @@ def test_one_layer_serves_all_frames(viewer, view, overlay):
     for masks in ({}, {1: LEFT}):
         overlay.show(view, 1, masks)
     assert preview(viewer) is first
-    assert len(viewer.layers) == 2
+    assert len(viewer.layers) == 3
 
 
 def test_a_frame_without_prompts_shows_nothing(viewer, view, overlay):
@@ -366,7 +303,7 @@ def test_the_layer_stays_when_another_movie_is_chosen(
     filled = {key: np.ones(other.frame_shape, bool) for key in masks}
     overlay.show(other, last, filled)
     assert preview(viewer) is first
-    assert names(viewer) == [view.layer.name, other.layer.name, PREVIEW_NAME]
+    assert names(viewer) == [view.layer.name, other.layer.name, *OWN]
     assert shown_labels(viewer).shape == other.frame_shape
     assert bool(shown_labels(viewer).any()) is bool(masks)
     assert seen(viewer, last) == len(masks)
@@ -381,7 +318,7 @@ def test_a_movie_with_fewer_axes_gets_another_layer(viewer, view, overlay):
     viewer.add_layer(other.layer)
     overlay.show(other, 0, {1: np.ones((20, 20), bool)})
     assert first not in viewer.layers
-    assert names(viewer) == [view.layer.name, other.layer.name, PREVIEW_NAME]
+    assert names(viewer) == [view.layer.name, other.layer.name, *OWN]
     assert shown_labels(viewer).all()
 
 
@@ -407,7 +344,7 @@ def test_another_axis_of_the_same_image_fits(viewer, view, overlay):
     sideways = MovieView.of(view.layer, 1)
     overlay.show(sideways, 3, {1: np.ones(sideways.frame_shape, bool)})
     assert preview(viewer).data.shape == (4, 1, 14)
-    assert names(viewer) == [view.layer.name, PREVIEW_NAME]
+    assert names(viewer) == [view.layer.name, *OWN]
 
 
 def test_pixels_of_another_size_fit(viewer, view, overlay):
@@ -431,7 +368,7 @@ def test_it_may_be_removed_by_hand_and_comes_back(viewer, view, overlay):
     overlay.show(view, 0, {1: TOP})
     viewer.layers.remove(PREVIEW_NAME)
     overlay.show(view, 1, {1: TOP})
-    assert names(viewer) == [view.layer.name, PREVIEW_NAME]
+    assert names(viewer) == [view.layer.name, *OWN]
 
 
 def test_it_does_not_come_back_to_show_nothing(viewer, view, overlay):

@@ -11,7 +11,7 @@ from napari.layers import Labels
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["object_colour", "object_colours"]
+__all__ = ["LIGHT", "object_colour", "object_colours", "rim_colours"]
 
 
 def object_colour(object_id: int) -> np.ndarray:
@@ -33,6 +33,27 @@ def object_colour(object_id: int) -> np.ndarray:
 def object_colours(object_ids: Iterable[int]) -> dict[int, np.ndarray]:
     """Return the colours of several objects by id."""
     return {object_id: object_colour(object_id) for object_id in object_ids}
+
+
+DARK, LIGHT = (0.0, 0, 0, 1), (1.0, 1, 1, 1)
+_LUMINANCE = (0.299, 0.587, 0.114)
+
+
+def rim_colours(colours: np.ndarray) -> np.ndarray:
+    """Return colours that can be seen beside others, on any picture.
+
+    Parameters
+    ----------
+    colours : (N, 4) array of float
+        RGBA, 0..1.
+
+    Returns
+    -------
+    (N, 4) array of float
+        Black or white.
+    """
+    is_light = colours[:, :3] @ _LUMINANCE > 0.5
+    return np.where(is_light[:, np.newaxis], DARK, LIGHT)
 
 
 @lru_cache(maxsize=1)

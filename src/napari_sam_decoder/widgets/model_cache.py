@@ -10,7 +10,7 @@ from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.thread_pool import set_torch_threads
 from napari_sam_decoder.widgets.layers import is_automatic
-from napari_sam_decoder.widgets.previews import draw_thumbnails
+from napari_sam_decoder.widgets.thumbnails import draw_thumbnails, places_shown
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -190,7 +190,8 @@ def show_prompts(
             prompt = one.preview.prompt
             masks = [offered.mask for offered in one.preview.hypotheses]
             frame = session.movie.rgb(prompt.frame)
-            pictures = draw_thumbnails(frame, masks, colours[prompt.object_id])
+            colour, places = colours[prompt.object_id], places_shown(one.preview)
+            pictures = draw_thumbnails(frame, masks, colour, places)
             yield replace(one, thumbnails=pictures)
 
 

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels
-from skimage.segmentation import find_boundaries
-from skimage.transform import resize
+from napari.utils.colormaps import DirectLabelColormap
 
 from napari_sam_decoder.model.transforms import extent
-from napari_sam_decoder.selection import MAX_FRAME_SHARE
-from napari_sam_decoder.widgets.layers.coordinates import WorldMap
+from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.layers import (
+    Outline,
+    WorldMap,
+    new_outline_layer,
+    show_outline,
+    zoom_on,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Layer, Vectors
 
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.layers import MovieView
@@ -27,97 +32,12 @@ if TYPE_CHECKING:
 __all__ = [
     "KEPT_PREVIEWS",
     "PREVIEW_NAME",
-    "THUMBNAIL_SIDE",
     "PreviewOverlay",
     "PreviewStore",
     "add_quietly",
-    "draw_thumbnails",
     "preview_layer",
     "show_preview",
 ]
-
-THUMBNAIL_SIDE = 96
-"""Pixels; shown at this size and, on fine screens, at half of it."""
-_MARGIN = 0.3
-_SMALLEST_VIEW = 24
-_LARGEST_ZOOM_OUT = 3
-_TINT = 0.45
-_Window = tuple[slice, slice]
-
-
-def draw_thumbnails(
-    frame: np.ndarray, masks: Sequence[np.ndarray], colour: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """Draw masks over the part of the frame that shows them.
-
-    Parameters
-    ----------
-    frame : (Y, X, 3) array of uint8
-        What the network saw.
-    masks : sequence of (Y, X) arrays of bool
-        At least one.
-    colour : (3,) or (4,) array of float
-        0..1; alpha is ignored.
-
-    Returns
-    -------
-    tuple of (96, 96, 3) arrays of uint8
-        One per mask, all of the same part of the frame, so that they can be compared.
-    """
-    window = _common_window(masks)
-    crop = _shrink(frame[window] / 255.0)
-    return tuple(_draw(crop, _shrink(mask[window]), colour) for mask in masks)
-
-
-def _common_window(masks: Sequence[np.ndarray]) -> _Window:
-    """A square around the masks, in which the smallest can still be seen."""
-    seen = [mask for mask in masks if 0 < mask.mean() <= MAX_FRAME_SHARE]
-    seen = seen or [mask for mask in masks if mask.any()]
-    shape = masks[0].shape
-    smallest = extent(min(seen, key=np.count_nonzero, default=masks[0]))
-    everything = extent(np.any(seen or masks, axis=0))
-    if smallest is None or everything is None:
-        return _span(shape[0] // 2, max(shape), shape[0]), _span(
-            0, max(shape), shape[1]
-        )
-    side = min(_longest(everything), _LARGEST_ZOOM_OUT * _longest(smallest))
-    side = max(round(side * (1 + 2 * _MARGIN)), _SMALLEST_VIEW)
-    rows, columns = (
-        _span((span.start + span.stop - 1) // 2, side, length)
-        for span, length in zip(smallest, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _longest(window: _Window) -> int:
-    longest: int = max(side.stop - side.start for side in window)
-    return longest
-
-
-def _span(centre: int, side: int, length: int) -> slice:
-    start = max(0, min(centre - side // 2, length - side))
-    return slice(start, min(start + side, length))
-
-
-def _shrink(image: np.ndarray) -> np.ndarray:
-    """Fit into the square, with black margins beside a picture that is not square."""
-    scale = THUMBNAIL_SIDE / max(image.shape[:2])
-    shape = tuple(max(1, round(length * scale)) for length in image.shape[:2])
-    order = 0 if image.dtype == bool else 1
-    fitted = resize(image, (*shape, *image.shape[2:]), order=order, anti_aliasing=False)
-    canvas = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE, *image.shape[2:]), fitted.dtype)
-    top, left = ((THUMBNAIL_SIDE - length) // 2 for length in shape)
-    canvas[top : top + shape[0], left : left + shape[1]] = fitted
-    return canvas
-
-
-def _draw(crop: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    picture = crop.copy()
-    paint = np.asarray(colour, float)[:3]
-    picture[mask] = (1 - _TINT) * picture[mask] + _TINT * paint
-    picture[find_boundaries(mask, mode="inner")] = paint
-    drawn: np.ndarray = np.rint(picture * 255).astype(np.uint8)
-    return drawn
 
 
 def preview_layer(view: MovieView, name: str) -> Labels:
@@ -142,6 +62,8 @@ def preview_layer(view: MovieView, name: str) -> Labels:
         affine=_placed_at(view, 0),
         units=view.layer.units,
         axis_labels=view.layer.axis_labels,
+        # How much of it is filled is up to its colours.
+        opacity=1,
     )
     layer.editable = False
     return layer
@@ -185,10 +107,18 @@ def _placed_at(view: MovieView, frame: int) -> np.ndarray:
 
 
 PREVIEW_NAME = "SAM preview"
+FILL = 0.2
+"""How much a preview covers of what is under it."""
+NO_FILL = (0.0, 0.0, 0.0, 0.0)
+LARGEST_VALUE = 2**16 - 3
+_NOTICEABLE = 0.2
 
 
 class PreviewOverlay:
-    """A Labels layer of one frame, added when there is something to show.
+    """Masks as outlines with a light fill, added when there is something to show.
+
+    The fill is a Labels layer of one frame; the lines around it have one width on the
+    screen, and are in a layer of their own.
 
     One layer serves all movies with as many axes. Without anything to show it is
     emptied, not removed: napari collects all garbage when a layer is removed, which
@@ -207,6 +137,9 @@ class PreviewOverlay:
         self._frame = 0
         self._masks: Mapping[int, np.ndarray] = {}
         self._layer: Labels | None = None
+        self._lines: Vectors | None = None
+        self._outline = Outline.of(np.zeros((0, 0), int))
+        self._pixel = 1.0
         self._placed: WorldMap | None = None
 
     def show(
@@ -227,13 +160,38 @@ class PreviewOverlay:
         if not self._is_on(view, placed):
             self._move_to(view)
             self._view, self._placed = view, placed
+        if not self._is_added():
+            self._remove_lines()
         if self._shows(frame, masks):
             return
-        labels = np.zeros(view.frame_shape, np.uint32)
+        values = _values_of(masks)
+        labels = np.zeros(view.frame_shape, np.uint16)
         for object_id, mask in masks.items():
-            labels[mask] = object_id
-        show_preview(view, self._layer_on(view), frame, labels)
+            labels[mask] = values[object_id]
+        layer = self._layer_on(view)
+        _fill_lightly(layer, values)
+        show_preview(view, layer, frame, labels)
         self._frame, self._masks = frame, dict(masks)
+        self._outline = Outline.of(labels).renumbered(values)
+        self._draw_lines()
+
+    def fit_to_screen(self) -> None:
+        """Draw lines at one width, whatever the zoom."""
+        if self._view is None or not len(self._outline):
+            return
+        if abs(self._screen_pixel(self._view) / self._pixel - 1) > _NOTICEABLE:
+            self._draw_lines()
+
+    def _screen_pixel(self, view: MovieView) -> float:
+        return 1 / zoom_on(self._viewer, view.layer)
+
+    def _draw_lines(self) -> None:
+        if self._view is None or not self._is_added():
+            return
+        if len(self._outline) or self._is_in_viewer(self._lines):
+            self._pixel = self._screen_pixel(self._view)
+            lines = self._lines_on(self._view)
+            show_outline(self._view, lines, self._frame, self._outline, self._pixel)
 
     def clear(self) -> None:
         """Show nothing; the layer goes once the viewer has no image any more."""
@@ -243,21 +201,35 @@ class PreviewOverlay:
             self.remove()
         else:
             self._layer.data = np.zeros_like(self._layer.data)
+            self._erase_lines()
             self._masks, self._view = {}, None
 
     def remove(self) -> None:
-        """Remove the layer, unless the user has done so."""
+        """Remove the layers, unless the user has done so."""
         layer, is_added = self._layer, self._is_added()
+        self._remove_lines()
         self._forget()
         if is_added:
             self._viewer.layers.remove(layer)
 
     def _forget(self) -> None:
-        self._layer = self._view = None
+        self._layer = self._lines = self._view = None
         self._masks = {}
 
     def _is_added(self) -> bool:
-        return self._layer is not None and self._layer in self._viewer.layers
+        return self._is_in_viewer(self._layer)
+
+    def _is_in_viewer(self, layer: Layer | None) -> bool:
+        return layer is not None and layer in self._viewer.layers
+
+    def _remove_lines(self) -> None:
+        lines, self._lines = self._lines, None
+        if self._is_in_viewer(lines):
+            self._viewer.layers.remove(lines)
+
+    def _erase_lines(self) -> None:
+        self._outline = Outline.of(np.zeros((0, 0), int))
+        self._draw_lines()
 
     def _is_on(self, view: MovieView, placed: WorldMap) -> bool:
         """Whether the layer was last used for these pixels, where they lie now."""
@@ -290,19 +262,53 @@ class PreviewOverlay:
             # napari 0.6 cannot change the number of axes of a layer.
             self.remove()
             return
+        self._erase_lines()
         self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint16))
         self._layer.affine = _placed_at(view, 0)
-        self._layer.units = view.layer.units
-        self._layer.axis_labels = view.layer.axis_labels
+        self._bring_above(view, self._layer, view.layer)
+        if self._lines is not None and self._is_in_viewer(self._lines):
+            self._lines.affine = WorldMap.of(view.layer).matrix
+            self._bring_above(view, self._lines, self._layer)
+
+    def _bring_above(self, view: MovieView, layer: Layer, lower: Layer) -> None:
+        layer.units = view.layer.units
+        layer.axis_labels = view.layer.axis_labels
         layers = self._viewer.layers
-        if layers.index(self._layer) < layers.index(view.layer):
-            layers.move(layers.index(self._layer), layers.index(view.layer) + 1)
+        if layers.index(layer) < layers.index(lower):
+            layers.move(layers.index(layer), layers.index(lower) + 1)
 
     def _layer_on(self, view: MovieView) -> Labels:
         if self._layer is None or not self._is_added():
             self._layer = preview_layer(view, PREVIEW_NAME)
             add_quietly(self._viewer, self._layer, above=view.layer)
         return self._layer
+
+    def _lines_on(self, view: MovieView) -> Vectors:
+        if self._lines is None or not self._is_in_viewer(self._lines):
+            self._lines = new_outline_layer(view)
+            add_quietly(self._viewer, self._lines, above=self._layer_on(view))
+        return self._lines
+
+
+def _values_of(object_ids: Collection[int]) -> dict[int, int]:
+    """Give a pixel value to each object: its id, unless that is too large.
+
+    Only with numba, napari draws larger values in colours of our choice.
+    """
+    large = sorted(one for one in object_ids if one > LARGEST_VALUE)
+    free = (one for one in range(LARGEST_VALUE, 0, -1) if one not in object_ids)
+    return {one: one for one in object_ids} | dict(zip(large, free, strict=False))
+
+
+def _fill_lightly(layer: Labels, values: Mapping[int, int]) -> None:
+    """Colour the objects in a preview so that they do not look like labels."""
+    shown = object_colours(values)
+    fills = {values[one]: (*colour[:3], FILL) for one, colour in shown.items()}
+    colours = {None: NO_FILL, 0: NO_FILL, **fills}
+    now = getattr(layer.colormap, "color_dict", {})
+    drawn = {one: tuple(np.ravel(now[one])) for one in now}
+    if any(drawn.get(one) != tuple(np.float32(c)) for one, c in colours.items()):
+        layer.colormap = DirectLabelColormap(color_dict=colours)
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:
@@ -403,6 +409,26 @@ class PreviewStore:
             for prompt in prompts
             if _key(prompt) in self._shown
             and self._labelled.get(_key(prompt)) != prompt
+        }
+
+    def sides(self, prompts: Iterable[Prompt]) -> dict[int, float]:
+        """Return the shorter side of each object, where there is a preview of it.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            All on one frame.
+        """
+        found = {one.object_id: self._shown.get(_key(one)) for one in prompts}
+        windows = {
+            object_id: extent(shown.preview.chosen.mask)
+            for object_id, shown in found.items()
+            if shown is not None
+        }
+        return {
+            object_id: float(min(span.stop - span.start for span in window))
+            for object_id, window in windows.items()
+            if window is not None
         }
 
     def to_decode(

@@ -47,6 +47,7 @@ from napari_sam_decoder.widgets.layers import (
     new_boxes_layer,
     new_points_layer,
     next_sign,
+    note_sides,
     rows_of,
     set_next,
     show_frames,
@@ -343,9 +344,11 @@ class Workbench(QObject):
     def show_previews(self) -> None:
         """Draw the masks that the prompts of the current frame give."""
         movie, controller = self.movie, self.controller
-        masks = controller.state.previews.masks(controller.prompts_here)
+        previews, prompts = controller.state.previews, controller.prompts_here
         if movie is not None:
-            self._overlay.show(movie, self.frame, masks)
+            self._overlay.show(movie, self.frame, previews.masks(prompts))
+        if self.points_layer is not None:
+            note_sides(self.points_layer, previews.sides(prompts))
 
     @property
     def _pointed_at(self) -> list[Prompt]:
@@ -763,6 +766,7 @@ class Workbench(QObject):
         for layer in (self.points_layer, self.boxes_layer):
             if layer is not None:
                 fit_to_screen(layer, 1 / zoom_on(self.viewer, layer))
+        self._overlay.fit_to_screen()
 
     def _let_clicks_be_points(self) -> None:
         layer = self._points_layer()

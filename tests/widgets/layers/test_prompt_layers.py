@@ -17,6 +17,7 @@ from napari_sam_decoder.widgets.layers import (
     new_boxes_layer,
     new_points_layer,
     next_sign,
+    note_sides,
     rows_of,
     selected_objects,
     set_next,
@@ -65,6 +66,9 @@ def clicks(*positions, **features):
 
 def colours(*object_ids):
     return [object_colour(one) for one in object_ids]
+
+
+RED = (0.85, 0, 0, 1)
 
 
 def symbols(layer):
@@ -135,6 +139,23 @@ def test_points_have_one_size_on_the_screen(layer):
     assert layer.border_width.max() < 0.5
 
 
+@pytest.mark.parametrize(
+    ("side", "pixel", "expected"), [(90, 1, 9.6), (18, 1, 6), (3, 1, 4), (3, 0.1, 0.96)]
+)
+def test_points_hide_no_small_object(layer, side, pixel, expected):
+    """A third of it at most, unless they could not be seen any more."""
+    layer.add([0, 1, 1])
+    fit_to_screen(layer, pixel)
+    note_sides(layer, {5: side, 2: 30})
+    assert layer.size == pytest.approx(expected)
+    set_next(layer, 2, is_positive=True)
+    layer.add([0, 1, 2])
+    assert layer.size[1] == pytest.approx(9.6 * pixel)
+    note_sides(layer, {2: 30})
+    tidy(layer)
+    assert layer.size == pytest.approx([expected, 9.6 * pixel])
+
+
 def test_edges_of_boxes_have_one_width_on_the_screen(shapes):
     shapes.add(rectangle(), shape_type="rectangle")
     fit_to_screen(shapes, 4)
@@ -153,7 +174,9 @@ def test_signs_and_colours_of_what_is_added(view, layer):
         layer.add([0, place, place])
         tidy(layer)
     assert [row.is_positive for row in rows_of(layer, view.layer).rows] == signs
-    np.testing.assert_allclose(layer.face_color, colours(1, 2, 1, 2, 1))
+    are_red = np.logical_not(signs)[:, np.newaxis]
+    faces = np.where(are_red, RED, colours(1, 2, 1, 2, 1))
+    np.testing.assert_allclose(layer.face_color, faces)
     assert symbols(layer) == ["disc" if sign else "x" for sign in signs]
     assert layer.features["object_id"].tolist() == [1, 2, 1, 2, 1]
     assert layer.features["hypothesis"].tolist() == [0] * 5
@@ -163,7 +186,7 @@ def test_a_point_looks_right_from_the_beginning(layer):
     """Nobody has tidied up yet when the window is painted."""
     set_next(layer, 2, is_positive=False)
     layer.add([0, 1, 1])
-    np.testing.assert_allclose(layer.face_color, colours(2))
+    np.testing.assert_allclose(layer.face_color, [RED])
     assert symbols(layer) == ["x"]
 
 
@@ -393,7 +416,8 @@ def test_rows_that_are_shown_are_read_back(view, make, rows):
 
 def test_points_are_drawn_as_what_they_are(view, layer):
     show_rows(layer, view.layer, ROWS)
-    np.testing.assert_allclose(layer.face_color, colours(4, 5, 4))
+    known = colours(4, 5, 4)
+    np.testing.assert_allclose(layer.face_color, [known[0], RED, known[2]])
     assert symbols(layer) == ["disc", "x", "disc"]
 
 

@@ -12,7 +12,7 @@ from napari.layers import Points, Shapes
 from napari_sam_decoder.formats import is_blank, parse_label
 from napari_sam_decoder.project import PointRow, ShapeRow
 from napari_sam_decoder.validation import MAX_HYPOTHESIS, MAX_OBJECT_ID
-from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.colours import LIGHT, object_colours, rim_colours
 from napari_sam_decoder.widgets.layers.coordinates import (
     WorldMap,
     is_placed_like,
@@ -39,6 +39,7 @@ __all__ = [
     "new_boxes_layer",
     "new_points_layer",
     "next_sign",
+    "note_sides",
     "rows_of",
     "selected_objects",
     "set_next",
@@ -53,6 +54,9 @@ LABEL, OBJECT_ID, HYPOTHESIS = FEATURES = "label", "object_id", "hypothesis"
 POSITIVE, NEGATIVE = "positive", "negative"
 MARKER_PIXELS = 8
 """Diameter of a point on the screen; the smallest cells are hardly larger."""
+SMALLEST_MARKER_PIXELS = 4
+MARKER_SHARE = 1 / 3
+"""How much of the side of a small object its points may hide."""
 REACH = 1.2
 """Size of a point for the mouse, relative to what is drawn."""
 # Below its lower limit vispy draws a point as a border without a middle, and does so by
@@ -61,13 +65,14 @@ SIZE_LIMITS = (MARKER_PIXELS / 3, MARKER_PIXELS)
 NOTICEABLE = 0.15
 PIXEL = "screen pixel"
 """In the metadata of a layer: side of a pixel of the screen, in data pixels."""
+SIDES = "sides of objects"
+"""In the metadata of a layer: how small objects are, in data pixels, as it is known."""
 EDGE_PIXELS = 2
 SMALLEST_BOX_PIXELS = 4
 DRAGGED = ("add_rectangle", "add_ellipse", "add_line")
 BORDER_WIDTH = 0.2
 SYMBOLS = {True: "disc", False: "x"}
-DARK, LIGHT = (0.0, 0, 0, 1), (1.0, 1, 1, 1)
-LUMINANCE = (0.299, 0.587, 0.114)
+WARNING_RED = (0.85, 0.0, 0.0, 1)
 ODD_COLOUR = (0.5, 0.5, 0.5, 1)
 NO_FILL = (0.0, 0, 0, 0)
 
@@ -267,9 +272,11 @@ def set_next(
         if isinstance(layer, Shapes):
             _set_colour(layer, "current_edge_color", colour)
             return
-        _set_colour(layer, "current_face_color", colour)
-        _set_colour(layer, "current_border_color", _borders(colour[np.newaxis])[0])
+        faces, borders = _marker_colours(colour[np.newaxis], [is_positive])
+        _set_colour(layer, "current_face_color", faces[0])
+        _set_colour(layer, "current_border_color", borders[0])
         layer.current_symbol = SYMBOLS[is_positive]
+        layer.current_size = _size(layer, object_id)
 
 
 def next_sign(layer: PromptLayer) -> bool:
@@ -288,6 +295,23 @@ def selected_objects(layer: PromptLayer) -> frozenset[int]:
     return frozenset(one for one in map(_object_id, named) if one is not None)
 
 
+def note_sides(layer: Points, sides: Mapping[int, float]) -> None:
+    """Draw points of small objects smaller, so that these can be seen.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points
+        Of the plugin.
+    sides : mapping of object id to float
+        The shorter side of each object in data pixels, as far as it is known; what was
+        known of others stays.
+    """
+    known = layer.metadata.setdefault(SIDES, {})
+    if any(known.get(one) != side for one, side in sides.items()):
+        known.update(sides)
+        _draw_size(layer)
+
+
 def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
     """Keep what is drawn at one size on the screen.
 
@@ -302,7 +326,7 @@ def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
     now = layer.metadata.get(PIXEL)
     if now is None or abs(pixel / now - 1) > NOTICEABLE:
         layer.metadata[PIXEL] = pixel
-        size = _size(layer)
+        size = _size(layer, _object_id(_next_values(layer)[OBJECT_ID]))
         with layer.block_update_properties():
             if isinstance(layer, Points):
                 layer.current_size = size
@@ -640,25 +664,40 @@ def _colours(object_ids: Sequence[int | None]) -> np.ndarray:
     return np.array(colours, dtype=float).reshape(-1, 4)
 
 
-def _borders(colours: np.ndarray) -> np.ndarray:
-    """(N, 4) borders that can be seen beside their colours, on any picture."""
-    is_light = colours[:, :3] @ LUMINANCE > 0.5
-    return np.where(is_light[:, np.newaxis], DARK, LIGHT)
+def _marker_colours(
+    colours: np.ndarray, signs: Sequence[bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 4) faces and borders: what is not the object is red, whatever its colour."""
+    is_positive = np.array(signs, bool)[:, np.newaxis]
+    faces = np.where(is_positive, colours, WARNING_RED)
+    return faces, np.where(is_positive, rim_colours(colours), LIGHT)
 
 
-def _size(layer: PromptLayer) -> float:
-    """Size of points, or width of edges, in data pixels."""
-    is_points = isinstance(layer, Points)
-    on_screen = REACH * MARKER_PIXELS if is_points else EDGE_PIXELS
-    return float(on_screen * layer.metadata.get(PIXEL, 1))
+def _size(layer: PromptLayer, object_id: int | None = None) -> float:
+    """Size of points of an object, or width of edges, in data pixels."""
+    pixel = layer.metadata.get(PIXEL, 1)
+    if not isinstance(layer, Points):
+        return float(EDGE_PIXELS * pixel)
+    side = layer.metadata.get(SIDES, {}).get(object_id, np.inf)
+    if side * MARKER_SHARE < MARKER_PIXELS * pixel:
+        return float(max(side * MARKER_SHARE, SMALLEST_MARKER_PIXELS * pixel))
+    return float(REACH * MARKER_PIXELS * pixel)
 
 
 def _draw_size(layer: PromptLayer) -> None:
     """Set the size of all rows: napari 0.6 makes whole numbers of that of new ones."""
-    name = "size" if isinstance(layer, Points) else "edge_width"
-    now, wanted = np.asarray(getattr(layer, name)), _size(layer)
-    if not _is_drawing(layer) and not np.allclose(now, wanted):
-        setattr(layer, name, wanted)
+    if _is_drawing(layer):
+        return
+    if isinstance(layer, Shapes):
+        width = _size(layer)
+        if not np.allclose(layer.edge_width, width):
+            layer.edge_width = width
+        return
+    ids = map(_object_id, _column(layer, OBJECT_ID, len(layer.data)))
+    by_id: dict[int | None, float] = {}
+    sizes = [by_id.setdefault(one, _size(layer, one)) for one in ids]
+    if not np.allclose(layer.size, sizes):
+        layer.size = np.array(sizes)
 
 
 def _draw(layer: PromptLayer, features: _Features) -> None:
@@ -670,8 +709,9 @@ def _draw(layer: PromptLayer, features: _Features) -> None:
         _set_colours(layer, "edge_color", np.concatenate([colours, rest]))
         return
     signs = [bool(sign) for sign in features.signs]
-    _set_colours(layer, "face_color", colours)
-    _set_colours(layer, "border_color", _borders(colours))
+    faces, borders = _marker_colours(colours, signs)
+    _set_colours(layer, "face_color", faces)
+    _set_colours(layer, "border_color", borders)
     symbols = [SYMBOLS[sign] for sign in signs]
     if symbols and [str(one) for one in layer.symbol] != symbols:
         layer.symbol = symbols

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_decoder.widgets.parts.controls import button, row
-from napari_sam_decoder.widgets.previews import THUMBNAIL_SIDE
+from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
 from napari_sam_decoder.widgets.tools import Tool
 
 if TYPE_CHECKING:
