@@ -137,15 +137,11 @@ def test_forty_objects_are_one_layer_of_points(bench, hand, viewer):
     bench.wait()
     assert [row.object_id for row in bench.objects.points] == [*range(1, 41)]
     assert len(bench.objects.listed) == 40
-    assert sorted(names(bench)) == ["SAM points", "SAM preview", "squares"]
+    own = ["SAM outline", "SAM points", "SAM preview", "squares"]
+    assert sorted(names(bench)) == own
     bench.propagate()
     bench.wait()
-    assert sorted(names(bench)) == [
-        "SAM labels",
-        "SAM points",
-        "SAM preview",
-        "squares",
-    ]
+    assert sorted(names(bench)) == ["SAM labels", *own]
 
 
 def test_each_click_has_the_object_the_sign_and_the_colour_of_now(bench, hand):
@@ -215,6 +211,36 @@ def test_a_click_with_the_box_tool_draws_nothing(bench, hand):
     hand.drag((8, 6), (26, 24))
     bench.wait()
     assert held(bench) == (2, 1)
+
+
+def test_a_hypothesis_is_looked_at_without_being_picked(dock, bench, hand, viewer):
+    """The stage offers a part, the whole, and everything."""
+    hand.press(Qt.Key.Key_N)
+    hand.click(*FIRST)
+    bench.wait()
+    dock.refresh()
+    steps = len(bench.history.done)
+    sizes = []
+    for target in (*dock._frame.offers, dock._frame.automatic):
+        QTest.mouseMove(target)
+        QApplication.processEvents()
+        sizes.append(np.count_nonzero(viewer.layers["SAM preview"].data))
+    assert sizes[0] < sizes[1] == sizes[3] < sizes[2]
+    assert len(bench.history.done) == steps
+    assert bench.current_prompt.hypothesis is None
+
+
+def test_a_label_can_be_compared_with_other_hypotheses(dock, bench, hand, viewer):
+    hand.press(Qt.Key.Key_N)
+    hand.click(*FIRST)
+    bench.propagate()
+    bench.wait()
+    preview = viewer.layers["SAM preview"]
+    assert not preview.data.any()
+    bench.show_hypothesis(1)
+    assert preview.data.any()
+    bench.show_hypothesis(None)
+    assert not preview.data.any()
 
 
 def test_one_drag_draws_a_lasso(dock, bench, hand):

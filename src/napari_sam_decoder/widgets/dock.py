@@ -222,6 +222,7 @@ class SamDecoderDock(QWidget):
         self._objects.merge_requested.connect(self._guarded(bench.merge_objects))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
+        self._frame.hypothesis_pointed_at.connect(bench.show_hypothesis)
         self._frame.tool_chosen.connect(self._guarded(bench.use_tool))
         self._run.run_requested.connect(self._on_run_requested)
         self._run.stop_requested.connect(bench.stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -137,6 +137,7 @@ class PreviewOverlay:
         self._frame = 0
         self._masks: Mapping[int, np.ndarray] = {}
         self._layer: Labels | None = None
+        self._fills: dict[int, tuple[float, ...]] = {}
         self._lines: Vectors | None = None
         self._outline = Outline.of(np.zeros((0, 0), int))
         self._pixel = 1.0
@@ -169,7 +170,7 @@ class PreviewOverlay:
         for object_id, mask in masks.items():
             labels[mask] = values[object_id]
         layer = self._layer_on(view)
-        _fill_lightly(layer, values)
+        self._fill_lightly(layer, values)
         show_preview(view, layer, frame, labels)
         self._frame, self._masks = frame, dict(masks)
         self._outline = Outline.of(labels).renumbered(values)
@@ -221,6 +222,16 @@ class PreviewOverlay:
 
     def _is_in_viewer(self, layer: Layer | None) -> bool:
         return layer is not None and layer in self._viewer.layers
+
+    def _fill_lightly(self, layer: Labels, values: Mapping[int, int]) -> None:
+        """Colour the objects so that they do not look like labels."""
+        colours = object_colours(values)
+        fills = {values[one]: (*colours[one][:3], FILL) for one in values}
+        if any(self._fills.get(one) != fill for one, fill in fills.items()):
+            # Each change makes napari draw the whole layer again.
+            self._fills = fills
+            by_value: dict[Any, Any] = {None: NO_FILL, 0: NO_FILL, **fills}
+            layer.colormap = DirectLabelColormap(color_dict=by_value)
 
     def _remove_lines(self) -> None:
         lines, self._lines = self._lines, None
@@ -279,7 +290,7 @@ class PreviewOverlay:
 
     def _layer_on(self, view: MovieView) -> Labels:
         if self._layer is None or not self._is_added():
-            self._layer = preview_layer(view, PREVIEW_NAME)
+            self._layer, self._fills = preview_layer(view, PREVIEW_NAME), {}
             add_quietly(self._viewer, self._layer, above=view.layer)
         return self._layer
 
@@ -298,17 +309,6 @@ def _values_of(object_ids: Collection[int]) -> dict[int, int]:
     large = sorted(one for one in object_ids if one > LARGEST_VALUE)
     free = (one for one in range(LARGEST_VALUE, 0, -1) if one not in object_ids)
     return {one: one for one in object_ids} | dict(zip(large, free, strict=False))
-
-
-def _fill_lightly(layer: Labels, values: Mapping[int, int]) -> None:
-    """Colour the objects in a preview so that they do not look like labels."""
-    shown = object_colours(values)
-    fills = {values[one]: (*colour[:3], FILL) for one, colour in shown.items()}
-    colours = {None: NO_FILL, 0: NO_FILL, **fills}
-    now = getattr(layer.colormap, "color_dict", {})
-    drawn = {one: tuple(np.ravel(now[one])) for one in now}
-    if any(drawn.get(one) != tuple(np.float32(c)) for one, c in colours.items()):
-        layer.colormap = DirectLabelColormap(color_dict=colours)
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:

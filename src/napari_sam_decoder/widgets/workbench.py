@@ -121,6 +121,7 @@ class Workbench(QObject):
         self._last_touched = -_PAUSE_S
         self._is_read_queued = self._is_showing = False
         self._gesture: _Gesture | None = None
+        self._hypothesis_shown: int | None = None
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_DELAY_MS)
@@ -346,9 +347,31 @@ class Workbench(QObject):
         movie, controller = self.movie, self.controller
         previews, prompts = controller.state.previews, controller.prompts_here
         if movie is not None:
-            self._overlay.show(movie, self.frame, previews.masks(prompts))
+            masks = previews.masks(prompts) | self._looked_at()
+            self._overlay.show(movie, self.frame, masks)
         if self.points_layer is not None:
             note_sides(self.points_layer, previews.sides(prompts))
+
+    def show_hypothesis(self, number: int | None) -> None:
+        """Show another hypothesis of the current object, without picking it.
+
+        Parameters
+        ----------
+        number : {1, 2, 3} or None
+            Nothing changes where it has not been decoded. None for what is in use.
+        """
+        self._hypothesis_shown = number
+        self.show_previews()
+
+    def _looked_at(self) -> dict[int, np.ndarray]:
+        """The mask that a person only looks at, by object id."""
+        object_id, number = self.objects.current_id, self._hypothesis_shown
+        if object_id is None or number is None or self.current_prompt is None:
+            return {}
+        shown = self.controller.state.previews.latest(object_id, self.frame)
+        if shown is None or number > len(shown.preview.hypotheses):
+            return {}
+        return {object_id: shown.preview.hypotheses[number - 1].mask}
 
     @property
     def _pointed_at(self) -> list[Prompt]:

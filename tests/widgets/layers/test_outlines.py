@@ -30,7 +30,7 @@ def lines(outline, object_id):
         start, end = outline.starts[place], outline.ends[place]
         count = round(np.abs(end - start).sum())
         steps = np.linspace(0, 1, count + 1)[:, np.newaxis]
-        stops = map(tuple, (start + (end - start) * steps).tolist())
+        stops = map(tuple, np.round(start + (end - start) * steps, 1).tolist())
         found |= {frozenset(one) for one in pairwise(stops)}
     return found
 

@@ -6,6 +6,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from made_up import preview_of, show_movie
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_sam_decoder.widgets.parts import FramePart
 
@@ -164,6 +165,17 @@ def test_tools_are_asked_for(part, bench, heard, qtbot):
     for made in part.tools.values():
         click(qtbot, made)
     assert asked == list(part.tools)
+
+
+@pytest.mark.usefixtures("clicked")
+def test_the_mouse_on_a_picture_points_at_its_hypothesis(part, bench, heard, qtbot):
+    offer(bench, 1)
+    part.show_state(bench)
+    pointed_at = heard(part.hypothesis_pointed_at)
+    for target in (part.offers[1], part.offers[2], part.automatic):
+        qtbot.mouseMove(target)
+        QApplication.processEvents()
+    assert pointed_at in ([2, None, 3, None], [None, 2, None, 3, None])
 
 
 @pytest.mark.usefixtures("clicked")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -45,6 +45,7 @@ class FramePart(QGroupBox):
     """What the decoder offers for the current object on the current frame."""
 
     hypothesis_chosen = Signal(object)
+    hypothesis_pointed_at = Signal(object)
     tool_chosen = Signal(object)
 
     def __init__(self) -> None:
@@ -94,6 +95,15 @@ class FramePart(QGroupBox):
             offer.setEnabled(shown is not None)
             offer.setChecked(number == chosen)
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Tell which picture the mouse is on; None once it has left."""
+        if event.type() == QEvent.Type.Enter and watched in self.offers:
+            number = self.offers.index(cast("QToolButton", watched)) + 1
+            self.hypothesis_pointed_at.emit(number)
+        elif event.type() == QEvent.Type.Leave and watched in self.offers:
+            self.hypothesis_pointed_at.emit(None)
+        return bool(super().eventFilter(watched, event))
+
     def _show_verdict(self, bench: Workbench) -> None:
         """Show the verdict on the labels of this frame, and the reason."""
         object_id = bench.objects.current_id
@@ -139,6 +149,7 @@ class FramePart(QGroupBox):
             f"(Alt+{number}); ★ marks the one in use, the best one unless you pick"
         )
         made.clicked.connect(lambda _=False: self.hypothesis_chosen.emit(number))
+        made.installEventFilter(self)
         return made
 
     def _tool_button(self, tool: Tool) -> QPushButton:
