@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam_decoder.cli import main
-from napari_sam_decoder.jobs import CorrectResult, Report
+from napari_sam_decoder.jobs import CorrectResult, Report, ScribbleFile
 
 BAD = object()
 """The meaning of what has none."""
@@ -26,6 +26,7 @@ def place(tmp_path_factory):
     np.save(folder / "labels.npy", np.zeros((9, 8, 8), np.uint8))
     for number in range(3):
         (folder / f"{number}.csv").write_text(f"axis-0,axis-1,axis-2\n{number},1,1\n")
+        np.save(folder / f"{number}.npy", np.ones((8, 8), np.uint8))
     return folder
 
 
@@ -71,10 +72,12 @@ ONCE = {
     "--storage": {"int8": "int8", "float16": "float16", "int4": BAD},
 }
 TABLES = {f"{number}.csv": number for number in range(3)}
+DRAWN = {f"{number}.npy": f"{number}.npy" for number in range(3)}
 ONCE_OF = {
     "correct": {
         "-o": {"new.tif": Path("new.tif"), "new.xyz": BAD, "0.csv": BAD},
         "--report": {"r.csv": Path("r.csv"), "no/r.csv": BAD},
+        "--scribbles-frame": {"3": 3, "0": 0, "-1": BAD, "x": BAD},
         **ONCE,
     },
     "train": {
@@ -83,10 +86,19 @@ ONCE_OF = {
     },
     "embed": {"--cache": {"here": "here"}, **ONCE},
 }
+SIGNS = {"--scribbles": True, "--negative-scribbles": False}
 OFTEN_OF = {
     "correct": {
         "--points": {**TABLES, "no.csv": BAD},
         "--prompts": TABLES,
+        "--box": {"2,1,1,5,5": (1, 2), "3,1,1,5,5,4": (4, 3), "2,1,1,5": BAD},
+        "--lasso": {
+            "2,1,1,1,6,6,6": (1, 2),
+            "4,1,1,1,6,6,6,4": (4, 4),
+            **dict.fromkeys(("2,1,1,1,6", "2,1,1,1,6,6,x", "2,1,1,2,2,3,3"), BAD),
+        },
+        "--scribbles": DRAWN,
+        "--negative-scribbles": DRAWN,
         "--painted": {
             "2:5": (2, 5),
             "1:0": (1, 0),
@@ -202,8 +214,14 @@ def test_all_that_is_said_of_a_training_reaches_the_job(jobs, parts):
 def test_all_that_is_said_of_a_correction_reaches_the_job(jobs, parts):
     def expected(said):
         tables = (said["--points"], said["--prompts"])
-        is_twice = any(len(set(numbers)) < len(numbers) for numbers in tables)
-        is_empty = not (said["--points"] or said["--painted"])
+        outlines = [*said["--box"], *said["--lasso"]]
+        drawn = [*said["--scribbles"], *said["--negative-scribbles"]]
+        several = (*tables, outlines, drawn)
+        is_twice = any(len(set(some)) < len(some) for some in several)
+        is_empty = not (said["--points"] or said["--painted"] or outlines or drawn)
+        frame = only(said["--scribbles-frame"])
+        if frame is not None and not drawn:
+            return None
         # Without another output the labels are replaced, and these are no TIFF.
         if is_twice or is_empty or not said["-o"]:
             return None
@@ -216,13 +234,18 @@ def test_all_that_is_said_of_a_correction_reaches_the_job(jobs, parts):
             "output": only(said["-o"]),
             "report": only(said["--report"]),
             "sources": tuple(Path(f"{n}.csv") for n in (*tables[0], *tables[1])),
-            "corrections.object_ids": (1,) if tables[0] else (),
             "places": places(said),
+            "scribbles": tuple(
+                ScribbleFile(name, is_positive, frame)
+                for option, is_positive in SIGNS.items()
+                for name in said[option]
+            ),
         }
 
     check("correct", parts, jobs, expected)
 
 
 def places(said):
-    clicked = [(1, frame) for frame in sorted(said["--points"])]
-    return list(dict.fromkeys([*said["--painted"], *clicked]))
+    clicked = [(1, frame) for frame in said["--points"]]
+    shown = sorted([*clicked, *said["--box"], *said["--lasso"]])
+    return list(dict.fromkeys([*said["--painted"], *shown]))

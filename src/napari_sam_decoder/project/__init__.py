@@ -44,16 +44,13 @@ from napari_sam_decoder.project.movie_identity import (
     plane_digests,
 )
 from napari_sam_decoder.project.object_record import ObjectRecord
+from napari_sam_decoder.project.placed_rows import name_frames, name_objects
 from napari_sam_decoder.project.project import Project
 from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
 from napari_sam_decoder.project.prompt_reading import (
-    BOX,
-    LASSO,
     NO_PROMPTS,
     ObjectPrompts,
     PromptReading,
-    name_frames,
-    name_objects,
     pick_mask,
     read_document,
     read_rows,
@@ -62,6 +59,7 @@ from napari_sam_decoder.project.prompt_reading import (
 from napari_sam_decoder.project.prompt_rows import PointRow, ScribbleRow, ShapeRow
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.project.runs import CorrectionRun, Run, listed, made_with
+from napari_sam_decoder.project.shape_reading import BOX, LASSO
 from napari_sam_decoder.project.target_record import TargetRecord
 
 __all__ = [
