@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from interactive_parts.windowed_finetuning import WindowedFinetuning
 from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.training.examples import (
     ExampleFolder,
@@ -16,7 +17,7 @@ from napari_sam_decoder.training.examples import (
     resize_mask,
     write_example,
 )
-from napari_sam_decoder.training.finetuning import BatchOptions, Finetuning
+from napari_sam_decoder.training.finetuning import BatchOptions
 from napari_sam_decoder.training.loop import Schedule, train
 from napari_sam_decoder.weights.trained_decoders import (
     DecoderMetadata,
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CellsTraining", "held_out", "taught", "write_examples"]
 
-MOST_OBJECTS = 24
-"""Of one picture: from more there is less to learn than from another picture."""
+MOST_OBJECTS = 8
+"""Of one picture: few of its objects are ever drawn."""
 
 
 HELD_OUT = MappingProxyType({"dsb": 0, "cells": 30, "fibres": 30, "things": 230})
@@ -62,7 +63,7 @@ class CellsTraining:
         )
     )
     batches: BatchOptions = field(
-        default_factory=lambda: BatchOptions(prior_share=0.3, rounds=4)
+        default_factory=lambda: BatchOptions(prior_share=0.2, rounds=3)
     )
     kinds: tuple[str, ...] = ("dsb", "cells", "fibres", "things")
 
@@ -95,7 +96,9 @@ class CellsTraining:
         for _ in progress(written, total=len(chosen), what="pictures"):
             pass
         decoder = copy.deepcopy(sam.mask_decoder)
-        task = Finetuning(ExampleFolder(examples, TrainingExample), sam, self.batches)
+        task = WindowedFinetuning(
+            ExampleFolder(examples, TrainingExample), sam, self.batches
+        )
         steps = train(decoder, task, self.schedule, work / "state")
         for _ in progress(steps, total=self.schedule.steps, what="training"):
             pass
