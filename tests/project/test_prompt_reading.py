@@ -407,3 +407,11 @@ def test_points_that_have_not_changed_are_not_checked_again():
     assert [one.frame for one in after.prompts] == [0, 1, 2]
     pairs = zip(before.prompts, after.prompts, strict=False)
     assert all(one is other for one, other in pairs)
+
+
+@pytest.mark.parametrize("kind", ["polygon", "path"])
+def test_shapes_that_have_not_changed_are_not_drawn_again(kind):
+    kept, new = (shape(kind, one, (2, 2), (2, 9), (7, 5)) for one in (0, 2))
+    before, after = read_rows(MOVIE, (), [kept]), read_rows(MOVIE, (), [kept, new])
+    assert [one.frame for one in after.prompts] == [0, 2]
+    assert after.prompts.at(1, 0) is before.prompts.at(1, 0)

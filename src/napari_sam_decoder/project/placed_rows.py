@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+
+from napari_sam_decoder.project.prompt_rows import PointRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_sam_decoder.project.cut import Cut
-    from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
+    from napari_sam_decoder.project.prompt_rows import ShapeRow
 
 __all__ = [
     "FAR_FROM_FRAME",
@@ -26,6 +29,9 @@ __all__ = [
 
 FAR_FROM_FRAME = 0.25
 """Positions further than this from a frame were probably not meant for it."""
+
+_KEPT_SHAPES = 2**12
+"""A click changes one row, and lassos may have thousands of vertices."""
 
 _FAR_OUTSIDE = 2**31
 _LISTED = 3
@@ -173,9 +179,9 @@ def _first_of(numbers: Sequence[int]) -> str:
 
 
 def _middle(row: PointRow | ShapeRow) -> tuple[float, ...]:
-    """The position of a row; of a shape, the middle of its vertices."""
-    vertices = getattr(row, "vertices", None)
-    if vertices is None:
-        position: tuple[float, ...] = getattr(row, "position", ())
-        return position
-    return tuple(np.mean(vertices, axis=0).tolist())
+    return row.position if isinstance(row, PointRow) else _middle_of_shape(row)
+
+
+@lru_cache(maxsize=_KEPT_SHAPES)
+def _middle_of_shape(row: ShapeRow) -> tuple[float, ...]:
+    return tuple(np.mean(row.vertices, axis=0).tolist())

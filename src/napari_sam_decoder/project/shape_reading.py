@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from napari_sam_decoder.project.placed_rows import (
 from napari_sam_decoder.prompts import Prompt, Scribble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_sam_decoder.project.cut import Cut
     from napari_sam_decoder.project.prompt_rows import ShapeRow
@@ -35,8 +36,8 @@ _ELLIPSE, _LINES = "ellipse", ("line", "path")
 _KINDS = (BOX, LASSO, _ELLIPSE, *_LINES)
 _ELLIPSE_VERTICES = 64
 
-_KEPT_PROMPTS = 2**12
-"""A click changes one row, and there may be many shapes."""
+_KEPT_SHAPES = 2**12
+"""A click changes one row, and lassos may have thousands of vertices."""
 
 
 def shape_prompts(
@@ -60,32 +61,68 @@ def shape_prompts(
     """
     placed = Placed.on(cut, rows)
     frames = placed.frames.tolist()
-    axes, shape = cut.frame_axes, cut.frame_shape
+    planes = _Planes(cut.sliced_axes, cut.frame_axes, cut.frame_shape)
     shown = [
-        _shown_by(row, frame, axes, shape)
-        for row, frame in zip(rows, frames, strict=True)
+        _shown_by(row, frame, planes) for row, frame in zip(rows, frames, strict=True)
     ]
     check = RowCheck("shape", rows, placed.is_on_planes, notices)
-    for fault in _shape_faults(cut, rows, placed, shown):
+    for fault in _shape_faults(cut, rows, placed.frames, shown):
         check.leave_out(fault)
     for noun, kinds in (("box", (BOX,)), ("lasso", (LASSO, _ELLIPSE))):
         check.note(_replaced(rows, frames, check.used, kinds), noun)
     for place in check.used:
-        prompt = shown[place]
+        prompt = shown[place].prompt
         if prompt is not None:
             yield prompt
 
 
-@lru_cache(maxsize=_KEPT_PROMPTS)
-def _shown_by(
-    row: ShapeRow,
-    frame: int,
-    frame_axes: tuple[int, int],
-    frame_shape: tuple[int, int],
+@dataclass(frozen=True)
+class _Planes:
+    """What is to be known of a movie."""
+
+    sliced_axes: tuple[int, ...]
+    frame_axes: tuple[int, int]
+    frame_shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a shape says on a frame.
+
+    Attributes
+    ----------
+    prompt : Prompt or None
+        None if it says nothing.
+    depth : float
+        How far it reaches across frames and planes.
+    is_beside : bool
+        Whether all of it lies beside the picture.
+    """
+
+    prompt: Prompt | None
+    depth: float
+    is_beside: bool
+
+
+@lru_cache(maxsize=_KEPT_SHAPES)
+def _shown_by(row: ShapeRow, frame: int, planes: _Planes) -> _Shown:
+    vertices = np.array(row.vertices)
+    across = vertices[:, list(planes.sliced_axes)]
+    flat = vertices[:, list(planes.frame_axes)]
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    highest = np.array(planes.frame_shape) - 1
+    is_beside = row.kind not in _LINES and ((low >= highest) | (high <= 0)).any()
+    return _Shown(
+        _prompt(row, frame, flat, planes.frame_shape),
+        float(np.ptp(across, axis=0).max(initial=0)),
+        bool(is_beside),
+    )
+
+
+def _prompt(
+    row: ShapeRow, frame: int, vertices: np.ndarray, frame_shape: tuple[int, int]
 ) -> Prompt | None:
-    """What a shape says on a frame; None if that is nothing."""
-    vertices = np.array(row.vertices)[:, list(frame_axes)]
-    shown: dict[str, Any] = {}
+    shown: dict[str, Any] = {"hypothesis": row.hypothesis or None}
     try:
         if row.kind in _LINES:
             is_positive = row.is_positive
@@ -96,8 +133,7 @@ def _shown_by(
         else:
             is_ellipse = row.kind == _ELLIPSE
             shown["lasso"] = _ellipse(vertices) if is_ellipse else vertices
-        number = row.hypothesis or None
-        return Prompt(row.object_id, frame, hypothesis=number, **shown)
+        return Prompt(row.object_id, frame, **shown)
     except PromptError:
         return None
 
@@ -112,34 +148,33 @@ def _ellipse(corners: np.ndarray) -> np.ndarray:
 
 
 def _shape_faults(
-    cut: Cut, rows: Sequence[ShapeRow], placed: Placed, shown: Sequence[Prompt | None]
+    cut: Cut, rows: Sequence[ShapeRow], frames: np.ndarray, shown: Sequence[_Shown]
 ) -> Iterator[Fault]:
-    def where(is_at: Callable[[ShapeRow], bool]) -> np.ndarray:
-        return np.array([is_at(row) for row in rows], dtype=bool)
-
+    is_line = np.array([row.kind in _LINES for row in rows], dtype=bool)
+    is_negative = np.array([not row.is_positive for row in rows], dtype=bool)
     yield Fault(
-        where(lambda row: row.kind not in _KINDS),
+        np.array([row.kind not in _KINDS for row in rows], dtype=bool),
         "is of an unknown kind and is not used",
         "are of an unknown kind and are not used",
     )
     yield Fault(
-        where(lambda row: not row.is_positive and row.kind not in _LINES),
+        is_negative & ~is_line,
         "is negative and is not used; a box or a lasso says where an object is",
         "are negative and are not used; boxes and lassos say where objects are",
     )
     yield Fault(
-        where(lambda row: _depth_of(cut, row) > FAR_FROM_FRAME),
+        np.array([one.depth > FAR_FROM_FRAME for one in shown], dtype=bool),
         "does not lie on one frame and is not used",
         "do not lie on one frame and are not used",
     )
-    yield outside_movie(cut, placed.frames)
+    yield outside_movie(cut, frames)
     yield Fault(
-        where(lambda row: row.kind not in _LINES and _is_outside(cut, row)),
+        np.array([one.is_beside for one in shown], dtype=bool),
         "lies outside the picture and is not used",
         "lie outside the picture and are not used",
     )
     yield Fault(
-        np.array([one is None for one in shown], dtype=bool),
+        np.array([one.prompt is None for one in shown], dtype=bool),
         "covers nothing of the picture and is not used",
         "cover nothing of the picture and are not used",
     )
@@ -163,17 +198,3 @@ def _replaced(
         "is not used, since a later one is on the same frame",
         "are not used, since later ones are on the same frames",
     )
-
-
-def _is_outside(cut: Cut, row: ShapeRow) -> bool:
-    """Whether an outline lies beside the picture."""
-    flat = np.array(row.vertices)[:, list(cut.frame_axes)]
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    highest = np.array(cut.frame_shape) - 1
-    return bool((low >= highest).any() or (high <= 0).any())
-
-
-def _depth_of(cut: Cut, row: ShapeRow) -> float:
-    """How far a shape reaches across frames and planes."""
-    across = np.array(row.vertices)[:, list(cut.sliced_axes)]
-    return float(np.ptp(across, axis=0).max(initial=0))
