@@ -432,8 +432,8 @@ class Session:
         Parameters
         ----------
         prompts : iterable of Prompt
-            Negative points alone are enough on a frame where the object has a mask. A
-            mask is used as it is: it says that the frame was painted.
+            Negative points or scribbles alone are enough on a frame where the object
+            has a mask. A mask is used as it is: it says that the frame was painted.
         labels : (T, Y, X) array-like of int
             The labels to correct. Write each result into them before you request the
             next one: ``labels[result.frame] = result.labels``.
