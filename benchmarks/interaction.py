@@ -2,6 +2,7 @@
 
     python benchmarks/interaction.py DATA [DATA ...] --protocol clicks|box|loose-box|
         scribble [--method NAME ...] [--objects N] [--frames N]
+        [--decoder NAME_OR_FILE]
 
 DATA is as for ``tracking.py``. A simulated person who knows the truth shows each object
 of some frames, by itself. The first action shows the object, and of the masks that are
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(options: Options) -> None:
-    sam = load_sam()
+    sam = load_sam(decoder=options.decoder)
     print(heading(), flush=True)
     rows: list[Row] = []
     for folder in options.data:
@@ -126,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
         default=4,
         metavar="N",
         help="evenly spaced, 4 by default",
+    )
+    add(
+        "--decoder",
+        default="auto",
+        metavar="NAME_OR_FILE",
+        help="as for `napari-sam-decoder segment`",
     )
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=positive, metavar="N", help="for torch")

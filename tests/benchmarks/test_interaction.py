@@ -12,7 +12,7 @@ from interaction_parts.person import PROTOCOLS
 
 @pytest.fixture
 def folder(tmp_path, pixels, truth, tiny_sam, monkeypatch):
-    monkeypatch.setattr(interaction, "load_sam", lambda: tiny_sam)
+    monkeypatch.setattr(interaction, "load_sam", lambda **_: tiny_sam)
     place = tmp_path / "squares"
     place.mkdir()
     tifffile.imwrite(place / "image.tif", pixels)
@@ -59,6 +59,17 @@ def test_embeddings_are_kept(folder, tiny_sam, monkeypatch):
     assert [row["iou"] for row in after["sequences"]] == [
         row["iou"] for row in before["sequences"]
     ]
+
+
+def test_another_decoder_can_be_chosen(folder, tiny_sam, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(
+        interaction, "load_sam", lambda **asked: chosen.append(asked) or tiny_sam
+    )
+    options = ["--protocol", "clicks", "--frames", "1", "--objects", "1"]
+    run(folder, *options)
+    run(folder, *options, "--decoder", "mine.safetensors")
+    assert [asked["decoder"] for asked in chosen] == ["auto", "mine.safetensors"]
 
 
 def test_a_sequence_without_objects_is_left_out(folder, capsys, truth):
