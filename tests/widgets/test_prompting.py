@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 pytestmark = pytest.mark.gui
 
-from qtpy.QtCore import QPoint, Qt  # noqa: E402
+from hand import ALT, LEFT, NONE, SHIFT, Hand, circle  # noqa: E402
+from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 from stage import BACKGROUND, squares  # noqa: E402
@@ -19,9 +20,6 @@ from napari_sam_decoder.widgets.colours import object_colour  # noqa: E402
 from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
-LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-ALT = Qt.KeyboardModifier.AltModifier
-SHIFT = Qt.KeyboardModifier.ShiftModifier
 FIRST, SECOND = (16, 15), (45, 46)
 """Inside the two squares on the first frame."""
 
@@ -55,63 +53,6 @@ def bench(dock):
 @pytest.fixture
 def hand(viewer):
     return Hand(viewer)
-
-
-class Hand:
-    """A mouse and a keyboard."""
-
-    def __init__(self, viewer):
-        self._viewer = viewer
-        self._canvas = viewer.window._qt_viewer.canvas.native
-
-    @property
-    def camera(self):
-        viewer = self._viewer
-        return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
-
-    def place(self, row, column):
-        QApplication.processEvents()
-        size = np.array([self._canvas.height(), self._canvas.width()])
-        world = np.array([row, column], float) - np.array(self.camera.center[-2:])
-        down, right = world * self.camera.zoom + size / 2
-        return QPoint(round(right), round(down))
-
-    def click(self, row, column, modifier=NONE):
-        at = self.place(row, column)
-        QTest.mouseMove(self._canvas, at)
-        QTest.mouseClick(self._canvas, LEFT, modifier, at)
-        QApplication.processEvents()
-
-    def drag(self, start, end, *, wait=lambda: None):
-        QTest.mouseMove(self._canvas, self.place(*start))
-        QTest.mousePress(self._canvas, LEFT, NONE, self.place(*start))
-        for share in np.linspace(0, 1, 6)[1:]:
-            between = np.array(start) + share * (np.array(end) - np.array(start))
-            QTest.mouseMove(self._canvas, self.place(*between))
-            QApplication.processEvents()
-            wait()
-        QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*end))
-        QApplication.processEvents()
-
-    def press(self, key, modifier=ALT):
-        QTest.keyClick(self._canvas, key, modifier)
-        QApplication.processEvents()
-
-    def draw(self, path):
-        """Drag along a path of (row, column)."""
-        QTest.mouseMove(self._canvas, self.place(*path[0]))
-        QTest.mousePress(self._canvas, LEFT, NONE, self.place(*path[0]))
-        for place in path[1:]:
-            QTest.mouseMove(self._canvas, self.place(*place))
-            QApplication.processEvents()
-        QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*path[-1]))
-        QApplication.processEvents()
-
-
-def circle(middle, radius):
-    angles = np.linspace(0, 2 * np.pi, 16)
-    around = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-    return (np.array(middle) + radius * around).tolist()
 
 
 def two_objects(bench, hand):

@@ -11,7 +11,7 @@ from napari.layers import Labels
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["LIGHT", "object_colour", "object_colours", "rim_colours"]
+__all__ = ["LIGHT", "WARNING_RED", "object_colour", "object_colours", "rim_colours"]
 
 
 def object_colour(object_id: int) -> np.ndarray:
@@ -35,6 +35,8 @@ def object_colours(object_ids: Iterable[int]) -> dict[int, np.ndarray]:
     return {object_id: object_colour(object_id) for object_id in object_ids}
 
 
+WARNING_RED = (0.85, 0.0, 0.0, 1)
+"""Of what is not the object, whatever the colour of that."""
 DARK, LIGHT = (0.0, 0, 0, 1), (1.0, 1, 1, 1)
 _LUMINANCE = (0.299, 0.587, 0.114)
 

@@ -242,6 +242,8 @@ class SamDecoderDock(QWidget):
         use_tool = self._guarded(self.workbench.use_tool)
         keys["Alt-R"] = partial(use_tool, Tool.BOX)
         keys["Alt-A"] = partial(use_tool, Tool.LASSO)
+        keys["Alt-S"] = partial(use_tool, Tool.SCRIBBLE)
+        keys["Alt-E"] = partial(use_tool, Tool.ERASER)
         keys["Alt-B"] = partial(self._on_run_requested, "both")
         keys["Alt-."] = self.workbench.stop
         keys[f"{COMMAND}-Z"] = self.workbench.undo
@@ -346,7 +348,7 @@ class SamDecoderDock(QWidget):
             bench.delete_object(current.object_id, labels)
 
     def _on_sign_toggled(self) -> None:
-        self._guarded(self.workbench.set_sign)(not self.workbench.is_next_positive)
+        self._guarded(self.workbench.use_tool)(self.workbench.tool.opposite)
 
     def _on_run_requested(self, direction: str) -> None:
         current = self.workbench.objects.current_id

@@ -223,6 +223,7 @@ class LabelScans(QObject):
                 document = state.history.document
                 document.set_rows("points", objects.points)
                 document.set_rows("shapes", objects.shapes)
+                document.set_rows("scribbles", objects.scribbles)
             told.append(f"Object {object_id} here is object {new_id} now.")
             reasons.add(
                 f"{name!r} takes no id above {highest}."

@@ -118,8 +118,7 @@ def describe_rows(before: Sequence[Any], after: Sequence[Any]) -> str:
     if not new:
         return f"Delete {what}"
     places = [
-        Counter(replace(row, hypothesis=0) for row in some.elements())
-        for some in (lost, new)
+        Counter(_without_pick(row) for row in some.elements()) for some in (lost, new)
     ]
     if places[0] == places[1]:
         pick = max(row.hypothesis for row in new)
@@ -130,16 +129,28 @@ def describe_rows(before: Sequence[Any], after: Sequence[Any]) -> str:
 
 def _noun(rows: Collection[Any]) -> tuple[str, str]:
     """Name some rows, as one and as many."""
-    nouns = {_NOUNS.get(getattr(row, "kind", ""), ("shape", "shapes")) for row in rows}
+    nouns = {_NOUNS.get(_kind_of(row), ("shape", "shapes")) for row in rows}
     return nouns.pop() if len(nouns) == 1 else ("prompt", "prompts")
 
 
+def _kind_of(row: Any) -> str:
+    kind: str = getattr(row, "kind", type(row).__name__)
+    return kind
+
+
+def _without_pick(row: Any) -> Any:
+    return replace(row, hypothesis=0) if hasattr(row, "hypothesis") else row
+
+
 _NOUNS = {
-    "": ("point", "points"),
+    "PointRow": ("point", "points"),
+    "ScribbleRow": ("scribble", "scribbles"),
+    "path": ("scribble", "scribbles"),
+    "line": ("scribble", "scribbles"),
     "rectangle": ("box", "boxes"),
     "polygon": ("lasso", "lassos"),
 }
-"""By the kind of a shape; a point has none."""
+"""By the kind of a shape; points and scribbles have none."""
 
 
 def describe(bench: Workbench) -> str:

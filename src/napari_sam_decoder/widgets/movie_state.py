@@ -250,6 +250,7 @@ class MovieState:
             target.close()
         self.targets, self.removed, self.target, self.lost = {}, {}, None, None
         self.objects = ObjectList(project.history.document.table("objects"))
+        self.objects.scribbles = project.history.document.rows("scribbles")
         self.previews.unmark_labelled()
         self._last_target = max(project.history.document.table("targets"), default=0)
 

@@ -17,6 +17,7 @@ from napari_sam_decoder.project import (
     NO_PROMPTS,
     ObjectRecord,
     PointRow,
+    ScribbleRow,
     ShapeRow,
     pick_mask,
     read_rows,
@@ -241,6 +242,8 @@ class ObjectList:
         What the points layer held when it was last read.
     shapes : tuple of ShapeRow
         What the boxes layer held when it was last read.
+    scribbles : tuple of ScribbleRow
+        What was painted on previews.
     reading : PromptReading
         The prompts that these give.
     current_id : int or None
@@ -258,6 +261,7 @@ class ObjectList:
         self.boxes_layer: Shapes | None = None
         self.points: tuple[PointRow, ...] = ()
         self.shapes: tuple[ShapeRow, ...] = ()
+        self.scribbles: tuple[ScribbleRow, ...] = ()
         self.reading = NO_PROMPTS
         self.current_id: int | None = None
         self.has_lost_layers = False
@@ -346,6 +350,7 @@ class ObjectList:
             _renumbered(self.points, old_id, new_id),
             _renumbered(self.shapes, old_id, new_id),
         )
+        self.scribbles = _renumbered(self.scribbles, old_id, new_id)
 
     def merge(self, object_id: int, into: int) -> None:
         """Give the points and boxes of an object to another one.
@@ -362,6 +367,7 @@ class ObjectList:
             _renumbered(self.points, object_id, into),
             _renumbered(self.shapes, object_id, into),
         )
+        self.scribbles = _renumbered(self.scribbles, object_id, into)
         if self.current_id == object_id:
             self.current_id = into
 
@@ -371,6 +377,9 @@ class ObjectList:
         self.show(
             tuple(row for row in self.points if row.object_id != object_id),
             tuple(row for row in self.shapes if row.object_id != object_id),
+        )
+        self.scribbles = tuple(
+            row for row in self.scribbles if row.object_id != object_id
         )
 
     def select(self, object_id: int) -> SegmentedObject:
@@ -507,7 +516,7 @@ class ObjectList:
             self.shapes = self._read_layer(self.boxes_layer, self.shapes, notices)
         self.reading = NO_PROMPTS
         if view is not None:
-            found = read_rows(view, self.points, self.shapes)
+            found = read_rows(view, self.points, self.shapes, self.scribbles)
             self.reading = replace(found, notices=(*notices, *found.notices))
         if self.current is None:
             self.current_id = max(self._pointed_at, default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,30 +10,44 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_sam_decoder.model.transforms import extent
-from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.colours import (
+    WARNING_RED,
+    object_colour,
+    object_colours,
+)
 from napari_sam_decoder.widgets.layers import (
+    NEGATIVE_VALUE,
+    POSITIVE_VALUE,
     Outline,
+    StrokeListener,
     WorldMap,
+    mark_scribbles,
     new_outline_layer,
+    next_scribble,
+    read_stroke,
     show_outline,
+    take_brush,
     zoom_on,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Layer, Vectors
 
-    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.prompts import Prompt, Scribble
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.model_cache import ShownPreview
+    from napari_sam_decoder.widgets.target_layer import UndoKeys
 
 __all__ = [
     "KEPT_PREVIEWS",
     "PREVIEW_NAME",
+    "Painter",
     "PreviewOverlay",
     "PreviewStore",
+    "Scribbled",
     "add_quietly",
     "preview_layer",
     "show_preview",
@@ -107,11 +121,42 @@ def _placed_at(view: MovieView, frame: int) -> np.ndarray:
 
 
 PREVIEW_NAME = "SAM preview"
-FILL = 0.2
+FILL, SCRIBBLE_FILL = 0.2, 0.6
 """How much a preview covers of what is under it."""
 NO_FILL = (0.0, 0.0, 0.0, 0.0)
 LARGEST_VALUE = 2**16 - 3
 _NOTICEABLE = 0.2
+
+
+@dataclass(frozen=True)
+class Scribbled:
+    """The object that a brush on the preview paints, and what was painted of it.
+
+    Attributes
+    ----------
+    object_id : int
+    scribbles : tuple of Scribble
+        On the frame that is shown.
+    """
+
+    object_id: int
+    scribbles: tuple[Scribble, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Painter:
+    """What is called when somebody paints on a preview.
+
+    Attributes
+    ----------
+    paint : callable
+        Takes the frame, and the scribbles that a stroke makes.
+    keys : UndoKeys
+        What the layer's own keys for undo and redo call.
+    """
+
+    paint: Callable[[int, tuple[Scribble, ...]], None]
+    keys: UndoKeys
 
 
 class PreviewOverlay:
@@ -129,10 +174,16 @@ class PreviewOverlay:
     ----------
     viewer : ViewerModel
         Where the layer is shown.
+    painter : Painter, optional
+        Without one, nobody can paint on it.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, painter: Painter | None = None) -> None:
         self._viewer = viewer
+        self._painter = painter
+        self._strokes: StrokeListener | None = None
+        self._scribbled: Scribbled | None = None
+        self._is_painted_over = False
         self._view: MovieView | None = None
         self._frame = 0
         self._masks: Mapping[int, np.ndarray] = {}
@@ -144,7 +195,11 @@ class PreviewOverlay:
         self._placed: WorldMap | None = None
 
     def show(
-        self, view: MovieView, frame: int, masks: Mapping[int, np.ndarray]
+        self,
+        view: MovieView,
+        frame: int,
+        masks: Mapping[int, np.ndarray],
+        scribbled: Scribbled | None = None,
     ) -> None:
         """Show masks on a frame, in the colours of their objects.
 
@@ -156,25 +211,75 @@ class PreviewOverlay:
             Where to show them.
         masks : mapping of object id to (Y, X) array of bool
             Where they overlap, the last is shown; without any, the layer is emptied.
+        scribbled : Scribbled, optional
+            Drawn over the masks.
         """
+        if self._strokes is not None and self._strokes.is_drawing:
+            # It is shown again when the stroke has ended.
+            return
         placed = WorldMap.of(view.layer)
         if not self._is_on(view, placed):
             self._move_to(view)
             self._view, self._placed = view, placed
         if not self._is_added():
             self._remove_lines()
-        if self._shows(frame, masks):
+        if self._shows(frame, masks, scribbled):
             return
         values = _values_of(masks)
         labels = np.zeros(view.frame_shape, np.uint16)
         for object_id, mask in masks.items():
             labels[mask] = values[object_id]
+        self._outline = Outline.of(labels).renumbered(values)
+        mark_scribbles(labels, () if scribbled is None else scribbled.scribbles)
         layer = self._layer_on(view)
-        self._fill_lightly(layer, values)
+        self._fill_lightly(layer, values, scribbled)
         show_preview(view, layer, frame, labels)
         self._frame, self._masks = frame, dict(masks)
-        self._outline = Outline.of(labels).renumbered(values)
+        self._scribbled, self._is_painted_over = scribbled, False
         self._draw_lines()
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer with the fill, once there is one."""
+        return self._layer
+
+    @property
+    def next_scribble(self) -> bool | None:
+        """Whether the mouse paints on the object or erases; None if neither."""
+        layer = self._layer
+        if layer is None or self._viewer.layers.selection.active is not layer:
+            return None
+        return next_scribble(layer)
+
+    def take_brush(
+        self, view: MovieView, side: float | None, *, is_positive: bool
+    ) -> None:
+        """Let the mouse paint on the preview.
+
+        Parameters
+        ----------
+        view : MovieView
+            The movie.
+        side : float, optional
+            The shorter side of the object in data pixels, if it is known.
+        is_positive : bool
+            True to paint on the object, False to erase.
+        """
+        layer = self._layer_on(view)
+        take_brush(
+            layer,
+            self._screen_pixel(view),
+            np.inf if side is None else side,
+            is_positive=is_positive,
+        )
+        self._viewer.layers.selection.active = layer
+
+    def _on_stroke(self, atoms: list[Any], unwritten: list[Any]) -> None:
+        if self._view is None or self._layer is None or self._painter is None:
+            return
+        scribbles = read_stroke(self._view, self._layer, atoms, unwritten)
+        self._is_painted_over = True
+        self._painter.paint(self._frame, scribbles)
 
     def fit_to_screen(self) -> None:
         """Draw lines at one width, whatever the zoom."""
@@ -203,7 +308,7 @@ class PreviewOverlay:
         else:
             self._layer.data = np.zeros_like(self._layer.data)
             self._erase_lines()
-            self._masks, self._view = {}, None
+            self._masks, self._scribbled, self._view = {}, None, None
 
     def remove(self) -> None:
         """Remove the layers, unless the user has done so."""
@@ -214,8 +319,10 @@ class PreviewOverlay:
             self._viewer.layers.remove(layer)
 
     def _forget(self) -> None:
-        self._layer = self._lines = self._view = None
-        self._masks = {}
+        if self._strokes is not None:
+            self._strokes.close()
+        self._layer = self._lines = self._view = self._strokes = None
+        self._masks, self._scribbled, self._is_painted_over = {}, None, False
 
     def _is_added(self) -> bool:
         return self._is_in_viewer(self._layer)
@@ -223,10 +330,16 @@ class PreviewOverlay:
     def _is_in_viewer(self, layer: Layer | None) -> bool:
         return layer is not None and layer in self._viewer.layers
 
-    def _fill_lightly(self, layer: Labels, values: Mapping[int, int]) -> None:
+    def _fill_lightly(
+        self, layer: Labels, values: Mapping[int, int], scribbled: Scribbled | None
+    ) -> None:
         """Colour the objects so that they do not look like labels."""
         colours = object_colours(values)
         fills = {values[one]: (*colours[one][:3], FILL) for one in values}
+        if scribbled is not None:
+            colour = object_colour(scribbled.object_id)
+            fills[POSITIVE_VALUE] = (*colour[:3], SCRIBBLE_FILL)
+            fills[NEGATIVE_VALUE] = (*WARNING_RED[:3], SCRIBBLE_FILL)
         if any(self._fills.get(one) != fill for one, fill in fills.items()):
             # Each change makes napari draw the whole layer again.
             self._fills = fills
@@ -251,22 +364,31 @@ class PreviewOverlay:
             and placed.is_close(self._placed)
         )
 
-    def _shows(self, frame: int, masks: Mapping[int, np.ndarray]) -> bool:
+    def _shows(
+        self,
+        frame: int,
+        masks: Mapping[int, np.ndarray],
+        scribbled: Scribbled | None,
+    ) -> bool:
         """Whether drawing would change nothing: a repaint can be felt."""
+        if self._is_painted_over and self._is_added():
+            return False
         if not self._is_added():
-            return not masks
-        if not masks:
+            return not masks and scribbled is None
+        if not masks and scribbled is None:
+            is_empty = not self._masks and self._scribbled is None
             # What lies on another frame is not seen on this one.
-            return not self._masks or frame != self._frame
+            return is_empty or frame != self._frame
         is_same_mask = (
             self._masks.get(object_id) is mask for object_id, mask in masks.items()
         )
         is_same_size = len(masks) == len(self._masks)
-        return frame == self._frame and is_same_size and all(is_same_mask)
+        is_same = frame == self._frame and self._scribbled == scribbled
+        return is_same and is_same_size and all(is_same_mask)
 
     def _move_to(self, view: MovieView) -> None:
         """Empty the layer, if there is one, and put it on another movie."""
-        self._masks = {}
+        self._masks, self._scribbled = {}, None
         if self._layer is None or not self._is_added():
             return
         if self._layer.ndim != len(view.spatial_shape):
@@ -291,8 +413,17 @@ class PreviewOverlay:
     def _layer_on(self, view: MovieView) -> Labels:
         if self._layer is None or not self._is_added():
             self._layer, self._fills = preview_layer(view, PREVIEW_NAME), {}
+            self._masks, self._scribbled, self._is_painted_over = {}, None, False
+            self._let_be_painted(self._layer)
             add_quietly(self._viewer, self._layer, above=view.layer)
         return self._layer
+
+    def _let_be_painted(self, layer: Labels) -> None:
+        if self._painter is not None:
+            keys = self._painter.keys
+            layer.editable = True
+            layer.selected_label = POSITIVE_VALUE
+            self._strokes = StrokeListener(layer, self._on_stroke, keys.undo, keys.redo)
 
     def _lines_on(self, view: MovieView) -> Vectors:
         if self._lines is None or not self._is_in_viewer(self._lines):

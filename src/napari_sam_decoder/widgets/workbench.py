@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -24,9 +24,11 @@ from napari_sam_decoder.project import (
     ObjectRecord,
     PointRow,
     RunRequest,
+    ScribbleRow,
     ShapeRow,
     copy_project,
 )
+from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.propagation import Direction
 from napari_sam_decoder.validation import (
     MAX_HYPOTHESIS,
@@ -56,12 +58,20 @@ from napari_sam_decoder.widgets.layers import (
     zoom_on,
 )
 from napari_sam_decoder.widgets.messages import describe_rows
-from napari_sam_decoder.widgets.previews import PreviewOverlay
+from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
+from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -115,7 +125,8 @@ class Workbench(QObject):
         self.controller = Controller(viewer, self)
         self.failure: Exception | None = None
         self.is_closed = False
-        self._overlay = PreviewOverlay(viewer)
+        keys = UndoKeys(self.undo, self.redo)
+        self._overlay = PreviewOverlay(viewer, Painter(self._on_painted, keys))
         # Dragging a point changes it many times a second; one reading is enough.
         self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
         self._last_touched = -_PAUSE_S
@@ -233,7 +244,11 @@ class Workbench(QObject):
     def _record_prompts(self, before: Sequence[Prompt]) -> None:
         """Record what has become of the points and boxes, with what follows from it."""
         document, objects = self.history.document, self.objects
-        rows = {"points": objects.points, "shapes": objects.shapes}
+        rows: dict[str, tuple[Any, ...]] = {
+            "points": objects.points,
+            "shapes": objects.shapes,
+            "scribbles": objects.scribbles,
+        }
         if self.points_layer is None:
             # Points that went with their layer are kept.
             del rows["points"]
@@ -288,6 +303,7 @@ class Workbench(QObject):
                 self._points_layer()
             if shapes:
                 self._boxes_layer()
+            self.objects.scribbles = document.rows("scribbles")
             self.objects.read(self.movie, self.viewer.layers)
             self.objects.show(points, shapes)
         finally:
@@ -348,9 +364,24 @@ class Workbench(QObject):
         previews, prompts = controller.state.previews, controller.prompts_here
         if movie is not None:
             masks = previews.masks(prompts) | self._looked_at()
-            self._overlay.show(movie, self.frame, masks)
+            self._overlay.show(movie, self.frame, masks, self._scribbled())
         if self.points_layer is not None:
             note_sides(self.points_layer, previews.sides(prompts))
+
+    def _scribbled(self) -> Scribbled | None:
+        """What is painted of the current object on the current frame, or may be."""
+        object_id = self.objects.current_id
+        if object_id is None:
+            return None
+        given = (
+            prompt.scribbles
+            for prompt in self._pointed_at
+            if (prompt.object_id, prompt.frame) == (object_id, self.frame)
+        )
+        scribbles = tuple(next(given, ()))
+        if scribbles or self._overlay.next_scribble is not None:
+            return Scribbled(object_id, scribbles)
+        return None
 
     def show_hypothesis(self, number: int | None) -> None:
         """Show another hypothesis of the current object, without picking it.
@@ -542,16 +573,80 @@ class Workbench(QObject):
             If there is no such object or frame, or if this is not a box.
         """
         view, listed = self.require_movie(), self._object_or_current(object_id)
-        frame = as_integer(frame, "a frame", PromptError)
-        if not 0 <= frame < len(view):
-            raise PromptError(
-                f"there is no frame {frame}; the movie has frames 0 to {len(view) - 1}"
-            )
+        frame = _existing_frame(view, frame)
         vertices = tuple(map(tuple, _corners(view, frame, box).tolist()))
         added = ShapeRow(BOX, vertices, listed.object_id)
         self._boxes_layer()
         self.objects.show(self.objects.points, (*self.objects.shapes, added))
         self.read()
+
+    def add_scribble(
+        self,
+        frame: int,
+        pixels: Any,
+        object_id: int | None = None,
+        *,
+        is_positive: bool = True,
+    ) -> None:
+        """Add a scribble of an object, as painting on its preview would.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < number of frames.
+        pixels : (Y, X) array-like of bool or integers
+            Over the whole frame, not 0 where the scribble is. These pixels belong to
+            the object in any case, or do not.
+        object_id : int, optional
+            The current object by default.
+        is_positive : bool, default True
+            True for pixels of the object, False for pixels beside it.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object or frame, or if the pixels are not those of a
+            frame, or none.
+        """
+        view, listed = self.require_movie(), self._object_or_current(object_id)
+        frame = _existing_frame(view, frame)
+        scribble = Scribble(PaintedMask.of(pixels), is_positive)
+        if scribble.pixels.shape != view.frame_shape:
+            raise PromptError(
+                f"a scribble of shape {scribble.pixels.shape} does not fit frames of "
+                f"shape {view.frame_shape}; give it an array of that shape"
+            )
+        self._keep_scribbles(frame, (scribble,), listed.object_id)
+        self.read()
+
+    def _keep_scribbles(
+        self, frame: int, scribbles: Iterable[Scribble], object_id: int
+    ) -> None:
+        view = self.require_movie()
+        after = self.objects.reading.point_count(object_id, frame)
+        added = (
+            ScribbleRow.on(view, frame, replace(one, after=after), object_id)
+            for one in scribbles
+        )
+        self.objects.scribbles = (*self.objects.scribbles, *added)
+
+    def _on_painted(self, frame: int, scribbles: tuple[Scribble, ...]) -> None:
+        """Take a stroke on the preview as scribbles of the current object."""
+        if self.movie is None or self.objects.current_id is None:
+            self.failed.emit(PromptError(NO_OBJECT))
+            # The stroke goes once napari has ended it.
+            QTimer.singleShot(0, self._show_previews_again)
+            return
+        # A point that was added a moment ago came before.
+        self._read_what_waits()
+        self._keep_scribbles(frame, scribbles, self.objects.current_id)
+        self._read_soon()
+
+    def _show_previews_again(self) -> None:
+        if not self.is_closed:
+            self.show_previews()
 
     def use_points(self, layer: Points) -> None:
         """Copy the points of another layer into the plugin's, as prompts.
@@ -623,6 +718,7 @@ class Workbench(QObject):
             self._let_clicks_be_points()
         else:
             self.changed.emit()
+        self.show_previews()
 
     def step_object(self, step: int) -> None:
         """Select the next or the previous object of the table.
@@ -682,8 +778,9 @@ class Workbench(QObject):
 
         Parameters
         ----------
-        tool : {"positive", "negative", "box", "lasso"}
-            Points on the object or beside it, or boxes or outlines around it.
+        tool : {"positive", "negative", "box", "lasso", "scribble", "eraser"}
+            Points on the object or beside it, boxes or outlines around it, or a brush
+            that paints pixels of the object or pixels beside it on the preview.
 
         Raises
         ------
@@ -699,8 +796,18 @@ class Workbench(QObject):
             self.viewer.layers.selection.active = layer
             layer.mode = SHAPE_MODES[chosen]
             self.changed.emit()
+        elif chosen.is_scribble:
+            self._take_brush(is_positive=chosen is Tool.SCRIBBLE)
         else:
             self.set_sign(chosen is Tool.POSITIVE)
+
+    def _take_brush(self, *, is_positive: bool) -> None:
+        object_id = self.require_object().object_id
+        sides = self.controller.state.previews.sides(self.controller.prompts_here)
+        side = sides.get(object_id)
+        self._overlay.take_brush(self.require_movie(), side, is_positive=is_positive)
+        self.show_previews()
+        self.changed.emit()
 
     @property
     def is_next_positive(self) -> bool:
@@ -711,6 +818,9 @@ class Workbench(QObject):
     @property
     def tool(self) -> Tool:
         """How the mouse shows the current object; clicks where it does not."""
+        is_painting = self._overlay.next_scribble
+        if is_painting is not None:
+            return Tool.SCRIBBLE if is_painting else Tool.ERASER
         layer = self.boxes_layer
         if layer is not None and self.viewer.layers.selection.active is layer:
             for tool, mode in SHAPE_MODES.items():
@@ -729,13 +839,14 @@ class Workbench(QObject):
         Raises
         ------
         PromptError
-            If the current object has no point on the frame.
+            If the current object has no point, box or lasso on the frame.
         """
         listed = self.require_object()
-        if self.current_prompt is None:
+        prompt = self.current_prompt
+        if prompt is None or not (prompt.points or prompt.box or prompt.lasso):
             raise PromptError(
-                f"{listed.name!r} has no point or box on frame {self.frame}: click it "
-                "first"
+                f"{listed.name!r} has no point, box or lasso on frame {self.frame}: "
+                "click it first"
             )
         self.objects.pick((listed.object_id, self.frame), number)
         self.read()
@@ -900,6 +1011,7 @@ class Workbench(QObject):
             self.objects.current_id = object_id
             self.objects.prepare_next()
             self.changed.emit()
+            self.show_previews()
 
     def on_label_picked(self, layer: Labels) -> None:
         """Work on the object whose label a tool of napari has picked."""
@@ -998,6 +1110,9 @@ class Workbench(QObject):
 
     def on_labels_removed(self, layer: Labels) -> None:
         """Forget a Labels layer that was removed, perhaps during a run."""
+        if layer is self._overlay.layer:
+            # Where all layers go, it would come back for ever.
+            return
         self.controller.on_labels_removed(layer)
         self.show_previews()
 
@@ -1361,6 +1476,15 @@ def _pixel(view: MovieView, place: np.ndarray) -> tuple[int, int] | None:
     row, column = np.rint(place[1:]).astype(int).tolist()
     height, width = view.frame_shape
     return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+
+def _existing_frame(view: MovieView, frame: int) -> int:
+    number = as_integer(frame, "a frame", PromptError)
+    if not 0 <= number < len(view):
+        raise PromptError(
+            f"there is no frame {number}; the movie has frames 0 to {len(view) - 1}"
+        )
+    return number
 
 
 def _positions(view: MovieView, points: Any) -> np.ndarray:

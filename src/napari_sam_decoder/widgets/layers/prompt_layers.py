@@ -12,7 +12,12 @@ from napari.layers import Points, Shapes
 from napari_sam_decoder.formats import is_blank, parse_label
 from napari_sam_decoder.project import PointRow, ShapeRow
 from napari_sam_decoder.validation import MAX_HYPOTHESIS, MAX_OBJECT_ID
-from napari_sam_decoder.widgets.colours import LIGHT, object_colours, rim_colours
+from napari_sam_decoder.widgets.colours import (
+    LIGHT,
+    WARNING_RED,
+    object_colours,
+    rim_colours,
+)
 from napari_sam_decoder.widgets.layers.coordinates import (
     WorldMap,
     is_placed_like,
@@ -72,7 +77,6 @@ SMALLEST_BOX_PIXELS = 4
 DRAGGED = ("add_rectangle", "add_ellipse", "add_line")
 BORDER_WIDTH = 0.2
 SYMBOLS = {True: "disc", False: "x"}
-WARNING_RED = (0.85, 0.0, 0.0, 1)
 ODD_COLOUR = (0.5, 0.5, 0.5, 1)
 NO_FILL = (0.0, 0, 0, 0)
 

@@ -38,6 +38,14 @@ _TOOLS = {
     ),
     Tool.BOX: ("Box", "The mouse draws a box around the object (Alt+R)"),
     Tool.LASSO: ("Lasso", "The mouse draws an outline around the object (Alt+A)"),
+    Tool.SCRIBBLE: (
+        "Scribble",
+        "The mouse paints pixels that belong to the object in any case (Alt+S)",
+    ),
+    Tool.ERASER: (
+        "Erase",
+        "The mouse paints pixels that do not belong to the object (Alt+E)",
+    ),
 }
 
 
@@ -67,7 +75,8 @@ class FramePart(QGroupBox):
         layout = QVBoxLayout(self)
         layout.addLayout(row(*self.offers))
         layout.addLayout(row(*self._of(Tool.POSITIVE, Tool.NEGATIVE), self.automatic))
-        layout.addLayout(row(*self._of(Tool.BOX, Tool.LASSO)))
+        others = Tool.BOX, Tool.LASSO, Tool.SCRIBBLE, Tool.ERASER
+        layout.addLayout(row(*self._of(*others)))
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.hide()
