@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
+import numpy as np
 from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
@@ -129,6 +130,26 @@ def test_a_copy_has_all_that_was_done(fresh, tmp_path):
     assert titles(tmp_path / "copy.samproject") == ["New object"]
     with pytest.raises(ProjectError, match="exists"):
         fresh.save_project_as(tmp_path / "copy.samproject")
+
+
+def test_scribbles_come_back(fresh, make_bench):
+    begin(fresh).new_object("first")
+    pixels = np.zeros(fresh.movie.frame_shape, bool)
+    pixels[12:15, 10:20] = True
+    fresh.add_scribble(1, pixels)
+    fresh.wait()
+    kept = fresh.objects.scribbles
+    fresh.close()
+    other = begin(make_bench())
+    other.wait()
+    other.resume()
+    other.wait()
+    assert len(kept) == 1
+    assert other.objects.scribbles == kept
+    assert [prompt.frame for prompt in other.controller.prompts] == [1]
+    other.undo()
+    other.wait()
+    assert other.objects.scribbles == ()
 
 
 def test_other_pixels_get_a_project_of_their_own(fresh, tmp_path):

@@ -13,10 +13,12 @@ from made_up import SHAPE, preview_of, view_of
 from napari.layers import Image
 from placements import shown_value, viewer_of
 
-from napari_sam_decoder.prompts import Prompt
+from napari_sam_decoder.prompts import Prompt, Scribble
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.layers import (
+    NEGATIVE_VALUE,
     OUTLINE_NAME,
+    POSITIVE_VALUE,
     MovieView,
     camera_of,
     go_to_frame,
@@ -26,6 +28,7 @@ from napari_sam_decoder.widgets.previews import (
     PREVIEW_NAME,
     PreviewOverlay,
     PreviewStore,
+    Scribbled,
     add_quietly,
     preview_layer,
     show_preview,
@@ -237,6 +240,40 @@ def test_it_lies_right_above_the_movie(viewer, view, overlay):
     viewer.add_points(np.empty((0, 3)), name="points")
     overlay.show(view, 0, {1: TOP})
     assert names(viewer) == [view.layer.name, *OWN, "points"]
+
+
+def test_labels_do_not_hide_it(viewer, view, overlay):
+    viewer.add_labels(np.zeros(SHAPE, int), name="labels")
+    viewer.add_labels(np.zeros((5, 5), int), name="others")
+    overlay.show(view, 0, {1: TOP})
+    assert names(viewer) == [view.layer.name, "labels", *OWN, "others"]
+
+
+def test_a_scribble_is_drawn_over_masks(viewer, view, overlay):
+    stroke = Scribble(LEFT)
+    overlay.show(view, 0, {1: TOP}, Scribbled(1, (stroke,)))
+    assert (shown_labels(viewer)[LEFT] == POSITIVE_VALUE).all()
+    lines = len(viewer.layers[OUTLINE_NAME].data)
+    overlay.show(view, 0, {1: TOP}, Scribbled(1, (stroke, Scribble(TOP, False))))
+    assert (shown_labels(viewer)[TOP] == NEGATIVE_VALUE).all()
+    assert len(viewer.layers[OUTLINE_NAME].data) == lines, "outlines are of masks"
+    overlay.show(view, 1, {}, Scribbled(1, ()))
+    assert not shown_labels(viewer).any()
+    overlay.show(view, 0, {1: TOP})
+    assert set(np.unique(shown_labels(viewer))) == {0, 1}
+
+
+@pytest.mark.parametrize("object_id", [3, 70_000])
+def test_a_scribble_has_the_colour_of_its_object(viewer, view, overlay, object_id):
+    overlay.show(view, 0, {1: TOP}, Scribbled(object_id, (Scribble(LEFT),)))
+    *colour, alpha = preview(viewer).get_color(POSITIVE_VALUE)
+    np.testing.assert_allclose(colour, object_colour(object_id)[:3], atol=1e-6)
+    assert alpha > 0.5
+
+
+def test_nobody_can_paint_without_a_painter(viewer, view, overlay):
+    overlay.show(view, 0, {1: TOP})
+    assert not preview(viewer).editable
 
 
 def test_there_is_no_layer_before_there_is_something_to_show(viewer, view, overlay):

@@ -244,6 +244,27 @@ def test_a_scribble_after_a_run_corrects_its_frame_and_no_other_object(bench, ha
     np.testing.assert_array_equal(bench.labels.data, before)
 
 
+def test_painting_a_label_by_hand_fixes_that_object_only(bench, hand, viewer):
+    for place in (FIRST, SECOND):
+        hand.press(Qt.Key.Key_N)
+        hand.click(*place)
+    bench.propagate()
+    bench.wait()
+    viewer.dims.set_point(0, 3)
+    viewer.layers.selection.active = layer = bench.labels
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 3
+    hand.draw(BELOW)
+    bench.wait()
+    painted = layer.data[3] == 1
+    assert painted[30, 14]
+    bench.select_object(2)
+    hand.press(Qt.Key.Key_S)
+    hand.draw([(56, 40), (56, 44), (56, 48)])
+    bench.wait()
+    np.testing.assert_array_equal(layer.data[3] == 1, painted)
+    assert (layer.data[3][covered(bench.objects.scribbles[0])] == 2).all()
+
+
 def test_a_scribble_has_no_hypothesis_to_pick(bench, hand):
     hand.press(Qt.Key.Key_N)
     hand.press(Qt.Key.Key_S)

@@ -398,7 +398,7 @@ class PreviewOverlay:
         self._erase_lines()
         self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint16))
         self._layer.affine = _placed_at(view, 0)
-        self._bring_above(view, self._layer, view.layer)
+        self._bring_above(view, self._layer, self._ground(view))
         if self._lines is not None and self._is_in_viewer(self._lines):
             self._lines.affine = WorldMap.of(view.layer).matrix
             self._bring_above(view, self._lines, self._layer)
@@ -415,8 +415,21 @@ class PreviewOverlay:
             self._layer, self._fills = preview_layer(view, PREVIEW_NAME), {}
             self._masks, self._scribbled, self._is_painted_over = {}, None, False
             self._let_be_painted(self._layer)
-            add_quietly(self._viewer, self._layer, above=view.layer)
+            add_quietly(self._viewer, self._layer, above=self._ground(view))
         return self._layer
+
+    def _ground(self, view: MovieView) -> Layer:
+        """The topmost of a movie and the labels on it, which would hide scribbles."""
+        shown = [
+            layer
+            for layer in self._viewer.layers
+            if layer is view.layer
+            or (
+                isinstance(layer, Labels)
+                and tuple(layer.data.shape) == view.spatial_shape
+            )
+        ]
+        return shown[-1]
 
     def _let_be_painted(self, layer: Labels) -> None:
         if self._painter is not None:
