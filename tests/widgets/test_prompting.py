@@ -16,7 +16,10 @@ from stage import BACKGROUND, squares  # noqa: E402
 
 from napari_sam_decoder.errors import OptionError, PromptError  # noqa: E402
 from napari_sam_decoder.project import PointRow  # noqa: E402
-from napari_sam_decoder.widgets.colours import object_colour  # noqa: E402
+from napari_sam_decoder.widgets.colours import (  # noqa: E402
+    WARNING_RED,
+    object_colour,
+)
 from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
@@ -98,7 +101,7 @@ def test_each_click_has_the_object_the_sign_and_the_colour_of_now(bench, hand):
     ]
     layer = bench.points_layer
     assert [str(one) for one in layer.symbol] == ["disc", "disc", "x"]
-    expected = [object_colour(one) for one in (1, 2, 2)]
+    expected = [object_colour(1), object_colour(2), WARNING_RED]
     np.testing.assert_allclose(layer.face_color, expected)
 
 

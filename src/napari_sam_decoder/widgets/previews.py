@@ -121,7 +121,7 @@ def _placed_at(view: MovieView, frame: int) -> np.ndarray:
 
 
 PREVIEW_NAME = "SAM preview"
-FILL, SCRIBBLE_FILL = 0.2, 0.6
+FILL, SCRIBBLE_FILL = 0.2, 0.5
 """How much a preview covers of what is under it."""
 NO_FILL = (0.0, 0.0, 0.0, 0.0)
 LARGEST_VALUE = 2**16 - 3

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Vectors
 
+from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.widgets.colours import object_colours, rim_colours
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
@@ -45,14 +46,22 @@ class Outline:
     @classmethod
     def of(cls, labels: np.ndarray) -> Outline:
         """Trace the objects in (Y, X) labels; the border of the picture is an edge."""
-        padded = np.pad(labels, 1)
+        window = extent(labels != 0)
+        if window is None:
+            nothing = np.zeros((0, 2))
+            return cls(nothing, nothing, nothing, np.zeros(0, np.int64))
+        padded = np.pad(labels[window], 1)
+        shift = np.array([part.start for part in window])
         parts = [
             part
             for axis in (0, 1)
             for is_after in (True, False)
             for part in [_lines(np.moveaxis(padded, axis, 0), axis, is_after=is_after)]
         ]
-        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        starts, ends, inwards, ids = (
+            np.concatenate(columns) for columns in zip(*parts, strict=True)
+        )
+        return cls(starts + shift, ends + shift, inwards, ids)
 
     def renumbered(self, values: Mapping[int, int]) -> Outline:
         """Return the same lines of objects that have been traced by other values.
@@ -103,7 +112,7 @@ def new_outline_layer(view: MovieView) -> Vectors:
     view : MovieView
         The movie; the layer lies where its image lies.
     """
-    return Vectors(
+    layer = Vectors(
         np.empty((0, 2, len(view.spatial_shape))),
         name=OUTLINE_NAME,
         vector_style="line",
@@ -113,6 +122,9 @@ def new_outline_layer(view: MovieView) -> Vectors:
         units=view.layer.units,
         axis_labels=view.layer.axis_labels,
     )
+    # Its picture in the list of layers takes longer to draw than the lines.
+    layer._update_thumbnail = lambda: None
+    return layer
 
 
 def show_outline(

@@ -106,6 +106,7 @@ def take_brush(
     """
     layer.selected_label = POSITIVE_VALUE if is_positive else NEGATIVE_VALUE
     layer.mode = "paint"
+    layer.visible = True
     if layer.metadata.get(_SIZE_TAKEN, layer.brush_size) == layer.brush_size:
         size = max(1, round(min(BRUSH_PIXELS * pixel, BRUSH_SHARE * side)))
         layer.brush_size = size
