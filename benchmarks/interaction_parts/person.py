@@ -9,6 +9,7 @@ from tracking_parts.prompting import (
     correcting_box,
     correcting_click,
     correcting_scribble,
+    inmost,
     outline,
 )
 
@@ -27,6 +28,11 @@ LOOSENESS = 0.1
 """Of a box's side: how far a corner may be off in its direction."""
 
 
+def _first_click(target: Target, frame: int, found: np.ndarray) -> Prompt:
+    """Click deepest inside the object, which may not be in its largest part."""
+    return Prompt(target.object_id, frame, [inmost(target.truth(frame))])
+
+
 def _loose_box(target: Target, frame: int, found: np.ndarray) -> Prompt:
     """Draw a box whose sides are off by up to a tenth, the same in each run."""
     box = np.array(outline(target.truth(frame)))
@@ -39,7 +45,7 @@ def _loose_box(target: Target, frame: int, found: np.ndarray) -> Prompt:
 
 
 PROTOCOLS: dict[str, tuple[Action, Action]] = {
-    "clicks": (correcting_click, correcting_click),
+    "clicks": (_first_click, correcting_click),
     "box": (correcting_box, correcting_click),
     "loose-box": (_loose_box, correcting_click),
     "scribble": (correcting_scribble, correcting_scribble),

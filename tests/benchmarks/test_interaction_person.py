@@ -29,6 +29,13 @@ def test_the_first_click_is_inmost_and_the_next_where_most_is_wrong(target):
     assert person.next(person.truth) is None
 
 
+def test_the_first_click_is_in_the_deepest_part_not_the_largest():
+    masks = np.zeros((1, 60, 80), int)
+    masks[0, 5:8, 5:75] = masks[0, 40:51, 30:41] = 1
+    (target,) = objects_on(masks, 0)
+    assert Person(target, "clicks").first().points == ((45, 35),)
+
+
 @pytest.mark.parametrize("protocol", ["box", "loose-box"])
 def test_clicks_follow_a_box(target, protocol):
     person = Person(target, protocol)
