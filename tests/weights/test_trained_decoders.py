@@ -197,6 +197,15 @@ def test_the_packaged_decoder_fits_the_packaged_model() -> None:
     assert sam.decoder.startswith("sharp sha256:")
 
 
+def test_the_decoder_for_cells_takes_the_place_of_sams(mobile_sam: Sam) -> None:
+    sam = load_sam(device="cpu", precision="float32", decoder="cells")
+    assert sam.decoder.startswith("cells sha256:")
+    assert (sam.heads.rater, sam.heads.sharpener) == (None, None)
+    own, tuned = (one.mask_decoder.state_dict() for one in (mobile_sam, sam))
+    assert own.keys() == tuned.keys()
+    assert any(not torch.equal(own[name], tuned[name]) for name in own)
+
+
 @pytest.mark.parametrize("decoder", ["auto", "rated"])
 def test_the_packaged_model_is_rated_again_unless_told_otherwise(decoder: str) -> None:
     sam = load_sam(device="cpu", precision="float32", decoder=decoder)

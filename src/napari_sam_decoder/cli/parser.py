@@ -507,8 +507,8 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         default=AUTO_DECODER,
         metavar="NAME|FILE",
         help="auto (default: rated if it fits the model, else sam), rated (chooses "
-        "masks better), sharp (rated, with sharper edges), sam (the model's own), or a "
-        "file from 'train'",
+        "masks better), sharp (rated, with sharper edges), cells (for microscopy), sam "
+        "(the model's own), or a file from 'train'",
     )
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, mps"

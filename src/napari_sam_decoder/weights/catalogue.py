@@ -213,6 +213,7 @@ RATED_DECODER = "rated"
 """`OWN_DECODER`, and a head that rates the masks of a single click."""
 
 _HEADS_FILE = "sharp.fp16.safetensors"
+_CELLS_FILE = "cells.fp16.safetensors"
 
 _DECODERS = (
     DecoderRow(
@@ -225,6 +226,11 @@ _DECODERS = (
         "the same, with edges redrawn at 1024 x 1024; for mobile_sam only",
         packaged=_HEADS_FILE,
         draws=True,
+    ),
+    DecoderRow(
+        "cells",
+        "trained on nuclei, cells and neurites; for mobile_sam only",
+        packaged=_CELLS_FILE,
     ),
     DecoderRow(OWN_DECODER, "the model's own masks and ratings; for all models"),
 )

@@ -267,6 +267,7 @@ def _decoders_here() -> Iterator[tuple[str, str]]:
     texts = {
         "rated": "SAM's, better pick",
         "sharp": "sharper edges",
+        "cells": "for microscopy",
         "sam": "SAM's own",
     }
     yield "automatic", AUTO_DECODER
