@@ -140,6 +140,17 @@ def test_a_junk_mask_does_not_change_the_scale(junk):
     assert middle_of(pictures[1]) == pytest.approx([0.53, 0.53], abs=0.03)
 
 
+def test_a_mask_of_two_objects_is_seen_whole():
+    """The middle one of three, where the largest is nearly everything."""
+    shape = (400, 400)
+    one = disc(shape, (200, 200), 20)
+    two = one | disc(shape, (245, 200), 24)
+    everything = np.ones(shape, bool)
+    picture = draw_thumbnails(grey(*shape), [one, two, everything], RED)[1]
+    assert not painted(picture)[[0, -1]].any()
+    assert 0.4 < painted(picture).any(axis=1).mean() < 0.6
+
+
 def test_clicks_are_seen_unless_they_are_far_away():
     shape = (400, 400)
     mask = disc(shape, (200, 200), 10)

@@ -84,14 +84,15 @@ def places_shown(preview: Preview) -> Iterator[Position]:
 
 def _common_window(masks: Sequence[np.ndarray], places: Iterable[Position]) -> _Window:
     """A square around the middle one of the masks, and places near it."""
-    seen = [mask for mask in masks if 0 < mask.mean() <= MAX_FRAME_SHARE]
-    seen = seen or [mask for mask in masks if mask.any()]
+    seen = [mask for mask in masks if mask.any()]
     shape = masks[0].shape
     if not seen:
         side = max(shape)
         return _span(shape[0] // 2, side, shape[0]), _span(0, side, shape[1])
     by_size = sorted(seen, key=np.count_nonzero)
-    found = extent(by_size[(len(by_size) - 1) // 2])
+    up_to_middle = by_size[: (len(by_size) + 1) // 2]
+    objects = [mask for mask in up_to_middle if mask.mean() <= MAX_FRAME_SHARE]
+    found = extent((objects or by_size)[-1])
     assert found is not None
     middle = found
     for place in places:
