@@ -55,6 +55,8 @@ REFERENCE = "\n".join(
 )
 # Users get it from `load_sam` and pass it on; its methods are not part of the API.
 OPAQUE = {"Sam"}
+PASSED_ON = {"Answer"}
+"""Only handed back to the package, as part of a `Preview`."""
 
 
 @functools.cache
@@ -113,7 +115,7 @@ def types_in_signature(name):
 @pytest.mark.parametrize("name", sorted({*napari_sam_decoder.__all__} - OPAQUE))
 def test_all_types_in_public_signatures_are_public(name):
     ours = types_in_signature(name) & classes_in_package()
-    assert ours <= set(napari_sam_decoder.__all__)
+    assert ours - PASSED_ON <= set(napari_sam_decoder.__all__)
 
 
 def test_types_are_found_in_signatures():

@@ -7,7 +7,6 @@ import pytest
 
 from napari_sam_decoder.selection import (
     Expectation,
-    choose_by_quality,
     choose_expected,
     choose_together,
     is_unambiguous,
@@ -49,23 +48,6 @@ def test_two_empty_masks_agree():
 )
 def test_stability_drops_with_undecided_pixels(logits, expected):
     assert stability(np.array(logits)) == expected
-
-
-def test_the_best_rated_of_the_allowed_masks_is_chosen():
-    logits = np.stack([square(1), square(4), square(8), square(10)])
-    ratings = np.array([1.2, 0.3, 0.9, 0.8])
-    choice = choose_by_quality(logits, ratings, (1, 2, 3), CONTENT)
-    assert choice.index == 2
-    assert (choice.memory_agreement, choice.temporal_iou) == (1, 1)
-    assert choice.iou_prediction == pytest.approx(0.9)
-    assert choose_by_quality(logits, ratings, (0, 1), CONTENT).iou_prediction == 1
-
-
-def test_the_whole_picture_is_no_object():
-    logits = np.stack([square(0, 16, 9), np.full((16, 16), 9), square(4), square(4)])
-    ratings = np.array([0.9, 1.0, 0.5, 0.4])
-    assert choose_by_quality(logits, ratings, (1, 2, 3), CONTENT).index == 2
-    assert choose_by_quality(logits, ratings, (1,), CONTENT).index == 1
 
 
 def test_a_worse_rated_mask_in_the_right_place_wins():

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam_decoder.linalg import sigmoid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = [
     "MASKS_PER_SET",
     "MAX_FRAME_SHARE",
     "Choice",
     "Expectation",
-    "choose_by_quality",
     "choose_expected",
     "choose_together",
-    "exclude_scene_masks",
     "is_unambiguous",
     "overlap_costs",
     "soft_iou",
@@ -145,65 +139,6 @@ def stability(logits: np.ndarray) -> float:
     """
     loose = int((logits > -STABILITY_OFFSET).sum())
     return int((logits > STABILITY_OFFSET).sum()) / loose if loose else 0.0
-
-
-def choose_by_quality(
-    logits: np.ndarray,
-    iou_predictions: np.ndarray,
-    allowed: Sequence[int],
-    content: tuple[int, int],
-) -> Choice:
-    """Choose the mask that the decoder rates highest.
-
-    Parameters
-    ----------
-    logits : (4, h, w) array
-        One set of masks, as the decoder returns it.
-    iou_predictions : (4,) array
-        The decoder's rating of each.
-    allowed : sequence of int
-        Indices to choose among; a single one is the user's choice.
-    content : (rows, columns)
-        The part of the grid that shows the frame.
-
-    Returns
-    -------
-    Choice
-        Masks of nearly the whole frame, which SAM often proposes where it recognises
-        nothing, are chosen only if there is no other.
-    """
-    visible = logits[:, : content[0], : content[1]]
-    objects = exclude_scene_masks(logits, allowed, content)
-    index = max(objects, key=lambda candidate: float(iou_predictions[candidate]))
-    quality = float(np.clip(iou_predictions[index], 0, 1))
-    return Choice(
-        index=index,
-        logits=logits[index],
-        iou_prediction=quality,
-        stability=stability(visible[index]),
-        memory_agreement=1.0,
-        temporal_iou=1.0,
-        score=quality,
-    )
-
-
-def exclude_scene_masks(
-    logits: np.ndarray, allowed: Sequence[int], content: tuple[int, int]
-) -> Sequence[int]:
-    """Leave out masks of nearly the whole frame, unless there are no others.
-
-    Parameters
-    ----------
-    logits : (N, h, w) array
-        Masks, as the decoder returns them.
-    allowed : sequence of int
-        Indices of those that may be chosen.
-    content : (rows, columns)
-        The part of the grid that shows the frame.
-    """
-    visible = logits[:, : content[0], : content[1]]
-    shares = (visible > 0).mean(axis=(1, 2))
-    return [index for index in allowed if shares[index] <= MAX_FRAME_SHARE] or allowed
 
 
 def overlap_costs(masks: np.ndarray, owners: np.ndarray) -> np.ndarray:

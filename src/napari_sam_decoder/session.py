@@ -243,7 +243,7 @@ class Session:
         return self._while_open(self._embedder.fill(order))
 
     def hypotheses(self, object_id: int, frame: int) -> tuple[Hypothesis, ...]:
-        """Return the three masks that the decoder proposes for an object's prompt.
+        """Return the three masks that are offered for an object's prompt.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class Session:
         self._require_open()
         prompt = self.prompts.at(object_id, frame)
         prompt.check(self.movie)
-        return self._preview(prompt, sharpen_all=True).hypotheses
+        return self._preview(prompt).hypotheses
 
     def preview(self, prompt: Prompt) -> Preview:
         """Return the masks that a prompt gives on its frame, without adding it.
@@ -278,8 +278,7 @@ class Session:
         Returns
         -------
         Preview
-            The three hypotheses, and the mask that propagation would start from. If
-            the model has a sharpener, it draws only that mask.
+            The three hypotheses, and the mask that propagation would start from.
 
         Raises
         ------
@@ -289,7 +288,7 @@ class Session:
         self._require_open()
         (prompt,) = checked_prompts([prompt])
         prompt.check(self.movie)
-        return self._preview(prompt, sharpen_all=False)
+        return self._preview(prompt)
 
     def preview_together(
         self, prompts: Iterable[Prompt], known: Iterable[Preview] = ()
@@ -325,16 +324,13 @@ class Session:
             )
         return preview_prompts(self._context, together, known)
 
-    def _preview(self, prompt: Prompt, *, sharpen_all: bool) -> Preview:
+    def _preview(self, prompt: Prompt) -> Preview:
         beside = [
             other
             for other in self.prompts.within(range(prompt.frame, prompt.frame + 1))
             if other.object_id != prompt.object_id and other.is_positive
         ]
-        shown = preview_prompts(
-            self._context, [prompt, *beside], sharpen_all=sharpen_all
-        )
-        return shown[0]
+        return preview_prompts(self._context, [prompt, *beside])[0]
 
     def plan(
         self,

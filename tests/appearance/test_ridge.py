@@ -105,3 +105,14 @@ def test_known_products_serve_an_object_that_is_nearly_everything():
         LabelledSamples(samples, shares, ones, samples.T @ samples)
     )
     np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)
+
+
+def test_an_object_that_fills_the_frame_is_learned():
+    rng = np.random.default_rng(0)
+    samples = with_constant(rng.normal(size=(4096, 64)).astype(np.float32) * 0.1)
+    shares = np.full(4096, 0.9997, np.float32)
+    everywhere = np.ones_like(shares)
+    products = samples.T @ samples
+    taught = RidgeClassifier.of(LabelledSamples(samples, shares, everywhere, products))
+    exact = RidgeClassifier.of(LabelledSamples(samples, shares, everywhere))
+    np.testing.assert_allclose(taught.weights, exact.weights)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from ideal_network import SIDE, IdealNetwork
+from ideal_network import MASKS_ALONE, SIDE, IdealNetwork, ObedientRefiner
 from touching_cells import LEFT, RIGHT, TouchingCells, cell
 
 from napari_sam_decoder.propagation import Context, Settings
@@ -13,7 +13,10 @@ def make_context():
 
     def build(truth, settings=None, **values):
         network = IdealNetwork(truth, **values)
-        return network, Context(network, network, (SIDE, SIDE), settings or Settings())
+        refiner = ObedientRefiner(MASKS_ALONE + 2)
+        return network, Context(
+            network, network, (SIDE, SIDE), settings or Settings(), refiner=refiner
+        )
 
     return build
 

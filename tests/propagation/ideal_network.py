@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_sam_decoder.interactive.answers import TRUSTED
 from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 SIDE = 64
@@ -73,7 +74,7 @@ class IdealNetwork:
         return FrameLogits(low_res_logits, (slice(None), slice(None)))
 
     def _answer(self, frame, prompt):
-        column, row = (prompt.points[0] / STRIDE).astype(int)
+        column, row = (place_of(prompt) / STRIDE).astype(int)
         seen = self.truth[frame] == self.truth[frame, row, column]
         if not self.truth[frame, row, column]:
             return np.stack([as_logits(seen)] * 4), np.full(4, 0.1, np.float32)
@@ -83,6 +84,50 @@ class IdealNetwork:
         quality = self.quality.get(frame, 0.9)
         ratings = np.array([0.5, 0.6, 1, 0.9]) * quality
         return np.stack([as_logits(mask) for mask in masks]), ratings
+
+
+@dataclass
+class ObedientRefiner:
+    """Leaves first masks to the decoder, and draws what later actions show.
+
+    `output` is the one of the decoder that it believes, `MASKS_ALONE` and up for what
+    is at the newest action, `MASKS_TOGETHER` and up for all actions together.
+    """
+
+    output: int
+
+    def refine(self, seen):
+        logits = np.stack([self._redrawn(clues) for clues in seen])
+        is_first = ~seen[:, MASK].any(axis=(1, 2))
+        return logits, np.where(is_first, FIRST_RATING, LATER_RATING)
+
+    def _redrawn(self, clues):
+        mask, found = 2 * clues[MASK] - 1, clues[self.output]
+        is_outline = clues[REGION].any()
+        if clues[ADDED].any() and clues[MASK].any():
+            return np.maximum(mask, found)
+        if clues[REMOVED].any():
+            is_alone = self.output >= MASKS_ALONE
+            return np.minimum(mask, -found if is_alone else found)
+        return clues[BEST_TOGETHER] if is_outline else np.full_like(mask, -1)
+
+
+MASK, MASKS_TOGETHER, MASKS_ALONE = 3, 4, 8
+ADDED, REMOVED, REGION, OTHERS = 14, 15, 16, 17
+"""Channels of the clues, see `Clues`."""
+
+BEST_TOGETHER = MASKS_TOGETHER + 2
+FIRST_RATING = 0.3
+"""Below all that the decoder's own masks get."""
+LATER_RATING = TRUSTED
+"""Enough for a large change, not for one of the whole object."""
+
+
+def place_of(prompt):
+    """(x, y) of the first point, or of the middle of the box."""
+    if len(prompt.points):
+        return prompt.points[0]
+    return prompt.box.reshape(2, 2).mean(axis=0)
 
 
 def as_logits(mask):

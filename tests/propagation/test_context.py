@@ -6,7 +6,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from ideal_network import SIDE, IdealNetwork, movie_of
+from ideal_network import MASKS_ALONE, SIDE, IdealNetwork, ObedientRefiner, movie_of
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.model.heads import Heads
@@ -100,12 +100,15 @@ class Sharpener:
         return FrameLogits(np.ones((1, 1), np.float32), (slice(3, 4), slice(5, 6)))
 
 
+def context_of(network, heads):
+    refiner = ObedientRefiner(MASKS_ALONE + 2)
+    return Context(network, network, (SIDE, SIDE), Settings(), heads, refiner)
+
+
 def test_the_sharpener_draws_masks():
     network = IdealNetwork(movie_of(lambda frame: (10, 10 + frame)))
     sharpener = Sharpener()
-    context = Context(
-        network, network, (SIDE, SIDE), Settings(), Heads(None, sharpener)
-    )
+    context = context_of(network, Heads(None, sharpener))
     logits = np.ones((SIDE, SIDE), np.float32)
     mask = context.draw(4, logits).mask((SIDE, SIDE))
     assert np.argwhere(mask).tolist() == [[3, 5]]
@@ -118,29 +121,20 @@ def test_the_sharpener_draws_masks():
 def test_low_res_logits_are_propagated_not_drawn_masks():
     truth = movie_of(lambda frame: (10, 10 + frame))
     network = IdealNetwork(truth)
-    context = Context(
-        network, network, (SIDE, SIDE), Settings(), Heads(None, Sharpener())
-    )
-    prompts = PromptSet([Prompt(1, 0, points=[(14, 14)])])
+    context = context_of(network, Heads(None, Sharpener()))
+    prompts = PromptSet([Prompt(1, 0, mask=truth[0] == 1)])
     itinerary = plan(prompts, range(4), Direction.FORWARD)
     results = list(propagate(context, itinerary))
-    assert [np.count_nonzero(result.labels) for result in results] == [1] * 4
+    assert [np.count_nonzero(result.labels) for result in results] == [144, 1, 1, 1]
     assert all(result.objects[1].confidence > 0.5 for result in results)
 
 
-@pytest.mark.parametrize(("sharpen_all", "drawn"), [(True, 3), (False, 1)])
-def test_a_preview_sharpens_all_masks_or_the_chosen_one(sharpen_all, drawn):
+def test_a_preview_offers_what_the_sharpener_draws():
     network = IdealNetwork(movie_of(lambda frame: (10, 10)))
-    sharpener = Sharpener()
-    context = Context(
-        network, network, (SIDE, SIDE), Settings(), Heads(None, sharpener)
-    )
-    prompt = Prompt(1, 2, points=[(14, 14)])
-    shown = preview_prompts(context, [prompt], sharpen_all=sharpen_all)[0]
-    assert len(sharpener.shown) == drawn
-    assert np.count_nonzero(shown.chosen.mask) == 1
-    sizes = [np.count_nonzero(offer.mask) for offer in shown.hypotheses]
-    assert bool(max(sizes) == 1) is sharpen_all
+    context = context_of(network, Heads(None, Sharpener()))
+    (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14)])])
+    # And the click, which it must not leave out.
+    assert np.argwhere(shown.chosen.mask).tolist() == [[3, 5], [14, 14]]
 
 
 class Rater:
@@ -163,29 +157,31 @@ def with_tokens(network):
 
 
 @pytest.mark.parametrize(
-    ("rater", "number", "rating"), [(Rater(), 1, 0.8), (None, 2, 0.54)]
+    ("rater", "number", "rating"), [(Rater(), 2, 0.8), (None, 3, 0.54)]
 )
 def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
     network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
-    context = Context(network, network, (SIDE, SIDE), Settings(), Heads(rater))
+    context = context_of(network, Heads(rater))
     (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14)])])
     assert shown.chosen.number == number
-    assert shown.hypotheses[0].iou_prediction == pytest.approx(rating)
+    part = shown.hypotheses[1]
+    assert part.iou_prediction == pytest.approx(rating)
 
 
-def test_other_prompts_are_rated_by_sam():
+def test_boxes_are_rated_by_sam():
     network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
-    context = Context(network, network, (SIDE, SIDE), Settings(), Heads(Rater()))
-    (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14), (15, 15)])])
-    assert shown.chosen.number == 2
+    context = context_of(network, Heads(Rater()))
+    (shown,) = preview_prompts(context, [Prompt(1, 2, box=(10, 10, 22, 22))])
+    best = shown.chosen.iou_prediction
+    assert [one.iou_prediction for one in shown.hypotheses] == [best] * 3
 
 
-def test_confidence_comes_from_sam_even_with_a_rater():
+def test_the_confidence_after_a_click_is_the_rating_of_its_mask():
     network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
     sure = []
     for rater in (Rater(), None):
-        context = Context(network, network, (SIDE, SIDE), Settings(), Heads(rater))
+        context = context_of(network, Heads(rater))
         prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
         (result,) = propagate(context, plan(prompts, range(2, 3), Direction.FORWARD))
         sure.append(result.objects[1].iou_prediction)
-    assert sure == pytest.approx([0.54, 0.9])
+    assert sure == pytest.approx([0.8, 0.9])

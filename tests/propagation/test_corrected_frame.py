@@ -2,20 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ideal_network import as_logits, movie_of
+from ideal_network import MASK, OTHERS, as_logits, movie_of
 
 from napari_sam_decoder.appearance.memory import Memory
-from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.propagation import Verdict
-from napari_sam_decoder.propagation.corrected_frame import (
-    EXTENT,
-    FixedFrames,
-    LocalCorrection,
-    decode_corrected_frame,
-)
+from napari_sam_decoder.prompts import Prompt, Scribble
+from napari_sam_decoder.propagation import Reason, Verdict
+from napari_sam_decoder.propagation.corrected_frame import FixedFrames, corrected_mask
 
 SIZE = 144
 LEAK = np.s_[24:30, 22:28]
+OTHER = 2
 
 
 def path(frame):
@@ -41,153 +37,146 @@ def click(row, column, label=1, frame=0, **values):
 
 
 def mask_of(initial):
-    return initial.logits > 0
+    return initial.estimate.painted.to_array()
 
 
 def test_a_negative_click_removes_only_the_error_around_it(context, truth):
     leaking = truth[0] == 1
     leaking[LEAK] = True
     leaking[50:54, 50:54] = True
-    initial = decode_corrected_frame(
-        context, click(27, 25, 0), as_logits(leaking), None
-    )
+    initial = corrected_mask(context, click(27, 25, 0), leaking.astype(int), None)
     leaking[LEAK] = False
     np.testing.assert_array_equal(mask_of(initial), leaking)
     assert initial.estimate.result.verdict is Verdict.PROMPTED
 
 
 def test_a_positive_click_adds_the_missing_part(context, truth):
-    whole = truth[0] == 1
-    partial = whole.copy()
-    partial[18:] = False
-    initial = decode_corrected_frame(
-        context, click(21, 26), as_logits(partial), fixed_frames(context, truth)
-    )
-    np.testing.assert_array_equal(mask_of(initial), whole)
-
-
-def test_several_clicks_are_applied_one_after_the_other(context, truth):
-    whole = truth[0] == 1
-    wrong = whole.copy()
-    wrong[18:] = False
-    wrong[12:18, 32:40] = True
-    prompt = Prompt(1, 0, [(21, 26), (15, 36)], [1, 0])
-    initial = decode_corrected_frame(context, prompt, as_logits(wrong), None)
-    np.testing.assert_array_equal(mask_of(initial), whole)
-
-
-def test_clicks_that_agree_with_the_mask_change_nothing(context, truth):
-    odd = truth[0] == 1
-    odd[40, 40] = True
-    initial = decode_corrected_frame(
-        context, click(15, 25), as_logits(odd), fixed_frames(context, truth)
-    )
-    np.testing.assert_array_equal(mask_of(initial), odd)
-
-
-def test_a_click_counts_even_if_no_mask_obeys_it(context, truth):
-    mask = truth[0] == 1
-    inside = click(18, 26, 0)
-    initial = decode_corrected_frame(context, inside, as_logits(mask), None)
-    assert not mask_of(initial)[18, 26]
-    assert mask_of(initial)[12:15, 20:23].all()
-
-
-def test_a_click_far_away_says_that_the_object_is_there_instead(context, truth):
-    elsewhere = np.zeros_like(truth[0], bool)
-    elsewhere[50:60, 50:60] = True
-    initial = decode_corrected_frame(
-        context, click(18, 26), as_logits(elsewhere), fixed_frames(context, truth)
+    partial = truth[0].copy()
+    partial[18:] = 0
+    initial = corrected_mask(
+        context, click(21, 26), partial, fixed_frames(context, truth)
     )
     np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
 
 
-def test_a_box_decodes_the_object_as_a_whole(context, truth):
-    partial = truth[0] == 1
-    partial[18:] = False
-    prompt = Prompt(1, 0, [(15, 26)], box=(12, 20, 23, 31))
-    initial = decode_corrected_frame(
-        context, prompt, as_logits(partial), fixed_frames(context, truth)
+def test_several_clicks_are_applied_one_after_the_other(context, truth):
+    wrong = truth[0].copy()
+    wrong[18:] = 0
+    wrong[12:18, 32:40] = 1
+    prompt = Prompt(1, 0, [(21, 26), (15, 36)], [1, 0])
+    initial = corrected_mask(context, prompt, wrong, None)
+    np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
+
+
+def test_clicks_that_agree_with_the_mask_change_nothing(context, truth):
+    odd = truth[0].copy()
+    odd[40, 40] = 1
+    initial = corrected_mask(context, click(15, 25), odd, fixed_frames(context, truth))
+    np.testing.assert_array_equal(mask_of(initial), odd == 1)
+
+
+def test_scribbles_are_in_the_mask_to_the_pixel(context, truth):
+    stripe, hole = np.zeros((2, *truth[0].shape), bool)
+    stripe[15, 26:40] = True
+    hole[20:22, 22:24] = True
+    prompt = Prompt(1, 0, scribbles=[Scribble(stripe), Scribble(hole, False)])
+    mask = mask_of(corrected_mask(context, prompt, truth[0], None))
+    assert mask[stripe].all()
+    assert not mask[hole].any()
+
+
+def test_an_object_that_is_erased_as_a_whole_is_absent(context, truth):
+    prompt = Prompt(1, 0, scribbles=[Scribble(truth[0] == 1, is_positive=False)])
+    initial = corrected_mask(context, prompt, truth[0], None)
+    assert initial.estimate.result.verdict is Verdict.ABSENT
+    assert initial.estimate.result.reason is Reason.ERASED
+    assert initial.memory is None
+
+
+def test_a_pick_of_an_earlier_mask_does_not_stand_in_the_way(context, truth):
+    leaking = truth[0].copy()
+    leaking[LEAK] = 1
+    prompt = click(27, 25, 0, hypothesis=2)
+    initial = corrected_mask(context, prompt, leaking, None)
+    np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
+
+
+def test_a_click_far_away_says_that_the_object_is_there_instead(context, truth):
+    elsewhere = np.zeros_like(truth[0])
+    elsewhere[50:60, 50:60] = 1
+    initial = corrected_mask(
+        context, click(18, 26), elsewhere, fixed_frames(context, truth)
+    )
+    np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        {"box": (12, 20, 23, 31)},
+        {"lasso": [(12, 20), (12, 31), (23, 31), (23, 20)]},
+    ],
+)
+def test_an_outline_shows_the_object_as_a_whole(context, truth, outline):
+    partial = truth[0].copy()
+    partial[18:] = 0
+    partial[50:54, 50:54] = 1
+    initial = corrected_mask(
+        context, Prompt(1, 0, **outline), partial, fixed_frames(context, truth)
     )
     np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
 
 
 def test_an_object_that_was_missing_is_found_at_the_click(context, truth):
-    initial = decode_corrected_frame(
-        context, click(18, 33, frame=2), None, fixed_frames(context, truth)
+    nothing = np.zeros_like(truth[0])
+    initial = corrected_mask(
+        context, click(18, 33, frame=2), nothing, fixed_frames(context, truth)
     )
     np.testing.assert_array_equal(mask_of(initial), truth[2] == 1)
     assert initial.confidence > 0.5
 
 
-def test_nothing_much_larger_than_the_object_is_found(context, truth):
-    initial = decode_corrected_frame(
-        context, click(18, 33, frame=2), None, fixed_frames(context, truth, size=20)
+def test_of_several_hypotheses_that_of_the_usual_size_is_chosen(context, truth):
+    nothing = np.zeros_like(truth[0])
+    initial = corrected_mask(
+        context, click(18, 33, frame=2), nothing, fixed_frames(context, truth, size=60)
     )
     assert np.count_nonzero(mask_of(initial)) < SIZE / 2
     assert mask_of(initial)[18, 33]
-    assert initial.estimate.result.verdict is Verdict.DOUBTFUL
 
 
-def test_without_fixed_frames_the_object_is_decoded_as_a_new_one(context, truth):
-    initial = decode_corrected_frame(context, click(18, 26), None, None)
+def test_without_fixed_frames_the_object_is_found_as_a_new_one(context, truth):
+    nothing = np.zeros_like(truth[0])
+    initial = corrected_mask(context, click(18, 26), nothing, None)
     np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
+
+
+def test_what_is_beside_an_object_that_is_lost_finds_nothing(context, truth):
+    nothing = np.zeros_like(truth[0])
+    initial = corrected_mask(context, click(18, 26, 0), nothing, None)
+    assert initial.estimate.result.verdict is Verdict.ABSENT
+    assert initial.estimate.result.reason is Reason.LOST
+    assert initial.logits is None
 
 
 def test_a_painted_mask_is_taken_unchanged(context, truth):
     painted = np.zeros_like(truth[0], bool)
     painted[5:9, 5:9] = True
-    initial = decode_corrected_frame(
-        context, Prompt(1, 0, mask=painted), as_logits(truth[0] == 1), None
-    )
+    initial = corrected_mask(context, Prompt(1, 0, mask=painted), truth[0], None)
     np.testing.assert_array_equal(mask_of(initial), painted)
 
 
-SIDE = 64
-
-
-def block(rows, columns):
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[rows, columns] = True
-    return mask
-
-
-def logits(mask):
-    return np.where(mask, 4, -4).astype(np.float32)
-
-
-OBJECT = block(slice(10, 30), slice(10, 30))
-
-
-def test_only_the_error_at_the_click_changes():
-    leak, elsewhere = block(slice(30, 36), slice(10, 16)), block(50, slice(50, 60))
-    patch = LocalCorrection.of(
-        logits(OBJECT), logits(OBJECT | leak | elsewhere), (33, 13)
+def test_other_objects_are_shown_to_the_refiner(context, truth, monkeypatch):
+    refiner = context.shown(0).refiner
+    seen, refine = [], refiner.refine
+    monkeypatch.setattr(
+        refiner, "refine", lambda clues: seen.append(clues) or refine(clues)
     )
-    np.testing.assert_array_equal(patch.logits > 0, OBJECT | elsewhere)
-    assert patch.centrality == 1
-
-
-def test_a_missing_part_is_added():
-    missing = block(slice(20, 30), slice(10, 30))
-    patch = LocalCorrection.of(logits(OBJECT), logits(OBJECT & ~missing), (25, 20))
-    np.testing.assert_array_equal(patch.logits > 0, OBJECT)
-
-
-def test_a_change_ends_far_from_the_click():
-    strip = block(slice(40, 43), slice(0, 60))
-    patch = LocalCorrection.of(logits(OBJECT | strip), logits(OBJECT), (41, 5))
-    changed = (patch.logits > 0) & ~OBJECT
-    assert changed[41, 5]
-    assert np.flatnonzero(changed.any(axis=0)).max() == 5 + EXTENT * 2
-
-
-def test_a_click_at_the_rim_of_a_change_has_low_centrality():
-    large = block(slice(35, 60), slice(35, 60))
-    at_rim = LocalCorrection.of(logits(OBJECT | large), logits(OBJECT), (37, 47))
-    inside = LocalCorrection.of(logits(OBJECT | large), logits(OBJECT), (47, 47))
-    assert at_rim.centrality < 0.5 < inside.centrality
-
-
-def test_a_candidate_without_a_change_at_the_click_is_dropped():
-    assert LocalCorrection.of(logits(OBJECT), logits(OBJECT), (20, 20)) is None
+    labels = truth[0].copy()
+    labels[18:24, 20:32] = 0
+    labels[24:30, 20:32] = OTHER
+    corrected_mask(context, click(21, 26), labels, None)
+    (clues,) = seen
+    places = clues[:, OTHERS] > 0.9
+    assert places.any()
+    assert (clues[:, MASK][places] < 0.1).all()

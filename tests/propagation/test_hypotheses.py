@@ -9,7 +9,7 @@ from napari_sam_decoder.propagation import preview_prompts
 from napari_sam_decoder.propagation.initial_masks import initial_masks
 
 
-@pytest.mark.parametrize("picks", [{}, {LEFT: 1}, {LEFT: 2}, {RIGHT: 3}])
+@pytest.mark.parametrize("picks", [{}, {LEFT: 2}, {LEFT: 3}, {RIGHT: 1}])
 def test_the_shown_score_of_what_is_chosen_is_the_best(touching_cells, picks):
     prompts = [
         click(number, at, hypothesis=picks.get(at))
@@ -27,12 +27,12 @@ def test_the_shown_score_of_what_is_chosen_is_the_best(touching_cells, picks):
 def test_known_previews_are_not_decoded_again(touching_cells):
     context = context_of(touching_cells)
     first = preview_prompts(context, [click(1, LEFT)])
-    assert first[0].chosen.number == 2
+    assert first[0].chosen.number == 3
     both = preview_prompts(context, [click(1, LEFT), click(2, RIGHT)], first)
     assert touching_cells.asked == [[[1]], [[1]]]
-    assert [one.chosen.number for one in both] == [1, 1]
+    assert [one.chosen.number for one in both] == [2, 2]
     picked = preview_prompts(
-        context, [click(1, LEFT, hypothesis=2), click(2, RIGHT)], both
+        context, [click(1, LEFT, hypothesis=3), click(2, RIGHT)], both
     )
     assert len(touching_cells.asked) == 2
     np.testing.assert_array_equal(picked[0].chosen.mask, PAIR)
@@ -50,7 +50,7 @@ def test_a_preview_shows_what_propagation_starts_from(touching_cells):
 def test_previews_are_shown_without_their_arrays(touching_cells):
     (shown,) = preview_prompts(context_of(touching_cells), [click(1, LEFT)])
     assert repr(shown.chosen) == (
-        "Hypothesis(number=2, mask=512 of 4096 pixels, iou_prediction=0.80, score=0.80)"
+        "Hypothesis(number=3, mask=512 of 4096 pixels, iou_prediction=0.80, score=0.80)"
     )
     assert repr(shown).startswith(f"Preview(prompt={shown.prompt!r}, hypotheses=(")
     assert "array" not in repr(shown)

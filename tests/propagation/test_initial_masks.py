@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ideal_network import SIDE, as_logits, movie_of
+from ideal_network import FIRST_RATING, SIDE, movie_of
 from touching_cells import (
     ALL,
     CELLS,
@@ -16,6 +16,8 @@ from touching_cells import (
 )
 
 from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.interactive.proposals import HANDICAP
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.prompts.painted_mask import LOGIT_SCALE
 from napari_sam_decoder.propagation import (
@@ -23,8 +25,8 @@ from napari_sam_decoder.propagation import (
     Verdict,
 )
 from napari_sam_decoder.propagation.initial_masks import (
+    answer_prompts,
     decide_prompts,
-    decode_prompts,
     initial_masks,
 )
 
@@ -32,52 +34,52 @@ NUCLEUS, NUCLEUS_AT = box_mask((13, 19), (13, 19)), (16, 16)
 
 
 def decided(network, prompts):
-    context = context_of(network)
-    embedding = network.get(0)
-    return decide_prompts(
-        context, embedding, decode_prompts(context, embedding, prompts)
-    )
-
-
-def masks_of(decisions):
-    return [decision.choice.logits > 0 for decision in decisions]
+    frame = context_of(network).shown(0)
+    return decide_prompts(frame, answer_prompts(frame, prompts))
 
 
 def test_alone_the_best_hypothesis_is_chosen(touching_cells):
     (decision,) = decided(touching_cells, [click(1, LEFT)])
-    assert decision.choice.index == 2
-    assert decision.score == pytest.approx(0.8)
-    np.testing.assert_allclose(decision.scores[1:], [0.7, 0.8, 0], atol=1e-6)
+    assert decision.number == 3, "the largest"
+    np.testing.assert_array_equal(decision.mask, PAIR)
+    assert decision.score == decision.rating == pytest.approx(0.8)
+    refined = FIRST_RATING - HANDICAP
+    assert decision.scores == pytest.approx({1: refined, 2: 0.7, 3: 0.8})
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_touching_cells_do_not_both_take_the_pair(touching_cells, order):
     prompts = [click(1, LEFT), click(2, RIGHT)][::order]
-    found = masks_of(decided(touching_cells, prompts))[::order]
-    np.testing.assert_array_equal(found[0], CELLS[LEFT])
-    np.testing.assert_array_equal(found[1], CELLS[RIGHT])
-    assert len(touching_cells.asked) == 1, "all in one call"
+    left, right = decided(touching_cells, prompts)[::order]
+    np.testing.assert_array_equal(left.mask, CELLS[LEFT])
+    np.testing.assert_array_equal(right.mask, CELLS[RIGHT])
+    assert touching_cells.asked == [[[1]], [[1]]], "each by itself, once"
 
 
 def test_a_pick_stays_and_the_other_object_adapts(touching_cells):
     (left, right) = decided(
-        touching_cells, [click(1, LEFT, hypothesis=2), click(2, RIGHT)]
+        touching_cells, [click(1, LEFT, hypothesis=3), click(2, RIGHT)]
     )
-    assert left.choice.index == 2
-    np.testing.assert_array_equal(left.choice.logits > 0, PAIR)
-    np.testing.assert_array_equal(right.choice.logits > 0, CELLS[RIGHT])
+    assert left.number == 3
+    np.testing.assert_array_equal(left.mask, PAIR)
+    np.testing.assert_array_equal(right.mask, CELLS[RIGHT])
 
 
-def test_if_all_masks_are_pairs_they_are_decoded_again():
-    only = [(PAIR, 0.9), (PAIR, 0.8), (ALL, 0.7)]
+def test_if_all_masks_are_pairs_they_are_answered_again():
+    around = box_mask((4, 28), (4, 44))
+    offers = {
+        at: [(mask, 0.9), (mask, 0.8), (ALL, 0.7)]
+        for at, mask in ((LEFT, PAIR), (RIGHT, around))
+    }
     apart = {at: [(CELLS[at], 0.6), (PAIR, 0.9), (ALL, 0.7)] for at in CELLS}
-    network = TouchingCells({LEFT: only, RIGHT: only}, apart)
+    network = TouchingCells(offers, apart)
     decisions = decided(network, [click(1, LEFT), click(2, RIGHT)])
-    assert network.asked == [[[1], [1]], [[1, 0], [1, 0]]]
+    first, apart_from_the_other = [[1]], [[1, 0], [1]]
+    assert network.asked == [first] * 2 + [apart_from_the_other] * 2
     for decision, at in zip(decisions, (LEFT, RIGHT), strict=True):
-        np.testing.assert_array_equal(decision.choice.logits > 0, CELLS[at])
-        assert decision.choice.index == 0
-        assert decision.score >= decision.scores.max()
+        assert mask_iou(decision.mask, CELLS[at]) > 0.98
+        assert decision.number == 0
+        assert decision.score == decision.rating
 
 
 def test_an_inner_object_is_removed_from_the_outer_one():
@@ -85,22 +87,23 @@ def test_an_inner_object_is_removed_from_the_outer_one():
     outer = [(box_mask((8, 24), (8, 10)), 0.6), (CELLS[LEFT], 0.8), (ALL, 0.1)]
     network = TouchingCells({NUCLEUS_AT: inner, (9, 9): outer})
     around, inside = decided(network, [click(1, (9, 9)), click(2, NUCLEUS_AT)])
-    np.testing.assert_array_equal(inside.choice.logits > 0, NUCLEUS)
-    np.testing.assert_array_equal(around.choice.logits > 0, CELLS[LEFT] & ~NUCLEUS)
-    assert around.choice.index == 2
+    np.testing.assert_array_equal(inside.mask, NUCLEUS)
+    np.testing.assert_array_equal(around.mask, CELLS[LEFT] & ~NUCLEUS)
+    assert around.number == 0, "not one that can be picked"
 
 
 def test_a_painted_mask_stays_and_the_other_object_adapts(touching_cells):
     painted = Prompt(1, 0, mask=CELLS[LEFT])
     left, right = decided(touching_cells, [painted, click(2, RIGHT)])
-    np.testing.assert_array_equal(left.choice.logits > 0, CELLS[LEFT])
-    np.testing.assert_array_equal(right.choice.logits > 0, CELLS[RIGHT])
+    np.testing.assert_array_equal(left.mask, CELLS[LEFT])
+    np.testing.assert_array_equal(right.mask, CELLS[RIGHT])
 
 
 def test_other_objects_are_taken_into_account(touching_cells):
     context = context_of(touching_cells)
     (initial,) = initial_masks(context, 0, [click(1, LEFT)], [click(2, RIGHT)])
     np.testing.assert_array_equal(initial.logits > 0, CELLS[LEFT])
+    np.testing.assert_array_equal(initial.estimate.painted.to_array(), CELLS[LEFT])
 
 
 def test_an_absent_object_has_a_reason(touching_cells):
@@ -112,23 +115,18 @@ def test_an_absent_object_has_a_reason(touching_cells):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "index"),
+    ("prompt", "number"),
     [
-        (Prompt(1, 0, [(3, 3)]), 1),
-        (Prompt(1, 0, [(3, 3)], hypothesis=3), 3),
-        (Prompt(1, 0, [(3, 3), (5, 5)]), 0),
-        (Prompt(1, 0, box=(1, 1, 9, 9)), 0),
+        (click(1, LEFT), 3),
+        (click(1, LEFT, hypothesis=2), 2),
+        (Prompt(1, 0, [LEFT, (18, 18)]), 0),
+        (Prompt(1, 0, box=(8, 8, 24, 24)), 0),
+        (Prompt(1, 0, box=(8, 8, 24, 24), hypothesis=1), 1),
     ],
 )
-def test_a_click_chooses_a_hypothesis_and_other_prompts_any_mask(prompt, index):
-    class Steps(TouchingCells):
-        def _answer(self, prompt):
-            masks = [ALL & (np.arange(SIDE) < width) for width in (5, 10, 15, 20)]
-            logits = np.stack([as_logits(mask) for mask in masks])
-            return logits, np.array([0.9, 0.8, 0.7, 0.6], np.float32)
-
-    (decision,) = decided(Steps({}), [prompt])
-    assert decision.choice.index == index
+def test_what_is_one_of_the_hypotheses_has_its_number(touching_cells, prompt, number):
+    (decision,) = decided(touching_cells, [prompt])
+    assert decision.number == number
 
 
 def still(frame):
@@ -163,7 +161,7 @@ def test_a_click_is_decoded(make_context, truth):
     np.testing.assert_array_equal(initial.logits > 0, truth[0] == 1)
     assert network.shown == [[None]]
     assert initial.confidence == pytest.approx(0.9)
-    assert initial.estimate.painted is None
+    np.testing.assert_array_equal(initial.estimate.painted.to_array(), truth[0] == 1)
     features = context.features(0)
     assert initial.memory.cell_scores(features).max() == pytest.approx(1, abs=0.1)
 
@@ -172,7 +170,8 @@ def test_a_picked_hypothesis_is_certain(make_context, truth):
     _, context = make_context(truth, quality={0: 0.5})
     automatic = initial_of(context, Prompt(1, 0, [(16, 16)]))
     picked = initial_of(context, Prompt(1, 0, [(16, 16)], hypothesis=2))
-    assert (automatic.confidence, picked.confidence) == (0.5, 1)
+    confidences = (automatic.confidence, picked.confidence)
+    assert confidences == pytest.approx((0.5, 1))
     verdicts = [initial.estimate.result.verdict for initial in (automatic, picked)]
     assert verdicts == [Verdict.DOUBTFUL, Verdict.PROMPTED]
 
@@ -195,10 +194,10 @@ def test_a_click_beside_a_painted_mask_is_decoded_on_top_of_it(make_context, tru
     painted = truth[0] == 1
     painted[:, 16:] = False
     initial = initial_of(context, Prompt(1, 0, [(16, 20)], mask=painted))
-    ((shown,),) = network.shown
+    ((shown, alone),) = network.shown
     np.testing.assert_array_equal(shown, np.where(painted, LOGIT_SCALE, -LOGIT_SCALE))
-    np.testing.assert_array_equal(initial.logits > 0, truth[0] == 1)
-    assert initial.estimate.painted is None
+    assert alone is None
+    np.testing.assert_array_equal(initial.estimate.painted.to_array(), truth[0] == 1)
 
 
 def test_nothing_starts_from_an_absence(make_context, truth):

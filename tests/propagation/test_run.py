@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Barrier
 
 import numpy as np
@@ -10,7 +11,7 @@ from ideal_network import movie_of
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Settings, Verdict, plan
+from napari_sam_decoder.propagation import Reason, Settings, Verdict, plan
 from napari_sam_decoder.propagation import propagate as run_itinerary
 
 FRAMES = range(10)
@@ -223,11 +224,12 @@ def test_no_frame_is_surer_than_the_prompt(make_context):
 def test_a_picked_hypothesis_is_trusted_and_carried(make_context):
     truth = movie_of(still)
     _, context = make_context(truth, quality={0: 0.5})
-    prompts = PromptSet([click(truth, hypothesis=2)])
+    prompts = PromptSet([click(truth, hypothesis=3)])
     results = list(propagate(context, prompts, FRAMES))
     assert_labels_are(truth, results)
     assert results[0].objects[1].verdict is Verdict.PROMPTED
-    assert {result.objects[1].hypothesis for result in results} == {2}
+    followed = {result.objects[1].hypothesis for result in results[1:]}
+    assert followed == {2}, "the decoder's own number"
 
 
 def ragged(truth, frame):
@@ -262,10 +264,9 @@ def test_a_painted_mask_takes_pixels_from_other_objects(make_context, object_id)
     truth = movie_of(still)
     _, context = make_context(truth)
     other = 4 - object_id
-    whole = click(truth)
     prompts = PromptSet(
         [
-            Prompt(other, 0, whole.points),
+            Prompt(other, 0, [(15, 14), (16, 14)]),
             Prompt(object_id, 0, mask=ragged(truth, 0)),
         ]
     )
@@ -273,6 +274,16 @@ def test_a_painted_mask_takes_pixels_from_other_objects(make_context, object_id)
     expected = np.where(truth[0] == 1, other, 0)
     expected[ragged(truth, 0)] = object_id
     np.testing.assert_array_equal(result.labels, expected)
+
+
+def test_two_objects_that_were_picked_alike_are_doubted(make_context):
+    truth = movie_of(still)
+    _, context = make_context(truth)
+    prompts = PromptSet([click(truth), replace(click(truth), object_id=2)])
+    picked = PromptSet([replace(prompt, hypothesis=3) for prompt in prompts])
+    (result,) = propagate(context, picked, range(1))
+    assert result.objects[1].reason is Reason.SHARED
+    assert result.objects[2].verdict is Verdict.ABSENT
 
 
 def test_an_empty_mask_says_that_the_object_is_not_there(make_context):

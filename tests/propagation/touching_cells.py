@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from ideal_network import SIDE, STRIDE, as_logits
+from ideal_network import (
+    MASKS_TOGETHER,
+    SIDE,
+    STRIDE,
+    ObedientRefiner,
+    as_logits,
+    place_of,
+)
 
 from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 from napari_sam_decoder.prompts import Prompt
@@ -57,7 +64,7 @@ class TouchingCells:
         return FrameLogits(low_res_logits, (slice(None), slice(None)))
 
     def _answer(self, prompt):
-        column, row = (prompt.points[0] / STRIDE).astype(int)
+        column, row = (place_of(prompt) / STRIDE).astype(int)
         has_negative = (prompt.signs == 0).any()
         known = (self.apart or self.offers) if has_negative else self.offers
         single, *three = [
@@ -77,7 +84,8 @@ def cell(at, own=0.7, pair=0.8):
 
 
 def context_of(network):
-    return Context(network, network, (SIDE, SIDE), Settings())
+    refiner = ObedientRefiner(MASKS_TOGETHER + 1)
+    return Context(network, network, (SIDE, SIDE), Settings(), refiner=refiner)
 
 
 def click(object_id, at, **values):

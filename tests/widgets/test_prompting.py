@@ -158,7 +158,7 @@ def test_a_click_with_the_box_tool_draws_nothing(bench, hand):
 
 
 def test_a_hypothesis_is_looked_at_without_being_picked(dock, bench, hand, viewer):
-    """The stage offers a part, the whole, and everything."""
+    """Hypotheses are offered from the smallest to the largest."""
     hand.press(Qt.Key.Key_N)
     hand.click(*FIRST)
     bench.wait()
@@ -169,7 +169,9 @@ def test_a_hypothesis_is_looked_at_without_being_picked(dock, bench, hand, viewe
         QTest.mouseMove(target)
         QApplication.processEvents()
         sizes.append(np.count_nonzero(viewer.layers["SAM preview"].data))
-    assert sizes[0] < sizes[1] == sizes[3] < sizes[2]
+    assert sizes[0] < sizes[2]
+    assert sizes[:3] == sorted(sizes[:3])
+    assert sizes[3] in sizes[:3]
     assert len(bench.history.done) == steps
     assert bench.current_prompt.hypothesis is None
 

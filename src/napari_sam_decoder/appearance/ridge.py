@@ -24,6 +24,10 @@ SMALLEST_SHARE = 0.5
 LEAST_SHARE = 1e-3
 """A sample with a smaller share of the object counts as background."""
 
+FEW = 0.5
+"""Share of the samples up to which an object's are few. With more, the difference
+of two large matrices would be all that is left, and not even positive definite."""
+
 RIDGE = 0.01
 """Relative to the mean variance of a feature. Ten times more blurs the object,
 ten times less fits single samples."""
@@ -79,12 +83,12 @@ class NormalEquations:
         theirs = 0.5 / max(float(rest.sum()), SMALLEST_SHARE)
         weights = ours * shares + theirs * rest
         targets = matmul(weights * (2 * shares - 1), labelled.samples)
-        if labelled.products is None:
+        own = shares > LEAST_SHARE
+        if labelled.products is None or own.mean() > FEW:
             return cls(
                 gram_matrix(labelled.samples * np.sqrt(weights)[:, None]), targets
             )
         # All samples except the few of the object have the same weight.
-        own = shares > LEAST_SHARE
         samples, extra = labelled.samples[own], (ours - theirs) * shares[own]
         differing = matmul((samples * extra[:, None]).T, samples)
         return cls(theirs * labelled.products + differing, targets)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_sam_decoder.model.transforms import input_shape
+from napari_sam_decoder.linalg import matmul
+from napari_sam_decoder.model.transforms import extent, input_shape
 
 __all__ = ["FrameGeometry"]
 
@@ -67,8 +68,12 @@ class FrameGeometry:
             _overlaps(length, scale / pixels_per_side, size)
             for length, scale in zip(self.frame_shape, self._scale, strict=True)
         )
-        covered: np.ndarray = rows @ mask.astype(np.float32) @ columns.T
-        return covered
+        window = extent(mask)
+        if window is None:
+            return np.zeros((size, size), np.float32)
+        down, across = window
+        cut = mask[window].astype(np.float32)
+        return matmul(rows[:, down], cut, columns[:, across].T)
 
     @property
     def _scale(self) -> np.ndarray:

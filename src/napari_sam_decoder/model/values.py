@@ -9,6 +9,7 @@ import numpy as np
 __all__ = [
     "BACKGROUND_LOGIT",
     "DECODER_LIMIT",
+    "GRID_SIDE",
     "OWN_DECODER",
     "Embedding",
     "EncodedWindow",
@@ -26,6 +27,10 @@ BACKGROUND_LOGIT = -16.0
 DECODER_LIMIT = 4.0
 """Propagation clips the decoder's logits to ± this: they have no bound, and a certain
 prior must be able to outweigh them."""
+
+
+GRID_SIDE = 96
+"""Side of the windows in which masks are refined, in cells."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,13 +126,16 @@ class Estimate:
     distance : int
         Frames from the prompt.
     painted : PaintedMask, optional
-        The user's own mask, which is shown as it is.
+        The mask of a prompted frame, which is shown as it is.
+    is_own : bool
+        Whether the user has painted it, so that it is neither doubted nor covered.
     """
 
     result: ObjectResult
     logits: PackedLogits | None = None
     distance: int = 0
     painted: PaintedMask | None = None
+    is_own: bool = False
 
     @classmethod
     def of(
@@ -140,9 +143,20 @@ class Estimate:
         result: ObjectResult,
         logits: np.ndarray,
         painted: PaintedMask | None = None,
+        *,
+        is_own: bool = False,
     ) -> Estimate:
         """Pack the low-res logits of an object that is present."""
-        return cls(result, PackedLogits.pack(logits), painted=painted)
+        packed = PackedLogits.pack(logits)
+        return cls(result, packed, painted=painted, is_own=is_own)
+
+    @property
+    def strength(self) -> float:
+        """Logit of a painted mask: what the user has painted covers what is answered.
+
+        Of two answers the surer one covers the other.
+        """
+        return PAINTED_LOGIT if self.is_own else ANSWERED_LOGIT + self.result.confidence
 
 
 def fuse(first: Estimate, second: Estimate) -> Estimate:
@@ -182,8 +196,10 @@ def _merit(estimate: Estimate, nearness: float) -> float:
     return estimate.result.confidence * nearness
 
 
-PAINTED_LOGIT = 1000.0
-"""Above any logit of the decoder, so that painted pixels are kept."""
+ANSWERED_LOGIT = 1000.0
+"""Above any logit of the decoder, so that the mask of a prompted frame is kept."""
+PAINTED_LOGIT = 2 * ANSWERED_LOGIT
+"""Above the masks of all other prompts, so that painted pixels are kept."""
 
 
 class Accumulator:
@@ -244,7 +260,7 @@ def _judged(estimate: Estimate, overlap: Overlap | None) -> ObjectResult:
     """Judge an object by its overlap; what was painted is not doubted."""
     if overlap is None:
         return estimate.result
-    if estimate.painted is not None:
+    if estimate.is_own:
         overlap = replace(overlap, duplicate=None, displaced=None)
     return estimate.result.judged_by(overlap)
 
@@ -272,7 +288,7 @@ def draw_estimates(
     def draw(object_id: int) -> FrameLogits | None:
         estimate = estimates[object_id]
         if estimate.painted is not None:
-            return _painted_logits(estimate.painted)
+            return _painted_logits(estimate.painted, estimate.strength)
         if estimate.logits is None:
             return None
         return context.draw(frame, estimate.logits.unpack())
@@ -281,6 +297,6 @@ def draw_estimates(
     return {object_id: logits for object_id, logits in drawn if logits is not None}
 
 
-def _painted_logits(mask: PaintedMask) -> FrameLogits:
-    values = np.where(mask.to_array(), PAINTED_LOGIT, -PAINTED_LOGIT)
+def _painted_logits(mask: PaintedMask, strength: float) -> FrameLogits:
+    values = np.where(mask.to_array(), strength, -strength)
     return FrameLogits(values.astype(np.float32), (slice(None), slice(None)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -13,23 +14,24 @@ import numpy as np
 from napari_sam_decoder.appearance.features import FrameFeatures, low_res_picture
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.interactive import ShownFrame, bundled_refiner
 from napari_sam_decoder.propagation.prior import Grid
 from napari_sam_decoder.thread_pool import ThreadPool
 from napari_sam_decoder.validation import as_finite_number, as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from napari_sam_decoder.flow import Flow
+    from napari_sam_decoder.interactive import Decoder, Refiner
     from napari_sam_decoder.model.heads import Heads
     from napari_sam_decoder.model.values import (
         Embedding,
         FrameLogits,
         MaskCandidates,
-        ModelPrompt,
     )
 
-__all__ = ["Context", "Decoder", "FrameSource", "Memo", "Settings"]
+__all__ = ["Context", "FrameSource", "Memo", "Settings"]
 
 Value = TypeVar("Value")
 
@@ -92,31 +94,6 @@ class FrameSource(Protocol):
 
     def get_with_pixels(self, frame: int) -> tuple[Embedding, np.ndarray]:
         """Return the embedding and the (Y, X, 3) uint8 pixels of a frame."""
-
-
-class Decoder(Protocol):
-    """What propagation needs of a network, for example a `Sam`."""
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square input in model pixels."""
-
-    @property
-    def mask_size(self) -> int:
-        """Side of the low-res logits."""
-
-    def decode(
-        self,
-        embedding: Embedding,
-        prompts: Sequence[ModelPrompt],
-        previous_logits: Sequence[np.ndarray | None] | None = None,
-    ) -> MaskCandidates:
-        """Return four candidate masks for each prompt."""
-
-    def enlarge(
-        self, low_res_logits: np.ndarray, frame_shape: tuple[int, int]
-    ) -> FrameLogits:
-        """Bring (h, w) low-res logits to the pixels of the frame."""
 
 
 def _between(low: float, high: float, default: float, step: float = 0.05) -> Any:
@@ -192,6 +169,8 @@ class Context:
         How to decide.
     heads : Heads, optional
         A rater and a sharpener; without them the decoder rates and enlarges masks.
+    refiner : Refiner, optional
+        By default the one that comes with the package.
 
     Attributes
     ----------
@@ -201,6 +180,8 @@ class Context:
         The low-res pixels over the frame.
     with_pixels : callable
         Returns the embedding and the pixels of a frame; remembers the latest.
+    shown : callable
+        Returns the `ShownFrame` of a frame; remembers the latest.
     features : callable
         Returns the `FrameFeatures` of a frame; remembers the latest.
     flow : callable
@@ -219,6 +200,7 @@ class Context:
         frame_shape: tuple[int, int],
         settings: Settings,
         heads: Heads | None = None,
+        refiner: Refiner | None = None,
     ) -> None:
         from napari_sam_decoder.model.heads import Heads
 
@@ -228,7 +210,9 @@ class Context:
         self.heads = heads or Heads()
         self.geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
         self.grid = Grid.of(self.geometry, decoder.image_size, decoder.mask_size)
+        self._refiner = refiner
         self.with_pixels = Memo(self._read, FEATURES_REMEMBERED)
+        self.shown = Memo(self._show, FEATURES_REMEMBERED)
         self.features = Memo(self._compute_features, FEATURES_REMEMBERED)
         self.flow = Memo(self._compute_flow, FLOWS_REMEMBERED)
         self.frame_threads = ThreadPool(2)
@@ -236,6 +220,18 @@ class Context:
 
     def _read(self, frame: int) -> tuple[Embedding, np.ndarray]:
         return self.source.get_with_pixels(frame)
+
+    def _show(self, frame: int) -> ShownFrame:
+        embedding, rgb = self.with_pixels(frame)
+        return ShownFrame(
+            np.ascontiguousarray(np.moveaxis(rgb, -1, 0)),
+            embedding,
+            self.decoder,
+            self._refiner or bundled_refiner(),
+            self.geometry,
+            self.rate,
+            partial(self.draw, frame),
+        )
 
     def _compute_features(self, frame: int) -> FrameFeatures:
         embedding, rgb = self.with_pixels(frame)

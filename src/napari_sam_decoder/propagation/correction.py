@@ -15,7 +15,7 @@ from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.accumulator import Estimate, draw_estimates
 from napari_sam_decoder.propagation.corrected_frame import (
     FixedFrames,
-    decode_corrected_frame,
+    corrected_mask,
 )
 from napari_sam_decoder.propagation.decoding import MovedTracks
 from napari_sam_decoder.propagation.plan import legs_around
@@ -212,7 +212,7 @@ class _ObjectCorrection:
 
     def results(self, legs: tuple[Leg, ...]) -> Iterator[FrameResult]:
         labels = self._labels.frame(self._frame)
-        start = self._decode(self._logits(labels == self._object_id))
+        start = self._start(labels)
         yield self._result(self._frame, labels, start.initial.estimate, start.change)
         if not start.change.pixels.any():
             return
@@ -223,11 +223,12 @@ class _ObjectCorrection:
             else:
                 yield from self._carry(leg, start, track)
 
-    def _decode(self, existing: np.ndarray | None) -> _Start:
-        """Decode the corrected frame."""
+    def _start(self, labels: np.ndarray) -> _Start:
+        """Make the mask of the corrected frame."""
         fixed, shape = self._fixed_frames(), self._low_res_shape
+        existing = self._logits(labels == self._object_id)
         prompt = self._labels.prompts.at(self._object_id, self._frame)
-        initial = decode_corrected_frame(self._context, prompt, existing, fixed)
+        initial = corrected_mask(self._context, prompt, labels, fixed)
         if prompt.mask is not None or initial.logits is None:
             return _Start(initial, MaskChange.anywhere(shape), fixed, fills_gap=False)
         older = np.zeros(shape, bool) if existing is None else existing > 0

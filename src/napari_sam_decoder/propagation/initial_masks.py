@@ -1,4 +1,4 @@
-"""Decode the user's prompts on a frame, those of all objects together."""
+"""Make masks of what a person shows on a frame, those of all objects together."""
 
 from __future__ import annotations
 
@@ -9,89 +9,85 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.appearance.memory import Memory
-from napari_sam_decoder.model.values import ModelPrompt
-from napari_sam_decoder.prompts import mask_logits
+from napari_sam_decoder.interactive import Answer, answer
+from napari_sam_decoder.prompts import PaintedMask, mask_logits
 from napari_sam_decoder.propagation.accumulator import Estimate
-from napari_sam_decoder.propagation.decoding import DecoderInput, decode
-from napari_sam_decoder.propagation.prior import combine_prompts, prompt_from_mask
 from napari_sam_decoder.propagation.results import ObjectResult, Reason
 from napari_sam_decoder.propagation.track import Track
-from napari_sam_decoder.selection import (
-    choose_by_quality,
-    choose_together,
-    exclude_scene_masks,
-    overlap_costs,
-)
+from napari_sam_decoder.selection import choose_together, overlap_costs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from napari_sam_decoder.appearance.features import FrameFeatures
-    from napari_sam_decoder.model.values import Embedding
-    from napari_sam_decoder.prompts import PaintedMask, Prompt
+    from napari_sam_decoder.interactive import ShownFrame
+    from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.prior import Grid
-    from napari_sam_decoder.selection import Choice
 
 __all__ = [
-    "DecodedPrompt",
+    "AnsweredPrompt",
     "InitialMask",
     "PromptDecision",
+    "answer_prompts",
     "decide_prompts",
-    "decode_prompts",
     "initial_masks",
 ]
 
 MAX_RIVAL_POINTS = 2
-"""Points of other objects given to the decoder: more of them eat into the mask."""
+"""Points of other objects that count as background: more of them eat into the mask."""
+
+COMPARED_SIDE = 256
+"""Masks are compared on every n-th pixel, so that about so many are left a side."""
 
 
 @dataclass(frozen=True, eq=False)
-class DecodedPrompt:
-    """The candidate masks for one prompt, before other objects are considered.
+class AnsweredPrompt:
+    """What a prompt gives before other objects are considered.
 
     Attributes
     ----------
     prompt : Prompt
-    points : ModelPrompt
-        As given to the decoder; for a painted mask, its innermost point.
-    logits : (N, h, w) array of float32
-        Four masks as the decoder gives them, or a single painted one.
-    ratings : (N,) array of float32
-        By which a mask is chosen. Those of a single click come from the `Rater`, if the
-        model has one, else from SAM's decoder, whose ratings may exceed 1.
-    qualities : (N,) array of float32
-        0..1, by SAM's decoder.
+    answer : Answer
+        Of the prompt alone.
     """
 
     prompt: Prompt
-    points: ModelPrompt
-    logits: np.ndarray
-    ratings: np.ndarray
-    qualities: np.ndarray
+    answer: Answer
 
     @property
     def is_open(self) -> bool:
-        """Whether other objects may change it: nothing was picked, boxed or painted."""
-        prompt = self.prompt
-        return prompt.hypothesis is None and prompt.box is None and prompt.mask is None
+        """Whether other objects may change it: it is one click or scribble, no pick."""
+        answered = self.answer
+        is_first = answered.beginning.first is not None and not answered.actions
+        return is_first and answered.hypothesis is None
 
-    def eligible(self, content: tuple[int, int]) -> Sequence[int]:
-        """Return the indices of the masks that may be chosen.
+    @property
+    def candidates(self) -> list[tuple[int, np.ndarray, float]]:
+        """Number, (Y, X) mask and rating of each mask that may be chosen.
 
-        A single click is ambiguous, so only the three hypotheses are eligible. For
-        other prompts the single-mask output may be best. A picked hypothesis is final.
+        1 to 3 are hypotheses; number 0 is no hypothesis but the answer as a whole.
         """
-        if self.prompt.hypothesis is not None:
-            return (self.prompt.hypothesis,)
-        first = 1 if _is_ambiguous(self.prompt) else 0
-        return exclude_scene_masks(self.logits, range(first, len(self.logits)), content)
+        if self.is_open and self.answer.proposals is not None:
+            offered = self.answer.proposals.hypotheses
+            return [
+                (number, one.mask, one.rating)
+                for number, one in enumerate(offered, start=1)
+            ]
+        picked = None if self.answer.actions else self.answer.hypothesis
+        return [(picked or 0, self.answer.mask, self.answer.rating)]
 
-    def choice(self, index: int, grid: Grid) -> Choice:
-        """Return one of the masks as the chosen one."""
-        chosen = choose_by_quality(self.logits, self.ratings, (index,), grid.content)
-        # Verdicts compare it with SAM's ratings on other frames, which are higher.
-        return replace(chosen, iou_prediction=float(self.qualities[index]))
+    @property
+    def points(self) -> np.ndarray:
+        """(N, 2) pixels that were clicked on the object, or one of its own."""
+        beginning = self.answer.beginning
+        actions = [beginning.first, *self.answer.actions]
+        clicked = [
+            one.pixels[len(one.pixels) // 2]
+            for one in actions
+            if one is not None and one.is_positive
+        ]
+        inside = np.argwhere(self.answer.mask)
+        return np.array(clicked or [inside[len(inside) // 2]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,167 +96,108 @@ class PromptDecision:
 
     Attributes
     ----------
-    decoded : DecodedPrompt
+    answered : AnsweredPrompt
         Of the prompt alone.
-    choice : Choice
-        What propagation starts from. Its index is 0 for a mask that is none of the
-        hypotheses.
+    mask : (Y, X) array of bool
+        What propagation starts from.
+    rating : float
+        0..1, expected IoU.
     score : float
-        0..1, rating of the chosen mask minus the cost of its overlaps.
-    scores : (N,) array of float
-        The same for each candidate; 0 if it is not eligible. Unless the user has picked
-        a hypothesis, none is above ``score``.
-    is_candidate : bool
-        Whether the mask is one of the candidates, with nothing removed from it.
+        0..1, rating minus the cost of overlaps.
+    scores : mapping of int to float
+        The same for each hypothesis that might have been chosen, by its number.
+    number : {0, 1, 2, 3}
+        Of the hypothesis that the mask is; 0 for any other mask.
     """
 
-    decoded: DecodedPrompt
-    choice: Choice
+    answered: AnsweredPrompt
+    mask: np.ndarray
+    rating: float
     score: float
-    scores: np.ndarray
-    is_candidate: bool
+    scores: Mapping[int, float]
+    number: int
 
 
-def decode_prompts(
-    context: Context, embedding: Embedding, prompts: Sequence[Prompt]
-) -> list[DecodedPrompt]:
-    """Decode prompts, each by itself, in one call.
+def answer_prompts(
+    frame: ShownFrame, prompts: Sequence[Prompt], known: Iterable[Answer] = ()
+) -> list[AnsweredPrompt]:
+    """Answer the prompts of a frame, each by itself.
 
     Parameters
     ----------
-    context : Context
-        Has the decoder.
-    embedding : Embedding
-        Of the frame.
+    frame : ShownFrame
+        On which they are.
     prompts : sequence of Prompt
-        On that frame, one per object; none that marks its object as absent.
+        One per object; none that marks its object as absent.
+    known : iterable of Answer
+        Earlier ones on this frame.
 
     Returns
     -------
-    list of DecodedPrompt
+    list of AnsweredPrompt
         One per prompt.
     """
-    undecided = [prompt for prompt in prompts if not prompt.is_settled]
-    inputs = [_decoder_input(context, prompt) for prompt in undecided]
-    decoded = iter(_decode(context, embedding, undecided, inputs))
+    earlier = list(known)
     return [
-        _take_painted(context, prompt, prompt.mask)
-        if prompt.mask is not None and prompt.is_settled
-        else next(decoded)
+        AnsweredPrompt(prompt, answer(frame, prompt, known=earlier))
         for prompt in prompts
     ]
 
 
 def decide_prompts(
-    context: Context, embedding: Embedding, decoded: Sequence[DecodedPrompt]
+    frame: ShownFrame, answered: Sequence[AnsweredPrompt]
 ) -> list[PromptDecision]:
     """Choose a mask for each object of a frame, all together.
 
     1. Those masks are chosen whose ratings, minus the costs of overlaps, have the
        largest sum.
-    2. If the masks of two objects contain each other's points, both prompts are decoded
-       again, with the points of the other object as negative points.
+    2. If the masks of two objects contain each other's points, both are answered again,
+       with the points of the other object as negative points.
     3. If a mask contains another object's point, and not the other way round, the other
        mask is removed from it.
 
     Parameters
     ----------
-    context : Context
-        Has the decoder.
-    embedding : Embedding
-        Of the frame.
-    decoded : sequence of DecodedPrompt
-        One per object, see `decode_prompts`.
+    frame : ShownFrame
+        On which they are.
+    answered : sequence of AnsweredPrompt
+        One per object.
 
     Returns
     -------
     list of PromptDecision
-        One per object. What was picked, boxed or painted stays as it is, and the others
+        One per object. Whatever is more than one click stays as it is, and the others
         adapt to it.
     """
-    if not decoded:
+    if not answered:
         return []
-    joint = _JointChoice.of(decoded, context.grid)
+    joint = _JointChoice.of(answered)
     picks = joint.picks()
     rivals = joint.rivals(picks)
     if rivals:
-        again = _decode_apart(context, embedding, decoded, rivals)
+        again = {
+            key: _answer_apart(frame, answered[key], [answered[one] for one in others])
+            for key, others in rivals.items()
+        }
         joint = joint.with_second(again, rivals)
         picks = joint.picks()
     return joint.decisions(picks)
 
 
-def _decode_apart(
-    context: Context,
-    embedding: Embedding,
-    decoded: Sequence[DecodedPrompt],
-    rivals: Mapping[int, Sequence[int]],
-) -> dict[int, DecodedPrompt]:
-    """Decode again, with the nearest points of the rivals as negative points."""
-    inputs = [
-        _with_rival_points(decoded[key].points, [decoded[one].points for one in others])
-        for key, others in rivals.items()
-    ]
-    prompts = [decoded[key].prompt for key in rivals]
-    second = _decode(context, embedding, prompts, inputs)
-    return dict(zip(rivals, second, strict=True))
-
-
-def _with_rival_points(own: ModelPrompt, rivals: Sequence[ModelPrompt]) -> DecoderInput:
-    theirs = np.concatenate([rival.points[rival.signs > 0] for rival in rivals])
-    mine = own.points[own.signs > 0]
-    distances = np.linalg.norm(theirs[:, None] - mine, axis=2).min(axis=1)
+def _answer_apart(
+    frame: ShownFrame, own: AnsweredPrompt, rivals: Sequence[AnsweredPrompt]
+) -> Answer:
+    """Answer again, with the nearest points of the rivals as negative points."""
+    theirs = np.concatenate([rival.points for rival in rivals])
+    distances = np.linalg.norm(theirs[:, None] - own.points, axis=2).min(axis=1)
     nearest = theirs[np.argsort(distances, kind="stable")[:MAX_RIVAL_POINTS]]
-    negative = ModelPrompt(nearest, np.zeros(len(nearest), int))
-    return DecoderInput(combine_prompts(own, negative, own.box))
-
-
-def _decoder_input(context: Context, prompt: Prompt) -> DecoderInput:
-    """Translate a prompt; what was painted gets an innermost point if it needs one."""
-    clicks = prompt.to_model(context.geometry)
-    if prompt.mask is None:
-        return DecoderInput(clicks)
-    mask = _low_res_logits(context, prompt.mask)
-    inner = prompt_from_mask(mask, context.grid)
-    if not (clicks.signs.any() or clicks.box is not None or inner is None):
-        clicks = combine_prompts(clicks, inner, inner.box)
-    return DecoderInput(clicks, mask)
-
-
-def _decode(
-    context: Context,
-    embedding: Embedding,
-    prompts: Sequence[Prompt],
-    inputs: Sequence[DecoderInput],
-) -> list[DecodedPrompt]:
-    if not prompts:
-        return []
-    candidates = decode(context, embedding, inputs)
-    qualities = candidates.iou_predictions
-    ambiguous = [_is_ambiguous(prompt) for prompt in prompts]
-    rated = context.rate(candidates) if any(ambiguous) else qualities
-    ratings = np.where(np.array(ambiguous)[:, None], rated, qualities)
-    points = [one.prompt for one in inputs]
-    masks = candidates.low_res_logits, ratings, qualities.clip(0, 1)
-    return [
-        DecodedPrompt(*parts) for parts in zip(prompts, points, *masks, strict=True)
-    ]
-
-
-def _is_ambiguous(prompt: Prompt) -> bool:
-    return prompt.is_single_click and prompt.mask is None
-
-
-def _take_painted(context: Context, prompt: Prompt, mask: PaintedMask) -> DecodedPrompt:
-    logits = _low_res_logits(context, mask)
-    inner = prompt_from_mask(logits, context.grid)
-    nowhere = ModelPrompt(np.zeros((0, 2), np.float32), np.zeros(0, int))
-    sure = np.ones(1, np.float32)
-    return DecodedPrompt(prompt, inner or nowhere, logits[None], sure, sure)
-
-
-def _low_res_logits(context: Context, mask: PaintedMask) -> np.ndarray:
-    return mask_logits(mask.to_array(), context.geometry, context.decoder.mask_size)
+    points = [(float(row), float(column)) for row, column in nearest]
+    apart = replace(
+        own.prompt,
+        points=(*own.prompt.points, *points),
+        signs=(*(own.prompt.signs or ()), *([False] * len(points))),
+    )
+    return answer(frame, apart, known=[own.answer])
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,70 +208,55 @@ class _Candidate:
     ----------
     owner : int
         Index of the object.
-    decoded : DecodedPrompt
-        Of the prompt alone, or with points of rivals.
-    index : int
-        Of the mask.
-    score : float
-        Its rating; -inf if it is not eligible.
+    number : int
+        Of the hypothesis, or 0.
+    mask : (Y, X) array of bool
+    rating : float
+    is_first : bool
+        Whether it belongs to the prompt alone, not to one with points of rivals.
     """
 
     owner: int
-    decoded: DecodedPrompt
-    index: int
-    score: float
-
-    @property
-    def logits(self) -> np.ndarray:
-        mask: np.ndarray = self.decoded.logits[self.index]
-        return mask
-
-
-def _candidates(owner: int, decoded: DecodedPrompt, grid: Grid) -> list[_Candidate]:
-    eligible = decoded.eligible(grid.content)
-    return [
-        _Candidate(
-            owner, decoded, index, float(rating) if index in eligible else -np.inf
-        )
-        for index, rating in enumerate(decoded.ratings)
-    ]
+    number: int
+    mask: np.ndarray
+    rating: float
+    is_first: bool = True
 
 
 class _JointChoice:
     """All candidates for all objects of a frame, and the costs of their overlaps."""
 
     def __init__(
-        self,
-        decoded: Sequence[DecodedPrompt],
-        candidates: list[_Candidate],
-        grid: Grid,
+        self, answered: Sequence[AnsweredPrompt], candidates: list[_Candidate]
     ) -> None:
-        self._decoded, self._candidates, self._grid = decoded, candidates, grid
+        self._answered, self._candidates = answered, candidates
         count = len(candidates)
         self._owners = np.array([candidate.owner for candidate in candidates])
         self._costs = np.zeros((count, count), np.float32)
-        self._contains = np.zeros((count, len(decoded)), bool)
-        self._scores = np.array([candidate.score for candidate in candidates])
-        if len(decoded) > 1:
+        self._contains = np.zeros((count, len(answered)), bool)
+        self._scores = np.array([candidate.rating for candidate in candidates])
+        if len(answered) > 1:
             self._compare()
 
     @classmethod
-    def of(cls, decoded: Sequence[DecodedPrompt], grid: Grid) -> _JointChoice:
+    def of(cls, answered: Sequence[AnsweredPrompt]) -> _JointChoice:
         """Choose among the masks of each prompt alone."""
-        candidates = [_candidates(key, one, grid) for key, one in enumerate(decoded)]
-        return cls(decoded, list(chain.from_iterable(candidates)), grid)
+        candidates = [
+            [_Candidate(key, *parts) for parts in one.candidates]
+            for key, one in enumerate(answered)
+        ]
+        return cls(answered, list(chain.from_iterable(candidates)))
 
     def with_second(
-        self, second: Mapping[int, DecodedPrompt], rivals: Mapping[int, Sequence[int]]
+        self, second: Mapping[int, Answer], rivals: Mapping[int, Sequence[int]]
     ) -> _JointChoice:
-        """Add the masks that were decoded again; exclude those with rivals' points."""
+        """Add what was answered again; exclude masks with rivals' points."""
         later = [
-            candidate
-            for key, decoded in second.items()
-            for candidate in _candidates(key, decoded, self._grid)
+            _Candidate(key, 0, one.mask, one.rating, is_first=False)
+            for key, one in second.items()
         ]
         candidates = sorted([*self._candidates, *later], key=lambda one: one.owner)
-        joint = _JointChoice(self._decoded, candidates, self._grid)
+        joint = _JointChoice(self._answered, candidates)
         for key, others in rivals.items():
             joint._exclude(key, others)
         return joint
@@ -348,8 +270,8 @@ class _JointChoice:
         mutual = self._contains[picks] & self._contains[picks].T
         return {
             key: np.flatnonzero(mutual[key]).tolist()
-            for key, decoded in enumerate(self._decoded)
-            if decoded.is_open and mutual[key].any()
+            for key, answered in enumerate(self._answered)
+            if answered.is_open and mutual[key].any()
         }
 
     def decisions(self, picks: np.ndarray) -> list[PromptDecision]:
@@ -357,26 +279,29 @@ class _JointChoice:
         scores = self._scores - self._costs[:, picks].sum(axis=1)
         return [
             self._decision(key, picks, scores.clip(0, 1))
-            for key in range(len(self._decoded))
+            for key in range(len(self._answered))
         ]
 
     def _decision(
         self, key: int, picks: np.ndarray, scores: np.ndarray
     ) -> PromptDecision:
-        decoded, pick = self._decoded[key], picks[key]
-        picked = self._candidates[pick]
-        choice = picked.decoded.choice(picked.index, self._grid)
-        is_first, inner = picked.decoded is decoded, self._inner_objects(key, picks)
-        if not is_first:
-            choice = replace(choice, index=0)
+        pick = picks[key]
+        chosen, inner = self._candidates[pick], self._inner_objects(key, picks)
+        mask = chosen.mask
         for other in inner:
-            theirs = self._candidates[picks[other]].logits
-            choice = replace(choice, logits=np.minimum(choice.logits, -theirs))
-        own = np.flatnonzero(self._owners == key)
-        alone = [one for one in own if self._candidates[one].decoded is decoded]
-        is_candidate = is_first and not inner
-        score = float(scores[pick])
-        return PromptDecision(decoded, choice, score, scores[alone], is_candidate)
+            mask = mask & ~self._candidates[picks[other]].mask
+        return PromptDecision(
+            self._answered[key],
+            mask,
+            chosen.rating,
+            float(scores[pick]),
+            {
+                self._candidates[one].number: float(scores[one])
+                for one in np.flatnonzero(self._owners == key)
+                if self._candidates[one].is_first
+            },
+            0 if inner else chosen.number,
+        )
 
     def _inner_objects(self, key: int, picks: np.ndarray) -> list[int]:
         """Find the objects that lie inside another one and are removed from it.
@@ -384,7 +309,7 @@ class _JointChoice:
         The mask contains their points, but theirs does not contain its own: otherwise
         neither mask is right.
         """
-        if not self._decoded[key].is_open:
+        if not self._answered[key].is_open:
             return []
         contained = self._contains[picks]
         inner: list[int] = np.flatnonzero(contained[key] & ~contained[:, key]).tolist()
@@ -392,13 +317,12 @@ class _JointChoice:
 
     def _compare(self) -> None:
         """Measure overlaps, and which masks contain which objects' points."""
-        masks = np.stack([self._grid.crop(one.logits) > 0 for one in self._candidates])
+        masks = np.stack([_coarse(one.mask) for one in self._candidates])
         self._costs = overlap_costs(masks.reshape(len(masks), -1), self._owners)
-        for key, decoded in enumerate(self._decoded):
-            pixels = self._grid.prompt_pixels(decoded.points)
-            rows, columns = pixels[decoded.points.signs > 0].T
-            is_other = self._owners != key
-            self._contains[:, key] = masks[:, rows, columns].any(axis=1) & is_other
+        for key, answered in enumerate(self._answered):
+            rows, columns = answered.points.T
+            contains = [one.mask[rows, columns].any() for one in self._candidates]
+            self._contains[:, key] = np.array(contains) & (self._owners != key)
 
     def _exclude(self, key: int, others: Sequence[int]) -> None:
         """Exclude masks with rivals' points, unless that leaves none."""
@@ -406,6 +330,11 @@ class _JointChoice:
         excluded = own & self._contains[:, others].any(axis=1)
         if np.isfinite(self._scores[own & ~excluded]).any():
             self._scores[excluded] = -np.inf
+
+
+def _coarse(mask: np.ndarray) -> np.ndarray:
+    every = max(max(mask.shape) // COMPARED_SIDE, 1)
+    return mask[::every, ::every]
 
 
 @dataclass(frozen=True, eq=False)
@@ -430,15 +359,15 @@ class InitialMask:
 
     @classmethod
     def of(
-        cls,
-        result: ObjectResult,
-        logits: np.ndarray,
-        features: FrameFeatures,
-        painted: PaintedMask | None = None,
+        cls, result: ObjectResult, mask: np.ndarray, context: Context, prompt: Prompt
     ) -> InitialMask:
-        """Remember the object as it is on this frame."""
-        estimate = Estimate.of(result, logits, painted)
-        memory = Memory.of(features, logits)
+        """Remember the object as it is on a prompt's frame, by its (Y, X) mask."""
+        if not mask.any():
+            return _absent(prompt, Reason.ERASED)
+        frame, is_own = prompt.frame, prompt.is_settled
+        logits = mask_logits(mask, context.geometry, context.decoder.mask_size)
+        estimate = Estimate.of(result, logits, PaintedMask.of(mask), is_own=is_own)
+        memory = Memory.of(context.features(frame), logits)
         return cls(estimate, logits, memory, result.confidence)
 
     def start_track(self, memory: Memory, grid: Grid) -> Track | None:
@@ -459,7 +388,7 @@ def initial_masks(
     Parameters
     ----------
     context : Context
-        Has the frames, the decoder and the settings.
+        Has the frames, the networks and the settings.
     frame : int
         The prompted frame.
     prompts : sequence of Prompt
@@ -472,26 +401,31 @@ def initial_masks(
     list of InitialMask
         One per prompt.
     """
-    features = context.features(frame)
     present = [prompt for prompt in (*prompts, *others) if not prompt.is_absence]
-    decoded = decode_prompts(context, features.embedding, present)
-    decisions = decide_prompts(context, features.embedding, decoded)
-    choices = {one.decoded.prompt: one.choice for one in decisions}
-
-    def initial_mask(prompt: Prompt) -> InitialMask:
-        if prompt.is_absence:
-            absent = ObjectResult.absent(prompt.object_id, Reason.SAID)
-            return InitialMask(Estimate(absent))
-        choice = choices[prompt]
-        if prompt.is_settled:
-            confirmed = ObjectResult.confirmed(prompt.object_id)
-            return InitialMask.of(confirmed, choice.logits, features, prompt.mask)
-        # A picked hypothesis is taken as certain.
-        confidence = choice.confidence if prompt.hypothesis is None else 1.0
-        doubtful_below = context.settings.doubtful_below
-        result = ObjectResult.prompted(
-            prompt.object_id, choice, confidence, doubtful_below
+    shown = context.shown(frame)
+    decisions = decide_prompts(shown, answer_prompts(shown, present))
+    made = {one.answered.prompt: one for one in decisions}
+    return [
+        _absent(prompt, Reason.SAID)
+        if prompt.is_absence
+        else InitialMask.of(
+            _result(made[prompt], context.settings.doubtful_below),
+            made[prompt].mask,
+            context,
+            prompt,
         )
-        return InitialMask.of(result, choice.logits, features)
+        for prompt in prompts
+    ]
 
-    return [initial_mask(prompt) for prompt in prompts]
+
+def _absent(prompt: Prompt, reason: Reason) -> InitialMask:
+    return InitialMask(Estimate(ObjectResult.absent(prompt.object_id, reason)))
+
+
+def _result(decision: PromptDecision, doubtful_below: float) -> ObjectResult:
+    """A first showing may mean something else; what was picked or corrected is sure."""
+    answered = decision.answered
+    confirmed = ObjectResult.confirmed(answered.prompt.object_id)
+    if answered.answer.is_confirmed:
+        return replace(confirmed, hypothesis=decision.number)
+    return confirmed.rated(decision.rating, decision.number, doubtful_below)

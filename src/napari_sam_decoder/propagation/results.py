@@ -198,14 +198,17 @@ class ObjectResult:
         """Return the result of an object that is not on the frame."""
         return cls(object_id, Verdict.ABSENT, confidence=confidence, reason=reason)
 
-    @classmethod
-    def prompted(
-        cls, object_id: int, choice: Choice, confidence: float, doubtful_below: float
-    ) -> Self:
-        """Return the result of a prompt; it is doubtful if the mask is not sure."""
-        is_sure = confidence >= doubtful_below
-        verdict = Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL
-        return cls.of(object_id, verdict, choice, confidence=confidence)
+    def rated(self, rating: float, hypothesis: int, doubtful_below: float) -> Self:
+        """Return the result of a mask that may not be what the user has meant."""
+        is_sure = rating >= doubtful_below
+        return replace(
+            self,
+            verdict=Verdict.PROMPTED if is_sure else Verdict.DOUBTFUL,
+            reason=None if is_sure else Reason.UNSURE,
+            iou_prediction=rating,
+            confidence=rating,
+            hypothesis=hypothesis,
+        )
 
     @classmethod
     def confirmed(cls, object_id: int) -> Self:

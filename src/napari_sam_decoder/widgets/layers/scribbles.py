@@ -105,8 +105,9 @@ def take_brush(
         True to paint on the object, False to erase.
     """
     layer.selected_label = POSITIVE_VALUE if is_positive else NEGATIVE_VALUE
-    layer.mode = "paint"
+    # Where a layer is hidden, napari refuses every tool.
     layer.visible = True
+    layer.mode = "paint"
     if layer.metadata.get(_SIZE_TAKEN, layer.brush_size) == layer.brush_size:
         size = max(1, round(min(BRUSH_PIXELS * pixel, BRUSH_SHARE * side)))
         layer.brush_size = size
