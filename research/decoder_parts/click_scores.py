@@ -14,7 +14,7 @@ from napari_sam_decoder.frames import FrameGeometry
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.propagation.prior import Grid
-from napari_sam_decoder.selection import choose_by_quality
+from napari_sam_decoder.selection import MAX_FRAME_SHARE
 
 if TYPE_CHECKING:
     from decoder_parts.compared_heads import (
@@ -65,7 +65,7 @@ class ClickScores:
     Attributes
     ----------
     picked : MaskScore
-        After one click, of the mask that `choose_by_quality` chooses.
+        After one click, of the mask that is rated best.
     best : MaskScore
         After one click, of the best mask.
     last : MaskScore
@@ -133,10 +133,13 @@ def score_clicks(
 
 
 def _pick(masks: DecodedMasks, geometry: FrameGeometry) -> int:
-    """As in use; the first one without ratings."""
+    """Return the best rated mask that is not the whole picture, if any is not."""
     grid = Grid.of(geometry, IMAGE_SIZE, masks.logits.shape[-1])
-    every = range(len(masks.logits))
-    return choose_by_quality(masks.logits, masks.ratings, every, grid.content).index
+    rows, columns = grid.content
+    shares = (masks.logits[:, :rows, :columns] > 0).mean(axis=(1, 2))
+    is_scene = shares > MAX_FRAME_SHARE
+    ratings = np.where(is_scene & ~is_scene.all(), -np.inf, masks.ratings)
+    return int(ratings.argmax())
 
 
 def _prompt(

@@ -1,0 +1,1 @@
+"""What teaches the refiner that comes with the package."""
