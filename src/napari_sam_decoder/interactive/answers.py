@@ -248,7 +248,7 @@ class _Step:
             if is_better and not _disobeys(redrawn, shown):
                 return redrawn, min(one.rating, 1.0)
         rating = min(max(refined[0].rating, 0.0), 1.0)
-        part = self._only_here(_joined(refined[:near], mask))
+        part = self._only_here(_joined(refined[:near], mask), contradicted)
         if rating < TRUSTED and part.sum() > LARGE_CHANGE * mask.sum():
             reach = CAUTIOUS_REACH * windows[0].side
             part &= _within(contradicted, reach, mask.shape)
@@ -297,14 +297,14 @@ class _Step:
             covered |= region
         return Focus.around_mask(covered, MARGIN)
 
-    def _only_here(self, changed: np.ndarray) -> np.ndarray:
+    def _only_here(self, changed: np.ndarray, contradicted: np.ndarray) -> np.ndarray:
         """(Y, X) bool: what an action adds, or removes, where it is itself."""
         mask, sign = self.before.mask, self.action.is_positive
         differing = (changed & ~mask) if sign else (mask & ~changed)
-        shown = self.action.contradicted(mask)
-        differing[shown[:, 0], shown[:, 1]] = True
+        rows, columns = contradicted.T
+        differing[rows, columns] = True
         parts, _ = ndimage.label(differing)
-        here = np.unique(parts[shown[:, 0], shown[:, 1]])
+        here = np.unique(parts[rows, columns])
         part: np.ndarray = np.isin(parts, here[here > 0])
         return part
 
