@@ -306,7 +306,7 @@ def _first_frame(
     path: Path, painted: int, frame: int | None, frames: int, option: str
 ) -> int:
     if painted == 1:
-        return as_integer(frame or 0, "the frame of a picture", OptionError)
+        return as_integer(frame or 0, f"the frame of {path}", OptionError)
     if frame is not None:
         raise OptionError(
             f"{path} has {painted} frames, one for each of the movie; leave {option} "

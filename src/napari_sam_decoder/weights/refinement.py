@@ -27,8 +27,10 @@ def load_refinement(path: Path = REFINER_FILE) -> RefinementNetwork:
     -------
     RefinementNetwork
     """
-    network = RefinementNetwork()
+    # Where nothing is drawn at random: a process's own numbers are left as they are.
+    with torch.device("meta"):
+        network = RefinementNetwork()
     weights = {name: values.float() for name, values in load_file(path).items()}
     # Counters of the norms are of no use after training, and not in the file.
-    network.load_state_dict(weights, strict=False)
+    network.load_state_dict(weights, strict=False, assign=True)
     return network.prepared(choose_precision("auto", torch.device("cpu")))
