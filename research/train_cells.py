@@ -9,30 +9,18 @@ of each step.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import torch
-from tqdm import tqdm
 
 from interactive_parts.cells_training import CellsTraining
 from napari_sam_decoder import load_sam
 from napari_sam_decoder.errors import SamDecoderError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-T = TypeVar("T")
+from training_parts.command_line import parse, training_parser, with_progress_bar
 
 
 def main() -> None:
     """Train, or resume."""
-    options = _parse()
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    options = parse(training_parser(__doc__ or "", "pictures", "work"))
     training = CellsTraining()
     if options.steps:
         schedule = replace(training.schedule, steps=options.steps)
@@ -43,25 +31,11 @@ def main() -> None:
             options.pictures,
             options.work,
             options.output,
-            _with_progress_bar,
+            with_progress_bar,
         )
     except SamDecoderError as error:
         sys.exit(f"error: {error}")
     print(options.output)
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--threads", type=int, help="for torch")
-    return parser.parse_args()
-
-
-def _with_progress_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    yield from tqdm(steps, total=total, desc=what)
 
 
 if __name__ == "__main__":

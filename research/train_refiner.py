@@ -11,30 +11,23 @@ and WORK/stage2/state have the loss of each step, in ``curve.csv``.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import torch
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from napari_sam_decoder import load_sam
 from napari_sam_decoder.errors import SamDecoderError
 from refiner_parts.refiner_training import RefinerTraining
+from training_parts.command_line import parse, training_parser, with_progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-T = TypeVar("T")
+    import argparse
 
 
 def main() -> None:
     """Train, or resume."""
     options = _parse()
-    if options.threads:
-        torch.set_num_threads(options.threads)
     training = RefinerTraining()
     if options.steps:
         stages = [
@@ -48,7 +41,7 @@ def main() -> None:
             options.pictures,
             options.work,
             options.output,
-            _with_progress_bar,
+            with_progress_bar,
             options.policy,
         )
     except SamDecoderError as error:
@@ -57,18 +50,9 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser = training_parser(__doc__ or "", "pictures", "work")
     parser.add_argument("--policy", type=Path, help="skip the first stage")
-    parser.add_argument("--steps", type=int, help="of each stage")
-    parser.add_argument("--threads", type=int, help="for torch")
-    return parser.parse_args()
-
-
-def _with_progress_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    yield from tqdm(steps, total=total, desc=what)
+    return parse(parser)
 
 
 if __name__ == "__main__":

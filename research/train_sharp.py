@@ -13,22 +13,18 @@ WORK/sharpening/curve.csv holds the loss of each step.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from napari_sam_decoder import load_sam
 from napari_sam_decoder.errors import SamDecoderError
 from shipped_head.head_training import HeadTraining
+from training_parts.command_line import parse, training_parser, with_progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-T = TypeVar("T")
+    import argparse
 
 
 def main() -> None:
@@ -40,24 +36,17 @@ def main() -> None:
         training = replace(training, sharpening=schedule)
     sam = load_sam(device=options.device, decoder="sam")
     try:
-        training.run(sam, options.work, options.output, _with_progress_bar)
+        training.run(sam, options.work, options.output, with_progress_bar)
     except SamDecoderError as error:
         sys.exit(f"error: {error}")
     print(options.output)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser = training_parser(__doc__ or "", "work")
     parser.add_argument("--drawings", type=Path)
-    parser.add_argument("--steps", type=int)
     parser.add_argument("--device", default="auto")
-    return parser.parse_args()
-
-
-def _with_progress_bar(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-    yield from tqdm(steps, total=total, desc=what)
+    return parse(parser)
 
 
 if __name__ == "__main__":

@@ -90,7 +90,9 @@ class PlainSam:
 
     def _ask(self, logits: np.ndarray | None) -> MaskCandidates:
         embedding, _ = self._context.with_pixels(self._prompt.frame)
-        question = self._prompt.to_model(self._context.geometry)
+        prompt = self._prompt
+        shown = prompt.points, prompt.signs or (), prompt.outer_box
+        question = self._context.geometry.to_prompt(*shown)
         return self._context.decoder.decode(embedding, [question], [logits])
 
     def _draw(self, answer: MaskCandidates, number: int) -> np.ndarray:

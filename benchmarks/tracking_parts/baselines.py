@@ -183,7 +183,7 @@ def _merits(answer: MaskCandidates, grid: Grid, prior: np.ndarray) -> np.ndarray
 def _project(context: Context, frame: int, mask: np.ndarray) -> np.ndarray:
     if not mask.any():
         return mask
-    prompt = Prompt(1, frame, box=outline(mask)).to_model(context.geometry)
+    prompt = context.geometry.to_prompt([], [], outline(mask))
     question = _Question(prompt, SINGLE, _logits_of(context, mask))
     return _enlarged(context, _ask(context, frame, question))
 
@@ -211,7 +211,8 @@ def _centre(mask: np.ndarray) -> np.ndarray:
 
 def _as_question(context: Context, prompt: Prompt) -> _Question:
     """One click without a pick asks for the three hypotheses, anything else for all."""
-    asked = prompt.to_model(context.geometry)
+    shown = prompt.points, prompt.signs or (), prompt.outer_box
+    asked = context.geometry.to_prompt(*shown)
     if prompt.hypothesis is not None:
         return _Question(asked, (prompt.hypothesis,))
     is_click = prompt.box is None and len(prompt.points) == 1

@@ -19,7 +19,6 @@ from napari_sam_decoder.interactive.answers import (
     FARTHEST,
     MARGIN_OF_SCRIBBLE,
     NEAREST,
-    PIXELS_MEASURED,
     SMALLEST_OBJECT,
 )
 from napari_sam_decoder.interactive.clues import Clues, most_of
@@ -246,7 +245,7 @@ class _Rollout:
 
     def _depth(self, action: Action) -> float:
         """How far an action is from the outline, at most, within bounds of use."""
-        pixels = most_of(action.contradicted(self._mask), PIXELS_MEASURED)
+        pixels = most_of(action.contradicted(self._mask))
         side = np.sqrt(np.count_nonzero(self._mask))
         deepest = max(FARTHEST * side, SMALLEST_OBJECT)
         beyond = np.argwhere(self._mask == action.is_positive)

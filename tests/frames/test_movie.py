@@ -220,6 +220,20 @@ def test_positions_map_as_in_the_reference():
     assert (x, y) == pytest.approx((427 * 1024 / 854, 240 * 576 / 480))
 
 
+def test_the_network_sees_x_before_y():
+    geometry = FrameGeometry.fit((20, 30), 60)
+    asked = geometry.to_prompt([(10, 15)], [False], (2, 3, 12, 18))
+    np.testing.assert_allclose(asked.points, [[30, 20]])
+    np.testing.assert_array_equal(asked.signs, [0])
+    np.testing.assert_allclose(asked.box, [6, 4, 36, 24])
+
+
+def test_a_box_alone_has_no_points_and_points_no_box():
+    geometry = FrameGeometry.fit((20, 30), 60)
+    assert geometry.to_prompt([], [], (2, 3, 12, 18)).points.shape == (0, 2)
+    assert geometry.to_prompt([(10, 15)], [True]).box is None
+
+
 LAYOUTS = {
     "big endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
     "little endian": lambda array: array.astype(array.dtype.newbyteorder("<")),

@@ -329,45 +329,6 @@ def test_runs_that_do_not_fill_a_mask_are_refused(shape, runs):
         PaintedMask(shape, runs)
 
 
-def test_the_network_sees_x_before_y():
-    prompt = Prompt(1, 0, [(10, 15)], signs=[False], box=(2, 3, 12, 18))
-    asked = prompt.to_model(FrameGeometry.fit((20, 30), 60))
-    np.testing.assert_allclose(asked.points, [[30, 20]])
-    np.testing.assert_array_equal(asked.signs, [0])
-    np.testing.assert_allclose(asked.box, [6, 4, 36, 24])
-
-
-def test_a_box_alone_has_no_points():
-    asked = Prompt(1, 0, box=(2, 3, 12, 18)).to_model(FrameGeometry.fit((20, 30), 60))
-    assert asked.points.shape == (0, 2)
-
-
-def test_the_network_sees_the_box_of_a_lasso():
-    geometry = FrameGeometry.fit((20, 30), 60)
-    asked = Prompt(1, 0, lasso=TRIANGLE).to_model(geometry)
-    np.testing.assert_allclose(asked.box, [6, 4, 19, 24])
-    assert asked.points.shape == (0, 2)
-
-
-def test_the_network_sees_a_point_of_a_scribble_where_nothing_else_shows_the_object():
-    geometry = FrameGeometry.fit((20, 30), 60)
-    asked = Prompt(1, 0, [(1, 1)], [False], scribbles=[ERASED, STROKE])
-    points = asked.to_model(geometry)
-    np.testing.assert_allclose(points.points, [[2, 2], [26, 12]])
-    np.testing.assert_array_equal(points.signs, [0, 1])
-    for shown in ({"points": [(1, 1)], "signs": [True]}, {"box": (0, 0, 2, 2)}):
-        assert len(replace(asked, **shown).to_model(geometry).points) == 1
-    erased = Prompt(1, 0, scribbles=[ERASED]).to_model(geometry)
-    assert erased.points.shape == (0, 2)
-
-
-def test_a_mask_alone_gives_neither_points_nor_box():
-    asked = Prompt(1, 0, mask=PAINTED).to_model(FrameGeometry.fit((20, 30), 60))
-    assert asked.points.shape == (0, 2)
-    assert asked.signs.shape == (0,)
-    assert asked.box is None
-
-
 def test_logits_of_the_left_half():
     mask = np.zeros((8, 16), bool)
     mask[:, :8] = True

@@ -85,10 +85,3 @@ def test_a_line_may_leave_the_picture():
 def test_a_line_that_cannot_be_drawn_is_refused(positions, shape, message):
     with pytest.raises(PromptError, match=message):
         Scribble.along(positions, shape)
-
-
-def test_the_middle_is_one_of_the_pixels():
-    bent = Scribble.along([(2, 2), (2, 17), (17, 17)], (20, 20))
-    row, column = bent.middle
-    assert bent.pixels.to_array()[int(row), int(column)]
-    assert Scribble(DOT).middle == (2, 3)

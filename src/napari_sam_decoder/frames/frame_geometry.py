@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam_decoder.linalg import matmul
 from napari_sam_decoder.model.transforms import extent, input_shape
+from napari_sam_decoder.model.values import ModelPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["FrameGeometry"]
 
@@ -39,6 +44,33 @@ class FrameGeometry:
         """Map (N, 2) positions (row, column) to (N, 2) model pixels (x, y)."""
         scaled: np.ndarray = np.asarray(positions, dtype=float) * self._scale
         return scaled[:, ::-1]
+
+    def to_prompt(
+        self,
+        points: Sequence[Sequence[float]] | np.ndarray,
+        signs: Sequence[bool] | np.ndarray,
+        box: Sequence[float] | None = None,
+    ) -> ModelPrompt:
+        """Say in model pixels what is shown of an object.
+
+        Parameters
+        ----------
+        points : (N, 2) array-like of float
+            (row, column) in frame pixels; N may be 0.
+        signs : (N,) array-like of bool
+            True for a point on the object.
+        box : (row0, column0, row1, column1), optional
+            Around the object.
+        """
+        positions = np.asarray(points, dtype=float).reshape(-1, 2)
+        corners = None
+        if box is not None:
+            corners = self.to_model(np.reshape(box, (2, 2))).reshape(4)
+        return ModelPrompt(
+            self.to_model(positions).astype(np.float32),
+            np.asarray(signs, dtype=np.int64),
+            None if corners is None else corners.astype(np.float32),
+        )
 
     def to_frame(self, positions: np.ndarray) -> np.ndarray:
         """Map (N, 2) model pixels (x, y) back to (N, 2) positions (row, column)."""

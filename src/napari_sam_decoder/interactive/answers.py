@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder.interactive.actions import Shown, actions_of
-from napari_sam_decoder.interactive.clues import Clues, most_of
+from napari_sam_decoder.interactive.clues import Clues, distances, most_of
 from napari_sam_decoder.interactive.focus import Focus
 from napari_sam_decoder.interactive.proposals import Proposals, propose, region_of
 from napari_sam_decoder.interactive.refiner import refine
@@ -45,7 +45,6 @@ EARLY_ACTIONS = 2
 """So many actions after the beginning may change the whole object."""
 CONVINCING = 0.8
 """Rating from which they do."""
-PIXELS_MEASURED = 24
 LARGE_CHANGE = 0.25
 """Share of the object from which a change is large."""
 TRUSTED = 0.8
@@ -251,7 +250,7 @@ class _Step:
         part = self._only_here(_joined(refined[:near], mask), contradicted)
         if rating < TRUSTED and part.sum() > LARGE_CHANGE * mask.sum():
             reach = CAUTIOUS_REACH * windows[0].side
-            part &= _within(contradicted, reach, mask.shape)
+            part &= distances(most_of(contradicted), self.frame.shape) <= reach
         return np.where(part, self.action.is_positive, mask), rating
 
     def _clues(self, shown: Shown) -> Clues:
@@ -279,7 +278,7 @@ class _Step:
         depth = max(
             (
                 _depth(mask, (int(row), int(column)))
-                for row, column in most_of(contradicted, PIXELS_MEASURED)
+                for row, column in most_of(contradicted)
             ),
             default=NEAREST,
         )
@@ -307,15 +306,6 @@ class _Step:
         here = np.unique(parts[rows, columns])
         part: np.ndarray = np.isin(parts, here[here > 0])
         return part
-
-
-def _within(pixels: np.ndarray, reach: float, shape: tuple[int, ...]) -> np.ndarray:
-    """(Y, X) bool: what is at most so far from any of (N, 2) pixels."""
-    rows, columns = (np.arange(length, dtype=np.float32) for length in shape)
-    few = most_of(pixels, PIXELS_MEASURED)
-    down, across = np.square(rows - few[:, :1]), np.square(columns - few[:, 1:])
-    near: np.ndarray = (down[:, :, None] + across[:, None]).min(axis=0) <= reach**2
-    return near
 
 
 def _joined(refined: Sequence[Refined], mask: np.ndarray) -> np.ndarray:

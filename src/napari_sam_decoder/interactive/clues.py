@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.interactive.actions import Action, Shown
     from napari_sam_decoder.interactive.focus import Focus
 
-__all__ = ["Clues", "most_of"]
+__all__ = ["Clues", "distances", "most_of"]
 
 PROPOSALS = 4
 DOT = 2.0
@@ -62,11 +63,7 @@ class Clues:
 
     def seen(self, focus: Focus) -> np.ndarray:
         """(CLUES, GRID_SIDE, GRID_SIDE) input of the refiner, in -1..1."""
-        shape = focus.frame_shape
-        scribbled = [
-            self.shown.scribbled(shape, positive=sign) for sign in (True, False)
-        ]
-        optional = [*scribbled, self.region, self.others]
+        optional = [*self._scribbled, self.region, self.others]
         given = [one for one in optional if one is not None]
         sampled = focus.sample([*self.picture, self.mask, *given])
         mask, inside, rest = sampled[3], focus.inside, iter(sampled[4:])
@@ -95,22 +92,41 @@ class Clues:
             ]
         )
 
+    @cached_property
+    def _scribbled(self) -> tuple[np.ndarray | None, ...]:
+        """(Y, X) bool: where scribbles are on the object, and where beside it."""
+        rows, columns = self.mask.shape
+        return tuple(
+            self.shown.scribbled((rows, columns), positive=sign)
+            for sign in (True, False)
+        )
+
     @property
     def _newest_pixels(self) -> np.ndarray:
         if self.newest is None:
             return np.zeros((0, 2), int)
-        return most_of(self.newest.pixels, MOST_PIXELS)
+        return most_of(self.newest.pixels)
 
     @property
     def _is_addition(self) -> bool:
         return self.newest is None or self.newest.is_positive
 
 
-def most_of(pixels: np.ndarray, most: int) -> np.ndarray:
+def most_of(pixels: np.ndarray, most: int = MOST_PIXELS) -> np.ndarray:
     """Return at most so many of (N, 2) pixels, evenly chosen."""
     chosen = np.linspace(0, len(pixels) - 1, min(most, len(pixels)))
     few: np.ndarray = pixels[chosen.astype(int)]
     return few
+
+
+def distances(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(rows, columns) distance of each place to the nearest of (N, 2) others."""
+    down, across = (
+        np.square(np.arange(length, dtype=np.float32) - one[:, None])
+        for length, one in zip(shape, places.astype(np.float32).T, strict=True)
+    )
+    nearest: np.ndarray = np.sqrt((down[:, :, None] + across[:, None]).min(axis=0))
+    return nearest
 
 
 def _normalised(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -142,8 +158,4 @@ def _distances(focus: Focus, pixels: np.ndarray) -> np.ndarray:
     if not len(pixels):
         return np.full((GRID_SIDE, GRID_SIDE), np.inf, np.float32)
     origin = np.array([focus.row, focus.column]) - 0.5
-    cells = ((pixels - origin) / focus.cell - 0.5).astype(np.float32)
-    steps = np.arange(GRID_SIDE, dtype=np.float32)
-    down, across = (np.square(steps - cells[:, axis, None]) for axis in (0, 1))
-    nearest: np.ndarray = np.sqrt((down[:, :, None] + across[:, None]).min(axis=0))
-    return nearest
+    return distances((pixels - origin) / focus.cell - 0.5, (GRID_SIDE, GRID_SIDE))

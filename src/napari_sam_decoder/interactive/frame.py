@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_sam_decoder.interactive.clues import most_of
-from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts import mask_logits
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
         Embedding,
         FrameLogits,
         MaskCandidates,
+        ModelPrompt,
     )
     from napari_sam_decoder.prompts import Prompt
 
@@ -102,13 +102,11 @@ class ShownFrame:
         together, alone : (4, h, h) array of float32
             Low-res logits. ``alone`` shows what is at the action, whatever its sign.
         """
-        shape, size = self.geometry, self.decoder.mask_size
-        so_far = mask_logits(mask, shape, size) if mask.any() else None
+        so_far = None
+        if mask.any():
+            so_far = mask_logits(mask, self.geometry, self.decoder.mask_size)
         pixels = actions[-1].pixels
-        middle = pixels[len(pixels) // 2]
-        here = ModelPrompt(
-            shape.to_model(middle[None]).astype(np.float32), np.array([1])
-        )
+        here = self.geometry.to_prompt(pixels[len(pixels) // 2], [True])
         found = self.decoder.decode(
             self.embedding,
             [self._model_prompt(prompt, actions), here],
@@ -119,16 +117,9 @@ class ShownFrame:
     def _model_prompt(self, prompt: Prompt, actions: Sequence[Action]) -> ModelPrompt:
         pixels = [most_of(action.pixels, POINTS_OF_SCRIBBLE) for action in actions]
         signs = [
-            np.full(len(few), int(action.is_positive))
+            action.is_positive
             for few, action in zip(pixels, actions, strict=True)
+            for _ in few
         ]
-        box = None
-        if prompt.outer_box is not None:
-            corners = np.asarray(prompt.outer_box).reshape(2, 2)
-            box = self.geometry.to_model(corners).reshape(4).astype(np.float32)
-        positions = np.concatenate([np.zeros((0, 2), int), *pixels])
-        return ModelPrompt(
-            self.geometry.to_model(positions).astype(np.float32),
-            np.concatenate([np.zeros(0, int), *signs]),
-            box,
-        )
+        points = np.concatenate([np.zeros((0, 2), int), *pixels])
+        return self.geometry.to_prompt(points, signs, prompt.outer_box)

@@ -170,7 +170,8 @@ class MaskFile:
     Attributes
     ----------
     path : Path
-        Labels of the whole movie, or of a single frame.
+        Labels of the whole movie, or of a single frame. Pixels that hold an object's id
+        are that object.
     frame : int, optional
         The frame that a single picture belongs to; 0 by default.
     """
@@ -250,6 +251,8 @@ class ScribbleFile:
             If the file cannot be read, or does not hold labels.
         LabelsError
             If it has another number of frames, or nothing is drawn.
+        OptionError
+            If a frame is given for labels of a whole movie.
         PromptError
             If a value is not a valid object id.
         """

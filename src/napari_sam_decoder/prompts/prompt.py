@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.errors import PromptError
-from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.prompts.painted_mask import PaintedMask
 from napari_sam_decoder.prompts.positions import checked_positions
 from napari_sam_decoder.prompts.scribble import Scribble, checked_scribbles
@@ -23,7 +22,7 @@ from napari_sam_decoder.validation import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam_decoder.frames import FrameGeometry, Movie
+    from napari_sam_decoder.frames import Movie
     from napari_sam_decoder.prompts.positions import Position
 
 __all__ = ["Prompt"]
@@ -213,29 +212,6 @@ class Prompt:
             self._check_shape(self.mask, "mask", movie.frame_shape)
         for scribble in self.scribbles:
             self._check_shape(scribble.pixels, "scribble", movie.frame_shape)
-
-    def to_model(self, geometry: FrameGeometry) -> ModelPrompt:
-        """Translate to the network's pixels what it knows: points and a box.
-
-        The box of a lasso stands in for it, and a point on a positive scribble where
-        nothing else shows the object. The mask is left out: it goes to the decoder as
-        `mask_logits`. SAM needs a point or a box with each mask, so callers make these
-        from the mask if there are none.
-        """
-        points, signs = list(self.points), list(self.signs or ())
-        if self._points_at_object and self.outer_box is None and not any(signs):
-            points.append(next(one.middle for one in self.scribbles if one.is_positive))
-            signs.append(True)
-        box = None
-        if self.outer_box is not None:
-            corners = np.asarray(self.outer_box).reshape(2, 2)
-            box = geometry.to_model(corners).reshape(4).astype(np.float32)
-        positions = np.asarray(points, dtype=float).reshape(-1, 2)
-        return ModelPrompt(
-            points=geometry.to_model(positions).astype(np.float32),
-            signs=np.asarray(signs, dtype=np.int64),
-            box=box,
-        )
 
     @property
     def _points_at_object(self) -> bool:

@@ -99,14 +99,6 @@ class Scribble:
             )
         return cls(PaintedMask.of(line), is_positive, after)
 
-    @property
-    def middle(self) -> Position:
-        """(row, column) of that of its pixels which is nearest to their mean."""
-        pixels = np.argwhere(self.pixels.to_array())
-        distances = np.linalg.norm(pixels - pixels.mean(axis=0), axis=1)
-        row, column = pixels[distances.argmin()].tolist()
-        return float(row), float(column)
-
 
 def checked_scribbles(scribbles: Any, points: int) -> tuple[Scribble, ...]:
     """List the scribbles of a prompt, each after as many points as there can have been.

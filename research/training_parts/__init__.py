@@ -1,0 +1,1 @@
+"""What the scripts that train have in common."""
