@@ -68,13 +68,15 @@ class MadeRefiner:
     """Draws noise that has nothing to do with what is shown, or all, or nothing."""
 
     kind: str
+    strength: float = 5
     asked: int = 0
 
     def refine(self, seen):
         self.asked += len(seen)
         # By what is seen: the same question has the same answer.
         noise = np.random.default_rng(int(np.abs(seen).sum() * 1000))
-        logits = np.full((len(seen), GRID_SIDE, GRID_SIDE), 5, np.float32)
+        shape = len(seen), GRID_SIDE, GRID_SIDE
+        logits = np.full(shape, self.strength, np.float32)
         if self.kind == "off":
             logits = -logits
         if self.kind == "noise":

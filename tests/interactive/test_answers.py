@@ -20,7 +20,7 @@ from made_frames import (
 from scipy import ndimage
 
 from napari_sam_decoder.interactive.actions import actions_of
-from napari_sam_decoder.interactive.answers import EARLY_ACTIONS, answer
+from napari_sam_decoder.interactive.answers import answer
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 
@@ -124,11 +124,8 @@ def test_the_mask_agrees_on_top_of_an_existing_one(kind, prompt):
 @pytest.mark.parametrize("kind", KINDS)
 @given(prompt=prompts(most=3), place=places, sign=st.booleans())
 @settings(max_examples=15)
-def test_a_late_click_changes_what_is_connected_to_it(kind, prompt, place, sign):
+def test_a_click_changes_what_is_connected_to_it(kind, prompt, place, sign):
     frame = frame_with(MadeRefiner(kind), OFFERS)
-    early = [(MIDDLE, True)] * (EARLY_ACTIONS + 1)
-    for one in early:
-        prompt = with_point(prompt, *one)
     before = answer(frame, prompt).mask
     after = answer(frame, with_point(prompt, place, sign)).mask
     changed = before != after
@@ -219,6 +216,24 @@ def test_another_pick_needs_no_network():
     found = answer(frame, click(hypothesis=1), known=[known])
     assert refiner.asked == asked
     assert found.proposals is known.proposals
+
+
+@pytest.mark.parametrize(
+    ("again", "strength", "is_large"),
+    [(True, 1, False), (True, 5, True), (False, 1, True)],
+)
+@pytest.mark.parametrize("sign", [True, False])
+def test_what_the_decoder_draws_again_changes_only_where_that_is_certain(
+    again, strength, is_large, sign
+):
+    existing, other = block((8, 24), (10, 30)), block((30, 36), (40, 50))
+    kind, place = ("on", (4, 20)) if sign else ("off", (16, 20))
+    refiner = MadeRefiner(kind, strength)
+    frame = frame_with(refiner, (existing if again else other,) * 4)
+    found = answer(frame, Prompt(1, 0, [place], [sign]), existing=existing)
+    changed = found.mask != existing
+    assert changed[place]
+    assert (changed.sum() > 1) == is_large
 
 
 def test_a_box_replaces_an_existing_mask_and_a_click_does_not():

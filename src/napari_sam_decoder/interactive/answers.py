@@ -17,6 +17,7 @@ from napari_sam_decoder.interactive.clues import Clues, distances, most_of
 from napari_sam_decoder.interactive.focus import Focus
 from napari_sam_decoder.interactive.proposals import Proposals, propose, region_of
 from napari_sam_decoder.interactive.refiner import refine
+from napari_sam_decoder.metrics import mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,12 +40,12 @@ SMALLEST_OBJECT = 6.0
 """Side in pixels that even a tiny object is taken to have."""
 MARGIN_OF_SCRIBBLE = 1.7
 """Side of the window of a scribble, in units of its extent, at least."""
-MARGIN = 1.5
-"""Side of the window of an object, in units of its extent."""
-EARLY_ACTIONS = 2
-"""So many actions after the beginning may change the whole object."""
-CONVINCING = 0.8
-"""Rating from which they do."""
+NOTABLE_CHANGE = 0.075
+"""Share of the object up to which a change is always believed."""
+CONFIRMED = 0.93
+"""IoU with one of the decoder's masks from which it confirms the mask so far."""
+CERTAIN = 4.0
+"""Logits from which such a mask changes nevertheless."""
 LARGE_CHANGE = 0.25
 """Share of the object from which a change is large."""
 TRUSTED = 0.8
@@ -236,19 +237,14 @@ class _Step:
         mask = self.before.mask
         clues = self._clues(shown)
         windows = self._around_action(contradicted)
-        near = len(windows)
-        is_early = len(self.before.actions) < EARLY_ACTIONS
-        if is_early and self.before.proposals is not None and mask.any():
-            windows.append(self._around_object(clues.region))
         refined = refine(self.frame.refiner, clues, windows)
-        for one in refined[near:]:
-            redrawn = one.drawn_into(mask)
-            is_better = one.rating > max(CONVINCING, self.before.rating)
-            if is_better and not _disobeys(redrawn, shown):
-                return redrawn, min(one.rating, 1.0)
         rating = min(max(refined[0].rating, 0.0), 1.0)
-        part = self._only_here(_joined(refined[:near], mask), contradicted)
-        if rating < TRUSTED and part.sum() > LARGE_CHANGE * mask.sum():
+        certainty = _certainty(refined, mask.shape)
+        part = self._only_here(certainty, contradicted)
+        share = part.sum() / max(np.count_nonzero(mask), 1)
+        if share > NOTABLE_CHANGE and self._is_confirmed(clues.together):
+            part = self._only_here(certainty, contradicted, CERTAIN)
+        elif share > LARGE_CHANGE and rating < TRUSTED:
             reach = CAUTIOUS_REACH * windows[0].side
             part &= distances(most_of(contradicted), self.frame.shape) <= reach
         return np.where(part, self.action.is_positive, mask), rating
@@ -267,6 +263,14 @@ class _Step:
             region,
             self.others,
         )
+
+    def _is_confirmed(self, together: np.ndarray | None) -> bool:
+        """Whether the decoder draws the mask again although it knows the action."""
+        mask = self.before.mask
+        if together is None or not mask.any():
+            return False
+        covered = self.frame.geometry.coverage(mask, together.shape[-1]) > 0.5
+        return any(mask_iou(covered, one > 0) > CONFIRMED for one in together)
 
     def _around_action(self, contradicted: np.ndarray) -> list[Focus]:
         """Windows in which the error is about as large as in any other."""
@@ -289,17 +293,12 @@ class _Step:
             for width in widths
         ]
 
-    def _around_object(self, region: np.ndarray | None) -> Focus:
-        covered = self.before.mask.copy()
-        covered[self.action.index] = True
-        if region is not None:
-            covered |= region
-        return Focus.around_mask(covered, MARGIN)
-
-    def _only_here(self, changed: np.ndarray, contradicted: np.ndarray) -> np.ndarray:
+    def _only_here(
+        self, certainty: np.ndarray, contradicted: np.ndarray, least: float = 0.0
+    ) -> np.ndarray:
         """(Y, X) bool: what an action adds, or removes, where it is itself."""
         mask, sign = self.before.mask, self.action.is_positive
-        differing = (changed & ~mask) if sign else (mask & ~changed)
+        differing = (certainty > least if sign else certainty < -least) & (mask != sign)
         rows, columns = contradicted.T
         differing[rows, columns] = True
         parts, _ = ndimage.label(differing)
@@ -308,19 +307,14 @@ class _Step:
         return part
 
 
-def _joined(refined: Sequence[Refined], mask: np.ndarray) -> np.ndarray:
-    """Return a (Y, X) mask with the mean of what windows say, each within its own."""
-    total = np.zeros(mask.shape, np.float32)
-    drawn = mask.copy()
+def _certainty(refined: Sequence[Refined], shape: tuple[int, ...]) -> np.ndarray:
+    """(Y, X) mean of the logits of windows, each within its own; elsewhere 0."""
+    total, count = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for one in refined:
         total[one.focus.place] += one.focus.enlarge(one.logits)
-    for one in refined:
-        drawn[one.focus.place] = total[one.focus.place] > 0
-    return drawn
-
-
-def _disobeys(mask: np.ndarray, shown: Shown) -> bool:
-    return any(len(one.contradicted(mask)) for one in shown.actions if one.is_click)
+        count[one.focus.place] += 1
+    certainty: np.ndarray = total / np.maximum(count, 1)
+    return certainty
 
 
 def _depth(mask: np.ndarray, pixel: tuple[int, int]) -> float:
