@@ -5,22 +5,35 @@ Each segments one object after the other: `first` begins with the next one.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+from unittest import mock
 
 import numpy as np
 
+from napari_sam_decoder.interactive.answers import REACHES
+from napari_sam_decoder.interactive.clues import SOFTNESS
+from napari_sam_decoder.interactive.refiner import refine
+from napari_sam_decoder.model.values import GRID_SIDE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_sam_decoder import Preview, Prompt, Scribble, Session
+    from napari_sam_decoder.interactive.focus import Focus
     from napari_sam_decoder.model.values import MaskCandidates
 
-__all__ = ["METHODS", "Method", "Offer", "Ours", "PlainSam"]
+__all__ = ["METHODS", "PARTS", "Method", "Offer", "Ours", "PlainSam", "Without"]
 
 ALL = (0, 1, 2, 3)
 HYPOTHESES = (1, 2, 3)
 POINTS_PER_SCRIBBLE = 3
+ENGINE = "napari_sam_decoder.interactive"
+SINGLE_OF_DECODER = 4
+"""Where the refiner sees the decoder's single mask, see `Clues.seen`."""
+SATURATED = 0.999
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,5 +177,56 @@ def _middle(pixels: np.ndarray) -> tuple[float, float]:
     return float(row), float(column)
 
 
-METHODS: dict[str, Callable[[Session], Method]] = {"sam": PlainSam, "ours": Ours}
+class Without(Ours):
+    """The program without one of its parts.
+
+    Parameters
+    ----------
+    replaced : mapping of str to object
+        By name of the part in the program, what stands in for it.
+    session : Session
+        Without prompts.
+    """
+
+    def __init__(self, replaced: Mapping[str, Any], session: Session) -> None:
+        super().__init__(session)
+        self._replaced = replaced
+
+    def _preview(self) -> Preview:
+        with ExitStack() as stack:
+            for target, replacement in self._replaced.items():
+                stack.enter_context(mock.patch(f"{ENGINE}.{target}", replacement))
+            return super()._preview()
+
+
+class _DecoderAlone:
+    """Draws the decoder's single mask in place of the refiner."""
+
+    def refine(self, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        squashed = seen[:, SINGLE_OF_DECODER].clip(-SATURATED, SATURATED)
+        return SOFTNESS * np.arctanh(squashed), np.ones(len(seen), np.float32)
+
+
+def _blank(focus: Focus, logits: np.ndarray | None) -> np.ndarray:
+    return np.zeros((len(ALL), GRID_SIDE, GRID_SIDE), np.float32)
+
+
+PARTS: dict[str, Mapping[str, Any]] = {
+    "refiner": {
+        "answers.refine": lambda refiner, *seen: refine(_DecoderAlone(), *seen),
+        "proposals.refine": lambda refiner, *seen: refine(_DecoderAlone(), *seen),
+    },
+    "proposals": {"clues._squashed": _blank},
+    "wide window": {"answers.REACHES": REACHES[:1]},
+    "confirmation": {"answers.CONFIRMED": 1.0},
+    "caution": {"answers.TRUSTED": 0.0},
+}
+"""What is replaced to leave a part out. Without the proposals the refiner does not see
+what the decoder draws; for the first action the decoder's masks are still offered."""
+
+METHODS: dict[str, Callable[[Session], Method]] = {
+    "sam": PlainSam,
+    "ours": Ours,
+    **{f"no {part}": partial(Without, replaced) for part, replaced in PARTS.items()},
+}
 """What ``--method`` takes."""

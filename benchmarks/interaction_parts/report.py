@@ -29,7 +29,7 @@ TITLES = [
     "worse",
     "ms",
 ]
-NAME_WIDTH, METHOD_WIDTH, NARROWEST = 22, 8, 7
+NAME_WIDTH, METHOD_WIDTH, NARROWEST = 22, 15, 7
 
 
 def scores(attempts: Sequence[Attempt]) -> Row:

@@ -4,9 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from interaction_parts.methods import Ours, PlainSam
+from interaction_parts.methods import METHODS, PARTS, Ours, PlainSam
 
 from napari_sam_decoder import Prompt, Scribble, Session
+from napari_sam_decoder.interactive import answers
+from napari_sam_decoder.interactive.answers import REACHES
+from napari_sam_decoder.interactive.refiner import refine
 
 SHAPE = (48, 64)
 
@@ -134,3 +137,23 @@ def test_what_is_no_hypothesis_cannot_be_picked(session):
     method.take(SimpleNamespace(number=0))
     method.next(click(5, 6))
     assert [call[0].hypothesis for call in listening.calls] == [None, None]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_program_runs_without_a_part_and_has_it_again(session, part):
+    method = METHODS[f"no {part}"](session)
+    (*_, chosen) = method.first(click(20, 20))
+    method.take(chosen)
+    assert not method.next(click(5, 6, sign=False))[5, 6]
+    assert answers.REACHES == REACHES
+    assert answers.refine is refine
+
+
+def test_without_the_refiner_the_decoder_draws(session):
+    seen = np.zeros((1, 18, 96, 96), np.float32)
+    seen[0, 4, :9] = np.tanh(0.5)
+    stand_in = PARTS["refiner"]["answers.refine"]
+    clues = SimpleNamespace(seen=lambda focus: seen[0])
+    (found,) = stand_in(None, clues, [None])
+    assert found.logits[0, 0] == pytest.approx(4 * 0.5, abs=1e-4)
+    assert found.logits[20, 0] == 0
