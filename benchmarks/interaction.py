@@ -2,7 +2,7 @@
 
     python benchmarks/interaction.py DATA [DATA ...] --protocol clicks|box|loose-box|
         scribble [--method NAME ...] [--objects N] [--frames N]
-        [--decoder NAME_OR_FILE]
+        [--decoder NAME|FILE]
 
 DATA is as for ``tracking.py``. A simulated person who knows the truth shows each object
 of some frames, by itself. The first action shows the object, and of the masks that are
@@ -30,9 +30,7 @@ action on an embedded frame. Means are over objects, then sequences.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interaction_parts.attempt import attempt
@@ -40,12 +38,13 @@ from interaction_parts.methods import METHODS
 from interaction_parts.objects import evenly_spaced, objects_on
 from interaction_parts.person import PROTOCOLS, Person
 from interaction_parts.report import heading, line, means, scores, write_json
-from tracking import apply_threads, positive
+from tracking import apply_threads, positive, shared_parser
 from tracking_parts.data import Clip, read
 
 from napari_sam_decoder import SamDecoderError, Session, load_sam
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
     from napari_sam_decoder import Sam
@@ -104,9 +103,8 @@ def _measure(clip: Clip, sam: Sam, options: Options) -> Iterator[Row]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = shared_parser(__doc__ or "")
     add = parser.add_argument
-    add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
     add("--protocol", choices=PROTOCOLS, required=True, help="what the person does")
     add(
         "--method",
@@ -129,15 +127,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="evenly spaced, 4 by default",
     )
-    add(
-        "--decoder",
-        default="auto",
-        metavar="NAME_OR_FILE",
-        help="as for `napari-sam-decoder segment`",
-    )
-    add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
-    add("--threads", type=positive, metavar="N", help="for torch")
-    add("--json", type=Path, metavar="OUT", help="file for all scores")
     return parser
 
 

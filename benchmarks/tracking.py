@@ -170,10 +170,9 @@ def left_out(options: Options) -> list[str]:
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Options of this benchmark, and of others that run on the same data."""
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    """Options of this benchmark, and of others that follow the same objects."""
+    parser = shared_parser(description)
     add = parser.add_argument
-    add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
     add("--init", choices=INITS, required=True, help="how objects are pointed at")
     add(
         "--method",
@@ -205,8 +204,16 @@ def parser(description: str) -> argparse.ArgumentParser:
         default="clicks",
         help="how the annotator corrects, by clicks by default",
     )
-    add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
     add("--stabilise", type=float, default=0, metavar="SHARE", help="as for segment")
+    return parser
+
+
+def shared_parser(description: str) -> argparse.ArgumentParser:
+    """Options of all benchmarks that run on such data."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    add = parser.add_argument
+    add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
+    add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")
