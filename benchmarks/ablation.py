@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
+    from napari_sam_decoder.appearance.features import FrameFeatures
+    from napari_sam_decoder.appearance.memory import Memory
+
 ENGINE = "napari_sam_decoder.propagation"
 
 
@@ -35,9 +38,14 @@ def _still(picture: np.ndarray, earlier: np.ndarray) -> Flow:
     return Flow(nothing[:2], nothing[2])
 
 
-def _silent(memory: Any, features: Any) -> np.ndarray:
+def _silent(memory: Any, features: Any, asked: Any = None) -> np.ndarray:
     """Remember nothing."""
     return np.zeros(features.picture.shape[1:], np.float32)
+
+
+def _by_cells(memory: Memory, features: FrameFeatures, asked: np.ndarray) -> np.ndarray:
+    """Let the fitted classifier of the cells speak alone."""
+    return memory.cell_scores(features)
 
 
 def _uncalibrated(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> Any:
@@ -48,7 +56,13 @@ def _uncalibrated(scores: np.ndarray, core: np.ndarray, around: np.ndarray) -> A
 PARTS: dict[str, Mapping[str, Any]] = {
     "nothing": {},
     "flow": {"napari_sam_decoder.flow.optical_flow": _still},
-    "cells": {"napari_sam_decoder.appearance.memory.Memory.cell_scores": _silent},
+    "cells": {
+        "napari_sam_decoder.appearance.memory.Memory.cell_scores": _silent,
+        "napari_sam_decoder.appearance.memory.Memory.propagated_scores": _silent,
+    },
+    "label propagation": {
+        "napari_sam_decoder.appearance.memory.Memory.propagated_scores": _by_cells
+    },
     "colours": {"napari_sam_decoder.appearance.memory.Memory.pixel_scores": _silent},
     "calibration": {f"{ENGINE}.prior._calibrated": _uncalibrated},
     "averaging": {f"{ENGINE}.decoding.DECODER_SHARE": 1.0},

@@ -7,6 +7,7 @@ from napari_sam_decoder.linalg import (
     cosine,
     gram_matrix,
     matmul,
+    mean_of_nearest,
     sigmoid,
     solve_positive_definite,
 )
@@ -64,3 +65,15 @@ def test_cosines_are_written_over_the_values():
     expected = np.cos(values)
     np.testing.assert_allclose(cosine(values), expected, atol=1e-6)
     np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_mean_of_the_nearest(count):
+    queries, keys, values = random(4, 5), random(7, 5), random(7)
+    found = mean_of_nearest(queries, keys.astype(np.float16), values, count)
+    for query, mean in zip(queries, found, strict=True):
+        products = keys.astype(np.float16) @ query
+        best = np.argsort(products)[-count:]
+        weights = np.exp(products[best])
+        expected = weights @ values[best] / weights.sum()
+        assert mean == pytest.approx(expected, abs=1e-2)

@@ -15,7 +15,14 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["cosine", "gram_matrix", "matmul", "sigmoid", "solve_positive_definite"]
+__all__ = [
+    "cosine",
+    "gram_matrix",
+    "matmul",
+    "mean_of_nearest",
+    "sigmoid",
+    "solve_positive_definite",
+]
 
 
 def matmul(*factors: np.ndarray) -> np.ndarray:
@@ -65,6 +72,37 @@ def solve_positive_definite(matrix: np.ndarray, targets: np.ndarray) -> np.ndarr
     with torch.inference_mode():
         factor = torch.linalg.cholesky(_tensor(matrix))
         return torch.cholesky_solve(_tensor(targets)[:, None], factor)[:, 0].numpy()
+
+
+def mean_of_nearest(
+    queries: np.ndarray, keys: np.ndarray, values: np.ndarray, count: int
+) -> np.ndarray:
+    """Average the values of the keys that fit each query best.
+
+    Parameters
+    ----------
+    queries : (Q, C) array of float32
+        What to look up.
+    keys : (K, C) array of float
+        What may be found, at least one.
+    values : (K,) array of float32
+        One for each key.
+    count : int
+        Keys that count, 1 or more; all if there are fewer.
+
+    Returns
+    -------
+    (Q,) array of float32
+        Weighted by the softmax of the keys' products with the query.
+    """
+    import torch
+
+    with torch.inference_mode():
+        products = _tensor(queries) @ _tensor(keys).T
+        nearest = products.topk(min(count, len(keys)), dim=1, sorted=False)
+        found = _tensor(values)[nearest.indices]
+        result: Tensor = (nearest.values.softmax(dim=1) * found).sum(dim=1)
+        return result.numpy()
 
 
 def cosine(values: np.ndarray) -> np.ndarray:

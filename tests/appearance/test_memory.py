@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
 from napari_sam_decoder.appearance.features import FrameFeatures, low_res_picture
-from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.appearance.memory import FIXED, LATEST, Memory
 from napari_sam_decoder.model.values import Embedding
 
 CELLS = np.full((16, 16), 3)
@@ -82,3 +84,39 @@ def test_likeness_compares_with_all_fixed_frames():
     joined = memory.join(Memory.of(features_of(CELLS), mask(32, 32)))
     assert joined.likeness(features_of(CELLS), mask(32, 32)) > 0.5
     assert memory.likeness(features_of(CELLS), mask(32, 32)) < 0.5
+
+
+def first_row(cells):
+    return cells.origin[0] + int(np.flatnonzero((cells.shares > 0.5).any(axis=1))[0])
+
+
+def test_only_the_latest_frames_and_the_nearest_fixed_ones_are_known_one_by_one():
+    features = features_of(CELLS)
+    fixed = [8, 12, 16, 20, 24, 28]
+    memory = reduce(Memory.join, (Memory.of(features, mask(row, 8)) for row in fixed))
+    assert [4 * first_row(cells) for cells in memory.fixed] == fixed[:FIXED]
+    places = [8, 12, 16, 20, 24]
+    for place in places:
+        memory = memory.updated(features, mask(place, 8), 1.0)
+    assert [4 * first_row(cells) for cells in memory.latest] == places[-LATEST:]
+
+
+def test_propagated_scores_follow_the_object_where_they_are_asked_for():
+    features = features_of(CELLS)
+    memory = Memory.of(features, mask(8, 8)).updated(features, mask(8, 8), 1.0)
+    moved = features_of(np.roll(CELLS, 2, axis=1))
+    asked = np.zeros((64, 64), bool)
+    asked[4:40, 4:44] = True
+    scores = centres(memory.propagated_scores(moved, asked))
+    assert scores[2:6, 4:8].min() > 0.5
+    assert scores[2:6, 1:3].max() < -0.5
+    assert (scores[12:] == -1).all()
+
+
+def test_without_a_frame_that_shows_the_object_nothing_is_propagated():
+    features = features_of(CELLS)
+    nothing = np.full((64, 64), -9, np.float32)
+    memory = Memory.of(features, nothing)
+    assert memory.fixed == ()
+    scores = memory.propagated_scores(features, np.ones((64, 64), bool))
+    assert (scores == -1).all()

@@ -74,21 +74,30 @@ class CellFeatures:
 
     The mean of the frame is subtracted, because what all of a frame has in common, such
     as its illumination, says nothing about the object. Each cell then has length 1.
+
+    Attributes
+    ----------
+    size : int
+        Side of a cell in low-res pixels.
+    grid : (rows, columns)
+        Cells that show the frame.
+    samples : (N, C + 1) array of float32
+        Of all cells, row by row, and 1 as the last feature.
+    uncentred : (rows, columns, C) array of float32
+        Vectors of length 1, without subtracting anything: by these, cells are compared
+        with those of other frames.
     """
 
     def __init__(
         self, embedding: Embedding, content: tuple[int, ...], mask_size: int
     ) -> None:
-        self._size = mask_size // embedding.features.shape[-1]
-        rows, columns = (-(-side // self._size) for side in content)
+        self.size: int = mask_size // embedding.features.shape[-1]
+        rows, columns = (-(-side // self.size) for side in content)
         features = embedding.features[:, :rows, :columns].astype(np.float32)
-        cells = features.reshape(len(features), -1).T
-        cells = cells - cells.mean(axis=0)
-        norms = np.linalg.norm(cells, axis=1, keepdims=True)
-        self.samples: np.ndarray = with_constant(
-            cells / np.maximum(norms, SMALLEST_NORM)
-        )
-        self._grid = rows, columns
+        cells = np.ascontiguousarray(features.reshape(len(features), -1).T)
+        self.samples: np.ndarray = with_constant(_unit(cells - cells.mean(axis=0)))
+        self.uncentred: np.ndarray = _unit(cells).reshape(rows, columns, -1)
+        self.grid: tuple[int, int] = rows, columns
         self._content = content
 
     @property
@@ -102,10 +111,17 @@ class CellFeatures:
 
     def coverage(self, logits: np.ndarray) -> np.ndarray:
         """(N,) share in 0..1 of each cell that an object of (h, w) logits covers."""
-        (rows, columns), size = self._grid, self._size
+        (rows, columns), size = self.grid, self.size
         visible = sigmoid(logits[: rows * size, : columns * size])
         cells: np.ndarray = visible.reshape(rows, size, columns, size).mean((1, 3))
         return cells.ravel()
+
+    def covering(self, pixels: np.ndarray) -> np.ndarray:
+        """(rows, columns) bool: the cells of any of (rows, columns) low-res pixels."""
+        touched = np.zeros(self.grid, bool)
+        rows, columns = np.nonzero(pixels)
+        touched[rows // self.size, columns // self.size] = True
+        return touched
 
     def labelled(self, logits: np.ndarray) -> LabelledSamples:
         """Label all cells: any of them may look like what is found elsewhere."""
@@ -116,9 +132,9 @@ class CellFeatures:
 
     def to_map(self, values: np.ndarray) -> np.ndarray:
         """Interpolate (N,) values of cells to (rows, columns) low-res pixels."""
-        rows, columns = self._grid
-        down = _interpolation(rows, self._size)[: self._content[0]]
-        across = _interpolation(columns, self._size)[: self._content[1]]
+        rows, columns = self.grid
+        down = _interpolation(rows, self.size)[: self._content[0]]
+        across = _interpolation(columns, self.size)[: self._content[1]]
         return matmul(down, values.reshape(rows, columns), across.T)
 
 
@@ -181,6 +197,12 @@ def low_res_picture(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
     deviation = max(float(channels.std()), SMALLEST_NORM)
     picture: np.ndarray = (channels - channels.mean()) / deviation
     return picture
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.maximum(norms, SMALLEST_NORM)
+    return unit
 
 
 def _around(mask: np.ndarray) -> tuple[slice, ...]:

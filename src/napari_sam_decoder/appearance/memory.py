@@ -2,7 +2,8 @@
 
 Two classifiers remember the object. The one on the cells of the embeddings recognises
 things, but only coarsely. The one on the pixels knows only colours, but follows the
-outline to the pixel.
+outline to the pixel. The cells of a few frames are also remembered one by one, to
+propagate their labels.
 """
 
 from __future__ import annotations
@@ -12,15 +13,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.appearance.label_propagation import (
+    LabelledCells,
+    propagate_labels,
+    window_around,
+)
 from napari_sam_decoder.appearance.ridge import RidgeClassifier
 from napari_sam_decoder.linalg import matmul
 
 if TYPE_CHECKING:
     from napari_sam_decoder.appearance.features import FrameFeatures
 
-__all__ = ["Memory"]
+__all__ = ["FIXED", "Memory"]
 
 SMALLEST_NORM = 1e-6
+
+FIXED = 4
+"""Fixed frames whose cells are remembered one by one."""
+LATEST = 3
+"""The same of accepted frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +47,15 @@ class Memory:
         accepted ones, which do.
     direction : (C,) array of float32
         Sum over the fixed frames of the unit vector of the features of the object.
+    fixed, latest : tuple of LabelledCells
+        Of a few fixed frames, the nearest first, and of the latest accepted ones.
     """
 
     cells: RidgeClassifier
     pixels: RidgeClassifier
     direction: np.ndarray
+    fixed: tuple[LabelledCells, ...] = ()
+    latest: tuple[LabelledCells, ...] = ()
 
     @classmethod
     def of(cls, features: FrameFeatures, logits: np.ndarray) -> Memory:
@@ -57,14 +72,17 @@ class Memory:
             RidgeClassifier.of(features.cells.labelled(logits)),
             RidgeClassifier.of(features.pixels.labelled(logits)),
             _object_direction(features, logits),
+            fixed=_labelled(features, logits),
         )
 
     def join(self, other: Memory) -> Memory:
-        """Add the fixed frames of another memory of the same object."""
+        """Add the fixed frames of another memory of the same object, as less near."""
         return Memory(
             self.cells.join(other.cells),
             self.pixels.join(other.pixels),
             self.direction + other.direction,
+            (self.fixed + other.fixed)[:FIXED],
+            self.latest,
         )
 
     def updated(
@@ -75,6 +93,7 @@ class Memory:
             self,
             cells=self.cells.updated(features.cells.labelled(logits), confidence),
             pixels=self.pixels.updated(features.pixels.labelled(logits), confidence),
+            latest=(*self.latest, *_labelled(features, logits))[-LATEST:],
         )
 
     def cell_scores(self, features: FrameFeatures) -> np.ndarray:
@@ -87,6 +106,28 @@ class Memory:
             the background or other objects.
         """
         return features.cells.to_map(self.cells.scores(features.cells.samples))
+
+    def propagated_scores(
+        self, features: FrameFeatures, asked: np.ndarray
+    ) -> np.ndarray:
+        """Score a part of a frame by label propagation.
+
+        Parameters
+        ----------
+        features : FrameFeatures
+            Of the frame.
+        asked : (rows, columns) array of bool
+            The low-res pixels to score, at least one.
+
+        Returns
+        -------
+        (rows, columns) array of float32
+            The range is that of `cell_scores`; -1 in other parts of the frame.
+        """
+        cells = features.cells
+        window = window_around(cells.covering(asked), margin=0)
+        shares = propagate_labels(cells, window, self.fixed, self.latest)
+        return 2 * cells.to_map(shares) - 1
 
     def pixel_scores(self, features: FrameFeatures) -> np.ndarray:
         """Score a frame by its colours; the range is that of `cell_scores`."""
@@ -104,6 +145,11 @@ class Memory:
         length = max(float(np.linalg.norm(self.direction)), SMALLEST_NORM)
         cosine = float(_object_direction(features, logits) @ self.direction) / length
         return max(-1.0, min(cosine, 1.0))
+
+
+def _labelled(features: FrameFeatures, logits: np.ndarray) -> tuple[LabelledCells, ...]:
+    cells = LabelledCells.of(features.cells, logits)
+    return () if cells is None else (cells,)
 
 
 def _object_direction(features: FrameFeatures, logits: np.ndarray) -> np.ndarray:

@@ -238,7 +238,8 @@ class _ObjectCorrection:
     def _fixed_frames(self) -> FixedFrames | None:
         """Learn from the object's other fixed frames, by the current labels."""
         memories, sizes = [], []
-        for prompt in self._labels.prompts.of_object(self._object_id):
+        prompts = self._labels.prompts.of_object(self._object_id)
+        for prompt in sorted(prompts, key=lambda one: abs(one.frame - self._frame)):
             logits = self._logits(self._labels.mask(self._object_id, prompt.frame))
             if logits is None or prompt.frame == self._frame:
                 continue

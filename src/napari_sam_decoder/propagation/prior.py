@@ -207,16 +207,23 @@ class MotionPrior:
         such as one neuron among many, it is hardly better than chance. So its scores
         are calibrated on what is known without it: the object's core and its
         surroundings. The better they tell these two apart, the more they count
-        elsewhere on the frame.
+        elsewhere on the frame. What the fitted cells say and what their labels,
+        propagated, say is one voice: both are coarse, and together they would outvote
+        the colours, which follow the outline.
         """
-        maps = memory.cell_scores(features), memory.pixel_scores(features)
         margin = float(self.tolerance.min())
         core = self.distances > min(margin, self.distances.max() / 2)
         around = (self.distances < -margin) & (
             self.distances > -margin - SURROUNDINGS * self.side
         )
+        by_cells, asked = memory.cell_scores(features), core | around
+        if asked.any():
+            by_cells = (by_cells + memory.propagated_scores(features, asked)) / 2
         logits: np.ndarray = sum(
-            (_calibrated(scores, core, around) for scores in maps),
+            (
+                _calibrated(scores, core, around)
+                for scores in (by_cells, memory.pixel_scores(features))
+            ),
             start=np.zeros_like(self.distances),
         )
         return logits

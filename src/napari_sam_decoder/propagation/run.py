@@ -8,7 +8,7 @@ from functools import reduce
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.appearance.memory import FIXED, Memory
 from napari_sam_decoder.propagation.accumulator import Accumulator, Estimate
 from napari_sam_decoder.propagation.decoding import MovedTracks
 from napari_sam_decoder.propagation.initial_masks import initial_masks
@@ -18,6 +18,7 @@ from napari_sam_decoder.propagation.track import advance_tracks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from napari_sam_decoder.appearance.label_propagation import LabelledCells
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.initial_masks import InitialMask
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
@@ -111,8 +112,9 @@ class _PropagationRun:
         memory = reduce(Memory.join, memories)
         for leg in self._tracks:
             if leg.object_id == object_id:
+                known = replace(memory, fixed=_nearest_cells(leg, masks))
                 mask = masks[leg.start]
-                self._tracks[leg] = mask.start_track(memory, self._context.grid)
+                self._tracks[leg] = mask.start_track(known, self._context.grid)
 
     def _take(self, frame: int, step: int) -> FrameResult:
         """Carry all legs that reach a frame to it, and return its result."""
@@ -141,3 +143,12 @@ class _PropagationRun:
         estimate = update.estimate if update else Estimate(lost)
         distance = abs(frame - leg.start)
         self._accumulator.add(frame, replace(estimate, distance=distance))
+
+
+def _nearest_cells(
+    leg: Leg, masks: Mapping[int, InitialMask]
+) -> tuple[LabelledCells, ...]:
+    """Return the cells of the prompted frames nearest to the start of a leg."""
+    frames = sorted(masks, key=lambda frame: abs(frame - leg.start))
+    memories = [memory for frame in frames if (memory := masks[frame].memory)]
+    return tuple(cells for memory in memories[:FIXED] for cells in memory.fixed)

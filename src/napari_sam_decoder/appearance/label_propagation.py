@@ -1,0 +1,145 @@
+"""Label propagation: a cell takes the labels of the earlier cells that it resembles.
+
+Nothing is fitted, so an object is followed whose parts look different, or that changes
+from frame to frame. This is how the features of a network are tested for what they
+know of correspondence (as in Jabri et al., "Space-Time Correspondence as a Contrastive
+Random Walk", 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam_decoder.linalg import mean_of_nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_sam_decoder.appearance.features import CellFeatures
+
+    Window = tuple[slice, slice]
+
+__all__ = ["LabelledCells", "propagate_labels", "window_around"]
+
+NEIGHBOURS = 8
+"""Cells that each cell takes its label from."""
+TEMPERATURE = 0.07
+"""Difference in the cosine by which one of them counts 1 / e as much."""
+REACH = 6
+"""Cells by which something may have moved since the latest frames."""
+MARGIN = 8
+"""Cells around an object that are known as its background."""
+TILE = 8
+"""Side of the squares of cells that are compared with the same cells."""
+SMALLEST_SHARE = 0.1
+"""A cell with a smaller share of the object is not a reason to look around it."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCells:
+    """The cells around an object on a frame, and how much of each is the object.
+
+    Attributes
+    ----------
+    directions : (rows, columns, C) array of float16
+        Their features, as vectors of length 1.
+    shares : (rows, columns) array of float32
+        0..1.
+    origin : (row, column)
+        Of the first of them, among all cells of the frame.
+    """
+
+    directions: np.ndarray
+    shares: np.ndarray
+    origin: tuple[int, int]
+
+    @classmethod
+    def of(cls, cells: CellFeatures, logits: np.ndarray) -> LabelledCells | None:
+        """Cut the object of (h, w) low-res logits out; None if there is nothing."""
+        shares = cells.coverage(logits).reshape(cells.grid)
+        is_object = shares > SMALLEST_SHARE
+        if not is_object.any():
+            return None
+        window = window_around(is_object, MARGIN)
+        directions = cells.uncentred[window].astype(np.float16)
+        return cls(directions, shares[window], (window[0].start, window[1].start))
+
+    def near(self, window: Window) -> tuple[slice, ...]:
+        """Slices of the cells that may have moved to a window of the frame."""
+        return tuple(
+            slice(max(side.start - REACH - first, 0), max(side.stop + REACH - first, 0))
+            for side, first in zip(window, self.origin, strict=True)
+        )
+
+
+def window_around(mask: np.ndarray, margin: int) -> Window:
+    """Slices of the rows and columns of a non-empty 2-D mask, and of a margin."""
+    rows, columns = (
+        slice(max(int(found[0]) - margin, 0), min(int(found[-1]) + margin + 1, side))
+        for found, side in zip(
+            (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))),
+            mask.shape,
+            strict=True,
+        )
+    )
+    return rows, columns
+
+
+def propagate_labels(
+    cells: CellFeatures,
+    window: Window,
+    fixed: Sequence[LabelledCells],
+    latest: Sequence[LabelledCells],
+) -> np.ndarray:
+    """Say how much of each cell is the object, by the cells of other frames.
+
+    Parameters
+    ----------
+    cells : CellFeatures
+        Of the frame.
+    window : (slice, slice)
+        Rows and columns of the cells in question.
+    fixed : sequence of LabelledCells
+        Of frames that the user has fixed, where a cell may find its like anywhere.
+    latest : sequence of LabelledCells
+        Of the latest frames, where it is sought near its own place.
+
+    Returns
+    -------
+    (N,) array of float32
+        0..1 for all cells of the frame; 0 outside the window, and where nothing is
+        known.
+    """
+    shares = np.zeros(cells.grid, np.float32)
+    whole = (slice(None), slice(None))
+    for tile in _tiles(window):
+        parts = [(one, whole) for one in fixed]
+        parts += [(one, one.near(tile)) for one in latest]
+        keys = [_listed(one.directions[part]) for one, part in parts]
+        labels = [one.shares[part].ravel() for one, part in parts]
+        if any(map(len, keys)):
+            queries = _listed(cells.uncentred[tile]) / np.float32(TEMPERATURE)
+            found = mean_of_nearest(
+                queries, np.concatenate(keys), np.concatenate(labels), NEIGHBOURS
+            )
+            shares[tile] = found.reshape(shares[tile].shape)
+    return shares.ravel()
+
+
+def _tiles(window: Window) -> Iterator[Window]:
+    """Yield the parts of a window that are compared with the same cells."""
+    rows, columns = (range(side.start, side.stop, TILE) for side in window)
+    for top in rows:
+        for left in columns:
+            yield (
+                slice(top, min(top + TILE, rows.stop)),
+                slice(left, min(left + TILE, columns.stop)),
+            )
+
+
+def _listed(directions: np.ndarray) -> np.ndarray:
+    """(N, C) of (rows, columns, C)."""
+    return directions.reshape(-1, directions.shape[-1])
