@@ -65,10 +65,14 @@ class ProposalRefiner:
 
 @dataclass
 class MadeRefiner:
-    """Draws noise that has nothing to do with what is shown, or all, or nothing."""
+    """Draws noise that has nothing to do with what is shown, or all, or nothing.
+
+    Its ratings are noise too, unless one is given.
+    """
 
     kind: str
     strength: float = 5
+    rating: float | None = None
     asked: int = 0
 
     def refine(self, seen):
@@ -82,7 +86,10 @@ class MadeRefiner:
         if self.kind == "noise":
             coarse = noise.normal(size=(len(seen), 12, 12)).astype(np.float32)
             logits = np.kron(coarse, np.ones((8, 8), np.float32))
-        return logits, noise.uniform(-0.5, 1.5, len(seen)).astype(np.float32)
+        ratings = noise.uniform(-0.5, 1.5, len(seen)).astype(np.float32)
+        if self.rating is not None:
+            ratings = np.full_like(ratings, self.rating)
+        return logits, ratings
 
 
 def as_low_res(mask):

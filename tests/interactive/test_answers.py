@@ -228,7 +228,7 @@ def test_what_the_decoder_draws_again_changes_only_where_that_is_certain(
 ):
     existing, other = block((8, 24), (10, 30)), block((30, 36), (40, 50))
     kind, place = ("on", (4, 20)) if sign else ("off", (16, 20))
-    refiner = MadeRefiner(kind, strength)
+    refiner = MadeRefiner(kind, strength, rating=0.9)
     frame = frame_with(refiner, (existing if again else other,) * 4)
     found = answer(frame, Prompt(1, 0, [place], [sign]), existing=existing)
     changed = found.mask != existing
@@ -256,3 +256,15 @@ def test_what_beside_says_alone_only_takes_away():
 def test_without_anything_on_the_object_there_is_no_answer():
     with pytest.raises(ValueError, match="nothing shows where the object is"):
         answer(frame_with(ProposalRefiner()), Prompt(1, 0, [MIDDLE], [False]))
+
+
+@pytest.mark.parametrize("rating", [0.3, 0.9])
+@pytest.mark.parametrize("sign", [True, False])
+def test_a_mask_from_other_frames_outweighs_a_poor_guess(rating, sign):
+    existing, other = block((8, 24), (10, 30)), block((30, 36), (40, 50))
+    kind, place = ("on", (4, 20)) if sign else ("off", (16, 20))
+    frame = frame_with(MadeRefiner(kind, 1, rating), (other,) * 4)
+    found = answer(frame, Prompt(1, 0, [place], [sign]), existing=existing)
+    changed = found.mask != existing
+    assert changed[place]
+    assert (changed.sum() > 1) == (rating > 0.8)

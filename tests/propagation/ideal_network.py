@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_sam_decoder.interactive.answers import TRUSTED
+from napari_sam_decoder.interactive.answers import CERTAIN, TRUSTED
 from napari_sam_decoder.model.values import Embedding, FrameLogits, MaskCandidates
 
 SIDE = 64
@@ -97,7 +97,8 @@ class ObedientRefiner:
     output: int
 
     def refine(self, seen):
-        logits = np.stack([self._redrawn(clues) for clues in seen])
+        # It is sure of what it draws, even where the decoder keeps to the mask so far.
+        logits = 2 * CERTAIN * np.stack([self._redrawn(clues) for clues in seen])
         is_first = ~seen[:, MASK].any(axis=(1, 2))
         return logits, np.where(is_first, FIRST_RATING, LATER_RATING)
 

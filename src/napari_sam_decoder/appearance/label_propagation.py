@@ -67,12 +67,13 @@ class LabelledCells:
         directions = cells.uncentred[window].astype(np.float16)
         return cls(directions, shares[window], (window[0].start, window[1].start))
 
-    def near(self, window: Window) -> tuple[slice, ...]:
+    def near(self, window: Window) -> Window:
         """Slices of the cells that may have moved to a window of the frame."""
-        return tuple(
+        rows, columns = (
             slice(max(side.start - REACH - first, 0), max(side.stop + REACH - first, 0))
             for side, first in zip(window, self.origin, strict=True)
         )
+        return rows, columns
 
 
 def window_around(mask: np.ndarray, margin: int) -> Window:

@@ -74,6 +74,11 @@ class Beginning:
     first: Action | None = None
     before_first: int = 0
 
+    @property
+    def is_existing(self) -> bool:
+        """Whether the object had a mask before anything was shown."""
+        return self == Beginning()
+
     def shown(self, actions: tuple[Action, ...]) -> Shown:
         """All that was shown, in its order, when so many others are answered."""
         if self.first is None:
@@ -242,9 +247,12 @@ class _Step:
         certainty = _certainty(refined, mask.shape)
         part = self._only_here(certainty, contradicted)
         share = part.sum() / max(np.count_nonzero(mask), 1)
-        if share > NOTABLE_CHANGE and self._is_confirmed(clues.together):
+        is_doubted = share > LARGE_CHANGE and rating < TRUSTED
+        # A mask that came from other frames is better known than a poor guess.
+        is_kept = is_doubted and self.before.beginning.is_existing
+        if is_kept or (share > NOTABLE_CHANGE and self._is_confirmed(clues.together)):
             part = self._only_here(certainty, contradicted, CERTAIN)
-        elif share > LARGE_CHANGE and rating < TRUSTED:
+        elif is_doubted:
             reach = CAUTIOUS_REACH * windows[0].side
             part &= distances(most_of(contradicted), self.frame.shape) <= reach
         return np.where(part, self.action.is_positive, mask), rating
