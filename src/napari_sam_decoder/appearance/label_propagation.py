@@ -8,8 +8,8 @@ Random Walk", 2020).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -67,13 +67,25 @@ class LabelledCells:
         directions = cells.uncentred[window].astype(np.float16)
         return cls(directions, shares[window], (window[0].start, window[1].start))
 
-    def near(self, window: Window) -> Window:
-        """Slices of the cells that may have moved to a window of the frame."""
+    def widened(self) -> Self:
+        """Return the same in float32: computed with, that is twice as fast."""
+        return replace(self, directions=self.directions.astype(np.float32))
+
+    def near(self, window: Window) -> LabelledCells:
+        """Return those that may have moved to a window of the frame."""
         rows, columns = (
             slice(max(side.start - REACH - first, 0), max(side.stop + REACH - first, 0))
             for side, first in zip(window, self.origin, strict=True)
         )
-        return rows, columns
+        return LabelledCells(
+            self.directions[rows, columns],
+            self.shares[rows, columns],
+            (self.origin[0] + rows.start, self.origin[1] + columns.start),
+        )
+
+    def listed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (N, C) directions and (N,) shares."""
+        return _listed(self.directions), self.shares.ravel()
 
 
 def window_around(mask: np.ndarray, margin: int) -> Window:
@@ -115,12 +127,11 @@ def propagate_labels(
         known.
     """
     shares = np.zeros(cells.grid, np.float32)
-    whole = (slice(None), slice(None))
+    anywhere = [one.widened().listed() for one in fixed]
+    nearby = [one.widened() for one in latest]
     for tile in _tiles(window):
-        parts = [(one, whole) for one in fixed]
-        parts += [(one, one.near(tile)) for one in latest]
-        keys = [_listed(one.directions[part]) for one, part in parts]
-        labels = [one.shares[part].ravel() for one, part in parts]
+        known = anywhere + [one.near(tile).listed() for one in nearby]
+        keys, labels = zip(*known, strict=True) if known else ((), ())
         if any(map(len, keys)):
             queries = _listed(cells.uncentred[tile]) / np.float32(TEMPERATURE)
             found = mean_of_nearest(
