@@ -10,6 +10,7 @@ from skimage.transform import resize
 
 from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.selection import MAX_FRAME_SHARE
+from napari_sam_decoder.widgets.colours import rim_colours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -145,7 +146,10 @@ def _shrink(image: np.ndarray) -> np.ndarray:
 def _draw(crop: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
     picture = crop.copy()
     paint = np.asarray(colour, float)[:3]
+    rim = rim_colours(paint[np.newaxis])[0, :3]
     picture[mask] = (1 - _TINT) * picture[mask] + _TINT * paint
+    # As in the viewer: an object may have the colour that it is drawn in.
     picture[find_boundaries(mask, mode="inner")] = paint
+    picture[find_boundaries(mask, mode="outer")] = rim
     drawn: np.ndarray = np.rint(picture * 255).astype(np.uint8)
     return drawn
