@@ -127,6 +127,7 @@ SCRIBBLES = st.builds(
     st.integers(1, 2**32 - 1),
     st.booleans(),
     st.integers(0, 99),
+    st.integers(0, 3),
 )
 OF_KIND = {"points": POINTS, "shapes": SHAPES, "scribbles": SCRIBBLES}
 ROWS = st.sampled_from(sorted(OF_KIND)).flatmap(

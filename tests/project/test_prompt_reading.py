@@ -389,6 +389,19 @@ def test_a_pick_is_written_to_the_rows_of_its_place():
     assert [row.hypothesis for row in shapes] == [1, 0]
 
 
+def test_a_pick_is_written_to_scribbles_as_well():
+    rows = [scribble_row(2, 2, 4), scribble_row(3, 5, 6), scribble_row(2, 1, 1)]
+    picked = pick_mask(MOVIE, rows, (1, 2), 3)
+    assert [row.hypothesis for row in picked] == [3, 0, 3]
+    reading = read_rows(MOVIE, (), (), picked)
+    assert [one.hypothesis for one in reading.prompts] == [3, None]
+    added = points((2, 1, 1), (3, 1, 1))
+    reading = read_rows(MOVIE, added, (), picked)
+    assert [one.hypothesis for one in reading.prompts] == [3, None]
+    reading = read_rows(MOVIE, pick_mask(MOVIE, added, (1, 2), 1), (), picked)
+    assert reading.prompts.at(1, 2).hypothesis == 1, "that of the point counts"
+
+
 def test_points_on_other_planes_keep_their_pick():
     cut = Stack((5, 6, 12, 14), 0, ((1, 3),))
     picked = pick_mask(cut, points((2, 3, 1, 1), (2, 4, 1, 1)), (1, 2), 2)

@@ -265,12 +265,20 @@ def test_painting_a_label_by_hand_fixes_that_object_only(bench, hand, viewer):
     assert (layer.data[3][covered(bench.objects.scribbles[0])] == 2).all()
 
 
-def test_a_scribble_has_no_hypothesis_to_pick(bench, hand):
+def test_a_hypothesis_is_picked_for_a_scribble(bench, hand, dock, qtbot):
     hand.press(Qt.Key.Key_N)
     hand.press(Qt.Key.Key_S)
     hand.draw(STROKE)
     bench.wait()
-    with pytest.raises(PromptError, match="has no point, box or lasso on frame 0"):
+    qtbot.waitUntil(dock._frame.offers[1].isEnabled)
+    QTest.mouseClick(dock._frame.offers[1], LEFT)
+    bench.wait()
+    assert bench.current_prompt.hypothesis == 2
+    assert bench.history.done[-1].title == "Pick mask 2"
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert bench.current_prompt.hypothesis is None
+    bench.viewer.dims.set_point(0, 3)
+    with pytest.raises(PromptError, match="nothing shows 'object 1' on frame 3"):
         bench.choose_hypothesis(2)
 
 

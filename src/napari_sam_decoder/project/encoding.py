@@ -262,7 +262,7 @@ _DECODERS: dict[str, Callable[..., Iterator[Change]]] = {
 def _encode_row(row: PointRow | ShapeRow | ScribbleRow) -> list[Any]:
     if isinstance(row, ScribbleRow):
         scribble = _encode_scribble(row.scribble)
-        return [row.sliced, row.place, *scribble, row.object_id]
+        return [row.sliced, row.place, *scribble, row.object_id, row.hypothesis]
     rest = [row.object_id, int(row.is_positive), row.hypothesis]
     if isinstance(row, PointRow):
         return [row.position, *rest]
@@ -285,8 +285,10 @@ def _decode_shape(row: list[Any]) -> ShapeRow:
 
 
 def _decode_scribble_row(row: list[Any]) -> ScribbleRow:
-    sliced, place, *scribble, object_id = row
-    found = _decode_scribble(scribble)
+    sliced, place, shape, runs, is_positive, after, object_id, *picked = row
+    found = _decode_scribble([shape, runs, is_positive, after])
+    # Scribbles could not be picked for at first.
+    (hypothesis,) = picked or (0,)
     return ScribbleRow(
         tuple(map(int, sliced)),
         tuple(map(int, place)),
@@ -294,6 +296,7 @@ def _decode_scribble_row(row: list[Any]) -> ScribbleRow:
         int(object_id),
         found.is_positive,
         found.after,
+        int(hypothesis),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,15 +17,16 @@ from napari_sam_decoder.project.placed_rows import (
     name_frames,
     outside_movie,
 )
+from napari_sam_decoder.project.prompt_rows import ScribbleRow
 from napari_sam_decoder.project.shape_reading import shape_prompts
-from napari_sam_decoder.prompts import Prompt, PromptSet, Scribble
+from napari_sam_decoder.prompts import Prompt, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from napari_sam_decoder.project.cut import Cut
     from napari_sam_decoder.project.document import Document
-    from napari_sam_decoder.project.prompt_rows import PointRow, ScribbleRow, ShapeRow
+    from napari_sam_decoder.project.prompt_rows import PointRow, ShapeRow
 
 __all__ = [
     "NO_PROMPTS",
@@ -40,7 +41,7 @@ __all__ = [
 KEPT_PROMPTS = 2**15
 """A click changes one point, and there may be thousands."""
 
-_Row = TypeVar("_Row", "PointRow", "ShapeRow")
+_Row = TypeVar("_Row", "PointRow", "ShapeRow", "ScribbleRow")
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def read_rows(
         Rectangles are boxes, polygons and ellipses lassos. Lines and paths are
         scribbles 3 pixels wide, which come before all others of their frame.
     scribbles : sequence of ScribbleRow
-        In the order drawn. Those on other planes are passed over.
+        In the order drawn. Those on other planes are passed over. What they pick counts
+        where points and shapes pick nothing.
 
     Returns
     -------
@@ -172,8 +174,8 @@ def pick_mask(
     ----------
     cut : Cut
         The movie.
-    rows : sequence of PointRow or ShapeRow
-        Left as they are.
+    rows : sequence of PointRow, ShapeRow or ScribbleRow
+        All of one kind; left as they are.
     place : (int, int)
         Object id and frame.
     number : {1, 2, 3} or None
@@ -181,18 +183,37 @@ def pick_mask(
 
     Returns
     -------
-    tuple of PointRow or ShapeRow
+    tuple of PointRow, ShapeRow or ScribbleRow
         All rows, of which some pick a mask now.
     """
     object_id, frame = place
-    placed = Placed.on(cut, rows)
-    is_meant = placed.is_on_planes & (placed.frames == frame)
+    is_on_planes, frames = _places(cut, rows)
+    is_meant = is_on_planes & (frames == frame)
     return tuple(
         replace(row, hypothesis=number or 0)
         if is_here and row.object_id == object_id
         else row
         for row, is_here in zip(rows, is_meant, strict=True)
     )
+
+
+def _places(cut: Cut, rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) whether each row is on the planes of a movie, and its (N,) frame there."""
+    if rows and isinstance(rows[0], ScribbleRow):
+        return _places_of_scribbles(cut, rows)
+    placed = Placed.on(cut, rows)
+    return placed.is_on_planes, placed.frames
+
+
+def _places_of_scribbles(
+    cut: Cut, rows: Sequence[ScribbleRow]
+) -> tuple[np.ndarray, np.ndarray]:
+    places = [dict(zip(row.sliced, row.place, strict=False)) for row in rows]
+    frames = [0 if cut.axis is None else place.get(cut.axis, -1) for place in places]
+    is_on_planes = [
+        all(at.get(axis, index) == index for axis, index in cut.fixed) for at in places
+    ]
+    return np.array(is_on_planes, dtype=bool), np.array(frames, dtype=int)
 
 
 def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
@@ -263,20 +284,16 @@ def _position_faults(cut: Cut, placed: Placed) -> Iterator[Fault]:
 
 def _scribbles(
     cut: Cut, rows: Sequence[ScribbleRow], notices: list[str]
-) -> dict[tuple[int, int], list[Scribble]]:
+) -> dict[tuple[int, int], list[ScribbleRow]]:
     """The scribbles of each object and frame."""
-    places = [dict(zip(row.sliced, row.place, strict=False)) for row in rows]
-    frames = [0 if cut.axis is None else place.get(cut.axis, -1) for place in places]
-    is_on_planes = [
-        all(at.get(axis, index) == index for axis, index in cut.fixed) for at in places
-    ]
-    check = RowCheck("scribble", rows, np.array(is_on_planes, dtype=bool), notices)
-    for fault in _scribble_faults(cut, rows, np.array(frames, dtype=int)):
+    is_on_planes, frames = _places_of_scribbles(cut, rows)
+    check = RowCheck("scribble", rows, is_on_planes, notices)
+    for fault in _scribble_faults(cut, rows, frames):
         check.leave_out(fault)
-    found: dict[tuple[int, int], list[Scribble]] = {}
+    found: dict[tuple[int, int], list[ScribbleRow]] = {}
     for place in check.used:
-        key = rows[place].object_id, frames[place]
-        found.setdefault(key, []).append(rows[place].scribble)
+        key = rows[place].object_id, int(frames[place])
+        found.setdefault(key, []).append(rows[place])
     return found
 
 
@@ -297,16 +314,22 @@ def _scribble_faults(
 
 
 def _with_scribbles(
-    prompts: PromptSet, painted: Mapping[tuple[int, int], Sequence[Scribble]]
+    prompts: PromptSet, painted: Mapping[tuple[int, int], Sequence[ScribbleRow]]
 ) -> PromptSet:
     """Add scribbles, which know behind how many of the points they come."""
     found = {(one.object_id, one.frame): one for one in prompts}
-    for key, scribbles in painted.items():
+    for key, rows in painted.items():
+        scribbles = tuple(row.scribble for row in rows)
+        picked = max(row.hypothesis for row in rows) or None
         earlier = found.get(key)
         if earlier is None:
-            found[key] = Prompt(*key, scribbles=scribbles)
+            found[key] = Prompt(*key, scribbles=scribbles, hypothesis=picked)
         else:
-            found[key] = replace(earlier, scribbles=(*earlier.scribbles, *scribbles))
+            found[key] = replace(
+                earlier,
+                scribbles=(*earlier.scribbles, *scribbles),
+                hypothesis=earlier.hypothesis or picked,
+            )
     return PromptSet(found.values())
 
 

@@ -80,6 +80,8 @@ class ScribbleRow:
         True on the object, False beside it.
     after : int
         How many points of the object had been given on that plane before it.
+    hypothesis : int
+        1 to 3 for the picked mask, 0 to choose automatically.
     """
 
     sliced: tuple[int, ...]
@@ -88,6 +90,7 @@ class ScribbleRow:
     object_id: int
     is_positive: bool = True
     after: int = 0
+    hypothesis: int = 0
 
     @classmethod
     def on(cls, cut: Cut, frame: int, scribble: Scribble, object_id: int) -> Self:

@@ -474,6 +474,7 @@ class ObjectList:
                 pick_mask(self._view, self.points, place, number),
                 pick_mask(self._view, self.shapes, place, number),
             )
+            self.scribbles = pick_mask(self._view, self.scribbles, place, number)
 
     def prepare_next(self, *, are_tidy: bool = False) -> None:
         """Let what is drawn next belong to the current object, and pick no mask.

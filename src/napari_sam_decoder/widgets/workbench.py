@@ -839,14 +839,12 @@ class Workbench(QObject):
         Raises
         ------
         PromptError
-            If the current object has no point, box or lasso on the frame.
+            If nothing shows the current object on the frame.
         """
         listed = self.require_object()
-        prompt = self.current_prompt
-        if prompt is None or not (prompt.points or prompt.box or prompt.lasso):
+        if self.current_prompt is None:
             raise PromptError(
-                f"{listed.name!r} has no point, box or lasso on frame {self.frame}: "
-                "click it first"
+                f"nothing shows {listed.name!r} on frame {self.frame}: click it first"
             )
         self.objects.pick((listed.object_id, self.frame), number)
         self.read()
