@@ -367,8 +367,12 @@ def test_everything_outlives_the_dock(bench, told):
     bench.propagate()
     bench.wait()
     bench.viewer.dims.set_point(0, 3)
-    labels, outcome = bench.labels, bench.controller.state.outcome
+    labels = bench.labels
     labels.paint((3, 60, 60), 5)
+    bench.propagate()
+    bench.wait()
+    outcome = bench.controller.state.outcome
+    assert outcome == "Done: 8 frames."
     choose(bench, "second")
     second = point(bench, (0, 47, 15))
     again = reopen(bench)

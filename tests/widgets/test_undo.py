@@ -375,3 +375,19 @@ def test_a_run_of_many_objects_has_a_short_title(bench):
     bench.propagate()
     bench.wait()
     assert bench.history.next_undo.title == "Run of 6 objects"
+
+
+def test_a_stroke_on_labels_is_told_of_and_what_was_undone_is_not(bench):
+    bench.new_object()
+    click(bench, 0, (16, 14))
+    bench.propagate()
+    bench.wait()
+    bench.undo()
+    bench.redo()
+    assert describe(bench).startswith("Redone")
+    told = []
+    bench.changed.connect(lambda: told.append(True))
+    paint(bench, 0, 5, 50, 1)
+    assert told
+    assert bench.history.next_undo.title == "Paint on frame 0"
+    assert "Redone" not in describe(bench)

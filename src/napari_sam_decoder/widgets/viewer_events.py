@@ -94,6 +94,7 @@ class ViewerEvents:
         yield layer.events.name, self._on_changed
         if isinstance(layer, Labels):
             yield layer.events.selected_label, self._on_label_picked
+            yield layer.events.paint, self._on_painted
             yield layer.events.mode, self._on_changed
         if isinstance(layer, Points | Shapes):
             yield layer.events.mode, self._on_changed
@@ -135,6 +136,9 @@ class ViewerEvents:
     def _on_label_picked(self, event: Any) -> None:
         self._bench.on_label_picked(event.source)
         self._bench.changed.emit()
+
+    def _on_painted(self, event: Any) -> None:
+        self._bench.on_labels_painted(event.source)
 
     def _on_zoomed(self, _: Any) -> None:
         self._bench.fit_to_screen()

@@ -1017,6 +1017,13 @@ class Workbench(QObject):
         if target is not None and layer is target.layer:
             self._on_object_picked(int(layer.selected_label))
 
+    def on_labels_painted(self, layer: Labels) -> None:
+        """Tell of a stroke on labels, and no longer of what was done before."""
+        state = self.controller.state
+        if layer in state.targets:
+            state.outcome = ""
+            self.changed.emit()
+
     def pick_label_at(self, layer: Labels, world: Sequence[float]) -> None:
         """Work on the object whose label in the target is at a position."""
         target, view = self.controller.state.target, self.movie
