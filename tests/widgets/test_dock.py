@@ -21,6 +21,7 @@ from superqt import QCollapsible  # noqa: E402
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points_table  # noqa: E402
 from napari_sam_decoder.widgets import controller, label_scans, workbench  # noqa: E402
+from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 FRAMES = 8
@@ -558,3 +559,31 @@ def test_nothing_is_cut_off_at_the_side(dock, bench, qtbot):
     qtbot.wait(100)
     (scroll,) = dock.findChildren(QScrollArea)
     assert scroll.horizontalScrollBar().maximum() == 0
+
+
+def test_keys_work_where_text_is_entered_and_menus_have_them(viewer, dock, qtbot):
+    dock.workbench.new_object()
+    canvas = viewer.window._qt_viewer.canvas.native
+    for field in (canvas, dock._run.first.native, dock._objects.table):
+        scribble_with_key(dock, field, viewer, qtbot)
+
+
+def test_keys_work_with_further_windows(viewer, dock, make_napari_viewer, qtbot):
+    dock.workbench.new_object()
+    canvas = viewer.window._qt_viewer.canvas.native
+    # Its menus give the actions that both share their keys again.
+    another = make_napari_viewer(show=True)
+    scribble_with_key(dock, canvas, viewer, qtbot)
+    another.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    another.close()
+    scribble_with_key(dock, canvas, viewer, qtbot)
+
+
+def scribble_with_key(dock, field, viewer, qtbot):
+    window = viewer.window._qt_window
+    dock.workbench.set_sign(True)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+    assert dock.workbench.tool is Tool.SCRIBBLE, field

@@ -48,6 +48,7 @@ from napari_sam_decoder.widgets.saved_settings import (
     write_settings,
 )
 from napari_sam_decoder.widgets.tools import Tool
+from napari_sam_decoder.widgets.window_keys import listen_to_keys
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -88,8 +89,10 @@ class SamDecoderDock(QWidget):
         self._lay_out()
         self._start_with_preferences()
         self._connect()
+        actions = self._key_actions()
+        listen_to_keys(self, docks.window, actions)
         # If the whole window is closed, this widget is gone before it is told.
-        self._shut_down = partial(docks.leave, docks.enter(self._key_actions()))
+        self._shut_down = partial(docks.leave, docks.enter(actions))
         self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
