@@ -153,6 +153,15 @@ def test_changes_come_back_as_they_were(changes):
     assert decode_changes(json.loads(text)) == tuple(changes)
 
 
+def test_scribbles_without_a_pick_are_read():
+    change = RowsChange("scribbles", 0, (), (ScribbleRow((), (), EYE, 1),))
+    encoded = json.loads(json.dumps(encode_changes([change])))
+    row = encoded[0][-1][0]
+    # They were written so while nothing could be picked for them.
+    assert row.pop() == 0
+    assert decode_changes(encoded) == (change,)
+
+
 @pytest.mark.parametrize("table", sorted(VALUES))
 def test_every_value_of_every_table_comes_back(table):
     changes = [EntryChange(table, (1, 0), (2, 3), None, one) for one in VALUES[table]]
