@@ -533,6 +533,21 @@ def test_shapes_of_others_are_copied(bench, viewer):
         bench.use_shapes(empty)
 
 
+def test_what_is_taken_in_is_gone_on_with(bench, viewer):
+    mine = bench.new_object().object_id
+    bench.add_points((0, 45, 45))
+    box = [(0, 8, 6), (0, 8, 24), (0, 26, 24), (0, 26, 6)]
+    boxed = viewer.add_shapes([box], name="box")
+    viewer.layers.selection.active = boxed
+    bench.use_shapes(boxed)
+    assert bench.objects.current.name == "box"
+    assert viewer.layers.selection.active is bench.points_layer
+    assert bench.points_layer.mode == "add"
+    features = {"object_id": [mine, 9]}
+    bench.use_points(viewer.add_points([(0, 44, 44), (0, 1, 2)], features=features))
+    assert bench.objects.current_id == mine
+
+
 def test_taking_in_the_own_layers_does_nothing(bench):
     bench.new_object()
     bench.add_points((0, 16, 15))

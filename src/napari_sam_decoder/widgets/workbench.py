@@ -651,7 +651,8 @@ class Workbench(QObject):
     def use_points(self, layer: Points) -> None:
         """Copy the points of another layer into the plugin's, as prompts.
 
-        The layer stays as it is, but is hidden: changing it later changes nothing.
+        The layer stays as it is, but is hidden: changing it later changes nothing. The
+        object of its first point is selected.
 
         Parameters
         ----------
@@ -672,11 +673,13 @@ class Workbench(QObject):
             added = self._taken_from(layer, "points")
             self._points_layer()
             self.objects.show((*self.objects.points, *added), self.objects.shapes)
+        self.select_object(added[0].object_id)
 
     def use_shapes(self, layer: Shapes) -> None:
         """Copy the shapes of another layer into the plugin's, as boxes and lassos.
 
-        The layer stays as it is, but is hidden: changing it later changes nothing.
+        The layer stays as it is, but is hidden: changing it later changes nothing. The
+        object of its first shape is selected.
 
         Parameters
         ----------
@@ -697,6 +700,7 @@ class Workbench(QObject):
             added = self._taken_from(layer, "shapes")
             self._boxes_layer()
             self.objects.show(self.objects.points, (*self.objects.shapes, *added))
+        self.select_object(added[0].object_id)
 
     def select_object(self, object_id: int) -> None:
         """Let clicks, signs, boxes and hypotheses go to an object.
