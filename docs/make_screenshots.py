@@ -43,6 +43,8 @@ SAMPLE = load_sample("cells")
 FIRST, LATER = 30, 45
 CELL, NEIGHBOUR, BOXED, FAR = 4, 3, 5, 1
 """In the truth; CELL is the first that is clicked, so it becomes object 1."""
+PATIENCE = 900
+"""In seconds, also where others keep the machine busy."""
 NO_KEY = Qt.KeyboardModifier.NoModifier
 
 
@@ -62,7 +64,7 @@ def main() -> None:
     viewer.close()
     pause(1)
     viewer, dock = open_window()
-    wait_until(lambda: dock._project.resume.isVisible(), 60)
+    wait_until(lambda: dock._project.resume.isVisible(), PATIENCE)
     save(viewer.window._qt_window, "tutorial_7_resume")
     resume(viewer, dock, labels)
     viewer.close()
@@ -93,17 +95,17 @@ def click_object(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     """Press New object and click the first cell."""
     press(dock._objects.new_button)
     click_cell(viewer, CELL, FIRST)
-    dock.workbench.wait(120)
+    dock.workbench.wait(PATIENCE)
     require(dock.workbench.current_prompt is not None, "the click is a prompt")
 
 
 def pick(dock: SamDecoderDock) -> None:
     """Pick another hypothesis, then let the best one be chosen again."""
     press(dock._frame.offers[1])
-    dock.workbench.wait()
+    dock.workbench.wait(PATIENCE)
     require(dock.workbench.current_prompt.hypothesis == 2, "the second one is picked")
     press(dock._frame.automatic)
-    dock.workbench.wait()
+    dock.workbench.wait(PATIENCE)
     require(dock.workbench.current_prompt.hypothesis is None, "the best one is back")
 
 
@@ -111,10 +113,10 @@ def propagate(viewer: napari.Viewer, dock: SamDecoderDock, picture: str) -> None
     """Press Both ways, take a picture on the way, and look at every frame."""
     press(dock._run.both)
     writer = dock.workbench.controller.writer
-    wait_until(lambda: bool(writer.run) and writer.run.progress.done >= 40, 300)
+    wait_until(lambda: bool(writer.run) and writer.run.progress.done >= 40, PATIENCE)
     viewer.dims.set_point(0, FIRST + 8)
     save(viewer.window._qt_window, picture)
-    dock.workbench.wait(600)
+    dock.workbench.wait(PATIENCE)
     require_found(viewer)
 
 
@@ -127,7 +129,7 @@ def click_wrongly_and_undo(
     layer = viewer.layers["SAM labels"]
     before = layer.data.copy()
     click_cell(viewer, FAR, LATER)
-    dock.workbench.wait(60)
+    dock.workbench.wait(PATIENCE)
     changed = np.flatnonzero((layer.data != before).any(axis=(1, 2)))
     require(LATER in changed and len(changed) > 1, "the correction is carried along")
     save(viewer.window._qt_window, picture)
@@ -144,11 +146,11 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     for place, cell in enumerate(sorted(seen), start=2):
         press(dock._objects.new_button)
         prompt_cell(viewer, dock, cell)
-        dock.workbench.wait(60)
+        dock.workbench.wait(PATIENCE)
         require(dock.workbench.objects.current_id == place, "each has its own id")
         pick_meant(dock, cell)
     press(dock._run.both)
-    dock.workbench.wait(600)
+    dock.workbench.wait(PATIENCE)
     click_cell(viewer, NEIGHBOUR, FIRST, Qt.KeyboardModifier.AltModifier)
     require(dock.workbench.objects.current_id == 4, "Alt and a click choose an object")
     labels = viewer.layers["SAM labels"].data
@@ -172,8 +174,8 @@ def prompt_cell(viewer: napari.Viewer, dock: SamDecoderDock, cell: int) -> None:
 def resume(viewer: napari.Viewer, dock: SamDecoderDock, labels: np.ndarray) -> None:
     """Press Resume, and find all as it was left."""
     press(dock._project.resume)
-    wait_until(lambda: "SAM labels" in viewer.layers, 60)
-    dock.workbench.wait(60)
+    wait_until(lambda: "SAM labels" in viewer.layers, PATIENCE)
+    dock.workbench.wait(PATIENCE)
     require((viewer.layers["SAM labels"].data == labels).all(), "labels are back")
     require(dock._project.undo.isEnabled(), "the last action can be undone")
 
@@ -189,7 +191,7 @@ def pick_meant(dock: SamDecoderDock, cell: int) -> None:
     best = int(np.argmax(ious))
     if shown.preview.chosen.number != best + 1:
         press(dock._frame.offers[best])
-        dock.workbench.wait(60)
+        dock.workbench.wait(PATIENCE)
 
 
 def choose(menu: QMenu, *path: str) -> None:
