@@ -2,7 +2,8 @@
 
     python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
         [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
-        [--protocol clicks|box|scribble] [--decoder NAME|FILE] [--stabilise SHARE]
+        [--protocol clicks|box|scribble|mask] [--fix N] [--decoder NAME|FILE]
+        [--stabilise SHARE]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
@@ -17,7 +18,8 @@ masks lack against the truth. AUC says whether confidence tells frames of J belo
 absent P and R how right the verdict "absent" is. Seconds are per frame, for all
 objects together. In each round of corrections one click is made on every object, into
 the largest thing that is wrong on its worst frame. With ``--protocol`` it is a scribble
-along that, or a box around the object, followed by clicks on the same frame.
+along that, or a box around the object, followed by clicks on the same frame, or its
+true mask. ``--fix N`` stands for N rounds of these, with a score after each.
 """
 
 from __future__ import annotations
@@ -70,6 +72,9 @@ class Trial:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a row per sequence and method, and the means."""
     options = parser(__doc__ or "").parse_args(arguments)
+    if options.fix:
+        options.corrections, options.protocol = True, "mask"
+        options.rounds = range(options.fix + 1)
     apply_threads(options)
     try:
         _report(options)
@@ -203,6 +208,12 @@ def parser(description: str) -> argparse.ArgumentParser:
         choices=CORRECTIONS,
         default="clicks",
         help="how the annotator corrects, by clicks by default",
+    )
+    add(
+        "--fix",
+        type=positive,
+        metavar="N",
+        help="as --corrections --protocol mask, with scores after 0 to N rounds",
     )
     add("--stabilise", type=float, default=0, metavar="SHARE", help="as for segment")
     return parser

@@ -112,9 +112,9 @@ def next_correction(
     ----------
     card : Scorecard
         Of the object.
-    protocol : {"clicks", "box", "scribble"}
+    protocol : {"clicks", "box", "scribble", "mask"}
         A click or a scribble into the largest error; or a box around the object, and
-        clicks once it has one on the frame.
+        clicks once it has one on the frame; or its true mask.
     given : iterable of Prompt
         All prompts so far.
     """

@@ -26,6 +26,7 @@ __all__ = [
     "INITS",
     "correcting_box",
     "correcting_click",
+    "correcting_mask",
     "correcting_scribble",
     "inmost",
     "outline",
@@ -101,6 +102,17 @@ def correcting_box(target: Target, frame: int, found: np.ndarray) -> Prompt | No
     return Prompt(target.object_id, frame, box=outline(truth))
 
 
+def correcting_mask(target: Target, frame: int, found: np.ndarray) -> Prompt | None:
+    """Paint the whole object.
+
+    Parameters and returns are those of `correcting_click`.
+    """
+    truth = target.truth(frame)
+    if np.array_equal(truth, found):
+        return None
+    return Prompt(target.object_id, frame, mask=truth)
+
+
 def wrong_place(truth: np.ndarray, found: np.ndarray) -> tuple[Position, bool] | None:
     """(row, column) deepest inside the largest error of a mask.
 
@@ -167,5 +179,6 @@ CORRECTIONS: dict[str, Callable[[Target, int, np.ndarray], Prompt | None]] = {
     "clicks": correcting_click,
     "box": correcting_box,
     "scribble": correcting_scribble,
+    "mask": correcting_mask,
 }
 """Ways to correct a mask on a frame; all give None if nothing is wrong."""

@@ -97,6 +97,24 @@ def test_corrections_may_be_boxes(folder, monkeypatch):
     assert all(prompt.box and not prompt.points for prompt in corrected)
 
 
+def test_fixed_frames_have_their_true_mask(folder, truth, monkeypatch):
+    corrected = []
+
+    class Spying(Session):
+        def correct(self, prompts, labels, frames=None):
+            corrected.append(list(prompts))
+            return super().correct(prompts, labels, frames)
+
+    monkeypatch.setattr(tracking, "Session", Spying)
+    options = ["--init", "click1", "--method", "full", "--fix", "2"]
+    (row,) = run(folder, *options)["sequences"]
+    assert row["corrections"].keys() == {"0", "1", "2"}
+    (first, *_) = corrected
+    for prompt in first:
+        painted = truth[prompt.frame] == prompt.object_id
+        np.testing.assert_array_equal(prompt.mask.to_array(), painted)
+
+
 def test_outlines_are_as_steady_as_was_asked(folder, monkeypatch):
     opened = []
 

@@ -9,6 +9,7 @@ from tracking_parts.prompting import (
     INITS,
     correcting_box,
     correcting_click,
+    correcting_mask,
     correcting_scribble,
     inmost,
     outline,
@@ -146,6 +147,13 @@ def test_what_is_not_there_cannot_be_boxed():
     assert (correction.points, correction.signs) == (((15, 15),), (False,))
 
 
-@pytest.mark.parametrize("correct", [correcting_box, correcting_scribble])
+def test_the_whole_object_is_painted():
+    correction = correcting_mask(target_of(TRUTH), 0, TOO_MUCH)
+    np.testing.assert_array_equal(correction.mask.to_array(), TRUTH)
+
+
+@pytest.mark.parametrize(
+    "correct", [correcting_box, correcting_scribble, correcting_mask]
+)
 def test_nothing_wrong_needs_nothing(correct):
     assert correct(target_of(TRUTH), 0, TRUTH) is None
