@@ -75,6 +75,18 @@ def test_pictures_are_shown_as_they_were_drawn(part, bench):
 
 
 @pytest.mark.usefixtures("clicked")
+def test_a_pick_is_in_use_although_later_actions_have_changed_its_mask(part, bench):
+    offer(bench, 3)
+    bench.choose_hypothesis(2)
+    offer(bench, 0)
+    part.show_state(bench)
+    assert texts(part) == ["1: 0.80", "2: 0.70 ★", "3: 0.60"]
+    assert chosen(part) == [False, True, False]
+    assert part.automatic.text() == "Automatic"
+    assert not part.automatic.isChecked()
+
+
+@pytest.mark.usefixtures("clicked")
 def test_the_joint_answer_is_none_of_the_three(part, bench):
     offer(bench, 0)
     part.show_state(bench)

@@ -99,10 +99,10 @@ class FramePart(QGroupBox):
         self._show_verdict(bench)
         self.automatic.setEnabled(shown is not None)
         self.automatic.setChecked(prompt is not None and prompt.hypothesis is None)
-        chosen = None if shown is None else shown.preview.chosen.number
+        in_use = None if shown is None else _in_use(shown)
         for number, offer in enumerate(self.offers, start=1):
             offer.setEnabled(shown is not None)
-            offer.setChecked(number == chosen)
+            offer.setChecked(number == in_use)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Tell which picture the mouse is on; None once it has left."""
@@ -136,10 +136,9 @@ class FramePart(QGroupBox):
                 offer.setText(f"{place + 1}")
                 continue
             offered = shown.preview.hypotheses[place]
-            is_chosen = offered.number == shown.preview.chosen.number
             drawn = place < len(shown.thumbnails)
             offer.setIcon(_icon(shown.thumbnails[place]) if drawn else QIcon())
-            star = " ★" if is_chosen else ""
+            star = " ★" if offered.number == _in_use(shown) else ""
             offer.setText(f"{offered.number}: {offered.score:.2f}{star}")
         self.automatic.setText(_automatic_text(shown))
 
@@ -172,9 +171,14 @@ class FramePart(QGroupBox):
             yield self.tools[tool]
 
 
+def _in_use(shown: ShownPreview) -> int:
+    """Number of the hypothesis in use, whatever changed it later; 0 for none."""
+    return shown.preview.prompt.hypothesis or shown.preview.chosen.number
+
+
 def _automatic_text(shown: ShownPreview | None) -> str:
     """Mark an answer in use that none of the three hypotheses stands for."""
-    if shown is None or shown.preview.chosen.number:
+    if shown is None or _in_use(shown):
         return "Automatic"
     return f"Automatic: {shown.preview.chosen.score:.2f} ★"
 
