@@ -128,21 +128,24 @@ class LayerNorm(nn.LayerNorm):
 
 
 def _has_onednn(tokens: Tensor) -> bool:
-    return (
-        tokens.device.type == "cpu"
-        and tokens.dtype in (torch.float32, torch.bfloat16)
-        and _is_onednn_built_in()
-    )
+    return tokens.device.type == "cpu" and tokens.dtype in _onednn_types()
 
 
 @cache
-def _is_onednn_built_in() -> bool:
-    """Whether torch was built with oneDNN for this processor, as on x86."""
-    return (
+def _onednn_types() -> frozenset[torch.dtype]:
+    """Number types that oneDNN multiplies on this processor; none but on x86.
+
+    Without AVX-512 it has no products of bfloat16, and raises an error.
+    """
+    is_built_in = (
         torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )
+    if not is_built_in:
+        return frozenset()
+    has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return frozenset({torch.float32} | ({torch.bfloat16} if has_bfloat16 else set()))
 
 
 class GridConv(nn.Conv2d):
