@@ -12,6 +12,7 @@ from napari.layers._source import layer_source
 from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.opened_projects import (
     MovieNotFoundError,
     open_project,
@@ -50,10 +51,16 @@ def project(fresh, movie, tmp_path):
     return tmp_path / "copy.samproject"
 
 
+def wait_for_objects(bench):
+    """Until a project is gone on with, which a busy machine may begin late."""
+    assert wait_until(lambda: bool(bench.objects.listed), timeout=60)
+    bench.wait()
+
+
 def test_the_movie_is_opened_from_where_it_was(project, movie, make_bench):
     bench = make_bench()
     open_project(bench, project)
-    bench.wait()
+    wait_for_objects(bench)
     assert bench.movie.layer.name == "squares"
     assert [one.name for one in bench.objects.listed] == ["cell"]
     assert bench.labels.data.any()
@@ -64,7 +71,7 @@ def test_a_movie_that_is_shown_already_is_not_opened_twice(project, movie, make_
     bench = make_bench()
     layer = opened(bench, movie)
     open_project(bench, project)
-    bench.wait()
+    wait_for_objects(bench)
     assert bench.movie.layer is layer
     assert bench.objects.listed
 
