@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from napari_sam_decoder.linalg import mean_of_nearest
+from napari_sam_decoder.model.transforms import extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +61,9 @@ class LabelledCells:
     def of(cls, cells: CellFeatures, logits: np.ndarray) -> LabelledCells | None:
         """Cut the object of (h, w) low-res logits out; None if there is nothing."""
         shares = cells.coverage(logits).reshape(cells.grid)
-        is_object = shares > SMALLEST_SHARE
-        if not is_object.any():
+        window = window_around(shares > SMALLEST_SHARE, MARGIN)
+        if window is None:
             return None
-        window = window_around(is_object, MARGIN)
         directions = cells.uncentred[window].astype(np.float16)
         return cls(directions, shares[window], (window[0].start, window[1].start))
 
@@ -88,15 +88,14 @@ class LabelledCells:
         return _listed(self.directions), self.shares.ravel()
 
 
-def window_around(mask: np.ndarray, margin: int) -> Window:
-    """Slices of the rows and columns of a non-empty 2-D mask, and of a margin."""
+def window_around(mask: np.ndarray, margin: int) -> Window | None:
+    """Rows and columns of a 2-D mask, and of a margin; None if the mask is empty."""
+    inside = extent(mask)
+    if inside is None:
+        return None
     rows, columns = (
-        slice(max(int(found[0]) - margin, 0), min(int(found[-1]) + margin + 1, side))
-        for found, side in zip(
-            (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))),
-            mask.shape,
-            strict=True,
-        )
+        slice(max(side.start - margin, 0), min(side.stop + margin, length))
+        for side, length in zip(inside, mask.shape, strict=True)
     )
     return rows, columns
 

@@ -16,10 +16,10 @@ import numpy as np
 from napari_sam_decoder.appearance.label_propagation import (
     LabelledCells,
     propagate_labels,
-    window_around,
 )
 from napari_sam_decoder.appearance.ridge import RidgeClassifier
 from napari_sam_decoder.linalg import matmul
+from napari_sam_decoder.model.transforms import extent
 
 if TYPE_CHECKING:
     from napari_sam_decoder.appearance.features import FrameFeatures
@@ -117,7 +117,7 @@ class Memory:
         features : FrameFeatures
             Of the frame.
         asked : (rows, columns) array of bool
-            The low-res pixels to score, at least one.
+            The low-res pixels to score.
 
         Returns
         -------
@@ -125,7 +125,7 @@ class Memory:
             The range is that of `cell_scores`; -1 in other parts of the frame.
         """
         cells = features.cells
-        window = window_around(cells.covering(asked), margin=0)
+        window = extent(cells.covering(asked)) or (slice(0, 0), slice(0, 0))
         shares = propagate_labels(cells, window, self.fixed, self.latest)
         return 2 * cells.to_map(shares) - 1
 

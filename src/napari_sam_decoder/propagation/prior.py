@@ -219,12 +219,9 @@ class MotionPrior:
         by_cells, asked = memory.cell_scores(features), core | around
         if asked.any():
             by_cells = (by_cells + memory.propagated_scores(features, asked)) / 2
-        logits: np.ndarray = sum(
-            (
-                _calibrated(scores, core, around)
-                for scores in (by_cells, memory.pixel_scores(features))
-            ),
-            start=np.zeros_like(self.distances),
+        by_colours = memory.pixel_scores(features)
+        logits: np.ndarray = _calibrated(by_cells, core, around) + _calibrated(
+            by_colours, core, around
         )
         return logits
 
