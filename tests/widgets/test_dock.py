@@ -179,7 +179,7 @@ def test_a_click_after_a_run_corrects_the_labels(dock, bench, viewer, qtbot):
     click(viewer, qtbot, 16, 18)
     bench.wait()
     assert (bench.labels.data[4] == 1).any()
-    qtbot.waitUntil(lambda: dock._message.text().startswith("Corrected: "))
+    qtbot.waitUntil(lambda: dock._messages.message.text().startswith("Corrected: "))
 
 
 def test_stopping_keeps_what_is_done(bench, viewer, sam, qtbot):
@@ -315,7 +315,7 @@ def test_deleting_the_movie_in_mid_run_leaves_a_usable_dock(
     sam.gate.release(100)
     qtbot.waitUntil(lambda: bench.is_idle)
     assert bench.movie is None
-    qtbot.waitUntil(lambda: dock._message.text().startswith("Open a movie"))
+    qtbot.waitUntil(lambda: dock._messages.message.text().startswith("Open a movie"))
     viewer.add_image(movie[0], name="again")
     qtbot.waitUntil(lambda: bench.movie is not None)
 
@@ -443,10 +443,10 @@ def test_points_that_cannot_be_used_are_said(bench, viewer, dock, qtbot):
     points = viewer.add_points([[0, 16, 15], [0, 500, 3], [99, 3, 3]], name="clicks")
     bench.use_points(points)
     assert len(bench.notices) == 2
-    qtbot.waitUntil(lambda: "outside the picture" in dock._notices.text())
-    assert dock._notices.isVisible()
+    notices = dock._messages.notices
+    qtbot.waitUntil(lambda: "outside the picture" in notices.text())
     bench.delete_object(1)
-    qtbot.waitUntil(lambda: not dock._notices.isVisible())
+    qtbot.waitUntil(lambda: not notices.text())
 
 
 def test_two_docks_have_nothing_to_do_with_each_other(make_napari_viewer, sam, movie):
@@ -478,7 +478,8 @@ def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     assert dock._movie.layer.box.current_choice == "second"
     assert dock._run.labels.box.current_choice == "SAM labels"
-    qtbot.waitUntil(lambda: dock._message.text() == f"Done: {FRAMES} frames.")
+    done = f"Done: {FRAMES} frames."
+    qtbot.waitUntil(lambda: dock._messages.message.text().startswith(done))
     item = dock._objects.table.topLevelItem(0)
     assert [item.text(place) for place in range(3)] == ["object 1", "0", "8 frames"]
 
@@ -587,3 +588,62 @@ def scribble_with_key(dock, field, viewer, qtbot):
     field.setFocus()
     qtbot.keyClick(field, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
     assert dock.workbench.tool is Tool.SCRIBBLE, field
+
+
+def in_sight(dock, control):
+    """Whether all of a control can be seen without scrolling."""
+    place = control.mapTo(dock, control.rect().topLeft())
+    is_inside = dock.rect().contains(control.rect().translated(place))
+    return is_inside and control.visibleRegion().boundingRect() == control.rect()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (900, 500)])
+def test_what_is_needed_all_day_is_in_sight(dock, bench, viewer, qtbot, size):
+    viewer.window._qt_window.resize(*size)
+    bench.new_object()
+    bench.add_points((0, 16, 14))
+    bench.wait()
+    qtbot.wait(100)
+    run, project = dock._run, dock._project
+    always = run.backward, run.both, run.forward, run.stop, run.progress, project.undo
+    assert all(in_sight(dock, control) for control in always)
+    (scroll,) = dock.findChildren(QScrollArea)
+    for offer in dock._frame.offers:
+        scroll.ensureWidgetVisible(offer)
+        assert in_sight(dock, offer)
+
+
+def test_nothing_moves_when_texts_change(dock, bench, qtbot):
+    bench.new_object()
+    bench.add_points((0, 16, 14))
+    bench.wait()
+    qtbot.wait(100)
+
+    def places():
+        controls = (
+            dock._run.both,
+            dock._objects.new_button,
+            dock._objects.table,
+            *dock._frame.offers,
+            *dock._frame.tools.values(),
+        )
+        return [one.mapTo(dock, one.rect().topLeft()) for one in controls]
+
+    before = places()
+    bench.controller.state.outcome = "This went on and on. " * 20
+    bench.add_points((0, 999, 14))
+    dock.refresh()
+    dock._frame.verdict.setText("doubtful for many reasons " * 9)
+    qtbot.wait(100)
+    assert dock._messages.notices.text()
+    assert places() == before
+
+
+def test_an_error_is_shown_whole_until_something_succeeds(dock, bench, told, qtbot):
+    bench.new_object()
+    qtbot.waitUntil(lambda: not dock._refresh_timer.isActive())
+    dock._run.run_requested.emit("sideways")
+    assert dock._messages.whole.text() == told[0]
+    assert dock._messages.whole.isVisible()
+    qtbot.mouseClick(dock._objects.new_button, Qt.MouseButton.LeftButton)
+    assert not dock._messages.whole.isVisible()

@@ -18,7 +18,6 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
-    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -27,10 +26,10 @@ from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.widgets.key_bindings import COMMAND, bind_keys, release_keys
-from napari_sam_decoder.widgets.messages import describe
 from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError, open_project
 from napari_sam_decoder.widgets.parts import (
     FramePart,
+    MessagePart,
     ModelForm,
     MoviePart,
     ObjectsPart,
@@ -41,6 +40,7 @@ from napari_sam_decoder.widgets.parts import (
     SettingsBar,
     ask_where_to_save,
 )
+from napari_sam_decoder.widgets.parts.controls import narrow, row
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
 from napari_sam_decoder.widgets.saved_settings import (
     DockSettings,
@@ -107,15 +107,17 @@ class SamDecoderDock(QWidget):
         if bench.movie is None:
             self._offer_a_movie()
         layer = None if bench.movie is None else bench.movie.layer
-        self._message.setText(describe(bench))
-        notices = bench.notices
-        self._notices.setText("\n".join(notices))
-        self._notices.setVisible(bool(notices))
         self._show_settings(layer)
-        parts = self._movie, self._project, self._objects, self._frame, self._run
-        for part in parts:
+        for part in (
+            self._messages,
+            self._movie,
+            self._project,
+            self._objects,
+            self._frame,
+            self._run,
+            self._project_form,
+        ):
             part.show_state(bench)
-        self._project_form.show_state(bench)
 
     def _show_settings(self, layer: Image | None) -> None:
         """Show what is set, where it is not shown already."""
@@ -152,11 +154,8 @@ class SamDecoderDock(QWidget):
                     return
 
     def _lay_out(self) -> None:
-        self._message, self._notices = QLabel(), QLabel()
-        for label in (self._message, self._notices):
-            label.setWordWrap(True)
-        # Two lines, so that nothing below moves when the sentence gets shorter.
-        self._message.setMinimumHeight(2 * self._message.fontMetrics().lineSpacing())
+        """Keep what is read and pressed all day in sight, and let the rest scroll."""
+        self._messages = MessagePart(self)
         self._movie, self._objects = MoviePart(), ObjectsPart()
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
         self._propagation, self._settings = PropagationForm(), SettingsBar()
@@ -167,35 +166,39 @@ class SamDecoderDock(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self._column())
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 6)
+        layout.setSpacing(4)
+        layout.addLayout(row(self._messages, narrow(self._project)))
+        layout.addWidget(self._project.offers)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self._run)
         # Three pictures of hypotheses fit beside a scroll bar.
         self.setMinimumWidth(378)
 
     def _column(self) -> QWidget:
-        """Put all sections one below the other."""
+        """Put the sections that scroll one below the other."""
         column = QWidget()
         layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         for section in (
-            self._message,
-            self._notices,
             self._movie,
-            _folded("Model, contrast, cache", self._form),
-            self._project,
             self._objects,
             self._frame,
-            self._run,
+            self._run.options,
+            _folded("Model, contrast, cache", self._form),
             _folded("How propagation decides", self._propagation),
             _folded("Project and undo", self._project_form),
             self._settings,
         ):
             layout.addWidget(section)
-        layout.addStretch()
+        layout.setStretchFactor(self._objects, 1)
         return column
 
     def _connect(self) -> None:
         bench = self.workbench
+        bench.failed.connect(self._on_failed)
         self._movie.movie_chosen.connect(self._guarded(bench.choose_movie))
         self._movie.axis_chosen.connect(self._on_axis_chosen)
         self._movie.plane_chosen.connect(self._guarded(bench.choose_plane))
@@ -261,6 +264,9 @@ class SamDecoderDock(QWidget):
                 action(*arguments, **options)
             except SamDecoderError as error:
                 show_error(str(error))
+                self._messages.show_error(str(error))
+            else:
+                self._messages.close_whole()
             # A control may show what was requested but refused.
             self._shown_settings = None
             self._refresh_soon()
@@ -349,6 +355,13 @@ class SamDecoderDock(QWidget):
         labels = self._objects.ask_about_labels(current, bench)
         if labels is not None:
             bench.delete_object(current.object_id, labels)
+
+    def _on_failed(self, error: Exception) -> None:
+        """Show an error that stays, unlike its notification."""
+        text = str(error)
+        if not isinstance(error, SamDecoderError):
+            text = f"{type(error).__name__}: {text}. The notification tells where."
+        self._messages.show_error(text)
 
     def _on_sign_toggled(self) -> None:
         self._guarded(self.workbench.use_tool)(self.workbench.tool.opposite)

@@ -163,7 +163,7 @@ def describe(bench: Workbench) -> str:
     """
     if bench.movie is None:
         return "Open a movie or a volume, or try a sample."
-    return _activity(bench) or _next_step(bench)
+    return _activity(bench) or _outcome(bench)
 
 
 def _activity(bench: Workbench) -> str:
@@ -180,9 +180,15 @@ def _activity(bench: Workbench) -> str:
     return ""
 
 
+def _outcome(bench: Workbench) -> str:
+    """Say what was done last, and what to do next."""
+    outcome = bench.controller.state.outcome
+    if outcome.endswith("…"):
+        return outcome
+    return f"{outcome} {_next_step(bench)}".strip()
+
+
 def _next_step(bench: Workbench) -> str:
-    if bench.controller.state.outcome:
-        return bench.controller.state.outcome
     current = bench.objects.current
     if current is None and bench.objects.listed:
         return "Select an object in the table to correct it, or press 'New object'."
@@ -190,10 +196,13 @@ def _next_step(bench: Workbench) -> str:
         return "Press 'New object', then click the object in the picture."
     if bench.points_layer is None:
         return f"Select {current.name!r} in the table to correct its labels."
-    if not current.frames and bench.holds(current.object_id):
+    is_held, is_shown = bench.holds(current.object_id), bench.current_prompt is not None
+    if is_held and is_shown:
+        return "Pick 1, 2 or 3, or add a point where the labels are wrong."
+    if is_held:
         return f"Click where the labels of {current.name!r} are wrong."
     if not current.frames:
         return f"Click {current.name!r} in the picture."
-    if bench.current_prompt is None:
+    if not is_shown:
         return "Add a point where it is wrong, or press 'Both ways'."
     return "Pick 1, 2 or 3, add a point where the mask is wrong, or press 'Both ways'."

@@ -50,7 +50,7 @@ def test_what_can_be_undone_is_named(part, bench, heard):
 def test_it_says_whether_all_is_saved(part, bench, monkeypatch):
     show_movie(bench)
     part.show_state(bench)
-    assert part.status.text() == "Saved by itself as you work"
+    assert part.status.text() == "Saves by itself"
     bench.new_object()
     bench.wait()
     project = bench.controller.state.project

@@ -6,6 +6,7 @@ No section decides anything: requests leave as signals, `show_state` shows the r
 from __future__ import annotations
 
 from napari_sam_decoder.widgets.parts.frame_part import FramePart
+from napari_sam_decoder.widgets.parts.message_part import MessagePart
 from napari_sam_decoder.widgets.parts.model_form import ModelForm
 from napari_sam_decoder.widgets.parts.movie_part import MoviePart
 from napari_sam_decoder.widgets.parts.objects_part import ObjectsPart
@@ -20,6 +21,7 @@ from napari_sam_decoder.widgets.parts.settings_bar import SettingsBar
 
 __all__ = [
     "FramePart",
+    "MessagePart",
     "ModelForm",
     "MoviePart",
     "ObjectsPart",

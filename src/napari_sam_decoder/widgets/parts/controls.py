@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["button", "narrow", "row"]
+    from qtpy.QtGui import QMouseEvent
+
+__all__ = ["Lines", "button", "group_layout", "narrow", "row", "steady_row"]
 
 
 def narrow(widget: QWidget) -> QWidget:
@@ -39,11 +49,71 @@ def button(text: str, tip: str, on_click: Callable[[], None]) -> QPushButton:
     return made
 
 
+def group_layout(group: QGroupBox) -> QVBoxLayout:
+    """Make the layout of a section, which leaves no room unused."""
+    layout = QVBoxLayout(group)
+    layout.setContentsMargins(6, 6, 6, 6)
+    layout.setSpacing(4)
+    return layout
+
+
 def row(*widgets: QWidget) -> QHBoxLayout:
     """Put widgets side by side; those that are not of fixed width share the room."""
     layout = QHBoxLayout()
     layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
     for widget in widgets:
         is_fixed = widget.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Fixed
         layout.addWidget(widget, 0 if is_fixed else 1)
     return layout
+
+
+def steady_row(*widgets: QWidget) -> QWidget:
+    """Put widgets side by side in a row that keeps its height where one is hidden."""
+    holder = QWidget()
+    holder.setLayout(row(*widgets))
+    holder.setFixedHeight(max(one.sizeHint().height() for one in widgets))
+    return holder
+
+
+class Lines(QElidingLabel):
+    """A label as high as a number of lines, whatever it says.
+
+    Parameters
+    ----------
+    count : int
+        Lines that it shows; what does not fit is in the tooltip.
+    about : str, optional
+        Follows the text in the tooltip.
+    """
+
+    clicked = Signal()
+
+    def __init__(self, count: int, about: str = "") -> None:
+        super().__init__()
+        self._count, self._about = count, about
+        self.setWordWrap(count > 1)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        # Else Qt indents the first line from the top as well.
+        self.setIndent(0)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._fix_height()
+
+    def setText(self, text: str) -> None:
+        """Show a text, all of which is in the tooltip."""
+        super().setText(text)
+        self.setToolTip("\n".join(part for part in (text, self._about) if part))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the font, which a theme may change."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fix_height()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Ask for the whole text."""
+        super().mousePressEvent(event)
+        self.clicked.emit()
+
+    def _fix_height(self) -> None:
+        self.setFixedHeight(self._count * self.fontMetrics().lineSpacing() + 2)

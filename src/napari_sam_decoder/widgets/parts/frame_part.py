@@ -9,13 +9,11 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGroupBox,
-    QLabel,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
 )
 
-from napari_sam_decoder.widgets.parts.controls import button, row
+from napari_sam_decoder.widgets.parts.controls import Lines, button, group_layout, row
 from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
 from napari_sam_decoder.widgets.tools import Tool
 
@@ -72,15 +70,13 @@ class FramePart(QGroupBox):
             group.addButton(tool)
         self.tools[Tool.POSITIVE].setChecked(True)
         self._pictures: ShownPreview | None = None
-        layout = QVBoxLayout(self)
+        layout = group_layout(self)
+        self.verdict = Lines(1)
+        layout.addWidget(self.verdict)
         layout.addLayout(row(*self.offers))
         layout.addLayout(row(*self._of(Tool.POSITIVE, Tool.NEGATIVE), self.automatic))
         others = Tool.BOX, Tool.LASSO, Tool.SCRIBBLE, Tool.ERASER
         layout.addLayout(row(*self._of(*others)))
-        self.verdict = QLabel()
-        self.verdict.setWordWrap(True)
-        self.verdict.hide()
-        layout.addWidget(self.verdict)
 
     def show_state(self, bench: Workbench) -> None:
         """Show the preview of the current object on the current frame."""
@@ -124,7 +120,6 @@ class FramePart(QGroupBox):
             reason = f": {found.why}" if found.why else ""
             text = f"Object {object_id} is {found.verdict.value} here{reason}"
         self.verdict.setText(text)
-        self.verdict.setVisible(bool(text))
 
     def _show_pictures(self, shown: ShownPreview | None) -> None:
         if shown is self._pictures and shown is not None:

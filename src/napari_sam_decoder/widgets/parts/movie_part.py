@@ -6,20 +6,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QGroupBox,
     QLabel,
     QProgressBar,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_sam_decoder.samples import SAMPLES
 from napari_sam_decoder.widgets.layers import axis_choices
-from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import (
+    Lines,
+    button,
+    group_layout,
+    narrow,
+    row,
+)
 from napari_sam_decoder.widgets.parts.forms import LayerChoice
 
 if TYPE_CHECKING:
@@ -32,6 +37,11 @@ if TYPE_CHECKING:
 __all__ = ["MoviePart"]
 
 OFFER_MS = 500
+_CONTRAST_TIP = (
+    "Which intensities the network sees as black and white, in all frames: the layer's "
+    "contrast limits if you had set them before the first embedding, else chosen from "
+    "the pixels. More under 'Model, contrast, cache'"
+)
 
 
 class PlaneChoice(QWidget):
@@ -109,13 +119,7 @@ class MoviePart(QGroupBox):
         self.toggle = button(
             "Embed", "Embed all frames ahead of time", self.embedding_toggled.emit
         )
-        self.contrast = QLabel()
-        self.contrast.setWordWrap(True)
-        self.contrast.setToolTip(
-            "Which intensities the network sees as black and white, in all frames: the "
-            "layer's contrast limits if you had set them before the first embedding, "
-            "else chosen from the pixels. More under 'Model, contrast, cache'"
-        )
+        self.contrast = Lines(1, _CONTRAST_TIP)
         self.as_shown = button(
             "Embed again",
             "Let the network see the contrast limits that the layer has now; points "
@@ -131,13 +135,12 @@ class MoviePart(QGroupBox):
         self._offer: Limits | None = None
         self._in_use = ""
         self._samples = self._sample_row()
-        layout = QVBoxLayout(self)
+        layout = group_layout(self)
         layout.addLayout(row(self.layer.box.native, self.axis_box))
         layout.addWidget(self.planes)
-        layout.addLayout(row(self.progress, narrow(self.toggle)))
-        contrast = row(self.contrast, narrow(self.as_shown))
-        contrast.setAlignment(self.as_shown, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(contrast)
+        buttons = narrow(self.as_shown), narrow(self.toggle)
+        layout.addLayout(row(self.progress, *buttons))
+        layout.addWidget(self.contrast)
         layout.addWidget(self._samples)
 
     def show_state(self, bench: Workbench) -> None:

@@ -13,14 +13,14 @@ from qtpy.QtWidgets import (
     QMenu,
     QMessageBox,
     QPushButton,
+    QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
 )
 
 from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.colours import object_colour
-from napari_sam_decoder.widgets.parts.controls import button, row
+from napari_sam_decoder.widgets.parts.controls import button, group_layout, row
 from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
@@ -54,7 +54,11 @@ class ObjectsPart(QGroupBox):
         self.table.setHeaderLabels(["Object", "Points on", "Result"])
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
-        self.table.setFixedHeight(TABLE_HEIGHT)
+        self.table.setMinimumHeight(TABLE_HEIGHT)
+        # It takes what the other sections leave, however much there is.
+        self.table.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        )
         self.table.setToolTip(
             "Clicks in the picture go to the selected object; Alt+O selects the next, "
             "Alt+Shift+O the previous one, Alt+click the one in the picture. "
@@ -83,7 +87,7 @@ class ObjectsPart(QGroupBox):
         )
         self.menu = QMenu(self)
         self.points_button.setMenu(self.menu)
-        layout = QVBoxLayout(self)
+        layout = group_layout(self)
         layout.addLayout(row(self.new_button, self.delete_button, self.points_button))
         layout.addWidget(self.table)
 

@@ -12,7 +12,13 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
 
 from napari_sam_decoder.project.location import SUFFIX
-from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import (
+    Lines,
+    button,
+    narrow,
+    row,
+    steady_row,
+)
 from napari_sam_decoder.widgets.parts.forms import form_layout, row_of
 from napari_sam_decoder.widgets.runs import counted
 
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["ProjectForm", "ProjectPart", "ask_where_to_save"]
 
 NOT_SAVED = "NOT saved"
+WIDTH = 112
+"""In pixels, for the time of saving."""
 ALARM = "color: #ff6060; font-weight: bold"
 _MEGABYTE = 2**20
 _MOST_MEGABYTES = 2**16
@@ -35,7 +43,13 @@ _KINDS = f"Projects (*{SUFFIX})"
 
 
 class ProjectPart(QWidget):
-    """Undo and redo, whether all is saved, and what was done on another day."""
+    """Undo and redo, whether all is saved, and what was done on another day.
+
+    Attributes
+    ----------
+    offers : QWidget
+        What was done on another day; laid out elsewhere.
+    """
 
     undo_requested = Signal()
     redo_requested = Signal()
@@ -44,12 +58,9 @@ class ProjectPart(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.undo = button("↶ Undo", "", self.undo_requested.emit)
-        self.redo = button("↷ Redo", "", self.redo_requested.emit)
-        self.status = QLabel()
-        self.status.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-        )
+        self.undo = button("↶", "", self.undo_requested.emit)
+        self.redo = button("↷", "", self.redo_requested.emit)
+        self.status = Lines(1)
         self.retry = button("Try again", "Save now", self.retry_requested.emit)
         self.offer = QLabel()
         self.offer.setWordWrap(True)
@@ -61,11 +72,14 @@ class ProjectPart(QWidget):
         )
         self._offered: tuple[ProjectSummary, ...] = ()
         self._menu = QMenu(self)
+        self.offers = QWidget()
+        self.offers.setLayout(row(self.offer, narrow(self.resume)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
         layout.addLayout(row(self.undo, self.redo))
-        layout.addLayout(row(self.status, narrow(self.retry)))
-        layout.addLayout(row(self.offer, narrow(self.resume)))
+        layout.addWidget(steady_row(self.status, narrow(self.retry)))
+        self.setFixedWidth(WIDTH)
 
     def listen_to_keys(self, dock: QWidget) -> None:
         """Let the usual keys work while a dock has the focus, not the canvas."""
@@ -91,8 +105,7 @@ class ProjectPart(QWidget):
         self._show_offers(state.offers)
 
     def _show_offers(self, offers: tuple[ProjectSummary, ...]) -> None:
-        for widget in (self.offer, self.resume):
-            widget.setVisible(bool(offers))
+        self.offers.setVisible(bool(offers))
         if not offers or offers == self._offered:
             return
         self._offered = offers
@@ -123,7 +136,7 @@ def _status(state: MovieState) -> str:
         return NOT_SAVED
     if project.path is None:
         has_work = bool(project.history.done)
-        return "Saving soon…" if has_work else "Saved by itself as you work"
+        return "Saving soon…" if has_work else "Saves by itself"
     saved_at = project.saved_at
     return "Saved" if saved_at is None else f"Saved, {saved_at.astimezone():%H:%M:%S}"
 

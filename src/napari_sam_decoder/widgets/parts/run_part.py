@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox, Label, SpinBox
 from napari.layers import Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGroupBox, QProgressBar, QVBoxLayout
+from qtpy.QtWidgets import QGroupBox, QProgressBar, QVBoxLayout, QWidget
 
-from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import button, group_layout, narrow, row
 from napari_sam_decoder.widgets.parts.forms import LayerChoice, form_layout, row_of
 from napari_sam_decoder.widgets.previews import PREVIEW_NAME
 
@@ -22,15 +22,22 @@ if TYPE_CHECKING:
 __all__ = ["RunPart"]
 
 
-class RunPart(QGroupBox):
-    """Which way, over which frames, into which labels."""
+class RunPart(QWidget):
+    """Which way, with the progress; always in sight.
+
+    Attributes
+    ----------
+    options : QGroupBox
+        Over which frames and into which labels; laid out elsewhere.
+    """
 
     run_requested = Signal(str)
     stop_requested = Signal()
     labels_chosen = Signal(object)
 
     def __init__(self) -> None:
-        super().__init__("Through the movie")
+        super().__init__()
+        self.options = QGroupBox("Through the movie")
         self._length = 0
         self.backward = self._way("◀ Backwards", "to earlier frames", "backward")
         self.both = self._way("Both ways", "both ways (Alt+B)", "both")
@@ -76,7 +83,8 @@ class RunPart(QGroupBox):
         has_prompts = len(bench.controller.prompts) > 0
         for way in (self.backward, self.both, self.forward):
             way.setEnabled(has_prompts and is_free)
-        self.setEnabled(length > 0)
+        for part in (self, self.options):
+            part.setEnabled(length > 0)
         self.labels.box.enabled = not is_running
         self.stop.setEnabled(bench.controller.is_busy)
         self._show_progress(bench.controller)
@@ -113,9 +121,10 @@ class RunPart(QGroupBox):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addLayout(row(self.backward, self.both, self.forward))
-        # High up: in a low window what follows has to be scrolled to.
         layout.addLayout(row(self.progress, narrow(self.stop)))
         frames = row_of(self.first, Label(value="to"), self.last, label="Frames")
         fields = frames, self.labels.box, self.only_current, self.replace
-        layout.addLayout(form_layout(fields))
+        group_layout(self.options).addLayout(form_layout(fields))
