@@ -105,6 +105,7 @@ def figures(records):
             records.conflicts(one),
             records.frames_with(one),
             records.frames_by_run(one),
+            records.doubtful_frames(one),
         )
         for one in (1, 2, 3)
     ] + [records.object_ids, records.ids_with_pixels, records.verdicts_of((1, 2, 3))]

@@ -57,10 +57,22 @@ from napari_sam_decoder.project.prompt_reading import (
     unused_notices,
 )
 from napari_sam_decoder.project.prompt_rows import PointRow, ScribbleRow, ShapeRow
+from napari_sam_decoder.project.review_order import (
+    Place,
+    ReviewOrder,
+    neighbour,
+    ordered_places,
+)
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.project.runs import CorrectionRun, Run, listed, made_with
 from napari_sam_decoder.project.shape_reading import BOX, LASSO
 from napari_sam_decoder.project.target_record import TargetRecord
+from napari_sam_decoder.project.timelines import (
+    CellState,
+    LastRun,
+    Timeline,
+    Timelines,
+)
 
 __all__ = [
     "BOX",
@@ -69,6 +81,7 @@ __all__ = [
     "LASSO",
     "NO_PROMPTS",
     "ROWS",
+    "CellState",
     "Change",
     "Correction",
     "CorrectionRun",
@@ -88,11 +101,13 @@ __all__ = [
     "LabelsDraft",
     "LabelsHolder",
     "LabelsTarget",
+    "LastRun",
     "MovieCut",
     "MovieIdentity",
     "ObjectPrompts",
     "ObjectRecord",
     "Operation",
+    "Place",
     "PlaneAxes",
     "PlanePosition",
     "PointRow",
@@ -101,6 +116,7 @@ __all__ = [
     "ProjectSummary",
     "PromptLog",
     "PromptReading",
+    "ReviewOrder",
     "RowsChange",
     "Run",
     "RunRequest",
@@ -109,6 +125,8 @@ __all__ = [
     "Step",
     "Table",
     "TargetRecord",
+    "Timeline",
+    "Timelines",
     "WriteResult",
     "axes_of",
     "copy_project",
@@ -123,7 +141,9 @@ __all__ = [
     "made_with",
     "name_frames",
     "name_objects",
+    "neighbour",
     "new_project_path",
+    "ordered_places",
     "pick_mask",
     "place_of",
     "plane_digests",

@@ -10,10 +10,12 @@ from napari_sam_decoder.project.document import Table
 from napari_sam_decoder.propagation import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Self
 
     from napari_sam_decoder.propagation import FrameResult, ObjectResult
+
+    Listener = Callable[[int, int, "FrameRecord"], None]
 
 __all__ = ["FrameRecord", "FrameRecords"]
 
@@ -68,6 +70,8 @@ class FrameRecords:
         self._by_run: dict[int, set[int]] = {}
         self._with_pixels: dict[int, set[int]] = {}
         self._known: dict[int, set[int]] = {}
+        self._doubtful: dict[int, set[int]] = {}
+        self._listeners: list[Listener] = []
         for (object_id, frame), record in table.items():
             self._follow((object_id, frame), None, record)
         table.subscribe(self._follow)
@@ -79,7 +83,12 @@ class FrameRecords:
 
     def of(self, object_id: int, frame: int) -> ObjectResult | None:
         """Return what was found out about an object on a frame, if anything was."""
-        return self._at(object_id, frame).result
+        return self.at(object_id, frame).result
+
+    def at(self, object_id: int, frame: int) -> FrameRecord:
+        """Return what is known of an object on a frame."""
+        record: FrameRecord = self._table.get((object_id, frame), _NOTHING)
+        return record
 
     def note(self, result: FrameResult, *, by_run: Collection[int] = ()) -> None:
         """Take the verdicts of a frame.
@@ -93,7 +102,7 @@ class FrameRecords:
         """
         for object_id, exact in result.judged.items():
             found = _rounded(exact)
-            earlier = self._at(object_id, result.frame)
+            earlier = self.at(object_id, result.frame)
             has_pixels = earlier.has_pixels
             if object_id in result.objects:
                 has_pixels = found.verdict is not Verdict.ABSENT
@@ -119,7 +128,7 @@ class FrameRecords:
             Keeps its own verdict on frames where both were.
         """
         for frame in sorted(self._known.get(object_id, ())):
-            given, own = self._at(object_id, frame), self._at(into, frame)
+            given, own = self.at(object_id, frame), self.at(into, frame)
             result = own.result
             if given.result is not None and not own.has_pixels:
                 result = replace(given.result, object_id=into)
@@ -137,14 +146,14 @@ class FrameRecords:
     def add_pixels(self, object_id: int, frames: Iterable[int]) -> None:
         """Note frames on which the labels hold an object."""
         for frame in frames:
-            earlier = self._at(object_id, frame)
+            earlier = self.at(object_id, frame)
             self._set(object_id, frame, replace(earlier, has_pixels=True))
 
     def note_ids(self, frame: int, ids: Collection[int]) -> None:
         """Note which of the known objects have pixels on a frame now."""
         for object_id, frames in tuple(self._known.items()):
             if frames and (frame in self.frames_with(object_id)) != (object_id in ids):
-                earlier = self._at(object_id, frame)
+                earlier = self.at(object_id, frame)
                 has_pixels = object_id in ids
                 self._set(object_id, frame, replace(earlier, has_pixels=has_pixels))
 
@@ -166,6 +175,23 @@ class FrameRecords:
         """The frames on which a run has decided on an object."""
         return frozenset(self._by_run.get(object_id, ()))
 
+    def doubtful_frames(self, object_id: int) -> frozenset[int]:
+        """The frames on which a person should look at an object."""
+        return frozenset(self._doubtful.get(object_id, ()))
+
+    def of_object(self, object_id: int) -> Iterator[tuple[int, FrameRecord]]:
+        """Yield each frame on which anything is known of an object, in no order."""
+        for frame in tuple(self._known.get(object_id, ())):
+            yield frame, self.at(object_id, frame)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call back with (object id, frame, record) whenever a record changes."""
+        self._listeners.append(listener)
+
+    def unsubscribe(self, listener: Listener) -> None:
+        """Call a listener back no more."""
+        self._listeners.remove(listener)
+
     def counts(self, object_id: int) -> Counter[Verdict]:
         """Count an object's frames by verdict."""
         return +self._counts.get(object_id, Counter())
@@ -181,13 +207,9 @@ class FrameRecords:
             for frame in self._known.get(object_id, ()):
                 found = self.of(object_id, frame)
                 if found is not None and frames.get(frame) is not Verdict.DOUBTFUL:
-                    is_taken = found.reason is not None and found.reason.is_conflict
-                    frames[frame] = Verdict.DOUBTFUL if is_taken else found.verdict
+                    is_doubtful = found.is_doubtful
+                    frames[frame] = Verdict.DOUBTFUL if is_doubtful else found.verdict
         return frames
-
-    def _at(self, object_id: int, frame: int) -> FrameRecord:
-        record: FrameRecord = self._table.get((object_id, frame), _NOTHING)
-        return record
 
     def _set(self, object_id: int, frame: int, record: FrameRecord) -> None:
         if record != _NOTHING:
@@ -201,8 +223,10 @@ class FrameRecords:
         """Keep the counts up to date."""
         object_id, frame = key
         now = after or _NOTHING
+        is_doubtful = now.result is not None and now.result.is_doubtful
         for frames, is_in in (
             (self._known, after is not None),
+            (self._doubtful, is_doubtful),
             (self._by_run, now.by_run),
             (self._with_pixels, now.has_pixels),
         ):
@@ -211,6 +235,8 @@ class FrameRecords:
         for record, count in ((before, -1), (after, 1)):
             if record is not None and record.result is not None:
                 self._count(object_id, record.result, count)
+        for listener in tuple(self._listeners):
+            listener(object_id, frame, now)
 
     def _count(self, object_id: int, result: ObjectResult, count: int) -> None:
         self._counts.setdefault(object_id, Counter())[result.verdict] += count

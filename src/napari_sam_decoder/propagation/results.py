@@ -128,6 +128,12 @@ class ObjectResult:
         )
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether a person should look at it: it is unsure, or another is in its way."""
+        is_conflict = self.reason is not None and self.reason.is_conflict
+        return self.verdict is Verdict.DOUBTFUL or is_conflict
+
+    @property
     def why(self) -> str:
         """A sentence on why the object is doubtful or absent; empty otherwise."""
         if self.reason is None:
