@@ -54,6 +54,19 @@ def test_other_objects_have_no_say():
     assert records.verdicts_of((1,)) == {0: SURE}
 
 
+def test_frames_to_look_at_and_fixed_ones_are_known_by_object():
+    records = records_of(
+        result_on(0, 1, Verdict.PROMPTED),
+        result_on(1, 1, DOUBTFUL),
+        result_on(2, 1, ABSENT, reason=Reason.TAKEN, rival=2),
+        result_on(3, 1, ABSENT, reason=Reason.LOST),
+        result_on(1, 2, SURE),
+    )
+    assert records.doubtful_frames(1) == {1, 2}
+    assert records.fixed_frames(1) == {0}
+    assert records.doubtful_frames(2) == records.fixed_frames(9) == frozenset()
+
+
 def test_verdicts_are_forgotten():
     records = records_of(result_on(0))
     records.forget(1)
@@ -84,7 +97,7 @@ RESULTS = st.builds(
     ),
     st.integers(0, 3),
     st.integers(1, 3),
-    st.sampled_from([SURE, DOUBTFUL, ABSENT]),
+    st.sampled_from([SURE, DOUBTFUL, ABSENT, Verdict.PROMPTED]),
     st.sampled_from([None, 7]),
 )
 ACTIONS = st.lists(
@@ -106,6 +119,7 @@ def figures(records):
             records.frames_with(one),
             records.frames_by_run(one),
             records.doubtful_frames(one),
+            records.fixed_frames(one),
         )
         for one in (1, 2, 3)
     ] + [records.object_ids, records.ids_with_pixels, records.verdicts_of((1, 2, 3))]

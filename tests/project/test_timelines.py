@@ -99,13 +99,19 @@ def test_the_last_run_is_followed_as_it_goes_on():
     records = FrameRecords(history.document.table("frames", 1))
     last = LastRun(history, (1,))
     assert last.follow() == (set(), False)
-    run = history.open_step("Run", "run", {})
+    with history.step("First run", "run"):
+        for frame in range(3):
+            records.note(result_on(frame))
+    assert last.follow() == (set(), True), "all of it is new"
+    run = history.open_step("Second run", "run", {})
     for frame in range(2):
         with history.extend(run):
-            records.note(result_on(frame))
+            records.note(result_on(frame, confidence=0.9))
     assert last.follow() == ({(1, 0), (1, 1)}, True)
     with history.extend(run):
-        records.note(result_on(2))
+        records.note(result_on(2, confidence=0.9))
+        records.note(result_on(3))
+        records.note(result_on(3, confidence=0.9))
     with history.step("Paint", "paint"):
         records.note_ids(0, ())
     assert last.follow() == ({(1, 2)}, False)

@@ -71,6 +71,7 @@ class FrameRecords:
         self._with_pixels: dict[int, set[int]] = {}
         self._known: dict[int, set[int]] = {}
         self._doubtful: dict[int, set[int]] = {}
+        self._fixed: dict[int, set[int]] = {}
         self._listeners: list[Listener] = []
         for (object_id, frame), record in table.items():
             self._follow((object_id, frame), None, record)
@@ -179,6 +180,10 @@ class FrameRecords:
         """The frames on which a person should look at an object."""
         return frozenset(self._doubtful.get(object_id, ()))
 
+    def fixed_frames(self, object_id: int) -> frozenset[int]:
+        """The frames on which a person has said where an object is."""
+        return frozenset(self._fixed.get(object_id, ()))
+
     def of_object(self, object_id: int) -> Iterator[tuple[int, FrameRecord]]:
         """Yield each frame on which anything is known of an object, in no order."""
         for frame in tuple(self._known.get(object_id, ())):
@@ -223,10 +228,12 @@ class FrameRecords:
         """Keep the counts up to date."""
         object_id, frame = key
         now = after or _NOTHING
-        is_doubtful = now.result is not None and now.result.is_doubtful
+        found = now.result
+        is_fixed = found is not None and found.verdict is Verdict.PROMPTED
         for frames, is_in in (
             (self._known, after is not None),
-            (self._doubtful, is_doubtful),
+            (self._doubtful, found is not None and found.is_doubtful),
+            (self._fixed, is_fixed),
             (self._by_run, now.by_run),
             (self._with_pixels, now.has_pixels),
         ):

@@ -75,8 +75,8 @@ def ordered_places(
     records : FrameRecords
         Say where an object is doubtful, and how much.
     fixed : mapping of int to collection of int
-        The frames on which each object is fixed. Objects that are not named are left
-        out.
+        The frames on which each object is fixed, besides those that the records know
+        of. Objects that are not named are left out.
     order : ReviewOrder
         "object" sorts as "time" does.
 
@@ -110,7 +110,9 @@ def neighbour(
     current : Place, optional
         Where one is now, perhaps none of them.
     step : {1, -1}
+        To the next or to the previous one.
     order : ReviewOrder
+        Of the places.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def _stretches(
 ) -> Iterable[tuple[float, Place]]:
     """Yield the doubt of each stretch of an object, and where to help it."""
     frames = sorted(records.doubtful_frames(object_id))
-    known = sorted(frame for frame in fixed if frame not in set(frames))
+    known = sorted({*fixed, *records.fixed_frames(object_id)} - {*frames})
     for stretch in _unbroken(frames):
         doubts = {frame: _doubt(records, object_id, frame) for frame in stretch}
         best = max(stretch, key=lambda one: doubts[one] * _distance(one, known))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Timeline:
         In pixels, before overlaps with other objects were resolved; NaN where it is not
         known.
     is_changed : (T,) array of bool
-        Whether the last run or correction has changed anything.
+        Whether the last run or correction has changed what was known.
     """
 
     states: np.ndarray
@@ -80,6 +80,7 @@ class Timeline:
         frame : int
             0 <= frame < T.
         record : FrameRecord
+            Of the object on it.
         is_fixed : bool, default False
             Whether a person has fixed it, so that it is doubted only if another object
             is in the way.
@@ -98,6 +99,11 @@ class Timeline:
         self.confidence[frame] = confidence
         self.overlap[frame] = overlap
         self.area[frame] = area
+
+    def within(self, frames: slice) -> Self:
+        """Return the part of the timeline on some frames, which changes with it."""
+        parts = (getattr(self, field.name)[frames] for field in fields(self))
+        return type(self)(*parts)
 
     def narrowed(self, width: int) -> np.ndarray:
         """Choose the frame that matters most for each of so many columns.
@@ -177,6 +183,7 @@ class Timelines:
         Parameters
         ----------
         keys : collection of (object id, frame)
+            Frames beyond the movie are left out.
         anew : bool
             Whether nothing else stays marked.
         """
@@ -204,6 +211,8 @@ class Timelines:
 class LastRun:
     """Tells what the last run or correction has changed, as it goes on.
 
+    What was not known before is new, not changed: else all of a first run would be.
+
     Parameters
     ----------
     history : History
@@ -217,6 +226,7 @@ class LastRun:
         self._scope = scope
         self._step: Step | None = None
         self._seen = 0
+        self._before: dict[tuple[int, int], Any] = {}
 
     def follow(self) -> tuple[set[tuple[int, int]], bool]:
         """Return what has changed since this was last asked.
@@ -232,7 +242,7 @@ class LastRun:
         )
         is_another = last is not self._step
         if is_another:
-            self._step, self._seen = last, 0
+            self._step, self._seen, self._before = last, 0, {}
         return set(self._new_keys()), is_another
 
     def _new_keys(self) -> Iterator[tuple[int, int]]:
@@ -243,7 +253,10 @@ class LastRun:
                 if not isinstance(change, EntryChange):
                     continue
                 if (change.table, change.scope) == ("frames", self._scope):
-                    yield change.key
+                    # A run may reach a frame twice.
+                    before = self._before.setdefault(change.key, change.before)
+                    if before is not None:
+                        yield change.key
 
 
 _RUNS = ("run", CORRECTION)

@@ -129,7 +129,7 @@ class ObjectResult:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a person should look at it: it is unsure, or another is in its way."""
+        """Whether a person should look at it: unsure, or in conflict with another."""
         is_conflict = self.reason is not None and self.reason.is_conflict
         return self.verdict is Verdict.DOUBTFUL or is_conflict
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image, Shapes
-from napari.utils.notifications import (
-    notification_manager,
-    show_error,
-    show_info,
-)
-from qtpy.compat import isalive
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -25,7 +19,15 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.widgets.key_bindings import COMMAND, bind_keys, release_keys
+from napari_sam_decoder.widgets.key_bindings import COMMAND
+from napari_sam_decoder.widgets.open_docks import (
+    DOCK,
+    PLUGIN,
+    REVIEW_DOCK,
+    OpenDocks,
+    tell,
+    unwrapped,
+)
 from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError, open_project
 from napari_sam_decoder.widgets.parts import (
     FramePart,
@@ -40,7 +42,7 @@ from napari_sam_decoder.widgets.parts import (
     SettingsBar,
     ask_where_to_save,
 )
-from napari_sam_decoder.widgets.parts.controls import narrow, row
+from napari_sam_decoder.widgets.parts.controls import button, narrow, row
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
 from napari_sam_decoder.widgets.saved_settings import (
     DockSettings,
@@ -49,10 +51,9 @@ from napari_sam_decoder.widgets.saved_settings import (
 )
 from napari_sam_decoder.widgets.tools import Tool
 from napari_sam_decoder.widgets.window_keys import listen_to_keys
-from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     import napari
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
 __all__ = ["SamDecoderDock", "open_project_in_dock", "save_project_of"]
 
 REFRESH_MS = 30
-PLUGIN = "napari-sam-decoder"
 
 
 class SamDecoderDock(QWidget):
@@ -83,7 +83,7 @@ class SamDecoderDock(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        docks = _Docks.of(_unwrapped(napari_viewer))
+        docks = OpenDocks.of(unwrapped(napari_viewer))
         self.workbench = docks.bench
         self._shown_settings: object = None
         self._lay_out()
@@ -92,7 +92,7 @@ class SamDecoderDock(QWidget):
         actions = self._key_actions()
         listen_to_keys(self, docks.window, actions)
         # If the whole window is closed, this widget is gone before it is told.
-        self._shut_down = partial(docks.leave, docks.enter(actions))
+        self._shut_down = partial(docks.leave, docks.enter(DOCK, actions))
         self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -161,6 +161,12 @@ class SamDecoderDock(QWidget):
         self._propagation, self._settings = PropagationForm(), SettingsBar()
         self._project, self._project_form = ProjectPart(), ProjectForm()
         self._project.listen_to_keys(self)
+        self._review = button(
+            "Review…",
+            "Open a dock that shows how each object fares from frame to frame, and "
+            "goes to what is doubtful",
+            self._open_review,
+        )
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -186,6 +192,7 @@ class SamDecoderDock(QWidget):
             self._movie,
             self._objects,
             self._frame,
+            self._review,
             self._run.options,
             _folded("Model, contrast, cache", self._form),
             _folded("How propagation decides", self._propagation),
@@ -206,9 +213,9 @@ class SamDecoderDock(QWidget):
         self._movie.as_shown_requested.connect(self._guarded(bench.embed_as_shown))
         self._movie.sample_requested.connect(self._on_sample_requested)
         self._form.requested.connect(self._guarded(self._configure))
-        self._form.refused.connect(_tell)
+        self._form.refused.connect(tell)
         self._propagation.requested.connect(self._guarded(self._configure_propagation))
-        self._propagation.refused.connect(_tell)
+        self._propagation.refused.connect(tell)
         self._settings.save_requested.connect(self._guarded(self._save_settings))
         self._settings.load_requested.connect(self._guarded(self._load_settings))
         self._settings.reset_requested.connect(self._guarded(self._reset_settings))
@@ -325,7 +332,12 @@ class SamDecoderDock(QWidget):
         self.use_settings(DockSettings())
 
     def _open_project(self, path: Path) -> None:
-        _open_or_ask(_Docks.of(self.workbench.viewer), path)
+        _open_or_ask(OpenDocks.of(self.workbench.viewer), path)
+
+    def _open_review(self) -> None:
+        window = self.workbench.viewer.window
+        frame, _ = window.add_plugin_dock_widget(PLUGIN, REVIEW_DOCK)
+        frame.show()
 
     def _on_axis_chosen(self, axis: int) -> None:
         movie = self.workbench.movie
@@ -384,66 +396,6 @@ def _folded(title: str, section: QWidget) -> QCollapsible:
     return folded
 
 
-class _Docks:
-    """The docks on one viewer: they show one workbench, which the last one closes.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Whose keys are bound once, to the dock that was opened last.
-    """
-
-    def __init__(self, viewer: napari.Viewer) -> None:
-        self.bench = Workbench(viewer)
-        self.bench.failed.connect(_tell)
-        self.bench.informed.connect(show_info)
-        self._actions: list[Mapping[str, Callable[[], None]]] = []
-        self._before: Mapping[str, Callable[..., object] | None] = {}
-
-    @property
-    def window(self) -> QWidget | None:
-        """What dialogues belong to."""
-        # The window of a closed viewer is gone, and a ViewerModel has none.
-        window = getattr(self.bench.viewer, "window", None)
-        return None if window is None else window._qt_window
-
-    @staticmethod
-    def of(viewer: napari.Viewer) -> _Docks:
-        """Return those of a viewer."""
-        known = _OF_VIEWERS.get(viewer)
-        docks = None if known is None else known()
-        if docks is None or docks.bench.is_closed:
-            docks = _Docks(viewer)
-            _OF_VIEWERS[viewer] = ref(docks)
-        return docks
-
-    def enter(
-        self, actions: Mapping[str, Callable[[], None]]
-    ) -> Mapping[str, Callable[[], None]]:
-        """Take one more dock, and what its keys do."""
-        self._actions.append(actions)
-        if not self._before:
-            keys = {key: partial(self._press, key) for key in actions}
-            self._before = bind_keys(self.bench.viewer, keys)
-        return actions
-
-    def leave(
-        self, actions: Mapping[str, Callable[[], None]], _: object = None
-    ) -> None:
-        """Let one dock go; with the last one, give back all events and keys."""
-        self._actions = [other for other in self._actions if other is not actions]
-        # At exit Qt may have deleted the workbench already.
-        if not self._actions and isalive(self.bench) and not self.bench.is_closed:
-            release_keys(self.bench.viewer, self._before)
-            self.bench.close()
-
-    def _press(self, key: str) -> None:
-        self._actions[-1][key]()
-
-
-_OF_VIEWERS: WeakKeyDictionary[napari.Viewer, ref[_Docks]] = WeakKeyDictionary()
-
-
 def open_project_in_dock(
     viewer: napari.Viewer, path: Path, movie: str | Path | None = None
 ) -> None:
@@ -460,19 +412,18 @@ def open_project_in_dock(
     movie : str or Path, optional
         Where its movie is now; by default where it was.
     """
-    viewer = _unwrapped(viewer)
-    known = _OF_VIEWERS.get(viewer)
-    docks = None if known is None else known()
-    if docks is None or docks.bench.is_closed:
-        viewer.window.add_plugin_dock_widget(PLUGIN)
-    docks = _Docks.of(viewer)
+    viewer = unwrapped(viewer)
+    docks = OpenDocks.on(viewer)
+    if docks is None or not docks.has(DOCK):
+        viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    docks = OpenDocks.of(viewer)
     try:
         _open_or_ask(docks, path, movie)
     except SamDecoderError as error:
         show_error(str(error))
 
 
-def _open_or_ask(docks: _Docks, path: Path, movie: str | Path | None = None) -> None:
+def _open_or_ask(docks: OpenDocks, path: Path, movie: str | Path | None = None) -> None:
     """Go on with a project; ask for its movie if that is not where it was."""
     try:
         open_project(docks.bench, path, movie)
@@ -494,10 +445,9 @@ def save_project_of(viewer: napari.Viewer) -> None:
     viewer : napari.Viewer
         With a window.
     """
-    viewer = _unwrapped(viewer)
-    known = _OF_VIEWERS.get(viewer)
-    docks = None if known is None else known()
-    if docks is None or docks.bench.is_closed:
+    viewer = unwrapped(viewer)
+    docks = OpenDocks.on(viewer)
+    if docks is None:
         show_error("there is no project: open the dock of the SAM decoder first")
         return
     path = ask_where_to_save(docks.window)
@@ -509,16 +459,3 @@ def save_project_of(viewer: napari.Viewer) -> None:
             show_error(str(error))
         else:
             show_info(f"The project is in {path}.")
-
-
-def _unwrapped(viewer: napari.Viewer) -> napari.Viewer:
-    """Return the viewer itself: through napari's proxy, layers compare as different."""
-    return getattr(viewer, "__wrapped__", viewer)
-
-
-def _tell(error: Exception) -> None:
-    """Show an error; one that the user cannot fix comes with its traceback."""
-    if isinstance(error, SamDecoderError):
-        show_error(str(error))
-    else:
-        notification_manager.receive_error(type(error), error, error.__traceback__)

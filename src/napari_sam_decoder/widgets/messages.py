@@ -11,11 +11,11 @@ from napari_sam_decoder.project import RowsChange, name_frames, unused_notices
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from napari_sam_decoder.project import PromptLog
+    from napari_sam_decoder.project import Place, PromptLog
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["describe", "describe_rows", "prompt_notices"]
+__all__ = ["describe", "describe_place", "describe_rows", "prompt_notices"]
 
 
 def prompt_notices(
@@ -151,6 +151,24 @@ _NOUNS = {
     "polygon": ("lasso", "lassos"),
 }
 """By the kind of a shape; points and scribbles have none."""
+
+
+def describe_place(bench: Workbench, place: Place | None) -> str:
+    """Say why a frame is worth a look, or that none is.
+
+    Parameters
+    ----------
+    bench : Workbench
+        As it is now.
+    place : Place, optional
+        What is doubtful; None if nothing is.
+    """
+    if place is None:
+        return "No frame is doubtful."
+    found = bench.controller.state.verdict(place.object_id, place.frame)
+    listed = bench.objects.require(place.object_id)
+    why = "" if found is None or not found.why else f": {found.why}"
+    return f"{listed.name!r} is doubtful on frame {place.frame}{why}."
 
 
 def describe(bench: Workbench) -> str:

@@ -22,11 +22,15 @@ from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.project import (
     BOX,
     ObjectRecord,
+    Place,
     PointRow,
+    ReviewOrder,
     RunRequest,
     ScribbleRow,
     ShapeRow,
     copy_project,
+    neighbour,
+    ordered_places,
 )
 from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.propagation import Direction
@@ -57,7 +61,7 @@ from napari_sam_decoder.widgets.layers import (
     view_position,
     zoom_on,
 )
-from napari_sam_decoder.widgets.messages import describe_rows
+from napari_sam_decoder.widgets.messages import describe_place, describe_rows
 from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
@@ -746,6 +750,116 @@ class Workbench(QObject):
         else:
             place = 0 if step > 0 else -1
         self.select_object(ids[place % len(ids)])
+
+    # Review
+
+    def show_place(self, object_id: int, frame: int) -> None:
+        """Select an object, and show a frame.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+        frame : int
+            0 <= frame < number of frames.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object or frame.
+        """
+        view = self.require_movie()
+        frame = _existing_frame(view, frame)
+        if object_id != self.objects.current_id:
+            self.select_object(object_id)
+        go_to_frame(view, self.viewer.dims, frame)
+
+    def show_frame(self, frame: int) -> None:
+        """Show a frame.
+
+        Parameters
+        ----------
+        frame : int
+            0 <= frame < number of frames.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such frame.
+        """
+        view = self.require_movie()
+        go_to_frame(view, self.viewer.dims, _existing_frame(view, frame))
+
+    def doubtful_places(self, order: str = ReviewOrder.HELPFUL) -> tuple[Place, ...]:
+        """List what is doubtful on the movie.
+
+        Parameters
+        ----------
+        order : {"helpful", "time", "object"}
+            Where a correction helps most, see `ordered_places`; in time; or in time,
+            but of the current object alone.
+
+        Returns
+        -------
+        tuple of Place
+            Each with a ``frame`` and an ``object_id``. In the order "helpful" one of
+            each series of doubtful frames, else all of them.
+
+        Raises
+        ------
+        OptionError
+            If there is no such order.
+        """
+        asked, target = ReviewOrder.of(order), self.controller.state.target
+        if target is None:
+            return ()
+        fixed = {one.object_id: one.frames for one in self.objects.listed}
+        if asked is ReviewOrder.OBJECT:
+            current = self.objects.current_id
+            fixed = {one: frames for one, frames in fixed.items() if one == current}
+        return tuple(ordered_places(target.frames, fixed, asked))
+
+    def next_doubtful(self, order: str = ReviewOrder.HELPFUL) -> Place | None:
+        """Show the next doubtful frame, and select its object.
+
+        Parameters
+        ----------
+        order : {"helpful", "time", "object"}
+            As for `doubtful_places`. After the last comes the first.
+
+        Returns
+        -------
+        Place or None
+            None if nothing is doubtful, which the dock says.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        OptionError
+            If there is no such order.
+        """
+        return self._step_doubtful(order, 1)
+
+    def previous_doubtful(self, order: str = ReviewOrder.HELPFUL) -> Place | None:
+        """Show the doubtful frame before; else as `next_doubtful`."""
+        return self._step_doubtful(order, -1)
+
+    def _step_doubtful(self, order: str, step: int) -> Place | None:
+        self.require_movie()
+        asked, current = ReviewOrder.of(order), self.objects.current_id
+        places = self.doubtful_places(asked)
+        here = None if current is None else Place(self.frame, current)
+        place = neighbour(places, here, step, asked)
+        if place is not None:
+            self.show_place(place.object_id, place.frame)
+        self.controller.state.outcome = describe_place(self, place)
+        self.changed.emit()
+        return place
 
     def set_sign(self, is_positive: bool) -> None:
         """Make the next clicks positive or negative points.

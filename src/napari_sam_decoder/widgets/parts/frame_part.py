@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGroupBox,
@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_decoder.widgets.parts.controls import Lines, button, group_layout, row
+from napari_sam_decoder.widgets.parts.images import as_image
 from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
 from napari_sam_decoder.widgets.tools import Tool
 
@@ -179,9 +180,4 @@ def _automatic_text(shown: ShownPreview | None) -> str:
 
 
 def _icon(picture: np.ndarray) -> QIcon:
-    rows, columns, _ = picture.shape
-    image = QImage(
-        picture.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888
-    )
-    # The copy owns its pixels, which Qt does not take over from Python.
-    return QIcon(QPixmap.fromImage(image.copy()))
+    return QIcon(QPixmap.fromImage(as_image(picture)))

@@ -1,0 +1,281 @@
+"""The dock for a second look: where the program doubts, and what a person settles."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import CheckBox, ComboBox
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QVBoxLayout, QWidget
+
+from napari_sam_decoder.errors import SamDecoderError
+from napari_sam_decoder.project import (
+    FrameRecords,
+    LastRun,
+    ReviewOrder,
+    Timelines,
+    scope_of,
+)
+from napari_sam_decoder.widgets.open_docks import (
+    DOCK,
+    PLUGIN,
+    REVIEW_DOCK,
+    OpenDocks,
+    tell,
+    unwrapped,
+)
+from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.object_plot import ObjectPlot
+from napari_sam_decoder.widgets.parts.ribbon import Ribbon
+from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.widgets.window_keys import listen_to_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.target_layer import TargetLayer
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["ReviewDock"]
+
+REFRESH_MS = 50
+_ORDERS = {
+    "most helpful first": ReviewOrder.HELPFUL,
+    "in time": ReviewOrder.TIME,
+    "in time, selected object": ReviewOrder.OBJECT,
+}
+
+
+class ReviewDock(QWidget):
+    """Look through what the program doubts, and settle it.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Whose layers are worked on.
+
+    Attributes
+    ----------
+    workbench : Workbench
+        What the controls do, for scripts; the same as that of the other dock.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        docks = OpenDocks.of(unwrapped(napari_viewer))
+        self._docks = docks
+        self.workbench = docks.bench
+        self._source: _Source | None = None
+        self._is_placed = False
+        self._lay_out()
+        actions = self._key_actions()
+        listen_to_keys(self, docks.window, actions)
+        # If the whole window is closed, this widget is gone before it is told.
+        self._leave = partial(docks.leave, docks.enter(REVIEW_DOCK, actions))
+        self.destroyed.connect(self._leave)
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(REFRESH_MS)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self.workbench.changed.connect(self._refresh_soon)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the current state; also called automatically, soon after a change."""
+        bench = self.workbench
+        if bench.is_closed:
+            return
+        outdated = self._follow(bench)
+        source, listed = self._source, bench.objects.listed
+        places = ()
+        if source is not None:
+            source.lines.fix({one.object_id: one.frames for one in listed})
+            source.mark_changed()
+            changed = source.lines.take_outdated()
+            outdated = None if outdated is None else {*outdated, *changed}
+            length = 1 if bench.movie is None else len(bench.movie)
+            self.ribbon.show_lines(listed, source.lines, length, outdated)
+            places = bench.doubtful_places(ReviewOrder.TIME)
+        self.ribbon.show_place(bench.objects.current_id, bench.frame)
+        self._show_plot()
+        self._summary.setText(_summary(bench, places))
+        for control in (self.previous, self.next):
+            control.setEnabled(bool(places))
+
+    def _follow(self, bench: Workbench) -> set[int] | None:
+        """Look at the labels that are worked on now; None if they are others."""
+        movie, target = bench.movie, bench.controller.state.target
+        if self._source is not None and self._source.is_for(movie, target):
+            return set()
+        if self._source is not None:
+            self._source.close()
+        self._source = None if movie is None else _Source(bench, movie, target)
+        return None
+
+    def _show_plot(self) -> None:
+        current = self.workbench.objects.current
+        line = None
+        if self._source is not None and current is not None:
+            line = self._source.lines.of(current.object_id)
+        self.plot.show_line(line, self.ribbon.axis, self.workbench.frame)
+
+    def event(self, event: QEvent) -> bool:
+        """Go below the canvas once napari has docked this; leave when it is closed."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            if self._source is not None:
+                self._source.close()
+                self._source = None
+            self._leave()
+            # Else PySide6 keeps it forever, for the sake of its own connections.
+            self.deleteLater()
+        elif event.type() == QEvent.Type.ParentChange and not self._is_placed:
+            self._is_placed = True
+            QTimer.singleShot(0, self._settle_in)
+        return bool(super().event(event))
+
+    def _settle_in(self) -> None:
+        """Lie below the canvas, as wide as it, and see to it that there is a dock."""
+        frame, window = _dock_around(self), self._docks.window
+        if frame is not None and isinstance(window, QMainWindow):
+            below = Qt.DockWidgetArea.BottomDockWidgetArea
+            if window.dockWidgetArea(frame) != below:
+                window.addDockWidget(below, frame)
+            window.resizeDocks([frame], [self.sizeHint().height()], Qt.Vertical)
+        viewer = self.workbench.viewer
+        if not self._docks.has(DOCK) and hasattr(viewer, "window"):
+            viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+
+    def _refresh_soon(self) -> None:
+        if not self._refresh_timer.isActive():
+            self._refresh_timer.start()
+
+    def _lay_out(self) -> None:
+        self._summary = QLabel()
+        self.order = ComboBox(
+            choices=list(_ORDERS),
+            tooltip="The order in which doubtful frames come: those first whose "
+            "correction helps most, or as they follow in time",
+        )
+        self.previous = button(
+            "◀ Previous",
+            "Go to the doubtful frame before (Alt+Shift+J)",
+            lambda: self._guarded(self.workbench.previous_doubtful)(self._order),
+        )
+        self.next = button(
+            "Next doubtful ▶",
+            "Go to the next doubtful frame (Alt+J)",
+            lambda: self._guarded(self.workbench.next_doubtful)(self._order),
+        )
+        self.ribbon = Ribbon(self._describe)
+        self.plot = ObjectPlot()
+        self.plotting = CheckBox(
+            value=True,
+            text="plot",
+            tooltip="Show confidence, overlap and area of the selected object",
+        )
+        self.plotting.changed.connect(lambda is_wanted: self.plot.setVisible(is_wanted))
+        self.ribbon.place_chosen.connect(self._guarded(self.workbench.show_place))
+        self.ribbon.frame_chosen.connect(self._guarded(self.workbench.show_frame))
+        self.ribbon.axis_changed.connect(self._show_plot)
+        controls = [
+            narrow(one) for one in (self.order.native, self.previous, self.next)
+        ]
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 2, 6, 4)
+        layout.setSpacing(3)
+        layout.addLayout(row(self._summary, *controls))
+        layout.addWidget(self.ribbon, 1)
+        layout.addWidget(self.plot)
+
+    @property
+    def _order(self) -> ReviewOrder:
+        return _ORDERS[self.order.value]
+
+    def _key_actions(self) -> dict[str, Callable[[], None]]:
+        return {"Alt-J": self.next.click, "Alt-Shift-J": self.previous.click}
+
+    def _describe(self, object_id: int, frame: int) -> str:
+        """Say what is known of an object on a frame."""
+        listed = self.workbench.objects.find(object_id)
+        found = self.workbench.controller.state.verdict(object_id, frame)
+        name = "" if listed is None else listed.name
+        if found is None:
+            return f"{name}, frame {frame}"
+        why = f": {found.why}" if found.why else ""
+        return (
+            f"{name}, frame {frame}: {found.verdict.value}{why} "
+            f"(confidence {found.confidence:.2f})"
+        )
+
+    def _guarded(self, action: Callable[..., object]) -> Callable[..., None]:
+        """Turn a refusal into a notification."""
+
+        def guarded(*arguments: object) -> None:
+            try:
+                action(*arguments)
+            except SamDecoderError as error:
+                tell(error)
+            self._refresh_soon()
+
+        return guarded
+
+
+class _Source:
+    """The labels of one cut of a movie, and what is drawn of them.
+
+    Parameters
+    ----------
+    bench : Workbench
+        With the movie.
+    movie : MovieView
+        The cut.
+    target : TargetLayer, optional
+        Its labels, if there are any.
+    """
+
+    def __init__(
+        self, bench: Workbench, movie: MovieView, target: TargetLayer | None
+    ) -> None:
+        self._movie, self._target = movie, target
+        self._history = bench.history
+        records = FrameRecords.apart() if target is None else target.frames
+        number = 0 if target is None else target.number
+        self.lines = Timelines(records, len(movie))
+        self._last_run = LastRun(bench.history, (number, *scope_of(movie)))
+
+    def is_for(self, movie: MovieView | None, target: TargetLayer | None) -> bool:
+        """Whether these are still the labels that are worked on."""
+        is_same = movie is not None and movie.is_same_as(self._movie)
+        return is_same and target is self._target
+
+    def mark_changed(self) -> None:
+        """Mark what the last run has changed."""
+        keys, is_another = self._last_run.follow()
+        if keys or is_another:
+            self.lines.mark_changed(keys, anew=is_another)
+
+    def close(self) -> None:
+        """Follow the labels no more."""
+        self.lines.close()
+
+
+def _summary(bench: Workbench, places: tuple[object, ...]) -> str:
+    if bench.movie is None:
+        return "Choose a movie first."
+    if bench.labels is None:
+        return "Here you will see how each object fares, once there are labels."
+    if not places:
+        return "No frame is doubtful."
+    return f"{counted(len(places), 'doubtful frame')}"
+
+
+def _dock_around(widget: QWidget) -> QDockWidget | None:
+    """Return the dock that napari has put a widget into."""
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
