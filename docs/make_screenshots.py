@@ -81,7 +81,7 @@ def open_movie(viewer: napari.Viewer) -> SamDecoderDock:
     """Open the sample and the dock from napari's menus."""
     window = viewer.window
     choose(window.file_menu, "Open Sample", "SAM decoder", "Crawling cells")
-    choose(window.plugins_menu, "Segment through a movie")
+    choose(window.plugins_menu, "SAM decoder", "Segment through a movie")
     docks = window._qt_window.findChildren(SamDecoderDock)
     require(len(docks) == 1, "the menu opens the dock")
     viewer.dims.set_point(0, FIRST)

@@ -56,7 +56,9 @@ def bench(dock):
 def told(monkeypatch):
     """What the user is shown as notifications."""
     told = []
-    monkeypatch.setattr("napari_sam_decoder.widgets.dock.show_error", told.append)
+    for module in ("dock", "open_docks"):
+        name = f"napari_sam_decoder.widgets.{module}.show_error"
+        monkeypatch.setattr(name, told.append)
     return told
 
 

@@ -42,7 +42,9 @@ def kept(monkeypatch, tmp_path):
 def told(monkeypatch):
     """What the user is shown as errors."""
     told = []
-    monkeypatch.setattr("napari_sam_decoder.widgets.dock.show_error", told.append)
+    for module in ("dock", "open_docks"):
+        name = f"napari_sam_decoder.widgets.{module}.show_error"
+        monkeypatch.setattr(name, told.append)
     return told
 
 

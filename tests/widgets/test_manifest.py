@@ -20,7 +20,8 @@ from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 NAME = "napari-sam-decoder"
 WIDGET = "Segment through a movie"
-MENUS = ("napari/layers/segment", "napari/layers/track", "napari/plugins")
+PLUGIN_MENU = f"napari/plugins/{NAME}"
+MENUS = ("napari/layers/segment", "napari/layers/track", PLUGIN_MENU)
 MANIFEST = npe2.PluginManifest.from_file(
     files("napari_sam_decoder").joinpath("napari.yaml")
 )

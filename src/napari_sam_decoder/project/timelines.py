@@ -69,8 +69,14 @@ class Timeline:
     @classmethod
     def empty(cls, length: int) -> Self:
         """Make the timeline of an object of which nothing is known."""
-        figures = (np.full(length, np.nan, np.float32) for _ in range(3))
-        return cls(np.zeros(length, np.uint8), *figures, np.zeros(length, bool))
+        unknown = np.full(length, np.nan, np.float32)
+        return cls(
+            np.zeros(length, np.uint8),
+            unknown,
+            unknown.copy(),
+            unknown.copy(),
+            np.zeros(length, bool),
+        )
 
     def put(self, frame: int, record: FrameRecord, *, is_fixed: bool = False) -> None:
         """Take what is known of a frame.

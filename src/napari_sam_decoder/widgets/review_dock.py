@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_sam_decoder.project import Place
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.target_layer import TargetLayer
     from napari_sam_decoder.widgets.workbench import Workbench
@@ -91,7 +92,7 @@ class ReviewDock(QWidget):
             return
         outdated = self._follow(bench)
         source, listed = self._source, bench.objects.listed
-        places = ()
+        places: tuple[Place, ...] = ()
         if source is not None:
             source.lines.fix({one.object_id: one.frames for one in listed})
             source.mark_changed()
@@ -263,7 +264,7 @@ class _Source:
         self.lines.close()
 
 
-def _summary(bench: Workbench, places: tuple[object, ...]) -> str:
+def _summary(bench: Workbench, places: tuple[Place, ...]) -> str:
     if bench.movie is None:
         return "Choose a movie first."
     if bench.labels is None:

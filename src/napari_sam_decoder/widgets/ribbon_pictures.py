@@ -119,9 +119,9 @@ def draw_cells(
     cells = np.where(is_bar[..., np.newaxis], bars, backs)
     # Two frames side by side can be told apart where there is room.
     ground = np.array(colours.bars[CellState.UNKNOWN], np.uint8)
-    line_below = np.where(
-        line.is_changed[columns][:, np.newaxis], np.uint8(colours.changed), ground
-    )
+    changed = np.array(colours.changed, np.uint8)
+    is_changed = line.is_changed[columns][:, np.newaxis]
+    line_below = np.where(is_changed, changed, ground)
     rows = [cells, np.broadcast_to(ground, (1, *backs.shape))]
     rows += [line_below[np.newaxis]] * UNDERLINE
     return np.ascontiguousarray(np.concatenate(rows))
