@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 import tracking
 from tracking_parts.data import read
+from tracking_parts.folds import mean_rows
 from tracking_parts.report import Table, means, write_json
 
 from napari_sam_decoder import SamDecoderError, load_sam
@@ -108,7 +109,7 @@ def _report(options: argparse.Namespace) -> None:
                     name = f"no {part}" if PARTS[part] else "full"
                     rows.append({**row, "method": name})
                     print(table.line(rows[-1]), flush=True)
-    for row in means(rows).values():
+    for row in mean_rows(rows, means, folds=options.folds):
         print(table.line(row))
     if options.json:
         write_json(options.json, rows)

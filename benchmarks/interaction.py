@@ -2,7 +2,7 @@
 
     python benchmarks/interaction.py DATA [DATA ...] --protocol clicks|box|loose-box|
         scribble [--method NAME ...] [--objects N] [--frames N]
-        [--decoder NAME|FILE]
+        [--decoder NAME|FILE] [--folds]
 
 DATA is as for ``tracking.py``. A simulated person who knows the truth shows each object
 of some frames, by itself. The first action shows the object, and of the masks that are
@@ -25,7 +25,8 @@ others are the program without one of its parts.
 IoU is in percent after so many actions. "to 0.80" is the mean number of actions until
 the IoU was as high, where never counts as 11. "Worse" is the percentage of the actions
 after the first that lowered the IoU by more than 0.02. Milliseconds are the median per
-action on an embedded frame. Means are over objects, then sequences.
+action on an embedded frame. Means are over objects, then sequences; ``--folds`` is as
+for ``tracking.py``.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from interaction_parts.person import PROTOCOLS, Person
 from interaction_parts.report import heading, line, means, scores, write_json
 from tracking import apply_threads, positive, shared_parser
 from tracking_parts.data import Clip, read
+from tracking_parts.folds import mean_rows
 
 from napari_sam_decoder import SamDecoderError, Session, load_sam
 
@@ -71,7 +73,7 @@ def _report(options: Options) -> None:
         for row in _measure(read(folder), sam, options):
             print(line(row), flush=True)
             rows.append(row)
-    for row in means(rows).values():
+    for row in mean_rows(rows, means, folds=options.folds):
         print(line(row))
     if options.json:
         write_json(options.json, rows)

@@ -3,7 +3,7 @@
     python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
         [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
         [--protocol clicks|box|scribble|mask] [--fix N] [--decoder NAME|FILE]
-        [--stabilise SHARE]
+        [--stabilise SHARE] [--folds]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
@@ -20,6 +20,9 @@ objects together. In each round of corrections one click is made on every object
 the largest thing that is wrong on its worst frame. With ``--protocol`` it is a scribble
 along that, or a box around the object, followed by clicks on the same frame, or its
 true mask. ``--fix N`` stands for N rounds of these, with a score after each.
+
+``--folds`` prints the means of each half as well (A and B of the natural videos, C and
+D of the rest): what is chosen on one half is reported on the other.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tracking_parts.annotator import Annotator
 from tracking_parts.data import Clip, Target, choose_targets, read
+from tracking_parts.folds import mean_rows
 from tracking_parts.methods import METHODS, Run, propagate, whole_range
 from tracking_parts.prompting import CORRECTIONS, INITS
 from tracking_parts.report import Table, means, write_json
@@ -97,7 +101,7 @@ def _report(options: Options) -> None:
         for row in measure(read(folder), sam, options):
             print(table.line(row), flush=True)
             rows.append(row)
-    for row in means(rows).values():
+    for row in mean_rows(rows, means, folds=options.folds):
         print(table.line(row))
     if options.json:
         write_json(options.json, rows)
@@ -228,6 +232,7 @@ def shared_parser(description: str) -> argparse.ArgumentParser:
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")
+    add("--folds", action="store_true", help="print the means of each half as well")
     return parser
 
 

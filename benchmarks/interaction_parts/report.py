@@ -69,8 +69,8 @@ def means(rows: Sequence[Row]) -> dict[str, Row]:
     Returns
     -------
     dict of str to dict
-        By method, in the order of the rows; each like a row without name, with the
-        number of all objects.
+        By method, in the order of the rows; each like a row, with the number of all
+        objects.
     """
     methods = dict.fromkeys(row["method"] for row in rows)
     return {
@@ -81,6 +81,7 @@ def means(rows: Sequence[Row]) -> dict[str, Row]:
 
 def _mean_row(rows: Sequence[Row]) -> Row:
     return {
+        "name": "mean",
         "method": rows[0]["method"],
         "protocol": rows[0]["protocol"],
         "objects": sum(row["objects"] for row in rows),
@@ -104,7 +105,7 @@ def line(row: Row) -> str:
     """One row, or one of the means; - where there is no score."""
     values = [*row["iou"].values(), *(row[key] for key in (*GOOD, "worse", "ms"))]
     texts = ["-" if value is None else f"{value:.1f}" for value in values]
-    return _line(row.get("name", "mean"), row["method"], [str(row["objects"]), *texts])
+    return _line(row["name"], row["method"], [str(row["objects"]), *texts])
 
 
 def _line(name: str, method: str, texts: Sequence[str]) -> str:
