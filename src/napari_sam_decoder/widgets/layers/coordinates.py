@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -323,7 +324,8 @@ def covering_layer(movie: Image, layers: Sequence[Layer]) -> Image | None:
     if movie not in layers:
         return None
     low, high = _corners(movie)
-    for layer in layers[layers.index(movie) + 1 :]:
+    # A slice of napari's list is another list of theirs, which takes milliseconds.
+    for layer in islice(layers, layers.index(movie) + 1, None):
         if isinstance(layer, Image) and _is_opaque(layer) and layer.ndim == movie.ndim:
             lowest, highest = _corners(layer)
             if (lowest <= low + TOLERANCE).all() and (
