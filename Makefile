@@ -13,6 +13,8 @@ BIN = $(VENV)/bin
 # Byte code is written as modules are imported: compiling all of it takes a minute.
 PIP = -m pip --disable-pip-version-check install --quiet --no-compile \
 	-c constraints.txt
+# What the second Qt and the oldest napari are tested with.
+ELSEWHERE ?= tests/widgets
 # napari needs OpenGL, which Qt's own "offscreen" platform does not have.
 XVFB = xvfb-run -a -n $(DISPLAY_NUMBER) -s "-screen 0 1600x1000x24"
 DISPLAY_NUMBER = 90
@@ -38,17 +40,18 @@ test-gui: test-gui-pyqt6 test-gui-pyside6
 
 # They may run beside each other, so they must not look for displays at one number.
 test-gui-pyqt6: $(GUI_VENV)/installed | xvfb
-	$(call test_widgets,$(GUI_VENV),pyqt6,gui)
+	$(call test_widgets,$(GUI_VENV),pyqt6,gui,tests/widgets)
 
 test-gui-pyside6: DISPLAY_NUMBER = 140
 test-gui-pyside6: $(GUI_VENV)/installed | xvfb
-	$(call test_widgets,$(GUI_VENV),pyside6,gui)
+	$(call test_widgets,$(GUI_VENV),pyside6,gui,$(ELSEWHERE))
 
 # With the tests that need no display, which `make test` runs with the newest napari.
 test-gui-oldest: DISPLAY_NUMBER = 190
 test-gui-oldest: $(OLDEST_VENV)/installed | xvfb
-	$(call test_widgets,$(OLDEST_VENV),pyqt6,gui or not slow)
+	$(call test_widgets,$(OLDEST_VENV),pyqt6,gui or not slow,$(ELSEWHERE))
 
+example: DISPLAY_NUMBER = 240
 example: $(GUI_VENV)/installed | xvfb
 	NAPARI_CONFIG= NAPARI_SAM_DECODER_PROJECTS=demo-out/projects $(XVFB) \
 		$(GUI_VENV)/bin/python examples/scripted_session.py \
@@ -71,9 +74,9 @@ xvfb:
 display-packages:
 	@echo $(DISPLAY_PACKAGES)
 
-# Arguments: virtual environment, Qt, which tests.
+# Arguments: virtual environment, Qt, marks and files of tests.
 define test_widgets
-QT_API=$(2) PYTEST_QT_API=$(2) $(XVFB) $(1)/bin/python -m pytest tests/widgets \
+QT_API=$(2) PYTEST_QT_API=$(2) $(XVFB) $(1)/bin/python -m pytest $(4) \
 	-m "$(3)" --timeout 300
 endef
 
