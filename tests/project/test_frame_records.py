@@ -149,3 +149,18 @@ def test_counts_agree_with_the_records_whatever_is_undone(actions):
         assert states.setdefault(work, dict(table)) == dict(table)
         assert figures(records) == figures(FrameRecords(table))
         assert FrameRecord() not in table.values()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), max_size=30))
+def test_the_span_is_that_of_the_frames_with_pixels(changes):
+    records = FrameRecords.apart()
+    for has_pixels, frame in changes:
+        if has_pixels:
+            records.add_pixels(1, [frame])
+        else:
+            records.note_ids(frame, [])
+        frames = records.frames_with(1)
+        expected = range(min(frames), max(frames) + 1) if frames else range(0)
+        assert records.span(1) == expected
+        assert records.frame_count(1) == len(frames)
+        assert records.has_pixels(1, frame) == (frame in frames)

@@ -218,6 +218,8 @@ def test_embedding_stops_on_request_and_goes_on(bench, sam, qtbot, dock):
     sam.gate = threading.Semaphore(2)
     bench.embed()
     qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == 2)
+    dock._movie_fold.expand(animate=False)
+    qtbot.waitUntil(lambda: in_sight(dock, dock._movie.toggle))
     qtbot.waitUntil(lambda: dock._movie.toggle.text() == "Stop")
     qtbot.mouseClick(dock._movie.toggle, Qt.MouseButton.LeftButton)
     assert not bench.controller.is_embedding
@@ -284,7 +286,7 @@ def test_layers_may_be_renamed_and_deleted_in_mid_run(bench, viewer, sam, qtbot,
     sam.gate.release(100)
     bench.wait()
     assert all((frame == 1).any() for frame in viewer.layers["my labels"].data)
-    assert dock._objects.table.topLevelItemCount() == 1, "the labels hold it"
+    assert dock._objects.table.ids == (1,), "the labels hold it"
 
 
 def test_a_run_whose_labels_are_deleted_stops_and_says_so(bench, viewer, sam, qtbot):
@@ -482,8 +484,8 @@ def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
     assert dock._run.labels.box.current_choice == "SAM labels"
     done = f"Done: {FRAMES} frames."
     qtbot.waitUntil(lambda: dock._messages.message.text().startswith(done))
-    item = dock._objects.table.topLevelItem(0)
-    assert [item.text(place) for place in range(3)] == ["object 1", "0", "8 frames"]
+    cells = (dock._objects.table.cell(1, place).data() for place in range(5))
+    assert [*cells] == ["object 1", "1", "0\N{EN DASH}7", "", ""]
 
 
 def test_a_second_dock_on_a_viewer_shows_the_same(viewer, dock, told, qtbot):
@@ -649,3 +651,42 @@ def test_an_error_is_shown_whole_until_something_succeeds(dock, bench, told, qtb
     assert dock._messages.whole.isVisible()
     qtbot.mouseClick(dock._objects.new_button, Qt.MouseButton.LeftButton)
     assert not dock._messages.whole.isVisible()
+
+
+def test_the_movie_is_folded_away_once_it_is_chosen(
+    dock, make_napari_viewer, sam, qtbot
+):
+    dock.refresh()
+    assert not in_sight(dock, dock._movie.toggle)
+    assert dock._movie_fold.text() == f"squares: 0 / {FRAMES} frames embedded"
+    dock.workbench.movie.layer.name = "a name that is longer than most of them are"
+    qtbot.waitUntil(lambda: "a name that is longe…: " in dock._movie_fold.text())
+    _, other = make_napari_viewer(show=True).window.add_plugin_dock_widget(
+        PLUGIN, WIDGET
+    )
+    qtbot.waitUntil(lambda: in_sight(other, other._movie.toggle))
+
+
+def test_a_row_shows_a_frame_of_its_object(dock, bench, viewer, qtbot):
+    bench.new_object()
+    bench.add_points((5, 16, 14))
+    bench.new_object()
+    dock.refresh()
+    table = dock._objects.table
+    place = table.visualRect(table.cell(1)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert bench.objects.current_id == 1
+    assert bench.frame == viewer.dims.current_step[0] == 5
+
+
+def test_keys_step_through_the_table_as_it_is_sorted(dock, bench, viewer, qtbot):
+    for name in ("a", "c", "b"):
+        bench.new_object(name)
+    dock.refresh()
+    dock._objects.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    canvas = viewer.window._qt_viewer.canvas.native
+    seen = []
+    for _ in range(3):
+        qtbot.keyClick(canvas, Qt.Key.Key_O, Qt.KeyboardModifier.AltModifier)
+        seen.append(bench.objects.current.name)
+    assert seen == ["c", "a", "b"]

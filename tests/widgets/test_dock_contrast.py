@@ -34,6 +34,7 @@ def layer(viewer):
 @pytest.fixture
 def dock(viewer, layer, sam, qtbot):
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    dock._movie_fold.expand(animate=False)
     return dock
 
 
@@ -94,10 +95,12 @@ def test_a_later_change_is_offered_and_does_nothing_by_itself(
         assert not dock._movie.as_shown.isVisible(), "the slider is still dragged"
     qtbot.waitUntil(dock._movie.as_shown.isVisible, timeout=5000)
     assert dock._movie.contrast.text().endswith("the layer now shows 30 to 155.")
+    assert any("'Embed again'" in notice for notice in bench.notices)
     assert bench.controller.state.session is session
     text = press_again(dock, qtbot)
     assert text == "The network sees 30 to 155, as it was shown"
     assert not dock._movie.as_shown.isVisible()
+    assert bench.notices == ()
     assert bench.controller.state.contrast == (30, 155)
     qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == 4, timeout=20_000)
     np.testing.assert_array_equal(bench.labels.data, labels)

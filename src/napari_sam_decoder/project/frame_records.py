@@ -73,6 +73,7 @@ class FrameRecords:
         self._doubtful: dict[int, set[int]] = {}
         self._fixed: dict[int, set[int]] = {}
         self._listeners: list[Listener] = []
+        self._spans: dict[int, range] = {}
         for (object_id, frame), record in table.items():
             self._follow((object_id, frame), None, record)
         table.subscribe(self._follow)
@@ -153,7 +154,7 @@ class FrameRecords:
     def note_ids(self, frame: int, ids: Collection[int]) -> None:
         """Note which of the known objects have pixels on a frame now."""
         for object_id, frames in tuple(self._known.items()):
-            if frames and (frame in self.frames_with(object_id)) != (object_id in ids):
+            if frames and self.has_pixels(object_id, frame) != (object_id in ids):
                 earlier = self.at(object_id, frame)
                 has_pixels = object_id in ids
                 self._set(object_id, frame, replace(earlier, has_pixels=has_pixels))
@@ -166,6 +167,23 @@ class FrameRecords:
     def frames_with(self, object_id: int) -> frozenset[int]:
         """The frames on which the labels hold an object."""
         return frozenset(self._with_pixels.get(object_id, ()))
+
+    def has_pixels(self, object_id: int, frame: int) -> bool:
+        """Whether the labels hold an object on a frame."""
+        return frame in self._with_pixels.get(object_id, ())
+
+    def frame_count(self, object_id: int) -> int:
+        """Count the frames on which the labels hold an object."""
+        return len(self._with_pixels.get(object_id, ()))
+
+    def span(self, object_id: int) -> range:
+        """From the first to the last frame on which the labels hold an object."""
+        frames = self._with_pixels.get(object_id)
+        if not frames:
+            return range(0)
+        if object_id not in self._spans:
+            self._spans[object_id] = range(min(frames), max(frames) + 1)
+        return self._spans[object_id]
 
     @property
     def ids_with_pixels(self) -> frozenset[int]:
@@ -239,11 +257,23 @@ class FrameRecords:
         ):
             known = frames.setdefault(object_id, set())
             (known.add if is_in else known.discard)(frame)
+        self._follow_span(object_id, frame, has_pixels=now.has_pixels)
         for record, count in ((before, -1), (after, 1)):
             if record is not None and record.result is not None:
                 self._count(object_id, record.result, count)
         for listener in tuple(self._listeners):
             listener(object_id, frame, now)
+
+    def _follow_span(self, object_id: int, frame: int, *, has_pixels: bool) -> None:
+        """Keep a span that was asked for, or forget it where it must be searched."""
+        span = self._spans.get(object_id)
+        if span is None or has_pixels == (frame in span):
+            return
+        if has_pixels:
+            first, last = min(frame, span[0]), max(frame, span[-1])
+            self._spans[object_id] = range(first, last + 1)
+        elif frame in (span[0], span[-1]):
+            del self._spans[object_id]
 
     def _count(self, object_id: int, result: ObjectResult, count: int) -> None:
         self._counts.setdefault(object_id, Counter())[result.verdict] += count

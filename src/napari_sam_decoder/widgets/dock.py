@@ -12,7 +12,10 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
+    QHBoxLayout,
     QScrollArea,
+    QSizePolicy,
+    QSpacerItem,
     QVBoxLayout,
     QWidget,
 )
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 
     import napari
     from napari.layers import Points
+    from qtpy.QtGui import QResizeEvent
 
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions
@@ -100,6 +104,9 @@ class SamDecoderDock(QWidget):
         self._refresh_timer.timeout.connect(self.refresh)
         self.workbench.changed.connect(self._refresh_soon)
         self.refresh()
+        if self.workbench.movie is None:
+            # There is nothing else to do yet.
+            self._movie_fold.expand(animate=False)
 
     def refresh(self) -> None:
         """Show the current state; also called automatically, soon after a change."""
@@ -118,6 +125,7 @@ class SamDecoderDock(QWidget):
             self._project_form,
         ):
             part.show_state(bench)
+        self._movie_fold.setText(self._movie.summary(bench))
 
     def _show_settings(self, layer: Image | None) -> None:
         """Show what is set, where it is not shown already."""
@@ -167,41 +175,32 @@ class SamDecoderDock(QWidget):
             "goes to what is doubtful",
             self._open_review,
         )
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self._column())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 6)
         layout.setSpacing(4)
         layout.addLayout(row(self._messages, narrow(self._project)))
         layout.addWidget(self._project.offers)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(_Column(self._often_used(), self._seldom_used()), 1)
         layout.addWidget(self._run)
         # Three pictures of hypotheses fit beside a scroll bar.
         self.setMinimumWidth(378)
 
-    def _column(self) -> QWidget:
-        """Put the sections that scroll one below the other."""
-        column = QWidget()
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for section in (
-            self._movie,
-            self._objects,
-            self._frame,
+    def _often_used(self) -> QWidget:
+        """Put what is used all day one below the other."""
+        self._movie_fold = _folded("Movie or volume", self._movie)
+        often = _stacked(self._movie_fold, self._objects, self._frame)
+        often.layout().setStretchFactor(self._objects, 1)
+        return often
+
+    def _seldom_used(self) -> QWidget:
+        return _stacked(
             self._review,
             self._run.options,
             _folded("Model, contrast, cache", self._form),
             _folded("How propagation decides", self._propagation),
             _folded("Project and undo", self._project_form),
             self._settings,
-        ):
-            layout.addWidget(section)
-        layout.setStretchFactor(self._objects, 1)
-        return column
+        )
 
     def _connect(self) -> None:
         bench = self.workbench
@@ -230,7 +229,8 @@ class SamDecoderDock(QWidget):
         self._project_form.limit_chosen.connect(self._guarded(bench.limit_history))
         self._objects.new_requested.connect(self._guarded(bench.new_object))
         self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
-        self._objects.object_chosen.connect(self._guarded(bench.select_object))
+        self._objects.object_chosen.connect(self._guarded(bench.go_to_object))
+        self._objects.object_pressed.connect(self._guarded(bench.select_object))
         self._objects.renamed.connect(self._guarded(bench.rename_object))
         self._objects.merge_requested.connect(self._guarded(bench.merge_objects))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
@@ -249,7 +249,7 @@ class SamDecoderDock(QWidget):
         keys["Alt-0"] = partial(choose, None)
         keys["Alt-N"] = self._guarded(self.workbench.new_object)
         keys["Alt-D"] = self._guarded(self._ask_to_delete)
-        step = self._guarded(self.workbench.step_object)
+        step = self._guarded(self._step_object)
         keys["Alt-O"], keys["Alt-Shift-O"] = partial(step, 1), partial(step, -1)
         keys["Alt-X"] = self._on_sign_toggled
         use_tool = self._guarded(self.workbench.use_tool)
@@ -368,6 +368,11 @@ class SamDecoderDock(QWidget):
         if labels is not None:
             bench.delete_object(current.object_id, labels)
 
+    def _step_object(self, step: int) -> None:
+        """Select the next object as the table shows them, or of all if it is empty."""
+        self._objects.show_state(self.workbench)
+        self.workbench.step_object(step, self._objects.table.ids or None)
+
     def _on_failed(self, error: Exception) -> None:
         """Show an error that stays, unlike its notification."""
         text = str(error)
@@ -392,8 +397,54 @@ class SamDecoderDock(QWidget):
 def _folded(title: str, section: QWidget) -> QCollapsible:
     """Hide a section until its title is clicked."""
     folded = QCollapsible(title)
+    folded.layout().setContentsMargins(0, 0, 0, 0)
     folded.addWidget(section)
     return folded
+
+
+def _stacked(*sections: QWidget) -> QWidget:
+    """Put sections one below the other."""
+    stacked = QWidget()
+    layout = QVBoxLayout(stacked)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for section in sections:
+        layout.addWidget(section)
+    return stacked
+
+
+class _Column(QScrollArea):
+    """What is used all day, as high as can be seen; the rest is scrolled to.
+
+    Parameters
+    ----------
+    often, seldom : QWidget
+    """
+
+    def __init__(self, often: QWidget, seldom: QWidget) -> None:
+        super().__init__()
+        self._strut = QSpacerItem(0, 0)
+        strutted = QHBoxLayout()
+        strutted.addWidget(often, 1)
+        strutted.addItem(self._strut)
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(strutted)
+        layout.addWidget(seldom)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(column)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fill the height with what is used all day."""
+        height = self.viewport().height()
+        fixed = QSizePolicy.Policy.Fixed
+        self._strut.changeSize(0, height, fixed, QSizePolicy.Policy.Minimum)
+        self.widget().layout().invalidate()
+        super().resizeEvent(event)
 
 
 def open_project_in_dock(

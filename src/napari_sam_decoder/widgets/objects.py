@@ -22,6 +22,7 @@ from napari_sam_decoder.project import (
     pick_mask,
     read_rows,
 )
+from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.layers import (
     PLACEMENT_EVENTS,
     deselect_drawn,
@@ -45,14 +46,22 @@ if TYPE_CHECKING:
         MutableMapping,
         Sequence,
     )
+    from typing import Self
 
     from napari.components import ViewerModel
 
+    from napari_sam_decoder.project import FrameRecords
     from napari_sam_decoder.widgets.job_queue import JobQueue
     from napari_sam_decoder.widgets.layers import MovieView, PromptLayer
     from napari_sam_decoder.widgets.movie_state import ViewerMovies
 
-__all__ = ["ObjectIds", "ObjectList", "SegmentedObject", "free_id"]
+__all__ = [
+    "ObjectIds",
+    "ObjectList",
+    "ObjectSummary",
+    "SegmentedObject",
+    "free_id",
+]
 
 AT_ONCE = 2**24
 """Labels with more pixels are scanned in the background."""
@@ -212,6 +221,61 @@ class SegmentedObject:
         """Say where points of objects are, to a script that takes this for a layer."""
         hint = "" if name.startswith("_") else f"; {ONE_LAYER}"
         raise AttributeError(f"an object of a movie has no {name!r}{hint}")
+
+
+@dataclass(frozen=True)
+class ObjectSummary:
+    """What the table shows of an object.
+
+    Attributes
+    ----------
+    object_id : int
+        Its value in the labels.
+    name : str
+    prompt_frames : tuple of int
+        The frames with prompts that are used, ascending.
+    span : range
+        From the first to the last frame on which the labels hold it; empty if they do
+        not.
+    frame_count : int
+        The number of frames on which the labels hold it.
+    doubtful, absent : int
+        On how many frames its result is doubtful, and on how many it was not found.
+    conflicts : tuple of (str, int)
+        What other objects do to it, and on how many frames.
+    """
+
+    object_id: int
+    name: str
+    prompt_frames: tuple[int, ...] = ()
+    span: range = range(0)
+    frame_count: int = 0
+    doubtful: int = 0
+    absent: int = 0
+    conflicts: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, listed: SegmentedObject, frames: FrameRecords) -> Self:
+        """Sum up what is known of an object.
+
+        Parameters
+        ----------
+        listed : SegmentedObject
+            The object.
+        frames : FrameRecords
+            What is known of it on each frame.
+        """
+        object_id = listed.object_id
+        return cls(
+            object_id,
+            listed.name,
+            listed.frames,
+            frames.span(object_id),
+            frames.frame_count(object_id),
+            len(frames.doubtful_frames(object_id)),
+            frames.counts(object_id)[Verdict.ABSENT],
+            tuple(frames.conflicts(object_id).items()),
+        )
 
 
 ONE_LAYER = (

@@ -21,6 +21,7 @@ from napari_sam_decoder.errors import (
 from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.project import (
     BOX,
+    FrameRecords,
     ObjectRecord,
     Place,
     PointRow,
@@ -62,6 +63,7 @@ from napari_sam_decoder.widgets.layers import (
     zoom_on,
 )
 from napari_sam_decoder.widgets.messages import describe_place, describe_rows
+from napari_sam_decoder.widgets.objects import ObjectSummary
 from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
@@ -202,6 +204,18 @@ class Workbench(QObject):
         return target is not None and object_id in target.object_ids
 
     @property
+    def summaries(self) -> tuple[ObjectSummary, ...]:
+        """All that the table of objects shows, by id."""
+        frames = self._frame_records
+        return tuple(ObjectSummary.of(one, frames) for one in self.objects.listed)
+
+    @property
+    def _frame_records(self) -> FrameRecords:
+        """What is known of each object on each frame of the labels."""
+        target = self.controller.state.target
+        return FrameRecords.apart() if target is None else target.frames
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What cannot be used or does not fit, and why."""
         own = (*self.objects.reading.notices, *self.controller.notices)
@@ -211,6 +225,12 @@ class Workbench(QObject):
     def _view_notices(self, view: MovieView) -> Iterator[str]:
         """Say when another image is seen than the one that is clicked."""
         cover = covering_layer(view.layer, self.viewer.layers)
+        limits = self.controller.state.new_limits
+        if limits is not None:
+            yield (
+                f"'{view.layer.name}' shows other contrast limits than the network "
+                "sees; 'Embed again', where the movie is chosen, makes it see them"
+            )
         if not view.layer.visible:
             yield f"'{view.layer.name}' is hidden; show it in the layer list"
         elif cover is not None:
@@ -728,20 +748,48 @@ class Workbench(QObject):
             self.changed.emit()
         self.show_previews()
 
-    def step_object(self, step: int) -> None:
-        """Select the next or the previous object of the table.
+    def go_to_object(self, object_id: int) -> None:
+        """Select an object, and show a frame of it unless it is on the current one.
+
+        That is its first frame with prompts, else the first on which the labels hold
+        it; where there is none, the frame stays.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        self.select_object(object_id)
+        view, records = self.movie, self._frame_records
+        frames = (
+            *self.objects.require(object_id).frames,
+            *records.span(object_id)[:1],
+        )
+        is_here = self.frame in frames or records.has_pixels(object_id, self.frame)
+        if view is not None and frames and not is_here:
+            go_to_frame(view, self.viewer.dims, frames[0])
+
+    def step_object(self, step: int, among: Sequence[int] | None = None) -> None:
+        """Select the next or the previous object; the frame stays.
 
         Parameters
         ----------
         step : {1, -1}
             After the last comes the first.
+        among : sequence of int, optional
+            The objects in their order; all by id by default.
 
         Raises
         ------
         PromptError
             If there is no object yet.
         """
-        ids = [one.object_id for one in self.objects.listed]
+        ids = [one.object_id for one in self.objects.listed] if among is None else among
         if not ids:
             raise PromptError(NO_OBJECT)
         current = self.objects.current_id

@@ -9,10 +9,10 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QGroupBox,
     QLabel,
     QProgressBar,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -21,7 +21,6 @@ from napari_sam_decoder.widgets.layers import axis_choices
 from napari_sam_decoder.widgets.parts.controls import (
     Lines,
     button,
-    group_layout,
     narrow,
     row,
 )
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["MoviePart"]
 
 OFFER_MS = 500
+_LONGEST_NAME = 20
+"""In a title, which must not widen the dock."""
 _CONTRAST_TIP = (
     "Which intensities the network sees as black and white, in all frames: the layer's "
     "contrast limits if you had set them before the first embedding, else chosen from "
@@ -86,7 +87,7 @@ class PlaneChoice(QWidget):
         return box
 
 
-class MoviePart(QGroupBox):
+class MoviePart(QWidget):
     """Image layer, axis, and the embedding of its frames."""
 
     movie_chosen = Signal(object)
@@ -97,7 +98,7 @@ class MoviePart(QGroupBox):
     sample_requested = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Movie or volume")
+        super().__init__()
         self._axes: tuple[AxisChoice, ...] = ()
         self._shown_movie: object = None
         self.layer = LayerChoice(
@@ -135,7 +136,9 @@ class MoviePart(QGroupBox):
         self._offer: Limits | None = None
         self._in_use = ""
         self._samples = self._sample_row()
-        layout = group_layout(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addLayout(row(self.layer.box.native, self.axis_box))
         layout.addWidget(self.planes)
         buttons = narrow(self.as_shown), narrow(self.toggle)
@@ -168,6 +171,17 @@ class MoviePart(QGroupBox):
         self.toggle.setEnabled(total > embedded)
         self.toggle.setText("Stop" if controller.is_embedding else "Embed")
         self._show_contrast(controller)
+
+    @staticmethod
+    def summary(bench: Workbench) -> str:
+        """Say in a few words what is chosen, and how far the embedding is."""
+        movie = bench.movie
+        if movie is None:
+            return "Movie or volume"
+        embedded = len(bench.controller.state.embedded)
+        name = str(movie.layer.name)
+        short = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+        return f"{short}: {embedded} / {len(movie)} frames embedded"
 
     def _show_contrast(self, controller: Controller) -> None:
         """Say what is in use, and a moment later what could be."""
