@@ -118,16 +118,18 @@ SHAPES = st.builds(
     st.booleans(),
     st.integers(0, 3),
 )
+NO_PIXEL = PaintedMask.of(np.zeros((2, 3), bool))
 PLACES = st.lists(st.integers(0, 99), max_size=2).map(tuple)
 SCRIBBLES = st.builds(
     ScribbleRow,
     PLACES,
     PLACES,
-    st.sampled_from([EYE, PaintedMask.of([[0, 1, 1], [1, 0, 0]])]),
+    st.sampled_from([EYE, PaintedMask.of([[0, 1, 1], [1, 0, 0]]), NO_PIXEL]),
     st.integers(1, 2**32 - 1),
     st.booleans(),
     st.integers(0, 99),
     st.integers(0, 3),
+    st.booleans(),
 )
 OF_KIND = {"points": POINTS, "shapes": SHAPES, "scribbles": SCRIBBLES}
 ROWS = st.sampled_from(sorted(OF_KIND)).flatmap(

@@ -67,6 +67,17 @@ def test_frames_to_look_at_and_fixed_ones_are_known_by_object():
     assert records.doubtful_frames(2) == records.fixed_frames(9) == frozenset()
 
 
+def test_what_a_person_has_fixed_is_not_doubted():
+    records = records_of(result_on(0, 1, DOUBTFUL), result_on(1, 1, DOUBTFUL))
+    records.fix(1, 0, 12)
+    records.fix(1, 1, 0)
+    assert records.doubtful_frames(1) == frozenset()
+    assert records.fixed_frames(1) == {0}
+    assert records.of(1, 0) == ObjectResult.fixed(1, 12)
+    assert records.of(1, 1).reason is Reason.SAID
+    assert records.frames_with(1) == {0}
+
+
 def test_verdicts_are_forgotten():
     records = records_of(result_on(0))
     records.forget(1)

@@ -506,3 +506,62 @@ def test_corrected_frames_are_left_out_of_what_is_known():
     prompt_log = ledger_of(FIRST, LATER)
     more = LATER.merge(BESIDE)
     assert list(prompt_log.without([Correction((more,), range(8))])) == [FIRST]
+
+
+MASK = Prompt(1, 5, mask=np.eye(9, dtype=bool))
+NOWHERE = Prompt(1, 5, mask=np.zeros((9, 9), bool))
+
+
+@pytest.mark.parametrize("mask", [MASK, NOWHERE])
+def test_a_confirmed_mask_is_in_the_labels_already(mask):
+    prompt_log = ledger_of(FIRST)
+    prompt_log.confirm(mask)
+    assert prompt_log.holds(mask)
+    assert corrections(prompt_log, FIRST, mask) == ()
+    assert prompt_log.rerun((FIRST, mask)) is None
+    assert prompt_log.confirmed([1, 2], 5) == {1: mask}
+    assert prompt_log.confirmed([1, 2], 2) == {}
+    (found,) = corrections(prompt_log, FIRST, mask, LATER)
+    assert mask in prompt_log.without([found]), "corrections end there"
+
+
+def test_a_run_starts_at_a_confirmed_mask_but_not_where_there_is_none():
+    prompt_log = ledger_of(FIRST)
+    prompt_log.confirm(NOWHERE)
+    prompt_log.run(FIRST)
+    assert prompt_log.confirmed([1], 5) == {1: NOWHERE}
+    prompt_log.confirm(MASK)
+    prompt_log.run(FIRST)
+    assert prompt_log.confirmed([1], 5) == {}, "a run without it has made it anew"
+    prompt_log.run(FIRST, MASK)
+    assert prompt_log.confirmed([1], 5) == {1: MASK}
+
+
+def test_other_labels_are_not_emptied_where_an_object_is_absent():
+    assert corrections(ledger_of(FIRST), FIRST, NOWHERE, masks={(1, 5)}) == ()
+
+
+def test_a_confirmed_mask_settles_what_was_corrected_there():
+    prompt_log, clicked = ledger_of(FIRST), Prompt(1, 5, points=[(3, 3)], hypothesis=2)
+    prompt_log.correct(clicked, 4, 5, 6)
+    assert not prompt_log.has_lost([clicked], (FIRST, MASK)), "also during a run"
+    prompt_log.confirm(MASK)
+    assert prompt_log.take_back_lost(FIRST, MASK) == []
+
+
+def test_a_point_on_a_confirmed_mask_is_a_correction():
+    prompt_log, clicked = ledger_of(FIRST), Prompt(1, 5, points=[(3, 3)])
+    prompt_log.confirm(MASK)
+    prompt_log.end_confirmation(1, 5)
+    prompt_log.end_confirmation(1, 2)
+    assert prompt_log.holds(FIRST), "that is no confirmation"
+    (found,) = corrections(prompt_log, FIRST, clicked)
+    assert found.prompts == (clicked,)
+    assert prompt_log.rerun((FIRST, clicked)) is None
+
+
+def test_what_is_merged_is_confirmed_no_more():
+    prompt_log = ledger_of(FIRST, Prompt(2, 1, points=[(1, 1)]))
+    prompt_log.confirm(MASK)
+    prompt_log.absorb(2, 1, (FIRST,))
+    assert prompt_log.confirmed([1], 5) == {}

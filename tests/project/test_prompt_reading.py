@@ -11,6 +11,7 @@ from napari_sam_decoder.project import (
     PointRow,
     ScribbleRow,
     ShapeRow,
+    ended_confirmations,
     name_frames,
     name_objects,
     pick_mask,
@@ -18,7 +19,7 @@ from napari_sam_decoder.project import (
     read_rows,
     unused_notices,
 )
-from napari_sam_decoder.prompts import Prompt, Scribble
+from napari_sam_decoder.prompts import PaintedMask, Prompt, Scribble
 
 MOVIE = Stack()
 
@@ -428,3 +429,73 @@ def test_shapes_that_have_not_changed_are_not_drawn_again(kind):
     before, after = read_rows(MOVIE, (), [kept]), read_rows(MOVIE, (), [kept, new])
     assert [one.frame for one in after.prompts] == [0, 2]
     assert after.prompts.at(1, 0) is before.prompts.at(1, 0)
+
+
+SPOT = np.zeros(MOVIE.frame_shape, bool)
+SPOT[3:6, 4:9] = True
+
+
+def confirmed_row(frame, pixels=SPOT, object_id=1, cut=MOVIE):
+    return ScribbleRow.confirming(cut, frame, PaintedMask.of(pixels), object_id)
+
+
+def test_a_confirmed_mask_takes_the_place_of_all_that_was_shown():
+    reading = read_rows(
+        MOVIE,
+        points((2, 5, 5), (3, 5, 5)),
+        [box(2, 1, 1, 9, 9)],
+        [scribble_row(2, 4, 4), confirmed_row(2)],
+    )
+    assert reading.prompts.at(1, 2) == Prompt(1, 2, mask=SPOT)
+    assert reading.prompts.at(1, 3).points == ((5, 5),)
+    assert reading.of_object(1).frames == (2, 3)
+    assert reading.notices == ()
+
+
+def test_an_object_can_be_confirmed_to_be_absent():
+    reading = read_rows(MOVIE, (), (), [confirmed_row(1, np.zeros_like(SPOT))])
+    (prompt,) = reading.negatives
+    assert prompt.is_absence
+    assert reading.prompts.object_ids == ()
+    assert unused_notices(reading.negatives) == ()
+
+
+def test_no_hypothesis_is_picked_for_a_confirmed_mask():
+    rows = (confirmed_row(2), scribble_row(2, 4, 4))
+    picked = pick_mask(MOVIE, rows, (1, 2), 3)
+    assert picked[0] == rows[0]
+    assert picked[1].hypothesis == 3
+
+
+def rows_with(points=(), shapes=(), scribbles=()):
+    return {"points": points, "shapes": shapes, "scribbles": scribbles}
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_ended"),
+    [
+        (rows_with(points=points((2, 5, 5))), True),
+        (rows_with(shapes=[box(2, 1, 1, 9, 9)]), True),
+        (rows_with(scribbles=[scribble_row(2, 4, 4)]), True),
+        (rows_with(points=points((3, 5, 5))), False),
+        (rows_with(points=points((2, 5, 5), object_id=2)), False),
+        (rows_with(), False),
+    ],
+)
+def test_what_is_shown_later_ends_a_confirmation(shown, is_ended):
+    row = confirmed_row(2)
+    before = rows_with(scribbles=[row])
+    now = {**shown, "scribbles": [row, *shown["scribbles"]]}
+    found = {row: (1, 2)} if is_ended else {}
+    assert ended_confirmations(MOVIE, before, now) == found
+    if is_ended:
+        assert ended_confirmations(MOVIE, now, before) == found, "so does what goes"
+
+
+def test_other_planes_have_confirmations_of_their_own():
+    cut, other = (Stack((5, 2, 12, 14), 0, ((1, place),)) for place in (0, 1))
+    row = confirmed_row(2, cut=other)
+    before, now = rows_with(scribbles=[row]), rows_with(scribbles=[row])
+    now["points"] = points((2, 0, 5, 5))
+    assert ended_confirmations(cut, before, now) == {}
+    assert ended_confirmations(other, before, now) == {}

@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from stage import squares
 
-from napari_sam_decoder.project import Place
+from napari_sam_decoder.project import CellState, Place
 from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.parts.ribbon import ROW, RULER
@@ -131,7 +131,7 @@ def test_a_press_on_a_cell_shows_it(bench, review, qtbot):
 
 
 def test_doubtful_frames_come_in_the_chosen_order(doubted, review, qtbot):
-    qtbot.waitUntil(lambda: review._summary.text() == "4 doubtful frames")
+    qtbot.waitUntil(lambda: review._summary.text().startswith("4 doubtful frames."))
     review.next.click()
     assert place_of(doubted) == BEST
     assert "disagree" in doubted.controller.state.outcome
@@ -161,6 +161,24 @@ def test_keys_go_through_doubtful_frames(doubted, review, viewer, qtbot):
     assert place_of(doubted) == BEST
 
 
+def test_a_button_says_that_a_mask_looks_right(doubted, review, qtbot):
+    qtbot.waitUntil(review.next.isEnabled)
+    review.next.click()
+    qtbot.waitUntil(lambda: "doubtful: the runs" in review._summary.text())
+    review.right.click()
+    qtbot.waitUntil(lambda: review._summary.text().startswith("3 doubtful frames."))
+    assert "object 1, frame 3: prompted" in review._summary.text()
+    assert review._source.lines.of(1).states[3] == CellState.FIXED
+
+
+def test_a_key_says_that_a_mask_looks_right(doubted, review, viewer, qtbot):
+    doubted.next_doubtful()
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_K, ALT)
+    assert doubted.objects.require(1).frames == (0, 3)
+    assert doubted.next_doubtful() == SECOND
+
+
 def test_scripts_step_through_doubtful_frames(doubted):
     assert doubted.next_doubtful("time") == Place(2, 1)
     assert doubted.previous_doubtful("time") == SECOND
@@ -169,7 +187,7 @@ def test_scripts_step_through_doubtful_frames(doubted):
 
 
 def test_where_nothing_is_doubtful_nothing_happens(bench, review, qtbot):
-    qtbot.waitUntil(lambda: review._summary.text() == "No frame is doubtful.")
+    qtbot.waitUntil(lambda: review._summary.text().startswith("No frame is doubtful."))
     assert not review.next.isEnabled()
     before = place_of(bench)
     assert bench.next_doubtful() is None
@@ -179,11 +197,11 @@ def test_where_nothing_is_doubtful_nothing_happens(bench, review, qtbot):
 
 def test_it_follows_a_run(bench, review, qtbot):
     doubt(bench, {(2, 5): 0.4})
-    qtbot.waitUntil(lambda: review._summary.text() == "1 doubtful frame")
+    qtbot.waitUntil(lambda: review._summary.text().startswith("1 doubtful frame."))
     line = review._source.lines.of(2)
     assert line.is_changed.tolist() == [frame == 5 for frame in range(FRAMES)]
     bench.undo()
-    qtbot.waitUntil(lambda: review._summary.text() == "No frame is doubtful.")
+    qtbot.waitUntil(lambda: review._summary.text().startswith("No frame is doubtful."))
 
 
 def test_it_shows_another_movie(doubted, review, viewer, qtbot):
@@ -191,7 +209,7 @@ def test_it_shows_another_movie(doubted, review, viewer, qtbot):
     doubted.choose_movie(other)
     qtbot.waitUntil(lambda: review.ribbon.axis.length == 3)
     doubted.choose_movie(viewer.layers["squares"])
-    qtbot.waitUntil(lambda: review._summary.text() == "4 doubtful frames")
+    qtbot.waitUntil(lambda: review._summary.text().startswith("4 doubtful frames."))
     viewer.layers.clear()
     qtbot.waitUntil(lambda: review._summary.text() == "Choose a movie first.")
 

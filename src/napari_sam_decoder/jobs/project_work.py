@@ -35,15 +35,17 @@ from napari_sam_decoder.project import (
     ShapeRow,
     TargetRecord,
     describe_difference,
+    ended_confirmations,
     listed,
     made_with,
     read_document,
+    scope_of,
 )
 from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from napari_sam_decoder.frames import Movie
@@ -244,8 +246,8 @@ class ProjectWork:
         with self.history.step(title, "prompts", {"prompts": keys}) as step:
             for object_id in set(prompts.object_ids) - set(objects):
                 objects[object_id] = ObjectRecord(f"object {object_id}")
-            for name in ROWS:
-                rows = document.rows(name)
+            before = {name: document.rows(name) for name in ROWS}
+            for name, rows in before.items():
                 kept = (row for row in rows if row.object_id not in replacing)
                 document.set_rows(name, tuple(kept))
             # Counted before the new points are there.
@@ -257,7 +259,22 @@ class ProjectWork:
             ):
                 new = [row for one in prompts for row in rows_of(one)]
                 document.set_rows(name, (*document.rows(name), *new))
+            self._end_confirmations(before)
         return step
+
+    def _end_confirmations(self, before: Mapping[str, tuple[Any, ...]]) -> None:
+        """Let masks that looked right be corrected where something is shown since."""
+        document = self.history.document
+        now = {name: document.rows(name) for name in ROWS}
+        ended = ended_confirmations(self.cut, before, now)
+        kept = tuple(row for row in now["scribbles"] if row not in ended)
+        document.set_rows("scribbles", kept)
+        keys = set(ended.values())
+        for table in document.tables:
+            if table.name == "made" and table.scope[1:] == scope_of(self.cut):
+                for key in keys & {*table}:
+                    if table[key].is_settled:
+                        del table[key]
 
     def _points(self, prompt: Prompt) -> Iterator[PointRow]:
         number = prompt.hypothesis or 0

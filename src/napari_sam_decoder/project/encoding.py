@@ -261,8 +261,10 @@ _DECODERS: dict[str, Callable[..., Iterator[Change]]] = {
 
 def _encode_row(row: PointRow | ShapeRow | ScribbleRow) -> list[Any]:
     if isinstance(row, ScribbleRow):
-        scribble = _encode_scribble(row.scribble)
-        return [row.sliced, row.place, *scribble, row.object_id, row.hypothesis]
+        pixels, sign = row.pixels, int(row.is_positive)
+        scribble = [pixels.shape, pixels.runs, sign, row.after]
+        encoded = [row.sliced, row.place, *scribble, row.object_id, row.hypothesis]
+        return [*encoded, 1] if row.is_whole else encoded
     rest = [row.object_id, int(row.is_positive), row.hypothesis]
     if isinstance(row, PointRow):
         return [row.position, *rest]
@@ -285,18 +287,18 @@ def _decode_shape(row: list[Any]) -> ShapeRow:
 
 
 def _decode_scribble_row(row: list[Any]) -> ScribbleRow:
-    sliced, place, shape, runs, is_positive, after, object_id, *picked = row
-    found = _decode_scribble([shape, runs, is_positive, after])
-    # Scribbles could not be picked for at first.
-    (hypothesis,) = picked or (0,)
+    sliced, place, shape, runs, is_positive, after, object_id, *rest = row
+    # Scribbles could not be picked for at first, and no mask be confirmed.
+    hypothesis, is_whole = (*rest, 0, 0)[:2] if len(rest) < 3 else rest
     return ScribbleRow(
         tuple(map(int, sliced)),
         tuple(map(int, place)),
-        found.pixels,
+        PaintedMask(shape, runs),
         int(object_id),
-        found.is_positive,
-        found.after,
+        bool(is_positive),
+        int(after),
         int(hypothesis),
+        bool(is_whole),
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.project.document import Table
-from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.propagation import ObjectResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Self
 
-    from napari_sam_decoder.propagation import FrameResult, ObjectResult
+    from napari_sam_decoder.propagation import FrameResult
 
     Listener = Callable[[int, int, "FrameRecord"], None]
 
@@ -113,6 +113,20 @@ class FrameRecords:
                 result.frame,
                 FrameRecord(found, earlier.by_run or object_id in by_run, has_pixels),
             )
+
+    def fix(self, object_id: int, frame: int, area: int) -> None:
+        """Note that a person has fixed an object on a frame as it is in the labels.
+
+        Parameters
+        ----------
+        object_id, frame : int
+            What was fixed.
+        area : int
+            Its pixels there.
+        """
+        earlier = self.at(object_id, frame)
+        found = ObjectResult.fixed(object_id, area)
+        self._set(object_id, frame, replace(earlier, result=found, has_pixels=area > 0))
 
     def forget(self, object_id: int) -> None:
         """Forget one object."""

@@ -216,6 +216,8 @@ class LabelsTarget:
     def agrees(self, view: Cut, prompt: Prompt) -> bool:
         """Whether the labels agree with all that a prompt shows."""
         mask = self._mask(view, prompt.object_id, prompt.frame)
+        if prompt.is_settled:
+            return prompt.mask == PaintedMask.of(mask)
         if prompt.outer_box is not None and not _fills(mask, prompt.outer_box):
             return False
         scribbled = mask.copy()
@@ -393,9 +395,10 @@ class LabelsTarget:
             self._guarded.begin_stroke(place, before)
         self._guarded.record_originals()
         with self._painting(tuple(planes), verb):
-            for place, (_, after) in planes.items():
+            for place, (before, after) in planes.items():
                 if self._guarded.record_stroke(place, after):
                     self._note_ids(place, after)
+                    self._fix_painted(place, before, after)
 
     def _record_foreign(self, places: Sequence[PlanePosition]) -> None:
         axes = self._guarded.axes
@@ -420,16 +423,60 @@ class LabelsTarget:
         at = dict(zip(self.view.sliced_axes, place, strict=True))
         return 0 if self.view.axis is None else at[self.view.axis]
 
-    def _note_ids(self, place: PlanePosition, plane: np.ndarray | None = None) -> None:
-        """Note which known objects a plane holds now."""
+    def _cut_at(self, place: PlanePosition) -> tuple[MovieCut, int]:
+        """Find the cut and the frame that a plane is."""
         at = dict(zip(self.view.sliced_axes, place, strict=True))
         axis = self.view.axis
         fixed = tuple((other, at[other]) for other, _ in self.view.fixed)
         cut = MovieCut(self.view.spatial_shape, axis, fixed)
-        frame = 0 if axis is None else at[axis]
+        return cut, 0 if axis is None else at[axis]
+
+    def _note_ids(self, place: PlanePosition, plane: np.ndarray | None = None) -> None:
+        """Note which known objects a plane holds now."""
+        cut, frame = self._cut_at(place)
         if plane is None:
             plane = np.asarray(self.holder.data[axes_of(cut).index(place)])
         self.record(cut).frames.note_ids(frame, label_ids(plane))
+
+    def _fix_painted(
+        self, place: PlanePosition, before: np.ndarray, after: np.ndarray
+    ) -> None:
+        """Doubt known objects no more on a plane where a person has painted them."""
+        cut, frame = self._cut_at(place)
+        frames = self.record(cut).frames
+        changed = before != after
+        touched = label_ids(before[changed]) | label_ids(after[changed])
+        for object_id in sorted(touched & frames.object_ids):
+            frames.fix(object_id, frame, int((after == object_id).sum()))
+
+    def confirm(self, view: Cut, object_id: int, frame: int) -> Prompt:
+        """Fix an object on a frame as it is in the labels.
+
+        Parameters
+        ----------
+        view : Cut
+            The movie.
+        object_id : int
+            Known here, see `known_ids`.
+        frame : int
+            0 <= frame < len(view).
+
+        Returns
+        -------
+        Prompt
+            Its mask; an empty one where the labels do not hold it.
+
+        Raises
+        ------
+        LabelsError
+            If the labels were replaced by others that do not fit.
+        """
+        self.sync(view, [frame])
+        mask, record = self._mask(view, object_id, frame), self.record(view)
+        prompt = Prompt(object_id, frame, mask=PaintedMask.of(mask))
+        record.prompt_log.confirm(prompt)
+        record.frames.fix(object_id, frame, int(mask.sum()))
+        return prompt
 
     def note(self, view: Cut, place: PlanePosition, plane: np.ndarray) -> None:
         """Take a plane as the original one; see `GuardedLabels.note`."""

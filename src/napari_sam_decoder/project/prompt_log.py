@@ -110,7 +110,9 @@ class PromptLog:
             self._declined_reruns.pop(object_id, None)
         for prompts_of in (self._made, self._withdrawn):
             for key in [key for key in prompts_of if is_redone(key)]:
-                del prompts_of[key]
+                # No run starts where an object is not, but it stays out of there.
+                if not prompts_of[key].is_absence:
+                    del prompts_of[key]
         for prompt in prompts:
             self._made[_key(prompt)] = prompt
         self._declined.clear()
@@ -158,6 +160,10 @@ class PromptLog:
             All prompts, which name only the other one.
         """
         both = (object_id, into)
+        # What was right of one is only a part of both.
+        for key, prompt in tuple(self._made.items()):
+            if key[0] in both and prompt.is_settled:
+                del self._made[key]
         frames = {frame for one, frame in self._made if one in both}
         adopted = [self._adopted[one] for one in both if one in self._adopted]
         if adopted:
@@ -175,6 +181,24 @@ class PromptLog:
         for prompt in prompts:
             if prompt.object_id in self.object_ids:
                 self._made[_key(prompt)] = prompt
+
+    def confirm(self, prompt: Prompt) -> None:
+        """Note that the labels agree with a mask, whatever they were made from."""
+        self._made[_key(prompt)] = prompt
+
+    def end_confirmation(self, object_id: int, frame: int) -> None:
+        """Note that a confirmed mask may be corrected again."""
+        if self.confirmed([object_id], frame):
+            del self._made[object_id, frame]
+
+    def confirmed(self, object_ids: Iterable[int], frame: int) -> dict[int, Prompt]:
+        """Return the masks of objects on a frame that were confirmed, by object."""
+        made = ((one, self._made.get((one, frame))) for one in object_ids)
+        return {
+            one: prompt
+            for one, prompt in made
+            if prompt is not None and prompt.is_settled
+        }
 
     def decline(self, corrections: Iterable[Correction]) -> None:
         """Do not propose these again until their points change, or `reconsider`."""
@@ -365,7 +389,7 @@ class PromptLog:
         for prompt in prompts_now:
             object_id, frame = _key(prompt)
             is_waiting = object_id in waiting or self._has_shrunk(prompt)
-            if is_waiting or not self._is_new(prompt):
+            if is_waiting or prompt.is_absence or not self._is_new(prompt):
                 continue
             if prompt.is_positive or has_mask(object_id, frame):
                 stretch = _stretch(self._covered(object_id), frame)
@@ -484,7 +508,13 @@ def _of(object_id: int, prompts_now: Iterable[Prompt]) -> frozenset[Prompt]:
 
 
 def _contains(now: Prompt | None, earlier: Prompt) -> bool:
-    """Whether all that was shown earlier is still there, perhaps with more."""
+    """Whether all that was shown earlier is still there, perhaps with more.
+
+    A mask that a person has confirmed was in the labels already, and stays there; what
+    was shown before it does not matter any more.
+    """
+    if earlier.is_settled or (now is not None and now.is_settled):
+        return True
     return now is not None and _parts(earlier) <= _parts(now)
 
 
@@ -498,7 +528,7 @@ def _is_lost(earlier: Prompt | None, now: Prompt | None) -> bool:
 def _same_pick(now: Prompt | None, earlier: Prompt) -> bool:
     """Whether a mask that was picked is still picked."""
     return earlier.hypothesis is None or (
-        now is not None and now.hypothesis == earlier.hypothesis
+        now is not None and (now.is_settled or now.hypothesis == earlier.hypothesis)
     )
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "NO_PROMPTS",
     "ObjectPrompts",
     "PromptReading",
+    "ended_confirmations",
     "pick_mask",
     "read_document",
     "read_rows",
@@ -52,8 +53,8 @@ class ObjectPrompts:
     ----------
     object_id : int
     frames : tuple of int
-        The frames with a positive point or scribble, a box or a lasso that is used,
-        ascending.
+        The frames with a positive point or scribble, a box or a lasso that is used, or
+        with a confirmed mask; ascending.
     count : int
         Number of points, shapes and scribbles that are used on these frames.
     """
@@ -70,10 +71,10 @@ class PromptReading:
     Attributes
     ----------
     prompts : PromptSet
-        Those with a positive point or scribble, a box or a lasso.
+        Those with a positive point or scribble, a box, a lasso or a confirmed mask.
     negatives : PromptSet
-        Negative points and scribbles alone on their frame. They can only correct
-        existing labels.
+        Negative points and scribbles alone on their frame, which can only correct
+        existing labels, and confirmed absences.
     notices : tuple of str
         Which rows cannot be used, and what to do about it.
     objects : tuple of ObjectPrompts
@@ -135,7 +136,7 @@ def read_rows(
         scribbles 3 pixels wide, which come before all others of their frame.
     scribbles : sequence of ScribbleRow
         In the order drawn. Those on other planes are passed over. What they pick counts
-        where points and shapes pick nothing.
+        where points and shapes pick nothing. Where one is whole, it alone counts.
 
     Returns
     -------
@@ -191,10 +192,61 @@ def pick_mask(
     is_meant = is_on_planes & (frames == frame)
     return tuple(
         replace(row, hypothesis=number or 0)
-        if is_here and row.object_id == object_id
+        if is_here and row.object_id == object_id and not _is_whole(row)
         else row
         for row, is_here in zip(rows, is_meant, strict=True)
     )
+
+
+def ended_confirmations(
+    cut: Cut, before: Mapping[str, Sequence[Any]], now: Mapping[str, Sequence[Any]]
+) -> dict[ScribbleRow, tuple[int, int]]:
+    """Find the confirmed masks of objects and frames where something was shown since.
+
+    Parameters
+    ----------
+    cut : Cut
+        The movie.
+    before, now : mapping of str to sequence
+        Rows of "points", "shapes" and "scribbles".
+
+    Returns
+    -------
+    dict of ScribbleRow to (object id, frame)
+        Rows among the scribbles now that count no more.
+    """
+    whole = [row for row in now["scribbles"] if row.is_whole]
+    if not whole:
+        return {}
+    touched: set[tuple[int, int]] = set()
+    for name in now:
+        rows = [*before[name], *now[name]]
+        counts = Counter(before[name]), Counter(now[name])
+        changed = [
+            row
+            for row in dict.fromkeys(rows)
+            if counts[0][row] != counts[1][row] and not _is_whole(row)
+        ]
+        is_on_planes, frames = _places(cut, changed)
+        touched |= {
+            (row.object_id, frame)
+            for row, frame, is_here in zip(
+                changed, frames.tolist(), is_on_planes, strict=True
+            )
+            if is_here
+        }
+    is_on_planes, frames = _places(cut, whole)
+    return {
+        row: (row.object_id, frame)
+        for row, frame, is_here in zip(
+            whole, frames.tolist(), is_on_planes, strict=True
+        )
+        if is_here and (row.object_id, frame) in touched
+    }
+
+
+def _is_whole(row: PointRow | ShapeRow | ScribbleRow) -> bool:
+    return isinstance(row, ScribbleRow) and row.is_whole
 
 
 def _places(cut: Cut, rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +274,8 @@ def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
     Parameters
     ----------
     negatives : iterable of Prompt
-        Of negative points and scribbles alone, on frames without labels to correct.
+        Of negative points and scribbles alone, on frames without labels to correct;
+        confirmed absences are in use.
 
     Returns
     -------
@@ -231,6 +284,8 @@ def unused_notices(negatives: Iterable[Prompt]) -> tuple[str, ...]:
     """
     found: dict[int, list[Prompt]] = {}
     for prompt in negatives:
+        if prompt.is_absence:
+            continue
         found.setdefault(prompt.object_id, []).append(prompt)
     return tuple(_unused_notice(one, found[one]) for one in sorted(found))
 
@@ -319,6 +374,10 @@ def _with_scribbles(
     """Add scribbles, which know behind how many of the points they come."""
     found = {(one.object_id, one.frame): one for one in prompts}
     for key, rows in painted.items():
+        whole = [row for row in rows if row.is_whole]
+        if whole:
+            found[key] = Prompt(*key, mask=whole[-1].pixels)
+            continue
         scribbles = tuple(row.scribble for row in rows)
         picked = max(row.hypothesis for row in rows) or None
         earlier = found.get(key)

@@ -64,7 +64,7 @@ class ShapeRow:
 
 @dataclass(frozen=True, slots=True)
 class ScribbleRow:
-    """One scribble, such as a stroke of the brush or the eraser.
+    """One scribble, such as a stroke of the brush, or a mask that looked right.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class ScribbleRow:
     place : tuple of int
         Where the plane lies along them.
     pixels : PaintedMask
-        Of that plane, at least one.
+        Of that plane, at least one unless it is whole.
     object_id : int
         1 or more.
     is_positive : bool
@@ -82,6 +82,9 @@ class ScribbleRow:
         How many points of the object had been given on that plane before it.
     hypothesis : int
         1 to 3 for the picked mask, 0 to choose automatically.
+    is_whole : bool
+        Whether the pixels are the whole object, as a person has confirmed it. What else
+        shows the object on that plane came before, and counts no more.
     """
 
     sliced: tuple[int, ...]
@@ -91,6 +94,15 @@ class ScribbleRow:
     is_positive: bool = True
     after: int = 0
     hypothesis: int = 0
+    is_whole: bool = False
+
+    @classmethod
+    def confirming(
+        cls, cut: Cut, frame: int, mask: PaintedMask, object_id: int
+    ) -> Self:
+        """Make the row of a mask that is right as it is, perhaps an empty one."""
+        place = place_of(cut, frame)
+        return cls(cut.sliced_axes, place, mask, object_id, is_whole=True)
 
     @classmethod
     def on(cls, cut: Cut, frame: int, scribble: Scribble, object_id: int) -> Self:

@@ -189,6 +189,10 @@ class Run:
         by_run: Collection[int] = (),
     ) -> bool:
         """Write labels and verdicts, and return whether any label has changed."""
+        confirmed = self._confirmed_besides(result)
+        if confirmed:
+            result = _without(result, confirmed)
+            object_ids, by_run = ({*some} - confirmed for some in (object_ids, by_run))
         written = self.target.write(
             self.view,
             result,
@@ -200,9 +204,20 @@ class Run:
             self.kept.add(result.frame)
         # A verdict is about the pixels that were written.
         seen = result.with_labels(self.target.labels(self.view, result.frame))
+        seen = seen.with_fixed(written.spared & result.objects.keys())
         self.target.record(self.view).frames.note(seen, by_run=by_run)
         self.frames.note(seen)
         return written.edit is not None
+
+    def _confirmed_besides(self, result: FrameResult) -> set[int]:
+        """Objects that a person has confirmed on a frame, besides the run's prompts.
+
+        That is so where an object is absent, or was confirmed during the run.
+        """
+        log = self.target.record(self.view).prompt_log
+        confirmed = log.confirmed(result.judged, result.frame)
+        own = {*self.prompts} if confirmed else set()
+        return {one for one, prompt in confirmed.items() if prompt not in own}
 
     def _returning(self, result: FrameResult) -> tuple[int, ...]:
         """Objects that may come back on a frame from which a person erased them."""

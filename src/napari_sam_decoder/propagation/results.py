@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 from napari_sam_decoder.labels import MAJORITY, overlap_after_merge
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
 
     from napari_sam_decoder.labels import Overlap
@@ -231,6 +233,21 @@ class ObjectResult:
         )
 
     @classmethod
+    def fixed(cls, object_id: int, area: int) -> Self:
+        """Return the result of an object that a person has fixed in the labels.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+        area : int
+            Its pixels on the frame; without any, it is absent since the person says so.
+        """
+        if not area:
+            return cls.absent(object_id, Reason.SAID)
+        return replace(cls.confirmed(object_id), mask_area=area)
+
+    @classmethod
     def of(
         cls,
         object_id: int,
@@ -297,6 +314,20 @@ class FrameResult:
     def judged(self) -> dict[int, ObjectResult]:
         """All objects of the result: decided or affected."""
         return self.affected | self.objects
+
+    def with_fixed(self, object_ids: Collection[int]) -> FrameResult:
+        """Return the result where a person, not the program, has decided on objects.
+
+        Parameters
+        ----------
+        object_ids : collection of int
+            Fixed as they are in the labels of the result.
+        """
+        fixed = {
+            one: ObjectResult.fixed(one, int((self.labels == one).sum()))
+            for one in object_ids
+        }
+        return replace(self, objects=self.objects | fixed)
 
     def with_labels(self, labels: np.ndarray) -> FrameResult:
         """Return the result with other labels, for example merged ones.

@@ -255,7 +255,10 @@ class Controller(QObject):
             self.corrections = target.corrections(self.movie, self.prompts_now)
 
     def _missing_previews(self) -> tuple[Prompt, ...]:
-        return self.state.previews.missing(self.prompts_here)
+        here = self.prompts_here
+        if all(prompt.is_settled for prompt in here):
+            return ()
+        return self.state.previews.missing(here)
 
     # Requests
 
@@ -330,9 +333,23 @@ class Controller(QObject):
             if are_withdrawn:
                 log.withdraw(self.prompts_now)
             self._take_back_lost_corrections(self.movie, log)
-        if len(self.prompts) and self.state.wants_embedding is None:
+        is_shown = any(not one.is_settled for one in self.prompts)
+        if is_shown and self.state.wants_embedding is None:
             # The first prompts start the embedding.
             self.state.wants_embedding = True
+
+    def end_confirmations(self, keys: Collection[tuple[int, int]]) -> None:
+        """Let masks that looked right be corrected again.
+
+        Parameters
+        ----------
+        keys : collection of (object id, frame)
+            Whose they are.
+        """
+        for target in self.state.targets.values():
+            log = target.record(target.view).prompt_log
+            for object_id, frame in keys:
+                log.end_confirmation(object_id, frame)
 
     def embed_as_shown(self) -> None:
         """Embed again with the limits that the layer has now; all else stays."""

@@ -259,6 +259,9 @@ class SamDecoderDock(QWidget):
         keys["Alt-E"] = partial(use_tool, Tool.ERASER)
         keys["Alt-B"] = partial(self._on_run_requested, "both")
         keys["Alt-."] = self.workbench.stop
+        keys["Alt-J"] = self._guarded(self.workbench.next_doubtful)
+        keys["Alt-Shift-J"] = self._guarded(self.workbench.previous_doubtful)
+        keys["Alt-K"] = self._guarded(self.workbench.confirm_frame)
         keys[f"{COMMAND}-Z"] = self.workbench.undo
         keys[f"{COMMAND}-Shift-Z"] = self.workbench.redo
         return keys

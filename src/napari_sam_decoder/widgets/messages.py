@@ -214,7 +214,10 @@ def _next_step(bench: Workbench) -> str:
         return "Press 'New object', then click the object in the picture."
     if bench.points_layer is None:
         return f"Select {current.name!r} in the table to correct its labels."
-    is_held, is_shown = bench.holds(current.object_id), bench.current_prompt is not None
+    prompt = bench.current_prompt
+    if prompt is not None and prompt.is_settled:
+        return f"{current.name!r} is fixed here as it is; add a point to change it."
+    is_held, is_shown = bench.holds(current.object_id), prompt is not None
     if is_held and is_shown:
         return "Pick 1, 2 or 3, or add a point where the labels are wrong."
     if is_held:

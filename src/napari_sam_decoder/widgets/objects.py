@@ -431,7 +431,13 @@ class ObjectList:
             _renumbered(self.points, object_id, into),
             _renumbered(self.shapes, object_id, into),
         )
-        self.scribbles = _renumbered(self.scribbles, object_id, into)
+        # What was right of one is only a part of both.
+        parts = (
+            row
+            for row in self.scribbles
+            if not (row.is_whole and row.object_id in (object_id, into))
+        )
+        self.scribbles = _renumbered(parts, object_id, into)
         if self.current_id == object_id:
             self.current_id = into
 
@@ -539,6 +545,22 @@ class ObjectList:
                 pick_mask(self._view, self.shapes, place, number),
             )
             self.scribbles = pick_mask(self._view, self.scribbles, place, number)
+
+    def confirm(self, row: ScribbleRow) -> None:
+        """Take a mask as right, in place of an earlier one of the same plane.
+
+        Parameters
+        ----------
+        row : ScribbleRow
+            A whole one.
+        """
+
+        def is_replaced(other: ScribbleRow) -> bool:
+            plane = (other.object_id, other.sliced, other.place)
+            return other.is_whole and plane == (row.object_id, row.sliced, row.place)
+
+        kept = (other for other in self.scribbles if not is_replaced(other))
+        self.scribbles = (*kept, row)
 
     def prepare_next(self, *, are_tidy: bool = False) -> None:
         """Let what is drawn next belong to the current object, and pick no mask.

@@ -539,6 +539,8 @@ class PreviewStore:
     def masks(self, prompts: Iterable[Prompt]) -> dict[int, np.ndarray]:
         """Return the masks to draw: those of prompts that are not in the labels yet.
 
+        A mask that was confirmed is.
+
         Parameters
         ----------
         prompts : iterable of Prompt
@@ -552,6 +554,7 @@ class PreviewStore:
             prompt.object_id: self._shown[_key(prompt)].preview.chosen.mask
             for prompt in prompts
             if _key(prompt) in self._shown
+            and not prompt.is_settled
             and self._labelled.get(_key(prompt)) != prompt
         }
 

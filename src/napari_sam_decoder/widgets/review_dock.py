@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.project import (
@@ -25,7 +26,7 @@ from napari_sam_decoder.widgets.open_docks import (
     tell,
     unwrapped,
 )
-from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import Lines, button, narrow, row
 from napari_sam_decoder.widgets.parts.object_plot import ObjectPlot
 from napari_sam_decoder.widgets.parts.ribbon import Ribbon
 from napari_sam_decoder.widgets.runs import counted
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     import napari
 
-    from napari_sam_decoder.project import Place
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.target_layer import TargetLayer
     from napari_sam_decoder.widgets.workbench import Workbench
@@ -92,7 +92,7 @@ class ReviewDock(QWidget):
             return
         outdated = self._follow(bench)
         source, listed = self._source, bench.objects.listed
-        places: tuple[Place, ...] = ()
+        doubtful = 0
         if source is not None:
             source.lines.fix({one.object_id: one.frames for one in listed})
             source.mark_changed()
@@ -100,12 +100,17 @@ class ReviewDock(QWidget):
             outdated = None if outdated is None else {*outdated, *changed}
             length = 1 if bench.movie is None else len(bench.movie)
             self.ribbon.show_lines(listed, source.lines, length, outdated)
-            places = bench.doubtful_places(ReviewOrder.TIME)
+            doubtful = sum(source.doubtful_frames(one.object_id) for one in listed)
         self.ribbon.show_place(bench.objects.current_id, bench.frame)
         self._show_plot()
-        self._summary.setText(_summary(bench, places))
+        self._summary.setText(self._said(bench, doubtful))
         for control in (self.previous, self.next):
-            control.setEnabled(bool(places))
+            control.setEnabled(doubtful > 0)
+        current = bench.objects.current_id
+        self.right.setEnabled(current is not None and bench.holds(current))
+        order = next(name for name, one in _ORDERS.items() if one is bench.review_order)
+        with self.order.changed.blocked():
+            self.order.value = order
 
     def _follow(self, bench: Workbench) -> set[int] | None:
         """Look at the labels that are worked on now; None if they are others."""
@@ -139,7 +144,9 @@ class ReviewDock(QWidget):
         return bool(super().event(event))
 
     def _settle_in(self) -> None:
-        """Lie below the canvas, as wide as it, and see to it that there is a dock."""
+        """Lie below the canvas, and see to it that there is a dock to correct with."""
+        if not isalive(self):
+            return
         frame, window = _dock_around(self), self._docks.window
         if frame is not None and isinstance(window, QMainWindow):
             below = Qt.DockWidgetArea.BottomDockWidgetArea
@@ -155,7 +162,7 @@ class ReviewDock(QWidget):
             self._refresh_timer.start()
 
     def _lay_out(self) -> None:
-        self._summary = QLabel()
+        self._summary = Lines(1)
         self.order = ComboBox(
             choices=list(_ORDERS),
             tooltip="The order in which doubtful frames come: those first whose "
@@ -164,12 +171,22 @@ class ReviewDock(QWidget):
         self.previous = button(
             "◀ Previous",
             "Go to the doubtful frame before (Alt+Shift+J)",
-            lambda: self._guarded(self.workbench.previous_doubtful)(self._order),
+            self._guarded(self.workbench.previous_doubtful),
         )
         self.next = button(
             "Next doubtful ▶",
             "Go to the next doubtful frame (Alt+J)",
-            lambda: self._guarded(self.workbench.next_doubtful)(self._order),
+            self._guarded(self.workbench.next_doubtful),
+        )
+        self.right = button(
+            "✓ Looks right",
+            "Fix the selected object on this frame as the labels have it: it is not "
+            "doubted any more, and later runs start there and corrections end there "
+            "(Alt+K)",
+            self._guarded(self.workbench.confirm_frame),
+        )
+        self.order.changed.connect(
+            lambda name: self.workbench.use_review_order(_ORDERS[name])
         )
         self.ribbon = Ribbon(self._describe)
         self.plot = ObjectPlot()
@@ -182,9 +199,9 @@ class ReviewDock(QWidget):
         self.ribbon.place_chosen.connect(self._guarded(self.workbench.show_place))
         self.ribbon.frame_chosen.connect(self._guarded(self.workbench.show_frame))
         self.ribbon.axis_changed.connect(self._show_plot)
-        controls = [
-            narrow(one) for one in (self.order.native, self.previous, self.next)
-        ]
+        steps = self.previous, self.next, self.right
+        fields = self.plotting.native, self.order.native, *steps
+        controls = [narrow(one) for one in fields]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 4)
         layout.setSpacing(3)
@@ -192,12 +209,25 @@ class ReviewDock(QWidget):
         layout.addWidget(self.ribbon, 1)
         layout.addWidget(self.plot)
 
-    @property
-    def _order(self) -> ReviewOrder:
-        return _ORDERS[self.order.value]
-
     def _key_actions(self) -> dict[str, Callable[[], None]]:
-        return {"Alt-J": self.next.click, "Alt-Shift-J": self.previous.click}
+        bench = self.workbench
+        return {
+            "Alt-J": self._guarded(bench.next_doubtful),
+            "Alt-Shift-J": self._guarded(bench.previous_doubtful),
+            "Alt-K": self._guarded(bench.confirm_frame),
+        }
+
+    def _said(self, bench: Workbench, doubtful: int) -> str:
+        """Say how much is doubtful, and what the selected object is here."""
+        if bench.movie is None:
+            return "Choose a movie first."
+        if bench.labels is None:
+            return "Here you will see how each object fares, once there are labels."
+        count = counted(doubtful, "doubtful frame")
+        start = f"{count}." if doubtful else "No frame is doubtful."
+        current = bench.objects.current_id
+        here = "" if current is None else self._describe(current, bench.frame)
+        return f"{start}  {here}"
 
     def _describe(self, object_id: int, frame: int) -> str:
         """Say what is known of an object on a frame."""
@@ -242,16 +272,19 @@ class _Source:
         self, bench: Workbench, movie: MovieView, target: TargetLayer | None
     ) -> None:
         self._movie, self._target = movie, target
-        self._history = bench.history
-        records = FrameRecords.apart() if target is None else target.frames
+        self._records = FrameRecords.apart() if target is None else target.frames
         number = 0 if target is None else target.number
-        self.lines = Timelines(records, len(movie))
+        self.lines = Timelines(self._records, len(movie))
         self._last_run = LastRun(bench.history, (number, *scope_of(movie)))
 
     def is_for(self, movie: MovieView | None, target: TargetLayer | None) -> bool:
         """Whether these are still the labels that are worked on."""
         is_same = movie is not None and movie.is_same_as(self._movie)
         return is_same and target is self._target
+
+    def doubtful_frames(self, object_id: int) -> int:
+        """Count the frames on which an object is doubtful."""
+        return len(self._records.doubtful_frames(object_id))
 
     def mark_changed(self) -> None:
         """Mark what the last run has changed."""
@@ -262,16 +295,6 @@ class _Source:
     def close(self) -> None:
         """Follow the labels no more."""
         self.lines.close()
-
-
-def _summary(bench: Workbench, places: tuple[Place, ...]) -> str:
-    if bench.movie is None:
-        return "Choose a movie first."
-    if bench.labels is None:
-        return "Here you will see how each object fares, once there are labels."
-    if not places:
-        return "No frame is doubtful."
-    return f"{counted(len(places), 'doubtful frame')}"
 
 
 def _dock_around(widget: QWidget) -> QDockWidget | None:

@@ -30,6 +30,7 @@ from napari_sam_decoder.project import (
     ScribbleRow,
     ShapeRow,
     copy_project,
+    ended_confirmations,
     neighbour,
     ordered_places,
 )
@@ -131,6 +132,7 @@ class Workbench(QObject):
         self.controller = Controller(viewer, self)
         self.failure: Exception | None = None
         self.is_closed = False
+        self.review_order = ReviewOrder.HELPFUL
         keys = UndoKeys(self.undo, self.redo)
         self._overlay = PreviewOverlay(viewer, Painter(self._on_painted, keys))
         # Dragging a point changes it many times a second; one reading is enough.
@@ -278,6 +280,10 @@ class Workbench(QObject):
             del rows["points"]
         if self.boxes_layer is None:
             del rows["shapes"]
+        before_rows = {name: document.rows(name) for name in rows}
+        ended = self._end_confirmations(before_rows, rows)
+        if ended:
+            rows["scribbles"] = objects.scribbles
         earlier = [row for name in rows for row in document.rows(name)]
         now = [row for name in rows for row in rows[name]]
         if now == earlier:
@@ -287,6 +293,7 @@ class Workbench(QObject):
             return
         gesture, title = self._gesture or _Gesture(), describe_rows(earlier, now)
         with self.history.step(title, "prompts", cause=gesture.first_step) as step:
+            self.controller.end_confirmations(ended)
             changed = {*before} ^ {*self._pointed_at}
             keys = {(one.object_id, one.frame) for one in changed}
             known = step.details.get("prompts", [])
@@ -296,6 +303,18 @@ class Workbench(QObject):
             self.controller.take_prompts(are_withdrawn=objects.has_lost_layers)
         if gesture.first_step is None and step.number:
             gesture.first_step = step
+
+    def _end_confirmations(
+        self, before: Mapping[str, tuple[Any, ...]], now: Mapping[str, tuple[Any, ...]]
+    ) -> tuple[tuple[int, int], ...]:
+        """Let masks that looked right be corrected where something is shown since."""
+        view = self.movie
+        ended = {} if view is None else ended_confirmations(view, before, now)
+        if ended:
+            kept = (row for row in self.objects.scribbles if row not in ended)
+            self.objects.scribbles = tuple(kept)
+            self.objects.read(view, self.viewer.layers)
+        return tuple(ended.values())
 
     @contextmanager
     def gesture(self) -> Iterator[None]:
@@ -842,14 +861,31 @@ class Workbench(QObject):
         view = self.require_movie()
         go_to_frame(view, self.viewer.dims, _existing_frame(view, frame))
 
-    def doubtful_places(self, order: str = ReviewOrder.HELPFUL) -> tuple[Place, ...]:
-        """List what is doubtful on the movie.
+    def use_review_order(self, order: str) -> None:
+        """Go through doubtful frames in another order from now on.
 
         Parameters
         ----------
         order : {"helpful", "time", "object"}
-            Where a correction helps most, see `ordered_places`; in time; or in time,
-            but of the current object alone.
+            As for `doubtful_places`.
+
+        Raises
+        ------
+        OptionError
+            If there is no such order.
+        """
+        self.review_order = ReviewOrder.of(order)
+        self.changed.emit()
+
+    def doubtful_places(self, order: str | None = None) -> tuple[Place, ...]:
+        """List what is doubtful on the movie.
+
+        Parameters
+        ----------
+        order : {"helpful", "time", "object"}, optional
+            Where a correction helps most, as a how-to page explains; in time; or in
+            time, but of the current object alone. By default what `use_review_order`
+            has set, "helpful" at first.
 
         Returns
         -------
@@ -862,7 +898,7 @@ class Workbench(QObject):
         OptionError
             If there is no such order.
         """
-        asked, target = ReviewOrder.of(order), self.controller.state.target
+        asked, target = self._order(order), self.controller.state.target
         if target is None:
             return ()
         fixed = {one.object_id: one.frames for one in self.objects.listed}
@@ -871,12 +907,15 @@ class Workbench(QObject):
             fixed = {one: frames for one, frames in fixed.items() if one == current}
         return tuple(ordered_places(target.frames, fixed, asked))
 
-    def next_doubtful(self, order: str = ReviewOrder.HELPFUL) -> Place | None:
+    def _order(self, order: str | None) -> ReviewOrder:
+        return self.review_order if order is None else ReviewOrder.of(order)
+
+    def next_doubtful(self, order: str | None = None) -> Place | None:
         """Show the next doubtful frame, and select its object.
 
         Parameters
         ----------
-        order : {"helpful", "time", "object"}
+        order : {"helpful", "time", "object"}, optional
             As for `doubtful_places`. After the last comes the first.
 
         Returns
@@ -893,13 +932,13 @@ class Workbench(QObject):
         """
         return self._step_doubtful(order, 1)
 
-    def previous_doubtful(self, order: str = ReviewOrder.HELPFUL) -> Place | None:
+    def previous_doubtful(self, order: str | None = None) -> Place | None:
         """Show the doubtful frame before; else as `next_doubtful`."""
         return self._step_doubtful(order, -1)
 
-    def _step_doubtful(self, order: str, step: int) -> Place | None:
+    def _step_doubtful(self, order: str | None, step: int) -> Place | None:
         self.require_movie()
-        asked, current = ReviewOrder.of(order), self.objects.current_id
+        asked, current = self._order(order), self.objects.current_id
         places = self.doubtful_places(asked)
         here = None if current is None else Place(self.frame, current)
         place = neighbour(places, here, step, asked)
@@ -908,6 +947,55 @@ class Workbench(QObject):
         self.controller.state.outcome = describe_place(self, place)
         self.changed.emit()
         return place
+
+    def confirm_frame(
+        self, object_id: int | None = None, frame: int | None = None
+    ) -> None:
+        """Say that an object is right on a frame, as the labels have it there.
+
+        The frame is fixed from then on: it is not doubtful, corrections end there, and
+        runs start there, too. Where the labels do not hold the object, it is fixed as
+        absent. A point, box or scribble of the object on the frame ends this.
+
+        Parameters
+        ----------
+        object_id : int, optional
+            The current object by default.
+        frame : int, optional
+            The current frame by default.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object or frame, or no labels that hold the object.
+        LabelsError
+            If the labels were replaced by others that do not fit.
+        """
+        view, listed = self.require_movie(), self._object_or_current(object_id)
+        frame = _existing_frame(view, self.frame if frame is None else frame)
+        target = self.controller.state.target
+        if target is None or listed.object_id not in target.object_ids:
+            raise PromptError(
+                f"there are no labels of {listed.name!r} yet that could be right: "
+                "propagate it first"
+            )
+        self._read_what_waits()
+        title = f"{listed.name!r} looks right on frame {frame}"
+        key = [listed.object_id, frame]
+        with self.history.step(title, "prompts", {"prompts": [key]}):
+            before = self._pointed_at
+            prompt = target.confirm(view, *key)
+            row = ScribbleRow.confirming(
+                view, frame, PaintedMask.of(prompt.mask), key[0]
+            )
+            self.objects.confirm(row)
+            self.objects.read(self.movie, self.viewer.layers)
+            self._record_prompts(before)
+        self.controller.state.outcome = f"{title}, and is fixed there."
+        self.controller.advance()
+        self.show_previews()
 
     def set_sign(self, is_positive: bool) -> None:
         """Make the next clicks positive or negative points.
@@ -1008,7 +1096,7 @@ class Workbench(QObject):
             If nothing shows the current object on the frame.
         """
         listed = self.require_object()
-        if self.current_prompt is None:
+        if self.current_prompt is None or self.current_prompt.is_settled:
             raise PromptError(
                 f"nothing shows {listed.name!r} on frame {self.frame}: click it first"
             )

@@ -89,7 +89,7 @@ class FramePart(QGroupBox):
         prompt = bench.current_prompt
         shown = (
             bench.controller.state.previews.latest(prompt.object_id, prompt.frame)
-            if prompt is not None
+            if prompt is not None and not prompt.is_settled
             else None
         )
         self._show_pictures(shown)
