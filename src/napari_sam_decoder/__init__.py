@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         TrainJob,
         train,
     )
+    from napari_sam_decoder.measurements import Measurement, PixelSize, measure
     from napari_sam_decoder.model.sam import (
         Sam,
     )
@@ -133,6 +134,7 @@ _HOMES = {
     "LabelsError": "errors",
     "Leg": "propagation",
     "MaskFile": "jobs",
+    "Measurement": "measurements",
     "MissingExtraError": "errors",
     "ModelLoader": "jobs",
     "Movie": "frames",
@@ -142,6 +144,7 @@ _HOMES = {
     "ObjectResult": "propagation",
     "OptionError": "errors",
     "PaintedMask": "prompts",
+    "PixelSize": "measurements",
     "PointsTable": "formats",
     "Preview": "propagation",
     "Progress": "jobs",
@@ -169,6 +172,7 @@ _HOMES = {
     "embed_file": "jobs",
     "load_sam": "weights.registry",
     "load_sample": "samples",
+    "measure": "measurements",
     "no_progress": "jobs",
     "open_labels": "formats",
     "open_movie": "formats",
@@ -205,6 +209,7 @@ __all__ = [
     "LabelsError",
     "Leg",
     "MaskFile",
+    "Measurement",
     "MissingExtraError",
     "ModelLoader",
     "Movie",
@@ -214,6 +219,7 @@ __all__ = [
     "ObjectResult",
     "OptionError",
     "PaintedMask",
+    "PixelSize",
     "PointsTable",
     "Preview",
     "Progress",
@@ -242,6 +248,7 @@ __all__ = [
     "embed_file",
     "load_sam",
     "load_sample",
+    "measure",
     "no_progress",
     "open_labels",
     "open_movie",

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.jobs import Report, summarise
 from napari_sam_decoder.jobs.reports import frame_ranges
+from napari_sam_decoder.measurements import PixelSize, measure_frame
 from napari_sam_decoder.propagation import FrameResult, ObjectResult, Reason, Verdict
 
 
@@ -59,10 +63,10 @@ def test_the_table_has_a_row_per_object_and_frame(report):
     assert rows[0] == (
         "object_id,frame,verdict,confidence,iou_prediction,stability,"
         "memory_agreement,temporal_iou,area_change,likeness,area,"
-        "reason,rival"
+        "scaled_area,centroid_row,centroid_column,mean_intensity,unit,reason,rival"
     )
     assert rows[2] == (
-        "1,1,doubtful,0.5000,0.9500,0.9000,0.8000,0.7000,1.1000,0.6000,3,,"
+        "1,1,doubtful,0.5000,0.9500,0.9000,0.8000,0.7000,1.1000,0.6000,3,,,,,,,"
     )
     assert len(rows) == 5
 
@@ -73,7 +77,7 @@ def test_a_line_names_the_object_that_is_in_the_way(report):
         report.add(FrameResult(frame, np.zeros((4, 4), int), {1: lost}))
     (line,) = summarise(report)
     assert line.endswith("3 absent (3-5), object 7 has all of its pixels (4-5)")
-    assert report.to_csv().splitlines()[-1].endswith(",0,taken,7")
+    assert report.to_csv().splitlines()[-1].endswith(",0,,,,,,taken,7")
 
 
 def test_who_has_lost_to_a_correction_is_noted(report):
@@ -88,3 +92,48 @@ def test_who_has_lost_to_a_correction_is_noted(report):
 )
 def test_frames_are_written_as_people_do(frames, text):
     assert frame_ranges(frames) == text
+
+
+PIXELS = np.arange(16, dtype=float).reshape(1, 4, 4)
+
+
+def test_brightness_is_measured_where_the_movie_is_known():
+    report = Report(Movie(PIXELS), PixelSize(2, 2, "micrometer"))
+    report.add(replace(result(0, Verdict.SURE, area=9), is_final=False))
+    assert report.measurements == {}, "it comes again"
+    report.add(result(0, Verdict.SURE))
+    (row,) = csv.DictReader(io.StringIO(report.to_csv()))
+    assert (row["area"], row["scaled_area"], row["unit"]) == (
+        "3",
+        "12.0000",
+        "micrometer",
+    )
+    assert (row["centroid_row"], row["centroid_column"]) == ("0.0000", "2.0000")
+    assert row["mean_intensity"] == "1.0000"
+    report.add(result(0, Verdict.ABSENT, area=0))
+    (row,) = csv.DictReader(io.StringIO(report.to_csv()))
+    assert (row["area"], row["mean_intensity"], row["unit"]) == ("0", "", "")
+
+
+def test_labels_are_reported_whatever_made_them():
+    report, labels = Report(pixel_size=PixelSize()), np.zeros((4, 4), int)
+    labels[0], labels[2:] = 3, 5
+    measured = measure_frame(1, labels, PIXELS[0], PixelSize())
+    known = {5: ObjectResult(5, Verdict.DOUBTFUL, confidence=0.5)}
+    lost = {5: ObjectResult(5, Verdict.ABSENT, confidence=0.1)}
+    report.add_measured(1, known, measured)
+    report.add_measured(2, lost, {})
+    rows = list(csv.DictReader(io.StringIO(report.to_csv())))
+    assert [(one["object_id"], one["frame"], one["area"]) for one in rows] == [
+        ("3", "1", "4"),
+        ("5", "1", "8"),
+        ("5", "2", "0"),
+    ]
+    assert [one["verdict"] for one in rows] == ["", "doubtful", "absent"]
+    third, fifth = report.by_object()
+    assert (third["index"], third["frames"], third["doubtful_frames"]) == (3, 1, 0)
+    assert np.isnan(third["mean_confidence"])
+    assert (fifth["first_frame"], fifth["last_frame"]) == (1, 1)
+    assert fifth["doubtful_frames"] == 1
+    assert fifth["mean_area"] == 8
+    assert fifth["mean_intensity"] == 11.5

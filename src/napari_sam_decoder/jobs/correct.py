@@ -226,8 +226,8 @@ def _correct_in_project(
     job: CorrectJob, path: Path, model: Sam | None, progress: Progress
 ) -> CorrectResult:
     require_project(path)
-    report = Report()
     with open_work(path, job.movie, model) as work:
+        report = Report(None if job.report is None else work.session.movie)
         job = job.with_prompts_of_files(len(work.cut))
         require_own_output(job.output, work.project, replace=False)
         for prompt in job.corrections:
@@ -266,7 +266,8 @@ def _correct_labels(
         fixed = PromptSet((*session.prompts, *corrections))
         most = _max_steps(job.places, fixed, frames)
         steps = progress(results, total=most, what="correcting")
-        report = _apply(steps, labels)
+        report = Report(None if job.report is None else session.movie)
+        _apply(steps, labels, report)
         _save(job, job.output or path, (session, labels, frames))
     return CorrectResult(report, len(labels), len(noted.prompts))
 
@@ -329,12 +330,12 @@ def _max_steps(
     return len(places) + sum(len(leg.frames) for leg in legs)
 
 
-def _apply(results: Iterable[FrameResult], labels: CopyOnWriteLabels) -> Report:
-    report = Report()
+def _apply(
+    results: Iterable[FrameResult], labels: CopyOnWriteLabels, report: Report
+) -> None:
     for result in results:
         labels[result.frame] = result.labels
         report.add(result)
-    return report
 
 
 def _save(

@@ -170,7 +170,9 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
             embed_frames(session, frames, progress)
             _copy(existing, sink)
             visits = session.plan(frames).visits
-            report = _write(progress(results, total=visits, what="propagating"), sink)
+            report = Report(None if job.report is None else session.movie)
+            steps = progress(results, total=visits, what="propagating")
+            _write(steps, sink, report)
             sink.finish(_provenance(job, session, existing, frames))
     return report
 
@@ -178,8 +180,8 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
 def _segment_in_project(
     job: SegmentJob, path: Path, model: Sam | None, progress: Progress
 ) -> Report:
-    report = Report()
     with open_work(path, job.movie, model, job.settings) as work:
+        report = Report(None if job.report is None else work.session.movie)
         job = job.with_prompts_of_files(len(work.cut))
         ids = job.prompts.object_ids
         _require_new(job, work)
@@ -232,13 +234,11 @@ def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
     return found
 
 
-def _write(results: Iterable[FrameResult], sink: LabelSink) -> Report:
+def _write(results: Iterable[FrameResult], sink: LabelSink, report: Report) -> None:
     """Write each result as it comes; a later one for the same frame replaces it."""
-    report = Report()
     for result in results:
         sink.write(result.frame, result.labels)
         report.add(result)
-    return report
 
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:

@@ -17,6 +17,7 @@ from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
 from napari_sam_decoder.widgets.layers import labels_layer, shown_limits
+from napari_sam_decoder.widgets.measuring import Measuring
 from napari_sam_decoder.widgets.messages import prompt_notices
 from napari_sam_decoder.widgets.model_cache import SessionRequest
 from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun, ViewerMovies
@@ -110,6 +111,7 @@ class Controller(QObject):
         self.ids = ObjectIds(viewer, self.movies, self._job_queue)
         self._scans = LabelScans(viewer, self.ids, self._job_queue, self)
         self.files = ProjectFiles(self)
+        self.measuring = Measuring(self._job_queue, self)
         self._opening: tuple[MovieState, SessionRequest] | None = None
         self._pending: list[PendingRun] = []
         self._rerun_timer = QTimer(self)
@@ -122,6 +124,8 @@ class Controller(QObject):
         self._scans.unreadable.connect(self._drop_pending)
         self._scans.failed.connect(self.failed.emit)
         self._scans.ended.connect(self.advance)
+        self.measuring.changed.connect(self.changed.emit)
+        self.measuring.failed.connect(self.failed.emit)
         self.files.changed.connect(self.changed.emit)
         self.files.failed.connect(self.failed.emit)
         self._job_queue.opened.connect(self._on_opened)
@@ -230,6 +234,7 @@ class Controller(QObject):
         """Whether nothing is under way that a person waits for."""
         is_decoding = self.is_opening or self.is_previewing
         is_timed = self.is_scanning or self._rerun_timer.isActive()
+        is_timed |= self.measuring.running is not None
         return not (is_decoding or is_timed or self.is_busy or self.files.is_busy)
 
     @property
@@ -900,6 +905,17 @@ class Controller(QObject):
         session = state.detach_session()
         if session is not None:
             self._job_queue.retire(session)
+
+    def measure(self, path: Path | None) -> None:
+        """Measure the labels of the movie in the background, and write a table."""
+        if self.movie is not None:
+            self.measuring.start(self.state, self.movie, path)
+
+    def stop_measuring(self) -> None:
+        """Measure no further; nothing is written."""
+        self._job_queue.stop("measuring")
+        self.measuring.running = None
+        self.changed.emit()
 
     def _stop_opening(self, state: MovieState) -> None:
         if self._opening is not None and self._opening[0] is state:

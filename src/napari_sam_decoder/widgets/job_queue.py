@@ -208,9 +208,9 @@ def _is_over(job: Job) -> bool:
 class JobQueue(QObject):
     """Opens sessions, embeds, previews and propagates: one job of each kind at a time.
 
-    One thread opens sessions and decodes previews, one embeds and propagates, and one
-    scans labels, so that a click never waits for a run. All signals arrive in the GUI
-    thread.
+    One thread opens sessions and decodes previews, one embeds and propagates, one scans
+    labels, and one measures them, so that a click never waits for a run. All signals
+    arrive in the GUI thread.
 
     Parameters
     ----------
@@ -227,6 +227,7 @@ class JobQueue(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._quick, self._long, self._scanning = JobThread(), JobThread(), JobThread()
+        self._measuring = JobThread()
         self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
         self._scans: set[Job] = set()
@@ -236,7 +237,7 @@ class JobQueue(QObject):
 
         Parameters
         ----------
-        kind : {"opening", "preview", "embedding", "run"}
+        kind : {"opening", "preview", "embedding", "run", "measuring"}
             The name of what was called to start it.
         """
         return kind in self._jobs
@@ -277,7 +278,7 @@ class JobQueue(QObject):
         self.blockSignals(True)
         self._jobs.clear()
         self._scans.clear()
-        for thread in (self._quick, self._long, self._scanning):
+        for thread in (self._quick, self._long, self._scanning, self._measuring):
             thread.close()
 
     def open(self, opening: SessionRequest) -> None:
@@ -313,6 +314,27 @@ class JobQueue(QObject):
         job = Job(steps, on_step, end)
         self._scans.add(job)
         self._scanning.start(job)
+
+    def measure(
+        self,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+        on_end: Callable[[Exception | None], None],
+    ) -> None:
+        """Measure labels in place of a measurement under way; see `Job`.
+
+        Nothing is reported of a measurement that was replaced or stopped.
+        """
+
+        def end(error: Exception | None) -> None:
+            if self._jobs.get("measuring") is job:
+                del self._jobs["measuring"]
+                on_end(error)
+
+        self.stop("measuring")
+        job = Job(steps, on_step, end)
+        self._jobs["measuring"] = job
+        self._measuring.start(job)
 
     def preview(
         self,

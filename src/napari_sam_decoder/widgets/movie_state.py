@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
+    from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.project import (
         History,
         MovieIdentity,
@@ -112,6 +113,8 @@ class MovieState:
         Frames whose embedding that session has.
     previews : PreviewStore
         What that session has decoded for points.
+    report : Report or None
+        What was measured last in its labels.
     project : Project
         Everything that was done, to be undone and redone, and its file.
     followed : Project or None
@@ -141,6 +144,7 @@ class MovieState:
     shown: Limits | None = None
     embedded: set[int] = field(default_factory=set)
     previews: PreviewStore = field(default_factory=PreviewStore)
+    report: Report | None = None
     project: Project = field(default_factory=Project)
     followed: Project | None = None
     identity: MovieIdentity | None = None

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.project import (
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["ReviewDock"]
 
 REFRESH_MS = 50
+_SAVE = "Save table…"
 _ORDERS = {
     "most helpful first": ReviewOrder.HELPFUL,
     "in time": ReviewOrder.TIME,
@@ -108,6 +116,9 @@ class ReviewDock(QWidget):
             control.setEnabled(doubtful > 0)
         current = bench.objects.current_id
         self.right.setEnabled(current is not None and bench.holds(current))
+        is_measuring = bench.controller.measuring.running is not None
+        self.table.setText("Stop" if is_measuring else _SAVE)
+        self.table.setEnabled(is_measuring or bench.labels is not None)
         order = next(name for name, one in _ORDERS.items() if one is bench.review_order)
         with self.order.changed.blocked():
             self.order.value = order
@@ -169,21 +180,28 @@ class ReviewDock(QWidget):
             "correction helps most, or as they follow in time",
         )
         self.previous = button(
-            "◀ Previous",
+            "Previous",
             "Go to the doubtful frame before (Alt+Shift+J)",
             self._guarded(self.workbench.previous_doubtful),
         )
         self.next = button(
-            "Next doubtful ▶",
+            "Next doubtful",
             "Go to the next doubtful frame (Alt+J)",
             self._guarded(self.workbench.next_doubtful),
         )
         self.right = button(
-            "✓ Looks right",
+            "Looks right",
             "Fix the selected object on this frame as the labels have it: it is not "
             "doubted any more, and later runs start there and corrections end there "
             "(Alt+K)",
             self._guarded(self.workbench.confirm_frame),
+        )
+        self.table = button(
+            _SAVE,
+            "Measure every object on every frame in the background: area, centroid "
+            "and brightness, with the verdicts. Rows go into a table (CSV), one per "
+            "object into the features of the Labels layer",
+            self._guarded(self._on_table_pressed),
         )
         self.order.changed.connect(
             lambda name: self.workbench.use_review_order(_ORDERS[name])
@@ -199,7 +217,7 @@ class ReviewDock(QWidget):
         self.ribbon.place_chosen.connect(self._guarded(self.workbench.show_place))
         self.ribbon.frame_chosen.connect(self._guarded(self.workbench.show_frame))
         self.ribbon.axis_changed.connect(self._show_plot)
-        steps = self.previous, self.next, self.right
+        steps = self.previous, self.next, self.right, self.table
         fields = self.plotting.native, self.order.native, *steps
         controls = [narrow(one) for one in fields]
         layout = QVBoxLayout(self)
@@ -217,12 +235,28 @@ class ReviewDock(QWidget):
             "Alt-K": self._guarded(bench.confirm_frame),
         }
 
+    def _on_table_pressed(self) -> None:
+        """Ask where the table goes and measure, or stop that."""
+        bench = self.workbench
+        if bench.controller.measuring.running is not None:
+            bench.stop_measuring()
+            return
+        name = f"{bench.require_movie().layer.name}.csv"
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save table", name, "Tables (*.csv)"
+        )
+        if path:
+            bench.measure(path if Path(path).suffix else f"{path}.csv")
+
     def _said(self, bench: Workbench, doubtful: int) -> str:
         """Say how much is doubtful, and what the selected object is here."""
         if bench.movie is None:
             return "Choose a movie first."
         if bench.labels is None:
             return "Here you will see how each object fares, once there are labels."
+        running = bench.controller.measuring.running
+        if running is not None:
+            return f"Measuring: {running.progress}"
         count = counted(doubtful, "doubtful frame")
         start = f"{count}." if doubtful else "No frame is doubtful."
         current = bench.objects.current_id

@@ -13,6 +13,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam_decoder.errors import (
+    LabelsError,
     MovieError,
     OptionError,
     ProjectError,
@@ -40,6 +41,7 @@ from napari_sam_decoder.validation import (
     MAX_HYPOTHESIS,
     MAX_OBJECT_ID,
     as_bool,
+    as_expanded_path,
     as_finite_array,
     as_integer,
 )
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Shapes
 
     from napari_sam_decoder.frames import FrameSelection
+    from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.project import History, Step
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Settings
@@ -996,6 +999,48 @@ class Workbench(QObject):
         self.controller.state.outcome = f"{title}, and is fixed there."
         self.controller.advance()
         self.show_previews()
+
+    def measure(self, path: str | Path | None = None) -> None:
+        """Measure every object of the labels on every frame, in the background.
+
+        One row per object goes into the ``features`` of the Labels layer, where
+        ``index`` is the label. What was measured last is `report`.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Of a table (CSV) to be written, with a row per object and frame.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        LabelsError
+            If there are no labels yet.
+        FormatError
+            If the table cannot be written there.
+        """
+        self.require_movie()
+        if self.labels is None:
+            raise LabelsError(
+                "there are no labels to measure: propagate an object, or choose labels"
+            )
+        table = None if path is None else as_expanded_path(path, "a table", OptionError)
+        if table is not None:
+            # Commands need more than a window does.
+            from napari_sam_decoder.jobs.outputs import require_folder
+
+            require_folder(table)
+        self.controller.measure(table)
+
+    def stop_measuring(self) -> None:
+        """Measure no further; nothing is written."""
+        self.controller.stop_measuring()
+
+    @property
+    def report(self) -> Report | None:
+        """What `measure` has found in the labels of the movie; None before that."""
+        return self.controller.state.report
 
     def set_sign(self, is_positive: bool) -> None:
         """Make the next clicks positive or negative points.

@@ -1,0 +1,193 @@
+"""Measures the objects in labels in the background, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam_decoder.measurements import PixelSize, measure_frame
+from napari_sam_decoder.widgets.runs import ProgressEstimate, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_sam_decoder.jobs import Report
+    from napari_sam_decoder.project import FrameRecords
+    from napari_sam_decoder.widgets.job_queue import JobQueue
+    from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.movie_state import MovieState
+    from napari_sam_decoder.widgets.target_layer import TargetLayer
+
+__all__ = ["LabelMeasurement", "Measuring", "pixel_size", "with_measurements"]
+
+WORLD_UNIT = "world unit"
+"""Of a scale that no unit was given for."""
+
+
+@dataclass(eq=False)
+class LabelMeasurement:
+    """What is measured, and how far that is.
+
+    Attributes
+    ----------
+    view : MovieView
+        The movie.
+    target : TargetLayer
+        Its labels.
+    path : Path, optional
+        Where the table goes.
+    progress : ProgressEstimate
+        In frames.
+    """
+
+    view: MovieView
+    target: TargetLayer
+    path: Path | None
+    progress: ProgressEstimate = field(default_factory=ProgressEstimate)
+
+    def steps(self) -> Generator[Report | None]:
+        """Measure, in the background; the report comes last, after it was written."""
+        # Commands need more than a window does.
+        from napari_sam_decoder.jobs import Report
+        from napari_sam_decoder.jobs.outputs import write_text
+
+        view, report = self.view, Report(pixel_size=pixel_size(self.view))
+        records = self.target.record(view).frames
+        for frame in range(len(view)):
+            labels = np.asarray(self.target.layer.data[view.index(frame)])
+            key = slice(None) if view.axis is None else frame
+            pixels = np.asarray(view.frames[key])
+            measured = measure_frame(frame, labels, pixels, pixel_size(view))
+            report.add_measured(frame, _known(records, frame), measured)
+            yield None
+        if self.path is not None:
+            write_text(self.path, report.to_csv())
+        yield report
+
+
+def _known(records: FrameRecords, frame: int) -> dict[int, Any]:
+    """What runs have found out on a frame, by object."""
+    found = {one: records.of(one, frame) for one in records.object_ids}
+    return {one: result for one, result in found.items() if result is not None}
+
+
+class Measuring(QObject):
+    """Measures labels when somebody asks for it, one movie at a time.
+
+    Parameters
+    ----------
+    job_queue : JobQueue
+        Has a thread for it.
+    parent : QObject
+        Takes it along when it is deleted.
+
+    Attributes
+    ----------
+    running : LabelMeasurement or None
+        Under way.
+    """
+
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, job_queue: JobQueue, parent: QObject) -> None:
+        super().__init__(parent)
+        self._job_queue = job_queue
+        self.running: LabelMeasurement | None = None
+
+    def start(self, state: MovieState, view: MovieView, path: Path | None) -> None:
+        """Measure the labels of a movie, in place of what is measured just now.
+
+        Parameters
+        ----------
+        state : MovieState
+            Gets the report; features of its Labels layer get a row per object.
+        view : MovieView
+            The movie.
+        path : Path, optional
+            Of the table that is written, with a row per object and frame.
+        """
+        if state.target is None:
+            return
+        progress = ProgressEstimate(len(view))
+        running = LabelMeasurement(view, state.target, path, progress)
+        self.running = running
+        take, end = partial(self._take, state, running), partial(self._end, running)
+        self._job_queue.measure(running.steps, take, end)
+        self.changed.emit()
+
+    def _take(
+        self, state: MovieState, running: LabelMeasurement, report: Report | None
+    ) -> None:
+        if report is None:
+            running.progress.step()
+        else:
+            self._show(state, running, report)
+        self.changed.emit()
+
+    def _show(
+        self, state: MovieState, running: LabelMeasurement, report: Report
+    ) -> None:
+        state.report = report
+        names = {one.object_id: one.name for one in state.objects.listed}
+        rows = [
+            {"index": row["index"], "name": names.get(row["index"], ""), **row}
+            for row in report.by_object()
+        ]
+        layer = running.target.layer
+        layer.features = with_measurements(layer.features, pd.DataFrame(rows))
+        where = "" if running.path is None else f" The table is in {running.path}."
+        count = counted(len(rows), "object")
+        state.outcome = f"Measured {count} in {layer.name!r}.{where}"
+
+    def _end(self, running: LabelMeasurement, error: Exception | None) -> None:
+        if self.running is running:
+            self.running = None
+        if error is not None:
+            self.failed.emit(error)
+        self.changed.emit()
+
+
+def pixel_size(view: MovieView) -> PixelSize:
+    """Return the scale of a movie's layer along rows and columns, and its unit."""
+    layer, axes = view.layer, view.frame_axes
+    row, column = (float(layer.scale[axis]) for axis in axes)
+    units = {str(layer.units[axis]) for axis in axes}
+    unit = units.pop() if len(units) == 1 else WORLD_UNIT
+    if unit == "pixel" and (row, column) != (1.0, 1.0):
+        unit = WORLD_UNIT
+    return PixelSize(abs(row), abs(column), unit)
+
+
+def with_measurements(features: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """Add measurements to the features of a Labels layer.
+
+    Parameters
+    ----------
+    features : DataFrame
+        With or without ``index``, the label that a row is about. Without it, a row is
+        about the label of its number. Columns that are not measured stay.
+    measured : DataFrame
+        With ``index``; may have no rows.
+
+    Returns
+    -------
+    DataFrame
+        One row per label that either has, ascending.
+    """
+    if measured.empty:
+        return features
+    others = [name for name in features.columns if name not in measured.columns]
+    if not others:
+        return measured
+    kept = features[others]
+    labels = features["index"] if "index" in features else range(len(features))
+    kept = kept.assign(index=list(labels)).drop_duplicates("index", keep="last")
+    joined = measured.merge(kept, on="index", how="outer")
+    return joined.sort_values("index", ignore_index=True)
