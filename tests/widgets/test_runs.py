@@ -132,7 +132,7 @@ def test_the_summary_says_what_deserves_a_look(run):
     for frame, verdict in enumerate((SURE, DOUBTFUL, DOUBTFUL)):
         run.write(result_on(frame, verdict=verdict))
     assert run.summary(was_stopped=True) == (
-        "Stopped; done so far: 3 frames, 2 doubtful, 1 kept as you painted them "
+        "Stopped; done so far: 3 frames, 1 doubtful, 1 kept as you painted them "
         "(tick 'replace what is there' to overwrite)."
     )
 
