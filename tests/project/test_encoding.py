@@ -61,7 +61,12 @@ SCRIBBLED = Prompt(
     scribbles=[Scribble(EYE), Scribble(EYE, is_positive=False, after=1)],
 )
 VALUES = {
-    "objects": [ObjectRecord("a cell"), ObjectRecord("", is_created=False)],
+    "objects": [
+        ObjectRecord("a cell"),
+        ObjectRecord("", is_created=False),
+        ObjectRecord("locked", is_locked=True),
+        ObjectRecord("daughter", is_locked=True, parent=3),
+    ],
     "targets": [
         TargetRecord("labels", (3, 4, 5), "uint16"),
         TargetRecord("x", (3, 4), "int32", is_own=False),
@@ -248,3 +253,12 @@ def test_frames_that_would_fill_the_memory_are_refused():
     bomb = [["entries", "adopted", [1, 0], [[1, None, [[0, 10**15]]]]]]
     with pytest.raises(ProjectError, match="damaged"):
         decode_changes(bomb)
+
+
+def test_objects_from_before_locks_and_parents_are_read():
+    """Each is its name, and whether it was created."""
+    (change,) = decode_changes([["entries", "objects", [], [[4, None, ["a cell", 1]]]]])
+    assert change.after == ObjectRecord("a cell")
+    for damaged in (["a"], ["a", 1, 1], ["a", 1, 1, 2, 3]):
+        with pytest.raises(ProjectError, match="damaged"):
+            decode_changes([["entries", "objects", [], [[4, None, damaged]]]])

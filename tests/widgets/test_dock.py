@@ -21,6 +21,7 @@ from superqt import QCollapsible  # noqa: E402
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points_table  # noqa: E402
 from napari_sam_decoder.widgets import controller, label_scans, workbench  # noqa: E402
+from napari_sam_decoder.widgets.parts.object_table import LOCK  # noqa: E402
 from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
@@ -484,8 +485,8 @@ def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
     assert dock._run.labels.box.current_choice == "SAM labels"
     done = f"Done: {FRAMES} frames."
     qtbot.waitUntil(lambda: dock._messages.message.text().startswith(done))
-    cells = (dock._objects.table.cell(1, place).data() for place in range(5))
-    assert [*cells] == ["object 1", "1", "0\N{EN DASH}7", "", ""]
+    cells = (dock._objects.table.cell(1, place).data() for place in range(6))
+    assert [*cells] == ["object 1", "", "1", "0\N{EN DASH}7", "", ""]
 
 
 def test_a_second_dock_on_a_viewer_shows_the_same(viewer, dock, told, qtbot):
@@ -690,3 +691,19 @@ def test_keys_step_through_the_table_as_it_is_sorted(dock, bench, viewer, qtbot)
         qtbot.keyClick(canvas, Qt.Key.Key_O, Qt.KeyboardModifier.AltModifier)
         seen.append(bench.objects.current.name)
     assert seen == ["c", "a", "b"]
+
+
+def test_an_object_is_locked_by_a_click_and_by_key(dock, bench, viewer, told, qtbot):
+    bench.new_object()
+    dock.refresh()
+    table = dock._objects.table
+    lock = table.visualRect(table.cell(1, LOCK)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=lock)
+    assert bench.objects.current.is_locked
+    qtbot.mouseClick(dock._objects.delete_button, Qt.MouseButton.LeftButton)
+    assert "is locked" in told[0]
+    assert dock._messages.whole.text() == told[0]
+    canvas = viewer.window._qt_viewer.canvas.native
+    keys = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(canvas, Qt.Key.Key_L, keys)
+    assert not bench.objects.current.is_locked

@@ -1,4 +1,4 @@
-"""What is done with whole objects: going to them."""
+"""What is done with whole objects: going to them, locking them."""
 
 from __future__ import annotations
 
@@ -86,3 +86,150 @@ def test_stepping_keeps_to_an_order(labelled):
     assert labelled.objects.current_id == 2
     with pytest.raises(PromptError, match="press 'New object' first"):
         labelled.step_object(1, ())
+
+
+@pytest.fixture
+def locked(labelled):
+    """The same, of which the first is locked."""
+    labelled.lock_object(1)
+    return labelled
+
+
+@pytest.fixture
+def told(locked):
+    """What a person is told."""
+    told = []
+    locked.failed.connect(lambda error: told.append(str(error)))
+    return told
+
+
+LOCKED = "'one' is locked .* unlock it first, with a click on the lock"
+
+
+def pixels_of(bench, object_id):
+    return np.asarray(bench.labels.data) == object_id
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda bench: bench.add_points((3, 5, 5), 1),
+        lambda bench: bench.add_box(3, (1, 1, 9, 9), 1),
+        lambda bench: bench.add_scribble(3, np.eye(64), 1),
+        lambda bench: (bench.select_object(1), bench.choose_hypothesis(2)),
+        lambda bench: bench.propagate(objects=[1]),
+        lambda bench: bench.merge_objects(1, 2),
+        lambda bench: bench.merge_objects(2, 1),
+        lambda bench: bench.delete_object(1),
+        lambda bench: bench.use_points(
+            bench.viewer.add_points([(0, 5, 5)], features={"object_id": [1]})
+        ),
+    ],
+)
+def test_what_would_change_a_locked_object_is_refused(locked, attempt):
+    before, rows = locked.labels.data.copy(), locked.history.document.rows("points")
+    count = len(locked.history.done)
+    with pytest.raises(PromptError, match=LOCKED):
+        attempt(locked)
+    locked.wait()
+    np.testing.assert_array_equal(locked.labels.data, before)
+    assert locked.history.document.rows("points") == rows
+    assert len(locked.history.done) == count
+
+
+def test_points_of_a_locked_object_are_put_back(locked, told):
+    layer = locked.points_layer
+    before = layer.data.copy()
+    locked.select_object(1)
+    layer.add([2, 30, 30])
+    locked.wait()
+    layer.selected_data = {0}
+    layer.remove_selected()
+    locked.wait()
+    np.testing.assert_array_equal(layer.data, before)
+    with locked.gesture():
+        for row in (20, 22):
+            layer.data = [(0, row, 14), *before[1:]]
+            locked.wait()
+    np.testing.assert_array_equal(layer.data, before)
+    assert len(told) == 3, "once for each thing that was tried"
+    locked.select_object(2)
+    layer.add([2, 44, 44])
+    locked.wait()
+    assert len(layer.data) == len(before) + 1, "others are free"
+
+
+def test_a_run_of_all_leaves_out_what_is_locked(locked):
+    locked.add_points((3, 44, 43), 2)
+    locked.wait()
+    locked.propagate(replace=True)
+    locked.wait()
+    run = [step for step in locked.history.done if step.kind == "run"][-1]
+    assert run.details["objects"] == [2]
+    locked.lock_object(2)
+    with pytest.raises(PromptError, match=r"'one', 'two' are locked .* unlock them"):
+        locked.propagate()
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_no_run_or_correction_of_another_takes_its_pixels(locked, replace):
+    before = pixels_of(locked, 1)
+    look_at(locked, 2)
+    # The second object claims the first one.
+    locked.add_points((2, 16, 16), 2)
+    locked.wait()
+    locked.propagate(objects=[2], replace=replace)
+    locked.wait()
+    np.testing.assert_array_equal(pixels_of(locked, 1), before)
+    locked.undo()
+    locked.undo()
+    np.testing.assert_array_equal(pixels_of(locked, 1), before)
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_a_stroke_over_a_locked_object_is_put_back(locked, told, label):
+    before = locked.labels.data.copy()
+    locked.labels.brush_size = 9
+    locked.labels.paint([2, 16, 24], label)
+    locked.wait()
+    now = locked.labels.data
+    np.testing.assert_array_equal(pixels_of(locked, 1), before == 1)
+    assert (now != before).any() == (label == 2), "beside the object it stays"
+    assert len(told) == 1
+    locked.undo()
+    np.testing.assert_array_equal(locked.labels.data, before)
+
+
+def test_nothing_is_painted_as_a_locked_object(locked, told):
+    before = locked.labels.data.copy()
+    locked.labels.paint([2, 50, 10], 1)
+    locked.labels.fill([4, 0, 63], 1)
+    locked.wait()
+    np.testing.assert_array_equal(locked.labels.data, before)
+    assert told
+
+
+def test_what_is_unlocked_is_free_again(locked, told):
+    locked.unlock_object(1)
+    locked.labels.paint([2, 16, 16], 0)
+    locked.wait()
+    assert not pixels_of(locked, 1)[2, 16, 16]
+    locked.undo()
+    locked.undo()
+    assert locked.objects.require(1).is_locked
+    locked.undo()
+    assert not locked.objects.require(1).is_locked
+    assert told == []
+
+
+def test_a_locked_object_can_be_renamed_and_stays_locked(locked):
+    locked.rename_object(1, "nucleus")
+    assert locked.objects.require(1).is_locked
+    assert locked.summaries[0].is_locked
+
+
+def test_an_object_that_is_computed_is_not_locked(labelled):
+    labelled.propagate()
+    with pytest.raises(PromptError, match="is being computed"):
+        labelled.lock_object(1)
+    labelled.wait()

@@ -39,6 +39,7 @@ from napari_sam_decoder.project import (
     listed,
     made_with,
     read_document,
+    require_unlocked,
     scope_of,
 )
 from napari_sam_decoder.project.array_labels import ArrayLabels
@@ -238,8 +239,14 @@ class ProjectWork:
             Without masks.
         replacing : collection of int
             Objects whose earlier points, shapes and scribbles go.
+
+        Raises
+        ------
+        PromptError
+            If one of the objects is locked.
         """
         document = self.history.document
+        require_unlocked(document, (*prompts.object_ids, *replacing))
         objects = document.table("objects")
         keys = [[one.object_id, one.frame] for one in prompts]
         title = f"Add prompts of {listed('object', prompts.object_ids)}"
@@ -328,6 +335,7 @@ class ProjectWork:
             Recorded as they are taken, with the labels as they are then.
         """
         prompts = self.reading.prompts
+        request = request.without_locked(prompts, self.history.document)
         run, steps = prepare_run(self.session, target, request, prompts)
         run.open_step(self.history, None)
         with run.recording():

@@ -43,7 +43,11 @@ from napari_sam_decoder.project.movie_identity import (
     describe_difference,
     plane_digests,
 )
-from napari_sam_decoder.project.object_record import ObjectRecord
+from napari_sam_decoder.project.object_record import (
+    ObjectRecord,
+    locked_objects,
+    require_unlocked,
+)
 from napari_sam_decoder.project.placed_rows import name_frames, name_objects
 from napari_sam_decoder.project.project import Project
 from napari_sam_decoder.project.prompt_log import CORRECTION, Correction, PromptLog
@@ -140,6 +144,7 @@ __all__ = [
     "ended_confirmations",
     "find_projects",
     "listed",
+    "locked_objects",
     "made_with",
     "name_frames",
     "name_objects",
@@ -151,6 +156,7 @@ __all__ = [
     "plane_digests",
     "read_document",
     "read_rows",
+    "require_unlocked",
     "scope_of",
     "unused_notices",
 ]

@@ -373,6 +373,24 @@ def _decode_prompt(encoded: dict[str, Any]) -> Prompt:
     )
 
 
+def _encode_object(record: ObjectRecord) -> list[Any]:
+    encoded = [record.name, int(record.is_created)]
+    if record.is_locked or record.parent is not None:
+        encoded += [int(record.is_locked), record.parent]
+    return encoded
+
+
+def _decode_object(encoded: list[Any]) -> ObjectRecord:
+    # Objects could not be locked or divided at first.
+    is_locked, parent = encoded[2:] or (0, None)
+    return ObjectRecord(
+        str(encoded[0]),
+        bool(encoded[1]),
+        bool(is_locked),
+        None if parent is None else int(parent),
+    )
+
+
 def _encode_frame(record: FrameRecord) -> list[Any]:
     flags = [int(record.by_run), int(record.has_pixels)]
     return flags if record.result is None else [*flags, *_figures_of(record.result)]
@@ -461,10 +479,7 @@ _PLAIN = _Codec(lambda value: value, lambda value: value)
 _PROMPT = _Codec(_encode_prompt, _decode_prompt)
 _NUMBERS = _Codec(_encode_numbers, _decode_numbers)
 _CODECS: dict[str, _Codec] = {
-    "objects": _Codec(
-        lambda one: [one.name, int(one.is_created)],
-        lambda one: ObjectRecord(str(one[0]), bool(one[1])),
-    ),
+    "objects": _Codec(_encode_object, _decode_object),
     "targets": _Codec(
         lambda one: [one.name, one.shape, one.dtype, int(one.is_own)],
         lambda one: TargetRecord(

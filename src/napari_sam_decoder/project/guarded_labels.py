@@ -365,12 +365,14 @@ class GuardedLabels:
         *,
         replace: bool,
         returning: Collection[int] = (),
+        locked: Collection[int] = (),
     ) -> WriteResult:
         """Put labels of some objects on a frame; see `merge_frame`.
 
         Unless ``replace``, objects that others have changed on the frame stay as they
         are, and so does every pixel that others have changed. The objects in
-        ``returning`` were erased on the frame and may come back.
+        ``returning`` were erased on the frame and may come back. The pixels of those in
+        ``locked``, which are none of ``object_ids``, stay in any case.
         """
         with self._lock:
             self.cut_along(cut)
@@ -380,9 +382,13 @@ class GuardedLabels:
             if not replace and state.changed is not None:
                 spared = (writable & state.objects) - frozenset(returning)
                 writable -= spared
-                labels = np.where(np.isin(labels, list(writable)), labels, 0)
                 is_erased = (state.now == 0) & np.isin(state.left, list(returning))
                 kept = state.changed & ~is_erased
+            if locked:
+                is_locked = np.isin(state.now, list(locked))
+                kept = is_locked if kept is None else kept | is_locked
+            if kept is not None:
+                labels = np.where(np.isin(labels, list(writable)), labels, 0)
             edit = merge_frame(state.now, labels, writable, replace=replace, kept=kept)
             decided = _decided(state, edit, labels, kept)
             if state.changed is not None:
@@ -421,7 +427,13 @@ class GuardedLabels:
                 self._known.patch(state.place, difference)
             self._repaint(state.place, left, known)
 
-    def take_back(self, change: LabelsChange, but_not: Collection[int] = ()) -> bool:
+    def take_back(
+        self,
+        change: LabelsChange,
+        but_not: Collection[int] = (),
+        locked: Collection[int] = (),
+        only: Collection[int] | None = None,
+    ) -> bool:
         """Undo a change that was made here, except pixels that have changed since.
 
         Parameters
@@ -430,6 +442,10 @@ class GuardedLabels:
             Of these labels.
         but_not : collection of int
             Objects that do not get their pixels back.
+        locked : collection of int
+            Objects that neither get nor lose pixels.
+        only : collection of int, optional
+            The objects that get or lose pixels; all by default.
 
         Returns
         -------
@@ -442,6 +458,9 @@ class GuardedLabels:
             after = now.copy()
             back = change.difference.inverse()
             back.apply_where_unchanged(after, but_not=but_not)
+            np.copyto(after, now, where=_concerns(locked, now, after))
+            if only is not None:
+                np.copyto(after, now, where=~_concerns(only, now, after))
             difference = LabelDifference.between(now, after)
             if difference is None:
                 return False
@@ -666,6 +685,15 @@ class GuardedLabels:
             places.append(found)
             values.append(left[changed].astype(int))
         return np.concatenate(places), np.concatenate(values)
+
+
+def _concerns(
+    object_ids: Collection[int], before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Find the pixels that some objects get or lose."""
+    ids = list(object_ids)
+    found: np.ndarray = np.isin(before, ids) | np.isin(after, ids)
+    return found
 
 
 def _decided(

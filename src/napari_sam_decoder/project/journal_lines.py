@@ -40,12 +40,14 @@ __all__ = [
 ]
 
 FORMAT = "napari-sam-decoder-project"
-VERSION = 2
-"""The first whose prompts may have lassos and scribbles."""
+VERSION = 3
+"""The first whose objects may be locked and have parents."""
 
 _LONGEST_HEADER = 2**20
 
-_OLDER = re.compile(rb'\{"format":\s*"%s",\s*"version":\s*1(?=[,}])' % FORMAT.encode())
+_OLDER = re.compile(
+    rb'\{"format":\s*"%s",\s*"version":\s*[12](?=[,}])' % FORMAT.encode()
+)
 _START = re.compile(rb'\{"n":(\d{1,18}),"op":"([\w-]+)","crc":"([0-9a-f]{8})"')
 _CHANGES = re.compile(rb',"(changes|packed)":')
 _RESERVED = {"n", "crc", "packed"}

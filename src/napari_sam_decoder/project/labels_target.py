@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from napari_sam_decoder.project.cut import axes_of, place_of, scope_of
 from napari_sam_decoder.project.cut_record import CutRecord
 from napari_sam_decoder.project.guarded_labels import GuardedLabels
 from napari_sam_decoder.project.movie_cut import MovieCut
+from napari_sam_decoder.project.object_record import locked_objects
 from napari_sam_decoder.prompts import PaintedMask, Prompt
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ class LabelsTarget:
         self._history = history
         self._is_own = is_own
         self._records: dict[tuple[int, ...], CutRecord] = {}
+        self._checked_step = 0
         self._ids = history.document.table("ids", number)
         self._dismissed = history.document.table("dismissed", number)
         self._guarded = GuardedLabels(
@@ -143,6 +146,11 @@ class LabelsTarget:
         return frozenset(
             one for record in records for one in record.prompt_log.object_ids
         )
+
+    @property
+    def locked_ids(self) -> frozenset[int]:
+        """Objects whose pixels nothing changes."""
+        return locked_objects(self._history.document)
 
     @property
     def object_ids(self) -> frozenset[int]:
@@ -493,6 +501,8 @@ class LabelsTarget:
     ) -> WriteResult:
         """Write a result into the labels, except over what a person has painted.
 
+        Locked objects stay as they are in any case.
+
         Parameters
         ----------
         view : Cut
@@ -517,12 +527,14 @@ class LabelsTarget:
             If the labels were replaced by others that cannot hold the result.
         """
         self.check(view, max(object_ids, default=1))
+        locked = self.locked_ids
         return self._guarded.write(
             view,
             result.frame,
             result.labels,
-            object_ids,
+            frozenset(object_ids) - locked,
             replace=replace,
+            locked=locked,
             returning=[
                 object_id
                 for object_id in returning
@@ -566,17 +578,51 @@ class LabelsTarget:
         Yields the sliced axes and places of planes whose pixels have changed.
         """
         fits = tuple(self.holder.data.shape) == self.view.spatial_shape
+        rerun, locked = self._rerun_since(step), self.locked_ids
         for change in reversed(step.changes):
             if isinstance(change, LabelsChange) and change.target == self.number:
-                if fits and self._guarded.take_back(change, self._rerun_since(step)):
+                if fits and self._guarded.take_back(change, rerun, locked):
                     yield change.sliced, change.place
             elif isinstance(change, EntryChange) and change.scope[:1] == (self.number,):
                 table = self._history.document.table(change.table, *change.scope)
+                if _object_of(change.key) in locked:
+                    continue
                 if table.get(change.key) == change.after:
                     if change.before is None:
                         del table[change.key]
                     else:
                         table[change.key] = change.before
+
+    def put_back_locked(self) -> bool:
+        """Take back what strokes since the last time have done to locked objects.
+
+        Returns
+        -------
+        bool
+            Whether there was anything.
+        """
+        newest = self._checked_step
+        later = takewhile(lambda one: one.number > newest, reversed(self._history.done))
+        strokes = [step for step in later if step.kind == "paint"]
+        self._checked_step = max((one.number for one in strokes), default=newest)
+        locked = self.locked_ids
+        if not locked:
+            return False
+        changed = [self._put_back(one, locked) for one in strokes]
+        return any(changed)
+
+    def _put_back(self, step: Step, locked: Collection[int]) -> bool:
+        """Take back what a step has done to some objects, as a part of it."""
+        is_changed = False
+        with self._history.extend(step):
+            for change in reversed(step.changes):
+                if not isinstance(change, LabelsChange) or change.target != self.number:
+                    continue
+                if self._guarded.take_back(change, only=locked):
+                    is_changed = True
+                    if change.sliced == self.view.sliced_axes:
+                        self._note_ids(change.place)
+        return is_changed
 
     def _rerun_since(self, step: Step) -> frozenset[int]:
         """Objects that a run has recomputed after a step: they get nothing back."""
@@ -698,6 +744,11 @@ class LabelsTarget:
     def _mask(self, view: Cut, object_id: int, frame: int) -> np.ndarray:
         mask: np.ndarray = self.labels(view, frame) == object_id
         return mask
+
+
+def _object_of(key: Any) -> Any:
+    """The object that an entry is about, if it is about one."""
+    return key[0] if isinstance(key, tuple) else key
 
 
 def _fills(mask: np.ndarray, box: tuple[float, float, float, float]) -> bool:

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.project.changes import EntryChange, LabelsChange
+from napari_sam_decoder.project.object_record import locked_objects
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Direction
@@ -281,8 +282,11 @@ class PromptLog:
             To be taken back in the labels, the latest first.
         """
         now = {_key(prompt): prompt for prompt in prompts_now}
+        locked = self._locked_ids
         gone = [
-            key for key, prompt in self._made.items() if _is_lost(prompt, now.get(key))
+            key
+            for key, prompt in self._made.items()
+            if key[0] not in locked and _is_lost(prompt, now.get(key))
         ]
         lost: list[Step] = []
         found = {
@@ -385,6 +389,7 @@ class PromptLog:
             for object_id in self._stale(prompts_now)
             if self._source_frames(object_id, prompts_now)
         }
+        waiting |= self._locked_ids
         found: dict[range, list[Prompt]] = {}
         for prompt in prompts_now:
             object_id, frame = _key(prompt)
@@ -476,13 +481,21 @@ class PromptLog:
         return earlier is not None and not _contains(prompt, earlier)
 
     def _stale(self, prompts_now: Iterable[Prompt]) -> set[int]:
-        """Objects that lack a point that their labels were made from."""
+        """Objects that lack a point that their labels were made from.
+
+        Locked ones keep their labels in any case.
+        """
         now = {_key(prompt): prompt for prompt in prompts_now}
+        recomputed = self._requests.keys() - self._locked_ids
         return {
             key[0]
             for key, prompt in self._made.items()
-            if key[0] in self._requests and not _contains(now.get(key), prompt)
+            if key[0] in recomputed and not _contains(now.get(key), prompt)
         }
+
+    @property
+    def _locked_ids(self) -> frozenset[int]:
+        return locked_objects(self._history.document)
 
 
 def _overlap(later: Step, earlier: Step) -> bool:

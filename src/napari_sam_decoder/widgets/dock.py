@@ -233,6 +233,7 @@ class SamDecoderDock(QWidget):
         self._objects.object_pressed.connect(self._guarded(bench.select_object))
         self._objects.renamed.connect(self._guarded(bench.rename_object))
         self._objects.merge_requested.connect(self._guarded(bench.merge_objects))
+        self._objects.lock_toggled.connect(self._guarded(self._lock))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
         self._frame.hypothesis_pointed_at.connect(bench.show_hypothesis)
@@ -248,6 +249,7 @@ class SamDecoderDock(QWidget):
         }
         keys["Alt-0"] = partial(choose, None)
         keys["Alt-N"] = self._guarded(self.workbench.new_object)
+        keys["Alt-Shift-L"] = self._guarded(self._toggle_lock)
         keys["Alt-D"] = self._guarded(self._ask_to_delete)
         step = self._guarded(self._step_object)
         keys["Alt-O"], keys["Alt-Shift-O"] = partial(step, 1), partial(step, -1)
@@ -366,10 +368,20 @@ class SamDecoderDock(QWidget):
         """Ask what to do with the labels of the selected object, and delete it."""
         bench = self.workbench
         current = bench.require_object()
+        bench.require_unlocked(current.object_id)
         bench.controller.require_not_running(current.object_id)
         labels = self._objects.ask_about_labels(current, bench)
         if labels is not None:
             bench.delete_object(current.object_id, labels)
+
+    def _lock(self, object_id: int, is_locked: bool) -> None:
+        bench = self.workbench
+        (bench.lock_object if is_locked else bench.unlock_object)(object_id)
+
+    def _toggle_lock(self) -> None:
+        """Lock the selected object, or unlock it."""
+        current = self.workbench.require_object()
+        self._lock(current.object_id, not current.is_locked)
 
     def _step_object(self, step: int) -> None:
         """Select the next object as the table shows them, or of all if it is empty."""

@@ -211,11 +211,17 @@ class SegmentedObject:
     name : str
     frames : tuple of int
         The frames with points or boxes that are used, ascending.
+    is_locked : bool
+        Whether its prompts and labels stay as they are.
+    parent : int or None
+        The object that has divided into this one and others.
     """
 
     object_id: int
     name: str
     frames: tuple[int, ...] = ()
+    is_locked: bool = False
+    parent: int | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Say where points of objects are, to a script that takes this for a layer."""
@@ -243,6 +249,10 @@ class ObjectSummary:
         On how many frames its result is doubtful, and on how many it was not found.
     conflicts : tuple of (str, int)
         What other objects do to it, and on how many frames.
+    is_locked : bool
+        Whether its prompts and labels stay as they are.
+    parent : int or None
+        The object that has divided into this one and others.
     """
 
     object_id: int
@@ -253,6 +263,8 @@ class ObjectSummary:
     doubtful: int = 0
     absent: int = 0
     conflicts: tuple[tuple[str, int], ...] = ()
+    is_locked: bool = False
+    parent: int | None = None
 
     @classmethod
     def of(cls, listed: SegmentedObject, frames: FrameRecords) -> Self:
@@ -275,6 +287,8 @@ class ObjectSummary:
             len(frames.doubtful_frames(object_id)),
             frames.counts(object_id)[Verdict.ABSENT],
             tuple(frames.conflicts(object_id).items()),
+            listed.is_locked,
+            listed.parent,
         )
 
 
@@ -372,6 +386,11 @@ class ObjectList:
         """Objects that were created here, not adopted from labels."""
         return frozenset(one for one, kept in self.records.items() if kept.is_created)
 
+    @property
+    def locked_ids(self) -> frozenset[int]:
+        """Objects whose prompts and labels stay as they are."""
+        return frozenset(one for one, kept in self.records.items() if kept.is_locked)
+
     def note_labels(self, object_ids: Iterable[int]) -> None:
         """Note which objects the labels hold."""
         self._in_labels = frozenset(object_ids)
@@ -393,7 +412,20 @@ class ObjectList:
 
     def rename(self, object_id: int, name: str) -> None:
         """Name an object."""
-        self.records[object_id] = ObjectRecord(name, object_id in self.created_ids)
+        self._keep(object_id, name=name)
+
+    def lock(self, object_id: int, *, is_locked: bool) -> None:
+        """Lock or unlock an object."""
+        self._keep(object_id, is_locked=is_locked)
+
+    def set_parent(self, object_id: int, parent: int | None) -> None:
+        """Note which object has divided into this one and others; None for none."""
+        self._keep(object_id, parent=parent)
+
+    def _keep(self, object_id: int, **said: Any) -> None:
+        """Keep something that was said of an object."""
+        adopted = ObjectRecord(_plain_name(object_id), is_created=False)
+        self.records[object_id] = replace(self.records.get(object_id, adopted), **said)
 
     def renumber(self, old_id: int, new_id: int) -> None:
         """Give an object another id, and its points the colour of that id.
@@ -410,6 +442,7 @@ class ObjectList:
             self.records[new_id] = replace(kept, name=name)
         if self.current_id == old_id:
             self.current_id = new_id
+        self._replace_parent(old_id, new_id)
         self.show(
             _renumbered(self.points, old_id, new_id),
             _renumbered(self.shapes, old_id, new_id),
@@ -424,9 +457,13 @@ class ObjectList:
         object_id : int
             Removed.
         into : int
-            The other one.
+            The other one, and the parent of those whose parent has gone.
         """
-        self.records.pop(object_id, None)
+        gone = self.records.pop(object_id, None)
+        kept = self.records.get(into)
+        if gone is not None and kept is not None and kept.parent == object_id:
+            self.set_parent(into, gone.parent)
+        self._replace_parent(object_id, into)
         self.show(
             _renumbered(self.points, object_id, into),
             _renumbered(self.shapes, object_id, into),
@@ -441,9 +478,15 @@ class ObjectList:
         if self.current_id == object_id:
             self.current_id = into
 
+    def _replace_parent(self, old_id: int, new_id: int | None) -> None:
+        for object_id, kept in tuple(self.records.items()):
+            if kept.parent == old_id:
+                self.records[object_id] = replace(kept, parent=new_id)
+
     def remove(self, object_id: int) -> None:
         """Remove an object, with its points and boxes."""
         self.records.pop(object_id, None)
+        self._replace_parent(object_id, None)
         self.show(
             tuple(row for row in self.points if row.object_id != object_id),
             tuple(row for row in self.shapes if row.object_id != object_id),
@@ -663,10 +706,10 @@ class ObjectList:
         return frozenset((*self.records, *named))
 
     def _described(self, object_id: int) -> SegmentedObject:
-        kept = self.records.get(object_id)
-        name = _plain_name(object_id) if kept is None else kept.name
+        kept = self.records.get(object_id) or ObjectRecord(_plain_name(object_id))
+        frames = self.reading.of_object(object_id).frames
         return SegmentedObject(
-            object_id, name, self.reading.of_object(object_id).frames
+            object_id, kept.name, frames, kept.is_locked, kept.parent
         )
 
     @contextmanager

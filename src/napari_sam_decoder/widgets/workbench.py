@@ -34,6 +34,7 @@ from napari_sam_decoder.project import (
     ended_confirmations,
     neighbour,
     ordered_places,
+    require_unlocked,
 )
 from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.propagation import Direction
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import Settings
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
     from napari_sam_decoder.widgets.objects import ObjectList, SegmentedObject
+    from napari_sam_decoder.widgets.target_layer import TargetLayer
 
 __all__ = ["Workbench"]
 
@@ -110,6 +112,7 @@ class _Gesture:
     """What is done from a press of the mouse to its release."""
 
     first_step: Step | None = None
+    is_refused: bool = False
 
 
 class Workbench(QObject):
@@ -264,6 +267,7 @@ class Workbench(QObject):
             return
         before = self._pointed_at
         self.objects.read(self.movie, self.viewer.layers)
+        self._put_back_locked_rows()
         if self._pointed_at != before:
             self.controller.state.outcome = ""
         self._record_prompts(before)
@@ -273,16 +277,7 @@ class Workbench(QObject):
     def _record_prompts(self, before: Sequence[Prompt]) -> None:
         """Record what has become of the points and boxes, with what follows from it."""
         document, objects = self.history.document, self.objects
-        rows: dict[str, tuple[Any, ...]] = {
-            "points": objects.points,
-            "shapes": objects.shapes,
-            "scribbles": objects.scribbles,
-        }
-        if self.points_layer is None:
-            # Points that went with their layer are kept.
-            del rows["points"]
-        if self.boxes_layer is None:
-            del rows["shapes"]
+        rows = self._rows_now()
         before_rows = {name: document.rows(name) for name in rows}
         ended = self._end_confirmations(before_rows, rows)
         if ended:
@@ -318,6 +313,15 @@ class Workbench(QObject):
             self.objects.scribbles = tuple(kept)
             self.objects.read(view, self.viewer.layers)
         return tuple(ended.values())
+
+    def _rows_now(self) -> dict[str, tuple[Any, ...]]:
+        """What layers and previews hold; points that went with their layer are kept."""
+        rows: dict[str, tuple[Any, ...]] = {"scribbles": self.objects.scribbles}
+        if self.points_layer is not None:
+            rows["points"] = self.objects.points
+        if self.boxes_layer is not None:
+            rows["shapes"] = self.objects.shapes
+        return rows
 
     @contextmanager
     def gesture(self) -> Iterator[None]:
@@ -559,6 +563,81 @@ class Workbench(QObject):
         with self.history.step(f"Rename {before.name!r} to {name!r}", "objects"):
             self.objects.rename(object_id, name)
         self.changed.emit()
+
+    def lock_object(self, object_id: int) -> None:
+        """Keep an object as it is: its prompts and its labels.
+
+        Runs, corrections and strokes leave it alone, also those of other objects.
+        Deleting it, or merging it with another one, is refused. Its name can be
+        changed.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object, or it is being computed.
+        """
+        found = self.objects.require(object_id)
+        self.controller.require_not_running(object_id)
+        self._read_what_waits()
+        with self.history.step(f"Lock {found.name!r}", "objects"):
+            self.objects.lock(object_id, is_locked=True)
+        self.changed.emit()
+
+    def unlock_object(self, object_id: int) -> None:
+        """Let an object be changed again that was locked.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        found = self.objects.require(object_id)
+        with self.history.step(f"Unlock {found.name!r}", "objects"):
+            self.objects.lock(object_id, is_locked=False)
+        self.changed.emit()
+
+    def require_unlocked(self, *object_ids: int) -> None:
+        """Refuse to change objects that are locked.
+
+        Raises
+        ------
+        PromptError
+            If any of them is.
+        """
+        require_unlocked(self.history.document, object_ids)
+
+    def _put_back_locked_rows(self) -> None:
+        """Take back what a person has done to the prompts of locked objects."""
+        locked = self.objects.locked_ids
+        refused: set[int] = set()
+        shown = {}
+        for name, now in self._rows_now().items():
+            before = self.history.document.rows(name)
+            shown[name], touched = _with_locked_rows(before, now, locked)
+            refused |= touched
+        if not refused:
+            return
+        objects = self.objects
+        objects.show(
+            shown.get("points", objects.points), shown.get("shapes", objects.shapes)
+        )
+        objects.scribbles = shown["scribbles"]
+        objects.read(self.movie, self.viewer.layers)
+        gesture = self._gesture or _Gesture()
+        if not gesture.is_refused:
+            gesture.is_refused = True
+            self._tell_locked(refused)
+
+    def _tell_locked(self, object_ids: Iterable[int]) -> None:
+        try:
+            self.require_unlocked(*object_ids)
+        except PromptError as error:
+            self.failed.emit(error)
 
     def add_points(
         self,
@@ -1145,13 +1224,17 @@ class Workbench(QObject):
             raise PromptError(
                 f"nothing shows {listed.name!r} on frame {self.frame}: click it first"
             )
+        self.require_unlocked(listed.object_id)
         self.objects.pick((listed.object_id, self.frame), number)
         self.read()
 
     def _object_or_current(self, object_id: int | None) -> SegmentedObject:
         if object_id is None:
-            return self.require_object()
-        return self.objects.require(object_id)
+            listed = self.require_object()
+        else:
+            listed = self.objects.require(object_id)
+        self.require_unlocked(listed.object_id)
+        return listed
 
     def _new_id(self) -> int:
         """Return a new id, once it is known which ones are taken."""
@@ -1217,6 +1300,7 @@ class Workbench(QObject):
         if found.notices:
             self.informed.emit("\n".join(found.notices))
         ids = sorted({row.object_id for row in rows})
+        self.require_unlocked(*ids)
         for object_id in ids:
             if object_id not in self.objects.ids:
                 name = layer.name if len(ids) == 1 else f"{layer.name} #{object_id}"
@@ -1322,6 +1406,17 @@ class Workbench(QObject):
         if layer in state.targets:
             state.outcome = ""
             self.changed.emit()
+            # napari writes some strokes only after it has told of them.
+            QTimer.singleShot(0, partial(self._put_back_strokes, state.targets[layer]))
+
+    def _put_back_strokes(self, target: TargetLayer) -> None:
+        """Take back what was painted on locked objects, or as them."""
+        is_there = any(target is one for one in self.controller.state.targets.values())
+        if self.is_closed or not is_there:
+            return
+        if target.put_back_locked():
+            target.layer.refresh(extent=False)
+            self._tell_locked(self.objects.locked_ids)
 
     def pick_label_at(self, layer: Labels, world: Sequence[float]) -> None:
         """Work on the object whose label in the target is at a position."""
@@ -1456,6 +1551,7 @@ class Workbench(QObject):
         if labels not in ("keep", "remove"):
             raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
         found = self.objects.require(object_id)
+        self.require_unlocked(object_id)
         self.controller.require_not_running(object_id)
         title = f"Delete {found.name!r}"
         with self.history.step(title, "objects", {"objects": [object_id]}) as step:
@@ -1487,6 +1583,7 @@ class Workbench(QObject):
         gone, kept = self.objects.require(object_id), self.objects.require(into)
         if object_id == into:
             raise PromptError(f"{kept.name!r} cannot be merged into itself")
+        self.require_unlocked(object_id, into)
         for one in (object_id, into):
             self.controller.require_not_running(one)
         title = f"Merge {gone.name!r} into {kept.name!r}"
@@ -1615,6 +1712,8 @@ class Workbench(QObject):
         request = RunRequest(Direction.of(direction), asked, chosen, replace)
         # Points that were added a moment ago count.
         self.read()
+        document = self.history.document
+        request = request.without_locked(self.controller.prompts, document)
         self.controller.propagate(request)
 
     def correct(self) -> None:
@@ -1773,6 +1872,22 @@ class Workbench(QObject):
             raise failure
         if not is_done:
             raise TimeoutError(f"not done after {timeout:g} seconds")
+
+
+def _with_locked_rows(
+    before: tuple[Any, ...], now: tuple[Any, ...], locked: Collection[int]
+) -> tuple[tuple[Any, ...], set[int]]:
+    """Give locked objects their rows back; also say whose rows had changed."""
+    own, others = (
+        [row for row in rows if row.object_id in locked] for rows in (before, now)
+    )
+    if own == others:
+        return now, set()
+    touched = {row.object_id for row in {*own} ^ {*others}}
+    free, free_before = (
+        [row for row in rows if row.object_id not in locked] for rows in (now, before)
+    )
+    return (before if free == free_before else (*own, *free)), touched or {*locked}
 
 
 def _pixel(view: MovieView, place: np.ndarray) -> tuple[int, int] | None:

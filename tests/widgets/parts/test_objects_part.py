@@ -148,7 +148,7 @@ def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qt
 def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
     part.show_state(bench)
     menu = part.context_menu(2)
-    rename, merge, delete = menu.actions()
+    rename, merge, lock, delete = menu.actions()
     assert [action.text() for action in merge.menu().actions()] == [
         "object 1",
         "object 3",
@@ -158,6 +158,10 @@ def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
     assert asked.args == [2, 3]
     with qtbot.waitSignal(part.delete_requested):
         delete.trigger()
+    assert lock.text() == "Lock"
+    with qtbot.waitSignal(part.lock_toggled) as asked:
+        lock.trigger()
+    assert asked.args == [2, True]
     rename.trigger()
     assert part.table.findChildren(QLineEdit)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from dataclasses import dataclass
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import (
     QAbstractTableModel,
     QModelIndex,
+    QRectF,
     QSortFilterProxyModel,
     Qt,
     Signal,
 )
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTreeView
 
 from napari_sam_decoder.widgets.colours import object_colour
@@ -36,6 +38,10 @@ ALERT = QColor("#e08a00")
 """Of counts that ask for a look; stands out from both themes."""
 _NAMED = 8
 _HEADER_MARGIN = 12
+_ICON_SIDE = 14
+LOCK_GREY = "#8c94a4"
+_DEGREE = 16
+"""As Qt counts angles."""
 _ARROW_BELOW = """
 QHeaderView::up-arrow, QHeaderView::down-arrow {
     subcontrol-origin: margin; subcontrol-position: bottom center;
@@ -92,6 +98,12 @@ COLUMNS = (
         lambda one: _natural(one.name),
     ),
     _Column(
+        "",
+        "Locked objects stay as they are, prompts and labels; click to lock or unlock",
+        lambda _: "",
+        attrgetter("is_locked"),
+    ),
+    _Column(
         "Prompts",
         "How many frames have prompts of it",
         lambda one: _or_blank(len(one.prompt_frames)),
@@ -116,7 +128,7 @@ COLUMNS = (
         attrgetter("absent"),
     ),
 )
-NAME, PROMPTS, FRAMES, DOUBTFUL, ABSENT = range(len(COLUMNS))
+NAME, LOCK, PROMPTS, FRAMES, DOUBTFUL, ABSENT = range(len(COLUMNS))
 
 
 class _ObjectModel(QAbstractTableModel):
@@ -179,6 +191,8 @@ class _ObjectModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         column = COLUMNS[section]
+        if role == Qt.ItemDataRole.DecorationRole and section == LOCK:
+            return _lock_icon(is_locked=True)
         if role == Qt.ItemDataRole.DisplayRole:
             return column.title
         return column.tip if role == Qt.ItemDataRole.ToolTipRole else None
@@ -194,6 +208,8 @@ class _ObjectModel(QAbstractTableModel):
             return _details(one)
         if role == Qt.ItemDataRole.DecorationRole and place == NAME:
             return QColor.fromRgbF(*object_colour(one.object_id).tolist())
+        if role == Qt.ItemDataRole.DecorationRole and place == LOCK:
+            return _lock_icon(is_locked=one.is_locked)
         if role == Qt.ItemDataRole.ForegroundRole and place == DOUBTFUL:
             return ALERT
         if role == Qt.ItemDataRole.TextAlignmentRole and place != NAME:
@@ -250,12 +266,15 @@ class ObjectTable(QTreeView):
         With an object id, when a person has clicked its row or gone there by key.
     renamed : Signal
         With an object id and the name that it is to have.
+    lock_toggled : Signal
+        With an object id and whether it is to be locked.
     menu_requested : Signal
         With an object id and the place of the mouse on the screen.
     """
 
     chosen = Signal(int)
     renamed = Signal(int, str)
+    lock_toggled = Signal(int, bool)
     menu_requested = Signal(int, object)
 
     def __init__(self) -> None:
@@ -323,13 +342,17 @@ class ObjectTable(QTreeView):
         before = self.currentIndex().row()
         super().keyPressEvent(event)
         if event.key() in _ARROWS and self.currentIndex().row() != before:
-            self._choose(self.currentIndex())
+            self.chosen.emit(self._at(self.currentIndex()))
 
     def _at(self, index: QModelIndex) -> int:
         return self._model.at(self._order.mapToSource(index)).object_id
 
     def _choose(self, index: QModelIndex) -> None:
-        self.chosen.emit(self._at(index))
+        if index.column() == LOCK:
+            one = self._model.at(self._order.mapToSource(index))
+            self.lock_toggled.emit(one.object_id, not one.is_locked)
+        else:
+            self.chosen.emit(self._at(index))
 
     def _ask_for_menu(self, position: QPoint) -> None:
         index = self.indexAt(position)
@@ -348,12 +371,31 @@ class ObjectTable(QTreeView):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for place, column in enumerate(COLUMNS):
             width = header.fontMetrics().horizontalAdvance(column.title)
-            self.setColumnWidth(place, width + _HEADER_MARGIN)
+            self.setColumnWidth(place, max(width, _ICON_SIDE) + _HEADER_MARGIN)
+
+
+@cache
+def _lock_icon(*, is_locked: bool) -> QIcon:
+    """Draw a lock; an open one is faint, since it says nothing."""
+    picture = QPixmap(_ICON_SIDE, _ICON_SIDE)
+    picture.fill(QColor(0, 0, 0, 0))
+    colour = QColor(LOCK_GREY)
+    colour.setAlphaF(1.0 if is_locked else 0.35)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillRect(QRectF(2, 6, 10, 7), colour)
+    painter.setPen(QPen(colour, 2))
+    shackle = QRectF(4, 2, 6, 8) if is_locked else QRectF(7, 2, 6, 8)
+    painter.drawArc(shackle, 0, 180 * _DEGREE)
+    painter.end()
+    return QIcon(picture)
 
 
 def _details(one: ObjectSummary) -> str:
     """Say all that is known of an object, one fact per line."""
     facts = [f"{one.name} (label {one.object_id})"]
+    facts += ["Locked"] if one.is_locked else []
+    facts += [f"Daughter of object {one.parent}"] if one.parent is not None else []
     if one.prompt_frames:
         named = ", ".join(map(str, one.prompt_frames[:_NAMED]))
         more = ", …" if len(one.prompt_frames) > _NAMED else ""

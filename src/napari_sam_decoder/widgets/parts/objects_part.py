@@ -35,6 +35,7 @@ class ObjectsPart(QGroupBox):
     renamed = Signal(int, str)
     delete_requested = Signal()
     merge_requested = Signal(int, int)
+    lock_toggled = Signal(int, bool)
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -49,6 +50,7 @@ class ObjectsPart(QGroupBox):
         )
         self.table.chosen.connect(self.object_chosen)
         self.table.renamed.connect(self.renamed)
+        self.table.lock_toggled.connect(self.lock_toggled)
         self.table.menu_requested.connect(self._show_context_menu)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter by name")
@@ -153,6 +155,12 @@ class ObjectsPart(QGroupBox):
         others = menu.addMenu("Merge into")
         self._add_others(others, object_id)
         others.setEnabled(not others.isEmpty())
+        is_locked = any(
+            one.is_locked for one in self._objects if one.object_id == object_id
+        )
+        menu.addAction("Unlock" if is_locked else "Lock").triggered.connect(
+            lambda _checked: self.lock_toggled.emit(object_id, not is_locked)
+        )
         menu.addAction("Delete…").triggered.connect(
             lambda _checked: self.delete_requested.emit()
         )
