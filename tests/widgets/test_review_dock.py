@@ -167,7 +167,7 @@ def test_a_button_says_that_a_mask_looks_right(doubted, review, qtbot):
     qtbot.waitUntil(lambda: "doubtful: the runs" in review._summary.text())
     review.right.click()
     qtbot.waitUntil(lambda: review._summary.text().startswith("3 doubtful frames."))
-    assert "object 1, frame 3: prompted" in review._summary.text()
+    assert "object 1, frame 3: fixed by you" in review._summary.text()
     assert review._source.lines.of(1).states[3] == CellState.FIXED
 
 

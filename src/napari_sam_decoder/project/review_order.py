@@ -85,11 +85,13 @@ def ordered_places(
     list of Place
     """
     if order is not ReviewOrder.HELPFUL:
-        return sorted(
-            Place(frame, object_id)
+        # There may be thousands, and tuples are compared much faster.
+        pairs = sorted(
+            (frame, object_id)
             for object_id in fixed
             for frame in records.doubtful_frames(object_id)
         )
+        return [Place(*pair) for pair in pairs]
     found = [
         (-doubt, place)
         for object_id, frames in fixed.items()

@@ -25,6 +25,7 @@ from napari_sam_decoder.project import (
     Timelines,
     scope_of,
 )
+from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.open_docks import (
     DOCK,
     PLUGIN,
@@ -108,6 +109,8 @@ class ReviewDock(QWidget):
             outdated = None if outdated is None else {*outdated, *changed}
             length = 1 if bench.movie is None else len(bench.movie)
             self.ribbon.show_lines(listed, source.lines, length, outdated)
+            if outdated is None or bench.objects.current_id in outdated:
+                self.plot.forget_curves()
             doubtful = sum(source.doubtful_frames(one.object_id) for one in listed)
         self.ribbon.show_place(bench.objects.current_id, bench.frame)
         self._show_plot()
@@ -271,6 +274,8 @@ class ReviewDock(QWidget):
         if found is None:
             return f"{name}, frame {frame}"
         why = f": {found.why}" if found.why else ""
+        if found.verdict is Verdict.PROMPTED:
+            return f"{name}, frame {frame}: fixed by you"
         return (
             f"{name}, frame {frame}: {found.verdict.value}{why} "
             f"(confidence {found.confidence:.2f})"

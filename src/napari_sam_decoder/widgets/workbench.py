@@ -1075,7 +1075,7 @@ class Workbench(QObject):
             self.objects.confirm(row)
             self.objects.read(self.movie, self.viewer.layers)
             self._record_prompts(before)
-        self.controller.state.outcome = f"{title}, and is fixed there."
+        self.controller.state.outcome = f"{title}."
         self.controller.advance()
         self.show_previews()
 

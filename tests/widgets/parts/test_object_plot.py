@@ -50,6 +50,23 @@ def test_curves_are_drawn_where_something_is_known(plot):
     assert theme_colours(plot).slider in colours_in(plot, (34, 36), strip=1)
 
 
+def test_curves_are_drawn_again_when_values_change(plot):
+    line = Timeline.empty(LENGTH)
+    axis = FrameAxis().fitted(LENGTH, LEFT, 10 * LENGTH)
+    plot.show_line(line, axis, 35)
+    assert not is_drawn(plot, (5, 15), strip=0)
+    line.confidence[:20] = 0.5
+    plot.forget_curves()
+    assert is_drawn(plot, (5, 15), strip=0)
+    drawn = plot._curves[1]
+    plot.show_line(line, axis, 20)
+    plot.grab()
+    assert plot._curves[1] is drawn, "the slider alone draws no curve"
+    plot.show_line(line, axis.zoomed(LEFT, 2), 20)
+    assert is_drawn(plot, (5, 15), strip=0)
+    assert plot._curves[1] is not drawn
+
+
 def test_without_an_object_nothing_is_drawn(plot):
     plot.show_line(None, FrameAxis().fitted(LENGTH, LEFT, 10 * LENGTH), 3)
     assert len(colours_in(plot, (0, 39), strip=0)) == 1

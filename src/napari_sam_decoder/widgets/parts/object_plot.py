@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
+from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from napari_sam_decoder.project import CellState
@@ -24,6 +24,8 @@ __all__ = ["ObjectPlot", "curve_parts"]
 
 STRIP = 24
 _GAP = 4
+_SPARSE = 3
+"""Pixels from one frame to the next from which lines are smooth."""
 _ROOM_ABOVE = 1.05
 """Above the largest area, in units of it."""
 
@@ -39,6 +41,8 @@ class ObjectPlot(QWidget):
         self._axis = FrameAxis()
         self._line: Timeline | None = None
         self._frame = 0
+        # Drawn again only when something changes: the slider moves often.
+        self._curves: tuple[object, QPixmap] | None = None
         self.setFixedHeight(3 * STRIP + 2)
         self.setToolTip(
             "Of the selected object: confidence, 0 to 1; overlap (IoU) with its mask "
@@ -51,7 +55,7 @@ class ObjectPlot(QWidget):
         Parameters
         ----------
         line : Timeline, optional
-            Of the object; its values are read when this is drawn.
+            Of the object. Where its values change, call `forget_curves`.
         axis : FrameAxis
             Of the ribbon.
         frame : int
@@ -60,46 +64,68 @@ class ObjectPlot(QWidget):
         self._line, self._axis, self._frame = line, axis, frame
         self.update()
 
+    def forget_curves(self) -> None:
+        """Draw the curves again, since values have changed."""
+        self._curves = None
+        self.update()
+
     def paintEvent(self, _: QPaintEvent) -> None:
-        """Draw the strips and the line at the slider."""
+        """Draw the strips, and the line at the slider."""
         painter = QPainter(self)
         if self._line is not None:
-            seen = self._line.within(self._axis.frames)
-            largest = np.nanmax(self._line.area, initial=1) * _ROOM_ABOVE
-            strips = (
-                ("confidence", seen.confidence, 1.0, f"{self._at('confidence'):.2f}"),
-                ("overlap", seen.overlap, 1.0, f"{self._at('overlap'):.2f}"),
-                ("area", seen.area, largest, f"{self._at('area'):.0f} px"),
+            painter.drawPixmap(0, 0, self._drawn_curves(self._line))
+            figures = (
+                ("confidence", f"{self._at('confidence'):.2f}"),
+                ("overlap", f"{self._at('overlap'):.2f}"),
+                ("area", f"{self._at('area'):.0f} px"),
             )
-            for number, (title, values, high, now) in enumerate(strips):
+            for number, (title, now) in enumerate(figures):
                 said = "" if now.startswith("nan") else now
-                self._draw_strip(painter, number * STRIP, title, said)
-                self._draw_curve(painter, number * STRIP, values / high)
+                self._draw_text(painter, number * STRIP, title, said)
             self._draw_slider(painter)
         painter.end()
+
+    def _drawn_curves(self, line: Timeline) -> QPixmap:
+        """Return the curves of all strips, drawn before if nothing has changed."""
+        ratio = self.devicePixelRatioF()
+        state = (line, self._axis, self.width(), ratio, theme_colours(self))
+        if self._curves is None or self._curves[0] != state:
+            picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(picture)
+            largest = np.nanmax(line.area, initial=1) * _ROOM_ABOVE
+            seen = line.within(self._axis.frames)
+            parts = (seen.confidence, seen.overlap, seen.area / largest)
+            for number, values in enumerate(parts):
+                self._draw_curve(painter, number * STRIP, values)
+            painter.end()
+            self._curves = state, picture
+        return self._curves[1]
 
     def _at(self, name: str) -> float:
         """Return a figure on the frame that is shown."""
         values: np.ndarray = getattr(self._line, name)
         return float(values[self._frame]) if self._frame < len(values) else np.nan
 
-    def _draw_strip(self, painter: QPainter, top: int, title: str, now: str) -> None:
+    def _draw_text(self, painter: QPainter, top: int, title: str, now: str) -> None:
         text = self.palette().color(QPalette.ColorRole.WindowText)
         painter.setPen(text)
         place = QRectF(22, top, NAMES_WIDTH - 32, STRIP)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | middle, title)
         painter.drawText(place, Qt.AlignmentFlag.AlignRight | middle, now)
-        ground = QColor(*theme_colours(self).backs[CellState.UNKNOWN])
-        painter.fillRect(
-            QRectF(self._axis.left, top + _GAP / 2, self._axis.width, STRIP - _GAP),
-            ground,
-        )
 
     def _draw_curve(self, painter: QPainter, top: int, values: np.ndarray) -> None:
-        bar = QColor(*theme_colours(self).bars[CellState.SURE])
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(bar, 1.5))
+        colours, axis = theme_colours(self), self._axis
+        ground = QColor(*colours.backs[CellState.UNKNOWN])
+        strip = QRectF(axis.left, top + _GAP / 2, axis.width, STRIP - _GAP)
+        painter.fillRect(strip, ground)
+        bar = QColor(*colours.bars[CellState.SURE])
+        # Smooth lines take much longer, and are not seen where points are dense.
+        is_smooth = axis.width > _SPARSE * axis.span
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
+        painter.setPen(QPen(bar, 1.5 if is_smooth else 0))
         height = STRIP - _GAP
         for start, part in curve_parts(values):
             frames = np.arange(len(part)) + self._axis.first + start

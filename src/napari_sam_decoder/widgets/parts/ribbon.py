@@ -36,6 +36,13 @@ RULER = 17
 BAR = 12
 ROW = BAR + UNDERLINE + 6
 _SWATCH = 10
+LEGEND = (
+    "Blue: the higher, the more confidence. Orange: doubtful, or another object is in "
+    "the way. White (black in the light theme): fixed by you. Low grey: absent. Half "
+    "grey: not rated. Violet line: changed by the last run or correction.\n"
+    "Click or drag to go to a frame. The wheel scrolls objects, with Ctrl it zooms, and "
+    "with Shift it moves along the frames."
+)
 _TICK_GAP = 60
 _ZOOM = 1.25
 _NOTCH = 120
@@ -219,7 +226,7 @@ class Ribbon(QAbstractScrollArea):
             at = help_event.pos()
             object_id, frame = self.place_at(at.x(), at.y())
             is_cell = object_id is not None and at.x() >= NAMES_WIDTH
-            text = self._describe(object_id, frame) if is_cell and object_id else ""
+            text = self._describe(object_id, frame) if is_cell and object_id else LEGEND
             QToolTip.showText(help_event.globalPos(), text, self)
             return True
         return bool(super().viewportEvent(event))
