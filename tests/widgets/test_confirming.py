@@ -201,3 +201,12 @@ def test_without_labels_nothing_can_be_right(bench):
     bench.confirm_frame(1, bench.frame)
     with pytest.raises(PromptError, match="click it first"):
         bench.choose_hypothesis(2)
+
+
+def test_a_locked_object_is_neither_doubted_nor_confirmed(bench):
+    bench.lock_object(1)
+    assert bench.doubtful_places() == ()
+    with pytest.raises(PromptError, match="is locked"):
+        bench.confirm_frame(1, DOUBTFUL)
+    bench.unlock_object(1)
+    assert len(bench.doubtful_places()) == 1

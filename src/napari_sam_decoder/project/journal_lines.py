@@ -41,7 +41,7 @@ __all__ = [
 
 FORMAT = "napari-sam-decoder-project"
 VERSION = 3
-"""The first whose objects may be locked and have parents."""
+"""The first whose objects may be locked and have parents, and masks be confirmed."""
 
 _LONGEST_HEADER = 2**20
 

@@ -454,7 +454,7 @@ class LabelsTarget:
         frames = self.record(cut).frames
         changed = before != after
         touched = label_ids(before[changed]) | label_ids(after[changed])
-        for object_id in sorted(touched & frames.object_ids):
+        for object_id in sorted((touched & frames.object_ids) - self.locked_ids):
             frames.fix(object_id, frame, int((after == object_id).sum()))
 
     def confirm(self, view: Cut, object_id: int, frame: int) -> Prompt:

@@ -111,7 +111,8 @@ class ReviewDock(QWidget):
             self.ribbon.show_lines(listed, source.lines, length, outdated)
             if outdated is None or bench.objects.current_id in outdated:
                 self.plot.forget_curves()
-            doubtful = sum(source.doubtful_frames(one.object_id) for one in listed)
+            free = (one.object_id for one in listed if not one.is_locked)
+            doubtful = sum(map(source.doubtful_frames, free))
         self.ribbon.show_place(bench.objects.current_id, bench.frame)
         self._show_plot()
         self._summary.setText(self._said(bench, doubtful))

@@ -960,7 +960,7 @@ class Workbench(QObject):
         self.changed.emit()
 
     def doubtful_places(self, order: str | None = None) -> tuple[Place, ...]:
-        """List what is doubtful on the movie.
+        """List what is doubtful on the movie, of objects that are not locked.
 
         Parameters
         ----------
@@ -983,7 +983,11 @@ class Workbench(QObject):
         asked, target = self._order(order), self.controller.state.target
         if target is None:
             return ()
-        fixed = {one.object_id: one.frames for one in self.objects.listed}
+        fixed = {
+            one.object_id: one.frames
+            for one in self.objects.listed
+            if not one.is_locked
+        }
         if asked is ReviewOrder.OBJECT:
             current = self.objects.current_id
             fixed = {one: frames for one, frames in fixed.items() if one == current}
@@ -1051,12 +1055,14 @@ class Workbench(QObject):
         MovieError
             If no movie is chosen.
         PromptError
-            If there is no such object or frame, or no labels that hold the object.
+            If there is no such object or frame, if the object is locked, or if no
+            labels hold it.
         LabelsError
             If the labels were replaced by others that do not fit.
         """
         view, listed = self.require_movie(), self._object_or_current(object_id)
         frame = _existing_frame(view, self.frame if frame is None else frame)
+        self.require_unlocked(listed.object_id)
         target = self.controller.state.target
         if target is None or listed.object_id not in target.object_ids:
             raise PromptError(

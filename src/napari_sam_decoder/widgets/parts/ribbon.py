@@ -40,8 +40,8 @@ LEGEND = (
     "Blue: the higher, the more confidence. Orange: doubtful, or another object is in "
     "the way. White (black in the light theme): fixed by you. Low grey: absent. Half "
     "grey: not rated. Violet line: changed by the last run or correction.\n"
-    "Click or drag to go to a frame. The wheel scrolls objects; with Ctrl it zooms, with "
-    "Shift it moves along the frames."
+    "Click or drag to go to a frame. The wheel scrolls objects; with Ctrl it zooms, "
+    "and with Shift it moves along the frames."
 )
 _TICK_GAP = 60
 _ZOOM = 1.25
