@@ -175,3 +175,13 @@ def test_the_span_is_that_of_the_frames_with_pixels(changes):
         assert records.span(1) == expected
         assert records.frame_count(1) == len(frames)
         assert records.has_pixels(1, frame) == (frame in frames)
+
+
+def test_an_object_is_split_at_a_frame():
+    records = records_of(result_on(0), result_on(2, verdict=DOUBTFUL), result_on(3))
+    records.split(1, 5, 2)
+    assert records.frames_with(1) == {0}
+    assert records.frames_with(5) == {2, 3}
+    assert records.counts(5) == {DOUBTFUL: 1, SURE: 1}
+    assert records.of(5, 2).object_id == 5
+    assert records.span(5) == range(2, 4)

@@ -17,6 +17,7 @@ from napari_sam_decoder.project import (
     pick_mask,
     read_document,
     read_rows,
+    split_rows,
     unused_notices,
 )
 from napari_sam_decoder.prompts import PaintedMask, Prompt, Scribble
@@ -499,3 +500,21 @@ def test_other_planes_have_confirmations_of_their_own():
     now["points"] = points((2, 0, 5, 5))
     assert ended_confirmations(cut, before, now) == {}
     assert ended_confirmations(other, before, now) == {}
+
+
+def test_rows_are_split_at_a_frame():
+    rows = points((0, 1, 1), (2, 1, 1), (3, 1, 1)) + points((3, 2, 2), object_id=4)
+    split = split_rows(MOVIE, rows, (1, 9), 2)
+    assert [row.object_id for row in split] == [1, 9, 9, 4]
+    assert [row.position for row in split] == [row.position for row in rows]
+    shapes = [box(1, 1, 1, 5, 5), box(3, 1, 1, 5, 5)]
+    assert [row.object_id for row in split_rows(MOVIE, shapes, (1, 9), 3)] == [1, 9]
+    scribbles = [scribble_row(frame, 3, 4) for frame in (1, 2)]
+    assert [row.object_id for row in split_rows(MOVIE, scribbles, (1, 9), 2)] == [1, 9]
+    assert split_rows(MOVIE, (), (1, 9), 2) == ()
+
+
+def test_rows_on_other_planes_are_split_as_well():
+    cut = Stack((5, 6, 12, 14), 0, ((1, 2),))
+    rows = points((1, 2, 3, 4), (3, 5, 5, 6))
+    assert [row.object_id for row in split_rows(cut, rows, (1, 9), 2)] == [1, 9]

@@ -1,4 +1,4 @@
-"""What is done with whole objects: going to them, locking them."""
+"""What is done with whole objects: going to them, locking and splitting them."""
 
 from __future__ import annotations
 
@@ -233,3 +233,147 @@ def test_an_object_that_is_computed_is_not_locked(labelled):
     with pytest.raises(PromptError, match="is being computed"):
         labelled.lock_object(1)
     labelled.wait()
+
+
+def known(bench):
+    """All that is said of objects, and the labels."""
+    bench.wait()
+    tables = {
+        (table.name, table.scope): dict(table)
+        for table in bench.history.document.tables
+        if table.name in {"objects", "made", "frames", "requests", "adopted", "ids"}
+    }
+    full = {name: entries for name, entries in tables.items() if entries}
+    rows = bench.history.document.rows("points")
+    return np.array(bench.labels.data), full, rows, bench.points_layer.data.tolist()
+
+
+def assert_same(now, before):
+    np.testing.assert_array_equal(now[0], before[0])
+    assert now[1:] == before[1:]
+
+
+def test_an_object_is_split_with_its_labels_and_prompts(labelled):
+    labelled.add_points((4, 16, 18), 1)
+    before = known(labelled)
+    daughter = labelled.split_object(1, 3, "daughter")
+    after = known(labelled)
+    np.testing.assert_array_equal(after[0][:3], before[0][:3])
+    moved = np.where(before[0][3:] == 1, daughter.object_id, before[0][3:])
+    np.testing.assert_array_equal(after[0][3:], moved)
+    mother, other, one = labelled.summaries
+    assert (mother.prompt_frames, mother.span) == ((0,), range(3))
+    assert (one.prompt_frames, one.span) == ((4,), range(3, FRAMES))
+    assert (one.name, one.parent, mother.parent) == ("daughter", 1, None)
+    assert other.span == range(FRAMES)
+    assert labelled.objects.current_id == daughter.object_id
+    assert "from frame 3 on, on 3 frames" in labelled.controller.state.outcome
+    assert labelled.notices == (), "the labels are those of the prompts"
+    labelled.undo()
+    assert_same(known(labelled), before)
+    labelled.redo()
+    assert_same(known(labelled), after)
+
+
+def test_a_daughter_is_corrected_and_its_mother_is_not(labelled):
+    daughter = labelled.split_object(1, 3).object_id
+    labelled.wait()
+    before = pixels_of(labelled, 1)
+    labelled.add_points((4, 16, 24), daughter, is_positive=False)
+    labelled.wait()
+    assert not pixels_of(labelled, daughter)[4, 16, 24]
+    np.testing.assert_array_equal(pixels_of(labelled, 1), before)
+
+
+def test_an_object_of_others_labels_is_split(bench):
+    labels = np.zeros((FRAMES, 64, 64), np.uint16)
+    labels[:, 5:9, 5:9] = 7
+    layer = bench.viewer.add_labels(labels)
+    bench.choose_labels(layer)
+    bench.wait()
+    look_at(bench, 2)
+    bench.select_object(7)
+    daughter = bench.split_object().object_id
+    bench.wait()
+    assert [set(np.unique(frame)) - {0} for frame in layer.data] == [
+        *[{7}] * 2,
+        *[{daughter}] * 4,
+    ]
+    assert bench.holds(7)
+    assert bench.holds(daughter)
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [(0, "neither prompts nor labels before frame 0"), (9, "there is no frame 9")],
+)
+def test_there_must_be_something_on_both_sides(labelled, frame, why):
+    count = len(labelled.history.done)
+    with pytest.raises(PromptError, match=why):
+        labelled.split_object(1, frame)
+    made = labelled.new_object()
+    with pytest.raises(PromptError, match="neither prompts nor labels from frame 3"):
+        labelled.split_object(made.object_id, 3)
+    assert len(labelled.history.done) == count + 1
+
+
+def test_a_locked_object_is_not_split(locked):
+    with pytest.raises(PromptError, match=LOCKED):
+        locked.split_object(1, 3)
+
+
+def test_parents_are_chosen_and_follow_what_becomes_of_them(labelled):
+    third = labelled.new_object().object_id
+    labelled.set_parent(third, 2)
+    labelled.set_parent(2, 1)
+    with pytest.raises(PromptError, match="from which it descends"):
+        labelled.set_parent(1, third)
+    with pytest.raises(PromptError, match="from which it descends"):
+        labelled.set_parent(1, 1)
+    with pytest.raises(PromptError, match="there is no object 9"):
+        labelled.set_parent(1, 9)
+    parents = [one.parent for one in labelled.summaries]
+    assert parents == [None, 1, 2]
+    labelled.merge_objects(2, 1)
+    labelled.wait()
+    assert [one.parent for one in labelled.summaries] == [None, 1]
+    labelled.undo()
+    labelled.delete_object(2)
+    labelled.wait()
+    assert [one.parent for one in labelled.summaries] == [None, None]
+    labelled.undo()
+    labelled.set_parent(2, None)
+    assert [one.parent for one in labelled.summaries] == [None, None, 2]
+
+
+def test_a_mother_is_merged_into_her_daughter(labelled):
+    daughter = labelled.split_object(1, 3).object_id
+    labelled.wait()
+    labelled.merge_objects(1, daughter)
+    labelled.wait()
+    assert labelled.objects.require(daughter).parent is None
+    assert pixels_of(labelled, daughter).any(axis=(1, 2)).all()
+
+
+def test_locks_and_parents_are_in_the_project(labelled, make_bench):
+    daughter = labelled.split_object(1, 3).object_id
+    labelled.lock_object(2)
+    before = known(labelled)
+    summaries = labelled.summaries
+    project = labelled.controller.state.project
+    project.flush()
+    labelled.close()
+    other = make_bench()
+    movie, _ = squares(FRAMES)
+    other.choose_movie(other.viewer.add_image(movie, name="squares"))
+    other.resume(project.path)
+    other.wait()
+    assert_same(known(other), before)
+    assert other.summaries == summaries
+    with pytest.raises(PromptError, match="'two' is locked"):
+        other.delete_object(2)
+    other.undo()
+    other.undo()
+    other.wait()
+    assert other.objects.find(daughter) is None
+    assert pixels_of(other, 1).any(axis=(1, 2)).all()

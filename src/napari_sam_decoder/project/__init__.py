@@ -59,6 +59,7 @@ from napari_sam_decoder.project.prompt_reading import (
     pick_mask,
     read_document,
     read_rows,
+    split_rows,
     unused_notices,
 )
 from napari_sam_decoder.project.prompt_rows import PointRow, ScribbleRow, ShapeRow
@@ -158,5 +159,6 @@ __all__ = [
     "read_rows",
     "require_unlocked",
     "scope_of",
+    "split_rows",
     "unused_notices",
 ]

@@ -90,6 +90,23 @@ class CutRecord:
         self.frames.absorb(object_id, into)
         self.inherit(object_id, ())
 
+    def split(self, object_id: int, new_id: int, start: int) -> None:
+        """Take all that is known of an object from a frame on as known of a new one.
+
+        Parameters
+        ----------
+        object_id, new_id : int
+            The object that keeps what comes before, and the new one.
+        start : int
+            The first frame of the new one.
+        """
+        frames = self.inherited(object_id)
+        later = frozenset(frame for frame in frames if frame >= start)
+        self.inherit(object_id, frames - later)
+        self.inherit(new_id, later)
+        self.prompt_log.split(object_id, new_id, start)
+        self.frames.split(object_id, new_id, start)
+
     def forget(self, object_id: int) -> None:
         """Forget an object, whatever its labels."""
         self.prompt_log.forget(object_id)

@@ -159,6 +159,25 @@ class FrameRecords:
             )
         self.forget(object_id)
 
+    def split(self, object_id: int, new_id: int, start: int) -> None:
+        """Count all that is known of an object from a frame on as known of a new one.
+
+        Parameters
+        ----------
+        object_id, new_id : int
+            The object that keeps what comes before, and the new one.
+        start : int
+            The first frame of the new one.
+        """
+        for frame in sorted(self._known.get(object_id, ())):
+            if frame >= start:
+                record = self.at(object_id, frame)
+                result = record.result
+                if result is not None:
+                    result = replace(result, object_id=new_id)
+                self._set(new_id, frame, replace(record, result=result))
+                self._set(object_id, frame, _NOTHING)
+
     def add_pixels(self, object_id: int, frames: Iterable[int]) -> None:
         """Note frames on which the labels hold an object."""
         for frame in frames:

@@ -291,6 +291,29 @@ class LabelsTarget:
         if object_id in self._ids:
             self._ids[into] = True
 
+    def split(self, view: Cut, object_id: int, new_id: int, start: int) -> None:
+        """Take the labels of an object from a frame on as those of a new one.
+
+        Its pixels are still to be given to the new one, see `relabel`.
+
+        Parameters
+        ----------
+        view : Cut
+            The movie.
+        object_id, new_id : int
+            The object that keeps what comes before, and the new one.
+        start : int
+            The first frame of the new one.
+        """
+        for (_, axis, *_rest), record in self._records.items():
+            if axis == scope_of(view)[0]:
+                record.split(object_id, new_id, start)
+            elif object_id in record.frames.object_ids:
+                # Along another axis, only the pixels say who is where.
+                record.is_scanned = False
+        if object_id in self._ids:
+            self._ids[new_id] = True
+
     def relabel(self, view: Cut, frame: int, object_id: int, new_id: int) -> None:
         """Give the pixels of an object on a frame another label.
 
@@ -315,9 +338,18 @@ class LabelsTarget:
         self.check(view, max(new_id, 1))
         self._guarded.relabel(view, frame, object_id, new_id)
 
-    def note_relabelled(self, object_id: int) -> None:
-        """Note that an object has no pixels any more."""
-        self._ids.pop(object_id, None)
+    def note_relabelled(self, object_id: int, *, is_gone: bool = True) -> None:
+        """Note that pixels have another label now.
+
+        Parameters
+        ----------
+        object_id : int
+            The label that they had.
+        is_gone : bool, default True
+            Whether no pixels have it any more.
+        """
+        if is_gone:
+            self._ids.pop(object_id, None)
 
     def reconsider(self) -> None:
         """Count dismissed objects again, once the labels have been scanned."""

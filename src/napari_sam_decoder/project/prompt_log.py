@@ -177,6 +177,30 @@ class PromptLog:
             if prompt.object_id == into and prompt.frame in frames:
                 self._made[_key(prompt)] = prompt
 
+    def split(self, object_id: int, new_id: int, start: int) -> None:
+        """Take the labels of an object from a frame on as those of a new one.
+
+        Parameters
+        ----------
+        object_id : int
+            Keeps what comes before.
+        new_id : int
+            Of the new one.
+        start : int
+            Its first frame.
+        """
+        for prompts_of in (self._made, self._withdrawn, self._declined):
+            for key, prompt in tuple(prompts_of.items()):
+                if key[0] == object_id and key[1] >= start:
+                    prompts_of[new_id, key[1]] = replace(prompt, object_id=new_id)
+                    del prompts_of[key]
+        if object_id in self._requests:
+            self._requests[new_id] = self._requests[object_id]
+        frames = self._adopted.get(object_id)
+        if frames is not None:
+            later = frozenset(frame for frame in frames if frame >= start)
+            self._adopted[object_id], self._adopted[new_id] = frames - later, later
+
     def note_correction(self, prompts: Iterable[Prompt]) -> None:
         """Note that corrections have been written, at least on their own frames."""
         for prompt in prompts:

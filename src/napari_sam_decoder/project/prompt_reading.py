@@ -36,6 +36,7 @@ __all__ = [
     "pick_mask",
     "read_document",
     "read_rows",
+    "split_rows",
     "unused_notices",
 ]
 
@@ -196,6 +197,32 @@ def pick_mask(
         else row
         for row, is_here in zip(rows, is_meant, strict=True)
     )
+
+
+def split_rows(
+    cut: Cut, rows: Sequence[Any], ids: tuple[int, int], start: int
+) -> tuple[Any, ...]:
+    """Give the rows of an object from a frame on to another one.
+
+    Parameters
+    ----------
+    cut : Cut
+        The movie; rows on its other planes count as well.
+    rows : sequence of PointRow, ShapeRow or ScribbleRow
+        Of all objects.
+    ids : (int, int)
+        The object, and the one that gets the rows.
+    start : int
+        The first frame.
+    """
+    object_id, new_id = ids
+    places = [place for place, row in enumerate(rows) if row.object_id == object_id]
+    _, frames = _places(cut, [rows[place] for place in places])
+    split = list(rows)
+    for place, frame in zip(places, frames.tolist(), strict=True):
+        if frame >= start:
+            split[place] = replace(rows[place], object_id=new_id)
+    return tuple(split)
 
 
 def ended_confirmations(

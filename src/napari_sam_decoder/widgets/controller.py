@@ -433,6 +433,12 @@ class Controller(QObject):
         if self.movie is not None:
             self._scans.relabel(self.state, self.movie, change, step)
 
+    def split(self, object_id: int, new_id: int, start: int) -> None:
+        """Take the labels of an object from a frame on as those of a new one."""
+        for target in self.state.targets.values():
+            if self.movie is not None:
+                target.split(self.movie, object_id, new_id, start)
+
     def absorb(self, object_id: int, into: int) -> None:
         """Take the labels of an object as those of another one, on every layer."""
         for target in self.state.targets.values():

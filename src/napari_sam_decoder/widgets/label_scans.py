@@ -38,22 +38,32 @@ class Relabelling:
         Of the object that gets them; 0 if they are removed.
     new_name : str
         Of that object.
+    start : int
+        The first frame on which they do.
     """
 
     object_id: int
     name: str
     new_id: int = 0
     new_name: str = ""
+    start: int = 0
 
     @property
     def activity(self) -> str:
         """What is under way, in one sentence."""
+        if self.start:
+            return f"Splitting {self.name!r} at frame {self.start}…"
         if self.new_id:
             return f"Merging {self.name!r} into {self.new_name!r}…"
         return f"Removing the labels of {self.name!r}…"
 
     def done(self, frames: str) -> str:
         """Say what was done on so many frames."""
+        if self.start:
+            return (
+                f"{self.name!r} is {self.new_name!r} from frame {self.start} on, on "
+                f"{frames}."
+            )
         if self.new_id:
             return f"{self.name!r} was merged into {self.new_name!r}, on {frames}."
         return f"{self.name!r} was deleted, with its labels on {frames}."
@@ -166,14 +176,16 @@ class LabelScans(QObject):
         def end(error: Exception | None) -> None:
             self._relabelling.remove((state, change))
             with state.history.extend(step):
-                target.note_relabelled(change.object_id)
+                target.note_relabelled(change.object_id, is_gone=not change.start)
             state.outcome = change.done(counted(len(frames), "frame"))
             if error is not None:
                 self.failed.emit(error)
             self.ended.emit()
 
         state.outcome = change.activity
-        steps = partial(frames_with, view, target.layer.data, change.object_id)
+        steps = partial(
+            frames_with, view, target.layer.data, change.object_id, change.start
+        )
         self._job_queue.scan(steps, relabel, end)
 
     def _adopt(

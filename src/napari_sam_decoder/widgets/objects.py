@@ -422,6 +422,16 @@ class ObjectList:
         """Note which object has divided into this one and others; None for none."""
         self._keep(object_id, parent=parent)
 
+    def line_of(self, object_id: int) -> frozenset[int]:
+        """Return an object with all that it descends from."""
+        line: set[int] = set()
+        ancestor: int | None = object_id
+        while ancestor is not None and ancestor not in line:
+            line.add(ancestor)
+            kept = self.records.get(ancestor)
+            ancestor = None if kept is None else kept.parent
+        return frozenset(line)
+
     def _keep(self, object_id: int, **said: Any) -> None:
         """Keep something that was said of an object."""
         adopted = ObjectRecord(_plain_name(object_id), is_created=False)

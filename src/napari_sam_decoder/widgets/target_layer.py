@@ -114,9 +114,9 @@ class TargetLayer(LabelsTarget):
             check_target(self.view, self.layer, highest_id)
             self._checked = self.layer.data
 
-    def note_relabelled(self, object_id: int) -> None:
+    def note_relabelled(self, object_id: int, *, is_gone: bool = True) -> None:
         """Note that an object has no pixels any more, and draw the layer."""
-        super().note_relabelled(object_id)
+        super().note_relabelled(object_id, is_gone=is_gone)
         self.layer.refresh(extent=False)
 
     def reconcile(self, view: Cut, prompts_now: Collection[Prompt]) -> int | None:

@@ -22,6 +22,7 @@ from napari_sam_decoder.errors import (
 from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.project import (
     BOX,
+    ROWS,
     FrameRecords,
     ObjectRecord,
     Place,
@@ -35,6 +36,7 @@ from napari_sam_decoder.project import (
     neighbour,
     ordered_places,
     require_unlocked,
+    split_rows,
 )
 from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.propagation import Direction
@@ -563,6 +565,111 @@ class Workbench(QObject):
         with self.history.step(f"Rename {before.name!r} to {name!r}", "objects"):
             self.objects.rename(object_id, name)
         self.changed.emit()
+
+    def set_parent(self, object_id: int, parent: int | None) -> None:
+        """Say which object has divided into this one and others.
+
+        Parameters
+        ----------
+        object_id : int
+            The daughter.
+        parent : int or None
+            None if it comes from no other object.
+
+        Raises
+        ------
+        PromptError
+            If there are no such objects, or the parent descends from the daughter.
+        """
+        daughter = self.objects.require(object_id)
+        title = f"{daughter.name!r} has no parent"
+        if parent is not None:
+            divided = self.objects.require(parent)
+            if object_id in self.objects.line_of(parent):
+                raise PromptError(
+                    f"{divided.name!r} cannot be the parent of {daughter.name!r}, from "
+                    "which it descends"
+                )
+            title = f"{daughter.name!r} is a daughter of {divided.name!r}"
+        with self.history.step(title, "objects"):
+            self.objects.set_parent(object_id, parent)
+        self.changed.emit()
+
+    def split_object(
+        self,
+        object_id: int | None = None,
+        frame: int | None = None,
+        name: str | None = None,
+    ) -> SegmentedObject:
+        """Make two objects of one: a new one from a frame on, for example its daughter.
+
+        Parameters
+        ----------
+        object_id : int, optional
+            The object that keeps what comes before the frame, and becomes the parent of
+            the new one; the current object by default.
+        frame : int, optional
+            The first frame of the new one, which gets the prompts and labels from there
+            on, labels in the background; the current frame by default.
+        name : str, optional
+            Of the new one, "object" and its id by default.
+
+        Returns
+        -------
+        SegmentedObject
+            The new one, which is selected.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object or frame, if the object is locked or being
+            computed, or has nothing before the frame, or nothing from there on.
+        """
+        view, listed = self.require_movie(), self._object_or_current(object_id)
+        start = _existing_frame(view, self.frame if frame is None else frame)
+        old_id = listed.object_id
+        self.controller.require_not_running(old_id)
+        self._read_what_waits()
+        self._require_both_sides(old_id, start)
+        new_id = self._new_id()
+        title = f"Split {listed.name!r} at frame {start}"
+        ids = {"objects": [old_id, new_id]}
+        with self.history.step(title, "objects", ids) as step:
+            made = self.objects.create(new_id, name)
+            self.objects.set_parent(new_id, old_id)
+            document = self.history.document
+            for kind in ROWS:
+                rows = split_rows(view, document.rows(kind), (old_id, new_id), start)
+                document.set_rows(kind, rows)
+            self.objects.show(document.rows("points"), document.rows("shapes"))
+            self.objects.scribbles = document.rows("scribbles")
+            self.controller.split(old_id, new_id, start)
+        if self.labels is not None:
+            change = Relabelling(old_id, listed.name, new_id, made.name, start)
+            self.controller.relabel(change, step)
+        self.read()
+        outcome = self.controller.state.outcome
+        self.select_object(new_id)
+        self.controller.state.outcome = outcome
+        return self.objects.require(new_id)
+
+    def _require_both_sides(self, object_id: int, start: int) -> None:
+        """Refuse to split an object where one of the two would be nothing."""
+        found = self.objects.require(object_id)
+        span = self._frame_records.span(object_id)
+        frames = (*found.frames, *span[:1], *span[-1:])
+        if all(frame < start for frame in frames):
+            raise PromptError(
+                f"{found.name!r} has neither prompts nor labels from frame {start} on: "
+                "split it at an earlier frame"
+            )
+        if all(frame >= start for frame in frames):
+            raise PromptError(
+                f"{found.name!r} has neither prompts nor labels before frame {start}: "
+                "split it at a later frame"
+            )
 
     def lock_object(self, object_id: int) -> None:
         """Keep an object as it is: its prompts and its labels.

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QLineEdit
 
 from napari_sam_decoder.widgets.colours import object_colour
@@ -82,10 +83,11 @@ def test_each_row_sums_an_object_up(table):
 
 def test_each_object_has_its_colour(table):
     for object_id in table.ids:
-        colour = table.cell(object_id).data(Qt.ItemDataRole.DecorationRole)
-        np.testing.assert_allclose(
-            colour.getRgbF(), object_colour(object_id), atol=0.01
-        )
+        icon = table.cell(object_id).data(Qt.ItemDataRole.DecorationRole)
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+            colour = icon.pixmap(QSize(14, 14), mode).toImage().pixelColor(5, 5)
+            expected = object_colour(object_id)
+            np.testing.assert_allclose(colour.getRgbF(), expected, atol=0.01)
 
 
 def test_the_tooltip_tells_all(table):

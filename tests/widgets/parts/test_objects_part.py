@@ -148,7 +148,7 @@ def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qt
 def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
     part.show_state(bench)
     menu = part.context_menu(2)
-    rename, merge, lock, delete = menu.actions()
+    rename, merge, split, daughter, lock, delete = menu.actions()
     assert [action.text() for action in merge.menu().actions()] == [
         "object 1",
         "object 3",
@@ -158,6 +158,15 @@ def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
     assert asked.args == [2, 3]
     with qtbot.waitSignal(part.delete_requested):
         delete.trigger()
+    with qtbot.waitSignal(part.split_requested):
+        split.trigger()
+    none, first, _ = daughter.menu().actions()
+    assert none.isChecked()
+    assert (first.text(), first.isChecked()) == ("object 1", False)
+    for action, parent in ((first, 1), (none, None)):
+        with qtbot.waitSignal(part.parent_chosen) as asked:
+            action.trigger()
+        assert asked.args == [2, parent]
     assert lock.text() == "Lock"
     with qtbot.waitSignal(part.lock_toggled) as asked:
         lock.trigger()

@@ -163,7 +163,7 @@ def ids_in(data: Any) -> Generator[frozenset[int] | None]:
 
 
 def frames_with(
-    view: MovieView, data: Any, object_id: int
+    view: MovieView, data: Any, object_id: int, start: int = 0
 ) -> Generator[tuple[MovieView, int] | None]:
     """Find the frames on which labels hold an object, on all cuts of the image.
 
@@ -175,6 +175,8 @@ def frames_with(
         Of the movie's shape.
     object_id : int
         1 or more.
+    start : int
+        The first frame that is searched.
 
     Yields
     ------
@@ -184,7 +186,7 @@ def frames_with(
     axes = [axis for axis, _ in view.fixed]
     for places in np.ndindex(*(data.shape[axis] for axis in axes)):
         cut = replace(view, fixed=tuple(zip(axes, places, strict=True)))
-        for frame in range(len(cut)):
+        for frame in range(start, len(cut)):
             is_there = bool((np.asarray(data[cut.index(frame)]) == object_id).any())
             yield (cut, frame) if is_there else None
 

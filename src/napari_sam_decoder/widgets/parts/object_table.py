@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.widgets.objects import ObjectSummary
 
-__all__ = ["ObjectTable"]
+__all__ = ["ObjectTable", "swatch"]
 
 MINIMUM_HEIGHT = 116
 ALERT = QColor("#e08a00")
 """Of counts that ask for a look; stands out from both themes."""
 _NAMED = 8
-_HEADER_MARGIN = 12
+_HEADER_MARGIN = 10
+_LONGEST_RANGE = "0000\N{EN DASH}0000"
 _ICON_SIDE = 14
 LOCK_GREY = "#8c94a4"
 _DEGREE = 16
@@ -116,14 +117,14 @@ COLUMNS = (
         lambda one: (one.span.start, one.span.stop),
     ),
     _Column(
-        "Doubt",
-        "Frames on which its result is doubtful",
+        "?",
+        "Doubtful: on how many frames a person should look at its result",
         lambda one: _or_blank(one.doubtful),
         attrgetter("doubtful"),
     ),
     _Column(
-        "Absent",
-        "Frames of a run on which it was not found",
+        "∅",
+        "Absent: on how many frames a run has not found it",
         lambda one: _or_blank(one.absent),
         attrgetter("absent"),
     ),
@@ -207,7 +208,7 @@ class _ObjectModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return _details(one)
         if role == Qt.ItemDataRole.DecorationRole and place == NAME:
-            return QColor.fromRgbF(*object_colour(one.object_id).tolist())
+            return swatch(one.object_id)
         if role == Qt.ItemDataRole.DecorationRole and place == LOCK:
             return _lock_icon(is_locked=one.is_locked)
         if role == Qt.ItemDataRole.ForegroundRole and place == DOUBTFUL:
@@ -370,8 +371,24 @@ class ObjectTable(QTreeView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for place, column in enumerate(COLUMNS):
-            width = header.fontMetrics().horizontalAdvance(column.title)
+            text = _LONGEST_RANGE if place == FRAMES else column.title
+            width = header.fontMetrics().horizontalAdvance(text)
             self.setColumnWidth(place, max(width, _ICON_SIDE) + _HEADER_MARGIN)
+
+
+@cache
+def swatch(object_id: int) -> QIcon:
+    """Draw a square in the colour of an object."""
+    square = QPixmap(_ICON_SIDE, _ICON_SIDE)
+    square.fill(QColor.fromRgbF(*object_colour(object_id).tolist()))
+    return _untinted(square)
+
+
+def _untinted(picture: QPixmap) -> QIcon:
+    """Make an icon that looks the same in a row that is selected."""
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
 
 
 @cache
@@ -388,7 +405,7 @@ def _lock_icon(*, is_locked: bool) -> QIcon:
     shackle = QRectF(4, 2, 6, 8) if is_locked else QRectF(7, 2, 6, 8)
     painter.drawArc(shackle, 0, 180 * _DEGREE)
     painter.end()
-    return QIcon(picture)
+    return _untinted(picture)
 
 
 def _details(one: ObjectSummary) -> str:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points, Shapes
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox, QPushButton
 
-from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.parts.controls import button, group_layout, narrow, row
-from napari_sam_decoder.widgets.parts.object_table import ObjectTable
+from napari_sam_decoder.widgets.parts.object_table import ObjectTable, swatch
 from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtCore import QPoint
+    from qtpy.QtGui import QAction
 
     from napari_sam_decoder.widgets.objects import ObjectSummary, SegmentedObject
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["ObjectsPart"]
-
-_ICON_SIDE = 12
 
 
 class ObjectsPart(QGroupBox):
@@ -35,6 +35,8 @@ class ObjectsPart(QGroupBox):
     renamed = Signal(int, str)
     delete_requested = Signal()
     merge_requested = Signal(int, int)
+    split_requested = Signal()
+    parent_chosen = Signal(int, object)
     lock_toggled = Signal(int, bool)
 
     def __init__(self) -> None:
@@ -69,11 +71,24 @@ class ObjectsPart(QGroupBox):
             "Merge into", "Give the selected object's prompts and labels to another one"
         )
         self.merge_menu.aboutToShow.connect(self._fill_merge_menu)
+        self.split_button = button(
+            "Split here",
+            "Make a new object of the selected one from the current frame on, such as "
+            "a daughter after a division (Alt+Shift+D)",
+            self.split_requested.emit,
+        )
         self.points_button, self.menu = _menu_button(
             "Use points…", "Copy the points or rectangles of another layer, as prompts"
         )
         layout = group_layout(self)
-        layout.addLayout(row(self.new_button, self.merge_button, self.delete_button))
+        layout.addLayout(
+            row(
+                self.new_button,
+                self.merge_button,
+                self.split_button,
+                self.delete_button,
+            )
+        )
         layout.addWidget(self.table, 1)
         layout.addLayout(row(self.filter, narrow(self.points_button)))
 
@@ -84,7 +99,8 @@ class ObjectsPart(QGroupBox):
         self.points_button.setEnabled(bool(self._entries))
         current, self._objects = bench.objects.current, bench.summaries
         self._current_id = None if current is None else current.object_id
-        self.delete_button.setEnabled(current is not None)
+        for made in (self.split_button, self.delete_button):
+            made.setEnabled(current is not None)
         self.merge_button.setEnabled(current is not None and len(self._objects) > 1)
         self.table.show_objects(self._objects, self._current_id)
         self._show_count()
@@ -153,11 +169,16 @@ class ObjectsPart(QGroupBox):
             lambda _checked: self.table.rename(object_id)
         )
         others = menu.addMenu("Merge into")
-        self._add_others(others, object_id)
-        others.setEnabled(not others.isEmpty())
-        is_locked = any(
-            one.is_locked for one in self._objects if one.object_id == object_id
+        self._add_others(
+            others, object_id, partial(self.merge_requested.emit, object_id)
         )
+        others.setEnabled(not others.isEmpty())
+        menu.addAction("Split here").triggered.connect(
+            lambda _checked: self.split_requested.emit()
+        )
+        one = next(one for one in self._objects if one.object_id == object_id)
+        self._add_parents(menu.addMenu("Daughter of"), one)
+        is_locked = one.is_locked
         menu.addAction("Unlock" if is_locked else "Lock").triggered.connect(
             lambda _checked: self.lock_toggled.emit(object_id, not is_locked)
         )
@@ -174,18 +195,32 @@ class ObjectsPart(QGroupBox):
     def _fill_merge_menu(self) -> None:
         self.merge_menu.clear()
         if self._current_id is not None:
-            self._add_others(self.merge_menu, self._current_id)
+            merge = partial(self.merge_requested.emit, self._current_id)
+            self._add_others(self.merge_menu, self._current_id, merge)
 
-    def _add_others(self, menu: QMenu, object_id: int) -> None:
-        """Offer all other objects to merge one into."""
+    def _add_parents(self, menu: QMenu, daughter: ObjectSummary) -> None:
+        """Offer all other objects as the parent of one, or none."""
+        choose = partial(self.parent_chosen.emit, daughter.object_id)
+        none = menu.addAction("none")
+        none.triggered.connect(lambda _checked: choose(None))
+        actions = self._add_others(menu, daughter.object_id, choose)
+        for parent, action in ((None, none), *actions.items()):
+            action.setCheckable(True)
+            action.setChecked(parent == daughter.parent)
+
+    def _add_others(
+        self, menu: QMenu, object_id: int, choose: Callable[[int], None]
+    ) -> dict[int, QAction]:
+        """Offer all other objects, and return the actions by id."""
+        actions = {}
         for one in self._objects:
             if one.object_id != object_id:
-                action = menu.addAction(_swatch(one.object_id), one.name)
+                action = menu.addAction(swatch(one.object_id), one.name)
                 action.triggered.connect(
-                    lambda _checked, into=one.object_id: self.merge_requested.emit(
-                        object_id, into
-                    )
+                    lambda _checked, other=one.object_id: choose(other)
                 )
+                actions[one.object_id] = action
+        return actions
 
 
 def _menu_button(text: str, tip: str) -> tuple[QPushButton, QMenu]:
@@ -196,12 +231,6 @@ def _menu_button(text: str, tip: str) -> tuple[QPushButton, QMenu]:
     menu = QMenu(made)
     made.setMenu(menu)
     return made, menu
-
-
-def _swatch(object_id: int) -> QIcon:
-    square = QPixmap(_ICON_SIDE, _ICON_SIDE)
-    square.fill(QColor.fromRgbF(*object_colour(object_id).tolist()))
-    return QIcon(square)
 
 
 def _result_text(one: ObjectSummary) -> str:
