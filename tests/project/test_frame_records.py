@@ -183,5 +183,6 @@ def test_an_object_is_split_at_a_frame():
     assert records.frames_with(1) == {0}
     assert records.frames_with(5) == {2, 3}
     assert records.counts(5) == {DOUBTFUL: 1, SURE: 1}
+    assert (records.doubtful_count(1), records.doubtful_count(5)) == (0, 1)
     assert records.of(5, 2).object_id == 5
     assert records.span(5) == range(2, 4)

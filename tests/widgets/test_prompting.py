@@ -282,6 +282,28 @@ def test_alt_and_a_click_find_points_first_then_labels_and_masks(bench, hand, vi
     assert bench.objects.current_id == 2, "by its label"
 
 
+@pytest.mark.parametrize("kind", ["image", "points", "labels"])
+def test_where_the_mouse_moves_the_picture_a_click_selects(bench, hand, viewer, kind):
+    two_objects(bench, hand)
+    bench.propagate()
+    bench.wait()
+    layers = {"image": viewer.layers["squares"], "labels": bench.labels}
+    layer = layers.get(kind, bench.points_layer)
+    viewer.layers.selection.active = layer
+    layer.mode = "pan_zoom"
+    before = held(bench), bench.labels.data.copy()
+    for place, object_id in ((FIRST, 1), (SECOND, 2), (FIRST, 1), ((60, 5), 1)):
+        hand.click(*place)
+        assert bench.objects.current_id == object_id
+    hand.drag(SECOND, (30, 30))
+    assert bench.objects.current_id == 1, "a drag moves the picture"
+    assert viewer.layers.selection.active is layer
+    assert layer.mode == "pan_zoom"
+    bench.wait()
+    assert held(bench) == before[0]
+    np.testing.assert_array_equal(bench.labels.data, before[1])
+
+
 def test_alt_and_a_click_paint_nothing(bench, hand, viewer):
     two_objects(bench, hand)
     bench.propagate()

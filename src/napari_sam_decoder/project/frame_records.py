@@ -231,6 +231,10 @@ class FrameRecords:
         """The frames on which a person should look at an object."""
         return frozenset(self._doubtful.get(object_id, ()))
 
+    def doubtful_count(self, object_id: int) -> int:
+        """Count the frames on which a person should look at an object."""
+        return len(self._doubtful.get(object_id, ()))
+
     def fixed_frames(self, object_id: int) -> frozenset[int]:
         """The frames on which a person has said where an object is."""
         return frozenset(self._fixed.get(object_id, ()))

@@ -284,7 +284,7 @@ class ObjectSummary:
             listed.frames,
             frames.span(object_id),
             frames.frame_count(object_id),
-            len(frames.doubtful_frames(object_id)),
+            frames.doubtful_count(object_id),
             frames.counts(object_id)[Verdict.ABSENT],
             tuple(frames.conflicts(object_id).items()),
             listed.is_locked,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 from napari_sam_decoder.widgets.layers import (
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ViewerEvents"]
 
+PAN = "pan_zoom"
+DRAG_PIXELS = 4
+"""How far the mouse goes on the screen before a click becomes a drag."""
+
 
 class ViewerEvents:
-    """Listens to sliders, movies, layers and Alt+clicks until it is closed.
+    """Listens to sliders, movies, layers and clicks until it is closed.
 
     Parameters
     ----------
@@ -156,6 +161,20 @@ class ViewerEvents:
         ):
             event.handled = True
             yield from _without_tools(viewer.layers.selection.active)
+        elif not event.modifiers and getattr(active, "mode", PAN) == PAN:
+            yield from self._select_unless_dragged(event)
+
+    def _select_unless_dragged(self, event: Any) -> Iterator[None]:
+        """Select the object that is clicked where a drag moves the picture."""
+        start = np.array(event.pos)
+        yield
+        is_still = True
+        while event.type == "mouse_move":
+            moved = np.abs(np.array(event.pos) - start).max()
+            is_still &= bool(moved < DRAG_PIXELS)
+            yield
+        if is_still:
+            self._bench.pick_object_at(event.position, keep_tool=True)
 
     def _on_dragged(self, _: ViewerModel, event: Any) -> Iterator[None]:
         """Take all that is dragged until the mouse is released as one action."""

@@ -1539,13 +1539,17 @@ class Workbench(QObject):
             if pixel is not None:
                 self._on_object_picked(self._label_at(view, *pixel))
 
-    def pick_object_at(self, world: Sequence[float]) -> bool:
+    def pick_object_at(
+        self, world: Sequence[float], *, keep_tool: bool = False
+    ) -> bool:
         """Select the object at a position: that of a point, else of a label or mask.
 
         Parameters
         ----------
         world : sequence of float
             In the units of the viewer's sliders.
+        keep_tool : bool, default False
+            Whether clicks do what they did before, also where another layer is in use.
 
         Returns
         -------
@@ -1558,7 +1562,8 @@ class Workbench(QObject):
         object_id = self._object_at(view, view_position(view, self.viewer.dims, world))
         if object_id is None or self.objects.find(object_id) is None:
             return False
-        if self.viewer.layers.selection.active in self.controller.state.layers:
+        active = self.viewer.layers.selection.active
+        if keep_tool or active in self.controller.state.layers:
             self._on_object_picked(object_id)
         else:
             self.select_object(object_id)
