@@ -8,6 +8,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 from choosing import choose, current_text, texts
 from made_up import show_movie
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
@@ -20,7 +21,12 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def part(docked):
-    return docked(RunPart())
+    part, both = RunPart(), QWidget()
+    layout = QVBoxLayout(both)
+    layout.addWidget(part)
+    layout.addWidget(part.options)
+    docked(both)
+    return part
 
 
 def ways(part):
@@ -76,6 +82,21 @@ def test_some_frames_are_asked_for(part, bench):
     part.first.native.setValue(0)
     part.last.native.setValue(3)
     assert part.frames is None
+
+
+def test_what_limits_the_next_run_is_in_sight(part, bench):
+    show_movie(bench)
+    bench.new_object("nucleus")
+    part.show_state(bench)
+    assert part.progress.text() == ""
+    part.only_current.value = True
+    part.replace.value = True
+    part.last.value = 2
+    assert part.progress.text() == "next run: only nucleus, frames 0 to 2, replacing"
+    part.last.value = 3
+    bench.rename_object(1, "cell")
+    part.show_state(bench)
+    assert part.progress.text() == "next run: only cell, replacing"
 
 
 def test_frames_outside_the_movie_cannot_be_asked_for(part, bench):

@@ -116,4 +116,4 @@ class Lines(QElidingLabel):
         self.clicked.emit()
 
     def _fix_height(self) -> None:
-        self.setFixedHeight(self._count * self.fontMetrics().lineSpacing() + 2)
+        self.setFixedHeight(self._count * self.fontMetrics().lineSpacing() + 4)

@@ -39,6 +39,8 @@ class RunPart(QWidget):
         super().__init__()
         self.options = QGroupBox("Through the movie")
         self._length = 0
+        self._current_name = ""
+        self._is_idle = True
         self.backward = self._way("◀ Backwards", "to earlier frames", "backward")
         self.both = self._way("Both ways", "both ways (Alt+B)", "both")
         self.forward = self._way("Forwards ▶", "to later frames", "forward")
@@ -64,6 +66,8 @@ class RunPart(QWidget):
         self.stop = button(
             "Stop", "Stop; frames that are done stay (Alt+.)", self.stop_requested.emit
         )
+        for option in (self.first, self.last, self.only_current, self.replace):
+            option.changed.connect(self._show_limits)
         self._lay_out()
 
     @property
@@ -87,6 +91,8 @@ class RunPart(QWidget):
             part.setEnabled(length > 0)
         self.labels.box.enabled = not is_running
         self.stop.setEnabled(bench.controller.is_busy)
+        current = bench.objects.current
+        self._current_name = "" if current is None else current.name
         self._show_progress(bench.controller)
 
     def _show_progress(self, controller: Controller) -> None:
@@ -99,10 +105,25 @@ class RunPart(QWidget):
         # Without an end, Qt shows that something is going on.
         self.progress.setRange(0, 1 if progress is None else progress.total or 0)
         self.progress.setValue(0 if progress is None else progress.done)
-        waiting = "waiting…" if controller.is_waiting else ""
-        self.progress.setFormat(
-            waiting if progress is None else f"{elsewhere}{progress}"
-        )
+        self._is_idle = progress is None and not controller.is_waiting
+        if not self._is_idle:
+            shown = "waiting…" if progress is None else f"{elsewhere}{progress}"
+            self.progress.setFormat(shown)
+        self._show_limits()
+
+    def _show_limits(self, *_: object) -> None:
+        """Say what limits the next run, whose options may be out of sight."""
+        if not self._is_idle:
+            return
+        limits = []
+        if self.only_current.value and self._current_name:
+            limits.append(f"only {self._current_name}")
+        if self.frames is not None:
+            limits.append(f"frames {self.frames[0]} to {self.frames[-1]}")
+        if self.replace.value:
+            limits.append("replacing")
+        text = ", ".join(limits)
+        self.progress.setFormat(f"next run: {text}" if text else "")
 
     def _show_length(self, length: int) -> None:
         if length == self._length:
