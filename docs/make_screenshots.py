@@ -35,6 +35,7 @@ from napari_sam_decoder import load_sample  # noqa: E402
 from napari_sam_decoder.metrics import mask_iou  # noqa: E402
 from napari_sam_decoder.widgets.dock import SamDecoderDock  # noqa: E402
 from napari_sam_decoder.widgets.job_queue import wait_until  # noqa: E402
+from napari_sam_decoder.widgets.review_dock import ReviewDock  # noqa: E402
 from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images")
@@ -60,6 +61,8 @@ def main() -> None:
     click_wrongly_and_undo(viewer, dock, picture="tutorial_5_undo")
     finish(viewer, dock)
     save(viewer.window._qt_window, "tutorial_6_done")
+    review(viewer, dock)
+    save(viewer.window._qt_window, "review")
     labels = viewer.layers["SAM labels"].data.copy()
     viewer.close()
     pause(1)
@@ -157,6 +160,17 @@ def finish(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     for place, cell in enumerate(sorted(seen), start=2):
         iou = mask_iou(SAMPLE.truth[FIRST] == cell, labels[FIRST] == place)
         require(iou > 0.8, f"object {place} is found where it was clicked ({iou:.2f})")
+
+
+def review(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
+    """Open the dock for reviewing, and go to a doubtful frame."""
+    press(dock._review)
+    pause(1)
+    (shown,) = viewer.window._qt_window.findChildren(ReviewDock)
+    require(dock.workbench.doubtful_places() != (), "something is doubtful")
+    press(shown.next)
+    pause(0.5)
+    require(shown.ribbon.axis.length == len(SAMPLE.frames), "all frames are in sight")
 
 
 def prompt_cell(viewer: napari.Viewer, dock: SamDecoderDock, cell: int) -> None:
