@@ -111,6 +111,8 @@ def work(bench):
     yield
     delete_points(bench, 2)
     yield
+    bench.confirm_frame(1, 5)
+    yield
     data = bench.points_layer.data.copy()
     data[0, 1] += 1
     bench.points_layer.data = data

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_sam_decoder.project import PromptReading
     from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.objects import ObjectList
     from napari_sam_decoder.widgets.target_layer import TargetLayer
     from napari_sam_decoder.widgets.workbench import Workbench
 
@@ -100,27 +102,29 @@ class ReviewDock(QWidget):
         if bench.is_closed:
             return
         outdated = self._follow(bench)
-        source, listed = self._source, bench.objects.listed
-        doubtful = 0
-        if source is not None:
-            source.lines.fix({one.object_id: one.frames for one in listed})
-            source.mark_changed()
-            changed = source.lines.take_outdated()
-            outdated = None if outdated is None else {*outdated, *changed}
-            length = 1 if bench.movie is None else len(bench.movie)
-            self.ribbon.show_lines(listed, source.lines, length, outdated)
-            if outdated is None or bench.objects.current_id in outdated:
-                self.plot.forget_curves()
-            free = (one.object_id for one in listed if not one.is_locked)
-            doubtful = sum(map(source.doubtful_frames, free))
+        if self._source is not None:
+            self._show_source(self._source, outdated)
         self.ribbon.show_place(bench.objects.current_id, bench.frame)
         self._show_plot()
+        self._show_controls(bench)
+
+    def _show_source(self, source: _Source, outdated: set[int] | None) -> None:
+        """Show ribbons and the plot where they have changed; None for everywhere."""
+        objects = self.workbench.objects
+        changed = source.take_changed(objects)
+        outdated = None if outdated is None else {*outdated, *changed}
+        self.ribbon.show_lines(objects.listed, source.lines, source.length, outdated)
+        if outdated is None or objects.current_id in outdated:
+            self.plot.forget_curves()
+
+    def _show_controls(self, bench: Workbench) -> None:
+        doubtful = 0 if self._source is None else self._source.count_doubtful(bench)
+        current = bench.objects.current_id
+        is_measuring = bench.controller.measuring.running is not None
         self._summary.setText(self._said(bench, doubtful))
         for control in (self.previous, self.next):
             control.setEnabled(doubtful > 0)
-        current = bench.objects.current_id
         self.right.setEnabled(current is not None and bench.holds(current))
-        is_measuring = bench.controller.measuring.running is not None
         self.table.setText("Stop" if is_measuring else _SAVE)
         self.table.setEnabled(is_measuring or bench.labels is not None)
         order = next(name for name, one in _ORDERS.items() if one is bench.review_order)
@@ -150,6 +154,7 @@ class ReviewDock(QWidget):
             if self._source is not None:
                 self._source.close()
                 self._source = None
+            self._refresh_timer.stop()
             self._leave()
             # Else PySide6 keeps it forever, for the sake of its own connections.
             self.deleteLater()
@@ -164,10 +169,11 @@ class ReviewDock(QWidget):
             return
         frame, window = _dock_around(self), self._docks.window
         if frame is not None and isinstance(window, QMainWindow):
-            below = Qt.DockWidgetArea.BottomDockWidgetArea
-            if window.dockWidgetArea(frame) != below:
-                window.addDockWidget(below, frame)
-            window.resizeDocks([frame], [self.sizeHint().height()], Qt.Vertical)
+            # napari puts docks on the right unless somebody has moved them before.
+            if window.dockWidgetArea(frame) == Qt.DockWidgetArea.RightDockWidgetArea:
+                window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
+            height = self.sizeHint().height()
+            window.resizeDocks([frame], [height], Qt.Orientation.Vertical)
         viewer = self.workbench.viewer
         if not self._docks.has(DOCK) and hasattr(viewer, "window"):
             viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
@@ -314,23 +320,30 @@ class _Source:
         self._movie, self._target = movie, target
         self._records = FrameRecords.apart() if target is None else target.frames
         number = 0 if target is None else target.number
-        self.lines = Timelines(self._records, len(movie))
+        self.length = len(movie)
+        self.lines = Timelines(self._records, self.length)
         self._last_run = LastRun(bench.history, (number, *scope_of(movie)))
+        self._reading: PromptReading | None = None
 
     def is_for(self, movie: MovieView | None, target: TargetLayer | None) -> bool:
         """Whether these are still the labels that are worked on."""
         is_same = movie is not None and movie.is_same_as(self._movie)
         return is_same and target is self._target
 
-    def doubtful_frames(self, object_id: int) -> int:
-        """Count the frames on which an object is doubtful."""
-        return len(self._records.doubtful_frames(object_id))
+    def count_doubtful(self, bench: Workbench) -> int:
+        """Count the doubtful frames of all objects that are not locked."""
+        ids = bench.objects.ids - bench.objects.locked_ids
+        return sum(len(self._records.doubtful_frames(one)) for one in ids)
 
-    def mark_changed(self) -> None:
-        """Mark what the last run has changed."""
+    def take_changed(self, objects: ObjectList) -> set[int]:
+        """Return the objects that look different since this was last asked."""
+        if objects.reading is not self._reading:
+            self._reading = objects.reading
+            self.lines.fix({one.object_id: one.frames for one in objects.listed})
         keys, is_another = self._last_run.follow()
         if keys or is_another:
             self.lines.mark_changed(keys, anew=is_another)
+        return self.lines.take_outdated()
 
     def close(self) -> None:
         """Follow the labels no more."""
