@@ -493,6 +493,16 @@ def test_what_is_shown_later_ends_a_confirmation(shown, is_ended):
         assert ended_confirmations(MOVIE, now, before) == found, "so does what goes"
 
 
+def test_what_comes_with_a_confirmation_does_not_end_it():
+    before = rows_with(points=points((2, 5, 5)), scribbles=[confirmed_row(2)])
+    now = rows_with(
+        points=points((2, 5, 5), object_id=3),
+        scribbles=[confirmed_row(2, object_id=3)],
+    )
+    assert ended_confirmations(MOVIE, before, now) == {}, "the object was split"
+    assert ended_confirmations(MOVIE, rows_with(), before) == {}
+
+
 def test_other_planes_have_confirmations_of_their_own():
     cut, other = (Stack((5, 2, 12, 14), 0, ((1, place),)) for place in (0, 1))
     row = confirmed_row(2, cut=other)

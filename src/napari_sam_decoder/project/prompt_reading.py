@@ -242,7 +242,9 @@ def ended_confirmations(
     dict of ScribbleRow to (object id, frame)
         Rows among the scribbles now that count no more.
     """
-    whole = [row for row in now["scribbles"] if row.is_whole]
+    # One that is new, or that another object has got, says more than what was shown.
+    earlier = {row for row in before["scribbles"] if row.is_whole}
+    whole = [row for row in now["scribbles"] if row in earlier]
     if not whole:
         return {}
     touched: set[tuple[int, int]] = set()
