@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -356,6 +357,27 @@ def test_a_correction_of_an_unknown_object_is_refused(
     done = run("correct", movie, "--points", points, "--project", project, "--quiet")
     assert "object 7 cannot be corrected on frame 3" in complaint_of(done)
     assert len(opened(project)[0].done) == 2
+
+
+@pytest.mark.parametrize("command", ["segment", "correct"])
+def test_a_locked_object_stays_as_it_is(
+    run, movie, project, segmented, table, command, tmp_path
+):
+    work, _ = Project.open(project)
+    objects = work.history.document.table("objects")
+    with work.history.step("Lock", "objects"):
+        objects[1] = replace(objects[1], is_locked=True)
+    work.close()
+    before = project.read_bytes(), read_labels(segmented)
+    points = table("fix.csv", "2,20,30,,1")
+    extra = ("--replace",) if command == "segment" else ()
+    done = run(
+        *(command, movie, "--points", points, "--project", project, *extra),
+        *("-o", segmented if command == "correct" else tmp_path / "again.zarr"),
+    )
+    assert "'object 1' is locked" in complaint_of(done)
+    assert project.read_bytes() == before[0]
+    np.testing.assert_array_equal(read_labels(segmented), before[1])
 
 
 def test_labels_of_others_are_not_overwritten(run, segmented, movie, project, tmp_path):
