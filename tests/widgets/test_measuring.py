@@ -70,6 +70,15 @@ def test_rows_go_to_the_features_and_into_a_table(bench, movie, tmp_path):
     assert f"frames: {FRAMES}" in seen, "napari shows them under the mouse"
 
 
+def test_other_labels_have_not_been_measured(bench, movie):
+    choose(bench, movie[1].copy())
+    bench.measure()
+    bench.wait()
+    assert bench.report is not None
+    choose(bench, movie[1].copy())
+    assert bench.report is None
+
+
 def test_verdicts_are_in_the_table(bench, tmp_path):
     bench.viewer.dims.set_point(0, 0)
     bench.new_object()

@@ -229,6 +229,7 @@ class MovieState:
             If the layer does not fit, or cannot be written to.
         """
         notices = check_target(view, layer, highest_id=1)
+        self.report = None
         known = self.targets.get(layer)
         if known is None and layer in self.removed:
             self._return(layer, view)
@@ -253,6 +254,7 @@ class MovieState:
         for target in self.targets.values():
             target.close()
         self.targets, self.removed, self.target, self.lost = {}, {}, None, None
+        self.report = None
         self.objects = ObjectList(project.history.document.table("objects"))
         self.objects.scribbles = project.history.document.rows("scribbles")
         self.previews.unmark_labelled()
