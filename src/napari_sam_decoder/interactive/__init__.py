@@ -7,6 +7,7 @@ the picture and all that was shown.
 from napari_sam_decoder.interactive.answers import Answer, answer
 from napari_sam_decoder.interactive.frame import Decoder, ShownFrame
 from napari_sam_decoder.interactive.proposals import Proposal, Proposals
+from napari_sam_decoder.interactive.redrawing import redraw
 from napari_sam_decoder.interactive.refiner import Refiner, bundled_refiner
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "ShownFrame",
     "answer",
     "bundled_refiner",
+    "redraw",
 ]

@@ -131,6 +131,35 @@ class Focus:
         rows, columns = self._inner
         return matmul(along[rows], cells, along[columns].T)
 
+    def to_low_res(
+        self, cells: np.ndarray, size: int
+    ) -> tuple[tuple[slice, slice], np.ndarray]:
+        """Bring (GRID_SIDE, GRID_SIDE) cells to the low-res pixels within the window.
+
+        Parameters
+        ----------
+        cells : (GRID_SIDE, GRID_SIDE) array of float32
+            Of this window.
+        size : int
+            Side of the low-res grid.
+
+        Returns
+        -------
+        place : (slice, slice)
+            Rows and columns of the low-res pixels whose middles `place` contains.
+        values : (rows, columns) array of float32
+        """
+        pixel = max(self.frame_shape) / size
+        places, matrices = [], []
+        for inside, start in zip(self.place, (self.row, self.column), strict=True):
+            first, last = (
+                int(np.ceil(edge / pixel - 0.5)) for edge in (inside.start, inside.stop)
+            )
+            middles = (np.arange(first, last) + 0.5) * pixel
+            places.append(slice(first, last))
+            matrices.append(_weights((middles - start) / self.cell, pixel / self.cell))
+        return (places[0], places[1]), matmul(matrices[0], cells, matrices[1].T)
+
     @property
     def _shares(self) -> tuple[np.ndarray, np.ndarray]:
         """How much each row and column of `place` counts in those of the grid."""
@@ -151,8 +180,12 @@ class Focus:
 def _resampling(count: int, new_count: int) -> np.ndarray:
     """(new_count, count) matrix of linear interpolation, smoothing where it shrinks."""
     scale = count / new_count
-    middles = (np.arange(new_count) + 0.5) * scale - 0.5
-    offsets = np.abs(middles[:, None] - np.arange(count)) / max(scale, 1)
+    return _weights((np.arange(new_count) + 0.5) * scale, scale, count)
+
+
+def _weights(middles: np.ndarray, width: float, count: int = GRID_SIDE) -> np.ndarray:
+    """(N, count) weights of unit cells in others, perhaps wider, around N middles."""
+    offsets = np.abs(middles[:, None] - 0.5 - np.arange(count)) / max(width, 1)
     weights = np.maximum(1 - offsets, 0)
     matrix: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
     return matrix.astype(np.float32)

@@ -19,6 +19,7 @@ from napari_sam_decoder.propagation.corrected_frame import (
 )
 from napari_sam_decoder.propagation.decoding import MovedTracks
 from napari_sam_decoder.propagation.plan import legs_around
+from napari_sam_decoder.propagation.refiner_trial import refiner_share
 from napari_sam_decoder.propagation.results import (
     FrameResult,
     ObjectResult,
@@ -188,14 +189,14 @@ class _Start:
     fixed: FixedFrames | None
     fills_gap: bool
 
-    def track(self, grid: Grid) -> Track | None:
+    def track(self, grid: Grid, refiner_share: float) -> Track | None:
         """Start a track; None if the object is not on the corrected frame."""
         memory = self.initial.memory
         if memory is None:
             return None
         if self.fixed is not None:
             memory = memory.join(self.fixed.memory)
-        return self.initial.start_track(memory, grid)
+        return self.initial.start_track(memory, grid, refiner_share)
 
 
 class _ObjectCorrection:
@@ -216,8 +217,11 @@ class _ObjectCorrection:
         yield self._result(self._frame, labels, start.initial.estimate, start.change)
         if not start.change.pixels.any():
             return
+        logits = start.initial.logits
+        known = [] if logits is None else [(self._frame, logits)]
+        share = refiner_share(self._context, known)
         for leg in legs:
-            track = start.track(self._context.grid)
+            track = start.track(self._context.grid, share)
             if track is None:
                 yield from self._remove(leg)
             else:

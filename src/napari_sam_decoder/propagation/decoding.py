@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from napari_sam_decoder.interactive import redraw
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, DECODER_LIMIT
 from napari_sam_decoder.propagation.prior import prompt_from_mask
 from napari_sam_decoder.selection import choose_expected, is_unambiguous
@@ -30,6 +31,7 @@ __all__ = [
     "decode_alternatives",
     "decode_queries",
     "logits_of_others",
+    "redraw_low_res",
 ]
 
 DECODER_SHARE = 0.5
@@ -149,15 +151,24 @@ class DecoderQuery:
         From the prior, with the prior as mask prompt.
     alternatives : tuple of DecoderInput
         Alternative prompts, for when the result is ambiguous.
+    refiner_share : float
+        0..1, weight of the refiner in the result.
     """
 
     object_id: int
     expectation: Expectation
     prompt: DecoderInput
     alternatives: tuple[DecoderInput, ...]
+    refiner_share: float = 0.0
 
     @classmethod
-    def of(cls, object_id: int, expectation: Expectation, grid: Grid) -> Self | None:
+    def of(
+        cls,
+        object_id: int,
+        expectation: Expectation,
+        grid: Grid,
+        refiner_share: float = 0.0,
+    ) -> Self | None:
         """Make the prompts; None if nothing is expected inside the picture.
 
         The prior as mask prompt holds an object together that point and box alone would
@@ -175,7 +186,8 @@ class DecoderQuery:
             inputs += [DecoderInput(by_motion, moved)]
         if not inputs:
             return None
-        return cls(object_id, expectation, inputs[0], tuple(inputs[1:]))
+        alternatives = tuple(inputs[1:])
+        return cls(object_id, expectation, inputs[0], alternatives, refiner_share)
 
 
 def build_queries(
@@ -213,7 +225,8 @@ def build_queries(
     def build(object_id: int) -> DecoderQuery | None:
         rivals = rivals_of(object_id)
         expectation = moved_tracks.expectation(object_id, features, rivals)
-        return DecoderQuery.of(object_id, expectation, grid)
+        share = tracks[object_id].refiner_share
+        return DecoderQuery.of(object_id, expectation, grid, share)
 
     features.prepare()
     queries = context.object_threads.map(build, tracks)
@@ -251,16 +264,16 @@ def logits_of_others(
 
 
 def decode_queries(
-    context: Context, embedding: Embedding, queries: Sequence[DecoderQuery]
+    context: Context, frame: int, queries: Sequence[DecoderQuery]
 ) -> list[Choice]:
     """Choose a mask for each query; an ambiguous one is decoded in other ways too.
 
     Parameters
     ----------
     context : Context
-        Has the decoder.
-    embedding : Embedding
-        Of the frame.
+        Has the frames and the networks.
+    frame : int
+        On which they are.
     queries : sequence of DecoderQuery
         One per object, all decoded in one call.
 
@@ -268,8 +281,10 @@ def decode_queries(
     -------
     list of Choice
         One per query. Its logits are averaged with the prior: the decoder knows what
-        makes a good outline, but not which one is the object's.
+        makes a good outline, but not which one is the object's. Where the refiner
+        counts, they are then averaged with what it makes of them.
     """
+    embedding = context.features(frame).embedding
     main = decode_alternatives(context, embedding, [(one.prompt,) for one in queries])
     indices = range(len(queries))
 
@@ -297,7 +312,10 @@ def decode_queries(
         if index in others:
             other = choose_expected(*others[index], expectation)
             choice = max(choice, other, key=lambda one: one.score)
-        return _averaged(choice, expectation)
+        averaged = _averaged(choice, expectation)
+        if not queries[index].refiner_share:
+            return averaged
+        return _redrawn(context, frame, queries[index], averaged, main[index][0])
 
     return context.object_threads.map(settle, indices)
 
@@ -310,3 +328,59 @@ def _averaged(choice: Choice, expectation: Expectation) -> Choice:
         DECODER_SHARE * visible + (1 - DECODER_SHARE) * expectation.prior
     )
     return replace(choice, logits=logits)
+
+
+def _redrawn(
+    context: Context,
+    frame: int,
+    query: DecoderQuery,
+    choice: Choice,
+    decoded: np.ndarray,
+) -> Choice:
+    """Average a choice with what the refiner makes of it."""
+    place, drawn = redraw_low_res(
+        context, frame, choice.logits, query.expectation.moved, decoded
+    )
+    logits, share = choice.logits.copy(), query.refiner_share
+    limited = drawn.clip(-DECODER_LIMIT, DECODER_LIMIT)
+    logits[place] = (1 - share) * logits[place] + share * limited
+    return replace(choice, logits=logits)
+
+
+def redraw_low_res(
+    context: Context,
+    frame: int,
+    logits: np.ndarray,
+    moved: np.ndarray,
+    decoded: np.ndarray,
+) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Let the refiner redraw an object of low-res logits.
+
+    Parameters
+    ----------
+    context : Context
+        Has the frames and the refiner.
+    frame : int
+        On which the object is.
+    logits : (h, w) array of float32
+        About where it is.
+    moved : (rows, columns) array of float32
+        The mask of a frame nearby, moved to this one.
+    decoded : (4, h, w) array of float32
+        What the decoder makes of it.
+
+    Returns
+    -------
+    place : (slice, slice)
+        Rows and columns of the low-res pixels that the refiner has drawn; none if there
+        is no object.
+    logits : (rows, columns) array of float32
+    """
+    shown = context.shown(frame)
+    mask, before = (
+        context.decoder.enlarge(one, shown.shape).mask(shown.shape)
+        for one in (logits, context.grid.pad(moved))
+    )
+    if not mask.any():
+        return (slice(0), slice(0)), np.zeros((0, 0), np.float32)
+    return redraw(shown, mask, before, decoded)

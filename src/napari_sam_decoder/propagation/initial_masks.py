@@ -370,11 +370,14 @@ class InitialMask:
         memory = Memory.of(context.features(frame), logits)
         return cls(estimate, logits, memory, result.confidence)
 
-    def start_track(self, memory: Memory, grid: Grid) -> Track | None:
+    def start_track(
+        self, memory: Memory, grid: Grid, refiner_share: float = 0.0
+    ) -> Track | None:
         """Start a track here, with the memory of all fixed frames."""
         if self.logits is None:
             return None
-        return Track.start(self.logits, grid, memory, self.confidence)
+        track = Track.start(self.logits, grid, memory, self.confidence)
+        return track and replace(track, refiner_share=refiner_share)
 
 
 def initial_masks(

@@ -5,18 +5,21 @@ from __future__ import annotations
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import reduce
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.appearance.memory import FIXED, Memory
 from napari_sam_decoder.propagation.accumulator import Accumulator, Estimate
 from napari_sam_decoder.propagation.decoding import MovedTracks
 from napari_sam_decoder.propagation.initial_masks import initial_masks
+from napari_sam_decoder.propagation.refiner_trial import refiner_share
 from napari_sam_decoder.propagation.results import ObjectResult, Reason
 from napari_sam_decoder.propagation.track import advance_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import numpy as np
 
     from napari_sam_decoder.appearance.label_propagation import LabelledCells
     from napari_sam_decoder.propagation.context import Context
@@ -102,10 +105,13 @@ class _PropagationRun:
             for prompt, mask in zip(on_frame, masks, strict=True):
                 by_object.setdefault(prompt.object_id, {})[frame] = mask
                 self._accumulator.add(frame, mask.estimate)
+        share = refiner_share(self._context, _known_masks(by_object.values()))
         for object_id, masks_by_frame in by_object.items():
-            self._start_tracks(object_id, masks_by_frame)
+            self._start_tracks(object_id, masks_by_frame, share)
 
-    def _start_tracks(self, object_id: int, masks: Mapping[int, InitialMask]) -> None:
+    def _start_tracks(
+        self, object_id: int, masks: Mapping[int, InitialMask], share: float
+    ) -> None:
         memories = [mask.memory for mask in masks.values() if mask.memory]
         if not memories:
             return
@@ -114,7 +120,7 @@ class _PropagationRun:
             if leg.object_id == object_id:
                 known = replace(memory, fixed=_nearest_cells(leg, masks))
                 mask = masks[leg.start]
-                self._tracks[leg] = mask.start_track(known, self._context.grid)
+                self._tracks[leg] = mask.start_track(known, self._context.grid, share)
 
     def _take(self, frame: int, step: int) -> FrameResult:
         """Carry all legs that reach a frame to it, and return its result."""
@@ -143,6 +149,16 @@ class _PropagationRun:
         estimate = update.estimate if update else Estimate(lost)
         distance = abs(frame - leg.start)
         self._accumulator.add(frame, replace(estimate, distance=distance))
+
+
+def _known_masks(
+    objects: Iterable[Mapping[int, InitialMask]],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield frames with low-res logits: the first frame of each object, and so on."""
+    rounds = zip_longest(*(masks.items() for masks in objects))
+    for frame, mask in filter(None, chain.from_iterable(rounds)):
+        if mask.logits is not None:
+            yield frame, mask.logits
 
 
 def _nearest_cells(

@@ -163,6 +163,8 @@ class Track:
         0..1, usual IoU of one mask with the next.
     missed : int
         Frames since the last accepted mask.
+    refiner_share : float
+        0..1, weight of the refiner in its masks.
     """
 
     logits: np.ndarray
@@ -174,6 +176,7 @@ class Track:
     confidence: float = 1.0
     steadiness: float = FIRST_STEADINESS
     missed: int = 0
+    refiner_share: float = 0.0
 
     @classmethod
     def start(
@@ -356,7 +359,7 @@ def advance_tracks(
     """
     features, tracks = context.features(frame), moved_tracks.tracks
     queries = build_queries(context, features, moved_tracks, decided)
-    choices = decode_queries(context, features.embedding, queries)
+    choices = decode_queries(context, frame, queries)
 
     def judge(decoded: tuple[DecoderQuery, Choice]) -> tuple[int, TrackUpdate]:
         key = decoded[0].object_id
