@@ -57,6 +57,27 @@ def test_low_res_logits_are_where_the_frame_shows_them(low_res, middle):
         assert np.ptp(found, axis=axis).max() < 1e-3
 
 
+@pytest.mark.parametrize("side", [30, 140])
+@pytest.mark.parametrize("low_res", [30, 64, 256])
+@pytest.mark.parametrize("middle", [(30, 45), (2, 88)])
+def test_cells_come_back_to_low_res_pixels(low_res, middle, side):
+    focus = Focus.around(middle, side, SHAPE)
+    middles = (np.arange(GRID_SIDE) + 0.5) * focus.cell - 0.5
+    planes = np.broadcast_arrays(
+        middles[:, None] + focus.row, middles[None] + focus.column
+    )
+    for axis, plane in enumerate(planes):
+        place, values = focus.to_low_res(plane, low_res)
+        low_res_pixels = (np.arange(low_res) + 0.5) * max(SHAPE) / low_res - 0.5
+        expected = low_res_pixels[place[axis]]
+        assert len(expected)
+        assert expected[0] >= focus.place[axis].start - 0.5
+        assert expected[-1] <= focus.place[axis].stop - 0.5
+        # Less wide than a cell, or than what is averaged, at the window's rim.
+        off = max(focus.cell, max(SHAPE) / low_res)
+        np.testing.assert_allclose(values.mean(axis=1 - axis), expected, atol=off)
+
+
 def test_a_window_is_centred_on_what_it_is_put_around():
     mask = np.zeros(SHAPE, bool)
     mask[10:20, 30:70] = True

@@ -41,7 +41,7 @@ def query_on(network, context, **values):
 
 
 def answer(network, context, query):
-    (choice,) = decode_queries(context, network.get(1), [query])
+    (choice,) = decode_queries(context, 1, [query])
     return choice
 
 
@@ -90,6 +90,20 @@ def test_only_an_ambiguous_query_is_decoded_again(make_context, truth, quality, 
     assert choice.iou_prediction == pytest.approx(quality)
 
 
+def test_a_mask_is_averaged_with_what_the_refiner_draws(make_context, truth):
+    """That of `make_context` draws nothing at all in its window."""
+    network, context = make_context(truth)
+    query = query_on(network, context)
+    alone = answer(network, context, query)
+    mixed = answer(network, context, replace(query, refiner_share=0.5))
+    inside = truth[1] == 1
+    assert (alone.logits[inside] > 0).all()
+    np.testing.assert_allclose(
+        mixed.logits[inside], (alone.logits[inside] - DECODER_LIMIT) / 2, atol=0.01
+    )
+    np.testing.assert_array_equal(mixed.logits[40:], alone.logits[40:])
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_logits_of_others_are_those_of_all_but_one(count):
     logits = np.random.default_rng(count).normal(size=(count, 4, 6), scale=20).round()
@@ -104,7 +118,7 @@ def test_logits_of_others_are_those_of_all_but_one(count):
 
 def test_no_query_is_no_decoder_call(make_context, truth):
     network, context = make_context(truth)
-    assert decode_queries(context, network.get(1), []) == []
+    assert decode_queries(context, 1, []) == []
     assert not network.asked
 
 
