@@ -71,6 +71,7 @@ PARTS: dict[str, Mapping[str, Any]] = {
     "second opinions": {
         f"{ENGINE}.decoding.is_unambiguous": lambda choice, expectation: True
     },
+    "redrawing": {f"{ENGINE}.refiner_trial.LARGEST_SHARE": 0.0},
     "recent frames": {f"{ENGINE}.track.REMEMBERED_FROM": 2.0},
 }
 """What is replaced to leave a part out. Without the decoder its masks still decide
