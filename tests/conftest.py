@@ -15,13 +15,16 @@ from hypothesis import settings
 
 from napari_sam_decoder.model.tiny_vit import TinyViT, TinyViTConfig
 from napari_sam_decoder.model.vit import ViT, ViTConfig
+from napari_sam_decoder.weights import catalogue, registry
 from napari_sam_decoder.weights.checkpoints import assemble_sam
 from napari_sam_decoder.weights.registry import load_sam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari_sam_decoder.model.sam import Sam
+    from weights_server import Publisher
 
 # How long an example takes says nothing on a machine that others use, too.
 settings.register_profile("short", max_examples=100, deadline=None, derandomize=True)
@@ -50,6 +53,30 @@ def projects_folder(tmp_path_factory) -> Iterator[None]:
         folder = tmp_path_factory.mktemp("projects")
         patch.setenv("NAPARI_SAM_DECODER_PROJECTS", str(folder))
         yield
+
+
+@pytest.fixture
+def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where models that were downloaded are kept, empty at first."""
+    import pooch
+
+    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / project)
+    return tmp_path / "napari-sam-decoder" / "models"
+
+
+@pytest.fixture
+def publisher(
+    models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Publisher]:
+    """Publishes the model "toy" on this machine, which is in the catalogue."""
+    del models_folder
+    from weights_server import publishing, toy_row
+
+    with publishing() as publisher:
+        row = toy_row(publisher)
+        for module in (registry, catalogue):
+            monkeypatch.setattr(module, "MODELS", {**catalogue.MODELS, "toy": row})
+        yield publisher
 
 
 @pytest.fixture(scope="session")

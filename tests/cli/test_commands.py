@@ -384,6 +384,26 @@ def test_models_are_listed(run):
     assert code == 0
     assert "mobile_sam" in out
     assert "bundled" in out
+    assert "Cells and nuclei in light microscopy" in out
+    assert "licence unknown, see https://bioimage.io/#/?id=diplomatic-bug" in out
+    assert "375 MB" in out
+
+
+def test_a_model_is_downloaded(run, publisher, models_folder):
+    assert "downloadable" in listed(run, "toy")
+    publisher.answer = "broken"
+    assert "try again" in complaint_of(run("models", "download", "toy", "--quiet"))
+    publisher.answer = "whole"
+    code, out, _ = run("models", "download", "toy", "--quiet")
+    assert code == 0
+    assert out == f"{models_folder / 'toy.safetensors'}\n"
+    assert listed(run, "toy").endswith("here")
+
+
+def listed(run, name):
+    _, out, _ = run("models")
+    [line] = [line for line in out.splitlines() if line.startswith(f"{name} ")]
+    return line
 
 
 def test_an_unknown_model_cannot_be_downloaded(run):

@@ -12,6 +12,7 @@ from napari_sam_decoder.weights.catalogue import (
     find_row,
     local_path,
     manual_download,
+    require_here,
 )
 from napari_sam_decoder.weights.checkpoints import ARCHITECTURES
 
@@ -34,24 +35,53 @@ def test_rows_are_well_formed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_downloadable_means_address_hash_and_licence(name: str) -> None:
+def test_downloadable_means_address_and_hash(name: str) -> None:
     row = MODELS[name]
-    known = bool(row.url and row.hash and row.licence)
-    assert row.is_downloadable == known
-    assert (row.note == "downloadable") == known
+    assert row.is_downloadable == bool(row.url and row.hash)
     assert (row.note == "bundled") == row.is_bundled
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_terms_and_size_are_told(name: str) -> None:
+    row = MODELS[name]
+    if row.licence is None:
+        assert row.record is not None
+        assert row.terms == f"licence unknown, see {row.record}"
+        assert row.record.rpartition("=")[2] in row.url
+    else:
+        assert row.terms == row.licence
+    assert row.size.startswith("about ") == (row.bytes is None)
+    assert row.size.endswith(" MB")
 
 
 def test_which_rows_are_bundled_and_downloadable() -> None:
     assert [row.name for row in MODELS.values() if row.is_bundled] == ["mobile_sam"]
-    assert [row.name for row in MODELS.values() if row.is_downloadable] == [
-        "mobile_sam_original",
-        "sam_vit_b",
-        "sam_vit_l",
-        "sam_vit_h",
-    ]
-    assert "licence" in MODELS["micro_sam_vit_b_lm"].note
+    others = [row.name for row in MODELS.values() if not row.is_downloadable]
+    assert others == ["mobile_sam", "medsam"]
     assert "no stable address" in MODELS["medsam"].note
+
+
+def test_a_model_is_here_once_its_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / project)
+    row = MODELS["micro_sam_vit_b_lm"]
+    assert (row.is_here, row.note) == (False, "downloadable")
+    with pytest.raises(CheckpointError, match=r"not been downloaded.*Models…"):
+        require_here(row.name)
+    local_path(row).parent.mkdir(parents=True)
+    local_path(row).touch()
+    assert (row.is_here, row.note) == (True, "here")
+    require_here(row.name)
+
+
+def test_a_file_is_here_if_it_exists(tmp_path: Path) -> None:
+    path = tmp_path / "medsam"
+    with pytest.raises(CheckpointError, match="There is no model or file"):
+        require_here(path)
+    path.touch()
+    require_here(path)
+    require_here(str(path))
 
 
 def test_hashes_and_addresses_are_unique() -> None:
@@ -95,4 +125,4 @@ def test_way_by_hand_names_source_check_and_place(name: str) -> None:
     assert str(local_path(row)) in text
     assert "--model PATH" in text
     assert all(part in text for part in (row.url, row.hash) if part is not None)
-    assert ("Read its licence" in text) == (row.licence is None)
+    assert ("Its licence is not known here" in text) == (row.licence is None)

@@ -192,14 +192,14 @@ def embed(options: Namespace) -> int:
 
 
 def list_models(options: Namespace) -> int:
-    """List the known checkpoints, and the decoders in the package."""
+    """List the known checkpoints with what each is for, and the decoders."""
     del options
     from napari_sam_decoder.weights.catalogue import DECODERS, MODELS
 
     for row in MODELS.values():
-        licence = row.licence or "licence unknown"
-        print_line(f"{row.name:28} {row.architecture:6} {licence:16} {row.note}")
+        print_line(f"{row.name:28} {row.architecture:6} {row.size:>13}  {row.note}")
         print_line(f"{'':28} {row.description}")
+        print_line(f"{'':28} {row.terms}")
     print_line("\nfor --decoder:")
     for decoder in DECODERS.values():
         print_line(f"{decoder.name:28} {decoder.description}")

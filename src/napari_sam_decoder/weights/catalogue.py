@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import CheckpointError
+from napari_sam_decoder.errors import CheckpointError, DownloadError
 from napari_sam_decoder.model.values import OWN_DECODER
+from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,8 @@ __all__ = [
     "find_row",
     "local_path",
     "manual_download",
+    "require_downloadable",
+    "require_here",
 ]
 
 _APACHE = "Apache-2.0"
@@ -43,9 +46,11 @@ class ModelRow:
     architecture : str
         A key of `ARCHITECTURES`.
     description : str
-        On what it was trained, in a few words.
+        What it is for, in one sentence.
     licence : str, optional
         SPDX identifier; None where it is not known for certain.
+    record : str, optional
+        Page of its publisher that tells the licence, where that is not known.
     url : str, optional
         Address of its file; None if there is no stable one.
     hash : str, optional
@@ -60,6 +65,7 @@ class ModelRow:
     architecture: str
     description: str
     licence: str | None = None
+    record: str | None = None
     url: str | None = None
     hash: str | None = None
     bytes: int | None = None
@@ -72,35 +78,100 @@ class ModelRow:
 
     @property
     def is_downloadable(self) -> bool:
-        """Whether `download` fetches it: address, hash and licence are known."""
-        return None not in (self.url, self.hash, self.licence)
+        """Whether `download` fetches it: address and hash are known."""
+        return None not in (self.url, self.hash)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its file is on this machine."""
+        return local_path(self).is_file()
 
     @property
     def note(self) -> str:
-        """How to get it, in a few words."""
+        """Where it is, or how to get it, in a few words."""
         if self.is_bundled:
             return "bundled"
+        if self.is_here:
+            return "here"
         if self.is_downloadable:
             return "downloadable"
-        if self.url is None:
-            return "by path only: no stable address"
-        return "by path only: see the bioimage.io record for its licence"
+        return "by path only: no stable address"
+
+    @property
+    def size(self) -> str:
+        """Size of its file in megabytes, estimated where it is not known."""
+        if self.bytes is not None:
+            return _megabytes(self.bytes)
+        return f"about {_megabytes(_USUAL_BYTES[self.architecture])}"
+
+    @property
+    def terms(self) -> str:
+        """Its licence, or where that can be read."""
+        if self.licence is not None:
+            return self.licence
+        return f"licence unknown, see {self.record or 'its publisher'}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
+
+
+_USUAL_BYTES = {
+    "vit_t": 40_728_226,
+    "vit_b": 375_042_383,
+    "vit_l": 1_249_524_607,
+    "vit_h": 2_564_550_879,
+}
+"""Of the files of SAM and MobileSAM: others hold as many numbers."""
+
+
+_LIGHT = "lm", "Cells and nuclei in light microscopy"
+_ELECTRONS = "em_organelles", "Mitochondria and nuclei in electron microscopy"
+
+
+def _micro_sam(size: str, data: tuple[str, str], record: str, digest: str) -> ModelRow:
+    """Return the row of a generalist of micro-sam, from its record of a version."""
+    architecture, (name, objects) = f"vit_{size[0]}", data
+    return ModelRow(
+        name=f"micro_sam_{architecture}_{name}",
+        architecture=architecture,
+        description=f"{objects}; micro-sam, {size} size.",
+        record=f"https://bioimage.io/#/?id={record.partition('/')[0]}",
+        url=f"{_BIOIMAGE}/{record}/files/{architecture}.pt",
+        hash=f"xxh128:{digest}",
+    )
 
 
 _ROWS = (
     ModelRow(
         name="mobile_sam",
         architecture="vit_t",
-        description="MobileSAM, everyday images; small and fast (float16 file)",
+        description="Natural pictures; MobileSAM, small and fast.",
         licence=_APACHE,
         hash="sha256:29d37c4cfa73c1526fe7642ec614cd7922eafd24a6a85da6dc2ef9c59a23bb52",
         bytes=19_685_288,
         packaged="mobile_sam.fp16.safetensors",
     ),
+    _micro_sam(
+        "tiny", _LIGHT, "faithful-chicken/1.1", "72ec5074774761a6e5c05a08942f981e"
+    ),
+    _micro_sam(
+        "base", _LIGHT, "diplomatic-bug/1.2", "fe9252a29f3f4ea53c15a06de471e186"
+    ),
+    _micro_sam(
+        "large", _LIGHT, "idealistic-rat/1.2", "017f20677997d628426dec80a8018f9d"
+    ),
+    _micro_sam(
+        "tiny", _ELECTRONS, "greedy-whale/1", "253474720c497cce605e57c9b1d18fd9"
+    ),
+    _micro_sam("base", _ELECTRONS, "noisy-ox/1.2", "f3bf2ed83d691456bae2c3f9a05fb438"),
+    _micro_sam(
+        "large", _ELECTRONS, "humorous-crab/1.2", "810b084b6e51acdbf760a993d8619f2d"
+    ),
     ModelRow(
         name="mobile_sam_original",
         architecture="vit_t",
-        description="MobileSAM as its authors published it (float32 file)",
+        description="Natural pictures; MobileSAM as published, in float32.",
         licence=_APACHE,
         url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
         hash="sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
@@ -109,7 +180,7 @@ _ROWS = (
     ModelRow(
         name="sam_vit_b",
         architecture="vit_b",
-        description="SAM, everyday images, base size",
+        description="Natural pictures; SAM, base size.",
         licence=_APACHE,
         url=f"{_META}/sam_vit_b_01ec64.pth",
         hash="sha256:ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
@@ -118,59 +189,25 @@ _ROWS = (
     ModelRow(
         name="sam_vit_l",
         architecture="vit_l",
-        description="SAM, everyday images, large size",
+        description="Natural pictures; SAM, large size.",
         licence=_APACHE,
         url=f"{_META}/sam_vit_l_0b3195.pth",
         hash="sha256:3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+        bytes=1_249_524_607,
     ),
     ModelRow(
         name="sam_vit_h",
         architecture="vit_h",
-        description="SAM, everyday images, huge size",
+        description="Natural pictures; SAM, huge size.",
         licence=_APACHE,
         url=f"{_META}/sam_vit_h_4b8939.pth",
         hash="sha256:a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
         bytes=2_564_550_879,
     ),
     ModelRow(
-        name="micro_sam_vit_t_lm",
-        architecture="vit_t",
-        description="micro-sam, light microscopy, tiny size",
-        url=f"{_BIOIMAGE}/faithful-chicken/1.1/files/vit_t.pt",
-        hash="xxh128:72ec5074774761a6e5c05a08942f981e",
-    ),
-    ModelRow(
-        name="micro_sam_vit_b_lm",
-        architecture="vit_b",
-        description="micro-sam, light microscopy, base size",
-        url=f"{_BIOIMAGE}/diplomatic-bug/1.2/files/vit_b.pt",
-        hash="xxh128:fe9252a29f3f4ea53c15a06de471e186",
-    ),
-    ModelRow(
-        name="micro_sam_vit_l_lm",
-        architecture="vit_l",
-        description="micro-sam, light microscopy, large size",
-        url=f"{_BIOIMAGE}/idealistic-rat/1.2/files/vit_l.pt",
-        hash="xxh128:017f20677997d628426dec80a8018f9d",
-    ),
-    ModelRow(
-        name="micro_sam_vit_t_em_organelles",
-        architecture="vit_t",
-        description="micro-sam, organelles in electron microscopy, tiny size",
-        url=f"{_BIOIMAGE}/greedy-whale/1/files/vit_t.pt",
-        hash="xxh128:253474720c497cce605e57c9b1d18fd9",
-    ),
-    ModelRow(
-        name="micro_sam_vit_b_em_organelles",
-        architecture="vit_b",
-        description="micro-sam, organelles in electron microscopy, base size",
-        url=f"{_BIOIMAGE}/noisy-ox/1.2/files/vit_b.pt",
-        hash="xxh128:f3bf2ed83d691456bae2c3f9a05fb438",
-    ),
-    ModelRow(
         name="medsam",
         architecture="vit_b",
-        description="MedSAM, medical images, base size (medsam_vit_b.pth)",
+        description="Medical images; MedSAM, base size (medsam_vit_b.pth).",
         licence=_APACHE,
     ),
 )
@@ -289,6 +326,49 @@ def local_path(row: ModelRow) -> Path:
     return folder / f"{row.name}{suffix}"
 
 
+def require_here(model: str | Path) -> None:
+    """Require that a model is on this machine.
+
+    Parameters
+    ----------
+    model : str or Path
+        A name in `MODELS`, which takes precedence over a file, or a weights file.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model or file, or it was not downloaded yet.
+    """
+    is_name = isinstance(model, str) and model in MODELS
+    if not is_name and as_expanded_path(model, "a model", CheckpointError).is_file():
+        return
+    row = find_row(str(model))
+    if not row.is_here:
+        fetch = (
+            f"Run `napari-sam-decoder models download {row.name}`, or press 'Models…' "
+            "in the dock. "
+        )
+        raise CheckpointError(
+            f"{row.name} has not been downloaded yet. "
+            f"{fetch if row.is_downloadable else ''}{manual_download(row)}"
+        )
+
+
+def require_downloadable(row: ModelRow) -> None:
+    """Require that `download` knows where to fetch a model, and its hash.
+
+    Raises
+    ------
+    DownloadError
+        If it does not; the message says how to do it by hand.
+    """
+    if not row.is_downloadable:
+        raise DownloadError(
+            f"{row.name} cannot be downloaded automatically: {row.note}. "
+            f"{manual_download(row)}"
+        )
+
+
 def manual_download(row: ModelRow) -> str:
     """Explain how to get the file of a named model without `download`.
 
@@ -304,8 +384,9 @@ def manual_download(row: ModelRow) -> str:
     """
     source = row.url or "the pages of the project that published it"
     check = f" (check: {row.hash})" if row.hash else ""
-    terms = "" if row.licence else " Read its licence in the bioimage.io record first."
+    terms = "" if row.licence else f" Its licence is not known here: {row.record}."
     return (
         f"To do it by hand, download its file from {source}{check} and save it as "
-        f"{local_path(row)}, or give its path with --model PATH.{terms}"
+        f"{local_path(row)}, or give its path: 'From a file…' in the dock, or "
+        f"--model PATH.{terms}"
     )

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import torch
 
 from napari_sam_decoder import validation
-from napari_sam_decoder.errors import CheckpointError, DownloadError, OptionError
+from napari_sam_decoder.errors import (
+    CheckpointError,
+    DownloadError,
+    OptionError,
+    first_line,
+)
 from napari_sam_decoder.model.precision import choose_precision, prepare_for_inference
 from napari_sam_decoder.model.torch_errors import is_out_of_memory
 from napari_sam_decoder.weights.catalogue import (
@@ -18,6 +26,8 @@ from napari_sam_decoder.weights.catalogue import (
     find_row,
     local_path,
     manual_download,
+    require_downloadable,
+    require_here,
 )
 from napari_sam_decoder.weights.checkpoints import (
     build_sam,
@@ -30,11 +40,12 @@ from napari_sam_decoder.weights.checkpoints import (
 from napari_sam_decoder.weights.trained_decoders import build_heads, choose_decoder
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from napari_sam_decoder.model.sam import Sam
 
-__all__ = ["MODELS", "ModelRow", "download", "load_sam"]
+__all__ = ["MODELS", "ModelRow", "download", "download_steps", "load_sam"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -142,31 +153,108 @@ def download(name: str, progress: bool = False) -> Path:
         If its hash needs the package xxhash.
     """
     row = find_row(name)
-    path = local_path(row)
+    if not row.is_bundled:
+        _retrieve(row, progress)
+    return local_path(row)
+
+
+def download_steps(name: str) -> Generator[tuple[int, int]]:
+    """Download a named model as `download` does, and tell how far that is.
+
+    Close the generator to cancel: then nothing is left of the download.
+
+    Parameters
+    ----------
+    name : str
+        A name in `MODELS`.
+
+    Yields
+    ------
+    (int, int)
+        Bytes that have arrived, and bytes in all, or 0 while that is not known; ten
+        times a second. They are equal while the hash is checked.
+
+    Raises
+    ------
+    CheckpointError, DownloadError, MissingExtraError
+        As `download` does.
+    """
+    row = find_row(name)
     if row.is_bundled:
-        return path
-    if not row.is_downloadable:
-        raise DownloadError(
-            f"{name} cannot be downloaded automatically: {row.note}. "
-            f"{manual_download(row)}"
-        )
-    _retrieve(row, path, progress)
-    return path
+        return
+    meter = _Meter()
+    with ThreadPoolExecutor(1, thread_name_prefix="napari-sam-decoder") as thread:
+        fetching = thread.submit(_retrieve, row, meter)
+        try:
+            while wait([fetching], _STEP_S).not_done:
+                yield meter.done, meter.total
+        finally:
+            meter.is_cancelled = True
+        fetching.result()
 
 
-def _retrieve(row: ModelRow, path: Path, progress: bool) -> None:
+_STEP_S = 0.1
+_CHUNK = 2**16
+"""Bytes between two looks at whether to go on; pooch would take 1024."""
+
+
+class _CancelledError(Exception):
+    """Nobody waits for the file any more."""
+
+
+@dataclass(eq=False)
+class _Meter:
+    """Takes the place of pooch's progress bar, on another thread than its reader."""
+
+    total: int = 0
+    done: int = 0
+    is_cancelled: bool = False
+
+    def update(self, size: int) -> None:
+        """Take more bytes, the last of which may not be there."""
+        if self.is_cancelled:
+            raise _CancelledError
+        self.done = min(self.done + size, self.total or self.done + size)
+
+    def reset(self) -> None:
+        """Count from 0."""
+        self.done = 0
+
+    def close(self) -> None:
+        """Do nothing: pooch calls this at the end."""
+
+
+def _retrieve(row: ModelRow, progress: bool | _Meter) -> None:
     import pooch
 
+    require_downloadable(row)
     algorithm, _ = _split_hash(row)
     choose_hasher(algorithm)
+    path = local_path(row)
+    downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK)
     try:
         pooch.retrieve(
-            row.url, row.hash, fname=path.name, path=path.parent, progressbar=progress
+            row.url, row.hash, fname=path.name, path=path.parent, downloader=downloader
         )
     except (OSError, ValueError) as error:
         raise DownloadError(
-            f"{row.name} could not be downloaded: {error}. {manual_download(row)}"
+            f"{row.name} could not be downloaded: {_reason(error, row)}. Nothing of it "
+            f"was kept; try again. {manual_download(row)}"
         ) from error
+
+
+def _reason(error: Exception, row: ModelRow) -> str:
+    """Say what happened to a download, for people."""
+    import requests
+
+    host = urlsplit(row.url or "").hostname
+    if isinstance(error, requests.HTTPError):
+        return first_line(error)
+    if isinstance(error, requests.RequestException):
+        return f"there is no connection to {host}, or it broke"
+    if isinstance(error, ValueError):
+        return f"what {host} sent is not this file, as its hash is another one"
+    return first_line(error)
 
 
 def _split_hash(row: ModelRow) -> tuple[str, str]:
@@ -184,12 +272,7 @@ def _find(model: str | Path) -> Path:
 
 def _find_named(row: ModelRow) -> Path:
     path = local_path(row)
-    if not path.is_file():
-        fetch = f"Run `napari-sam-decoder models download {row.name}`. "
-        raise CheckpointError(
-            f"{row.name} has not been downloaded yet. "
-            f"{fetch if row.is_downloadable else ''}{manual_download(row)}"
-        )
+    require_here(row.name)
     algorithm, expected = _split_hash(row)
     if expected and hash_file(path, algorithm) != expected:
         raise CheckpointError(

@@ -14,6 +14,7 @@ from napari_sam_decoder.errors import PromptError, SamDecoderError
 from napari_sam_decoder.project import EntryChange, unused_notices
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
+from napari_sam_decoder.widgets.downloads import Downloads
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
 from napari_sam_decoder.widgets.layers import labels_layer, shown_limits
@@ -112,6 +113,7 @@ class Controller(QObject):
         self._scans = LabelScans(viewer, self.ids, self._job_queue, self)
         self.files = ProjectFiles(self)
         self.measuring = Measuring(self._job_queue, self)
+        self.downloads = Downloads(self._job_queue, self)
         self._opening: tuple[MovieState, SessionRequest] | None = None
         self._pending: list[PendingRun] = []
         self._rerun_timer = QTimer(self)
@@ -126,6 +128,7 @@ class Controller(QObject):
         self._scans.ended.connect(self.advance)
         self.measuring.changed.connect(self.changed.emit)
         self.measuring.failed.connect(self.failed.emit)
+        self.downloads.failed.connect(self.failed.emit)
         self.files.changed.connect(self.changed.emit)
         self.files.failed.connect(self.failed.emit)
         self._job_queue.opened.connect(self._on_opened)
@@ -234,7 +237,7 @@ class Controller(QObject):
         """Whether nothing is under way that a person waits for."""
         is_decoding = self.is_opening or self.is_previewing
         is_timed = self.is_scanning or self._rerun_timer.isActive()
-        is_timed |= self.measuring.running is not None
+        is_timed |= self.measuring.running is not None or self.downloads.is_busy
         return not (is_decoding or is_timed or self.is_busy or self.files.is_busy)
 
     @property

@@ -36,6 +36,7 @@ from napari_sam_decoder.widgets.parts import (
     FramePart,
     MessagePart,
     ModelForm,
+    ModelList,
     MoviePart,
     ObjectsPart,
     ProjectForm,
@@ -126,6 +127,8 @@ class SamDecoderDock(QWidget):
         ):
             part.show_state(bench)
         self._movie_fold.setText(self._movie.summary(bench))
+        if self._models.isVisible():
+            self._models.show_state(bench)
 
     def _show_settings(self, layer: Image | None) -> None:
         """Show what is set, where it is not shown already."""
@@ -168,6 +171,7 @@ class SamDecoderDock(QWidget):
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
         self._propagation, self._settings = PropagationForm(), SettingsBar()
         self._project, self._project_form = ProjectPart(), ProjectForm()
+        self._models = ModelList(self)
         self._project.listen_to_keys(self)
         self._review = button(
             "Review…",
@@ -213,6 +217,13 @@ class SamDecoderDock(QWidget):
         self._movie.sample_requested.connect(self._on_sample_requested)
         self._form.requested.connect(self._guarded(self._configure))
         self._form.refused.connect(tell)
+        self._form.model_chosen.connect(self._guarded(self._use_model))
+        self._form.models_requested.connect(self._open_models)
+        self._models.download_requested.connect(self._guarded(bench.download_model))
+        self._models.cancel_requested.connect(self._guarded(bench.cancel_download))
+        self._models.use_requested.connect(self._guarded(self._use_model))
+        # Not with all that is to be shown: this changes ten times a second.
+        bench.controller.downloads.changed.connect(self._on_downloads_changed)
         self._propagation.requested.connect(self._guarded(self._configure_propagation))
         self._propagation.refused.connect(tell)
         self._settings.save_requested.connect(self._guarded(self._save_settings))
@@ -323,6 +334,19 @@ class SamDecoderDock(QWidget):
     def _configure(self, options: ModelOptions) -> None:
         self.workbench.configure(options)
         keep_preferences(self.settings)
+
+    def _open_models(self) -> None:
+        self._models.show()
+        self._models.raise_()
+        self._models.show_state(self.workbench)
+
+    def _use_model(self, model: str | Path) -> None:
+        self.workbench.use_model(model)
+        keep_preferences(self.settings)
+
+    def _on_downloads_changed(self) -> None:
+        self._models.show_state(self.workbench)
+        self._form.offer_models()
 
     def _configure_propagation(self, settings: Settings) -> None:
         self.workbench.configure_propagation(settings)

@@ -209,8 +209,8 @@ class JobQueue(QObject):
     """Opens sessions, embeds, previews and propagates: one job of each kind at a time.
 
     One thread opens sessions and decodes previews, one embeds and propagates, one scans
-    labels, and one measures them, so that a click never waits for a run. All signals
-    arrive in the GUI thread.
+    labels, one measures them, and one downloads models, so that a click never waits for
+    a run. All signals arrive in the GUI thread.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class JobQueue(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._quick, self._long, self._scanning = JobThread(), JobThread(), JobThread()
-        self._measuring = JobThread()
+        self._measuring, self._downloading = JobThread(), JobThread()
         self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
         self._scans: set[Job] = set()
@@ -278,7 +278,8 @@ class JobQueue(QObject):
         self.blockSignals(True)
         self._jobs.clear()
         self._scans.clear()
-        for thread in (self._quick, self._long, self._scanning, self._measuring):
+        at_work = self._quick, self._long, self._scanning
+        for thread in (*at_work, self._measuring, self._downloading):
             thread.close()
 
     def open(self, opening: SessionRequest) -> None:
@@ -335,6 +336,10 @@ class JobQueue(QObject):
         job = Job(steps, on_step, end)
         self._jobs["measuring"] = job
         self._measuring.start(job)
+
+    def download(self, job: Job) -> None:
+        """Run a job that downloads, after those that were started before."""
+        self._downloading.start(job)
 
     def preview(
         self,

@@ -20,6 +20,7 @@ from napari_sam_decoder.errors import (
     PromptError,
 )
 from napari_sam_decoder.frames import select_frame_range
+from napari_sam_decoder.model.values import OWN_DECODER
 from napari_sam_decoder.project import (
     BOX,
     ROWS,
@@ -48,6 +49,8 @@ from napari_sam_decoder.validation import (
     as_finite_array,
     as_integer,
 )
+from napari_sam_decoder.weights import catalogue
+from napari_sam_decoder.weights.catalogue import AUTO_DECODER, require_downloadable
 from napari_sam_decoder.widgets.controller import Controller
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.label_scans import Relabelling
@@ -93,6 +96,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project import History, Step
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Settings
+    from napari_sam_decoder.weights.catalogue import ModelRow
+    from napari_sam_decoder.widgets.downloads import ModelDownload
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
     from napari_sam_decoder.widgets.objects import ObjectList, SegmentedObject
     from napari_sam_decoder.widgets.target_layer import TargetLayer
@@ -1728,6 +1733,73 @@ class Workbench(QObject):
             All of them.
         """
         self.controller.set_options(options)
+
+    @property
+    def models(self) -> tuple[ModelRow, ...]:
+        """All named models, with what each is for and whether it is on this machine."""
+        return tuple(catalogue.MODELS.values())
+
+    @property
+    def downloads(self) -> Mapping[str, ModelDownload]:
+        """Downloads that wait, are under way or have failed, by names of models."""
+        return self.controller.downloads.by_name
+
+    def download_model(self, name: str) -> None:
+        """Download a named model in the background, and check its hash.
+
+        Its progress is in `downloads`. What goes wrong is told as by any background
+        job, and leaves nothing behind.
+
+        Parameters
+        ----------
+        name : str
+            Of one of `models`; nothing is done if that is here or on its way.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such model.
+        DownloadError
+            If it has no known address; the message says how to do it by hand.
+        """
+        row = catalogue.find_row(name)
+        if row.is_here:
+            return
+        require_downloadable(row)
+        self.controller.downloads.start(name)
+
+    def cancel_download(self, name: str) -> None:
+        """Download a model no further; nothing of it is kept."""
+        self.controller.downloads.cancel(name)
+
+    def use_model(self, model: str | Path) -> None:
+        """Use another model from now on; frames are embedded anew with it.
+
+        Labels and prompts stay, and so do the embeddings of the model before in its
+        cache. A decoder that was trained for one model gives way to the automatic one.
+
+        Parameters
+        ----------
+        model : str or Path
+            Name of one of `models` that is here, or a weights file.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such model or file, or it was not downloaded yet.
+        """
+        options = self.controller.state.options
+        catalogue.require_here(model)
+        if model == options.model:
+            return
+        decoder = options.decoder
+        if decoder not in (AUTO_DECODER, OWN_DECODER):
+            decoder = AUTO_DECODER
+            self.informed.emit(
+                f"The decoder is the automatic one again: {str(options.decoder)!r} was "
+                "trained for another model."
+            )
+        self.configure(replace(options, model=model, decoder=decoder))
 
     def configure_propagation(self, settings: Settings) -> None:
         """Change how propagation decides, on all movies of the viewer.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.weights import catalogue
 from napari_sam_decoder.weights.catalogue import MODELS
 from napari_sam_decoder.widgets.movie_state import ModelOptions
-from napari_sam_decoder.widgets.parts import ModelForm, model_form
+from napari_sam_decoder.widgets.parts import ModelForm
 
 pytestmark = pytest.mark.gui
 
-BUNDLED = "mobile_sam (bundled)"
+BUNDLED = "mobile_sam"
 OPTIONS = ModelOptions(device="cpu", cache=None)
 
 
@@ -41,6 +43,16 @@ def requested(form, layer, heard):
     requests = heard(form.requested)
     form.requested.connect(lambda options: form.show_state(options, layer))
     return requests
+
+
+@pytest.fixture
+def chosen(form, layer, heard):
+    """Models that were chosen, and are shown as if they were used since."""
+    models = heard(form.model_chosen)
+    form.model_chosen.connect(
+        lambda model: form.show_state(replace(form.options, model=model), layer)
+    )
+    return models
 
 
 def answer(monkeypatch, name, value):
@@ -77,7 +89,7 @@ def test_only_models_that_are_here_are_offered(shown, monkeypatch, tmp_path):
     here = tmp_path / "weights.pt"
     here.touch()
     monkeypatch.setattr(
-        model_form,
+        catalogue,
         "local_path",
         lambda row: here if row.name in ("mobile_sam", "medsam") else tmp_path / "none",
     )
@@ -86,8 +98,28 @@ def test_only_models_that_are_here_are_offered(shown, monkeypatch, tmp_path):
     assert len(MODELS) > 2
 
 
+def test_a_model_that_has_arrived_is_offered(shown, monkeypatch, tmp_path):
+    paths = {"mobile_sam": tmp_path / "bundled", "sam_vit_b": tmp_path / "b.pth"}
+    paths["mobile_sam"].touch()
+    none = tmp_path / "none"
+    monkeypatch.setattr(catalogue, "local_path", lambda row: paths.get(row.name, none))
+    form = shown(ModelForm())
+    form.show_state(OPTIONS, None)
+    paths["sam_vit_b"].touch()
+    form.offer_models()
+    form.offer_models()
+    assert texts(form.model) == [BUNDLED, "sam_vit_b", "weights file…"]
+    assert current_text(form.model) == BUNDLED
+
+
+def test_all_models_are_asked_for(form, heard, qtbot):
+    asked = heard(form.models_requested)
+    qtbot.mouseClick(form.models.native, Qt.MouseButton.LeftButton)
+    assert len(asked) == 1
+
+
 def test_without_any_model_here_the_one_in_force_is_shown(shown, monkeypatch, tmp_path):
-    monkeypatch.setattr(model_form, "local_path", lambda _: tmp_path / "none")
+    monkeypatch.setattr(catalogue, "local_path", lambda _: tmp_path / "none")
     form = shown(ModelForm())
     form.show_state(OPTIONS, None)
     assert texts(form.model) == ["mobile_sam", "weights file…"]
@@ -99,10 +131,10 @@ def test_a_device_is_wished(form, requested):
     assert requested == [ModelOptions(device="auto", cache=None)]
 
 
-def test_a_weights_file_is_wished(form, requested, monkeypatch):
+def test_a_weights_file_is_wished(form, chosen, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("/somewhere/weights.pt", ""))
     choose(form.model, "weights file…")
-    assert requested[-1].model == Path("/somewhere/weights.pt")
+    assert chosen == [Path("/somewhere/weights.pt")]
     assert current_text(form.model) == str(Path("/somewhere/weights.pt"))
 
 
@@ -117,10 +149,10 @@ def test_a_trained_decoder_is_wished(form, requested, monkeypatch):
     assert current_text(form.decoder) == str(Path("/somewhere/mine.safetensors"))
 
 
-def test_a_cancelled_file_dialog_changes_nothing(form, requested, monkeypatch):
+def test_a_cancelled_file_dialog_changes_nothing(form, chosen, monkeypatch):
     answer(monkeypatch, "getOpenFileName", ("", ""))
     choose(form.model, "weights file…")
-    assert requested[-1] == OPTIONS
+    assert chosen == [OPTIONS.model]
     assert current_text(form.model) == BUNDLED
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from napari_sam_decoder.widgets.parts.frame_part import FramePart
 from napari_sam_decoder.widgets.parts.message_part import MessagePart
 from napari_sam_decoder.widgets.parts.model_form import ModelForm
+from napari_sam_decoder.widgets.parts.model_list import ModelList
 from napari_sam_decoder.widgets.parts.movie_part import MoviePart
 from napari_sam_decoder.widgets.parts.objects_part import ObjectsPart
 from napari_sam_decoder.widgets.parts.project_part import (
@@ -23,6 +24,7 @@ __all__ = [
     "FramePart",
     "MessagePart",
     "ModelForm",
+    "ModelList",
     "MoviePart",
     "ObjectsPart",
     "ProjectForm",

@@ -145,6 +145,18 @@ class OpenChoice(ComboBox):
         compact(self)
         self.changed.connect(self._on_changed)
 
+    def offer(self, known: Iterable[tuple[str, object]]) -> None:
+        """Offer further values, beside those that are offered already."""
+        offered = [value for _, value in self._known]
+        new = [(text, value) for text, value in known if value not in offered]
+        if new:
+            self._known.extend(new)
+            with self.changed.blocked():
+                # Entries that stay would keep their old places.
+                self.choices = ()
+                self.reset_choices()
+                self.value = self._shown
+
     def show_value(self, value: object) -> None:
         """Show a value, as an entry of its own if it is not among the known ones."""
         with self.changed.blocked():

@@ -7,19 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, LineEdit
-from qtpy.QtCore import Signal
+from magicgui.widgets import ComboBox, LineEdit, PushButton
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import Contrast
+from napari_sam_decoder.weights import catalogue
 from napari_sam_decoder.weights.catalogue import (
     AUTO_DECODER,
     DECODERS,
-    MODELS,
-    local_path,
 )
 from napari_sam_decoder.widgets.movie_state import ModelOptions
+from napari_sam_decoder.widgets.parts.controls import narrow
 from napari_sam_decoder.widgets.parts.forms import (
     OpenChoice,
     column_of,
@@ -28,6 +28,7 @@ from napari_sam_decoder.widgets.parts.forms import (
     row_of,
     show,
 )
+from napari_sam_decoder.widgets.parts.model_list import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +49,6 @@ PRECISIONS = (
     ("bfloat16", "bfloat16"),
     ("float16", "float16"),
 )
-_WEIGHTS = "Weights of a SAM network", "Weights (*.safetensors *.pt *.pth)"
 _DECODERS = "Trained decoder", "Decoders (*.safetensors)"
 _IN_MEMORY = "memory"
 _AUTOMATIC, _SHOWN, _SET = "auto", "shown", "set"
@@ -61,22 +61,27 @@ class ModelForm(QWidget):
     ----------
     model, decoder, device, precision, cache : OpenChoice
     contrast : ContrastField
+    models : magicgui.widgets.PushButton
+        Asks for the list of all models.
     """
 
     requested = Signal(object)
+    model_chosen = Signal(object)
     refused = Signal(object)
+    models_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.options = ModelOptions()
         self.model = self._model_choice()
+        self.models = self._models_button()
         self.decoder = self._decoder_choice()
         self.device = self._device_choice()
         self.precision = self._precision_choice()
         self.contrast = ContrastField(self._request_contrast)
         self.cache = self._cache_choice()
         fields = (
-            self.model,
+            row_of(self.model, self.models, label="Model", tooltip=self.model.tooltip),
             self.decoder,
             self.device,
             self.precision,
@@ -88,6 +93,7 @@ class ModelForm(QWidget):
     def show_state(self, options: ModelOptions, layer: Image | None) -> None:
         """Show the options in force."""
         self.options = options
+        self.offer_models()
         self.model.show_value(options.model)
         self.decoder.show_value(options.decoder)
         self.device.show_value(options.device)
@@ -95,14 +101,29 @@ class ModelForm(QWidget):
         self.cache.show_value(_IN_MEMORY if options.cache is None else options.cache)
         self.contrast.show_value(options.contrast, layer)
 
+    def offer_models(self) -> None:
+        """Offer the models that are here by now."""
+        self.model.offer(_models_here())
+
     def _model_choice(self) -> OpenChoice:
         return OpenChoice(
             _models_here(),
-            ask=("weights file…", partial(self._ask_file, *_WEIGHTS)),
-            on_choice=lambda value: self._request(model=value),
+            ask=("weights file…", partial(self._ask_file, *WEIGHTS)),
+            on_choice=self.model_chosen.emit,
             label="Model",
-            tooltip="The network. `napari-sam-decoder models` lists more to download",
+            tooltip="The network. 'Models…' lists more to download",
         )
+
+    def _models_button(self) -> PushButton:
+        models = PushButton(
+            text="Models…",
+            tooltip="List all known models with what each is for, and download them",
+        )
+        # The space bar must go on panning the canvas after a click here.
+        models.native.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        models.changed.connect(lambda _: self.models_requested.emit())
+        narrow(models.native)
+        return models
 
     def _decoder_choice(self) -> OpenChoice:
         return OpenChoice(
@@ -257,9 +278,9 @@ class ContrastField:
 
 def _models_here() -> Iterator[tuple[str, str]]:
     """Texts and names of the models whose weights are on this machine."""
-    for name, model in MODELS.items():
-        if local_path(model).is_file():
-            yield (f"{name} ({model.note})" if model.is_bundled else name), name
+    for name, model in catalogue.MODELS.items():
+        if model.is_here:
+            yield name, name
 
 
 def _decoders_here() -> Iterator[tuple[str, str]]:
