@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.training_frames import TrainingFrames
-    from napari_sam_decoder.model.mask_decoder import MaskDecoder
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.training.loop import Schedule
+    from napari_sam_decoder.training.loop import Schedule, TrainingStep
 
-__all__ = ["STEPS", "TrainJob", "train"]
+__all__ = ["MOST_FRAMES", "STEPS", "TrainJob", "Training", "make_schedule", "train"]
 
 SUFFIX = ".safetensors"
 
@@ -39,6 +38,9 @@ PICTURES = 48
 
 MIN_VARIATIONS = 2
 """The frame unchanged, and one variation of it."""
+
+MOST_FRAMES = PICTURES // MIN_VARIATIONS
+"""From more frames more than `PICTURES` are made, which takes longer."""
 
 LEARNING_RATE = 2e-4
 WARM_UP = 20
@@ -87,16 +89,7 @@ class TrainJob:
     @property
     def schedule(self) -> Schedule:
         """Number of steps, learning rate and the like."""
-        from napari_sam_decoder.training.loop import Schedule
-
-        return Schedule(
-            self.steps,
-            LEARNING_RATE,
-            WARM_UP,
-            decay=0,
-            seed=self.seed,
-            save_every=SAVE_EVERY,
-        )
+        return make_schedule(self.steps, self.seed)
 
     def check(self) -> None:
         """Refuse a target that cannot be written, or would destroy a file.
@@ -152,19 +145,114 @@ def train(
     movie, frames = job.movie.with_contrast(contrast).read()
     fixed = find_training_frames(job.labels, movie, frames, job.fixed)
     model = model or _bundled_model()
-    trained_on = f"{job.movie.path.name}, {fixed}, {job.steps} steps, on {_base(model)}"
+    training = Training(fixed, model, job.schedule, job.folder)
+    trained_on = training.describe(job.movie.path.name)
     depends_on = f"{trained_on}\n{model.identity}\n{job.schedule}\n{fixed.digest()}\n"
     work = ResumableFolder(job.folder, depends_on)
     work.open()
-    count = max(MIN_VARIATIONS, -(-PICTURES // len(fixed.objects)))
-    pictures = _prepare(fixed, count, job, model)
-    for _ in progress(pictures, total=count * len(fixed.objects), what="pictures"):
+    for _ in progress(training.prepare(), total=training.pictures, what="pictures"):
         pass
-    decoder = copy.deepcopy(model.mask_decoder)
-    _train(decoder, job, model, progress)
-    _save(decoder, job.target, model, trained_on)
+    for _ in progress(training.run(), total=job.steps, what="training"):
+        pass
+    training.save(job.target, trained_on)
     work.delete()
     return fixed
+
+
+class Training:
+    """Trains a copy of a model's decoder on fixed frames.
+
+    Parameters
+    ----------
+    frames : TrainingFrames
+        What is learned.
+    model : Sam
+        It is not changed.
+    schedule : Schedule
+        From `make_schedule`.
+    folder : Path
+        For what is prepared, and for checkpoints; exists once `prepare` is called.
+    """
+
+    def __init__(
+        self, frames: TrainingFrames, model: Sam, schedule: Schedule, folder: Path
+    ) -> None:
+        self._frames = frames
+        self._model = model
+        self._schedule = schedule
+        self._folder = folder
+        self._decoder = copy.deepcopy(model.mask_decoder)
+
+    @property
+    def pictures(self) -> int:
+        """How many are made from the frames."""
+        return self._variations * len(self._frames.objects)
+
+    @property
+    def _variations(self) -> int:
+        return max(MIN_VARIATIONS, -(-PICTURES // len(self._frames.objects)))
+
+    def describe(self, movie: str) -> str:
+        """Say for people what the decoder is trained on."""
+        steps, base = self._schedule.steps, _base(self._model)
+        return f"{movie}, {self._frames}, {steps} steps, on {base}"
+
+    def prepare(self) -> Iterator[None]:
+        """Make and embed the pictures; yields after each."""
+        from napari_sam_decoder.training.augmentation import prepare_examples
+
+        self._examples.mkdir(exist_ok=True)
+        for frame in self._frames.objects:
+            paths = [
+                self._examples / f"{frame:06d}-{number:04d}.npz"
+                for number in range(self._variations)
+            ]
+            labelled = self._frames.read(frame)
+            seed = self._schedule.seed, frame
+            yield from prepare_examples(labelled, paths, self._model, seed)
+
+    def run(self) -> Iterator[TrainingStep]:
+        """Train on what was prepared; yields after each step."""
+        from napari_sam_decoder.training import loop
+        from napari_sam_decoder.training.examples import ExampleFolder, TrainingExample
+        from napari_sam_decoder.training.finetuning import Finetuning
+
+        examples = ExampleFolder(self._examples, TrainingExample)
+        task = Finetuning(examples, self._model)
+        return loop.train(self._decoder, task, self._schedule, self._folder / "state")
+
+    def save(self, target: Path, trained_on: str) -> None:
+        """Write what was trained, with the model's sharpener if it has one."""
+        from napari_sam_decoder.weights.trained_decoders import (
+            DecoderMetadata,
+            TrainedDecoder,
+            save_decoder,
+        )
+
+        metadata = DecoderMetadata(self._model.weights, trained_on)
+        sharpener = self._model.heads.sharpener
+        hires = None if sharpener is None else sharpener.original
+        state = self._decoder.state_dict()
+        save_decoder(TrainedDecoder(metadata, hires, state), target)
+
+    @property
+    def _examples(self) -> Path:
+        return self._folder / "examples"
+
+
+def make_schedule(steps: int, seed: int) -> Schedule:
+    """Return the schedule by which decoders are trained on a movie.
+
+    Raises
+    ------
+    OptionError
+        If the number of steps or the seed cannot be used.
+    """
+    from napari_sam_decoder.training.loop import Schedule
+
+    return Schedule(
+        steps, LEARNING_RATE, WARM_UP, decay=0, seed=seed, save_every=SAVE_EVERY
+    )
 
 
 def _bundled_model() -> Sam:
@@ -177,40 +265,3 @@ def _base(model: Sam) -> str:
     """The decoder that training starts from; a decoder that only rates is not used."""
     only_rates = model.heads.rater is not None and model.heads.sharpener is None
     return OWN_DECODER if only_rates else model.decoder
-
-
-def _prepare(
-    fixed: TrainingFrames, count: int, job: TrainJob, model: Sam
-) -> Iterator[None]:
-    from napari_sam_decoder.training.augmentation import prepare_examples
-
-    examples = job.folder / "examples"
-    examples.mkdir(exist_ok=True)
-    for frame in fixed.objects:
-        paths = [examples / f"{frame:06d}-{number:04d}.npz" for number in range(count)]
-        labelled = fixed.read(frame)
-        yield from prepare_examples(labelled, paths, model, (job.seed, frame))
-
-
-def _train(decoder: MaskDecoder, job: TrainJob, model: Sam, progress: Progress) -> None:
-    from napari_sam_decoder.training import loop
-    from napari_sam_decoder.training.examples import ExampleFolder, TrainingExample
-    from napari_sam_decoder.training.finetuning import Finetuning
-
-    task = Finetuning(ExampleFolder(job.folder / "examples", TrainingExample), model)
-    steps = loop.train(decoder, task, job.schedule, job.folder / "state")
-    for _ in progress(steps, total=job.steps, what="training"):
-        pass
-
-
-def _save(decoder: MaskDecoder, target: Path, model: Sam, trained_on: str) -> None:
-    from napari_sam_decoder.weights.trained_decoders import (
-        DecoderMetadata,
-        TrainedDecoder,
-        save_decoder,
-    )
-
-    metadata = DecoderMetadata(model.weights, trained_on)
-    sharpener = model.heads.sharpener
-    hires = None if sharpener is None else sharpener.original
-    save_decoder(TrainedDecoder(metadata, hires, decoder.state_dict()), target)

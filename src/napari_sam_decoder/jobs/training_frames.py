@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,15 +29,26 @@ class TrainingFrames:
     Attributes
     ----------
     movie : Movie
-    labels : (T, Y, X) array-like of int
+    labels : (T, Y, X) array-like of int, or mapping of int to (Y, X) array of int
         May be wrong for other objects and on other frames.
     objects : mapping of int to tuple of int
         Ids of the objects by frame. Each object has pixels there.
     """
 
     movie: Movie
-    labels: ArrayLike
+    labels: ArrayLike | Mapping[int, np.ndarray]
     objects: Mapping[int, tuple[int, ...]]
+
+    def split(self) -> tuple[TrainingFrames, TrainingFrames]:
+        """Set the middle one of two or more frames apart; it comes second."""
+        frames = sorted(self.objects)
+        apart = frames[len(frames) // 2]
+        parts = [one for one in frames if one != apart], [apart]
+        rest, held_out = (
+            replace(self, objects={frame: self.objects[frame] for frame in part})
+            for part in parts
+        )
+        return rest, held_out
 
     def read(self, frame: int) -> LabelledPicture:
         """Read a frame, with the labels of its correct objects only."""

@@ -33,8 +33,12 @@ from napari_sam_decoder.project.labels_draft import LabelsDraft
 from napari_sam_decoder.project.labels_target import LabelsContents, LabelsTarget
 from napari_sam_decoder.project.location import (
     ProjectSummary,
+    copy_decoders,
     copy_project,
+    find_decoder,
     find_projects,
+    is_learned,
+    new_decoder_path,
     new_project_path,
 )
 from napari_sam_decoder.project.movie_cut import MovieCut
@@ -135,6 +139,7 @@ __all__ = [
     "Timelines",
     "WriteResult",
     "axes_of",
+    "copy_decoders",
     "copy_project",
     "decode_operation",
     "decode_request",
@@ -143,13 +148,16 @@ __all__ = [
     "encode_operation",
     "encode_request",
     "ended_confirmations",
+    "find_decoder",
     "find_projects",
+    "is_learned",
     "listed",
     "locked_objects",
     "made_with",
     "name_frames",
     "name_objects",
     "neighbour",
+    "new_decoder_path",
     "new_project_path",
     "ordered_places",
     "pick_mask",

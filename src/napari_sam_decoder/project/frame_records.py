@@ -72,6 +72,7 @@ class FrameRecords:
         self._known: dict[int, set[int]] = {}
         self._doubtful: dict[int, set[int]] = {}
         self._fixed: dict[int, set[int]] = {}
+        self._outlined: dict[int, set[int]] = {}
         self._listeners: list[Listener] = []
         self._spans: dict[int, range] = {}
         for (object_id, frame), record in table.items():
@@ -239,6 +240,17 @@ class FrameRecords:
         """The frames on which a person has said where an object is."""
         return frozenset(self._fixed.get(object_id, ()))
 
+    @property
+    def outlined_count(self) -> int:
+        """Count the frames on which a person has fixed the outline of any object."""
+        return len(self._outlined)
+
+    @property
+    def outlined(self) -> dict[int, tuple[int, ...]]:
+        """The objects whose outlines a person has fixed, by frame, both ascending."""
+        frames = sorted(self._outlined)
+        return {frame: tuple(sorted(self._outlined[frame])) for frame in frames}
+
     def of_object(self, object_id: int) -> Iterator[tuple[int, FrameRecord]]:
         """Yield each frame on which anything is known of an object, in no order."""
         for frame in tuple(self._known.get(object_id, ())):
@@ -294,12 +306,22 @@ class FrameRecords:
         ):
             known = frames.setdefault(object_id, set())
             (known.add if is_in else known.discard)(frame)
+        self._follow_outline(object_id, frame, is_known=is_fixed and now.has_pixels)
         self._follow_span(object_id, frame, has_pixels=now.has_pixels)
         for record, count in ((before, -1), (after, 1)):
             if record is not None and record.result is not None:
                 self._count(object_id, record.result, count)
         for listener in tuple(self._listeners):
             listener(object_id, frame, now)
+
+    def _follow_outline(self, object_id: int, frame: int, *, is_known: bool) -> None:
+        """Keep the objects by frame, without frames that have none."""
+        ids = self._outlined.get(frame, set())
+        (ids.add if is_known else ids.discard)(object_id)
+        if ids:
+            self._outlined[frame] = ids
+        else:
+            self._outlined.pop(frame, None)
 
     def _follow_span(self, object_id: int, frame: int, *, has_pixels: bool) -> None:
         """Keep a span that was asked for, or forget it where it must be searched."""

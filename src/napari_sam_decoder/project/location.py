@@ -21,7 +21,7 @@ from napari_sam_decoder.project.journal_lines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from napari_sam_decoder.project.movie_identity import MovieIdentity
 
@@ -29,8 +29,12 @@ __all__ = [
     "PROJECTS_VARIABLE",
     "SUFFIX",
     "ProjectSummary",
+    "copy_decoders",
     "copy_project",
+    "find_decoder",
     "find_projects",
+    "is_learned",
+    "new_decoder_path",
     "new_project_path",
     "projects_root",
 ]
@@ -39,6 +43,7 @@ _LOG = logging.getLogger(__name__)
 
 PROJECTS_VARIABLE = "NAPARI_SAM_DECODER_PROJECTS"
 SUFFIX = ".samproject"
+_LEARNED, _DECODER = ".learned-", ".safetensors"
 _DIGITS = 12
 _LONGEST_NAME = 60
 
@@ -100,6 +105,43 @@ def new_project_path(movie: MovieIdentity) -> Path:
     return next(path for path in paths if not path.exists())
 
 
+def new_decoder_path(project: Path) -> Path:
+    """Return an unused path, beside a project, for a decoder learned from its movie."""
+    paths = (
+        project.with_name(f"{project.stem}{_LEARNED}{number}{_DECODER}")
+        for number in count(1)
+    )
+    return next(path for path in paths if not path.exists())
+
+
+def is_learned(decoder: str | Path) -> bool:
+    """Whether a decoder belongs to the project of one movie."""
+    name = Path(decoder).name
+    return name.endswith(_DECODER) and _LEARNED in name
+
+
+def find_decoder(decoder: str, project: Path | None) -> str:
+    """Find a decoder that lies beside a project, wherever that was moved.
+
+    Parameters
+    ----------
+    decoder : str
+        Its name or path when it was chosen.
+    project : Path, optional
+        Where the project is now.
+
+    Returns
+    -------
+    str
+        The path beside the project if it was learned and lies there, else as given.
+    """
+    if project is None or not is_learned(decoder):
+        return decoder
+    # The project may come from a computer with other separators.
+    beside = project.with_name(re.split(r"[/\\]", decoder)[-1])
+    return str(beside) if beside.is_file() else decoder
+
+
 def find_projects(digest: str) -> list[ProjectSummary]:
     """List the projects of a movie in `projects_root`.
 
@@ -145,6 +187,31 @@ def copy_project(path: Path, destination: Path, *, overwrite: bool = False) -> N
     said = f"cannot write the project {destination}"
     with wrap_os_errors(said, ProjectError), atomic_write(destination) as partial:
         partial.write_bytes(whole_lines)
+
+
+def copy_decoders(decoders: Iterable[str], project: Path, destination: Path) -> None:
+    """Copy learned decoders that lie beside a project to where that is copied.
+
+    Parameters
+    ----------
+    decoders : iterable of str
+        Names or paths; those that are not beside the project are left out.
+    project, destination : Path
+        The project and its copy.
+
+    Raises
+    ------
+    ProjectError
+        If one cannot be copied.
+    """
+    for decoder in decoders:
+        found = Path(find_decoder(decoder, project))
+        copy = destination.with_name(found.name)
+        is_beside = is_learned(decoder) and found.is_file() and not copy.exists()
+        if is_beside:
+            said = f"cannot copy the decoder {found} to {copy}"
+            with wrap_os_errors(said, ProjectError), atomic_write(copy) as partial:
+                partial.write_bytes(found.read_bytes())
 
 
 def _require_free(path: Path, destination: Path, *, overwrite: bool) -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "choose_decoder",
     "load_decoder",
     "read_metadata",
+    "replace_decoder",
     "save_decoder",
 ]
 
@@ -330,6 +331,30 @@ def build_heads(trained: TrainedDecoder, sam: Sam, draws: bool) -> Heads:
         Rater(in_use) if trained.finetuned is None else None,
         Sharpener(in_use, sam.encode_window, trained.hires) if draws else None,
     )
+
+
+def replace_decoder(sam: Sam, trained: TrainedDecoder) -> Sam:
+    """Use a fine-tuned decoder with a network that is loaded already.
+
+    Parameters
+    ----------
+    sam : Sam
+        It is not changed.
+    trained : TrainedDecoder
+        Fine-tuned for this network.
+
+    Returns
+    -------
+    Sam
+        Shares all weights but those of the decoder with the other one.
+    """
+    decoder = copy.deepcopy(sam.mask_decoder)
+    decoder.load_state_dict(dict(trained.finetuned or {}))
+    replaced = type(sam)(
+        sam.image_encoder, sam.prompt_encoder, decoder, identity=sam.identity
+    )
+    replaced.heads = build_heads(trained, replaced, draws=True)
+    return replaced
 
 
 def _best_for(network: str) -> ChosenDecoder | None:

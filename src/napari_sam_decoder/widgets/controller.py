@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
-from napari_sam_decoder.project import EntryChange, unused_notices
+from napari_sam_decoder.project import EntryChange, find_decoder, unused_notices
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.downloads import Downloads
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
 from napari_sam_decoder.widgets.layers import labels_layer, shown_limits
+from napari_sam_decoder.widgets.learning import Learning
 from napari_sam_decoder.widgets.measuring import Measuring
 from napari_sam_decoder.widgets.messages import prompt_notices
 from napari_sam_decoder.widgets.model_cache import SessionRequest
-from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun, ViewerMovies
+from napari_sam_decoder.widgets.movie_state import (
+    USE_DECODER,
+    MovieState,
+    PendingRun,
+    ViewerMovies,
+    decoder_of,
+)
 from napari_sam_decoder.widgets.objects import ObjectIds
 from napari_sam_decoder.widgets.previews import add_quietly
 from napari_sam_decoder.widgets.project_files import ProjectFiles
@@ -114,6 +121,7 @@ class Controller(QObject):
         self.files = ProjectFiles(self)
         self.measuring = Measuring(self._job_queue, self)
         self.downloads = Downloads(self._job_queue, self)
+        self.learning = Learning(self._job_queue, self)
         self._opening: tuple[MovieState, SessionRequest] | None = None
         self._pending: list[PendingRun] = []
         self._rerun_timer = QTimer(self)
@@ -129,6 +137,8 @@ class Controller(QObject):
         self.measuring.changed.connect(self.changed.emit)
         self.measuring.failed.connect(self.failed.emit)
         self.downloads.failed.connect(self.failed.emit)
+        self.learning.changed.connect(self.changed.emit)
+        self.learning.failed.connect(self.failed.emit)
         self.files.changed.connect(self.changed.emit)
         self.files.failed.connect(self.failed.emit)
         self._job_queue.opened.connect(self._on_opened)
@@ -233,11 +243,19 @@ class Controller(QObject):
         return isinstance(self.run, ShownCorrection)
 
     @property
+    def is_learning(self) -> bool:
+        """Whether a decoder is being trained, or about to be, for the current movie."""
+        running = self.learning.running
+        is_under_way = running is not None and running.state is self.state
+        return self.state.wants_learning or is_under_way
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a person waits for."""
         is_decoding = self.is_opening or self.is_previewing
         is_timed = self.is_scanning or self._rerun_timer.isActive()
         is_timed |= self.measuring.running is not None or self.downloads.is_busy
+        is_timed |= self.is_learning
         return not (is_decoding or is_timed or self.is_busy or self.files.is_busy)
 
     @property
@@ -296,6 +314,8 @@ class Controller(QObject):
     def set_options(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on."""
         if options != self.state.options:
+            if options.model != self.state.options.model:
+                self._forget_learning(self.state)
             self.state.options = options
             self._forget_session(self.state)
             self._note_options(self.state)
@@ -358,6 +378,42 @@ class Controller(QObject):
             log = target.record(target.view).prompt_log
             for object_id, frame in keys:
                 log.end_confirmation(object_id, frame)
+
+    def learn(self) -> None:
+        """Learn from the fixed frames of the movie, as soon as that is possible."""
+        self.state.wants_learning = True
+        self.state.learned = None
+        self.advance()
+
+    def stop_learning(self) -> None:
+        """Learn no further, on whichever movie."""
+        self.state.wants_learning = False
+        self.learning.stop()
+        self.changed.emit()
+
+    def _forget_learning(self, state: MovieState) -> None:
+        state.wants_learning, state.learned = False, None
+        if self.learning.running is not None and self.learning.running.state is state:
+            self.learning.stop()
+
+    def use_decoder(self, path: Path, title: str) -> None:
+        """Use a decoder from now on, as a step that can be undone.
+
+        Parameters
+        ----------
+        path : Path
+            Of its file.
+        title : str
+            Of the step.
+        """
+        state, before = self.state, str(self.state.options.decoder)
+        options = state.history.document.table("options")
+        with state.history.note():
+            options["decoder"] = before
+        decoders = {"decoders": [before, str(path)]}
+        with state.history.step(title, USE_DECODER, decoders):
+            options["decoder"] = str(path)
+        self.set_options(replace(state.options, decoder=path))
 
     def embed_as_shown(self) -> None:
         """Embed again with the limits that the layer has now; all else stays."""
@@ -504,6 +560,7 @@ class Controller(QObject):
             self._end_run(was_stopped=True)
             self.informed.emit(f"{state.outcome} {state.name!r} {reason}.")
         self._refuse_pending(state, reason)
+        self._forget_learning(state)
         self._forget_session(state)
         self.files.release(state)
 
@@ -547,6 +604,8 @@ class Controller(QObject):
             if self.corrections:
                 self._advance_corrections(movie, session)
             self._advance_embedding(movie, session)
+            if self.state.wants_learning and self.learning.running is None:
+                self.learning.start(self.state, movie, session)
         self.changed.emit()
 
     def _advance_opening(self) -> None:
@@ -564,6 +623,7 @@ class Controller(QObject):
         return self.state.session is None and bool(
             self.is_waiting
             or self.state.wants_embedding
+            or self.state.wants_learning
             or self.corrections
             or self._missing_previews()
         )
@@ -695,6 +755,7 @@ class Controller(QObject):
         self._stop_here()
         self._drop_pending(self.state)
         state, view = self.state, self.movie
+        self._forget_learning(state)
         self.files.open(state, path, partial(self._go_on_with, state, view))
 
     def save_now(self) -> None:
@@ -750,7 +811,7 @@ class Controller(QObject):
             self.informed.emit(f"The settings of the project are not used: {error}")
             return
         contrast = options.get("contrast")
-        here = state.options
+        here, decoder = state.options, str(settings.model.decoder)
         state.options = replace(
             settings.model,
             contrast=settings.model.contrast
@@ -758,6 +819,8 @@ class Controller(QObject):
             # Where things lie and what computes belongs to this machine.
             cache=here.cache,
             device=here.device,
+            # A project may have been moved, with what was learned beside it.
+            decoder=decoder_of(find_decoder(decoder, state.project.path)),
         )
         self._forget_session(state)
         self.movies.settings = settings.propagation
@@ -784,6 +847,7 @@ class Controller(QObject):
             return
         self._stop_here()
         self._rerun_timer.stop()
+        options = self.state.options
         try:
             with self._breathing(f"{verb}ing…") as breathe:
                 steps = move(breathe)
@@ -794,6 +858,9 @@ class Controller(QObject):
         named = [step.title for step in steps if step.group == step.number]
         title = (named or [step.title for step in steps] or [""])[0]
         self.state.outcome = f"{done}: {title}." if steps else nothing
+        if self.state.options != options:
+            self._forget_session(self.state)
+            self._note_options(self.state)
         self.moved.emit()
         self.hold()
         self.advance()
@@ -1003,6 +1070,7 @@ class Controller(QObject):
         state = self.state if self._opening is None else self._opening[0]
         if kind in ("opening", "embedding"):
             state.wants_embedding = False
+            state.wants_learning = False
         if kind == "opening":
             self._drop_pending(state)
         if kind == "run" and self.run is not None:

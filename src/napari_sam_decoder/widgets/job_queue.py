@@ -209,8 +209,8 @@ class JobQueue(QObject):
     """Opens sessions, embeds, previews and propagates: one job of each kind at a time.
 
     One thread opens sessions and decodes previews, one embeds and propagates, one scans
-    labels, one measures them, and one downloads models, so that a click never waits for
-    a run. All signals arrive in the GUI thread.
+    labels, one measures them, one downloads models, and one trains decoders, so that a
+    click never waits for a run. All signals arrive in the GUI thread.
 
     Parameters
     ----------
@@ -228,6 +228,7 @@ class JobQueue(QObject):
         super().__init__(parent)
         self._quick, self._long, self._scanning = JobThread(), JobThread(), JobThread()
         self._measuring, self._downloading = JobThread(), JobThread()
+        self._learning = JobThread()
         self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
         self._scans: set[Job] = set()
@@ -237,7 +238,7 @@ class JobQueue(QObject):
 
         Parameters
         ----------
-        kind : {"opening", "preview", "embedding", "run", "measuring"}
+        kind : {"opening", "preview", "embedding", "run", "measuring", "learning"}
             The name of what was called to start it.
         """
         return kind in self._jobs
@@ -278,7 +279,7 @@ class JobQueue(QObject):
         self.blockSignals(True)
         self._jobs.clear()
         self._scans.clear()
-        at_work = self._quick, self._long, self._scanning
+        at_work = self._quick, self._long, self._scanning, self._learning
         for thread in (*at_work, self._measuring, self._downloading):
             thread.close()
 
@@ -326,16 +327,33 @@ class JobQueue(QObject):
 
         Nothing is reported of a measurement that was replaced or stopped.
         """
+        self._replace("measuring", steps, on_step, on_end)
 
+    def learn(
+        self,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+        on_end: Callable[[Exception | None], None],
+    ) -> None:
+        """Train a decoder in place of a training under way; as `measure`."""
+        self._replace("learning", steps, on_step, on_end)
+
+    def _replace(
+        self,
+        kind: str,
+        steps: Callable[[], Generator[Any]],
+        on_step: Callable[[Any], None],
+        on_end: Callable[[Exception | None], None],
+    ) -> None:
         def end(error: Exception | None) -> None:
-            if self._jobs.get("measuring") is job:
-                del self._jobs["measuring"]
+            if self._jobs.get(kind) is job:
+                del self._jobs[kind]
                 on_end(error)
 
-        self.stop("measuring")
+        self.stop(kind)
         job = Job(steps, on_step, end)
-        self._jobs["measuring"] = job
-        self._measuring.start(job)
+        self._jobs[kind] = job
+        self._thread_for(kind).start(job)
 
     def download(self, job: Job) -> None:
         """Run a job that downloads, after those that were started before."""
@@ -373,7 +391,13 @@ class JobQueue(QObject):
         self._thread_for(kind).start(job)
 
     def _thread_for(self, kind: str) -> JobThread:
-        return self._long if kind in ("embedding", "run") else self._quick
+        own = {
+            "embedding": self._long,
+            "run": self._long,
+            "measuring": self._measuring,
+            "learning": self._learning,
+        }
+        return own.get(kind, self._quick)
 
     def _finish(self, kind: str, job: Job, error: Exception | None) -> None:
         """Report the end of a job, unless it was stopped or replaced."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
@@ -12,22 +13,24 @@ from napari_sam_decoder.project import (
     LabelsChange,
     Project,
     TargetRecord,
+    find_decoder,
+    is_learned,
 )
-from napari_sam_decoder.weights.catalogue import AUTO_DECODER
+from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS
 from napari_sam_decoder.widgets.layers import check_target, shown_limits
 from napari_sam_decoder.widgets.objects import ObjectList
 from napari_sam_decoder.widgets.previews import PreviewStore
 from napari_sam_decoder.widgets.target_layer import TargetLayer, UndoKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Container, Iterator
     from typing import Self
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
     from napari_sam_decoder.jobs import Report
+    from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import (
         History,
         MovieIdentity,
@@ -40,7 +43,28 @@ if TYPE_CHECKING:
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.layers import Limits, MovieView
 
-__all__ = ["ModelOptions", "MovieState", "PendingRun", "ViewerMovies"]
+__all__ = [
+    "USE_DECODER",
+    "ModelOptions",
+    "MovieState",
+    "PendingRun",
+    "ViewerMovies",
+    "decoder_of",
+    "named_or_path",
+]
+
+USE_DECODER = "decoder"
+"""The kind of a step that changes the decoder of a movie."""
+
+
+def named_or_path(text: str, names: Container[str]) -> str | Path:
+    """Take a name for what it is, and anything else for the path of a file."""
+    return text if text in names else Path(text)
+
+
+def decoder_of(text: str) -> str | Path:
+    """Take the name of a decoder, or the path of a trained one."""
+    return named_or_path(text, {AUTO_DECODER, *DECODERS})
 
 
 @dataclass(frozen=True)
@@ -68,9 +92,13 @@ class ModelOptions:
     precision: str = "auto"
 
     def for_another_movie(self) -> Self:
-        """Keep what does not belong to one movie: neither contrast nor cache folder."""
+        """Keep what does not belong to one movie.
+
+        Neither contrast nor cache folder, nor what was learned from it.
+        """
         cache = self.cache if self.cache is None else "auto"
-        return replace(self, contrast=None, cache=cache)
+        decoder = AUTO_DECODER if is_learned(self.decoder) else self.decoder
+        return replace(self, contrast=None, cache=cache, decoder=decoder)
 
 
 _ATTRIBUTE = "_sam_decoder_work"
@@ -115,6 +143,10 @@ class MovieState:
         What that session has decoded for points.
     report : Report or None
         What was measured last in its labels.
+    wants_learning : bool
+        Whether to learn from its fixed frames as soon as that is possible.
+    learned : LearnedDecoder or None
+        What was learned from them, as long as nobody has decided about it.
     project : Project
         Everything that was done, to be undone and redone, and its file.
     followed : Project or None
@@ -145,6 +177,8 @@ class MovieState:
     embedded: set[int] = field(default_factory=set)
     previews: PreviewStore = field(default_factory=PreviewStore)
     report: Report | None = None
+    wants_learning: bool = False
+    learned: LearnedDecoder | None = None
     project: Project = field(default_factory=Project)
     followed: Project | None = None
     identity: MovieIdentity | None = None
@@ -254,7 +288,7 @@ class MovieState:
         for target in self.targets.values():
             target.close()
         self.targets, self.removed, self.target, self.lost = {}, {}, None, None
-        self.report = None
+        self.report = self.learned = None
         self.objects = ObjectList(project.history.document.table("objects"))
         self.objects.scribbles = project.history.document.rows("scribbles")
         self.previews.unmark_labelled()
@@ -390,7 +424,14 @@ class MovieState:
         for target in self.targets.values():
             if target.number in numbers:
                 target.layer.refresh(extent=False)
+        if any(step.kind == USE_DECODER for step in steps):
+            self._go_back_to_decoder()
         return steps
+
+    def _go_back_to_decoder(self) -> None:
+        text = self.history.document.table("options")["decoder"]
+        decoder = decoder_of(find_decoder(text, self.project.path))
+        self.options = replace(self.options, decoder=decoder)
 
     def _press(self, key: str) -> None:
         """Do what a key on a layer asks for, through the dock if there is one."""

@@ -15,11 +15,13 @@ from napari.settings import get_settings
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.weights.catalogue import MODELS
-from napari_sam_decoder.widgets.movie_state import ModelOptions
-from napari_sam_decoder.widgets.saved_settings import (
-    DockSettings,
+from napari_sam_decoder.widgets.movie_state import (
+    ModelOptions,
     decoder_of,
     named_or_path,
+)
+from napari_sam_decoder.widgets.saved_settings import (
+    DockSettings,
     read_settings,
     write_settings,
 )

@@ -35,6 +35,7 @@ from napari_sam_decoder.widgets.open_docks import (
     unwrapped,
 )
 from napari_sam_decoder.widgets.parts.controls import Lines, button, narrow, row
+from napari_sam_decoder.widgets.parts.learning_part import LearningPart
 from napari_sam_decoder.widgets.parts.object_plot import ObjectPlot
 from napari_sam_decoder.widgets.parts.ribbon import Ribbon
 from napari_sam_decoder.widgets.runs import counted
@@ -122,6 +123,7 @@ class ReviewDock(QWidget):
         current = bench.objects.current_id
         is_measuring = bench.controller.measuring.running is not None
         self._summary.setText(self._said(bench, doubtful))
+        self.learning.show_state()
         for control in (self.previous, self.next):
             control.setEnabled(doubtful > 0)
         self.right.setEnabled(current is not None and bench.holds(current))
@@ -216,6 +218,7 @@ class ReviewDock(QWidget):
         self.order.changed.connect(
             lambda name: self.workbench.use_review_order(_ORDERS[name])
         )
+        self.learning = LearningPart(self.workbench, self._guarded)
         self.ribbon = Ribbon(self._describe)
         self.plot = ObjectPlot()
         self.plotting = CheckBox(
@@ -236,6 +239,7 @@ class ReviewDock(QWidget):
         layout.addLayout(row(self._summary, *controls))
         layout.addWidget(self.ribbon, 1)
         layout.addWidget(self.plot)
+        layout.addWidget(self.learning)
 
     def _key_actions(self) -> dict[str, Callable[[], None]]:
         bench = self.workbench

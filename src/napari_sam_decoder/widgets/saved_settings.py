@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.atomic_files import atomic_write
@@ -12,16 +11,19 @@ from napari_sam_decoder.errors import FormatError, OptionError, SamDecoderError
 from napari_sam_decoder.frames import Contrast
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.validation import as_bool
-from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS, MODELS
-from napari_sam_decoder.widgets.movie_state import ModelOptions
+from napari_sam_decoder.weights.catalogue import MODELS
+from napari_sam_decoder.widgets.movie_state import (
+    ModelOptions,
+    decoder_of,
+    named_or_path,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
     "DockSettings",
-    "decoder_of",
-    "named_or_path",
     "read_settings",
     "settings_of",
     "settings_values",
@@ -115,16 +117,6 @@ def read_settings(path: Path, remedy: str = CHOOSE_ANOTHER) -> DockSettings:
         raise FormatError(
             f"{path} cannot be read as settings of the dock ({error}); {remedy}"
         ) from error
-
-
-def named_or_path(text: str, names: Container[str]) -> str | Path:
-    """Take a name for what it is, and anything else for the path of a file."""
-    return text if text in names else Path(text)
-
-
-def decoder_of(text: str) -> str | Path:
-    """Take the name of a decoder, or the path of a trained one."""
-    return named_or_path(text, {AUTO_DECODER, *DECODERS})
 
 
 def _dock_settings(values: object) -> DockSettings:

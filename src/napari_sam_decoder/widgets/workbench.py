@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_sam_decoder.atomic_files import atomic_write
 from napari_sam_decoder.errors import (
     LabelsError,
     MovieError,
     OptionError,
     ProjectError,
     PromptError,
+    wrap_write_errors,
 )
 from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.model.values import OWN_DECODER
@@ -32,9 +34,12 @@ from napari_sam_decoder.project import (
     RunRequest,
     ScribbleRow,
     ShapeRow,
+    copy_decoders,
     copy_project,
     ended_confirmations,
+    is_learned,
     neighbour,
+    new_decoder_path,
     ordered_places,
     require_unlocked,
     split_rows,
@@ -71,9 +76,12 @@ from napari_sam_decoder.widgets.layers import (
     view_position,
     zoom_on,
 )
+from napari_sam_decoder.widgets.learning import OFFERED_FROM
 from napari_sam_decoder.widgets.messages import describe_place, describe_rows
+from napari_sam_decoder.widgets.movie_state import USE_DECODER
 from napari_sam_decoder.widgets.objects import ObjectSummary
 from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
+from napari_sam_decoder.widgets.runs import counted
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
@@ -93,6 +101,7 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.frames import FrameSelection
     from napari_sam_decoder.jobs import Report
+    from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import History, Step
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Settings
@@ -1239,6 +1248,119 @@ class Workbench(QObject):
         """What `measure` has found in the labels of the movie; None before that."""
         return self.controller.state.report
 
+    def learn(self) -> None:
+        """Train the decoder on the fixed frames of the movie, in the background.
+
+        An object counts on the frames where it was prompted, painted or confirmed, with
+        its mask in the labels. One frame, in the middle, is not learned from: on it,
+        the decoder is compared with the one in use. What was learned is `learned`,
+        until `use_learned` or `discard_learned`; until then nothing else changes.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        LabelsError
+            If fewer than two frames are fixed.
+        OptionError
+            If something is being learned already.
+        """
+        self.require_movie()
+        if self.controller.is_learning or self.controller.learning.running is not None:
+            raise OptionError(
+                "the decoder is being trained just now: wait, or stop that first"
+            )
+        missing = self.missing_to_learn
+        if missing:
+            raise LabelsError(missing)
+        self.controller.learn()
+
+    @property
+    def fixed_count(self) -> int:
+        """The number of frames on which the outline of any object is fixed."""
+        return self._frame_records.outlined_count
+
+    @property
+    def missing_to_learn(self) -> str:
+        """What has to be done before `learn` can; empty if it can."""
+        # Commands need more than a window does.
+        from napari_sam_decoder.jobs.learn import LEAST_FRAMES
+
+        count = self.fixed_count
+        if count >= LEAST_FRAMES:
+            return ""
+        return (
+            f"learning takes {LEAST_FRAMES} fixed frames, and {count} "
+            f"{'is' if count == 1 else 'are'} fixed in the labels: propagate, then "
+            "correct another frame, paint it, or press 'Looks right' there"
+        )
+
+    def stop_learning(self) -> None:
+        """Stop `learn`; all stays as it was before."""
+        self.controller.stop_learning()
+
+    @property
+    def learned(self) -> LearnedDecoder | None:
+        """What `learn` has brought, until it is used or discarded; None if nothing."""
+        return self.controller.state.learned
+
+    def use_learned(self) -> None:
+        """Use what was learned for the movie from now on: later clicks and runs.
+
+        It is kept in a file beside the project; labels and embeddings stay as they are.
+        `undo` brings the decoder from before back.
+
+        Raises
+        ------
+        OptionError
+            If nothing was learned.
+        ProjectError
+            If there is no project to keep it with.
+        FormatError
+            If it cannot be written.
+        """
+        learned, state = self._require_learned(), self.controller.state
+        project = state.project.path
+        if project is None:
+            raise ProjectError(
+                "what was learned is kept beside the project, which is not saved yet: "
+                "wait a moment, or press 'Save now'"
+            )
+        path = new_decoder_path(project)
+        with wrap_write_errors(path), atomic_write(path) as partial_file:
+            partial_file.write_bytes(learned.content)
+        title = f"Use what was learned from {counted(len(learned.frames), 'frame')}"
+        state.learned = None
+        state.outcome = f"{title}: clicks and runs do so from now on."
+        self.controller.use_decoder(path, title)
+
+    def discard_learned(self) -> None:
+        """Keep the decoder that is in use.
+
+        Raises
+        ------
+        OptionError
+            If nothing was learned.
+        """
+        self._require_learned()
+        self.controller.state.learned = None
+        self.controller.state.outcome = "What was learned is not used."
+        self.changed.emit()
+
+    def _require_learned(self) -> LearnedDecoder:
+        if self.learned is None:
+            raise OptionError("nothing was learned yet: learn from fixed frames first")
+        return self.learned
+
+    @property
+    def offer(self) -> str:
+        """What could be done now to make the work easier; empty if nothing."""
+        decoder, count = self.controller.state.options.decoder, self.fixed_count
+        is_taken = self.controller.is_learning or self.learned is not None
+        if is_taken or is_learned(decoder) or count < OFFERED_FROM:
+            return ""
+        return f"{count} frames are fixed: 'Review…' can learn from them"
+
     def set_sign(self, is_positive: bool) -> None:
         """Make the next clicks positive or negative points.
 
@@ -1979,6 +2101,8 @@ class Workbench(QObject):
     def save_project_as(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Copy the project with its labels to another place or machine.
 
+        Decoders that were learned are copied beside it.
+
         Parameters
         ----------
         path : str or Path
@@ -1995,7 +2119,16 @@ class Workbench(QObject):
         if project.path is None:
             raise ProjectError("there is no project yet: nothing has been done")
         project.flush()
+        history = self.history
+        decoders = {
+            decoder
+            for step in (*history.done, *history.undone)
+            if step.kind == USE_DECODER
+            for decoder in step.details["decoders"]
+        }
+        decoders.add(str(self.controller.state.options.decoder))
         copy_project(project.path, Path(path), overwrite=overwrite)
+        copy_decoders(sorted(decoders), project.path, Path(path))
 
     def _on_resumed(self, state: MovieState) -> None:
         if state is self.controller.state:

@@ -68,11 +68,15 @@ class MessagePart(QWidget):
         dock.installEventFilter(self)
 
     def show_state(self, bench: Workbench) -> None:
-        """Show what is under way, what to do next, and what is not used."""
+        """Show what is under way, what to do next, and what is not used.
+
+        What could be done besides is offered where there is nothing to warn of.
+        """
         self.message.setText(describe(bench))
         notices = bench.notices
-        self.notices.setText(_WARNING + "   ".join(notices) if notices else "")
-        self.notices.setToolTip("\n".join(notices))
+        warnings = _WARNING + "   ".join(notices) if notices else ""
+        self.notices.setText(warnings or bench.offer)
+        self.notices.setToolTip("\n".join(notices) or bench.offer)
         if self._shown_after is not bench.history.next_undo:
             self.close_whole()
             self._shown_after = bench.history.next_undo
@@ -94,7 +98,8 @@ class MessagePart(QWidget):
     def _show_all(self) -> None:
         """Show the message and all notices, one below the other."""
         notices = self.notices.toolTip().split("\n")
-        texts = (self.message.text(), *(_WARNING + one for one in notices if one))
+        sign = _WARNING if self.notices.text().startswith(_WARNING) else ""
+        texts = (self.message.text(), *(sign + one for one in notices if one))
         self._show_whole("\n".join(texts), is_error=False)
 
     def _show_whole(self, text: str, *, is_error: bool) -> None:
