@@ -186,3 +186,17 @@ def test_an_object_is_split_at_a_frame():
     assert (records.doubtful_count(1), records.doubtful_count(5)) == (0, 1)
     assert records.of(5, 2).object_id == 5
     assert records.span(5) == range(2, 4)
+
+
+def test_frames_with_fixed_outlines_are_known():
+    records = FrameRecords.apart()
+    records.fix(2, 7, area=3)
+    records.fix(1, 7, area=3)
+    records.fix(1, 4, area=3)
+    records.fix(1, 5, area=0)
+    records.note(result_on(6, 1, SURE))
+    assert records.outlined == {4: (1,), 7: (1, 2)}
+    assert records.outlined_count == 2
+    records.note(result_on(4, 1, DOUBTFUL))
+    records.forget(2)
+    assert records.outlined == {7: (1,)}

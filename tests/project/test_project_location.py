@@ -13,8 +13,12 @@ from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project.journal import JournalWriter, read_journal
 from napari_sam_decoder.project.journal_lines import ProjectHeader
 from napari_sam_decoder.project.location import (
+    copy_decoders,
     copy_project,
+    find_decoder,
     find_projects,
+    is_learned,
+    new_decoder_path,
     new_project_path,
     projects_root,
 )
@@ -164,3 +168,46 @@ def test_other_files_and_places_are_refused(tmp_path):
     with pytest.raises(ProjectError, match="is not a project"):
         copy_project(tmp_path / "x", tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_learned_decoder_lies_beside_its_project(tmp_path):
+    project = tmp_path / "cells.samproject"
+    first = new_decoder_path(project)
+    assert first == tmp_path / "cells.learned-1.safetensors"
+    first.touch()
+    assert new_decoder_path(project).name == "cells.learned-2.safetensors"
+    assert is_learned(first)
+    assert not is_learned("sharp")
+    assert not is_learned(tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize("folder", ["/elsewhere/", "C:\\elsewhere\\", ""])
+def test_a_learned_decoder_is_found_where_its_project_is(tmp_path, folder):
+    project = tmp_path / "copy.samproject"
+    named = f"{folder}cells.learned-1.safetensors"
+    assert find_decoder(named, project) == named
+    beside = tmp_path / "cells.learned-1.safetensors"
+    beside.touch()
+    assert find_decoder(named, project) == str(beside)
+    assert find_decoder(named, None) == named
+    assert find_decoder("sharp", project) == "sharp"
+
+
+def test_learned_decoders_go_with_a_copy(tmp_path):
+    project = tmp_path / "cells.samproject"
+    (tmp_path / "cells.learned-1.safetensors").write_text("mine")
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    names = ["cells.learned-1.safetensors", "cells.learned-2.safetensors", "sharp"]
+    copy_decoders(names, project, folder / "copy.samproject")
+    assert [one.name for one in folder.iterdir()] == names[:1]
+    assert (folder / names[0]).read_text() == "mine"
+
+
+def test_a_decoder_that_cannot_be_copied_is_told(tmp_path):
+    project = tmp_path / "cells.samproject"
+    (tmp_path / "cells.learned-1.safetensors").write_text("mine")
+    with pytest.raises(ProjectError, match="cannot copy the decoder"):
+        copy_decoders(
+            ["cells.learned-1.safetensors"], project, tmp_path / "no" / "c.samproject"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from stage import squares
 import napari_sam_decoder.jobs.learn as learn_module
 import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.errors import LabelsError, OptionError
+from napari_sam_decoder.jobs import replay, stored_model
 from napari_sam_decoder.jobs.learn import LearnedDecoder
 from napari_sam_decoder.weights.trained_decoders import load_decoder
 from napari_sam_decoder.widgets.dock import SamDecoderDock
@@ -138,6 +140,28 @@ def test_it_is_resumed_also_from_a_copy(bench, tmp_path):
     carried = bench.controller.state.options.decoder
     assert carried.parent == copy.parent
     assert carried.read_bytes() == content
+    assert stored_model(copy) == ("mobile_sam", str(carried)), "commands find it too"
+
+
+def test_what_was_run_with_it_can_be_replayed(bench):
+    learned(bench)
+    bench.use_learned()
+    path = bench.controller.state.options.decoder
+    project = bench.controller.state.project
+    used = SimpleNamespace(weights="net", decoder=f"{path.name} sha256:12")
+    asked = []
+
+    def load(_, *, decoder, precision):
+        asked.append(decoder)
+        return used
+
+    # Another one is in use by now, or the files have been moved.
+    with bench.history.note():
+        bench.history.document.table("options")["settings"] = {}
+    find = replay._ModelFinder(load, project)
+    details = {"model": "net float32", "decoder": used.decoder}
+    assert find(details) is used
+    assert asked == [str(path)]
 
 
 def test_another_movie_does_not_get_it(bench):
@@ -270,6 +294,7 @@ class TestButtons:
         qtbot.waitUntil(part.learn.isVisible)
         assert not part.use.isVisible()
         assert ".learned-1" in str(bench.controller.state.options.decoder)
+        qtbot.waitUntil(lambda: "in use was learned" in part.said.text())
 
     def test_the_offer_is_no_warning(self, bench, viewer, part, qtbot):
         fix(bench, range(5))

@@ -36,6 +36,7 @@ from napari_sam_decoder.project import (
     TargetRecord,
     describe_difference,
     ended_confirmations,
+    find_decoder,
     listed,
     made_with,
     read_document,
@@ -531,7 +532,9 @@ def stored_model(path: Path) -> tuple[str, str] | None:
     project, _ = Project.open(path, is_read_only=True)
     options = project.history.document.table("options")
     named = options.get("settings", {}).get("model")
-    return None if named is None else (str(named["model"]), str(named["decoder"]))
+    if named is None:
+        return None
+    return str(named["model"]), find_decoder(str(named["decoder"]), path)
 
 
 def _contrast_of(project: Project) -> tuple[float, float] | None:

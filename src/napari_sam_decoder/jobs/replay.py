@@ -18,7 +18,7 @@ from napari_sam_decoder.jobs.project_labels import (
 )
 from napari_sam_decoder.jobs.project_work import identify, require_same_movie
 from napari_sam_decoder.jobs.recompute import FrameDifference, Recomputation
-from napari_sam_decoder.project import Project
+from napari_sam_decoder.project import Project, find_decoder, is_learned
 from napari_sam_decoder.project.journal import is_open, read_journal
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS
 
@@ -240,6 +240,7 @@ class _ModelFinder:
         options = project.history.document.table("options")
         named = options.get("settings", {}).get("model", {})
         self._model = str(named.get("model") or "mobile_sam")
+        self._project = project.path
         self._decoder = str(named.get("decoder") or AUTO_DECODER)
         self._known: dict[tuple[str, str], Sam] = {}
 
@@ -247,7 +248,7 @@ class _ModelFinder:
         weights, _, precision = str(details["model"]).rpartition(" ")
         key = weights, str(details["decoder"])
         if key not in self._known:
-            for sam in self._candidates(precision):
+            for sam in self._candidates(key[1], precision):
                 self._known[sam.weights, sam.decoder] = sam
                 if key in self._known:
                     break
@@ -258,8 +259,12 @@ class _ModelFinder:
                 )
         return self._known[key]
 
-    def _candidates(self, precision: str) -> Iterator[Sam]:
-        for decoder in dict.fromkeys((self._decoder, AUTO_DECODER, *DECODERS)):
+    def _candidates(self, identity: str, precision: str) -> Iterator[Sam]:
+        name = identity.partition(" sha256:")[0]
+        others = self._decoder, AUTO_DECODER, *DECODERS
+        # What was learned lies beside the project.
+        learned = [find_decoder(name, self._project)] if is_learned(name) else []
+        for decoder in dict.fromkeys((*learned, *others)):
             try:
                 yield self._load(self._model, decoder=decoder, precision=precision)
             except OptionError:

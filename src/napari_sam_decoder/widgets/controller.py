@@ -159,6 +159,7 @@ class Controller(QObject):
             running.outcome = run.summary(was_stopped=True)
         for state in (*self.movies, self.state):
             state.keys = None
+            state.wants_learning = False
             session = state.detach_session()
             if session is not None:
                 # A step under way goes on; the window does not wait for it.

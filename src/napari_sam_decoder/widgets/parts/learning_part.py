@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_sam_decoder.project import is_learned
 from napari_sam_decoder.widgets.learning import describe_learned
 from napari_sam_decoder.widgets.parts.controls import (
     Lines,
@@ -100,7 +101,9 @@ class LearningPart(QWidget):
         missing = bench.missing_to_learn
         if missing:
             return f"{missing[0].upper()}{missing[1:]}."
-        return f"{counted(bench.fixed_count, 'frame')} fixed to learn from."
+        is_in_use = is_learned(bench.controller.state.options.decoder)
+        known = " The decoder in use was learned from this movie." if is_in_use else ""
+        return f"{counted(bench.fixed_count, 'frame')} fixed to learn from.{known}"
 
     @property
     def _is_busy(self) -> bool:
