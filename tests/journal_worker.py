@@ -1,4 +1,4 @@
-"""A process to be killed: writes ops to the project PATH and says which it handed over.
+"""A process to be killed: writes ops to the project PATH and says which are saved.
 
 python journal_worker.py PATH
 """
@@ -16,6 +16,8 @@ if __name__ == "__main__":
     writer, _ = JournalWriter.append_to(Path(sys.argv[1]))
     for number in count():
         writer.write({"op": "step", "value": number, "changes": ["x" * 5000]})
+        # A disk may take longer than this process lives: only what is saved is promised.
+        assert writer.flush()
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         time.sleep(0.002)

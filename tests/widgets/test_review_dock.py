@@ -102,7 +102,7 @@ def place_of(bench):
 def test_a_button_opens_it_below_the_canvas(viewer, review, dock, qtbot):
     window = viewer.window._qt_window
     frame = review.parent()
-    while not hasattr(frame, "inner_widget"):
+    while not isinstance(frame, QDockWidget):
         frame = frame.parent()
     below = Qt.DockWidgetArea.BottomDockWidgetArea
     qtbot.waitUntil(lambda: window.dockWidgetArea(frame) == below)
