@@ -16,7 +16,7 @@ if __name__ == "__main__":
     writer, _ = JournalWriter.append_to(Path(sys.argv[1]))
     for number in count():
         writer.write({"op": "step", "value": number, "changes": ["x" * 5000]})
-        # A disk may take longer than this process lives: only what is saved is promised.
+        # A disk may take its time: only what is saved is promised.
         assert writer.flush()
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
