@@ -12,6 +12,7 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget
 from stage import squares
 
 from napari_sam_decoder.project import CellState, Place
