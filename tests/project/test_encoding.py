@@ -66,6 +66,8 @@ VALUES = {
         ObjectRecord("", is_created=False),
         ObjectRecord("locked", is_locked=True),
         ObjectRecord("daughter", is_locked=True, parent=3),
+        ObjectRecord("hidden", is_hidden=True),
+        ObjectRecord("hidden daughter", parent=3, is_hidden=True),
     ],
     "targets": [
         TargetRecord("labels", (3, 4, 5), "uint16"),
@@ -255,10 +257,19 @@ def test_frames_that_would_fill_the_memory_are_refused():
         decode_changes(bomb)
 
 
-def test_objects_from_before_locks_and_parents_are_read():
-    """Each is its name, and whether it was created."""
-    (change,) = decode_changes([["entries", "objects", [], [[4, None, ["a cell", 1]]]]])
-    assert change.after == ObjectRecord("a cell")
-    for damaged in (["a"], ["a", 1, 1], ["a", 1, 1, 2, 3]):
+@pytest.mark.parametrize(
+    ("stored", "record"),
+    [
+        (["a cell", 1], ObjectRecord("a cell")),
+        (["a cell", 1, 1, 3], ObjectRecord("a cell", is_locked=True, parent=3)),
+    ],
+)
+def test_objects_of_earlier_versions_are_read(stored, record):
+    (change,) = decode_changes([["entries", "objects", [], [[4, None, stored]]]])
+    assert change.after == record
+
+
+def test_objects_with_too_little_or_too_much_are_damaged():
+    for damaged in (["a"], ["a", 1, 1, 2, 0, 0]):
         with pytest.raises(ProjectError, match="damaged"):
             decode_changes([["entries", "objects", [], [[4, None, damaged]]]])

@@ -21,7 +21,7 @@ from superqt import QCollapsible  # noqa: E402
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points_table  # noqa: E402
 from napari_sam_decoder.widgets import controller, label_scans, workbench  # noqa: E402
-from napari_sam_decoder.widgets.parts.object_table import LOCK  # noqa: E402
+from napari_sam_decoder.widgets.parts.object_table import EYE, LOCK  # noqa: E402
 from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
@@ -713,3 +713,44 @@ def test_an_object_is_locked_by_a_click_and_by_key(dock, bench, viewer, told, qt
     keys = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
     qtbot.keyClick(canvas, Qt.Key.Key_L, keys)
     assert not bench.objects.current.is_locked
+
+
+def test_an_object_is_hidden_by_a_click_and_by_key(dock, bench, viewer, qtbot):
+    for _ in range(2):
+        bench.new_object()
+    dock.refresh()
+    table = dock._objects.table
+    eye = table.visualRect(table.cell(1, EYE)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=eye)
+    assert bench.objects.hidden_ids == {1}
+    canvas = viewer.window._qt_viewer.canvas.native
+    alt, shift = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier
+    hidden = []
+    for keys in (alt, alt, alt | shift, alt | shift):
+        qtbot.keyClick(canvas, Qt.Key.Key_I, keys)
+        hidden.append(set(bench.objects.hidden_ids))
+    # 2, which is selected, is the only one that is shown.
+    assert hidden == [{1, 2}, {1}, set(), {1}]
+
+
+def test_a_hidden_object_is_not_drawn(dock, bench, viewer, qtbot):
+    def picture():
+        QApplication.processEvents()
+        return viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+
+    def coloured():
+        """How many pixels are neither black, grey nor white."""
+        return int((np.ptp(picture(), axis=-1) > 40).sum())
+
+    bench.new_object()
+    bench.add_points((0, 16, 14))
+    bench.wait()
+    assert coloured() > 0
+    bench.hide_object(1)
+    assert coloured() == 0, "neither point nor preview"
+    bench.show_object(1)
+    bench.propagate()
+    bench.wait()
+    assert coloured() > 0
+    bench.hide_object(1)
+    assert coloured() == 0, "neither point nor label"

@@ -374,20 +374,24 @@ def _decode_prompt(encoded: dict[str, Any]) -> Prompt:
 
 
 def _encode_object(record: ObjectRecord) -> list[Any]:
-    encoded = [record.name, int(record.is_created)]
-    if record.is_locked or record.parent is not None:
-        encoded += [int(record.is_locked), record.parent]
-    return encoded
+    said = [int(record.is_locked), record.parent, int(record.is_hidden)]
+    while said and said[-1] in (0, None):
+        said.pop()
+    return [record.name, int(record.is_created), *said]
 
 
 def _decode_object(encoded: list[Any]) -> ObjectRecord:
-    # Objects could not be locked or divided at first.
-    is_locked, parent = encoded[2:] or (0, None)
+    name, is_created = encoded[:2]
+    # Objects could not be locked, divided or hidden at first.
+    unsaid: list[Any] = [0, None, 0]
+    said = encoded[2:]
+    is_locked, parent, is_hidden = said + unsaid[len(said) :]
     return ObjectRecord(
-        str(encoded[0]),
-        bool(encoded[1]),
+        str(name),
+        bool(is_created),
         bool(is_locked),
         None if parent is None else int(parent),
+        bool(is_hidden),
     )
 
 

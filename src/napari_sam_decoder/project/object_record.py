@@ -29,12 +29,15 @@ class ObjectRecord:
         Whether its prompts and labels stay as they are.
     parent : int or None
         The object that has divided into this one and others.
+    is_hidden : bool
+        Whether the viewer does not show it.
     """
 
     name: str
     is_created: bool = True
     is_locked: bool = False
     parent: int | None = None
+    is_hidden: bool = False
 
 
 def locked_objects(document: Document) -> frozenset[int]:

@@ -247,6 +247,9 @@ class SamDecoderDock(QWidget):
         self._objects.split_requested.connect(self._guarded(bench.split_object))
         self._objects.parent_chosen.connect(self._guarded(bench.set_parent))
         self._objects.lock_toggled.connect(self._guarded(self._lock))
+        self._objects.eye_toggled.connect(self._guarded(self._hide))
+        self._objects.alone_requested.connect(self._guarded(bench.show_only))
+        self._objects.all_requested.connect(self._guarded(bench.show_all_objects))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
         self._frame.hypothesis_pointed_at.connect(bench.show_hypothesis)
@@ -264,6 +267,8 @@ class SamDecoderDock(QWidget):
         keys["Alt-N"] = self._guarded(self.workbench.new_object)
         keys["Alt-Shift-D"] = self._guarded(self.workbench.split_object)
         keys["Alt-Shift-L"] = self._guarded(self._toggle_lock)
+        keys["Alt-I"] = self._guarded(self._toggle_eye)
+        keys["Alt-Shift-I"] = self._guarded(self._toggle_others)
         keys["Alt-D"] = self._guarded(self._ask_to_delete)
         step = self._guarded(self._step_object)
         keys["Alt-O"], keys["Alt-Shift-O"] = partial(step, 1), partial(step, -1)
@@ -409,6 +414,23 @@ class SamDecoderDock(QWidget):
         """Lock the selected object, or unlock it."""
         current = self.workbench.require_object()
         self._lock(current.object_id, not current.is_locked)
+
+    def _hide(self, object_id: int, is_hidden: bool) -> None:
+        bench = self.workbench
+        (bench.hide_object if is_hidden else bench.show_object)(object_id)
+
+    def _toggle_eye(self) -> None:
+        """Hide the selected object, or show it."""
+        current = self.workbench.require_object()
+        self._hide(current.object_id, not current.is_hidden)
+
+    def _toggle_others(self) -> None:
+        """Show only the selected object, or all where it is the only one shown."""
+        bench, current = self.workbench, self.workbench.require_object()
+        if bench.objects.ids - bench.objects.hidden_ids == {current.object_id}:
+            bench.show_all_objects()
+        else:
+            bench.show_only(current.object_id)
 
     def _step_object(self, step: int) -> None:
         """Select the next object as the table shows them, or of all if it is empty."""

@@ -164,7 +164,8 @@ def describe_place(bench: Workbench, place: Place | None) -> str:
         What is doubtful; None if nothing is.
     """
     if place is None:
-        return "No frame is doubtful."
+        hidden = bench.objects.hidden_ids
+        return f"No frame is doubtful{' of what is shown' if hidden else ''}."
     found = bench.controller.state.verdict(place.object_id, place.frame)
     listed = bench.objects.require(place.object_id)
     why = "" if found is None or not found.why else f": {found.why}"

@@ -318,7 +318,14 @@ class MovieState:
             is_own=is_own,
             is_recorded=True,
         )
+        target.hide(self.objects.hidden_ids)
         return target
+
+    def draw_hidden(self, hidden: frozenset[int]) -> None:
+        """Do not draw labels and prompts of some objects, but those of all others."""
+        self.objects.draw_hidden(hidden)
+        for target in self.targets.values():
+            target.hide(hidden)
 
     def note_layer_names(self) -> None:
         """Let the project know what its labels are called now."""
@@ -355,6 +362,7 @@ class MovieState:
             is_own=is_blank,
         )
         self.targets[layer] = self.target = target
+        target.hide(self.objects.hidden_ids)
         self.history.document.table("targets")[target.number] = TargetRecord(
             str(layer.name), view.spatial_shape, str(layer.data.dtype), is_blank
         )
@@ -365,6 +373,7 @@ class MovieState:
         self.targets[layer] = self.target = target = self.removed.pop(layer)
         target.view = view
         target.reopen(self._undo_keys)
+        target.hide(self.objects.hidden_ids)
 
     def undo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Take back the last action, and show all as it was before.

@@ -26,6 +26,7 @@ from napari_sam_decoder.propagation import Verdict
 from napari_sam_decoder.widgets.layers import (
     PLACEMENT_EVENTS,
     deselect_drawn,
+    hide_prompts,
     ids_in,
     is_mere_click,
     next_sign,
@@ -215,6 +216,8 @@ class SegmentedObject:
         Whether its prompts and labels stay as they are.
     parent : int or None
         The object that has divided into this one and others.
+    is_hidden : bool
+        Whether the viewer does not show it.
     """
 
     object_id: int
@@ -222,6 +225,7 @@ class SegmentedObject:
     frames: tuple[int, ...] = ()
     is_locked: bool = False
     parent: int | None = None
+    is_hidden: bool = False
 
     def __getattr__(self, name: str) -> Any:
         """Say where points of objects are, to a script that takes this for a layer."""
@@ -253,6 +257,8 @@ class ObjectSummary:
         Whether its prompts and labels stay as they are.
     parent : int or None
         The object that has divided into this one and others.
+    is_hidden : bool
+        Whether the viewer does not show it.
     """
 
     object_id: int
@@ -265,6 +271,7 @@ class ObjectSummary:
     conflicts: tuple[tuple[str, int], ...] = ()
     is_locked: bool = False
     parent: int | None = None
+    is_hidden: bool = False
 
     @classmethod
     def of(cls, listed: SegmentedObject, frames: FrameRecords) -> Self:
@@ -289,6 +296,7 @@ class ObjectSummary:
             tuple(frames.conflicts(object_id).items()),
             listed.is_locked,
             listed.parent,
+            listed.is_hidden,
         )
 
 
@@ -391,6 +399,11 @@ class ObjectList:
         """Objects whose prompts and labels stay as they are."""
         return frozenset(one for one, kept in self.records.items() if kept.is_locked)
 
+    @property
+    def hidden_ids(self) -> frozenset[int]:
+        """Objects that the viewer does not show."""
+        return frozenset(one for one, kept in self.records.items() if kept.is_hidden)
+
     def note_labels(self, object_ids: Iterable[int]) -> None:
         """Note which objects the labels hold."""
         self._in_labels = frozenset(object_ids)
@@ -418,6 +431,10 @@ class ObjectList:
         """Lock or unlock an object."""
         self._keep(object_id, is_locked=is_locked)
 
+    def hide(self, object_id: int, *, is_hidden: bool) -> None:
+        """Hide or show an object."""
+        self._keep(object_id, is_hidden=is_hidden)
+
     def set_parent(self, object_id: int, parent: int | None) -> None:
         """Note which object has divided into this one and others; None for none."""
         self._keep(object_id, parent=parent)
@@ -435,7 +452,12 @@ class ObjectList:
     def _keep(self, object_id: int, **said: Any) -> None:
         """Keep something that was said of an object."""
         adopted = ObjectRecord(_plain_name(object_id), is_created=False)
-        self.records[object_id] = replace(self.records.get(object_id, adopted), **said)
+        kept = replace(self.records.get(object_id, adopted), **said)
+        if kept != adopted:
+            self.records[object_id] = kept
+        elif object_id in self.records:
+            # There is nothing to say of it any more.
+            del self.records[object_id]
 
     def renumber(self, old_id: int, new_id: int) -> None:
         """Give an object another id, and its points the colour of that id.
@@ -615,6 +637,12 @@ class ObjectList:
         kept = (other for other in self.scribbles if not is_replaced(other))
         self.scribbles = (*kept, row)
 
+    def draw_hidden(self, hidden: frozenset[int]) -> None:
+        """Do not draw the points and boxes of some objects, but those of all others."""
+        with self._writing():
+            for layer in self.layers:
+                hide_prompts(layer, hidden)
+
     def prepare_next(self, *, are_tidy: bool = False) -> None:
         """Let what is drawn next belong to the current object, and pick no mask.
 
@@ -719,7 +747,7 @@ class ObjectList:
         kept = self.records.get(object_id) or ObjectRecord(_plain_name(object_id))
         frames = self.reading.of_object(object_id).frames
         return SegmentedObject(
-            object_id, kept.name, frames, kept.is_locked, kept.parent
+            object_id, kept.name, frames, kept.is_locked, kept.parent, kept.is_hidden
         )
 
     @contextmanager

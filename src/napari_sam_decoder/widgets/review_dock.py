@@ -335,8 +335,9 @@ class _Source:
         return is_same and target is self._target
 
     def count_doubtful(self, bench: Workbench) -> int:
-        """Count the doubtful frames of all objects that are not locked."""
-        ids = bench.objects.ids - bench.objects.locked_ids
+        """Count the doubtful frames of all objects neither locked nor hidden."""
+        objects = bench.objects
+        ids = objects.ids - objects.locked_ids - objects.hidden_ids
         return sum(len(self._records.doubtful_frames(one)) for one in ids)
 
     def take_changed(self, objects: ObjectList) -> set[int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam_decoder.project import LabelsTarget, axes_of
 from napari_sam_decoder.widgets.layers import (
+    HiddenLabels,
     StrokeListener,
     after_strokes,
     before_strokes,
@@ -78,6 +79,7 @@ class TargetLayer(LabelsTarget):
         )
         self.layer = layer
         self._checked = layer.data
+        self._hidden = HiddenLabels(layer)
 
     @property
     def is_drawing(self) -> bool:
@@ -85,8 +87,13 @@ class TargetLayer(LabelsTarget):
         return self._strokes.is_drawing
 
     def close(self) -> None:
-        """Stop watching the layer."""
+        """Stop watching the layer, and give its own colours back."""
         self._strokes.close()
+        self.hide(frozenset())
+
+    def hide(self, object_ids: frozenset[int]) -> None:
+        """Do not draw the labels of some objects, but those of all others."""
+        self._hidden.hide(object_ids, self.object_ids)
 
     def reopen(self, keys: UndoKeys) -> None:
         """Watch the layer again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
@@ -42,6 +43,7 @@ class ViewerEvents:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._syncs: dict[Image, PlacementSync] = {}
+        self._selected: WeakKeyDictionary[Labels, int] = WeakKeyDictionary()
         for emitter, listener in self._subscriptions():
             emitter.connect(listener)
         for callback in (self._on_pressed, self._on_dragged):
@@ -98,6 +100,7 @@ class ViewerEvents:
     def _of_layer(self, layer: Layer) -> Iterator[tuple[Any, Callable[[Any], None]]]:
         yield layer.events.name, self._on_changed
         if isinstance(layer, Labels):
+            self._selected[layer] = int(layer.selected_label)
             yield layer.events.selected_label, self._on_label_picked
             yield layer.events.paint, self._on_painted
             yield layer.events.mode, self._on_changed
@@ -139,7 +142,11 @@ class ViewerEvents:
             self._bench.changed.emit()
 
     def _on_label_picked(self, event: Any) -> None:
-        self._bench.on_label_picked(event.source)
+        layer, label = event.source, int(event.source.selected_label)
+        # napari says so of other colours, too.
+        if self._selected.get(layer) != label:
+            self._selected[layer] = label
+            self._bench.on_label_picked(layer)
         self._bench.changed.emit()
 
     def _on_painted(self, event: Any) -> None:

@@ -186,6 +186,7 @@ class Workbench(QObject):
         self.is_closed = True
         for state in self.controller.movies:
             self.show_hidden_layers(state)
+            state.draw_hidden(frozenset())
         self._reading.stop()
         self.objects.stop_listening()
         self.controller.close()
@@ -314,9 +315,16 @@ class Workbench(QObject):
             step.details["prompts"] = [*known, *map(list, sorted(keys))]
             for name, content in rows.items():
                 document.set_rows(name, content)
+            self._show_what_is_prompted(before)
             self.controller.take_prompts(are_withdrawn=objects.has_lost_layers)
         if gesture.first_step is None and step.number:
             gesture.first_step = step
+
+    def _show_what_is_prompted(self, before: Sequence[Prompt]) -> None:
+        """Show hidden objects again of which something new is said on a frame."""
+        prompted = {one.object_id for one in {*self._pointed_at} - {*before}}
+        for object_id in sorted(prompted & self.objects.hidden_ids):
+            self.objects.hide(object_id, is_hidden=False)
 
     def _end_confirmations(
         self, before: Mapping[str, tuple[Any, ...]], now: Mapping[str, tuple[Any, ...]]
@@ -425,14 +433,22 @@ class Workbench(QObject):
             selection.active = view.layer if points is None else points
 
     def show_previews(self) -> None:
-        """Draw the masks that the prompts of the current frame give."""
+        """Draw the masks that the prompts of the current frame give.
+
+        Nothing is drawn of objects that are hidden.
+        """
         movie, controller = self.movie, self.controller
         previews, prompts = controller.state.previews, controller.prompts_here
+        controller.state.draw_hidden(self.objects.hidden_ids)
         if movie is not None:
-            masks = previews.masks(prompts) | self._looked_at()
+            masks = self._shown(previews.masks(prompts) | self._looked_at())
             self._overlay.show(movie, self.frame, masks, self._scribbled())
         if self.points_layer is not None:
             note_sides(self.points_layer, previews.sides(prompts))
+
+    def _shown(self, masks: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        hidden = self.objects.hidden_ids
+        return {one: mask for one, mask in masks.items() if one not in hidden}
 
     def _scribbled(self) -> Scribbled | None:
         """What is painted of the current object on the current frame, or may be."""
@@ -444,7 +460,8 @@ class Workbench(QObject):
             for prompt in self._pointed_at
             if (prompt.object_id, prompt.frame) == (object_id, self.frame)
         )
-        scribbles = tuple(next(given, ()))
+        is_hidden = object_id in self.objects.hidden_ids
+        scribbles = () if is_hidden else tuple(next(given, ()))
         if scribbles or self._overlay.next_scribble is not None:
             return Scribbled(object_id, scribbles)
         return None
@@ -720,6 +737,59 @@ class Workbench(QObject):
         found = self.objects.require(object_id)
         with self.history.step(f"Unlock {found.name!r}", "objects"):
             self.objects.lock(object_id, is_locked=False)
+        self.changed.emit()
+
+    def hide_object(self, object_id: int) -> None:
+        """Show an object no more in the viewer: neither labels, prompts nor preview.
+
+        All else stays as it is: runs and corrections take it along, and it is saved and
+        measured. A new prompt of the object shows it again.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        found = self.objects.require(object_id)
+        self._hide(f"Hide {found.name!r}", {object_id: True})
+
+    def show_object(self, object_id: int) -> None:
+        """Show an object again that was hidden.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        found = self.objects.require(object_id)
+        self._hide(f"Show {found.name!r}", {object_id: False})
+
+    def show_only(self, object_id: int) -> None:
+        """Show an object, and hide all others there are.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        found = self.objects.require(object_id)
+        others = {one: one != object_id for one in self.objects.ids}
+        self._hide(f"Show only {found.name!r}", others)
+
+    def show_all_objects(self) -> None:
+        """Show all objects again."""
+        self._hide("Show all objects", dict.fromkeys(self.objects.hidden_ids, False))
+
+    def _hide(self, title: str, is_hidden: Mapping[int, bool]) -> None:
+        with self.history.step(title, "objects"):
+            for object_id, hidden in sorted(is_hidden.items()):
+                self.objects.hide(object_id, is_hidden=hidden)
+        self.show_previews()
         self.changed.emit()
 
     def require_unlocked(self, *object_ids: int) -> None:
@@ -1081,7 +1151,7 @@ class Workbench(QObject):
         self.changed.emit()
 
     def doubtful_places(self, order: str | None = None) -> tuple[Place, ...]:
-        """List what is doubtful on the movie, of objects that are not locked.
+        """List what is doubtful on the movie, of objects neither locked nor hidden.
 
         Parameters
         ----------
@@ -1107,7 +1177,7 @@ class Workbench(QObject):
         fixed = {
             one.object_id: one.frames
             for one in self.objects.listed
-            if not one.is_locked
+            if not (one.is_locked or one.is_hidden)
         }
         if asked is ReviewOrder.OBJECT:
             current = self.objects.current_id
@@ -1700,8 +1770,10 @@ class Workbench(QObject):
         """Find the object at (frame, row, column), None for the background."""
         reach = (MARKER_PIXELS / 2 + REACH_PIXELS) / zoom_on(self.viewer, view.layer)
         nearest, found = reach, 0
-        for prompt in (*self.controller.prompts, *self.controller.negatives):
-            for position in prompt.points if prompt.frame == self.frame else ():
+        hidden = self.objects.hidden_ids
+        for prompt in self._pointed_at:
+            is_seen = prompt.frame == self.frame and prompt.object_id not in hidden
+            for position in prompt.points if is_seen else ():
                 distance = float(np.hypot(*(np.array(position) - place[1:])))
                 if distance <= nearest:
                     nearest, found = distance, prompt.object_id
@@ -1710,7 +1782,8 @@ class Workbench(QObject):
         pixel = _pixel(view, place)
         if pixel is None:
             return None
-        return self._label_at(view, *pixel) or self._preview_at(*pixel)
+        label = self._label_at(view, *pixel)
+        return (0 if label in hidden else label) or self._preview_at(*pixel)
 
     def _label_at(self, view: MovieView, row: int, column: int) -> int:
         layer = self.labels
@@ -1723,7 +1796,7 @@ class Workbench(QObject):
 
     def _preview_at(self, row: int, column: int) -> int | None:
         here = self.controller.state.previews.masks(self.controller.prompts_here)
-        for object_id, mask in reversed(here.items()):
+        for object_id, mask in reversed(self._shown(here).items()):
             if mask[row, column]:
                 return object_id
         return None

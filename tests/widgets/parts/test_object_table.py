@@ -17,6 +17,7 @@ from napari_sam_decoder.widgets.parts.object_table import (
     ABSENT,
     COLUMNS,
     DOUBTFUL,
+    EYE,
     FRAMES,
     LOCK,
     NAME,
@@ -30,7 +31,7 @@ LEFT = Qt.MouseButton.LeftButton
 ROWS = (
     ObjectSummary(1, "cell 10", (3, 0), range(20), 20, 4, 0),
     ObjectSummary(2, "cell 9", (), range(5, 6), 1, 0, 12, (("gives way", 2),)),
-    ObjectSummary(5, "Anaphase", (7,), range(0), 0, 1, 3, (), True, 2),
+    ObjectSummary(5, "Anaphase", (7,), range(0), 0, 1, 3, (), True, 2, True),
 )
 
 
@@ -76,9 +77,9 @@ def type_name(table, qtbot, object_id, name):
 
 
 def test_each_row_sums_an_object_up(table):
-    assert texts(table, 1) == ["cell 10", "", "2", "0\N{EN DASH}19", "4", ""]
-    assert texts(table, 2) == ["cell 9", "", "", "5", "", "12"]
-    assert texts(table, 5) == ["Anaphase", "", "1", "", "1", "3"]
+    assert texts(table, 1) == ["cell 10", "", "", "2", "0\N{EN DASH}19", "4", ""]
+    assert texts(table, 2) == ["cell 9", "", "", "", "5", "", "12"]
+    assert texts(table, 5) == ["Anaphase", "", "", "1", "", "1", "3"]
 
 
 def test_each_object_has_its_colour(table):
@@ -99,7 +100,7 @@ def test_the_tooltip_tells_all(table):
         "On 2 gives way",
     ]
     tip = table.cell(5).data(Qt.ItemDataRole.ToolTipRole)
-    assert "Locked\nDaughter of object 2\n" in tip
+    assert "Hidden in the viewer\nLocked\nDaughter of object 2\n" in tip
     assert "Prompts on frame 3, 0" in table.cell(1).data(Qt.ItemDataRole.ToolTipRole)
 
 
@@ -107,6 +108,7 @@ def test_the_tooltip_tells_all(table):
     ("column", "ascending"),
     [
         (NAME, (5, 2, 1)),
+        (EYE, (1, 2, 5)),
         (LOCK, (1, 2, 5)),
         (PROMPTS, (2, 5, 1)),
         (FRAMES, (5, 1, 2)),
@@ -186,9 +188,31 @@ def test_a_click_on_the_lock_asks_for_nothing_else(table, heard, qtbot):
     assert chosen == []
 
 
-def test_the_locks_look_different(table):
+def test_a_click_on_the_eye_hides_and_shows(table, heard, qtbot):
+    chosen, others, asked = heard(table.chosen), heard(table.others_toggled), []
+    table.eye_toggled.connect(lambda *news: asked.append(news))
+    for object_id in (1, 5):
+        place = table.visualRect(table.cell(object_id, EYE)).center()
+        qtbot.mouseClick(table.viewport(), LEFT, pos=place)
+    assert asked == [(1, True), (5, False)]
+    alt = Qt.KeyboardModifier.AltModifier
+    qtbot.mouseClick(table.viewport(), LEFT, alt, place)
+    assert others == [5]
+    assert (len(asked), chosen) == (2, [])
+
+
+def test_hidden_objects_are_faint(table):
+    def colour(object_id):
+        return table.cell(object_id).data(Qt.ItemDataRole.ForegroundRole)
+
+    assert colour(1) is None
+    assert colour(5) is not None
+
+
+@pytest.mark.parametrize("column", [EYE, LOCK])
+def test_what_is_set_looks_different(table, column):
     def picture(object_id):
-        icon = table.cell(object_id, LOCK).data(Qt.ItemDataRole.DecorationRole)
+        icon = table.cell(object_id, column).data(Qt.ItemDataRole.DecorationRole)
         return icon.pixmap(14, 14).toImage()
 
     assert picture(1) == picture(2)

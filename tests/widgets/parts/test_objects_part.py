@@ -148,7 +148,7 @@ def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qt
 def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
     part.show_state(bench)
     menu = part.context_menu(2)
-    rename, merge, split, daughter, lock, delete = menu.actions()
+    rename, merge, split, daughter, hide, alone, every, lock, delete = menu.actions()
     assert [action.text() for action in merge.menu().actions()] == [
         "object 1",
         "object 3",
@@ -167,6 +167,13 @@ def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
         with qtbot.waitSignal(part.parent_chosen) as asked:
             action.trigger()
         assert asked.args == [2, parent]
+    assert not every.isEnabled(), "nothing is hidden"
+    with qtbot.waitSignal(part.eye_toggled) as asked:
+        hide.trigger()
+    assert (hide.text(), asked.args) == ("Hide", [2, True])
+    with qtbot.waitSignal(part.alone_requested) as asked:
+        alone.trigger()
+    assert asked.args == [2]
     assert lock.text() == "Lock"
     with qtbot.waitSignal(part.lock_toggled) as asked:
         lock.trigger()
@@ -187,3 +194,21 @@ def test_the_selected_object_is_merged_by_a_button(part, bench, objects, qtbot):
         bench.delete_object(one.object_id)
     part.show_state(bench)
     assert not part.merge_button.isEnabled(), "there is no other one"
+
+
+@pytest.mark.usefixtures("objects")
+def test_what_is_shown_alone_is_shown_with_all_others_again(part, bench, qtbot):
+    part.show_state(bench)
+    with qtbot.waitSignal(part.alone_requested) as asked:
+        part.table.others_toggled.emit(2)
+    assert asked.args == [2]
+    bench.show_only(2)
+    part.show_state(bench)
+    with qtbot.waitSignal(part.alone_requested):
+        part.table.others_toggled.emit(1)
+    with qtbot.waitSignal(part.all_requested):
+        part.table.others_toggled.emit(2)
+    *_, show, _, every, _, _ = part.context_menu(1).actions()
+    assert show.text() == "Show"
+    with qtbot.waitSignal(part.all_requested):
+        every.trigger()

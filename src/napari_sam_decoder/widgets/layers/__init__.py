@@ -19,6 +19,7 @@ from napari_sam_decoder.widgets.layers.coordinates import (
     view_position,
     zoom_on,
 )
+from napari_sam_decoder.widgets.layers.hidden_labels import HiddenLabels
 from napari_sam_decoder.widgets.layers.labels_layers import (
     check_shape,
     check_target,
@@ -57,6 +58,7 @@ from napari_sam_decoder.widgets.layers.prompt_layers import (
     PromptLayer,
     deselect_drawn,
     fit_to_screen,
+    hide_prompts,
     is_mere_click,
     new_boxes_layer,
     new_points_layer,
@@ -86,6 +88,7 @@ __all__ = [
     "POINTS_NAME",
     "POSITIVE_VALUE",
     "AxisChoice",
+    "HiddenLabels",
     "LayerRows",
     "Limits",
     "MovieView",
@@ -106,6 +109,7 @@ __all__ = [
     "fit_to_screen",
     "frames_with",
     "go_to_frame",
+    "hide_prompts",
     "ids_in",
     "is_automatic",
     "is_mere_click",

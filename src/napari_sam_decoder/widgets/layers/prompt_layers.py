@@ -40,6 +40,7 @@ __all__ = [
     "PromptLayer",
     "deselect_drawn",
     "fit_to_screen",
+    "hide_prompts",
     "is_mere_click",
     "new_boxes_layer",
     "new_points_layer",
@@ -72,6 +73,8 @@ PIXEL = "screen pixel"
 """In the metadata of a layer: side of a pixel of the screen, in data pixels."""
 SIDES = "sides of objects"
 """In the metadata of a layer: how small objects are, in data pixels, as it is known."""
+HIDDEN = "hidden objects"
+"""In the metadata of a layer: whose points or shapes are not drawn."""
 EDGE_PIXELS = 2
 SMALLEST_BOX_PIXELS = 4
 DRAGGED = ("add_rectangle", "add_ellipse", "add_line")
@@ -314,6 +317,24 @@ def note_sides(layer: Points, sides: Mapping[int, float]) -> None:
     if any(known.get(one) != side for one, side in sides.items()):
         known.update(sides)
         _draw_size(layer)
+
+
+def hide_prompts(layer: PromptLayer, object_ids: frozenset[int]) -> None:
+    """Do not draw what belongs to some objects, and draw all else.
+
+    Parameters
+    ----------
+    layer : napari.layers.Points or napari.layers.Shapes
+        Of the plugin. What is hidden is not selected any more.
+    object_ids : frozenset of int
+        All that are hidden from now on.
+    """
+    if layer.metadata.get(HIDDEN, frozenset()) == object_ids:
+        return
+    layer.metadata[HIDDEN] = object_ids
+    if selected_objects(layer) & object_ids:
+        layer.selected_data = set()
+    tidy(layer)
 
 
 def fit_to_screen(layer: PromptLayer, pixel: float) -> None:
@@ -706,8 +727,11 @@ def _draw_size(layer: PromptLayer) -> None:
 
 def _draw(layer: PromptLayer, features: _Features) -> None:
     colours = _colours(features.object_ids)
+    hidden = layer.metadata.get(HIDDEN, frozenset())
+    is_shown = np.array([one not in hidden for one in features.object_ids], bool)
     _draw_size(layer)
     if isinstance(layer, Shapes):
+        colours[~is_shown] = NO_FILL
         # Unfinished shapes keep the colour of what is drawn next.
         rest = np.asarray(layer.edge_color)[len(colours) :].reshape(-1, 4)
         _set_colours(layer, "edge_color", np.concatenate([colours, rest]))
@@ -716,6 +740,8 @@ def _draw(layer: PromptLayer, features: _Features) -> None:
     faces, borders = _marker_colours(colours, signs)
     _set_colours(layer, "face_color", faces)
     _set_colours(layer, "border_color", borders)
+    if not np.array_equal(layer.shown, is_shown):
+        layer.shown = is_shown
     symbols = [SYMBOLS[sign] for sign in signs]
     if symbols and [str(one) for one in layer.symbol] != symbols:
         layer.symbol = symbols

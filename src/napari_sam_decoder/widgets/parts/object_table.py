@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import (
     QAbstractTableModel,
+    QLineF,
     QModelIndex,
+    QPointF,
     QRectF,
     QSortFilterProxyModel,
     Qt,
     Signal,
 )
-from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTreeView
+from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QSizePolicy,
+    QTreeView,
+)
 
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.runs import counted
@@ -40,7 +48,9 @@ _NAMED = 8
 _HEADER_MARGIN = 10
 _LONGEST_RANGE = "0000\N{EN DASH}0000"
 _ICON_SIDE = 14
-LOCK_GREY = "#8c94a4"
+ICON_GREY = "#8c94a4"
+FAINT = QColor(ICON_GREY)
+"""Of an object that the viewer does not show."""
 _DEGREE = 16
 """As Qt counts angles."""
 _ARROW_BELOW = """
@@ -100,6 +110,13 @@ COLUMNS = (
     ),
     _Column(
         "",
+        "Whether the viewer shows it; click to hide or show it, Alt+click to show it "
+        "alone, or all again",
+        lambda _: "",
+        attrgetter("is_hidden"),
+    ),
+    _Column(
+        "",
         "Locked objects stay as they are, prompts and labels; click to lock or unlock",
         lambda _: "",
         attrgetter("is_locked"),
@@ -129,7 +146,7 @@ COLUMNS = (
         attrgetter("absent"),
     ),
 )
-NAME, LOCK, PROMPTS, FRAMES, DOUBTFUL, ABSENT = range(len(COLUMNS))
+NAME, EYE, LOCK, PROMPTS, FRAMES, DOUBTFUL, ABSENT = range(len(COLUMNS))
 
 
 class _ObjectModel(QAbstractTableModel):
@@ -194,6 +211,8 @@ class _ObjectModel(QAbstractTableModel):
         column = COLUMNS[section]
         if role == Qt.ItemDataRole.DecorationRole and section == LOCK:
             return _lock_icon(is_locked=True)
+        if role == Qt.ItemDataRole.DecorationRole and section == EYE:
+            return _eye_icon(is_hidden=False)
         if role == Qt.ItemDataRole.DisplayRole:
             return column.title
         return column.tip if role == Qt.ItemDataRole.ToolTipRole else None
@@ -211,6 +230,10 @@ class _ObjectModel(QAbstractTableModel):
             return swatch(one.object_id)
         if role == Qt.ItemDataRole.DecorationRole and place == LOCK:
             return _lock_icon(is_locked=one.is_locked)
+        if role == Qt.ItemDataRole.DecorationRole and place == EYE:
+            return _eye_icon(is_hidden=one.is_hidden)
+        if role == Qt.ItemDataRole.ForegroundRole and one.is_hidden:
+            return FAINT
         if role == Qt.ItemDataRole.ForegroundRole and place == DOUBTFUL:
             return ALERT
         if role == Qt.ItemDataRole.TextAlignmentRole and place != NAME:
@@ -269,6 +292,10 @@ class ObjectTable(QTreeView):
         With an object id and the name that it is to have.
     lock_toggled : Signal
         With an object id and whether it is to be locked.
+    eye_toggled : Signal
+        With an object id and whether it is to be hidden.
+    others_toggled : Signal
+        With the id of an object that is to be shown alone, or with all others again.
     menu_requested : Signal
         With an object id and the place of the mouse on the screen.
     """
@@ -276,6 +303,8 @@ class ObjectTable(QTreeView):
     chosen = Signal(int)
     renamed = Signal(int, str)
     lock_toggled = Signal(int, bool)
+    eye_toggled = Signal(int, bool)
+    others_toggled = Signal(int)
     menu_requested = Signal(int, object)
 
     def __init__(self) -> None:
@@ -349,9 +378,13 @@ class ObjectTable(QTreeView):
         return self._model.at(self._order.mapToSource(index)).object_id
 
     def _choose(self, index: QModelIndex) -> None:
+        one = self._model.at(self._order.mapToSource(index))
         if index.column() == LOCK:
-            one = self._model.at(self._order.mapToSource(index))
             self.lock_toggled.emit(one.object_id, not one.is_locked)
+        elif index.column() == EYE and _is_alt_held():
+            self.others_toggled.emit(one.object_id)
+        elif index.column() == EYE:
+            self.eye_toggled.emit(one.object_id, not one.is_hidden)
         else:
             self.chosen.emit(self._at(index))
 
@@ -391,12 +424,39 @@ def _untinted(picture: QPixmap) -> QIcon:
     return icon
 
 
+def _is_alt_held() -> bool:
+    return bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier)
+
+
+@cache
+def _eye_icon(*, is_hidden: bool) -> QIcon:
+    """Draw an eye; of a hidden object only its closed lid."""
+    picture = QPixmap(_ICON_SIDE, _ICON_SIDE)
+    picture.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(ICON_GREY), 1.4))
+    lid = QPainterPath(QPointF(1, 7))
+    lid.quadTo(QPointF(7, 13), QPointF(13, 7))
+    if not is_hidden:
+        lid.quadTo(QPointF(7, 1), QPointF(1, 7))
+    painter.drawPath(lid)
+    if is_hidden:
+        for lash in ((3, 9, 2, 11), (7, 10, 7, 12.5), (11, 9, 12, 11)):
+            painter.drawLine(QLineF(*lash))
+    else:
+        painter.setBrush(QColor(ICON_GREY))
+        painter.drawEllipse(QPointF(7, 7), 1.6, 1.6)
+    painter.end()
+    return _untinted(picture)
+
+
 @cache
 def _lock_icon(*, is_locked: bool) -> QIcon:
     """Draw a lock; an open one is faint, since it says nothing."""
     picture = QPixmap(_ICON_SIDE, _ICON_SIDE)
     picture.fill(QColor(0, 0, 0, 0))
-    colour = QColor(LOCK_GREY)
+    colour = QColor(ICON_GREY)
     colour.setAlphaF(1.0 if is_locked else 0.35)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -411,6 +471,7 @@ def _lock_icon(*, is_locked: bool) -> QIcon:
 def _details(one: ObjectSummary) -> str:
     """Say all that is known of an object, one fact per line."""
     facts = [f"{one.name} (label {one.object_id})"]
+    facts += ["Hidden in the viewer"] if one.is_hidden else []
     facts += ["Locked"] if one.is_locked else []
     facts += [f"Daughter of object {one.parent}"] if one.parent is not None else []
     if one.prompt_frames:

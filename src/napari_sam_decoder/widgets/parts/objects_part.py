@@ -38,6 +38,9 @@ class ObjectsPart(QGroupBox):
     split_requested = Signal()
     parent_chosen = Signal(int, object)
     lock_toggled = Signal(int, bool)
+    eye_toggled = Signal(int, bool)
+    alone_requested = Signal(int)
+    all_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -53,6 +56,8 @@ class ObjectsPart(QGroupBox):
         self.table.chosen.connect(self.object_chosen)
         self.table.renamed.connect(self.renamed)
         self.table.lock_toggled.connect(self.lock_toggled)
+        self.table.eye_toggled.connect(self.eye_toggled)
+        self.table.others_toggled.connect(self._toggle_others)
         self.table.menu_requested.connect(self._show_context_menu)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter by name")
@@ -178,6 +183,7 @@ class ObjectsPart(QGroupBox):
         )
         one = next(one for one in self._objects if one.object_id == object_id)
         self._add_parents(menu.addMenu("Daughter of"), one)
+        self._add_hiding(menu, one)
         is_locked = one.is_locked
         menu.addAction("Unlock" if is_locked else "Lock").triggered.connect(
             lambda _checked: self.lock_toggled.emit(object_id, not is_locked)
@@ -186,6 +192,26 @@ class ObjectsPart(QGroupBox):
             lambda _checked: self.delete_requested.emit()
         )
         return menu
+
+    def _add_hiding(self, menu: QMenu, one: ObjectSummary) -> None:
+        object_id, is_hidden = one.object_id, one.is_hidden
+        menu.addAction("Show" if is_hidden else "Hide").triggered.connect(
+            lambda _checked: self.eye_toggled.emit(object_id, not is_hidden)
+        )
+        menu.addAction("Show only this").triggered.connect(
+            lambda _checked: self.alone_requested.emit(object_id)
+        )
+        every = menu.addAction("Show all")
+        every.setEnabled(any(other.is_hidden for other in self._objects))
+        every.triggered.connect(lambda _checked: self.all_requested.emit())
+
+    def _toggle_others(self, object_id: int) -> None:
+        """Show one object alone, or all where it is alone already."""
+        shown = [one.object_id for one in self._objects if not one.is_hidden]
+        if shown == [object_id]:
+            self.all_requested.emit()
+        else:
+            self.alone_requested.emit(object_id)
 
     def _show_context_menu(self, object_id: int, place: QPoint) -> None:
         # What the menu does is meant for the object that was pressed, on this frame.
