@@ -56,6 +56,8 @@ example: $(GUI_VENV)/installed | xvfb
 	NAPARI_CONFIG= NAPARI_SAM_DECODER_PROJECTS=demo-out/projects $(XVFB) \
 		$(GUI_VENV)/bin/python examples/scripted_session.py \
 		--out demo-out/scripted_session
+	NAPARI_CONFIG= $(XVFB) $(GUI_VENV)/bin/python examples/scripted_day.py \
+		--objects 6 --frames 3 --steps 2 --out demo-out/scripted_day
 
 docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -W --keep-going -n -b html docs docs/_build/html

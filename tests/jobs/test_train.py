@@ -12,7 +12,8 @@ import torch
 import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs import MovieOptions, no_progress
-from napari_sam_decoder.jobs.train import TrainJob, train
+from napari_sam_decoder.jobs.train import Training, TrainJob, train
+from napari_sam_decoder.jobs.training_frames import TrainingFrames
 from napari_sam_decoder.model.heads import (
     Heads,
     HiresConfig,
@@ -64,6 +65,17 @@ def job(short_sample: SampleMovie, tmp_path: Path) -> TrainJob:
         fixed=(1, 4),
         steps=5,
     )
+
+
+def test_no_more_pictures_are_made_than_steps_look_at(
+    job: TrainJob, tiny_sam: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module, "PICTURES", 48)
+    frames = TrainingFrames(None, {}, {1: (1,), 4: (1,)})  # type: ignore[arg-type]
+    for steps, pictures in ((2, 4), (6, 6), (100, 48)):
+        schedule = replace(job, steps=steps).schedule
+        training = Training(frames, tiny_sam, schedule, job.folder)
+        assert training.pictures == pictures
 
 
 def test_training_ends_with_a_file(job: TrainJob, tiny_sam: Sam) -> None:

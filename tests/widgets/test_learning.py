@@ -19,6 +19,7 @@ import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.jobs import replay, stored_model
 from napari_sam_decoder.jobs.learn import LearnedDecoder
+from napari_sam_decoder.jobs.train import STEPS
 from napari_sam_decoder.weights.trained_decoders import load_decoder
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.job_queue import wait_until
@@ -38,7 +39,11 @@ PATIENCE = 60
 def _short_training(monkeypatch):
     monkeypatch.setattr(train_module, "PICTURES", 4)
     train = learn_module.learn
-    monkeypatch.setattr(learn_module, "learn", lambda *given: train(*given, steps=2))
+    monkeypatch.setattr(
+        learn_module,
+        "learn",
+        lambda *given, steps: train(*given, steps=min(steps, 2)),
+    )
 
 
 @pytest.fixture
@@ -74,9 +79,9 @@ def held_up(monkeypatch):
     """Let a training go on only once this is set."""
     gate, train = threading.Event(), learn_module.learn
 
-    def wait_and_learn(*given):
+    def wait_and_learn(*given, **options):
         gate.wait(PATIENCE)
-        yield from train(*given)
+        yield from train(*given, **options)
 
     monkeypatch.setattr(learn_module, "learn", wait_and_learn)
     yield gate
@@ -164,6 +169,22 @@ def test_what_was_run_with_it_can_be_replayed(bench):
     assert asked == [str(path)]
 
 
+def test_a_script_says_for_how_long(bench, monkeypatch):
+    asked, train = [], learn_module.learn
+
+    def note(*given, steps):
+        asked.append(steps)
+        yield from train(*given, steps=steps)
+
+    monkeypatch.setattr(learn_module, "learn", note)
+    bench.learn(steps=7)
+    bench.wait()
+    learned(bench)
+    assert asked == [7, STEPS]
+    with pytest.raises(OptionError, match="1 or more, not 0"):
+        bench.learn(steps=0)
+
+
 def test_another_movie_does_not_get_it(bench):
     learned(bench)
     bench.use_learned()
@@ -222,7 +243,7 @@ def test_another_model_makes_it_worthless(bench):
 
 
 def test_a_failure_changes_nothing(bench, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise LabelsError("no room")
         yield
 

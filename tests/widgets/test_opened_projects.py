@@ -13,10 +13,7 @@ from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.widgets.job_queue import wait_until
-from napari_sam_decoder.widgets.opened_projects import (
-    MovieNotFoundError,
-    open_project,
-)
+from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError
 
 pytestmark = pytest.mark.gui
 
@@ -59,7 +56,7 @@ def wait_for_objects(bench):
 
 def test_the_movie_is_opened_from_where_it_was(project, movie, make_bench):
     bench = make_bench()
-    open_project(bench, project)
+    bench.open_project(project)
     wait_for_objects(bench)
     assert bench.movie.layer.name == "squares"
     assert [one.name for one in bench.objects.listed] == ["cell"]
@@ -70,7 +67,7 @@ def test_the_movie_is_opened_from_where_it_was(project, movie, make_bench):
 def test_a_movie_that_is_shown_already_is_not_opened_twice(project, movie, make_bench):
     bench = make_bench()
     layer = opened(bench, movie)
-    open_project(bench, project)
+    bench.open_project(project)
     wait_for_objects(bench)
     assert bench.movie.layer is layer
     assert bench.objects.listed
@@ -80,9 +77,9 @@ def test_a_movie_that_has_moved_is_asked_for(project, movie, make_bench):
     elsewhere = movie.rename(movie.with_name("moved.tif"))
     bench = make_bench()
     with pytest.raises(MovieNotFoundError, match=r"is not at .*squares\.tif any"):
-        open_project(bench, project)
+        bench.open_project(project)
     assert not bench.viewer.layers
-    open_project(bench, project, elsewhere)
+    bench.open_project(project, elsewhere)
     bench.wait()
     assert bench.labels.data.any()
 
@@ -94,7 +91,7 @@ def test_a_movie_of_other_pixels_is_refused_with_the_difference(
     frames[0, 0, 0] += 1
     tifffile.imwrite(movie, frames, photometric="minisblack", metadata={"axes": "TYX"})
     bench = make_bench()
-    open_project(bench, project)
+    bench.open_project(project)
     with pytest.raises(ProjectError, match="the same shape and type, but other pixels"):
         bench.wait()
     assert not bench.objects.listed
@@ -111,10 +108,10 @@ def test_a_movie_that_was_in_no_file_has_to_be_opened_first(
     fresh.close()
     bench = make_bench()
     with pytest.raises(ProjectError, match="was in no file: open it"):
-        open_project(bench, path)
+        bench.open_project(path)
     layer = bench.viewer.add_image(frames, name="the same")
     bench.viewer.add_image(np.zeros((2, 5, 5), np.uint8))
-    open_project(bench, path)
+    bench.open_project(path)
     bench.wait()
     assert bench.movie.layer is layer
     assert bench.objects.listed

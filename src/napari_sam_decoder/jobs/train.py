@@ -34,7 +34,10 @@ STEPS = 500
 """300 are enough for the mask after one click, but not for that after several."""
 
 PICTURES = 48
-"""Made from all fixed frames together; each frame gives at least two."""
+"""Made from all fixed frames together, unless there are fewer steps.
+
+Each frame gives at least two.
+"""
 
 MIN_VARIATIONS = 2
 """The frame unchanged, and one variation of it."""
@@ -190,7 +193,9 @@ class Training:
 
     @property
     def _variations(self) -> int:
-        return max(MIN_VARIATIONS, -(-PICTURES // len(self._frames.objects)))
+        # Each step looks at one picture.
+        wanted = min(PICTURES, self._schedule.steps)
+        return max(MIN_VARIATIONS, -(-wanted // len(self._frames.objects)))
 
     def describe(self, movie: str) -> str:
         """Say for people what the decoder is trained on."""

@@ -380,9 +380,9 @@ class Controller(QObject):
             for object_id, frame in keys:
                 log.end_confirmation(object_id, frame)
 
-    def learn(self) -> None:
+    def learn(self, steps: int | None = None) -> None:
         """Learn from the fixed frames of the movie, as soon as that is possible."""
-        self.state.wants_learning = True
+        self.state.wants_learning, self.state.learning_steps = True, steps
         self.state.learned = None
         self.advance()
 

@@ -31,7 +31,7 @@ from napari_sam_decoder.widgets.open_docks import (
     tell,
     unwrapped,
 )
-from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError, open_project
+from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError
 from napari_sam_decoder.widgets.parts import (
     FramePart,
     MessagePart,
@@ -541,13 +541,13 @@ def open_project_in_dock(
 def _open_or_ask(docks: OpenDocks, path: Path, movie: str | Path | None = None) -> None:
     """Go on with a project; ask for its movie if that is not where it was."""
     try:
-        open_project(docks.bench, path, movie)
+        docks.bench.open_project(path, movie)
     except MovieNotFoundError as error:
         show_error(str(error))
         where = f"Where is the movie of {path.name} now?"
         chosen, _ = QFileDialog.getOpenFileName(docks.window, where)
         if chosen:
-            open_project(docks.bench, path, chosen)
+            docks.bench.open_project(path, chosen)
 
 
 def save_project_of(viewer: napari.Viewer) -> None:

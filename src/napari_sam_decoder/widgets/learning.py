@@ -41,17 +41,21 @@ class Lesson:
         Its labels.
     objects : dict of int to tuple of int
         The objects whose outlines are fixed, by frame.
+    steps : int, optional
+        Of the training, if a script has set them.
     """
 
     view: MovieView
     layer: Labels
     objects: dict[int, tuple[int, ...]]
+    steps: int | None = None
 
-    def steps(self, session: Session) -> Generator[LearnStep | LearnedDecoder | None]:
+    def take(self, session: Session) -> Generator[LearnStep | LearnedDecoder | None]:
         """Learn, in the background; what was learned comes last."""
         # Commands need more than a window does.
         from napari_sam_decoder.jobs import TrainingFrames
         from napari_sam_decoder.jobs.learn import learn
+        from napari_sam_decoder.jobs.train import STEPS
 
         leave_a_core()
         labels: dict[int, np.ndarray] = {}
@@ -63,7 +67,8 @@ class Lesson:
             objects |= {frame: held} if held else {}
             yield None
         fixed = TrainingFrames(session.movie, labels, objects)
-        yield from learn(fixed, session.model, str(self.view.layer.name))
+        name, steps = str(self.view.layer.name), self.steps or STEPS
+        yield from learn(fixed, session.model, name, steps=steps)
 
     @property
     def _few(self) -> dict[int, tuple[int, ...]]:
@@ -143,10 +148,11 @@ class Learning(QObject):
         state.wants_learning = False
         if state.target is None:
             return
-        lesson = Lesson(view, state.target.layer, state.target.frames.outlined)
+        fixed = state.target.frames.outlined
+        lesson = Lesson(view, state.target.layer, fixed, state.learning_steps)
         self.running = running = LearningRun(state)
         take, end = partial(self._take, running), partial(self._end, running)
-        self._job_queue.learn(partial(lesson.steps, session), take, end)
+        self._job_queue.learn(partial(lesson.take, session), take, end)
         self.changed.emit()
 
     def stop(self) -> None:

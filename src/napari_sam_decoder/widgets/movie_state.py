@@ -145,6 +145,8 @@ class MovieState:
         What was measured last in its labels.
     wants_learning : bool
         Whether to learn from its fixed frames as soon as that is possible.
+    learning_steps : int or None
+        Of that training, if a script has set them.
     learned : LearnedDecoder or None
         What was learned from them, as long as nobody has decided about it.
     project : Project
@@ -178,6 +180,7 @@ class MovieState:
     previews: PreviewStore = field(default_factory=PreviewStore)
     report: Report | None = None
     wants_learning: bool = False
+    learning_steps: int | None = None
     learned: LearnedDecoder | None = None
     project: Project = field(default_factory=Project)
     followed: Project | None = None

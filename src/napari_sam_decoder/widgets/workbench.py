@@ -80,6 +80,7 @@ from napari_sam_decoder.widgets.learning import OFFERED_FROM
 from napari_sam_decoder.widgets.messages import describe_place, describe_rows
 from napari_sam_decoder.widgets.movie_state import USE_DECODER
 from napari_sam_decoder.widgets.objects import ObjectSummary
+from napari_sam_decoder.widgets.opened_projects import open_project
 from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
 from napari_sam_decoder.widgets.runs import counted
 from napari_sam_decoder.widgets.target_layer import UndoKeys
@@ -104,11 +105,12 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import History, Step
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import Settings
+    from napari_sam_decoder.propagation import ObjectResult, Preview, Settings
     from napari_sam_decoder.weights.catalogue import ModelRow
     from napari_sam_decoder.widgets.downloads import ModelDownload
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
     from napari_sam_decoder.widgets.objects import ObjectList, SegmentedObject
+    from napari_sam_decoder.widgets.runs import ProgressEstimate
     from napari_sam_decoder.widgets.target_layer import TargetLayer
 
 __all__ = ["Workbench"]
@@ -271,6 +273,44 @@ class Workbench(QObject):
             if prompt.object_id == self.objects.current_id:
                 return prompt
         return None
+
+    @property
+    def current_preview(self) -> Preview | None:
+        """What that prompt gives: its hypotheses, and the mask of the one in use.
+
+        None before it is decoded, see `wait`.
+        """
+        prompt = self.current_prompt
+        if prompt is None:
+            return None
+        shown = self.controller.state.previews.latest(prompt.object_id, prompt.frame)
+        if shown is None or shown.preview.prompt != prompt:
+            return None
+        return shown.preview
+
+    @property
+    def progress(self) -> ProgressEstimate | None:
+        """How far the run or correction on the movie is; None if there is none."""
+        run = self.controller.run
+        return None if run is None else run.progress
+
+    def verdict(self, object_id: int, frame: int) -> ObjectResult | None:
+        """Say what runs have found out about an object on a frame.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+        frame : int
+            Of the movie.
+
+        Returns
+        -------
+        ObjectResult or None
+            With the verdict, why it is doubtful, and its confidence; None where no run
+            has been.
+        """
+        return self.controller.state.verdict(object_id, frame)
 
     def read(self) -> None:
         """Read the points again and act on them."""
@@ -1318,13 +1358,18 @@ class Workbench(QObject):
         """What `measure` has found in the labels of the movie; None before that."""
         return self.controller.state.report
 
-    def learn(self) -> None:
+    def learn(self, steps: int | None = None) -> None:
         """Train the decoder on the fixed frames of the movie, in the background.
 
         An object counts on the frames where it was prompted, painted or confirmed, with
         its mask in the labels. One frame, in the middle, is not learned from: on it,
         the decoder is compared with the one in use. What was learned is `learned`,
         until `use_learned` or `discard_learned`; until then nothing else changes.
+
+        Parameters
+        ----------
+        steps : int, optional
+            Of the training, 1 or more; by default as many as it takes, some minutes.
 
         Raises
         ------
@@ -1333,9 +1378,12 @@ class Workbench(QObject):
         LabelsError
             If fewer than two frames are fixed.
         OptionError
-            If something is being learned already.
+            If something is being learned already, or the number of steps cannot be
+            used.
         """
         self.require_movie()
+        if steps is not None and as_integer(steps, "steps", OptionError) < 1:
+            raise OptionError(f"steps must be 1 or more, not {steps}")
         if self.controller.is_learning or self.controller.learning.running is not None:
             raise OptionError(
                 "the decoder is being trained just now: wait, or stop that first"
@@ -1343,7 +1391,7 @@ class Workbench(QObject):
         missing = self.missing_to_learn
         if missing:
             raise LabelsError(missing)
-        self.controller.learn()
+        self.controller.learn(steps)
 
     @property
     def fixed_count(self) -> int:
@@ -2167,6 +2215,23 @@ class Workbench(QObject):
             return
         self.controller.resume(Path(path))
 
+    def open_project(self, path: str | Path, movie: str | Path | None = None) -> None:
+        """Show the movie of a project, and go on with the project in the background.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the project.
+        movie : str or Path, optional
+            Where its movie is now; by default where it was.
+
+        Raises
+        ------
+        ProjectError
+            If the file is no project, or its movie is not where it was.
+        """
+        open_project(self, Path(path), movie)
+
     def save_now(self) -> None:
         """Try again to save what could not be saved."""
         self.controller.save_now()
@@ -2247,13 +2312,18 @@ class Workbench(QObject):
         """Stop the run or correction; finished frames stay."""
         self.controller.stop()
 
-    def wait(self, timeout: float = 600) -> None:
+    def wait(
+        self, timeout: float = 600, until: Callable[[], bool] | None = None
+    ) -> None:
         """Keep the window alive until runs and previews are done.
 
         Parameters
         ----------
         timeout : float, default 600
             Seconds.
+        until : callable, optional
+            Says whether what is waited for is so, by default that nothing is under
+            way. Called every 20 ms. Errors end the waiting as well.
 
         Raises
         ------
@@ -2262,7 +2332,10 @@ class Workbench(QObject):
         SamDecoderError
             Whatever went wrong in the background meanwhile.
         """
-        is_done = wait_until(lambda: self.is_idle, timeout)
+        if until is None:
+            is_done = wait_until(lambda: self.is_idle, timeout)
+        else:
+            is_done = wait_until(lambda: self.failure is not None or until(), timeout)
         failure, self.failure = self.failure, None
         if failure is not None:
             raise failure
