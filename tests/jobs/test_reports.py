@@ -80,6 +80,14 @@ def test_a_line_names_the_object_that_is_in_the_way(report):
     assert report.to_csv().splitlines()[-1].endswith(",0,,,,,,taken,7")
 
 
+def test_a_line_says_where_an_object_has_divided(report):
+    for frame in (5, 4):
+        divided = result(frame, Verdict.SURE)
+        report.add(replace(divided, objects={1: divided.objects[1].divided()}))
+    (line,) = summarise(report)
+    assert line.endswith("seems to have divided (frame 4)")
+
+
 def test_who_has_lost_to_a_correction_is_noted(report):
     lost = ObjectResult(2, Verdict.DOUBTFUL, reason=Reason.TAKEN, rival=1)
     corrected = replace(result(0, Verdict.PROMPTED), affected={2: lost})

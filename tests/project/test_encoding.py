@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,7 @@ VALUES = {
         FrameRecord(),
         FrameRecord(RESULT, by_run=True, has_pixels=True),
         FrameRecord(ObjectResult(1, Verdict.SURE), has_pixels=True),
+        FrameRecord(replace(RESULT, reason=Reason.DIVIDED, daughters=(EYE, EYE))),
     ],
     "requests": [
         RunRequest(),

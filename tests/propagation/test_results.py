@@ -132,7 +132,9 @@ def test_an_object_with_pixels_is_not_absent():
 
 
 def test_reasons_are_written_to_reports_under_the_same_names():
-    names = "unsure contradicted shared taking taken erased kept lost said empty"
+    names = (
+        "unsure contradicted divided shared taking taken erased kept lost said empty"
+    )
     assert [reason.value for reason in Reason] == names.split()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.measurements import PixelSize, measure_frame
-from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.propagation import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -138,6 +138,12 @@ class Report:
                 found[result.why].append(frame)
         return dict(found)
 
+    def division(self, object_id: int) -> int | None:
+        """Frame on which an object seems to have divided; None if it has not."""
+        results = self.results[object_id]
+        divided = [f for f, one in results.items() if one.reason is Reason.DIVIDED]
+        return min(divided, default=None)
+
     def to_csv(self) -> str:
         """Return a table with a header and one row per object and frame."""
         table = io.StringIO()
@@ -209,7 +215,8 @@ class Report:
 def summarise(report: Report, recomputed_of: int | None = None) -> Iterable[str]:
     """Describe each object in one line, with its doubtful and absent frames.
 
-    Where another object is the reason, the line says so.
+    Where another object is the reason, or the object seems to have divided, the line
+    says so.
 
     Parameters
     ----------
@@ -234,6 +241,9 @@ def summarise(report: Report, recomputed_of: int | None = None) -> Iterable[str]
                 parts.append(f"{len(found)} {verdict.value} ({frame_ranges(found)})")
         for why, found in report.conflicts(object_id).items():
             parts.append(f"{why} ({frame_ranges(found)})")
+        divided = report.division(object_id)
+        if divided is not None:
+            parts.append(f"seems to have divided (frame {divided})")
         yield ", ".join(parts)
 
 

@@ -18,7 +18,11 @@ from napari_sam_decoder.project.encoding import (
     encode_operation,
     encode_request,
 )
-from napari_sam_decoder.project.frame_records import FrameRecord, FrameRecords
+from napari_sam_decoder.project.frame_records import (
+    FrameRecord,
+    FrameRecords,
+    OfferedDivision,
+)
 from napari_sam_decoder.project.guarded_labels import (
     Edit,
     GuardedLabels,
@@ -116,6 +120,7 @@ __all__ = [
     "MovieIdentity",
     "ObjectPrompts",
     "ObjectRecord",
+    "OfferedDivision",
     "Operation",
     "Place",
     "PlaneAxes",

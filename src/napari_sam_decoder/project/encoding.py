@@ -397,7 +397,11 @@ def _decode_object(encoded: list[Any]) -> ObjectRecord:
 
 def _encode_frame(record: FrameRecord) -> list[Any]:
     flags = [int(record.by_run), int(record.has_pixels)]
-    return flags if record.result is None else [*flags, *_figures_of(record.result)]
+    if record.result is None:
+        return flags
+    daughters = record.result.daughters
+    offered = [] if daughters is None else [[[m.shape, m.runs] for m in daughters]]
+    return [*flags, *_figures_of(record.result), *offered]
 
 
 def _decode_frame(encoded: list[Any]) -> FrameRecord:
@@ -410,7 +414,7 @@ def _decode_frame(encoded: list[Any]) -> FrameRecord:
 def _decode_result(values: list[Any]) -> ObjectResult:
     # There are hundreds of thousands in a long project.
     object_id, verdict, iou, stability, agreement, temporal, change, *rest = values
-    likeness, hypothesis, confidence, reason, rival, area = rest
+    likeness, hypothesis, confidence, reason, rival, area, *offered = rest
     return ObjectResult(
         int(object_id),
         _VERDICTS[verdict],
@@ -425,7 +429,13 @@ def _decode_result(values: list[Any]) -> ObjectResult:
         None if reason is None else _REASONS[reason],
         None if rival is None else int(rival),
         int(area),
+        _decode_daughters(*offered) if offered else None,
     )
+
+
+def _decode_daughters(encoded: list[Any]) -> tuple[PaintedMask, PaintedMask]:
+    first, second = (PaintedMask(*mask) for mask in encoded)
+    return first, second
 
 
 def encode_request(request: RunRequest) -> dict[str, Any]:
@@ -472,7 +482,7 @@ def _encode_prompts(prompts: frozenset[Prompt]) -> list[Any]:
     return [_encode_prompt(one) for one in ordered]
 
 
-_RESULT_FIELDS = [field.name for field in fields(ObjectResult)]
+_RESULT_FIELDS = [one.name for one in fields(ObjectResult) if one.name != "daughters"]
 _figures_of = attrgetter(*_RESULT_FIELDS)
 _VERDICTS = {one.value: one for one in Verdict}
 _REASONS = {one.value: one for one in Reason}

@@ -13,11 +13,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Self
 
+    from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.propagation import FrameResult
 
     Listener = Callable[[int, int, "FrameRecord"], None]
 
-__all__ = ["FrameRecord", "FrameRecords"]
+__all__ = ["FrameRecord", "FrameRecords", "OfferedDivision"]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedDivision:
+    """Where an object seems to have divided.
+
+    Attributes
+    ----------
+    frame : int
+        The frame from which it is doubtful for that.
+    daughters : (PaintedMask, PaintedMask)
+        Its halves there, the larger one first.
+    """
+
+    frame: int
+    daughters: tuple[PaintedMask, PaintedMask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,7 @@ class FrameRecords:
         self._known: dict[int, set[int]] = {}
         self._doubtful: dict[int, set[int]] = {}
         self._fixed: dict[int, set[int]] = {}
+        self._divided: dict[int, set[int]] = {}
         self._outlined: dict[int, set[int]] = {}
         self._listeners: list[Listener] = []
         self._spans: dict[int, range] = {}
@@ -175,7 +193,9 @@ class FrameRecords:
                 record = self.at(object_id, frame)
                 result = record.result
                 if result is not None:
-                    result = replace(result, object_id=new_id)
+                    # A division on its first frame has been dealt with.
+                    daughters = None if frame == start else result.daughters
+                    result = replace(result, object_id=new_id, daughters=daughters)
                 self._set(new_id, frame, replace(record, result=result))
                 self._set(object_id, frame, _NOTHING)
 
@@ -264,6 +284,17 @@ class FrameRecords:
         """Call a listener back no more."""
         self._listeners.remove(listener)
 
+    def division(self, object_id: int) -> OfferedDivision | None:
+        """Return where an object seems to have divided first; None if it does not."""
+        frames = self._divided.get(object_id)
+        if not frames:
+            return None
+        first = min(frames)
+        found = self.of(object_id, first)
+        if found is None or found.daughters is None:
+            return None
+        return OfferedDivision(first, found.daughters)
+
     def counts(self, object_id: int) -> Counter[Verdict]:
         """Count an object's frames by verdict."""
         return +self._counts.get(object_id, Counter())
@@ -297,10 +328,12 @@ class FrameRecords:
         now = after or _NOTHING
         found = now.result
         is_fixed = found is not None and found.verdict is Verdict.PROMPTED
+        is_offered = found is not None and found.daughters is not None
         for frames, is_in in (
             (self._known, after is not None),
             (self._doubtful, found is not None and found.is_doubtful),
             (self._fixed, is_fixed),
+            (self._divided, is_offered),
             (self._by_run, now.by_run),
             (self._with_pixels, now.has_pixels),
         ):

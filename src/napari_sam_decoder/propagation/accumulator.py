@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam_decoder.labels import measure_overlaps, resolve_overlaps
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT, FrameLogits
+from napari_sam_decoder.prompts import PaintedMask
 from napari_sam_decoder.propagation.results import (
     FrameResult,
     ObjectResult,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam_decoder.labels import Overlap
-    from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.plan import Itinerary
     from napari_sam_decoder.selection import Expectation
@@ -33,6 +33,7 @@ __all__ = [
     "PackedLogits",
     "draw_estimates",
     "fuse",
+    "offer_daughters",
     "stabilise",
 ]
 
@@ -129,6 +130,8 @@ class Estimate:
         The mask of a prompted frame, which is shown as it is.
     is_own : bool
         Whether the user has painted it, so that it is neither doubted nor covered.
+    daughters : (PackedLogits, PackedLogits), optional
+        Its halves, on the frame from which it is taken to have divided.
     """
 
     result: ObjectResult
@@ -136,6 +139,7 @@ class Estimate:
     distance: int = 0
     painted: PaintedMask | None = None
     is_own: bool = False
+    daughters: tuple[PackedLogits, PackedLogits] | None = None
 
     @classmethod
     def of(
@@ -245,12 +249,15 @@ class Accumulator:
         frame_shape = self._context.geometry.frame_shape
         labels = resolve_overlaps(logits, frame_shape, self._dtype)
         overlaps = measure_overlaps(logits, labels)
+        objects = {
+            key: _judged(estimates[key], overlaps.get(key)) for key in sorted(estimates)
+        }
         return FrameResult(
             frame=frame,
             labels=labels,
             objects={
-                key: _judged(estimates[key], overlaps.get(key))
-                for key in sorted(estimates)
+                key: offer_daughters(self._context, frame, estimates[key], one, labels)
+                for key, one in objects.items()
             },
             is_final=is_final,
         )
@@ -295,6 +302,44 @@ def draw_estimates(
 
     drawn = zip(estimates, context.object_threads.map(draw, estimates), strict=True)
     return {object_id: logits for object_id, logits in drawn if logits is not None}
+
+
+def offer_daughters(
+    context: Context,
+    frame: int,
+    estimate: Estimate,
+    result: ObjectResult,
+    labels: np.ndarray,
+) -> ObjectResult:
+    """Add the halves of an object that has just divided to its result.
+
+    Parameters
+    ----------
+    context : Context
+        Draws the masks.
+    frame : int
+        Of the estimate.
+    estimate : Estimate
+        Of the object.
+    result : ObjectResult
+        Judged by the final labels.
+    labels : (Y, X) array of int
+        These: other objects have taken their pixels.
+
+    Returns
+    -------
+    ObjectResult
+        Unchanged where there are no halves, or where one has no pixels left.
+    """
+    if estimate.daughters is None or result.reason is not Reason.DIVIDED:
+        return result
+    own = labels == result.object_id
+    drawn = (context.draw(frame, half.unpack()) for half in estimate.daughters)
+    first, second = (one.mask(own.shape) & own for one in drawn)
+    first &= ~second
+    if not first.any() or not second.any():
+        return result
+    return replace(result, daughters=(PaintedMask.of(first), PaintedMask.of(second)))
 
 
 def _painted_logits(mask: PaintedMask, strength: float) -> FrameLogits:

@@ -12,7 +12,11 @@ from scipy import ndimage
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.labels import overlap_after_merge, replace_mask
 from napari_sam_decoder.prompts import mask_logits
-from napari_sam_decoder.propagation.accumulator import Estimate, draw_estimates
+from napari_sam_decoder.propagation.accumulator import (
+    Estimate,
+    draw_estimates,
+    offer_daughters,
+)
 from napari_sam_decoder.propagation.corrected_frame import (
     FixedFrames,
     corrected_mask,
@@ -330,10 +334,12 @@ class _ObjectCorrection:
         yielding = self._labels.prompts.object_ids
         corrected = replace_mask(labels, new, key, yielding)
         overlap = overlap_after_merge(key, np.where(new, key, 0), corrected)
+        judged = estimate.result.judged_by(overlap)
+        result = offer_daughters(self._context, frame, estimate, judged, corrected)
         return FrameResult(
             frame,
             corrected,
-            {key: estimate.result.judged_by(overlap)},
+            {key: result},
             affected=dict(self._affected(labels, corrected, yielding)),
         )
 

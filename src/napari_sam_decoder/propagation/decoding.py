@@ -107,27 +107,31 @@ class MovedTracks:
         ago has none.
     mismatch : (rows, columns) array
         Of the optical flow.
+    is_later : bool
+        Whether this frame comes after that one in the movie.
     """
 
     tracks: Mapping[int, Track]
     moved: Mapping[int, np.ndarray]
     mismatch: np.ndarray
+    is_later: bool = True
 
     @classmethod
     def between(
         cls, context: Context, frame: int, before: int, tracks: Mapping[int, Track]
     ) -> Self:
         """Move the tracks of the frame before; without any, no flow is computed."""
-        patience = context.settings.patience
+        patience, is_later = context.settings.patience, frame > before
         near = {key: track for key, track in tracks.items() if track.missed <= patience}
         if not near:
-            return cls(tracks, {}, np.zeros(context.grid.content, np.float32))
+            nothing = np.zeros(context.grid.content, np.float32)
+            return cls(tracks, {}, nothing, is_later)
         flow = context.flow(frame, before)
         moved = {
             key: track.moved(context.grid, flow.displacement)
             for key, track in near.items()
         }
-        return cls(tracks, moved, flow.mismatch)
+        return cls(tracks, moved, flow.mismatch, is_later)
 
     def expectation(
         self, object_id: int, features: FrameFeatures, rivals: np.ndarray

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam_decoder.labels import Overlap
+    from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.selection import Choice
 
 __all__ = ["FrameResult", "ObjectResult", "Reason", "Verdict"]
@@ -36,6 +37,7 @@ class Reason(StrEnum):
 
     UNSURE = "unsure"
     CONTRADICTED = "contradicted"
+    DIVIDED = "divided"
     SHARED = "shared"
     TAKING = "taking"
     TAKEN = "taken"
@@ -54,6 +56,7 @@ class Reason(StrEnum):
 _SENTENCES = {
     Reason.UNSURE: "the network is not sure of this mask",
     Reason.CONTRADICTED: "the runs from the prompts before and after disagree",
+    Reason.DIVIDED: "it seems to have divided",
     Reason.SHARED: "object {rival} has nearly the same mask",
     Reason.TAKING: "it has most of the pixels of object {rival}",
     Reason.TAKEN: "object {rival} has most of its pixels",
@@ -106,6 +109,9 @@ class ObjectResult:
         The other object, if one is involved.
     mask_area : int
         Pixels of the mask before overlaps with other objects were resolved.
+    daughters : (PaintedMask, PaintedMask), optional
+        On the frame from which the object is taken to have divided: its two parts, the
+        larger one first.
     """
 
     object_id: int
@@ -121,6 +127,7 @@ class ObjectResult:
     reason: Reason | None = None
     rival: int | None = None
     mask_area: int = 0
+    daughters: tuple[PaintedMask, PaintedMask] | None = None
 
     def __repr__(self) -> str:
         why = f", why={self.why!r}" if self.why else ""
@@ -200,6 +207,10 @@ class ObjectResult:
             rival=rival,
             confidence=min(self.confidence, left),
         )
+
+    def divided(self) -> Self:
+        """Return the result of an object that seems to have divided."""
+        return replace(self, verdict=Verdict.DOUBTFUL, reason=Reason.DIVIDED)
 
     @classmethod
     def absent(cls, object_id: int, reason: Reason, confidence: float = 0.0) -> Self:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
-from napari_sam_decoder.propagation.accumulator import Estimate, stabilise
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT
+from napari_sam_decoder.propagation.accumulator import (
+    Estimate,
+    PackedLogits,
+    stabilise,
+)
 from napari_sam_decoder.propagation.decoding import build_queries, decode_queries
+from napari_sam_decoder.propagation.division import Wholeness, halves
 from napari_sam_decoder.propagation.prior import (
     MotionPrior,
     appearance_anywhere,
@@ -165,6 +171,8 @@ class Track:
         Frames since the last accepted mask.
     refiner_share : float
         0..1, weight of the refiner in its masks.
+    wholeness : Wholeness
+        Whether it has divided. Backwards in time nothing divides.
     """
 
     logits: np.ndarray
@@ -177,6 +185,7 @@ class Track:
     steadiness: float = FIRST_STEADINESS
     missed: int = 0
     refiner_share: float = 0.0
+    wholeness: Wholeness = field(default_factory=Wholeness)
 
     @classmethod
     def start(
@@ -201,6 +210,7 @@ class Track:
             largest,
             initial_confidence,
             confidence=initial_confidence,
+            wholeness=Wholeness().after(mask),
         )
 
     def expect(
@@ -358,12 +368,14 @@ def advance_tracks(
         enough, lies where the object should be, and looks like it.
     """
     features, tracks = context.features(frame), moved_tracks.tracks
+    is_later = moved_tracks.is_later
     queries = build_queries(context, features, moved_tracks, decided)
     choices = decode_queries(context, frame, queries)
 
     def judge(decoded: tuple[DecoderQuery, Choice]) -> tuple[int, TrackUpdate]:
         key = decoded[0].object_id
-        return key, _judge(tracks[key], *decoded, features, context)
+        update = _judge(tracks[key], *decoded, features, context)
+        return key, _look_for_division(update, context.grid) if is_later else update
 
     decoded = zip(queries, choices, strict=True)
     judged = dict(context.object_threads.map(judge, decoded))
@@ -399,6 +411,36 @@ def _judge(
     shown = stabilise(choice.logits, query.expectation, settings.stabilise)
     accepted = track.accept(choice, context.grid, features, confidence)
     return TrackUpdate(Estimate.of(result, shown), accepted)
+
+
+def _look_for_division(update: TrackUpdate, grid: Grid) -> TrackUpdate:
+    """Doubt an object that has divided, and offer its halves where it has just done so.
+
+    Parameters
+    ----------
+    update : TrackUpdate
+        On a frame that is later than the one before.
+    grid : Grid
+        The low-res pixels over the frame.
+    """
+    if update.estimate.logits is None:
+        return update
+    logits = update.estimate.logits.unpack()
+    mask = grid.crop(logits) > 0
+    wholeness = update.track.wholeness.after(mask)
+    track = replace(update.track, wholeness=wholeness)
+    if not wholeness.has_divided:
+        return replace(update, track=track)
+    estimate = replace(update.estimate, result=update.estimate.result.divided())
+    found = halves(mask) if wholeness.divides_now else None
+    if found is not None:
+        # What lies around a half decides where its outline runs.
+        alone = [logits.copy() for _ in found]
+        for other, half in zip(reversed(alone), found, strict=True):
+            grid.crop(other)[half] = BACKGROUND_LOGIT
+        first, second = map(PackedLogits.pack, alone)
+        estimate = replace(estimate, daughters=(first, second))
+    return TrackUpdate(estimate, track)
 
 
 def _missed(object_id: int, track: Track) -> TrackUpdate:

@@ -517,12 +517,20 @@ class Controller(QObject):
         self._job_queue.stop("embedding")
         self.changed.emit()
 
-    def propagate(self, request: RunRequest) -> None:
-        """Carry objects through the movie, as soon as that is possible."""
+    def propagate(self, request: RunRequest, cause: Step | None = None) -> None:
+        """Carry objects through the movie, as soon as that is possible.
+
+        Parameters
+        ----------
+        request : RunRequest
+            What to carry where.
+        cause : Step, optional
+            Is undone together with the run.
+        """
         if self.movie is not None:
             self._stop_here()
             self._pending.append(
-                PendingRun(self.state, self.movie, self.prompts, request)
+                PendingRun(self.state, self.movie, self.prompts, request, cause)
             )
             self.advance()
 
@@ -633,7 +641,10 @@ class Controller(QObject):
         for pending in tuple(self._pending):
             session, target = pending.state.session, pending.state.target
             is_known = target is None or target.record(pending.view).is_scanned
-            if self.writer.run is None and session is not None and is_known:
+            # It would write beside labels that are about to change their owner.
+            is_settled = not self._scans.is_relabelling(pending.state)
+            is_ready = is_known and is_settled
+            if self.writer.run is None and session is not None and is_ready:
                 self._pending.remove(pending)
                 self._start_pending(pending, session)
 

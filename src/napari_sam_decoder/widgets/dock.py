@@ -244,7 +244,7 @@ class SamDecoderDock(QWidget):
         self._objects.object_pressed.connect(self._guarded(bench.select_object))
         self._objects.renamed.connect(self._guarded(bench.rename_object))
         self._objects.merge_requested.connect(self._guarded(bench.merge_objects))
-        self._objects.split_requested.connect(self._guarded(bench.split_object))
+        self._objects.split_requested.connect(self._guarded(bench.split_or_divide))
         self._objects.parent_chosen.connect(self._guarded(bench.set_parent))
         self._objects.lock_toggled.connect(self._guarded(self._lock))
         self._objects.eye_toggled.connect(self._guarded(self._hide))
@@ -265,7 +265,7 @@ class SamDecoderDock(QWidget):
         }
         keys["Alt-0"] = partial(choose, None)
         keys["Alt-N"] = self._guarded(self.workbench.new_object)
-        keys["Alt-Shift-D"] = self._guarded(self.workbench.split_object)
+        keys["Alt-Shift-D"] = self._guarded(self.workbench.split_or_divide)
         keys["Alt-Shift-L"] = self._guarded(self._toggle_lock)
         keys["Alt-I"] = self._guarded(self._toggle_eye)
         keys["Alt-Shift-I"] = self._guarded(self._toggle_others)

@@ -208,7 +208,12 @@ def _outcome(bench: Workbench) -> str:
 
 
 def _next_step(bench: Workbench) -> str:
-    current = bench.objects.current
+    current, offered = bench.objects.current, bench.division
+    if current is not None and offered is not None:
+        return (
+            f"{current.name!r} seems to have divided on frame {offered.frame}: press "
+            "'Divide'."
+        )
     if current is None and bench.objects.listed:
         return "Select an object in the table to correct it, or press 'New object'."
     if current is None:

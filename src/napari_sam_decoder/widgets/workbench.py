@@ -103,7 +103,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import FrameSelection
     from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.jobs.learn import LearnedDecoder
-    from napari_sam_decoder.project import History, Step
+    from napari_sam_decoder.project import History, OfferedDivision, Step
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import ObjectResult, Preview, Settings
     from napari_sam_decoder.weights.catalogue import ModelRow
@@ -666,6 +666,19 @@ class Workbench(QObject):
             self.objects.set_parent(object_id, parent)
         self.changed.emit()
 
+    def split_or_divide(self) -> None:
+        """Make daughters of the current object where that is offered, else split it.
+
+        Raises
+        ------
+        MovieError, PromptError
+            As `accept_division` and `split_object`.
+        """
+        if self.division is None:
+            self.split_object()
+        else:
+            self.accept_division()
+
     def split_object(
         self,
         object_id: int | None = None,
@@ -708,23 +721,105 @@ class Workbench(QObject):
         title = f"Split {listed.name!r} at frame {start}"
         ids = {"objects": [old_id, new_id]}
         with self.history.step(title, "objects", ids) as step:
-            made = self.objects.create(new_id, name)
+            self.objects.create(new_id, name)
             self.objects.set_parent(new_id, old_id)
-            document = self.history.document
-            for kind in ROWS:
-                rows = split_rows(view, document.rows(kind), (old_id, new_id), start)
-                document.set_rows(kind, rows)
-            self.objects.show(document.rows("points"), document.rows("shapes"))
-            self.objects.scribbles = document.rows("scribbles")
-            self.controller.split(old_id, new_id, start)
-        if self.labels is not None:
-            change = Relabelling(old_id, listed.name, new_id, made.name, start)
-            self.controller.relabel(change, step)
+            self._give_rest(view, old_id, new_id, start)
+        self._relabel_rest(listed, new_id, start, step)
         self.read()
         outcome = self.controller.state.outcome
         self.select_object(new_id)
         self.controller.state.outcome = outcome
         return self.objects.require(new_id)
+
+    def _give_rest(self, view: MovieView, old_id: int, new_id: int, start: int) -> None:
+        """Give all prompts of an object from a frame on to another one, and records."""
+        document = self.history.document
+        for kind in ROWS:
+            rows = split_rows(view, document.rows(kind), (old_id, new_id), start)
+            document.set_rows(kind, rows)
+        self.objects.show(document.rows("points"), document.rows("shapes"))
+        self.objects.scribbles = document.rows("scribbles")
+        self.controller.split(old_id, new_id, start)
+
+    def _relabel_rest(
+        self, listed: SegmentedObject, new_id: int, start: int, step: Step
+    ) -> None:
+        """Give the labels of an object from a frame on to another one."""
+        if self.labels is not None:
+            name = self.objects.require(new_id).name
+            change = Relabelling(listed.object_id, listed.name, new_id, name, start)
+            self.controller.relabel(change, step)
+
+    @property
+    def division(self) -> OfferedDivision | None:
+        """Where the current object seems to have divided, if it does; None otherwise.
+
+        Only on the frames from there on.
+        """
+        current = self.objects.current
+        if current is None:
+            return None
+        offered = self._frame_records.division(current.object_id)
+        return offered if offered is not None and offered.frame <= self.frame else None
+
+    def accept_division(
+        self, object_id: int | None = None
+    ) -> tuple[SegmentedObject, SegmentedObject]:
+        """Make daughters of the two halves of an object that seems to have divided.
+
+        The object keeps what comes before, and becomes their parent. Each daughter is
+        fixed as its half on the frame of the division, and is carried on from there in
+        the background. All this is undone at once.
+
+        Parameters
+        ----------
+        object_id : int, optional
+            The current object by default.
+
+        Returns
+        -------
+        (SegmentedObject, SegmentedObject)
+            The daughters, of which the first is selected.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If there is no such object, if it is locked or being computed, or does not
+            seem to have divided.
+        """
+        view, listed = self.require_movie(), self._object_or_current(object_id)
+        old_id = listed.object_id
+        self.controller.require_not_running(old_id)
+        self._read_what_waits()
+        offered = self._frame_records.division(old_id)
+        if offered is None:
+            raise PromptError(
+                f"{listed.name!r} does not seem to have divided: split it at the frame "
+                "on which you see two"
+            )
+        start = offered.frame
+        daughters = self._new_id(), self._new_id()
+        title = f"{listed.name!r} has divided on frame {start}"
+        ids = {"objects": [old_id, *daughters]}
+        with self.history.step(title, "objects", ids) as step:
+            for new_id in daughters:
+                self.objects.create(new_id)
+                self.objects.set_parent(new_id, old_id)
+            self._give_rest(view, old_id, daughters[0], start)
+            for new_id, half in zip(daughters, offered.daughters, strict=True):
+                self.objects.confirm(ScribbleRow.confirming(view, start, half, new_id))
+            self.history.document.set_rows("scribbles", self.objects.scribbles)
+        self._relabel_rest(listed, daughters[0], start, step)
+        self.read()
+        request = RunRequest(
+            Direction.FORWARD, range(start, len(view)), daughters, replace=False
+        )
+        self.controller.propagate(request, step)
+        self.select_object(daughters[0])
+        first, second = (self.objects.require(new_id) for new_id in daughters)
+        return first, second
 
     def _require_both_sides(self, object_id: int, start: int) -> None:
         """Refuse to split an object where one of the two would be nothing."""

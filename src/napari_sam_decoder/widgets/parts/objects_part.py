@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectsPart"]
 
+_SPLIT = "Split here"
+_SPLIT_TIP = (
+    "Make a new object of the selected one from the current frame on, such as a "
+    "daughter after a division (Alt+Shift+D)"
+)
+
 
 class ObjectsPart(QGroupBox):
     """The objects, and where their points come from."""
@@ -47,6 +53,7 @@ class ObjectsPart(QGroupBox):
         self._entries: list[tuple[str, Points | Shapes]] = []
         self._objects: tuple[ObjectSummary, ...] = ()
         self._current_id: int | None = None
+        self._split_text = _SPLIT
         self.table = ObjectTable()
         self.table.setToolTip(
             "Clicks in the picture go to the selected object. A click on a row also "
@@ -76,12 +83,7 @@ class ObjectsPart(QGroupBox):
             "Merge into", "Give the selected object's prompts and labels to another one"
         )
         self.merge_menu.aboutToShow.connect(self._fill_merge_menu)
-        self.split_button = button(
-            "Split here",
-            "Make a new object of the selected one from the current frame on, such as "
-            "a daughter after a division (Alt+Shift+D)",
-            self.split_requested.emit,
-        )
+        self.split_button = button(_SPLIT, _SPLIT_TIP, self.split_requested.emit)
         self.points_button, self.menu = _menu_button(
             "Use points…", "Copy the points or rectangles of another layer, as prompts"
         )
@@ -106,6 +108,15 @@ class ObjectsPart(QGroupBox):
         self._current_id = None if current is None else current.object_id
         for made in (self.split_button, self.delete_button):
             made.setEnabled(current is not None)
+        offered = bench.division
+        self._split_text = _SPLIT if offered is None else "Divide"
+        self.split_button.setText(self._split_text)
+        self.split_button.setToolTip(
+            _SPLIT_TIP
+            if offered is None
+            else "Make two objects of the halves in which the selected one is on frame "
+            f"{offered.frame}, where it seems to have divided (Alt+Shift+D)"
+        )
         self.merge_button.setEnabled(current is not None and len(self._objects) > 1)
         self.table.show_objects(self._objects, self._current_id)
         self._show_count()
@@ -178,7 +189,7 @@ class ObjectsPart(QGroupBox):
             others, object_id, partial(self.merge_requested.emit, object_id)
         )
         others.setEnabled(not others.isEmpty())
-        menu.addAction("Split here").triggered.connect(
+        menu.addAction(self._split_text).triggered.connect(
             lambda _checked: self.split_requested.emit()
         )
         one = next(one for one in self._objects if one.object_id == object_id)

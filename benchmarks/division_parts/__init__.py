@@ -1,0 +1,1 @@
+"""What the division benchmark runs on: movies of cells, of which some divide."""
