@@ -149,6 +149,7 @@ class Controller(QObject):
 
     def close(self) -> None:
         """Stop all jobs; what has been done stays with the movies."""
+        self._job_queue.take_reports("run")
         self._job_queue.close()
         for pending in self._pending:
             pending.state.outcome = "The run had not started when the dock was closed."
@@ -249,6 +250,23 @@ class Controller(QObject):
         running = self.learning.running
         is_under_way = running is not None and running.state is self.state
         return self.state.wants_learning or is_under_way
+
+    @property
+    def pending(self) -> tuple[PendingRun, ...]:
+        """Runs that were asked for and could not start yet, on any movie."""
+        return tuple(self._pending)
+
+    @property
+    def learners(self) -> tuple[MovieState, ...]:
+        """The movies from which a decoder is being trained, or about to be."""
+        running = self.learning.running
+        under_way = [] if running is None else [running.state]
+        waiting = [one for one in (*self.movies, self.state) if one.wants_learning]
+        return tuple(dict.fromkeys((*under_way, *waiting)))
+
+    def is_relabelling(self, state: MovieState) -> bool:
+        """Whether an object is being removed or merged in the labels of a movie."""
+        return self._scans.is_relabelling(state)
 
     @property
     def is_idle(self) -> bool:
@@ -569,6 +587,8 @@ class Controller(QObject):
             self._end_run(was_stopped=True)
             self.informed.emit(f"{state.outcome} {state.name!r} {reason}.")
         self._refuse_pending(state, reason)
+        if state in self.learners:
+            self.informed.emit(f"{state.name!r} {reason}; learning from it has ended.")
         self._forget_learning(state)
         self._forget_session(state)
         self.files.release(state)
@@ -948,6 +968,8 @@ class Controller(QObject):
             self._end_run(was_stopped=True)
 
     def _end_run(self, *, was_stopped: bool) -> None:
+        # What is computed is kept.
+        self._job_queue.take_reports("run")
         self._job_queue.stop("run")
         state = self.writer.running
         if state is not None:
@@ -1038,6 +1060,7 @@ class Controller(QObject):
             self.writer.write(result, self._shown_frame(state, result))
         except SamDecoderError as error:
             # The layer may have got other data meanwhile.
+            self._job_queue.stop("run")
             self._end_run(was_stopped=True)
             self.failed.emit(error)
         if state.view is not None and run.view.is_same_as(state.view):

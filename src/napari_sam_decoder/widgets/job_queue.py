@@ -260,6 +260,17 @@ class JobQueue(QObject):
         if job is not None:
             job.stop()
 
+    def take_reports(self, kind: str) -> None:
+        """Deliver what the job of a kind has reported so far, if there is one.
+
+        Parameters
+        ----------
+        kind : str
+            As for `is_busy`.
+        """
+        if kind in self._jobs:
+            QCoreApplication.sendPostedEvents(self._thread_for(kind))
+
     def wait_for_step(self, kind: str, seconds: float) -> None:
         """Block the window until the first step of a job, if there is one.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project import ProjectHeader
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["MovieNotFoundError", "movie_of", "open_project"]
+__all__ = ["MovieNotFoundError", "is_of_current_movie", "movie_of", "open_project"]
 
 
 class MovieNotFoundError(ProjectError):
@@ -53,6 +53,31 @@ def open_project(bench: Workbench, path: Path, movie: str | Path | None = None) 
     if bench.movie is None or bench.movie.layer is not layer:
         bench.choose_movie(layer)
     bench.resume(path)
+
+
+def is_of_current_movie(
+    bench: Workbench, path: Path, movie: str | Path | None = None
+) -> bool:
+    """Whether a project would take the place of what is worked on.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Of the viewer.
+    path : Path
+        Of the project.
+    movie : str or Path, optional
+        Where its movie is now; by default where it was.
+
+    Raises
+    ------
+    ProjectError
+        If the file is no project.
+    """
+    own = bench.controller.state.project.path
+    if bench.movie is None or (own is not None and own.absolute() == path.absolute()):
+        return False
+    return _shown(bench.viewer, read_header(path), movie) is bench.movie.layer
 
 
 def movie_of(
