@@ -7,9 +7,20 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_sam_decoder.widgets.job_queue import wait_until
+
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 ALT = Qt.KeyboardModifier.AltModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def press_key(widget, key, modifier=ALT):
+    """Press a key in a window that is in use: shortcuts belong to such a one only."""
+    window = widget.window()
+    window.activateWindow()
+    assert wait_until(lambda: QApplication.activeWindow() is window, 10)
+    QTest.keyClick(widget, key, modifier)
+    QApplication.processEvents()
 
 
 class Hand:
@@ -49,8 +60,7 @@ class Hand:
         QApplication.processEvents()
 
     def press(self, key, modifier=ALT):
-        QTest.keyClick(self._canvas, key, modifier)
-        QApplication.processEvents()
+        press_key(self._canvas, key, modifier)
 
     def draw(self, path):
         """Drag along a path of (row, column)."""

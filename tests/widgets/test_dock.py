@@ -12,15 +12,17 @@ import pytest
 pytest.importorskip("qtpy.QtCore")
 pytestmark = pytest.mark.gui
 
+from hand import ALT, NONE, SHIFT, Hand, press_key  # noqa: E402
 from qtpy.QtCore import QPoint, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
-from qtpy.QtWidgets import QApplication, QScrollArea  # noqa: E402
+from qtpy.QtWidgets import QApplication, QLineEdit, QScrollArea  # noqa: E402
 from stage import squares  # noqa: E402
 from superqt import QCollapsible  # noqa: E402
 
 from napari_sam_decoder.errors import DecodingError, LabelsError  # noqa: E402
 from napari_sam_decoder.formats import read_points_table  # noqa: E402
 from napari_sam_decoder.widgets import controller, label_scans, workbench  # noqa: E402
+from napari_sam_decoder.widgets.open_docks import change_keys  # noqa: E402
 from napari_sam_decoder.widgets.parts.object_table import EYE, LOCK  # noqa: E402
 from napari_sam_decoder.widgets.tools import Tool  # noqa: E402
 
@@ -359,11 +361,7 @@ def test_an_error_of_the_network_is_told_and_the_dock_goes_on(
 
 
 def test_keys_do_what_buttons_do(bench, viewer, qtbot):
-    canvas = viewer.window._qt_viewer.canvas.native
-
-    def press(key):
-        qtbot.keyClick(canvas, key, Qt.KeyboardModifier.AltModifier)
-
+    press = Hand(viewer).press
     press(Qt.Key.Key_N)
     assert [listed.object_id for listed in bench.objects.listed] == [1]
     viewer.layers["SAM points"].add([0, 16, 15])
@@ -501,13 +499,13 @@ def test_a_second_dock_on_a_viewer_shows_the_same(viewer, dock, told, qtbot):
     assert second.workbench is dock.workbench
     bench = dock.workbench
     canvas = viewer.window._qt_viewer.canvas.native
-    qtbot.keyClick(canvas, Qt.Key.Key_N, Qt.KeyboardModifier.AltModifier)
+    press_key(canvas, Qt.Key.Key_N)
     assert len(bench.objects.listed) == 1, "a key acts once"
     bench.points_layer.add([0, 16, 15])
     bench.failed.emit(LabelsError("choose other labels"))
     assert told == ["choose other labels"], "an error is told once"
     frame.title.close_button.click()
-    qtbot.keyClick(canvas, Qt.Key.Key_B, Qt.KeyboardModifier.AltModifier)
+    press_key(canvas, Qt.Key.Key_B)
     bench.wait()
     assert (bench.labels.data == 1).any(), "the first dock goes on"
 
@@ -551,10 +549,19 @@ def test_closing_during_a_run_leaves_nothing_behind(
 
 
 def test_a_closed_dock_gives_back_its_keys(viewer, sam, movie, qtbot):
-    before = set(viewer.keymap)
-    frame, _ = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    assert set(viewer.keymap) != before
+    canvas = viewer.window._qt_viewer.canvas.native
+    called, before = [], set(viewer.keymap)
+    viewer.bind_key("Alt-N", lambda _: called.append("mine"))
+    frame, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    viewer.add_image(movie[0])
+    dock.refresh()
+    press_key(canvas, Qt.Key.Key_N)
+    assert len(dock.workbench.objects.listed) == 1
+    assert set(viewer.keymap) > before, "undo is bound"
     frame.title.close_button.click()
+    press_key(canvas, Qt.Key.Key_N)
+    assert called == ["mine"]
+    viewer.bind_key("Alt-N", None)
     assert set(viewer.keymap) == before
 
 
@@ -576,8 +583,24 @@ def test_nothing_is_cut_off_at_the_side(dock, bench, qtbot):
 def test_keys_work_where_text_is_entered_and_menus_have_them(viewer, dock, qtbot):
     dock.workbench.new_object()
     canvas = viewer.window._qt_viewer.canvas.native
-    for field in (canvas, dock._run.first.native, dock._objects.table):
-        scribble_with_key(dock, field, viewer, qtbot)
+    controls = viewer.window._qt_viewer.controls
+    colour = next(one for one in controls.findChildren(QLineEdit) if one.isVisible())
+    fields = canvas, dock._run.first.native, dock._objects.table, dock._objects.filter
+    for field in (*fields, colour, viewer.window._qt_viewer.layers):
+        scribble_with_key(dock, field)
+    assert dock._objects.filter.text() == ""
+
+
+def test_typing_types_also_where_a_letter_is_a_key(viewer, dock, qtbot):
+    change_keys(dock._docks, {"new_object": "Q"})
+    field, canvas = dock._objects.filter, viewer.window._qt_viewer.canvas.native
+    field.setFocus()
+    press_key(field, Qt.Key.Key_Q, NONE)
+    assert field.text() == "q"
+    assert dock.workbench.objects.listed == ()
+    canvas.setFocus()
+    press_key(canvas, Qt.Key.Key_Q, NONE)
+    assert len(dock.workbench.objects.listed) == 1
 
 
 def test_keys_work_with_further_windows(viewer, dock, make_napari_viewer, qtbot):
@@ -585,19 +608,16 @@ def test_keys_work_with_further_windows(viewer, dock, make_napari_viewer, qtbot)
     canvas = viewer.window._qt_viewer.canvas.native
     # Its menus give the actions that both share their keys again.
     another = make_napari_viewer(show=True)
-    scribble_with_key(dock, canvas, viewer, qtbot)
+    scribble_with_key(dock, canvas)
     another.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     another.close()
-    scribble_with_key(dock, canvas, viewer, qtbot)
+    scribble_with_key(dock, canvas)
 
 
-def scribble_with_key(dock, field, viewer, qtbot):
-    window = viewer.window._qt_window
+def scribble_with_key(dock, field):
     dock.workbench.set_sign(True)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
     field.setFocus()
-    qtbot.keyClick(field, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+    press_key(field, Qt.Key.Key_S)
     assert dock.workbench.tool is Tool.SCRIBBLE, field
 
 
@@ -694,7 +714,7 @@ def test_keys_step_through_the_table_as_it_is_sorted(dock, bench, viewer, qtbot)
     canvas = viewer.window._qt_viewer.canvas.native
     seen = []
     for _ in range(3):
-        qtbot.keyClick(canvas, Qt.Key.Key_O, Qt.KeyboardModifier.AltModifier)
+        press_key(canvas, Qt.Key.Key_O)
         seen.append(bench.objects.current.name)
     assert seen == ["c", "a", "b"]
 
@@ -710,8 +730,7 @@ def test_an_object_is_locked_by_a_click_and_by_key(dock, bench, viewer, told, qt
     assert "is locked" in told[0]
     assert dock._messages.whole.text() == told[0]
     canvas = viewer.window._qt_viewer.canvas.native
-    keys = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
-    qtbot.keyClick(canvas, Qt.Key.Key_L, keys)
+    press_key(canvas, Qt.Key.Key_L, ALT | SHIFT)
     assert not bench.objects.current.is_locked
 
 
@@ -724,10 +743,9 @@ def test_an_object_is_hidden_by_a_click_and_by_key(dock, bench, viewer, qtbot):
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=eye)
     assert bench.objects.hidden_ids == {1}
     canvas = viewer.window._qt_viewer.canvas.native
-    alt, shift = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier
     hidden = []
-    for keys in (alt, alt, alt | shift, alt | shift):
-        qtbot.keyClick(canvas, Qt.Key.Key_I, keys)
+    for keys in (ALT, ALT, ALT | SHIFT, ALT | SHIFT):
+        press_key(canvas, Qt.Key.Key_I, keys)
         hidden.append(set(bench.objects.hidden_ids))
     # 2, which is selected, is the only one that is shown.
     assert hidden == [{1, 2}, {1}, set(), {1}]

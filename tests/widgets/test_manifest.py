@@ -16,6 +16,7 @@ from napari_sam_decoder.formats import LabelSink
 from napari_sam_decoder.model.precision import Precision
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.samples import SAMPLES
+from napari_sam_decoder.widgets.commands import COMMANDS
 from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 NAME = "napari-sam-decoder"
@@ -91,6 +92,14 @@ def test_the_preferences_of_propagation_are_its_settings(setting):
     assert preference.python_type is type(setting.default)
     limits = setting.metadata
     assert (preference.minimum, preference.maximum) == (limits["low"], limits["high"])
+
+
+def test_every_command_has_a_key_in_the_preferences():
+    declared = {
+        name: (one.title, one.default, one.python_type)
+        for name, one in properties("keys").items()
+    }
+    assert declared == {one.name: (one.title, one.key, str) for one in COMMANDS}
 
 
 @pytest.fixture

@@ -12,8 +12,14 @@ import pytest
 from napari_sam_decoder import Settings
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.widgets import preferences
+from napari_sam_decoder.widgets.commands import DEFAULT_KEYS
 from napari_sam_decoder.widgets.movie_state import ModelOptions
-from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
+from napari_sam_decoder.widgets.preferences import (
+    keep_keys,
+    keep_preferences,
+    read_keys,
+    read_preferences,
+)
 from napari_sam_decoder.widgets.saved_settings import DockSettings
 
 MINE = DockSettings(
@@ -22,16 +28,19 @@ MINE = DockSettings(
     only_current=True,
     replace=True,
 )
+KEYS = DEFAULT_KEYS | {"new_object": "Ctrl+Alt+Q", "erase": ""}
 KEPT = MINE.for_another_movie()
 
 KEEP = """
-from napari_sam_decoder.widgets.preferences import keep_preferences
-from test_preferences import MINE
+from napari_sam_decoder.widgets.preferences import keep_keys, keep_preferences
+from test_preferences import KEYS, MINE
 keep_preferences(MINE)
+keep_keys(KEYS)
 """
 READ = """
-from napari_sam_decoder.widgets.preferences import read_preferences
-from test_preferences import KEPT
+from napari_sam_decoder.widgets.preferences import read_keys, read_preferences
+from test_preferences import KEPT, KEYS
+assert read_keys() == KEYS, read_keys()
 assert read_preferences() == KEPT, read_preferences()
 """
 AS_BEFORE_0_9 = """
@@ -55,10 +64,11 @@ def run(script, folder):
 @pytest.mark.parametrize("before", ["", AS_BEFORE_0_9], ids=["this napari", "0.8"])
 def test_preferences_are_found_again_by_the_next_process(tmp_path, before):
     run(before + KEEP, tmp_path)
-    ours = [path.name for path in tmp_path.glob("napari-sam-decoder.*")]
+    ours = [path.name for path in tmp_path.glob("napari-sam-decoder*")]
     run(before + READ, tmp_path)
-    assert len(ours) == 1
-    assert not before or ours == ["napari-sam-decoder.json"]
+    files = ["napari-sam-decoder-keys.json", "napari-sam-decoder.json"]
+    assert len(ours) in (1, 2)
+    assert not before or sorted(ours) == files
 
 
 @pytest.fixture
@@ -94,10 +104,20 @@ def test_a_broken_file_is_told_with_a_remedy(file):
         read_preferences()
 
 
+def test_keys_that_cannot_be_read_are_told_with_a_remedy(file):
+    assert read_keys() == {}
+    path = file.with_name("napari-sam-decoder-keys.json")
+    path.write_text('["Alt+N"]', encoding="utf-8")
+    with pytest.raises(FormatError, match="delete it to start over"):
+        read_keys()
+
+
 def test_where_napari_writes_no_settings_nor_do_we(monkeypatch):
     monkeypatch.setattr(preferences, "_in_napari", lambda: None)
     keep_preferences(MINE)
+    keep_keys(KEYS)
     assert read_preferences() == DockSettings()
+    assert read_keys() == {}
 
 
 by_napari = pytest.mark.skipif(

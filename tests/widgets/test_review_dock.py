@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
+from hand import ALT, SHIFT, press_key
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget
@@ -26,7 +27,6 @@ pytestmark = pytest.mark.gui
 PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 REVIEW = "Review (SAM decoder)"
 FRAMES = 8
-ALT, SHIFT = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier
 DOUBTS = {(1, 2): 0.5, (1, 3): 0.2, (1, 4): 0.5, (2, 6): 0.1}
 BEST, SECOND = Place(3, 1), Place(6, 2)
 
@@ -154,11 +154,11 @@ def test_doubtful_frames_come_in_the_chosen_order(doubted, review, qtbot):
 def test_keys_go_through_doubtful_frames(doubted, review, viewer, qtbot):
     qtbot.waitUntil(review.next.isEnabled)
     canvas = viewer.window._qt_viewer.canvas.native
-    QTest.keyClick(canvas, Qt.Key.Key_J, ALT)
+    press_key(canvas, Qt.Key.Key_J)
     assert place_of(doubted) == BEST
-    QTest.keyClick(canvas, Qt.Key.Key_J, ALT)
+    press_key(canvas, Qt.Key.Key_J)
     assert place_of(doubted) == SECOND
-    QTest.keyClick(canvas, Qt.Key.Key_J, ALT | SHIFT)
+    press_key(canvas, Qt.Key.Key_J, ALT | SHIFT)
     assert place_of(doubted) == BEST
 
 
@@ -175,7 +175,7 @@ def test_a_button_says_that_a_mask_looks_right(doubted, review, qtbot):
 def test_a_key_says_that_a_mask_looks_right(doubted, review, viewer, qtbot):
     doubted.next_doubtful()
     canvas = viewer.window._qt_viewer.canvas.native
-    QTest.keyClick(canvas, Qt.Key.Key_K, ALT)
+    press_key(canvas, Qt.Key.Key_K)
     assert doubted.objects.require(1).frames == (0, 3)
     assert doubted.next_doubtful() == SECOND
 

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("qtpy")
 pytestmark = pytest.mark.gui
 
+from hand import press_key  # noqa: E402
 from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtWidgets import (  # noqa: E402
     QApplication,
@@ -14,8 +15,8 @@ from qtpy.QtWidgets import (  # noqa: E402
     QWidget,
 )
 
-from napari_sam_decoder.widgets.key_bindings import COMMAND  # noqa: E402
-from napari_sam_decoder.widgets.window_keys import listen_to_keys  # noqa: E402
+from napari_sam_decoder.widgets import window_keys  # noqa: E402
+from napari_sam_decoder.widgets.window_keys import WindowKeys  # noqa: E402
 
 
 class Window:
@@ -34,6 +35,8 @@ class Window:
         self.window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.menu = self.window.menuBar().addMenu("File")
         self.window.show()
+        self.keys = WindowKeys(self.window, self.called.append)
+        self.keys.watch(self.field)
 
     def add_to_menu(self, key):
         action = self.menu.addAction("Save")
@@ -42,17 +45,16 @@ class Window:
         return action
 
     def listen(self, *keys):
-        actions = {key: lambda key=key: self.called.append(key) for key in keys}
-        listen_to_keys(self.field, self.window, actions)
+        self.keys.use({key: key for key in keys})
 
     def press(self, field: QWidget, key, modifier=Qt.KeyboardModifier.AltModifier):
         field.window().activateWindow()
-        self.bot.waitUntil(field.window().isActiveWindow)
         field.setFocus()
-        self.bot.keyClick(field, key, modifier)
+        press_key(field, key, modifier)
         # What was hidden from menus is shown again.
         QApplication.processEvents()
-        called, self.called = self.called, []
+        called = [*self.called]
+        self.called.clear()
         return called
 
 
@@ -64,39 +66,71 @@ def window(qtbot):
 @pytest.mark.parametrize("is_floating", [False, True])
 def test_a_key_is_the_docks_and_not_the_menus_nor_typed(window, is_floating):
     action = window.add_to_menu("Alt+S")
-    window.listen("Alt-S", "Alt-.")
+    window.listen("Alt+S", "Alt+.")
     window.dock.setFloating(is_floating)
     for _ in range(2):
-        assert window.press(window.field, Qt.Key.Key_S) == ["Alt-S"]
-        assert window.press(window.field, Qt.Key.Key_Period) == ["Alt-."]
+        assert window.press(window.field, Qt.Key.Key_S) == ["Alt+S"]
+        assert window.press(window.field, Qt.Key.Key_Period) == ["Alt+."]
     assert window.field.text() == ""
     assert action.shortcut().toString() == "Alt+S", "the menu still shows it"
 
 
-def test_outside_the_dock_the_key_goes_where_the_focus_is(window, qtbot):
+def test_outside_the_dock_a_key_does_the_same(window):
     window.add_to_menu("Alt+S")
-    window.listen("Alt-S")
-    with qtbot.waitSignal(window.middle.textEdited):
-        assert window.press(window.middle, Qt.Key.Key_S) == []
+    window.listen("Alt+S")
+    assert window.press(window.middle, Qt.Key.Key_S) == ["Alt+S"]
+    assert window.middle.text() == ""
+
+
+@pytest.mark.parametrize("key", ["S", "Shift+S"])
+def test_a_plain_key_is_typed_where_one_can_type(window, key):
+    none, shift = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+    modifier = shift if key.startswith("Shift") else none
+    window.add_to_menu(key)
+    window.listen(key)
+    assert window.press(window.field, Qt.Key.Key_S, modifier) == []
+    assert window.field.text().lower() == "s"
+    assert window.press(window.window, Qt.Key.Key_S, modifier) == [key]
+
+
+def test_other_keys_take_the_place_of_those_before(window):
+    window.listen("Alt+S", "Alt+N")
+    window.listen("Alt+R", "")
+    assert window.press(window.field, Qt.Key.Key_S) == []
+    assert window.press(window.field, Qt.Key.Key_R) == ["Alt+R"]
+
+
+def test_menus_are_searched_for_keys_only_where_one_may_be_pressed(window, monkeypatch):
+    searched = []
+    monkeypatch.setattr(
+        window_keys, "_actions_with", lambda *_: searched.append(True) or {}
+    )
+    window.listen("Alt+S")
+    window.press(window.field, Qt.Key.Key_S, Qt.KeyboardModifier.NoModifier)
+    window.press(window.window, Qt.Key.Key_F5, Qt.KeyboardModifier.NoModifier)
+    assert not searched
+    window.press(window.field, Qt.Key.Key_S)
+    assert searched
 
 
 def test_other_keys_are_left_to_menus(window):
     window.add_to_menu("Alt+Y")
     window.add_to_menu("Ctrl+J")
-    window.listen("Alt-S", f"{COMMAND}-J")
+    window.listen("Alt+S")
     assert window.press(window.field, Qt.Key.Key_Y) == ["menu"]
     control = Qt.KeyboardModifier.ControlModifier
     assert window.press(window.middle, Qt.Key.Key_J, control) == ["menu"]
 
 
-def test_menus_have_the_key_without_the_dock_and_in_other_windows(window, qtbot):
+def test_menus_have_the_key_once_the_docks_are_closed_and_in_other_windows(
+    window, qtbot
+):
     action = window.add_to_menu("Alt+S")
-    window.listen("Alt-S")
+    window.listen("Alt+S")
     other = Window(qtbot)
     # napari's menus of all windows share their actions.
     other.menu.addAction(action)
     assert window.press(other.middle, Qt.Key.Key_S) == ["menu"]
-    assert window.press(window.field, Qt.Key.Key_S) == ["Alt-S"]
-    window.dock.deleteLater()
-    qtbot.waitUntil(lambda: not window.window.findChildren(QDockWidget))
+    assert window.press(window.field, Qt.Key.Key_S) == ["Alt+S"]
+    window.keys.close()
     assert window.press(window.middle, Qt.Key.Key_S) == ["menu"]

@@ -22,18 +22,23 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.widgets.key_bindings import COMMAND
+from napari_sam_decoder.widgets.commands import DEFAULT_KEYS
 from napari_sam_decoder.widgets.open_docks import (
     DOCK,
     PLUGIN,
     REVIEW_DOCK,
     OpenDocks,
+    change_keys,
     tell,
     unwrapped,
 )
-from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError
+from napari_sam_decoder.widgets.opened_projects import (
+    MovieNotFoundError,
+    is_of_current_movie,
+)
 from napari_sam_decoder.widgets.parts import (
     FramePart,
+    KeyList,
     MessagePart,
     ModelForm,
     ModelList,
@@ -47,6 +52,7 @@ from napari_sam_decoder.widgets.parts import (
     ask_where_to_save,
 )
 from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.key_tips import show_keys
 from napari_sam_decoder.widgets.preferences import keep_preferences, read_preferences
 from napari_sam_decoder.widgets.saved_settings import (
     DockSettings,
@@ -54,10 +60,16 @@ from napari_sam_decoder.widgets.saved_settings import (
     write_settings,
 )
 from napari_sam_decoder.widgets.tools import Tool
-from napari_sam_decoder.widgets.window_keys import listen_to_keys
+from napari_sam_decoder.widgets.unfinished import (
+    Answer,
+    ask_before,
+    ask_before_closing,
+    unfinished_here,
+    unfinished_learning,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import napari
@@ -89,15 +101,15 @@ class SamDecoderDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         docks = OpenDocks.of(unwrapped(napari_viewer))
+        self._docks = docks
         self.workbench = docks.bench
         self._shown_settings: object = None
         self._lay_out()
         self._start_with_preferences()
         self._connect()
-        actions = self._key_actions()
-        listen_to_keys(self, docks.window, actions)
+        actions = docks.enter(DOCK, self, self._key_actions())
         # If the whole window is closed, this widget is gone before it is told.
-        self._shut_down = partial(docks.leave, docks.enter(DOCK, actions))
+        self._shut_down = partial(docks.leave, actions)
         self.destroyed.connect(self._shut_down)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -147,6 +159,7 @@ class SamDecoderDock(QWidget):
             # Else PySide6 keeps it forever, for the sake of its own connections.
             self.deleteLater()
         elif event.type() == QEvent.Type.ParentChange:
+            ask_before_closing(self.parent(), self._docks.unfinished)
             self._refresh_soon()
         return bool(super().event(event))
 
@@ -171,8 +184,9 @@ class SamDecoderDock(QWidget):
         self._frame, self._run, self._form = FramePart(), RunPart(), ModelForm()
         self._propagation, self._settings = PropagationForm(), SettingsBar()
         self._project, self._project_form = ProjectPart(), ProjectForm()
-        self._models = ModelList(self)
+        self._models, self._key_list = ModelList(self), KeyList(self)
         self._project.listen_to_keys(self)
+        self._keys = button("Keys…", "List all keys, and change them", self._open_keys)
         self._review = button(
             "Review…",
             "Open a dock that shows how each object fares from frame to frame, and "
@@ -197,8 +211,10 @@ class SamDecoderDock(QWidget):
         return often
 
     def _seldom_used(self) -> QWidget:
+        beside = QWidget()
+        beside.setLayout(row(self._review, self._keys))
         return _stacked(
-            self._review,
+            beside,
             self._run.options,
             _folded("Model, contrast, cache", self._form),
             _folded("How propagation decides", self._propagation),
@@ -222,6 +238,10 @@ class SamDecoderDock(QWidget):
         self._models.download_requested.connect(self._guarded(bench.download_model))
         self._models.cancel_requested.connect(self._guarded(bench.cancel_download))
         self._models.use_requested.connect(self._guarded(self._use_model))
+        self._key_list.key_chosen.connect(self._change_keys)
+        self._key_list.reset_requested.connect(partial(self._change_keys, DEFAULT_KEYS))
+        self._docks.keys.changed.connect(self._show_keys)
+        self._show_keys()
         # Not with all that is to be shown: this changes ten times a second.
         bench.controller.downloads.changed.connect(self._on_downloads_changed)
         self._propagation.requested.connect(self._guarded(self._configure_propagation))
@@ -232,7 +252,7 @@ class SamDecoderDock(QWidget):
         self._project.undo_requested.connect(bench.undo)
         self._project.redo_requested.connect(bench.redo)
         self._project.retry_requested.connect(bench.save_now)
-        self._project.resume_requested.connect(self._guarded(bench.resume))
+        self._project.resume_requested.connect(self._guarded(self._resume))
         self._project_form.open_requested.connect(self._guarded(self._open_project))
         self._project_form.save_as_requested.connect(
             partial(save_project_of, self.workbench.viewer)
@@ -259,33 +279,50 @@ class SamDecoderDock(QWidget):
         self._run.labels_chosen.connect(self._guarded(bench.choose_labels))
 
     def _key_actions(self) -> dict[str, Callable[[], None]]:
-        choose = self._guarded(self.workbench.choose_hypothesis)
-        keys: dict[str, Callable[[], None]] = {
-            f"Alt-{number}": partial(choose, number) for number in (1, 2, 3)
+        """What is done for each command; see `COMMANDS`."""
+        bench, guarded = self.workbench, self._guarded
+        step, use_tool = guarded(self._step_object), guarded(bench.use_tool)
+        choose = guarded(bench.choose_hypothesis)
+        return {
+            "new_object": guarded(bench.new_object),
+            "next_object": partial(step, 1),
+            "previous_object": partial(step, -1),
+            "split_object": guarded(bench.split_or_divide),
+            "lock_object": guarded(self._toggle_lock),
+            "hide_object": guarded(self._toggle_eye),
+            "show_alone": guarded(self._toggle_others),
+            "delete_object": guarded(self._ask_to_delete),
+            "change_sign": self._on_sign_toggled,
+            "draw_box": partial(use_tool, Tool.BOX),
+            "draw_lasso": partial(use_tool, Tool.LASSO),
+            "scribble": partial(use_tool, Tool.SCRIBBLE),
+            "erase": partial(use_tool, Tool.ERASER),
+            "pick_1": partial(choose, 1),
+            "pick_2": partial(choose, 2),
+            "pick_3": partial(choose, 3),
+            "pick_best": partial(choose, None),
+            "run_both": partial(self._on_run_requested, "both"),
+            "stop": bench.stop,
+            "next_doubtful": guarded(bench.next_doubtful),
+            "previous_doubtful": guarded(bench.previous_doubtful),
+            "confirm_frame": guarded(bench.confirm_frame),
         }
-        keys["Alt-0"] = partial(choose, None)
-        keys["Alt-N"] = self._guarded(self.workbench.new_object)
-        keys["Alt-Shift-D"] = self._guarded(self.workbench.split_or_divide)
-        keys["Alt-Shift-L"] = self._guarded(self._toggle_lock)
-        keys["Alt-I"] = self._guarded(self._toggle_eye)
-        keys["Alt-Shift-I"] = self._guarded(self._toggle_others)
-        keys["Alt-D"] = self._guarded(self._ask_to_delete)
-        step = self._guarded(self._step_object)
-        keys["Alt-O"], keys["Alt-Shift-O"] = partial(step, 1), partial(step, -1)
-        keys["Alt-X"] = self._on_sign_toggled
-        use_tool = self._guarded(self.workbench.use_tool)
-        keys["Alt-R"] = partial(use_tool, Tool.BOX)
-        keys["Alt-A"] = partial(use_tool, Tool.LASSO)
-        keys["Alt-S"] = partial(use_tool, Tool.SCRIBBLE)
-        keys["Alt-E"] = partial(use_tool, Tool.ERASER)
-        keys["Alt-B"] = partial(self._on_run_requested, "both")
-        keys["Alt-."] = self.workbench.stop
-        keys["Alt-J"] = self._guarded(self.workbench.next_doubtful)
-        keys["Alt-Shift-J"] = self._guarded(self.workbench.previous_doubtful)
-        keys["Alt-K"] = self._guarded(self.workbench.confirm_frame)
-        keys[f"{COMMAND}-Z"] = self.workbench.undo
-        keys[f"{COMMAND}-Shift-Z"] = self.workbench.redo
-        return keys
+
+    def _open_keys(self) -> None:
+        self._key_list.show()
+        self._key_list.raise_()
+
+    def _change_keys(self, changes: Mapping[str, str]) -> None:
+        try:
+            change_keys(self._docks, changes)
+        except SamDecoderError as error:
+            self._key_list.show_trouble(str(error))
+
+    def _show_keys(self) -> None:
+        """Name the keys that are in use, wherever one is named."""
+        keys = self._docks.keys.in_use
+        show_keys(self, keys)
+        self._key_list.show_keys(keys)
 
     def _guarded(self, action: Callable[..., object]) -> Callable[..., None]:
         """Turn a refusal into a notification, and show what has changed."""
@@ -337,8 +374,22 @@ class SamDecoderDock(QWidget):
             bench.configure_propagation(kept.propagation)
 
     def _configure(self, options: ModelOptions) -> None:
-        self.workbench.configure(options)
-        keep_preferences(self.settings)
+        if self._may_use(options.model):
+            self.workbench.configure(options)
+            keep_preferences(self.settings)
+
+    def _may_use(self, model: str | Path) -> bool:
+        """Ask before what is learned for the model in use is of no use any more."""
+        controller = self.workbench.controller
+        if model == controller.state.options.model:
+            return True
+        unfinished = unfinished_learning(controller)
+        answer = ask_before(self._docks.window, "use another model", unfinished)
+        return answer is Answer.STOP
+
+    def _resume(self, path: Path | None) -> None:
+        if _may_leave_movie(self._docks):
+            self.workbench.resume(path)
 
     def _open_models(self) -> None:
         self._models.show()
@@ -346,8 +397,9 @@ class SamDecoderDock(QWidget):
         self._models.show_state(self.workbench)
 
     def _use_model(self, model: str | Path) -> None:
-        self.workbench.use_model(model)
-        keep_preferences(self.settings)
+        if self._may_use(model):
+            self.workbench.use_model(model)
+            keep_preferences(self.settings)
 
     def _on_downloads_changed(self) -> None:
         self._models.show_state(self.workbench)
@@ -540,6 +592,8 @@ def open_project_in_dock(
 
 def _open_or_ask(docks: OpenDocks, path: Path, movie: str | Path | None = None) -> None:
     """Go on with a project; ask for its movie if that is not where it was."""
+    if is_of_current_movie(docks.bench, path, movie) and not _may_leave_movie(docks):
+        return
     try:
         docks.bench.open_project(path, movie)
     except MovieNotFoundError as error:
@@ -548,6 +602,13 @@ def _open_or_ask(docks: OpenDocks, path: Path, movie: str | Path | None = None) 
         chosen, _ = QFileDialog.getOpenFileName(docks.window, where)
         if chosen:
             docks.bench.open_project(path, chosen)
+
+
+def _may_leave_movie(docks: OpenDocks) -> bool:
+    """Ask before another project of the movie ends what is under way on it."""
+    unfinished = unfinished_here(docks.bench.controller)
+    answer = ask_before(docks.window, "open the project", unfinished)
+    return answer is Answer.STOP
 
 
 def save_project_of(viewer: napari.Viewer) -> None:

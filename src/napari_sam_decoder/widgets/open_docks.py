@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
@@ -10,7 +9,17 @@ from napari.utils.notifications import notification_manager, show_error, show_in
 from qtpy.compat import isalive
 
 from napari_sam_decoder.errors import SamDecoderError
-from napari_sam_decoder.widgets.key_bindings import bind_keys, release_keys
+from napari_sam_decoder.widgets.activity import ActivityBars
+from napari_sam_decoder.widgets.key_bindings import COMMAND, bind_keys, release_keys
+from napari_sam_decoder.widgets.keys import (
+    as_key,
+    require_free,
+    taken_by_napari,
+    usable_keys,
+)
+from napari_sam_decoder.widgets.preferences import keep_keys, read_keys, when_edited
+from napari_sam_decoder.widgets.unfinished import CloseQuestion, unfinished_anywhere
+from napari_sam_decoder.widgets.window_keys import WindowKeys
 from napari_sam_decoder.widgets.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -21,7 +30,15 @@ if TYPE_CHECKING:
 
     Actions = Mapping[str, Callable[[], None]]
 
-__all__ = ["DOCK", "PLUGIN", "REVIEW_DOCK", "OpenDocks", "tell", "unwrapped"]
+__all__ = [
+    "DOCK",
+    "PLUGIN",
+    "REVIEW_DOCK",
+    "OpenDocks",
+    "change_keys",
+    "tell",
+    "unwrapped",
+]
 
 PLUGIN = "napari-sam-decoder"
 DOCK, REVIEW_DOCK = "Segment through a movie", "Review (SAM decoder)"
@@ -34,7 +51,14 @@ class OpenDocks:
     Parameters
     ----------
     viewer : napari.Viewer
-        Each key is bound once, to the dock with this key that was opened last.
+        A key acts once, in the dock that has its command and was opened last.
+
+    Attributes
+    ----------
+    bench : Workbench
+        What the docks show.
+    keys : WindowKeys
+        Of the commands in the docks.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
@@ -42,7 +66,38 @@ class OpenDocks:
         self.bench.failed.connect(tell)
         self.bench.informed.connect(show_info)
         self._docks: list[tuple[str, Actions]] = []
-        self._before: dict[str, Callable[..., object] | None] = {}
+        self.keys = WindowKeys(self.window, self._press)
+        undoing = {"Z": self.bench.undo, "Shift-Z": self.bench.redo}
+        self._undo_keys = bind_keys(
+            viewer, {f"{COMMAND}-{key}": action for key, action in undoing.items()}
+        )
+        self.read_keys()
+        when_edited(self.read_keys)
+        self._question: CloseQuestion | None = None
+        self._activity: ActivityBars | None = None
+        if self.window is not None:
+            self._question = CloseQuestion(self.window, self._unfinished_in_window)
+            self._activity = ActivityBars(self.bench.controller, self.window)
+
+    def _unfinished_in_window(self) -> tuple[str, ...]:
+        is_open = isalive(self.bench) and not self.bench.is_closed
+        controller = self.bench.controller
+        return unfinished_anywhere(controller, is_window=True) if is_open else ()
+
+    def unfinished(self) -> tuple[str, ...]:
+        """Say what would end if one more dock were closed."""
+        is_last = len(self._docks) == 1
+        return unfinished_anywhere(self.bench.controller) if is_last else ()
+
+    def read_keys(self, _: object = None) -> None:
+        """Use the keys that are kept, and tell which of them cannot be used."""
+        try:
+            keys, wrong = usable_keys(read_keys())
+        except SamDecoderError as error:
+            keys, wrong = usable_keys({})[0], (str(error),)
+        self.keys.use(keys)
+        for complaint in wrong:
+            show_error(complaint)
 
     @property
     def window(self) -> QWidget | None:
@@ -71,15 +126,17 @@ class OpenDocks:
         """Whether a dock of this name in the manifest is open."""
         return any(name == other for other, _ in self._docks)
 
-    def enter(self, name: str, actions: Actions) -> Actions:
+    def enter(self, name: str, dock: QWidget, actions: Actions) -> Actions:
         """Take one more dock.
 
         Parameters
         ----------
         name : str
             As in the manifest.
+        dock : QWidget
+            With the widgets in it.
         actions : mapping of str to callable
-            What its keys do.
+            What it does for which command.
 
         Returns
         -------
@@ -87,8 +144,7 @@ class OpenDocks:
             The actions, for `leave`.
         """
         self._docks.append((name, actions))
-        new = {key: partial(self._press, key) for key in actions.keys() - self._before}
-        self._before |= bind_keys(self.bench.viewer, new)
+        self.keys.watch(dock)
         return actions
 
     def leave(self, actions: Actions, _: object = None) -> None:
@@ -96,17 +152,51 @@ class OpenDocks:
         self._docks = [other for other in self._docks if other[1] is not actions]
         # At exit Qt may have deleted the workbench already.
         if not self._docks and isalive(self.bench) and not self.bench.is_closed:
-            release_keys(self.bench.viewer, self._before)
+            release_keys(self.bench.viewer, self._undo_keys)
+            if isalive(self.keys):
+                self.keys.close()
+            if self._question is not None and isalive(self._question):
+                self._question.deleteLater()
+            if self._activity is not None and isalive(self._activity):
+                self._activity.close()
             self.bench.close()
 
-    def _press(self, key: str) -> None:
+    def _press(self, command: str) -> None:
         for _, actions in reversed(self._docks):
-            if key in actions:
-                actions[key]()
+            if command in actions:
+                actions[command]()
                 break
 
 
 _OF_VIEWERS: WeakKeyDictionary[napari.Viewer, ref[OpenDocks]] = WeakKeyDictionary()
+
+
+def change_keys(docks: OpenDocks, changes: Mapping[str, str]) -> None:
+    """Give commands other keys, in all open windows and in those to come.
+
+    Parameters
+    ----------
+    docks : OpenDocks
+        On the viewer whose menus may not have these keys.
+    changes : mapping of str to str
+        Keys by the names of commands; empty for none.
+
+    Raises
+    ------
+    OptionError
+        If one of them is no key, or something else has it.
+    FormatError
+        If they cannot be written.
+    """
+    keys = docks.keys.in_use | {name: as_key(key) for name, key in changes.items()}
+    taken = taken_by_napari(docks.bench.viewer, docks.window)
+    for name in changes:
+        require_free(name, keys[name], keys, taken)
+    keep_keys(keys)
+    for known in list(_OF_VIEWERS.values()):
+        other = known()
+        if other is not None and not other.bench.is_closed:
+            other.keys.use(keys)
 
 
 def unwrapped(viewer: napari.Viewer) -> napari.Viewer:

@@ -35,11 +35,12 @@ from napari_sam_decoder.widgets.open_docks import (
     unwrapped,
 )
 from napari_sam_decoder.widgets.parts.controls import Lines, button, narrow, row
+from napari_sam_decoder.widgets.parts.key_tips import show_keys
 from napari_sam_decoder.widgets.parts.learning_part import LearningPart
 from napari_sam_decoder.widgets.parts.object_plot import ObjectPlot
 from napari_sam_decoder.widgets.parts.ribbon import Ribbon
 from napari_sam_decoder.widgets.runs import counted
-from napari_sam_decoder.widgets.window_keys import listen_to_keys
+from napari_sam_decoder.widgets.unfinished import ask_before_closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +86,11 @@ class ReviewDock(QWidget):
         self._source: _Source | None = None
         self._is_placed = False
         self._lay_out()
-        actions = self._key_actions()
-        listen_to_keys(self, docks.window, actions)
+        actions = docks.enter(REVIEW_DOCK, self, self._key_actions())
+        docks.keys.changed.connect(self._show_keys)
+        self._show_keys()
         # If the whole window is closed, this widget is gone before it is told.
-        self._leave = partial(docks.leave, docks.enter(REVIEW_DOCK, actions))
+        self._leave = partial(docks.leave, actions)
         self.destroyed.connect(self._leave)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -162,6 +164,7 @@ class ReviewDock(QWidget):
             self.deleteLater()
         elif event.type() == QEvent.Type.ParentChange and not self._is_placed:
             self._is_placed = True
+            ask_before_closing(self.parent(), self._docks.unfinished)
             QTimer.singleShot(0, self._settle_in)
         return bool(super().event(event))
 
@@ -193,19 +196,19 @@ class ReviewDock(QWidget):
         )
         self.previous = button(
             "Previous",
-            "Go to the doubtful frame before (Alt+Shift+J)",
+            "Go to the doubtful frame before{previous_doubtful}",
             self._guarded(self.workbench.previous_doubtful),
         )
         self.next = button(
             "Next doubtful",
-            "Go to the next doubtful frame (Alt+J)",
+            "Go to the next doubtful frame{next_doubtful}",
             self._guarded(self.workbench.next_doubtful),
         )
         self.right = button(
             "Looks right",
             "Fix the selected object on this frame as the labels have it: it is not "
-            "doubted any more, and later runs start there and corrections end there "
-            "(Alt+K)",
+            "doubted any more, and later runs start there and corrections end "
+            "there{confirm_frame}",
             self._guarded(self.workbench.confirm_frame),
         )
         self.table = button(
@@ -244,10 +247,13 @@ class ReviewDock(QWidget):
     def _key_actions(self) -> dict[str, Callable[[], None]]:
         bench = self.workbench
         return {
-            "Alt-J": self._guarded(bench.next_doubtful),
-            "Alt-Shift-J": self._guarded(bench.previous_doubtful),
-            "Alt-K": self._guarded(bench.confirm_frame),
+            "next_doubtful": self._guarded(bench.next_doubtful),
+            "previous_doubtful": self._guarded(bench.previous_doubtful),
+            "confirm_frame": self._guarded(bench.confirm_frame),
         }
+
+    def _show_keys(self) -> None:
+        show_keys(self, self._docks.keys.in_use)
 
     def _on_table_pressed(self) -> None:
         """Ask where the table goes and measure, or stop that."""

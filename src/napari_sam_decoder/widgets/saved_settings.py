@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "DockSettings",
     "read_settings",
+    "read_texts",
     "settings_of",
     "settings_values",
     "write_settings",
+    "write_texts",
 ]
 
 
@@ -66,10 +68,25 @@ def write_settings(path: Path, settings: DockSettings) -> None:
     FormatError
         If the file cannot be written.
     """
-    values = json.dumps(settings_values(settings), indent=2)
+    _write_json(path, settings_values(settings))
+
+
+def write_texts(path: Path, texts: Mapping[str, str]) -> None:
+    """Write texts by name to a file, as `write_settings`.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be written.
+    """
+    _write_json(path, dict(texts))
+
+
+def _write_json(path: Path, values: object) -> None:
+    text = json.dumps(values, indent=2)
     try:
         with atomic_write(path) as partial:
-            partial.write_text(f"{values}\n", encoding="utf-8")
+            partial.write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
         raise FormatError(
             f"the settings cannot be written to {path} ({error}); choose another folder"
@@ -119,6 +136,28 @@ def read_settings(path: Path, remedy: str = CHOOSE_ANOTHER) -> DockSettings:
         ) from error
 
 
+def read_texts(path: Path, remedy: str) -> dict[str, str]:
+    """Read texts by name from a file that `write_texts` has written.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    remedy : str
+        What to do about a file that cannot be used, as the end of a sentence.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, or holds something else.
+    """
+    try:
+        values = _object(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, SamDecoderError) as error:
+        raise FormatError(f"{path} cannot be read ({error}); {remedy}") from error
+    return {name: str(text) for name, text in values.items()}
+
+
 def _dock_settings(values: object) -> DockSettings:
     known = _entries(values, DockSettings)
     return DockSettings(
@@ -147,11 +186,15 @@ def _model_options(values: object) -> ModelOptions:
 
 def _entries(values: object, kind: type[Any]) -> dict[str, Any]:
     """Take an object of JSON that has an entry for each field of a dataclass."""
+    names, known = {field.name for field in fields(kind)}, _object(values)
+    if wrong := names ^ known.keys():
+        raise OptionError(f"missing or unknown: {', '.join(map(str, sorted(wrong)))}")
+    return known
+
+
+def _object(values: object) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise OptionError(f"{values!r} is no object with names and values")
-    names = {field.name for field in fields(kind)}
-    if wrong := names ^ values.keys():
-        raise OptionError(f"missing or unknown: {', '.join(map(str, sorted(wrong)))}")
     return values
 
 

@@ -6,6 +6,7 @@ No section decides anything: requests leave as signals, `show_state` shows the r
 from __future__ import annotations
 
 from napari_sam_decoder.widgets.parts.frame_part import FramePart
+from napari_sam_decoder.widgets.parts.key_list import KeyList
 from napari_sam_decoder.widgets.parts.message_part import MessagePart
 from napari_sam_decoder.widgets.parts.model_form import ModelForm
 from napari_sam_decoder.widgets.parts.model_list import ModelList
@@ -22,6 +23,7 @@ from napari_sam_decoder.widgets.parts.settings_bar import SettingsBar
 
 __all__ = [
     "FramePart",
+    "KeyList",
     "MessagePart",
     "ModelForm",
     "ModelList",

@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_sam_decoder.widgets.parts.key_tips import set_tip
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,12 +39,12 @@ def button(text: str, tip: str, on_click: Callable[[], None]) -> QPushButton:
     text : str
         What it says.
     tip : str
-        Its tooltip, with its key if it has one.
+        Its tooltip; see `set_tip`.
     on_click : callable
         Called without arguments.
     """
     made = QPushButton(text)
-    made.setToolTip(tip)
+    set_tip(made, tip)
     # The space bar must go on panning the canvas after a click here.
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.clicked.connect(lambda _checked=False: on_click())

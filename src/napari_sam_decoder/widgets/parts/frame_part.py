@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.widgets.parts.controls import Lines, button, group_layout, row
 from napari_sam_decoder.widgets.parts.images import as_image
+from napari_sam_decoder.widgets.parts.key_tips import set_tip
 from napari_sam_decoder.widgets.thumbnails import THUMBNAIL_SIDE
 from napari_sam_decoder.widgets.tools import Tool
 
@@ -30,20 +31,23 @@ if TYPE_CHECKING:
 __all__ = ["FramePart"]
 
 _TOOLS = {
-    Tool.POSITIVE: ("+ object", "The next click is on the object (Alt+X changes it)"),
+    Tool.POSITIVE: (
+        "+ object",
+        "The next click is on the object; a key changes that{change_sign}",
+    ),
     Tool.NEGATIVE: (
         "- not object",
-        "The next click is where the mask covers too much (Alt+X changes it)",
+        "The next click is where the mask is too big; a key changes that{change_sign}",
     ),
-    Tool.BOX: ("Box", "The mouse draws a box around the object (Alt+R)"),
-    Tool.LASSO: ("Lasso", "The mouse draws an outline around the object (Alt+A)"),
+    Tool.BOX: ("Box", "The mouse draws a box around the object{draw_box}"),
+    Tool.LASSO: ("Lasso", "The mouse draws an outline around the object{draw_lasso}"),
     Tool.SCRIBBLE: (
         "Scribble",
-        "The mouse paints pixels that belong to the object in any case (Alt+S)",
+        "The mouse paints pixels that belong to the object in any case{scribble}",
     ),
     Tool.ERASER: (
         "Erase",
-        "The mouse paints pixels that do not belong to the object (Alt+E)",
+        "The mouse paints pixels that do not belong to the object{erase}",
     ),
 }
 
@@ -60,8 +64,8 @@ class FramePart(QGroupBox):
         self.offers = [self._offer(number) for number in (1, 2, 3)]
         self.automatic = button(
             "Automatic",
-            "Choose the best mask automatically (Alt+0). A ★ and a score here mean a "
-            "fourth mask: one for several points, or next to other objects",
+            "Choose the best mask automatically{pick_best}. A ★ and a score here mean "
+            "a fourth mask: one for several points, or next to other objects",
             lambda: self.hypothesis_chosen.emit(None),
         )
         self.automatic.setCheckable(True)
@@ -147,10 +151,12 @@ class FramePart(QGroupBox):
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        made.setToolTip(
+        set_tip(
+            made,
             f"Hypothesis {number} and how well it is expected to fit, from 0 to 1, "
-            "less what it shares with the other objects on this frame "
-            f"(Alt+{number}); ★ marks the one in use, the best one unless you pick"
+            "less what it shares with the other objects on this "
+            f"frame{{pick_{number}}}; ★ marks the one in use, the best one unless you "
+            "pick",
         )
         made.clicked.connect(lambda _=False: self.hypothesis_chosen.emit(number))
         made.installEventFilter(self)

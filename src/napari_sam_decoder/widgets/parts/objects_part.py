@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox, QPushButton
 
 from napari_sam_decoder.widgets.parts.controls import button, group_layout, narrow, row
+from napari_sam_decoder.widgets.parts.key_tips import set_tip
 from napari_sam_decoder.widgets.parts.object_table import ObjectTable, swatch
 from napari_sam_decoder.widgets.runs import counted
 
@@ -27,7 +28,7 @@ __all__ = ["ObjectsPart"]
 _SPLIT = "Split here"
 _SPLIT_TIP = (
     "Make a new object of the selected one from the current frame on, such as a "
-    "daughter after a division (Alt+Shift+D)"
+    "daughter after a division{split_object}"
 )
 
 
@@ -55,10 +56,11 @@ class ObjectsPart(QGroupBox):
         self._current_id: int | None = None
         self._split_text = _SPLIT
         self.table = ObjectTable()
-        self.table.setToolTip(
+        set_tip(
+            self.table,
             "Clicks in the picture go to the selected object. A click on a row also "
-            "shows a frame of the object. Alt+O selects the next object, Alt+Shift+O "
-            "the previous one, Alt+click the one in the picture"
+            "shows a frame of the object. Keys select the next object{next_object} or "
+            "the previous one{previous_object}, Alt+click the one in the picture",
         )
         self.table.chosen.connect(self.object_chosen)
         self.table.renamed.connect(self.renamed)
@@ -73,11 +75,13 @@ class ObjectsPart(QGroupBox):
         self.filter.textChanged.connect(self._show_count)
         self.new_button = button(
             "New object",
-            "Add an object, then click it (Alt+N)",
+            "Add an object, then click it{new_object}",
             self.new_requested.emit,
         )
         self.delete_button = button(
-            "Delete…", "Delete the selected object (Alt+D)", self.delete_requested.emit
+            "Delete…",
+            "Delete the selected object{delete_object}",
+            self.delete_requested.emit,
         )
         self.merge_button, self.merge_menu = _menu_button(
             "Merge into", "Give the selected object's prompts and labels to another one"
@@ -111,11 +115,12 @@ class ObjectsPart(QGroupBox):
         offered = bench.division
         self._split_text = _SPLIT if offered is None else "Divide"
         self.split_button.setText(self._split_text)
-        self.split_button.setToolTip(
+        set_tip(
+            self.split_button,
             _SPLIT_TIP
             if offered is None
             else "Make two objects of the halves in which the selected one is on frame "
-            f"{offered.frame}, where it seems to have divided (Alt+Shift+D)"
+            f"{offered.frame}, where it seems to have divided{{split_object}}",
         )
         self.merge_button.setEnabled(current is not None and len(self._objects) > 1)
         self.table.show_objects(self._objects, self._current_id)

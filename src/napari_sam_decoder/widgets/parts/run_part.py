@@ -42,7 +42,7 @@ class RunPart(QWidget):
         self._current_name = ""
         self._is_idle = True
         self.backward = self._way("◀ Backwards", "to earlier frames", "backward")
-        self.both = self._way("Both ways", "both ways (Alt+B)", "both")
+        self.both = self._way("Both ways", "both ways{run_both}", "both")
         self.forward = self._way("Forwards ▶", "to later frames", "forward")
         self.first = SpinBox(min=0, max=0, tooltip="First frame to label")
         self.last = SpinBox(min=0, max=0, tooltip="Last frame to label")
@@ -64,7 +64,7 @@ class RunPart(QWidget):
         )
         self.progress = QProgressBar()
         self.stop = button(
-            "Stop", "Stop; frames that are done stay (Alt+.)", self.stop_requested.emit
+            "Stop", "Stop; frames that are done stay{stop}", self.stop_requested.emit
         )
         for option in (self.first, self.last, self.only_current, self.replace):
             option.changed.connect(self._show_limits)
