@@ -69,19 +69,31 @@ def boxes(reading):
     [
         (
             [(0, -0.6, 3), (0, 3, 13.6), (4, 11.6, 3)],
-            "3 points of object 1 lie outside the picture and are not used",
+            (
+                "3 points of object 1 lie outside the picture and are not used; "
+                "move them inside or delete them"
+            ),
         ),
         (
             [(0, 3, -0.6)],
-            "1 point of object 1 lies outside the picture and is not used",
+            (
+                "1 point of object 1 lies outside the picture and is not used; "
+                "move it inside or delete it"
+            ),
         ),
         (
             [(-1, 3, 3), (5, 99, 3)],
-            "2 points of object 1 are on frames outside the movie and are not used",
+            (
+                "2 points of object 1 are on frames outside the movie and are not "
+                "used; delete them"
+            ),
         ),
         (
             [(1e300, 3, 3)],
-            "1 point of object 1 is on a frame outside the movie and is not used",
+            (
+                "1 point of object 1 is on a frame outside the movie and is not used; "
+                "delete it"
+            ),
         ),
     ],
 )

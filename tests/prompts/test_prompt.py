@@ -107,9 +107,12 @@ def test_invalid_values_are_refused(values, message):
     ("prompt", "message"),
     [
         (Prompt(1, 4, [(1, 2)]), "frames 0 to 3"),
-        (Prompt(1, 0, [(19.6, 2)]), "outside the picture of 20 rows and 30 columns"),
+        (
+            Prompt(1, 0, [(19.6, 2)]),
+            "20 rows and 30 columns; choose rows from 0 to 19 and columns from 0 to 29",
+        ),
         (Prompt(1, 0, [(5, -0.6)]), "outside the picture"),
-        (Prompt(1, 0, box=(25, 1, 30, 9)), "box.*outside the picture"),
+        (Prompt(1, 0, box=(25, 1, 30, 9)), "box.*outside the picture.*choose rows"),
         (Prompt(1, 0, box=(-5, 1, -1, 9)), "box.*outside the picture"),
         (Prompt(1, 0, mask=PAINTED.T), "30 rows and 20 columns, the picture 20 and 30"),
         (Prompt(1, 0, mask=NOTHING.T), "30 rows and 20 columns"),

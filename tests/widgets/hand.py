@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_sam_decoder.widgets.job_queue import wait_until
 
@@ -71,6 +71,27 @@ class Hand:
             QApplication.processEvents()
         QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*path[-1]))
         QApplication.processEvents()
+
+
+class Asked:
+    """Presses a button of each question, and notes what was asked."""
+
+    def __init__(self, button=None):
+        self.texts = []
+        self.button = button
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._answer)
+        self._timer.start(20)
+
+    def _answer(self):
+        box = QApplication.activeModalWidget()
+        if isinstance(box, QMessageBox):
+            self.texts.append(box.informativeText())
+            texts = {button.text().replace("&", ""): button for button in box.buttons()}
+            QTest.mouseClick(texts[self.button], LEFT)
+
+    def stop(self):
+        self._timer.stop()
 
 
 def circle(middle, radius):

@@ -43,7 +43,7 @@ def frame(viewer):
 @pytest.fixture
 def bench(frame, sam):
     """An object to be followed, on the first few frames without a pause."""
-    bench = frame.inner_widget().workbench
+    bench = frame.widget().workbench
     sam.gate = threading.Semaphore(ALLOWED)
     bench.new_object()
     bench.add_points([0, 16, 15])
@@ -106,7 +106,7 @@ def test_a_run_that_fails_is_shown_no_more(bench, viewer, sam):
 
 
 def test_embedding_goes_on_beside_measuring(frame, viewer, sam):
-    bench = frame.inner_widget().workbench
+    bench = frame.widget().workbench
     bench.choose_labels(viewer.add_labels(squares(FRAMES)[1], name="labels"))
     bench.wait()
     sam.gate = threading.Semaphore(ALLOWED)
@@ -121,7 +121,7 @@ def test_embedding_goes_on_beside_measuring(frame, viewer, sam):
 
 
 def test_learning_and_downloads_are_shown(frame, publisher):
-    bench = frame.inner_widget().workbench
+    bench = frame.widget().workbench
     publisher.answer = "endless"
     bench.download_model("toy")
     (job,) = long_jobs(bench.controller)

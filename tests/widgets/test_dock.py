@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("qtpy.QtCore")
 pytestmark = pytest.mark.gui
 
-from hand import ALT, NONE, SHIFT, Hand, press_key  # noqa: E402
+from hand import ALT, NONE, SHIFT, Asked, Hand, press_key  # noqa: E402
 from qtpy.QtCore import QPoint, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication, QLineEdit, QScrollArea  # noqa: E402
@@ -534,7 +534,9 @@ def test_closing_during_a_run_leaves_nothing_behind(
     if what == "window":
         viewer.close()
     else:
+        asked = Asked("Stop and close")
         frame.title.close_button.click()
+        asked.stop()
     del dock, bench, frame, thread
     sam.gate.release(100)
     qtbot.waitUntil(lambda: len(gone) == 2)

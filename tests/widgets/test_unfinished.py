@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("qtpy.QtCore")
 pytestmark = pytest.mark.gui
 
-from qtpy.QtCore import Qt, QTimer  # noqa: E402
+from hand import Asked  # noqa: E402
+from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
-from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 from stage import squares  # noqa: E402
 
 from napari_sam_decoder.project import Project  # noqa: E402
@@ -31,27 +31,6 @@ PLUGIN, WIDGET = "napari-sam-decoder", "Segment through a movie"
 REVIEW = "Review (SAM decoder)"
 FRAMES, ALLOWED = 8, 3
 PATIENCE = 30
-
-
-class Asked:
-    """Presses a button of each question, and notes what was asked."""
-
-    def __init__(self):
-        self.texts = []
-        self.button = None
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._answer)
-        self._timer.start(20)
-
-    def _answer(self):
-        box = QApplication.activeModalWidget()
-        if isinstance(box, QMessageBox):
-            self.texts.append(box.informativeText())
-            texts = {button.text().replace("&", ""): button for button in box.buttons()}
-            QTest.mouseClick(texts[self.button], Qt.MouseButton.LeftButton)
-
-    def stop(self):
-        self._timer.stop()
 
 
 @pytest.fixture
@@ -78,7 +57,7 @@ def frame(viewer):
 @pytest.fixture
 def bench(frame, sam):
     """An object that a run follows: a few frames are done, the next one never is."""
-    bench = frame.inner_widget().workbench
+    bench = frame.widget().workbench
     bench.configure(ModelOptions(cache=None))
     sam.gate = threading.Semaphore(ALLOWED)
     bench.new_object()
@@ -108,7 +87,7 @@ def press_close(frame):
 def test_nothing_is_asked_where_nothing_is_under_way(viewer, frame, asked):
     press_close(frame)
     assert asked.texts == []
-    assert WIDGET not in str(list(viewer.window.dock_widgets))
+    assert viewer.window._qt_window.findChildren(Dock) == []
 
 
 def test_a_dock_stays_open_during_a_run_if_that_is_wanted(bench, frame, asked, sam):
@@ -194,7 +173,7 @@ def test_a_script_is_not_asked(bench, viewer, asked):
 def test_another_project_of_the_movie_ends_its_run(
     viewer, frame, asked, sam, is_wanted
 ):
-    dock = frame.inner_widget()
+    dock = frame.widget()
     bench = dock.workbench
     first = bench.new_object("from another day")
     assert wait_until(lambda: bench.controller.state.project.path, PATIENCE)
@@ -224,7 +203,7 @@ def test_another_project_of_the_movie_ends_its_run(
 
 
 def test_another_model_ends_learning_only_if_that_is_wanted(viewer, frame, asked):
-    dock = frame.inner_widget()
+    dock = frame.widget()
     bench = dock.workbench
     bench.controller.state.wants_learning = True
     asked.button = "Keep running"

@@ -147,8 +147,8 @@ def outside_movie(cut: Cut, frames: np.ndarray) -> Fault:
     """The fault of rows on frames that the movie does not have."""
     return Fault(
         (frames < 0) | (frames >= len(cut)),
-        "is on a frame outside the movie and is not used",
-        "are on frames outside the movie and are not used",
+        "is on a frame outside the movie and is not used; delete it",
+        "are on frames outside the movie and are not used; delete them",
     )
 
 

@@ -361,8 +361,8 @@ def _position_faults(cut: Cut, placed: Placed) -> Iterator[Fault]:
     highest = np.array(cut.frame_shape) - 0.5
     yield Fault(
         np.any((placed.positions < -0.5) | (placed.positions > highest), axis=1),
-        "lies outside the picture and is not used",
-        "lie outside the picture and are not used",
+        "lies outside the picture and is not used; move it inside or delete it",
+        "lie outside the picture and are not used; move them inside or delete them",
     )
 
 
@@ -386,14 +386,14 @@ def _scribble_faults(
 ) -> Iterator[Fault]:
     yield Fault(
         np.array([row.sliced != cut.sliced_axes for row in rows], dtype=bool),
-        "was drawn along another axis and is not used",
-        "were drawn along another axis and are not used",
+        "was drawn along another axis and is not used; choose that axis, or draw again",
+        "were drawn along another axis and are not used; choose it, or draw again",
     )
     yield outside_movie(cut, frames)
     yield Fault(
         np.array([row.pixels.shape != cut.frame_shape for row in rows], dtype=bool),
-        "has another size than the picture and is not used",
-        "have another size than the picture and are not used",
+        "has another size than the picture and is not used; draw it again",
+        "have another size than the picture and are not used; draw them again",
     )
 
 

@@ -154,8 +154,8 @@ def _shape_faults(
     is_negative = np.array([not row.is_positive for row in rows], dtype=bool)
     yield Fault(
         np.array([row.kind not in _KINDS for row in rows], dtype=bool),
-        "is of an unknown kind and is not used",
-        "are of an unknown kind and are not used",
+        "is of an unknown kind and is not used; draw a box, a lasso or a scribble",
+        "are of an unknown kind and are not used; draw boxes, lassos or scribbles",
     )
     yield Fault(
         is_negative & ~is_line,
@@ -164,19 +164,19 @@ def _shape_faults(
     )
     yield Fault(
         np.array([one.depth > FAR_FROM_FRAME for one in shown], dtype=bool),
-        "does not lie on one frame and is not used",
-        "do not lie on one frame and are not used",
+        "does not lie on one frame and is not used; draw it again on one",
+        "do not lie on one frame and are not used; draw each again on one",
     )
     yield outside_movie(cut, frames)
     yield Fault(
         np.array([one.is_beside for one in shown], dtype=bool),
-        "lies outside the picture and is not used",
-        "lie outside the picture and are not used",
+        "lies outside the picture and is not used; move it inside or delete it",
+        "lie outside the picture and are not used; move them inside or delete them",
     )
     yield Fault(
         np.array([one.prompt is None for one in shown], dtype=bool),
-        "covers nothing of the picture and is not used",
-        "cover nothing of the picture and are not used",
+        "covers nothing of the picture and is not used; enlarge or delete it",
+        "cover nothing of the picture and are not used; enlarge or delete them",
     )
 
 

@@ -199,7 +199,7 @@ class Prompt:
         if self.frame >= len(movie):
             raise PromptError(
                 f"object {self.object_id} has a prompt on frame {self.frame}, but the "
-                f"movie has frames 0 to {len(movie) - 1}"
+                f"movie has frames 0 to {len(movie) - 1}; choose one of these"
             )
         for position in self.points:
             self._check_point(position, movie.frame_shape)
@@ -264,8 +264,7 @@ class Prompt:
         if not inside:
             raise PromptError(
                 f"the point (row {position[0]:g}, column {position[1]:g}) of object "
-                f"{self.object_id} on frame {self.frame} is outside the picture of "
-                f"{frame_shape[0]} rows and {frame_shape[1]} columns"
+                f"{self.object_id} on frame {self.frame} {_is_outside(frame_shape)}"
             )
 
     def _check_box(self, box: Box, what: str, frame_shape: tuple[int, int]) -> None:
@@ -274,9 +273,8 @@ class Prompt:
         overlaps &= row0 < frame_shape[0] - 1 and column0 < frame_shape[1] - 1
         if not overlaps:
             raise PromptError(
-                f"the {what} of object {self.object_id} on frame {self.frame} is "
-                f"outside the picture of {frame_shape[0]} rows and {frame_shape[1]} "
-                "columns"
+                f"the {what} of object {self.object_id} on frame {self.frame} "
+                f"{_is_outside(frame_shape)}"
             )
 
     def _check_shape(
@@ -336,6 +334,15 @@ def _outline(lasso: Any) -> tuple[Position, ...] | None:
             "the vertices of a lasso lie on one line; draw it around the object"
         )
     return vertices
+
+
+def _is_outside(frame_shape: tuple[int, int]) -> str:
+    """Say that something is not in the picture, and where that is."""
+    rows, columns = frame_shape
+    return (
+        f"is outside the picture of {rows} rows and {columns} columns; choose rows "
+        f"from 0 to {rows - 1} and columns from 0 to {columns - 1}"
+    )
 
 
 def _box_around(vertices: Sequence[Position]) -> Box:
