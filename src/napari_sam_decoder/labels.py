@@ -29,6 +29,7 @@ __all__ = [
     "replace_mask",
     "require_fitting_ids",
     "resolve_overlaps",
+    "without_objects",
 ]
 
 
@@ -54,6 +55,28 @@ def label_dtype(highest_id: int) -> np.dtype:
         f"object id {highest_id} is above {np.iinfo(np.uint32).max}; choose a smaller "
         "one"
     )
+
+
+def without_objects(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
+    """Return labels in which some objects have no pixels.
+
+    Parameters
+    ----------
+    labels : array of int
+        Left as they are.
+    object_ids : collection of int
+        Any ids; those that the labels do not hold change nothing.
+
+    Returns
+    -------
+    array of int
+        Of the same type; the labels themselves if there is nothing to take out.
+    """
+    if not object_ids:
+        return labels
+    cleared: np.ndarray = labels.copy()
+    cleared[np.isin(labels, [*object_ids])] = 0
+    return cleared
 
 
 def check_labels(

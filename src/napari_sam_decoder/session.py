@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from contextlib import closing
@@ -27,7 +28,12 @@ from napari_sam_decoder.propagation import (
     propagate,
 )
 from napari_sam_decoder.thread_pool import ThreadPool
-from napari_sam_decoder.validation import as_bool, as_expanded_path, as_path
+from napari_sam_decoder.validation import (
+    as_bool,
+    as_expanded_path,
+    as_integer,
+    as_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -88,6 +94,8 @@ class Session:
     prompts : PromptSet
         All prompts so far. Change them by `add_prompt` and `remove_prompts`.
     settings : Settings
+    background : frozenset of int
+        Background objects; any ids can be assigned.
 
     Raises
     ------
@@ -129,6 +137,7 @@ class Session:
         store = open_store(self.movie, self.model, cache, storage)
         self._embedder = Embedder(self.movie, self.model, store, ThreadPool(2))
         self.settings = settings or Settings()
+        self._background: frozenset[int] = frozenset()
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -179,6 +188,22 @@ class Session:
         the type of these labels instead.
         """
         return label_dtype(max(self.prompts.object_ids, default=0))
+
+    @property
+    def background(self) -> frozenset[int]:
+        """Objects that are followed like all others, but are not part of the result.
+
+        Such as a twin beside an object, which then does not take its pixels. The labels
+        of a result have them, since corrections need their masks; `FrameResult.wanted`
+        is the result without them.
+        """
+        return self._background
+
+    @background.setter
+    def background(self, object_ids: Iterable[int]) -> None:
+        self._background = frozenset(
+            as_integer(one, "a background object", OptionError) for one in object_ids
+        )
 
     def add_prompt(self, prompt: Prompt) -> None:
         """Add a prompt. It is merged with the object's prompt on the same frame.
@@ -411,7 +436,7 @@ class Session:
         results = propagate(self._context, itinerary)
         if labels is not None:
             results = _merged(results, labels, object_ids, replace=replace)
-        return self._while_open(results)
+        return self._while_open(self._with_background(results))
 
     def correct(
         self,
@@ -461,7 +486,8 @@ class Session:
             if not current.mask(object_id, frame).any():
                 current.prompts.at(object_id, frame).check(self.movie)
         _LOG.info("correcting %s in %s", _places(corrections), allowed)
-        return self._while_open(self._corrected(corrections, labels, allowed))
+        results = self._corrected(corrections, labels, allowed)
+        return self._while_open(self._with_background(results))
 
     def _current_labels(
         self, corrections: Iterable[Prompt], labels: ArrayLike
@@ -484,6 +510,10 @@ class Session:
             )
             self.prompts = PromptSet((*self.prompts, *done))
             yield result
+
+    def _with_background(self, results: Iterator[FrameResult]) -> Iterator[FrameResult]:
+        for result in results:
+            yield dataclasses.replace(result, background=self._background)
 
     def _require_open(self) -> None:
         if self._is_closed:

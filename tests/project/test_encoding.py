@@ -68,6 +68,7 @@ VALUES = {
         ObjectRecord("locked", is_locked=True),
         ObjectRecord("daughter", is_locked=True, parent=3),
         ObjectRecord("hidden", is_hidden=True),
+        ObjectRecord("a twin", is_background=True),
         ObjectRecord("hidden daughter", parent=3, is_hidden=True),
     ],
     "targets": [
@@ -272,6 +273,6 @@ def test_objects_of_earlier_versions_are_read(stored, record):
 
 
 def test_objects_with_too_little_or_too_much_are_damaged():
-    for damaged in (["a"], ["a", 1, 1, 2, 0, 0]):
+    for damaged in (["a"], ["a", 1, 1, 2, 0, 0, 0]):
         with pytest.raises(ProjectError, match="damaged"):
             decode_changes([["entries", "objects", [], [[4, None, damaged]]]])

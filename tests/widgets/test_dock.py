@@ -774,3 +774,17 @@ def test_a_hidden_object_is_not_drawn(dock, bench, viewer, qtbot):
     assert coloured() > 0
     bench.hide_object(1)
     assert coloured() == 0, "neither point nor label"
+
+
+def test_an_object_is_made_a_background_object_by_a_click_and_by_key(
+    dock, bench, viewer, qtbot
+):
+    bench.new_object()
+    dock.refresh()
+    left = Qt.MouseButton.LeftButton
+    qtbot.mouseClick(dock._objects.background_button, left)
+    assert bench.objects.background_ids == {1}
+    canvas = viewer.window._qt_viewer.canvas.native
+    keys = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(canvas, Qt.Key.Key_N, keys)
+    assert bench.objects.background_ids == set()

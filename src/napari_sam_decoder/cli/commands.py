@@ -87,6 +87,7 @@ def segment(options: Namespace) -> int:
         sources=tuple(options.points),
         masks=conversion.masks(options),
         scribbles=conversion.scribbles(options),
+        background=tuple(options.background),
         settings=conversion.settings(options),
         project=options.project,
     )
@@ -108,6 +109,7 @@ def correct(options: Namespace) -> int:
         labels=options.labels,
         corrections=conversion.prompts(options),
         scribbles=conversion.scribbles(options),
+        background=tuple(options.background),
         painted=tuple(options.painted),
         prompts=conversion.prompts_from_tables(options.prompts)
         if options.prompts

@@ -42,6 +42,7 @@ __all__ = [
     "number",
     "number_or_name",
     "object_and_frame",
+    "object_id",
     "path",
     "progress",
     "prompts",
@@ -137,6 +138,13 @@ def object_and_frame(text: str) -> tuple[int, int]:
             f"{text!r} is not ID:FRAME, such as 2:15 for object 2 on frame 15"
         )
     return int(found[1]), int(found[2])
+
+
+def object_id(text: str) -> int:
+    """Read the id of an object."""
+    if not re.fullmatch(r"[1-9]\d*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an object id, such as 2")
+    return int(text)
 
 
 def frame_list(text: str) -> tuple[int, ...]:

@@ -138,6 +138,7 @@ def _add_segment(subparsers: Subparsers) -> None:
     segment.add_argument(
         "--replace", action="store_true", help="start over if the output exists"
     )
+    _add_background(segment)
     segment.add_argument(
         "--stabilise",
         type=conversion.number,
@@ -217,6 +218,18 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_background(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--background",
+        type=conversion.object_id,
+        action="append",
+        default=[],
+        metavar="ID",
+        help="background object: followed like all others, so that these do not take "
+        "its pixels, but not written; may be repeated",
+    )
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report",
@@ -272,6 +285,7 @@ def _add_correct(subparsers: Subparsers) -> None:
         metavar="LABELS",
         help=".tif or .zarr (default: replace LABELS; of a project, write none)",
     )
+    _add_background(correct)
     _add_report(correct)
     _add_model_options(correct)
     correct.set_defaults(run=commands.correct)

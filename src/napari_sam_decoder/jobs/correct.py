@@ -10,7 +10,11 @@ import numpy as np
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
-from napari_sam_decoder.jobs.inputs import set_paths, with_scribbles
+from napari_sam_decoder.jobs.inputs import (
+    require_background,
+    set_paths,
+    with_scribbles,
+)
 from napari_sam_decoder.jobs.outputs import (
     no_progress,
     open_sink,
@@ -26,13 +30,13 @@ from napari_sam_decoder.jobs.project_labels import (
 from napari_sam_decoder.jobs.project_work import open_work
 from napari_sam_decoder.jobs.provenance import Provenance, record_provenance
 from napari_sam_decoder.jobs.reports import Report
-from napari_sam_decoder.labels import label_dtype
+from napari_sam_decoder.labels import label_dtype, without_objects
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import legs_around
 from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from napari_sam_decoder.jobs.inputs import MovieOptions, ScribbleFile
@@ -75,6 +79,9 @@ class CorrectJob:
         A project whose labels are corrected instead of those in a file.
     scribbles : tuple of ScribbleFile
         More corrections in files, which come behind the points.
+    background : tuple of int
+        Background objects besides those of the labels, whose masks are not in them:
+        these are followed again from their prompts, as far as these are stored.
     """
 
     movie: MovieOptions
@@ -87,6 +94,7 @@ class CorrectJob:
     sources: tuple[Path, ...] = ()
     project: Path | None = None
     scribbles: tuple[ScribbleFile, ...] = ()
+    background: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, optional=("labels", "output", "report", "project"))
@@ -234,14 +242,16 @@ def _correct_in_project(
             prompt.check_inside(work.session.movie)
         _require_within(job.places, work.frames, len(work.cut))
         known = len(work.reading.prompts)
+        ids = {*job.corrections.object_ids, *work.object_ids}
+        require_background(job.background, ids)
         target = work.target(max(job.corrections.object_ids))
-        cause = work.add_prompts(job.corrections)
+        cause = work.add_prompts(job.corrections, background=job.background)
         found = work.find_corrections(target, job.corrections, work.frames)
         every = PromptSet((*target.prompt_log.without(found), *job.corrections))
         most = _max_steps(job.places, every, work.frames)
         steps = work.correct(target, found, cause)
         for result in progress(steps, total=most, what="correcting"):
-            report.add(result)
+            report.add(result.wanted)
         if job.output is not None:
             write_labels(work.project, target.number, target.holder.data, job.output)
     return CorrectResult(report, len(work.cut), known)
@@ -259,11 +269,16 @@ def _correct_labels(
         labels = _open_writable(path, job.places, session)
         _require_within(job.places, frames, len(session.movie))
         _restore_prompts(noted.prompts, session)
+        session.background = noted.background.union(job.background)
+        known = {*noted.prompts.object_ids, *(one for one, _ in job.places)}
+        require_background(job.background, known)
         painted = _painted(job, labels, noted.prompts.object_ids)
         # Points after masks: they refine what is painted on the same frame.
         corrections = [*painted, *job.corrections]
-        results = session.correct(corrections, labels, frames)
         fixed = PromptSet((*session.prompts, *corrections))
+        reach = _reach(job.places, fixed, frames)
+        _follow_background(session, labels, reach, progress)
+        results = session.correct(corrections, labels, frames)
         most = _max_steps(job.places, fixed, frames)
         steps = progress(results, total=most, what="correcting")
         report = Report(None if job.report is None else session.movie)
@@ -330,12 +345,65 @@ def _max_steps(
     return len(places) + sum(len(leg.frames) for leg in legs)
 
 
+def _reach(
+    places: Iterable[ObjectAndFrame], prompts: PromptSet, frames: range
+) -> set[int]:
+    """All frames that corrections may change."""
+    legs = [leg for place in places for leg in legs_around(prompts, *place, frames)]
+    corrected = {frame for _, frame in places}
+    return corrected.union(*(leg.frames for leg in legs))
+
+
+def _follow_background(
+    session: Session,
+    labels: CopyOnWriteLabels,
+    reach: Collection[int],
+    progress: Progress,
+) -> None:
+    """Give labels the background objects that are not stored in them.
+
+    They are followed from their prompts, together with the other objects, which have
+    their masks in the labels wherever they were prompted.
+    """
+    every = session.prompts
+    shown = [
+        one for one in every if one.object_id in session.background and one.is_positive
+    ]
+    if not shown:
+        return
+    beside = [
+        Prompt(one.object_id, one.frame, mask=labels[one.frame] == one.object_id)
+        for one in every
+        if one.object_id not in session.background
+    ]
+    ends = {*reach, *(one.frame for one in shown)}
+    frames = range(min(ends), max(ends) + 1)
+    session.prompts = PromptSet((*shown, *beside))
+    try:
+        visits = session.plan(frames).visits
+        steps = session.propagate(frames)
+        for result in progress(steps, total=visits, what="following background"):
+            _fill_in(labels, result)
+    finally:
+        session.prompts = every
+
+
+def _fill_in(labels: CopyOnWriteLabels, result: FrameResult) -> None:
+    """Write the background objects of a result where labels hold nothing else."""
+    now = labels[result.frame]
+    background = [*result.background]
+    is_free = (now == 0) | np.isin(now, background)
+    is_background = np.isin(result.labels, background)
+    cleared = without_objects(now, background)
+    labels[result.frame] = np.where(is_free & is_background, result.labels, cleared)
+
+
 def _apply(
     results: Iterable[FrameResult], labels: CopyOnWriteLabels, report: Report
 ) -> None:
     for result in results:
         labels[result.frame] = result.labels
-        report.add(result)
+        report.add(result.wanted)
 
 
 def _save(
@@ -346,5 +414,5 @@ def _save(
     session, labels, frames = corrected
     with open_sink(target, session, labels.dtype) as sink:
         for frame in range(len(labels)):
-            sink.write(frame, labels[frame])
+            sink.write(frame, without_objects(labels[frame], session.background))
         sink.finish(record_provenance(session, job.movie, frames, session.prompts))

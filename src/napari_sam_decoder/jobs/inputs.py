@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import Settings
 
-__all__ = ["MaskFile", "MovieOptions", "ScribbleFile", "set_paths", "with_scribbles"]
+__all__ = [
+    "MaskFile",
+    "MovieOptions",
+    "ScribbleFile",
+    "require_background",
+    "set_paths",
+    "with_scribbles",
+]
 
 
 def set_paths(job: object, *names: str, optional: tuple[str, ...] = ()) -> None:
@@ -38,6 +45,35 @@ def set_paths(job: object, *names: str, optional: tuple[str, ...] = ()) -> None:
         if value is not None or name in names:
             path = as_expanded_path(value, f"{name}=", OptionError)
             object.__setattr__(job, name, path)
+
+
+def require_background(background: Iterable[int], known: Iterable[int]) -> None:
+    """Refuse background objects that nothing is known of, or that are all there are.
+
+    Parameters
+    ----------
+    background : iterable of int
+        Background objects.
+    known : iterable of int
+        All objects that have prompts.
+
+    Raises
+    ------
+    OptionError
+        Which names the objects.
+    """
+    asked, prompted = frozenset(background), frozenset(known)
+    missing = sorted(asked - prompted)
+    if missing:
+        raise OptionError(
+            f"object {', '.join(map(str, missing))} is to be a background object, but "
+            "has no prompts; show where it is, or check the object id"
+        )
+    if asked and asked == prompted:
+        raise OptionError(
+            "all objects are background objects, so there would be no result; prompt "
+            "the object that you want, too"
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_decoder.errors import LabelsError, OptionError, ProjectError
 from napari_sam_decoder.formats import LabelSink, read_provenance
 from napari_sam_decoder.jobs.provenance import describe_prompts
-from napari_sam_decoder.project import MovieCut, scope_of
+from napari_sam_decoder.labels import without_objects
+from napari_sam_decoder.project import MovieCut, background_objects, scope_of
 from napari_sam_decoder.prompts import PromptSet
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def choose_target(document: Document, name: str | None) -> int:
 def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) -> None:
     """Write labels of a project to a file, whole or not at all.
 
+    Background objects are left out.
+
     Parameters
     ----------
     project : Project
@@ -124,6 +127,7 @@ def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) 
         If a file of frames cannot hold them.
     """
     document = project.history.document
+    background = background_objects(document)
     used = _cuts(document, number)
     cut = _written_cut(labels.shape, used)
     provenance = _provenance(project, number, cut)
@@ -131,7 +135,7 @@ def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) 
     axes = str(provenance["axes"]).removesuffix("C").rjust(3, "T")
     with LabelSink(path, shape, labels.dtype, axes) as sink:
         for frame in range(len(cut)):
-            plane = labels[cut.index(frame)]
+            plane = without_objects(labels[cut.index(frame)], background)
             if plane.any():
                 sink.write(frame, plane)
         sink.finish(provenance)
@@ -183,6 +187,7 @@ def _provenance(project: Project, number: int, cut: MovieCut) -> dict[str, Any]:
         "frames": [0, len(cut)],
         "settings": made_with.get("settings", {}),
         "prompts": describe_prompts(PromptSet(made.values())),
+        "background": sorted(background_objects(document)),
     }
 
 

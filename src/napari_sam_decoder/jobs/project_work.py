@@ -34,6 +34,7 @@ from napari_sam_decoder.project import (
     ScribbleRow,
     ShapeRow,
     TargetRecord,
+    background_objects,
     describe_difference,
     ended_confirmations,
     find_decoder,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import Movie
     from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.project import PromptReading, RunRequest, Step
+    from napari_sam_decoder.project import History, PromptReading, RunRequest, Step
     from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import FrameResult, Settings
     from napari_sam_decoder.session import Session
@@ -230,7 +231,11 @@ class ProjectWork:
         return read_document(self.cut, self.history.document)
 
     def add_prompts(
-        self, prompts: PromptSet, *, replacing: Collection[int] = ()
+        self,
+        prompts: PromptSet,
+        *,
+        replacing: Collection[int] = (),
+        background: Collection[int] = (),
     ) -> Step:
         """Add points, shapes and scribbles, with their objects, as one step.
 
@@ -240,6 +245,8 @@ class ProjectWork:
             Without masks.
         replacing : collection of int
             Objects whose earlier points, shapes and scribbles go.
+        background : collection of int
+            Those that are background objects from now on.
 
         Raises
         ------
@@ -254,6 +261,11 @@ class ProjectWork:
         with self.history.step(title, "prompts", {"prompts": keys}) as step:
             for object_id in set(prompts.object_ids) - set(objects):
                 objects[object_id] = ObjectRecord(f"object {object_id}")
+            for object_id in sorted({*replacing, *background}):
+                adopted = ObjectRecord(f"object {object_id}", is_created=False)
+                known = objects.get(object_id, adopted)
+                is_background = object_id in background
+                objects[object_id] = replace(known, is_background=is_background)
             before = {name: document.rows(name) for name in ROWS}
             for name, rows in before.items():
                 kept = (row for row in rows if row.object_id not in replacing)
@@ -341,7 +353,7 @@ class ProjectWork:
         run.open_step(self.history, None)
         with run.recording():
             target.begin(self.cut, run.prompts, request)
-        return _recorded(run, steps)
+        return _recorded(run, steps, self.history)
 
     def find_corrections(
         self, target: LabelsTarget, new: PromptSet, frames: range
@@ -412,7 +424,7 @@ class ProjectWork:
         steps = run.begin(self.session)
         run.made_with = made_with(self.session)
         run.open_step(self.history, cause)
-        return _recorded(run, steps)
+        return _recorded(run, steps, self.history)
 
 
 @contextmanager
@@ -542,12 +554,15 @@ def _contrast_of(project: Project) -> tuple[float, float] | None:
     return None if limits is None else (float(limits[0]), float(limits[1]))
 
 
-def _recorded(run: Run, steps: Iterator[FrameResult]) -> Iterator[FrameResult]:
+def _recorded(
+    run: Run, steps: Iterator[FrameResult], history: History
+) -> Iterator[FrameResult]:
     """Write each result, and yield it with the labels as they are then."""
+    background = background_objects(history.document)
     for result in steps:
         run.record(result)
         labels = run.target.labels(run.view, result.frame)
-        yield result.with_labels(labels)
+        yield replace(result.with_labels(labels), background=background)
 
 
 def _header(movie: MovieIdentity, session: Session) -> ProjectHeader:

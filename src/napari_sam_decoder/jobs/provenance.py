@@ -38,11 +38,14 @@ class Provenance:
         The defaults if unknown.
     contrast : (float, float), optional
         Intensities that were shown to the network as black and white; None if unknown.
+    background : frozenset of int
+        Background objects. They have prompts, but no pixels.
     """
 
     prompts: PromptSet = field(default_factory=PromptSet)
     settings: Settings = field(default_factory=Settings)
     contrast: tuple[float, float] | None = None
+    background: frozenset[int] = frozenset()
 
     @classmethod
     def read(cls, path: Path) -> Provenance:
@@ -64,7 +67,9 @@ class Provenance:
         try:
             prompts = PromptSet(_prompt(entry) for entry in noted.get("prompts", ()))
             settings = stored_settings(noted.get("settings", {}))
-            return cls(prompts, settings, _contrast(noted.get("contrast")))
+            background = frozenset(map(int, noted.get("background", ())))
+            contrast = _contrast(noted.get("contrast"))
+            return cls(prompts, settings, contrast, background)
         except (
             *(AttributeError, KeyError, TypeError, ValueError),
             *(OptionError, PromptError),
@@ -125,6 +130,7 @@ def record_provenance(
         "frames": [frames.start, frames.stop],
         "settings": asdict(session.settings),
         "prompts": describe_prompts(prompts),
+        "background": sorted(session.background),
     }
 
 

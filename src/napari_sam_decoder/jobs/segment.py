@@ -9,10 +9,14 @@ import numpy as np
 
 from napari_sam_decoder.atomic_files import restore_interrupted
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
-from napari_sam_decoder.formats import open_labels, read_provenance, require_target
+from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
-from napari_sam_decoder.jobs.inputs import set_paths, with_scribbles
+from napari_sam_decoder.jobs.inputs import (
+    require_background,
+    set_paths,
+    with_scribbles,
+)
 from napari_sam_decoder.jobs.outputs import (
     no_progress,
     open_sink,
@@ -22,7 +26,11 @@ from napari_sam_decoder.jobs.outputs import (
 )
 from napari_sam_decoder.jobs.project_labels import require_own_output, write_labels
 from napari_sam_decoder.jobs.project_work import open_work
-from napari_sam_decoder.jobs.provenance import record_provenance
+from napari_sam_decoder.jobs.provenance import (
+    Provenance,
+    describe_prompts,
+    record_provenance,
+)
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.propagation import Settings
@@ -72,6 +80,9 @@ class SegmentJob:
         has all its labels; masks cannot be used.
     scribbles : tuple of ScribbleFile
         More prompts in files, which come behind the points.
+    background : tuple of int
+        Background objects: prompted and followed like all others, so that these do not
+        take their pixels, but neither in the output nor in the report.
     """
 
     movie: MovieOptions
@@ -84,6 +95,7 @@ class SegmentJob:
     settings: Settings = field(default_factory=Settings)
     project: Path | None = None
     scribbles: tuple[ScribbleFile, ...] = ()
+    background: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "output", optional=("report", "project"))
@@ -163,6 +175,8 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
     with session:
         job = job.with_prompts_of_files(len(session.movie))
         _add_prompts(job, session)
+        session.background = job.background
+        require_background(job.background, session.prompts.object_ids)
         existing = _existing_labels(job, session)
         # Propagation is lazy, but checks the prompts now, before any long work.
         results = session.propagate(frames, labels=existing)
@@ -184,6 +198,7 @@ def _segment_in_project(
         report = Report(None if job.report is None else work.session.movie)
         job = job.with_prompts_of_files(len(work.cut))
         ids = job.prompts.object_ids
+        require_background(job.background, ids)
         _require_new(job, work)
         require_own_output(job.output, work.project, replace=job.replace)
         for prompt in job.prompts:
@@ -192,12 +207,12 @@ def _segment_in_project(
         is_whole = len(work.frames) == len(work.cut)
         frames = None if is_whole else work.frames
         request = RunRequest(frames=frames, object_ids=ids, replace=job.replace)
-        work.add_prompts(job.prompts, replacing=ids)
+        work.add_prompts(job.prompts, replacing=ids, background=job.background)
         results = work.run(target, request)
         embed_frames(work.session, work.frames, progress)
         visits = work.session.plan(frames, objects=ids).visits
         for result in progress(results, total=visits, what="propagating"):
-            report.add(result)
+            report.add(result.wanted)
         write_labels(work.project, target.number, target.holder.data, job.output)
     return report
 
@@ -237,8 +252,9 @@ def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
 def _write(results: Iterable[FrameResult], sink: LabelSink, report: Report) -> None:
     """Write each result as it comes; a later one for the same frame replaces it."""
     for result in results:
-        sink.write(result.frame, result.labels)
-        report.add(result)
+        wanted = result.wanted
+        sink.write(wanted.frame, wanted.labels)
+        report.add(wanted)
 
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
@@ -254,6 +270,9 @@ def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
         )
     frames = range(labels.shape[0])
     taken = {int(value) for frame in frames for value in np.unique(labels[frame])}
+    # The background objects of the labels have no pixels in them.
+    wanted = frozenset(session.prompts.object_ids) - session.background
+    taken |= wanted & Provenance.read_if_noted(job.output).background
     clashing = sorted(taken & set(session.prompts.object_ids))
     if clashing:
         raise LabelsError(
@@ -294,7 +313,11 @@ def _provenance(
 ) -> dict[str, Any]:
     """Record the prompts of existing objects too: a correction needs them."""
     noted = record_provenance(session, job.movie, frames, session.prompts)
-    earlier = read_provenance(job.output) if existing is not None else {}
-    if isinstance(earlier.get("prompts"), list):
-        noted["prompts"] = [*earlier["prompts"], *noted["prompts"]]
+    if existing is not None:
+        earlier = Provenance.read_if_noted(job.output)
+        # Of a background object that is shown again, what is said now counts.
+        new = session.prompts.object_ids
+        kept = (one for one in earlier.prompts if one.object_id not in new)
+        noted["prompts"] = [*describe_prompts(kept), *noted["prompts"]]
+        noted["background"] = sorted(earlier.background | session.background)
     return noted

@@ -53,6 +53,7 @@ from napari_sam_decoder.project.movie_identity import (
 )
 from napari_sam_decoder.project.object_record import (
     ObjectRecord,
+    background_objects,
     locked_objects,
     require_unlocked,
 )
@@ -144,6 +145,7 @@ __all__ = [
     "Timelines",
     "WriteResult",
     "axes_of",
+    "background_objects",
     "copy_decoders",
     "copy_project",
     "decode_operation",

@@ -374,7 +374,8 @@ def _decode_prompt(encoded: dict[str, Any]) -> Prompt:
 
 
 def _encode_object(record: ObjectRecord) -> list[Any]:
-    said = [int(record.is_locked), record.parent, int(record.is_hidden)]
+    said = [int(record.is_locked), record.parent]
+    said += [int(record.is_hidden), int(record.is_background)]
     while said and said[-1] in (0, None):
         said.pop()
     return [record.name, int(record.is_created), *said]
@@ -382,16 +383,17 @@ def _encode_object(record: ObjectRecord) -> list[Any]:
 
 def _decode_object(encoded: list[Any]) -> ObjectRecord:
     name, is_created = encoded[:2]
-    # Objects could not be locked, divided or hidden at first.
-    unsaid: list[Any] = [0, None, 0]
+    # Objects were of one kind at first.
+    unsaid: list[Any] = [0, None, 0, 0]
     said = encoded[2:]
-    is_locked, parent, is_hidden = said + unsaid[len(said) :]
+    is_locked, parent, is_hidden, is_background = said + unsaid[len(said) :]
     return ObjectRecord(
         str(name),
         bool(is_created),
         bool(is_locked),
         None if parent is None else int(parent),
         bool(is_hidden),
+        bool(is_background),
     )
 
 

@@ -41,7 +41,7 @@ __all__ = [
 
 FORMAT = "napari-sam-decoder-project"
 VERSION = 4
-"""The first whose objects may be hidden, or have divided."""
+"""The first whose objects may be hidden, background objects, or have divided."""
 
 _LONGEST_HEADER = 2**20
 

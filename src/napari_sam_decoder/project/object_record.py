@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.project.document import Document
 
-__all__ = ["ObjectRecord", "locked_objects", "require_unlocked"]
+__all__ = [
+    "ObjectRecord",
+    "background_objects",
+    "locked_objects",
+    "require_unlocked",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class ObjectRecord:
         The object that has divided into this one and others.
     is_hidden : bool
         Whether the viewer does not show it.
+    is_background : bool
+        Whether it is a background object: followed, but not part of the result.
     """
 
     name: str
@@ -38,12 +45,19 @@ class ObjectRecord:
     is_locked: bool = False
     parent: int | None = None
     is_hidden: bool = False
+    is_background: bool = False
 
 
 def locked_objects(document: Document) -> frozenset[int]:
     """List the objects of a document whose prompts and labels stay as they are."""
     records = document.table("objects").items()
     return frozenset(object_id for object_id, one in records if one.is_locked)
+
+
+def background_objects(document: Document) -> frozenset[int]:
+    """List the objects of a document that are not part of the result."""
+    records = document.table("objects").items()
+    return frozenset(object_id for object_id, one in records if one.is_background)
 
 
 def require_unlocked(document: Document, object_ids: Iterable[int]) -> None:

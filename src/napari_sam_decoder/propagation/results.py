@@ -6,7 +6,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from napari_sam_decoder.labels import MAJORITY, overlap_after_merge
+from napari_sam_decoder.labels import (
+    MAJORITY,
+    overlap_after_merge,
+    without_objects,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -302,6 +306,8 @@ class FrameResult:
     is_final : bool
         False if the backward pass will still reach this frame. Then the frame comes
         again, with the results of both passes joined.
+    background : frozenset of int
+        Background objects: followed like all others, but not wanted.
     """
 
     frame: int
@@ -309,6 +315,7 @@ class FrameResult:
     objects: dict[int, ObjectResult] = field(default_factory=dict)
     is_final: bool = True
     affected: dict[int, ObjectResult] = field(default_factory=dict)
+    background: frozenset[int] = frozenset()
 
     def __repr__(self) -> str:
         objects = ", ".join(
@@ -325,6 +332,27 @@ class FrameResult:
     def judged(self) -> dict[int, ObjectResult]:
         """All objects of the result: decided or affected."""
         return self.affected | self.objects
+
+    @property
+    def wanted(self) -> FrameResult:
+        """The result without background objects, neither pixels nor verdicts."""
+        if not self.background:
+            return self
+
+        def without(results: dict[int, ObjectResult]) -> dict[int, ObjectResult]:
+            return {
+                object_id: result
+                for object_id, result in results.items()
+                if object_id not in self.background
+            }
+
+        return replace(
+            self,
+            labels=without_objects(self.labels, self.background),
+            objects=without(self.objects),
+            affected=without(self.affected),
+            background=frozenset(),
+        )
 
     def with_fixed(self, object_ids: Collection[int]) -> FrameResult:
         """Return the result where a person, not the program, has decided on objects.

@@ -9,9 +9,16 @@ import numpy as np
 from napari.layers import Labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
-__all__ = ["LIGHT", "WARNING_RED", "object_colour", "object_colours", "rim_colours"]
+__all__ = [
+    "BACKGROUND_GREY",
+    "LIGHT",
+    "WARNING_RED",
+    "object_colour",
+    "object_colours",
+    "rim_colours",
+]
 
 
 def object_colour(object_id: int) -> np.ndarray:
@@ -30,9 +37,26 @@ def object_colour(object_id: int) -> np.ndarray:
     return np.asarray(_palette().get_color(object_id), float)
 
 
-def object_colours(object_ids: Iterable[int]) -> dict[int, np.ndarray]:
-    """Return the colours of several objects by id."""
-    return {object_id: object_colour(object_id) for object_id in object_ids}
+def object_colours(
+    object_ids: Iterable[int], background: Container[int] = ()
+) -> dict[int, np.ndarray]:
+    """Return the colours of several objects by id.
+
+    Parameters
+    ----------
+    object_ids : iterable of int
+        1 or more each.
+    background : container of int
+        Background objects, which are all of one colour.
+    """
+    return {
+        one: np.array(BACKGROUND_GREY) if one in background else object_colour(one)
+        for one in object_ids
+    }
+
+
+BACKGROUND_GREY = (0.62, 0.62, 0.62, 1)
+"""Of background objects, which are none of the result."""
 
 
 WARNING_RED = (0.85, 0.0, 0.0, 1)

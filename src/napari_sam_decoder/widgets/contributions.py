@@ -11,13 +11,14 @@ import numpy as np
 
 from napari_sam_decoder.errors import FormatError, LabelsError, ProjectError
 from napari_sam_decoder.formats import LabelSink, open_labels
-from napari_sam_decoder.labels import label_dtype
+from napari_sam_decoder.labels import label_dtype, without_objects
 from napari_sam_decoder.samples import load_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "BACKGROUND",
     "get_labels_reader",
     "get_project_reader",
     "make_cells",
@@ -26,6 +27,8 @@ __all__ = [
     "write_labels",
 ]
 
+BACKGROUND = "background objects"
+"""In the metadata of a Labels layer: ids that are not part of the result."""
 PLACEMENT = {"scale": 1.0, "translate": 0.0}
 """What of a layer's placement is stored, and its value for a new first axis."""
 
@@ -141,6 +144,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Save a Labels layer as a zarr array, as the command ``segment`` writes it.
 
     The file appears whole or not at all, and replaces only labels of this plugin.
+    Background objects are left out.
 
     Parameters
     ----------
@@ -165,6 +169,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If the layer has other axes, or its ids are not from 0 to 4294967295.
     """
     labels = data[0] if attributes.get("multiscale") else data
+    background = (attributes.get("metadata") or {}).get(BACKGROUND, ())
     if labels.ndim not in (2, 3):
         raise LabelsError(
             f"labels of shape {tuple(labels.shape)} cannot be saved as {path}; save "
@@ -177,7 +182,8 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     axes, placement = _axes(attributes), _placement(attributes, labels.ndim)
     with LabelSink(path, labels.shape, dtype, axes, placement) as sink:
         for frame in range(len(labels)):
-            sink.write(frame, np.asarray(labels[frame]))
+            plane = without_objects(np.asarray(labels[frame]), background)
+            sink.write(frame, plane)
         sink.finish(_provenance(attributes))
     return [path]
 

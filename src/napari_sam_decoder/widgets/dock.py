@@ -270,6 +270,7 @@ class SamDecoderDock(QWidget):
         self._objects.eye_toggled.connect(self._guarded(self._hide))
         self._objects.alone_requested.connect(self._guarded(bench.show_only))
         self._objects.all_requested.connect(self._guarded(bench.show_all_objects))
+        self._objects.background_toggled.connect(self._guarded(self._set_background))
         self._objects.delete_requested.connect(self._guarded(self._ask_to_delete))
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
         self._frame.hypothesis_pointed_at.connect(bench.show_hypothesis)
@@ -289,6 +290,7 @@ class SamDecoderDock(QWidget):
             "previous_object": partial(step, -1),
             "split_object": guarded(bench.split_or_divide),
             "lock_object": guarded(self._toggle_lock),
+            "background_object": guarded(self._toggle_background),
             "hide_object": guarded(self._toggle_eye),
             "show_alone": guarded(self._toggle_others),
             "delete_object": guarded(self._ask_to_delete),
@@ -470,6 +472,16 @@ class SamDecoderDock(QWidget):
     def _hide(self, object_id: int, is_hidden: bool) -> None:
         bench = self.workbench
         (bench.hide_object if is_hidden else bench.show_object)(object_id)
+
+    def _set_background(self, object_id: int, is_background: bool) -> None:
+        bench = self.workbench
+        mark, unmark = bench.mark_background, bench.unmark_background
+        (mark if is_background else unmark)(object_id)
+
+    def _toggle_background(self) -> None:
+        """Make the selected object a background object, or part of the result."""
+        current = self.workbench.require_object()
+        self._set_background(current.object_id, not current.is_background)
 
     def _toggle_eye(self) -> None:
         """Hide the selected object, or show it."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam_decoder.labels import without_objects
 from napari_sam_decoder.measurements import PixelSize, measure_frame
 from napari_sam_decoder.widgets.runs import ProgressEstimate, counted
 
@@ -42,6 +43,8 @@ class LabelMeasurement:
         Its labels.
     path : Path, optional
         Where the table goes.
+    background : frozenset of int
+        Background objects, which are left out.
     progress : ProgressEstimate
         In frames.
     """
@@ -49,6 +52,7 @@ class LabelMeasurement:
     view: MovieView
     target: TargetLayer
     path: Path | None
+    background: frozenset[int] = frozenset()
     progress: ProgressEstimate = field(default_factory=ProgressEstimate)
 
     def steps(self) -> Generator[Report | None]:
@@ -60,20 +64,25 @@ class LabelMeasurement:
         view, report = self.view, Report(pixel_size=pixel_size(self.view))
         records = self.target.record(view).frames
         for frame in range(len(view)):
-            labels = np.asarray(self.target.layer.data[view.index(frame)])
+            every = np.asarray(self.target.layer.data[view.index(frame)])
+            labels = without_objects(every, self.background)
             key = slice(None) if view.axis is None else frame
             pixels = np.asarray(view.frames[key])
             measured = measure_frame(frame, labels, pixels, pixel_size(view))
-            report.add_measured(frame, _known(records, frame), measured)
+            known = _known(records, frame, self.background)
+            report.add_measured(frame, known, measured)
             yield None
         if self.path is not None:
             write_text(self.path, report.to_csv())
         yield report
 
 
-def _known(records: FrameRecords, frame: int) -> dict[int, Any]:
+def _known(
+    records: FrameRecords, frame: int, background: frozenset[int]
+) -> dict[int, Any]:
     """What runs have found out on a frame, by object."""
-    found = {one: records.of(one, frame) for one in records.object_ids}
+    wanted = records.object_ids - background
+    found = {one: records.of(one, frame) for one in wanted}
     return {one: result for one, result in found.items() if result is not None}
 
 
@@ -115,8 +124,13 @@ class Measuring(QObject):
         """
         if state.target is None:
             return
-        progress = ProgressEstimate(len(view))
-        running = LabelMeasurement(view, state.target, path, progress)
+        running = LabelMeasurement(
+            view,
+            state.target,
+            path,
+            state.objects.background_ids,
+            ProgressEstimate(len(view)),
+        )
         self.running = running
         take, end = partial(self._take, state, running), partial(self._end, running)
         self._job_queue.measure(running.steps, take, end)

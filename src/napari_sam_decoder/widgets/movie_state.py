@@ -18,7 +18,7 @@ from napari_sam_decoder.project import (
 )
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS
 from napari_sam_decoder.widgets.layers import check_target, shown_limits
-from napari_sam_decoder.widgets.objects import ObjectList
+from napari_sam_decoder.widgets.objects import ObjectList, ObjectLook
 from napari_sam_decoder.widgets.previews import PreviewStore
 from napari_sam_decoder.widgets.target_layer import TargetLayer, UndoKeys
 
@@ -321,14 +321,14 @@ class MovieState:
             is_own=is_own,
             is_recorded=True,
         )
-        target.hide(self.objects.hidden_ids)
+        target.draw(self.objects.look)
         return target
 
-    def draw_hidden(self, hidden: frozenset[int]) -> None:
-        """Do not draw labels and prompts of some objects, but those of all others."""
-        self.objects.draw_hidden(hidden)
+    def draw(self, look: ObjectLook) -> None:
+        """Draw labels and prompts of all objects, but for those that are hidden."""
+        self.objects.draw(look)
         for target in self.targets.values():
-            target.hide(hidden)
+            target.draw(look)
 
     def note_layer_names(self) -> None:
         """Let the project know what its labels are called now."""
@@ -365,7 +365,7 @@ class MovieState:
             is_own=is_blank,
         )
         self.targets[layer] = self.target = target
-        target.hide(self.objects.hidden_ids)
+        target.draw(self.objects.look)
         self.history.document.table("targets")[target.number] = TargetRecord(
             str(layer.name), view.spatial_shape, str(layer.data.dtype), is_blank
         )
@@ -376,7 +376,7 @@ class MovieState:
         self.targets[layer] = self.target = target = self.removed.pop(layer)
         target.view = view
         target.reopen(self._undo_keys)
-        target.hide(self.objects.hidden_ids)
+        target.draw(self.objects.look)
 
     def undo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Take back the last action, and show all as it was before.

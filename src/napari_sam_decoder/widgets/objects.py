@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ObjectIds",
     "ObjectList",
+    "ObjectLook",
     "ObjectSummary",
     "SegmentedObject",
     "free_id",
@@ -218,6 +219,8 @@ class SegmentedObject:
         The object that has divided into this one and others.
     is_hidden : bool
         Whether the viewer does not show it.
+    is_background : bool
+        Whether it is followed, but not part of the result.
     """
 
     object_id: int
@@ -226,6 +229,7 @@ class SegmentedObject:
     is_locked: bool = False
     parent: int | None = None
     is_hidden: bool = False
+    is_background: bool = False
 
     def __getattr__(self, name: str) -> Any:
         """Say where points of objects are, to a script that takes this for a layer."""
@@ -259,6 +263,8 @@ class ObjectSummary:
         The object that has divided into this one and others.
     is_hidden : bool
         Whether the viewer does not show it.
+    is_background : bool
+        Whether it is followed, but not part of the result.
     """
 
     object_id: int
@@ -272,6 +278,7 @@ class ObjectSummary:
     is_locked: bool = False
     parent: int | None = None
     is_hidden: bool = False
+    is_background: bool = False
 
     @classmethod
     def of(cls, listed: SegmentedObject, frames: FrameRecords) -> Self:
@@ -297,7 +304,24 @@ class ObjectSummary:
             listed.is_locked,
             listed.parent,
             listed.is_hidden,
+            listed.is_background,
         )
+
+
+@dataclass(frozen=True)
+class ObjectLook:
+    """Which objects of a movie do not look like all others.
+
+    Attributes
+    ----------
+    hidden : frozenset of int
+        Not drawn.
+    background : frozenset of int
+        Background objects, drawn in grey.
+    """
+
+    hidden: frozenset[int] = frozenset()
+    background: frozenset[int] = frozenset()
 
 
 ONE_LAYER = (
@@ -404,6 +428,17 @@ class ObjectList:
         """Objects that the viewer does not show."""
         return frozenset(one for one, kept in self.records.items() if kept.is_hidden)
 
+    @property
+    def background_ids(self) -> frozenset[int]:
+        """Background objects, which are not part of the result."""
+        records = self.records.items()
+        return frozenset(one for one, kept in records if kept.is_background)
+
+    @property
+    def look(self) -> ObjectLook:
+        """Which objects do not look like all others."""
+        return ObjectLook(self.hidden_ids, self.background_ids)
+
     def note_labels(self, object_ids: Iterable[int]) -> None:
         """Note which objects the labels hold."""
         self._in_labels = frozenset(object_ids)
@@ -423,6 +458,24 @@ class ObjectList:
         self.records[object_id] = ObjectRecord(name or _plain_name(object_id))
         return self._described(object_id)
 
+    def create_daughter(
+        self, object_id: int, parent: int, name: str | None = None
+    ) -> None:
+        """Add an object that another one has divided into.
+
+        Parameters
+        ----------
+        object_id : int
+            That no other object has.
+        parent : int
+            The other one; of a background object, the daughter is one, too.
+        name : str, optional
+            "object" and its id by default.
+        """
+        is_background = parent in self.background_ids
+        self.create(object_id, name)
+        self._keep(object_id, parent=parent, is_background=is_background)
+
     def rename(self, object_id: int, name: str) -> None:
         """Name an object."""
         self._keep(object_id, name=name)
@@ -434,6 +487,10 @@ class ObjectList:
     def hide(self, object_id: int, *, is_hidden: bool) -> None:
         """Hide or show an object."""
         self._keep(object_id, is_hidden=is_hidden)
+
+    def set_background(self, object_id: int, *, is_background: bool) -> None:
+        """Make an object a background object, or part of the result."""
+        self._keep(object_id, is_background=is_background)
 
     def set_parent(self, object_id: int, parent: int | None) -> None:
         """Note which object has divided into this one and others; None for none."""
@@ -637,11 +694,11 @@ class ObjectList:
         kept = (other for other in self.scribbles if not is_replaced(other))
         self.scribbles = (*kept, row)
 
-    def draw_hidden(self, hidden: frozenset[int]) -> None:
-        """Do not draw the points and boxes of some objects, but those of all others."""
+    def draw(self, look: ObjectLook) -> None:
+        """Draw the points and boxes of all objects, but for those that are hidden."""
         with self._writing():
             for layer in self.layers:
-                hide_prompts(layer, hidden)
+                hide_prompts(layer, look.hidden, look.background)
 
     def prepare_next(self, *, are_tidy: bool = False) -> None:
         """Let what is drawn next belong to the current object, and pick no mask.
@@ -747,7 +804,13 @@ class ObjectList:
         kept = self.records.get(object_id) or ObjectRecord(_plain_name(object_id))
         frames = self.reading.of_object(object_id).frames
         return SegmentedObject(
-            object_id, kept.name, frames, kept.is_locked, kept.parent, kept.is_hidden
+            object_id,
+            kept.name,
+            frames,
+            kept.is_locked,
+            kept.parent,
+            kept.is_hidden,
+            kept.is_background,
         )
 
     @contextmanager

@@ -200,6 +200,7 @@ class PreviewOverlay:
         frame: int,
         masks: Mapping[int, np.ndarray],
         scribbled: Scribbled | None = None,
+        background: frozenset[int] = frozenset(),
     ) -> None:
         """Show masks on a frame, in the colours of their objects.
 
@@ -213,6 +214,8 @@ class PreviewOverlay:
             Where they overlap, the last is shown; without any, the layer is emptied.
         scribbled : Scribbled, optional
             Drawn over the masks.
+        background : frozenset of int
+            Background objects, drawn in grey.
         """
         if self._strokes is not None and self._strokes.is_drawing:
             # It is shown again when the stroke has ended.
@@ -223,13 +226,15 @@ class PreviewOverlay:
             self._view, self._placed = view, placed
         if not self._is_added():
             self._remove_lines()
-        if self._shows(frame, masks, scribbled):
+        is_same_look = background == self._outline.background
+        if is_same_look and self._shows(frame, masks, scribbled):
             return
         values = _values_of(masks)
         labels = np.zeros(view.frame_shape, np.uint16)
         for object_id, mask in masks.items():
             labels[mask] = values[object_id]
-        self._outline = Outline.of(labels).renumbered(values)
+        outline = Outline.of(labels).renumbered(values)
+        self._outline = replace(outline, background=background)
         mark_scribbles(labels, () if scribbled is None else scribbled.scribbles)
         layer = self._layer_on(view)
         self._fill_lightly(layer, values, scribbled)
@@ -334,7 +339,7 @@ class PreviewOverlay:
         self, layer: Labels, values: Mapping[int, int], scribbled: Scribbled | None
     ) -> None:
         """Colour the objects so that they do not look like labels."""
-        colours = object_colours(values)
+        colours = object_colours(values, self._outline.background)
         fills = {values[one]: (*colours[one][:3], FILL) for one in values}
         if scribbled is not None:
             colour = object_colour(scribbled.object_id)

@@ -341,9 +341,13 @@ class _Source:
         return is_same and target is self._target
 
     def count_doubtful(self, bench: Workbench) -> int:
-        """Count the doubtful frames of all objects neither locked nor hidden."""
+        """Count the doubtful frames of all objects that are reviewed.
+
+        That is, of none that is locked or hidden, and of no background object.
+        """
         objects = bench.objects
-        ids = objects.ids - objects.locked_ids - objects.hidden_ids
+        left_out = objects.locked_ids | objects.hidden_ids | objects.background_ids
+        ids = objects.ids - left_out
         return sum(len(self._records.doubtful_frames(one)) for one in ids)
 
     def take_changed(self, objects: ObjectList) -> set[int]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.project import LabelsTarget, axes_of
+from napari_sam_decoder.widgets.colours import BACKGROUND_GREY
+from napari_sam_decoder.widgets.contributions import BACKGROUND
 from napari_sam_decoder.widgets.layers import (
-    HiddenLabels,
+    CLEAR,
+    LabelColours,
     StrokeListener,
     after_strokes,
     before_strokes,
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project import Cut, History
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.widgets.layers import MovieView
+    from napari_sam_decoder.widgets.objects import ObjectLook
 
 __all__ = ["TargetLayer", "UndoKeys"]
+
+_DIM_GREY = (*BACKGROUND_GREY[:3], 0.5)
 
 _VERBS = {"erase": "Erase", "fill": "Fill", "polygon": "Paint a polygon"}
 
@@ -79,7 +85,7 @@ class TargetLayer(LabelsTarget):
         )
         self.layer = layer
         self._checked = layer.data
-        self._hidden = HiddenLabels(layer)
+        self._colours = LabelColours(layer)
 
     @property
     def is_drawing(self) -> bool:
@@ -89,11 +95,18 @@ class TargetLayer(LabelsTarget):
     def close(self) -> None:
         """Stop watching the layer, and give its own colours back."""
         self._strokes.close()
-        self.hide(frozenset())
+        self._colours.use({})
 
-    def hide(self, object_ids: frozenset[int]) -> None:
-        """Do not draw the labels of some objects, but those of all others."""
-        self._hidden.hide(object_ids, self.object_ids)
+    def draw(self, look: ObjectLook) -> None:
+        """Draw all labels in their own colours, but for hidden and background ones.
+
+        What saves the layer finds the background objects in its metadata.
+        """
+        background = dict.fromkeys(look.background, _DIM_GREY)
+        hidden = dict.fromkeys(look.hidden, CLEAR)
+        self._colours.use(background | hidden, self.object_ids)
+        if look.background or BACKGROUND in self.layer.metadata:
+            self.layer.metadata[BACKGROUND] = sorted(look.background)
 
     def reopen(self, keys: UndoKeys) -> None:
         """Watch the layer again.

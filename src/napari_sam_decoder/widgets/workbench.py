@@ -188,7 +188,7 @@ class Workbench(QObject):
         self.is_closed = True
         for state in self.controller.movies:
             self.show_hidden_layers(state)
-            state.draw_hidden(frozenset())
+            state.draw(replace(state.objects.look, hidden=frozenset()))
         self._reading.stop()
         self.objects.stop_listening()
         self.controller.close()
@@ -479,10 +479,11 @@ class Workbench(QObject):
         """
         movie, controller = self.movie, self.controller
         previews, prompts = controller.state.previews, controller.prompts_here
-        controller.state.draw_hidden(self.objects.hidden_ids)
+        controller.state.draw(self.objects.look)
         if movie is not None:
             masks = self._shown(previews.masks(prompts) | self._looked_at())
-            self._overlay.show(movie, self.frame, masks, self._scribbled())
+            background = self.objects.background_ids
+            self._overlay.show(movie, self.frame, masks, self._scribbled(), background)
         if self.points_layer is not None:
             note_sides(self.points_layer, previews.sides(prompts))
 
@@ -721,8 +722,7 @@ class Workbench(QObject):
         title = f"Split {listed.name!r} at frame {start}"
         ids = {"objects": [old_id, new_id]}
         with self.history.step(title, "objects", ids) as step:
-            self.objects.create(new_id, name)
-            self.objects.set_parent(new_id, old_id)
+            self.objects.create_daughter(new_id, old_id, name)
             self._give_rest(view, old_id, new_id, start)
         self._relabel_rest(listed, new_id, start, step)
         self.read()
@@ -805,8 +805,7 @@ class Workbench(QObject):
         ids = {"objects": [old_id, *daughters]}
         with self.history.step(title, "objects", ids) as step:
             for new_id in daughters:
-                self.objects.create(new_id)
-                self.objects.set_parent(new_id, old_id)
+                self.objects.create_daughter(new_id, old_id)
             self._give_rest(view, old_id, daughters[0], start)
             for new_id, half in zip(daughters, offered.daughters, strict=True):
                 self.objects.confirm(ScribbleRow.confirming(view, start, half, new_id))
@@ -924,6 +923,45 @@ class Workbench(QObject):
         with self.history.step(title, "objects"):
             for object_id, hidden in sorted(is_hidden.items()):
                 self.objects.hide(object_id, is_hidden=hidden)
+        self.show_previews()
+        self.changed.emit()
+
+    def mark_background(self, object_id: int) -> None:
+        """Make an object a background object: "not this one".
+
+        It is prompted, decided and followed like all others, so that these do not take
+        its pixels. But it is not part of the result: it is neither saved in labels of a
+        project nor measured or counted. The viewer shows it in grey.
+
+        Parameters
+        ----------
+        object_id : int
+            Its value in the labels.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        found = self.objects.require(object_id)
+        self._set_background(f"{found.name!r} is a background object", object_id, True)
+
+    def unmark_background(self, object_id: int) -> None:
+        """Make a background object part of the result.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        found = self.objects.require(object_id)
+        title = f"{found.name!r} is no background object"
+        self._set_background(title, object_id, False)
+
+    def _set_background(self, title: str, object_id: int, is_background: bool) -> None:
+        with self.history.step(title, "objects"):
+            self.objects.set_background(object_id, is_background=is_background)
+        self.objects.prepare_next()
         self.show_previews()
         self.changed.emit()
 
@@ -1286,7 +1324,9 @@ class Workbench(QObject):
         self.changed.emit()
 
     def doubtful_places(self, order: str | None = None) -> tuple[Place, ...]:
-        """List what is doubtful on the movie, of objects neither locked nor hidden.
+        """List what is doubtful on the movie.
+
+        Objects that are locked or hidden, and background objects, are left out.
 
         Parameters
         ----------
@@ -1312,7 +1352,7 @@ class Workbench(QObject):
         fixed = {
             one.object_id: one.frames
             for one in self.objects.listed
-            if not (one.is_locked or one.is_hidden)
+            if not (one.is_locked or one.is_hidden or one.is_background)
         }
         if asked is ReviewOrder.OBJECT:
             current = self.objects.current_id

@@ -201,6 +201,16 @@ def test_a_click_on_the_eye_hides_and_shows(table, heard, qtbot):
     assert (len(asked), chosen) == (2, [])
 
 
+def test_background_objects_are_not_in_a_colour(table):
+    table.show_objects((*ROWS, ObjectSummary(7, "twin", is_background=True)), 2)
+    cell = table.cell(7)
+    icon = cell.data(Qt.ItemDataRole.DecorationRole).pixmap(14, 14).toImage()
+    assert icon.pixelColor(7, 7).alpha() == 0
+    assert icon.pixelColor(0, 7).hslSaturation() == 0
+    assert cell.data(Qt.ItemDataRole.FontRole).italic()
+    assert "not part of the result" in cell.data(Qt.ItemDataRole.ToolTipRole)
+
+
 def test_hidden_objects_are_faint(table):
     def colour(object_id):
         return table.cell(object_id).data(Qt.ItemDataRole.ForegroundRole)

@@ -148,7 +148,8 @@ def test_an_entry_can_be_chosen_while_frames_are_embedded(part, bench, heard, qt
 def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
     part.show_state(bench)
     menu = part.context_menu(2)
-    rename, merge, split, daughter, hide, alone, every, lock, delete = menu.actions()
+    rename, merge, split, daughter, background, *rest = menu.actions()
+    hide, alone, every, lock, delete = rest
     assert [action.text() for action in merge.menu().actions()] == [
         "object 1",
         "object 3",
@@ -167,6 +168,9 @@ def test_the_menu_of_an_object_merges_it_into_another_one(part, bench, qtbot):
         with qtbot.waitSignal(part.parent_chosen) as asked:
             action.trigger()
         assert asked.args == [2, parent]
+    with qtbot.waitSignal(part.background_toggled) as asked:
+        background.trigger()
+    assert asked.args == [2, True]
     assert not every.isEnabled(), "nothing is hidden"
     with qtbot.waitSignal(part.eye_toggled) as asked:
         hide.trigger()
@@ -212,3 +216,17 @@ def test_what_is_shown_alone_is_shown_with_all_others_again(part, bench, qtbot):
     assert show.text() == "Show"
     with qtbot.waitSignal(part.all_requested):
         every.trigger()
+
+
+@pytest.mark.usefixtures("objects")
+def test_background_objects_are_counted_apart(part, bench, qtbot):
+    bench.mark_background(3)
+    part.show_state(bench)
+    assert part.title() == "Objects (2 + 1 background)"
+    assert part.background_button.isChecked()
+    with qtbot.waitSignal(part.background_toggled) as asked:
+        qtbot.mouseClick(part.background_button, LEFT)
+    assert asked.args == [3, False]
+    bench.select_object(1)
+    part.show_state(bench)
+    assert not part.background_button.isChecked()

@@ -19,7 +19,7 @@ from napari_sam_decoder.widgets.layers.coordinates import (
     view_position,
     zoom_on,
 )
-from napari_sam_decoder.widgets.layers.hidden_labels import HiddenLabels
+from napari_sam_decoder.widgets.layers.label_colours import CLEAR, LabelColours
 from napari_sam_decoder.widgets.layers.labels_layers import (
     check_shape,
     check_target,
@@ -81,6 +81,7 @@ from napari_sam_decoder.widgets.layers.scribbles import (
 
 __all__ = [
     "BOXES_NAME",
+    "CLEAR",
     "MARKER_PIXELS",
     "NEGATIVE_VALUE",
     "OUTLINE_NAME",
@@ -88,7 +89,7 @@ __all__ = [
     "POINTS_NAME",
     "POSITIVE_VALUE",
     "AxisChoice",
-    "HiddenLabels",
+    "LabelColours",
     "LayerRows",
     "Limits",
     "MovieView",

@@ -36,12 +36,15 @@ class Outline:
         Unit vectors from each line to the object whose edge it is.
     object_ids : (N,) array of int
         Where two objects touch, there is a line for each.
+    background : frozenset of int
+        Background objects, drawn in grey.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     inwards: np.ndarray
     object_ids: np.ndarray
+    background: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, labels: np.ndarray) -> Outline:
@@ -163,7 +166,7 @@ def show_outline(
 def _drawn(outline: Outline, width: float) -> tuple[np.ndarray, np.ndarray]:
     """(2 N, 2, 2) starts and steps of rims and lines, and their (2 N, 4) colours."""
     ids, places = np.unique(outline.object_ids, return_inverse=True)
-    known = object_colours(ids.tolist())
+    known = object_colours(ids.tolist(), outline.background)
     own = np.array([known[one] for one in ids.tolist()]).reshape(-1, 4)
     steps = outline.ends - outline.starts
     length = np.linalg.norm(steps, axis=1, keepdims=True)

@@ -73,8 +73,8 @@ PIXEL = "screen pixel"
 """In the metadata of a layer: side of a pixel of the screen, in data pixels."""
 SIDES = "sides of objects"
 """In the metadata of a layer: how small objects are, in data pixels, as it is known."""
-HIDDEN = "hidden objects"
-"""In the metadata of a layer: whose points or shapes are not drawn."""
+HIDDEN, BACKGROUND = "hidden objects", "background objects"
+"""In the metadata of a layer: what is not drawn, and what is drawn in grey."""
 EDGE_PIXELS = 2
 SMALLEST_BOX_PIXELS = 4
 DRAGGED = ("add_rectangle", "add_ellipse", "add_line")
@@ -274,7 +274,7 @@ def set_next(
         # A column of a script may not hold what is set.
         tidy(layer)
     _set_next_values(layer, _defaults(object_id, is_positive=is_positive))
-    colour = _colours([object_id])[0]
+    colour = _colours(layer, [object_id])[0]
     with layer.block_update_properties():
         if isinstance(layer, Shapes):
             _set_colour(layer, "current_edge_color", colour)
@@ -319,20 +319,27 @@ def note_sides(layer: Points, sides: Mapping[int, float]) -> None:
         _draw_size(layer)
 
 
-def hide_prompts(layer: PromptLayer, object_ids: frozenset[int]) -> None:
+def hide_prompts(
+    layer: PromptLayer,
+    hidden: frozenset[int],
+    background: frozenset[int] = frozenset(),
+) -> None:
     """Do not draw what belongs to some objects, and draw all else.
 
     Parameters
     ----------
     layer : napari.layers.Points or napari.layers.Shapes
         Of the plugin. What is hidden is not selected any more.
-    object_ids : frozenset of int
+    hidden : frozenset of int
         All that are hidden from now on.
+    background : frozenset of int
+        Background objects, drawn in grey.
     """
-    if layer.metadata.get(HIDDEN, frozenset()) == object_ids:
+    looks = {HIDDEN: hidden, BACKGROUND: background}
+    if all(layer.metadata.get(name, frozenset()) == looks[name] for name in looks):
         return
-    layer.metadata[HIDDEN] = object_ids
-    if selected_objects(layer) & object_ids:
+    layer.metadata.update(looks)
+    if selected_objects(layer) & hidden:
         layer.selected_data = set()
     tidy(layer)
 
@@ -683,8 +690,9 @@ def _differs(layer: PromptLayer, name: str, values: list[Any]) -> bool:
     )
 
 
-def _colours(object_ids: Sequence[int | None]) -> np.ndarray:
-    known = object_colours({one for one in object_ids if one})
+def _colours(layer: PromptLayer, object_ids: Sequence[int | None]) -> np.ndarray:
+    background = layer.metadata.get(BACKGROUND, frozenset())
+    known = object_colours({one for one in object_ids if one}, background)
     colours = [known.get(one or 0, ODD_COLOUR) for one in object_ids]
     return np.array(colours, dtype=float).reshape(-1, 4)
 
@@ -726,7 +734,7 @@ def _draw_size(layer: PromptLayer) -> None:
 
 
 def _draw(layer: PromptLayer, features: _Features) -> None:
-    colours = _colours(features.object_ids)
+    colours = _colours(layer, features.object_ids)
     hidden = layer.metadata.get(HIDDEN, frozenset())
     is_shown = np.array([one not in hidden for one in features.object_ids], bool)
     _draw_size(layer)

@@ -19,7 +19,7 @@ from qtpy.QtCore import (
     Qt,
     Signal,
 )
-from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPainterPath, QPen, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
     QTreeView,
 )
 
-from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _LONGEST_RANGE = "0000\N{EN DASH}0000"
 _ICON_SIDE = 14
 ICON_GREY = "#8c94a4"
 FAINT = QColor(ICON_GREY)
-"""Of an object that the viewer does not show."""
+"""Of an object that the viewer does not show, or that is not part of the result."""
 _DEGREE = 16
 """As Qt counts angles."""
 _ARROW_BELOW = """
@@ -227,12 +227,16 @@ class _ObjectModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return _details(one)
         if role == Qt.ItemDataRole.DecorationRole and place == NAME:
-            return swatch(one.object_id)
+            return swatch(one.object_id, is_background=one.is_background)
+        if role == Qt.ItemDataRole.FontRole and one.is_background:
+            return _italic()
         if role == Qt.ItemDataRole.DecorationRole and place == LOCK:
             return _lock_icon(is_locked=one.is_locked)
         if role == Qt.ItemDataRole.DecorationRole and place == EYE:
             return _eye_icon(is_hidden=one.is_hidden)
-        if role == Qt.ItemDataRole.ForegroundRole and one.is_hidden:
+        if role == Qt.ItemDataRole.ForegroundRole and (
+            one.is_hidden or one.is_background
+        ):
             return FAINT
         if role == Qt.ItemDataRole.ForegroundRole and place == DOUBTFUL:
             return ALERT
@@ -410,11 +414,26 @@ class ObjectTable(QTreeView):
 
 
 @cache
-def swatch(object_id: int) -> QIcon:
-    """Draw a square in the colour of an object."""
+def swatch(object_id: int, *, is_background: bool = False) -> QIcon:
+    """Draw a square in the colour of an object, a grey frame of a background object."""
     square = QPixmap(_ICON_SIDE, _ICON_SIDE)
-    square.fill(QColor.fromRgbF(*object_colour(object_id).tolist()))
+    colours = object_colours([object_id], {object_id} if is_background else ())
+    colour = QColor.fromRgbF(*colours[object_id].tolist())
+    if is_background:
+        square.fill(QColor(0, 0, 0, 0))
+        painter = QPainter(square)
+        painter.setPen(QPen(colour, 2))
+        painter.drawRect(square.rect().adjusted(1, 1, -2, -2))
+        painter.end()
+    else:
+        square.fill(colour)
     return _untinted(square)
+
+
+def _italic() -> QFont:
+    font = QFont()
+    font.setItalic(True)
+    return font
 
 
 def _untinted(picture: QPixmap) -> QIcon:
@@ -471,6 +490,8 @@ def _lock_icon(*, is_locked: bool) -> QIcon:
 def _details(one: ObjectSummary) -> str:
     """Say all that is known of an object, one fact per line."""
     facts = [f"{one.name} (label {one.object_id})"]
+    if one.is_background:
+        facts.append("Background object: followed, but not part of the result")
     facts += ["Hidden in the viewer"] if one.is_hidden else []
     facts += ["Locked"] if one.is_locked else []
     facts += [f"Daughter of object {one.parent}"] if one.parent is not None else []

@@ -48,6 +48,7 @@ class ObjectsPart(QGroupBox):
     eye_toggled = Signal(int, bool)
     alone_requested = Signal(int)
     all_requested = Signal()
+    background_toggled = Signal(int, bool)
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -91,6 +92,14 @@ class ObjectsPart(QGroupBox):
         self.points_button, self.menu = _menu_button(
             "Use points…", "Copy the points or rectangles of another layer, as prompts"
         )
+        self.background_button = button(
+            "Background",
+            "Not this one: the selected object is followed like all others, so that "
+            "these do not take its pixels, but it is not part of the result"
+            "{background_object}",
+            self._toggle_background,
+        )
+        self.background_button.setCheckable(True)
         layout = group_layout(self)
         layout.addLayout(
             row(
@@ -101,7 +110,13 @@ class ObjectsPart(QGroupBox):
             )
         )
         layout.addWidget(self.table, 1)
-        layout.addLayout(row(self.filter, narrow(self.points_button)))
+        layout.addLayout(
+            row(
+                self.filter,
+                narrow(self.background_button),
+                narrow(self.points_button),
+            )
+        )
 
     def show_state(self, bench: Workbench) -> None:
         """List the current objects."""
@@ -110,7 +125,7 @@ class ObjectsPart(QGroupBox):
         self.points_button.setEnabled(bool(self._entries))
         current, self._objects = bench.objects.current, bench.summaries
         self._current_id = None if current is None else current.object_id
-        for made in (self.split_button, self.delete_button):
+        for made in (self.split_button, self.delete_button, self.background_button):
             made.setEnabled(current is not None)
         offered = bench.division
         self._split_text = _SPLIT if offered is None else "Divide"
@@ -122,15 +137,27 @@ class ObjectsPart(QGroupBox):
             else "Make two objects of the halves in which the selected one is on frame "
             f"{offered.frame}, where it seems to have divided{{split_object}}",
         )
+        self.background_button.setChecked(current is not None and current.is_background)
         self.merge_button.setEnabled(current is not None and len(self._objects) > 1)
         self.table.show_objects(self._objects, self._current_id)
         self._show_count()
 
     def _show_count(self) -> None:
-        """Say how many objects there are, and how many of them are shown."""
-        shown, every = len(self.table.ids), len(self._objects)
+        """Say how many objects there are, and how many of them are in the table.
+
+        Background objects are counted apart.
+        """
+        background = {one.object_id for one in self._objects if one.is_background}
+        shown = len({*self.table.ids} - background)
+        every = len(self._objects) - len(background)
         count = str(every) if shown == every else f"{shown} of {every}"
-        self.setTitle(f"Objects ({count})" if every else "Objects")
+        beside = f" + {len(background)} background" if background else ""
+        self.setTitle(f"Objects ({count}{beside})" if self._objects else "Objects")
+
+    def _toggle_background(self) -> None:
+        for one in self._objects:
+            if one.object_id == self._current_id:
+                self.background_toggled.emit(one.object_id, not one.is_background)
 
     def ask_about_labels(
         self, deleted: SegmentedObject, bench: Workbench
@@ -199,6 +226,12 @@ class ObjectsPart(QGroupBox):
         )
         one = next(one for one in self._objects if one.object_id == object_id)
         self._add_parents(menu.addMenu("Daughter of"), one)
+        background = menu.addAction("Background object")
+        background.setCheckable(True)
+        background.setChecked(one.is_background)
+        background.triggered.connect(
+            lambda checked: self.background_toggled.emit(object_id, checked)
+        )
         self._add_hiding(menu, one)
         is_locked = one.is_locked
         menu.addAction("Unlock" if is_locked else "Lock").triggered.connect(
@@ -257,7 +290,9 @@ class ObjectsPart(QGroupBox):
         actions = {}
         for one in self._objects:
             if one.object_id != object_id:
-                action = menu.addAction(swatch(one.object_id), one.name)
+                action = menu.addAction(
+                    swatch(one.object_id, is_background=one.is_background), one.name
+                )
                 action.triggered.connect(
                     lambda _checked, other=one.object_id: choose(other)
                 )

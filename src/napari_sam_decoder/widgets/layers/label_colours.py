@@ -1,4 +1,4 @@
-"""Labels that a Labels layer does not draw; all others look as before."""
+"""Labels that a layer draws in other colours than its own."""
 
 from __future__ import annotations
 
@@ -8,53 +8,56 @@ import numpy as np
 from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from napari.layers import Labels
 
-__all__ = ["HiddenLabels", "colormap_without"]
+__all__ = ["CLEAR", "LabelColours", "colormap_with"]
 
+CLEAR = (0.0, 0.0, 0.0, 0.0)
+"""Of what is not drawn."""
 MOST_COLOURS = 2**16 - 2
 """More do not fit into a texture that napari draws fast, besides the background."""
-_CLEAR = (0.0, 0.0, 0.0, 0.0)
 _TRIES = 64
 
+Colour = tuple[float, float, float, float]
 
-class HiddenLabels:
-    """Lets a Labels layer not draw some labels, and gives its own colours back.
+
+class LabelColours:
+    """Lets a Labels layer draw some labels in other colours, and gives its own back.
 
     A person may choose other colours, or shuffle them, in the meantime: the same labels
-    are hidden in these.
+    stand out from these.
 
     Parameters
     ----------
     layer : napari.layers.Labels
-        Watched only while something is hidden.
+        Watched only while a label has another colour.
     """
 
     def __init__(self, layer: Labels) -> None:
         self._layer = layer
-        self._hidden: frozenset[int] = frozenset()
+        self._colours: dict[int, Colour] = {}
         self._present: frozenset[int] = frozenset()
         # The layer has one colormap of each kind, between which a person can change.
         self._own: dict[type, Any] = {}
         self._drawn: dict[type, Any] = {}
 
-    def hide(self, hidden: Collection[int], present: Collection[int] = ()) -> None:
-        """Hide some labels and show all others.
+    def use(self, colours: Mapping[int, Colour], present: Collection[int] = ()) -> None:
+        """Draw some labels in other colours, and all else in the layer's own.
 
         Parameters
         ----------
-        hidden : collection of int
-            Labels that are not to be seen.
+        colours : mapping of int to (4,) tuple of float
+            RGBA, 0..1, by label.
         present : collection of int
-            All that are known to be in the layer. None of these goes with a hidden one,
-            unless there are more than 65 thousand.
+            All that are known to be in the layer. None of these gets the colour of
+            another one, unless there are more than 65 thousand.
         """
-        if self._hidden == frozenset(hidden):
+        if self._colours == colours:
             return
-        self._hidden, self._present = frozenset(hidden), frozenset(present)
-        if self._hidden:
+        self._colours, self._present = dict(colours), frozenset(present)
+        if self._colours:
             self._layer.events.colormap.disconnect(self._on_other_colours)
             self._draw()
             self._layer.events.colormap.connect(self._on_other_colours)
@@ -71,11 +74,11 @@ class HiddenLabels:
         kind = type(now)
         if now is not self._drawn.get(kind):
             self._own[kind] = now
-        made = colormap_without(self._own[kind], self._hidden, self._present)
+        made = colormap_with(self._own[kind], self._colours, self._present)
         self._drawn[kind] = made
-        self._use(made)
+        self._show(made)
         if kind is CyclicLabelColormap:
-            # What napari shuffles are the layer's own colours, without holes.
+            # What napari shuffles are the layer's own colours alone.
             self._layer._original_random_colormap = self._own[kind]
 
     def _give_back(self) -> None:
@@ -84,55 +87,54 @@ class HiddenLabels:
         own, self._own, self._drawn = self._own, {}, {}
         # The one that is drawn comes last.
         for kind in sorted(own, key=lambda kind: kind is current):
-            self._use(own[kind])
+            self._show(own[kind])
 
-    def _use(self, colormap: Any) -> None:
+    def _show(self, colormap: Any) -> None:
         colormap.use_selection = self._layer.show_selected_label
         colormap.selection = self._layer.selected_label
         self._layer.colormap = colormap
 
 
-def colormap_without(
-    own: Any, hidden: Collection[int], present: Collection[int] = ()
+def colormap_with(
+    own: Any, colours: Mapping[int, Colour], present: Collection[int] = ()
 ) -> Any:
-    """Return a colormap that does not draw some labels, and all others as before.
+    """Return a colormap that draws some labels in other colours, all others as before.
 
     Parameters
     ----------
     own : CyclicLabelColormap or DirectLabelColormap
         What all labels look like.
-    hidden : collection of int
-        1 or more each.
+    colours : mapping of int to (4,) tuple of float
+        RGBA, 0..1, by label; labels are 1 or more.
     present : collection of int
-        Labels that must not be hidden with them.
+        Labels that must not change with them.
     """
     if isinstance(own, DirectLabelColormap):
-        clear = {label: np.array(_CLEAR) for label in hidden}
-        colours = own.color_dict.copy()
-        colours.update(clear)
+        by_label = own.color_dict.copy()
+        by_label.update({label: np.array(one) for label, one in colours.items()})
         return DirectLabelColormap(
-            color_dict=colours, background_value=own.background_value
+            color_dict=by_label, background_value=own.background_value
         )
-    colours = np.asarray(own.colors)
+    before = np.asarray(own.colors)
     # The colours come again and again in any case: many rounds at once are a longer
     # cycle, in which a label has a place of its own.
-    cycle = len(colours) - 1
-    rounds = _rounds(cycle, hidden, present)
-    longer = np.concatenate([colours[:1], *[colours[1:]] * rounds])
-    longer[_places(hidden, cycle * rounds)] = _CLEAR
+    cycle = len(before) - 1
+    rounds = _rounds(cycle, colours, present)
+    longer = np.concatenate([before[:1], *[before[1:]] * rounds])
+    longer[_places(colours, cycle * rounds)] = list(colours.values())
     return CyclicLabelColormap(
         colors=longer, background_value=own.background_value, seed=own.seed
     )
 
 
-def _rounds(cycle: int, hidden: Collection[int], present: Collection[int]) -> int:
-    """How often colours are repeated, so that no other label shares a hidden place."""
+def _rounds(cycle: int, labels: Collection[int], present: Collection[int]) -> int:
+    """How often colours are repeated, so that no other label shares a place."""
     most = max(1, MOST_COLOURS // max(1, cycle))
-    others = np.setdiff1d(np.array([*present], np.int64), np.array([*hidden], np.int64))
+    others = np.setdiff1d(np.array([*present], np.int64), np.array([*labels], np.int64))
     tries = range(most, max(0, most - _TRIES), -1)
 
     def shared(rounds: int) -> int:
-        places = _places(hidden, cycle * rounds)
+        places = _places(labels, cycle * rounds)
         return int(np.isin(_places(others, cycle * rounds), places).sum())
 
     return next((rounds for rounds in tries if not shared(rounds)), most)
