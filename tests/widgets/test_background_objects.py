@@ -149,6 +149,7 @@ def test_a_project_has_it_and_its_labels_have_not(labelled, make_bench, tmp_path
     assert {one["object_id"] for one in noted["prompts"]} == {1, 2}
     other = make_bench()
     other.choose_movie(other.viewer.add_image(squares(FRAMES)[0], name="squares"))
+    other.wait()
     other.resume(path)
     other.wait()
     assert other.objects.background_ids == {2}

@@ -227,6 +227,7 @@ def test_a_project_remembers_it(labelled, make_bench):
     other.choose_movie(other.viewer.add_image(squares(FRAMES)[0], name="squares"))
     labelled.close()
     labelled.controller.state.project.close()
+    other.wait()
     other.resume(path)
     other.wait()
     assert hidden(other) == {1}

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam_decoder.atomic_files import restore_interrupted
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
-from napari_sam_decoder.formats import open_labels, require_target
+from napari_sam_decoder.formats import open_labels, read_provenance, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.inputs import (
@@ -26,11 +26,7 @@ from napari_sam_decoder.jobs.outputs import (
 )
 from napari_sam_decoder.jobs.project_labels import require_own_output, write_labels
 from napari_sam_decoder.jobs.project_work import open_work
-from napari_sam_decoder.jobs.provenance import (
-    Provenance,
-    describe_prompts,
-    record_provenance,
-)
+from napari_sam_decoder.jobs.provenance import record_provenance
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.propagation import Settings
@@ -272,7 +268,7 @@ def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
     taken = {int(value) for frame in frames for value in np.unique(labels[frame])}
     # The background objects of the labels have no pixels in them.
     wanted = frozenset(session.prompts.object_ids) - session.background
-    taken |= wanted & Provenance.read_if_noted(job.output).background
+    taken |= wanted.intersection(read_provenance(job.output).get("background", ()))
     clashing = sorted(taken & set(session.prompts.object_ids))
     if clashing:
         raise LabelsError(
@@ -313,11 +309,11 @@ def _provenance(
 ) -> dict[str, Any]:
     """Record the prompts of existing objects too: a correction needs them."""
     noted = record_provenance(session, job.movie, frames, session.prompts)
-    if existing is not None:
-        earlier = Provenance.read_if_noted(job.output)
+    earlier = read_provenance(job.output) if existing is not None else {}
+    if isinstance(earlier.get("prompts"), list):
         # Of a background object that is shown again, what is said now counts.
-        new = session.prompts.object_ids
-        kept = (one for one in earlier.prompts if one.object_id not in new)
-        noted["prompts"] = [*describe_prompts(kept), *noted["prompts"]]
-        noted["background"] = sorted(earlier.background | session.background)
+        new = session.background
+        kept = [one for one in earlier["prompts"] if one.get("object_id") not in new]
+        noted["prompts"] = [*kept, *noted["prompts"]]
+        noted["background"] = sorted(new.union(earlier.get("background", ())))
     return noted
