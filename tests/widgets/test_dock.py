@@ -489,8 +489,8 @@ def test_the_dock_finds_everything_again(viewer, sam, movie, qtbot):
     assert dock._run.labels.box.current_choice == "SAM labels"
     done = f"Done: {FRAMES} frames."
     qtbot.waitUntil(lambda: dock._messages.message.text().startswith(done))
-    cells = (dock._objects.table.cell(1, place).data() for place in range(6))
-    assert [*cells] == ["object 1", "", "1", "0\N{EN DASH}7", "", ""]
+    cells = (dock._objects.table.cell(1, place).data() for place in range(7))
+    assert [*cells] == ["object 1", "", "", "1", "0\N{EN DASH}7", "", ""]
 
 
 def test_a_second_dock_on_a_viewer_shows_the_same(viewer, dock, told, qtbot):
