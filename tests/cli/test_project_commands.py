@@ -277,7 +277,7 @@ def test_a_project_that_is_open_is_refused_but_may_be_read(
         (b"", "is not a project"),
         (b"hello\n", "is not a project"),
         (
-            b'{"format": "napari-sam-decoder-project", "version": 4}\n',
+            b'{"format": "napari-sam-decoder-project", "version": 99}\n',
             "newer version",
         ),
     ],
