@@ -785,6 +785,5 @@ def test_an_object_is_made_a_background_object_by_a_click_and_by_key(
     qtbot.mouseClick(dock._objects.background_button, left)
     assert bench.objects.background_ids == {1}
     canvas = viewer.window._qt_viewer.canvas.native
-    keys = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
-    qtbot.keyClick(canvas, Qt.Key.Key_N, keys)
+    press_key(canvas, Qt.Key.Key_N, ALT | SHIFT)
     assert bench.objects.background_ids == set()
