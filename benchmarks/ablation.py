@@ -72,6 +72,10 @@ PARTS: dict[str, Mapping[str, Any]] = {
         f"{ENGINE}.decoding.is_unambiguous": lambda choice, expectation: True
     },
     "redrawing": {f"{ENGINE}.refiner_trial.LARGEST_SHARE": 0.0},
+    "ends": {
+        f"{ENGINE}.track.ENDED_BELOW": 0.0,
+        f"{ENGINE}.track.FOUND_AGAIN_FROM": -np.inf,
+    },
     "recent frames": {f"{ENGINE}.track.REMEMBERED_FROM": 2.0},
 }
 """What is replaced to leave a part out. Without the decoder its masks still decide

@@ -11,11 +11,12 @@ object runs over its own first to last frame. All methods use the same weights a
 embeddings; ``full`` is the program itself, which carries all objects together, and
 the others are baselines, each object by itself.
 
-J, F (boundaries within 0.008 of the diagonal) and their mean J&F are those of DAVIS,
-in percent, averaged over frames, then objects, then sequences. The prompted frame is
-left out, and in movies the last one. Flicker is how many percent of IoU neighbouring
-masks lack against the truth. AUC says whether confidence tells frames of J below 70,
-absent P and R how right the verdict "absent" is. Seconds are per frame, for all
+J, F (boundaries within 0.008 of the diagonal) and their mean J&F are those of DAVIS, in
+percent, averaged over frames, then objects, then sequences. The prompted frame is left
+out, and in movies the last one. Flicker is how many percent of IoU neighbouring masks
+lack against the truth. AUC says whether confidence tells frames of J below 70, absent P
+and R how right the verdict "absent" is, in volumes also on six slices beyond each end
+of an object, of which the first two may be either. Seconds are per frame, for all
 objects together. In each round of corrections one click is made on every object, into
 the largest thing that is wrong on its worst frame. With ``--protocol`` it is a scribble
 along that, or a box around the object, followed by clicks on the same frame, or its

@@ -19,6 +19,10 @@ __all__ = ["Clip", "Target", "choose_targets", "read"]
 WHITE = 255
 FEWEST_SLICES = 5
 FEWEST_PIXELS = 50
+PAST = 6
+"""Slices beyond each end of an object that show whether it is called absent there."""
+GRACE = 2
+"""Those of them on which it need not be called absent yet."""
 FEWEST_FRAMES = 3
 """Without the prompted and the last frame, fewer leave none to score."""
 
@@ -69,6 +73,20 @@ class Target:
         """All frames but the prompted one, and in a movie but the last (as DAVIS)."""
         last = None if self.is_volume else self.frames[-1]
         return tuple(f for f in self.frames if f not in (self.start, last))
+
+    @property
+    def past(self) -> tuple[int, ...]:
+        """Slices of a volume beyond the ends of the object, at most six at each."""
+        if not self.is_volume:
+            return ()
+        first, stop = self.frames.start, self.frames.stop
+        before = range(max(first - PAST, 0), first)
+        return (*before, *range(stop, min(stop + PAST, len(self.masks))))
+
+    def is_long_past(self, frame: int) -> bool:
+        """Whether a frame is so far beyond an end that the object should be absent."""
+        first, last = self.frames.start, self.frames[-1]
+        return frame < first - GRACE or frame > last + GRACE
 
     @property
     def sweeps(self) -> tuple[range, range]:

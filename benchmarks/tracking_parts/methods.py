@@ -91,9 +91,13 @@ def propagate(
 
 
 def whole_range(targets: Sequence[Target]) -> range:
-    """From the first to the last frame of any target."""
-    first = min(target.frames.start for target in targets)
-    return range(first, max(target.frames.stop for target in targets))
+    """From the first to the last frame on which any target is looked at."""
+    frames = [
+        frame
+        for target in targets
+        for frame in (*target.past, target.frames[0], target.frames[-1])
+    ]
+    return range(min(frames), max(frames) + 1)
 
 
 def _one_by_one(

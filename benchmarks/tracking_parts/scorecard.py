@@ -110,16 +110,14 @@ def reliability(
     dict
         "auc" of ``1 - confidence`` against a J below 0.7, and precision and recall
         of the verdict "absent" against an empty truth; 0..1 over the scored frames of
-        all objects together, None where undefined.
+        all objects together, None where undefined. "Absent" is judged beyond the ends
+        of objects in volumes as well, where the first two slices may be either.
     """
     scored = [(card, frame) for card in cards for frame in card.target.scored]
     if not results or not scored:
         return dict.fromkeys(("auc", "absent_precision", "absent_recall"))
+    precision, recall = _absence(cards, results)
     said = [results[frame].objects[c.target.object_id] for c, frame in scored]
-    precision, recall = precision_recall(
-        np.array([not card.target.truth(frame).any() for card, frame in scored]),
-        np.array([result.verdict is Verdict.ABSENT for result in said]),
-    )
     doubts = np.array([1 - result.confidence for result in said])
     poor = np.array([card.region(frame) < POOR for card, frame in scored])
     return {
@@ -127,6 +125,30 @@ def reliability(
         "absent_precision": precision,
         "absent_recall": recall,
     }
+
+
+def _absence(
+    cards: Sequence[Scorecard], results: Mapping[int, FrameResult]
+) -> tuple[float | None, float | None]:
+    """Precision and recall of the verdict "absent"."""
+    looked_at = [
+        (card.target, frame)
+        for card in cards
+        for frame in (*card.target.scored, *card.target.past)
+    ]
+    is_empty = np.array([not one.truth(frame).any() for one, frame in looked_at])
+    is_due = np.array(
+        [frame in one.scored or one.is_long_past(frame) for one, frame in looked_at]
+    )
+    said = np.array(
+        [
+            results[frame].objects[one.object_id].verdict is Verdict.ABSENT
+            for one, frame in looked_at
+        ]
+    )
+    precision, _ = precision_recall(is_empty, said)
+    _, recall = precision_recall(is_empty[is_due], said[is_due])
+    return precision, recall
 
 
 def _mean_j(cards: Sequence[Scorecard]) -> float | None:

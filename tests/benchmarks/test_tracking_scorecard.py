@@ -93,3 +93,34 @@ def test_doubt_is_compared_with_poor_frames_and_absence_with_empty_ones(truth):
 
 def test_without_confidence_nothing_is_said_of_it(truth):
     assert set(reliability(cards_of(truth, truth), {}).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("said", "precision", "recall"),
+    [
+        (range(5, 12), 1, 1),
+        (range(7, 12), 1, 1),
+        (range(9, 12), 1, 0.5),
+        (range(3, 12), 6 / 8, 1),
+        (range(0), None, 0),
+    ],
+)
+def test_an_object_of_a_volume_should_be_absent_three_slices_beyond(
+    said, precision, recall
+):
+    truth = np.zeros((12, 10, 10), np.uint8)
+    truth[:5, :8, :8] = 1
+    truth[2] = 1
+    cards = cards_of(truth, truth, "largest")
+    assert cards[0].target.past == (5, 6, 7, 8, 9, 10)
+    results = {
+        frame: FrameResult(
+            frame,
+            truth[frame],
+            {1: ObjectResult(1, Verdict.ABSENT if frame in said else Verdict.SURE)},
+        )
+        for frame in range(12)
+    }
+    found = reliability(cards, results)
+    assert found["absent_precision"] == (precision and pytest.approx(precision))
+    assert found["absent_recall"] == recall

@@ -135,6 +135,40 @@ def test_an_object_that_vanishes_is_absent(make_context):
     assert lost[0] > lost[1] > lost[2]
 
 
+def shrinking(frames):
+    """A square that becomes smaller."""
+    truth = movie_of(frames=frames)
+    for frame in range(frames):
+        side = 24 - frame // 2
+        truth[frame, 20 : 20 + side, 20 : 20 + side] = 1
+    return truth
+
+
+def test_what_becomes_small_and_unsure_has_ended(make_context):
+    frames = range(34)
+    truth = shrinking(len(frames))
+    unsure = {frame: 0.37 if frame > 8 else 1.0 for frame in frames}
+    _, context = make_context(truth, quality=unsure)
+    found = {
+        result.frame: result.objects[1]
+        for result in propagate(context, PromptSet([click(truth)]), frames)
+    }
+    ended = [frame for frame in frames if found[frame].reason is Reason.ENDED]
+    assert ended
+    assert ended == [*frames[ended[0] :]], "it does not come back"
+    assert found[ended[0] - 1].verdict is Verdict.DOUBTFUL
+    assert all(found[frame].verdict is Verdict.ABSENT for frame in ended)
+
+
+def test_what_stays_large_does_not_end(make_context):
+    frames = range(34)
+    truth = movie_of(still, frames=len(frames))
+    unsure = {frame: 0.37 if frame > 8 else 1.0 for frame in frames}
+    _, context = make_context(truth, quality=unsure)
+    results = propagate(context, PromptSet([click(truth)]), frames)
+    assert all(result.objects[1].reason is not Reason.ENDED for result in results)
+
+
 def test_a_second_click_brings_an_object_back(make_context):
     truth = movie_of(leaving_and_back)
     _, context = make_context(truth)

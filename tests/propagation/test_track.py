@@ -236,6 +236,38 @@ def test_a_missed_frame_changes_nothing_but_the_count():
     assert (track.missed, missed.missed, missed.miss().missed) == (0, 1, 2)
 
 
+@pytest.mark.parametrize(
+    ("area", "confidence", "has_ended"),
+    [(60, 0.45, True), (80, 0.45, False), (60, 0.55, False)],
+)
+def test_an_object_that_is_small_and_unsure_has_ended(area, confidence, has_ended):
+    track = start(square(8, 8))
+    assert track.ends_with(area, confidence, patience=5) == has_ended
+
+
+def test_less_is_asked_of_an_object_whose_prompt_was_unsure():
+    track = start(square(8, 8), initial_confidence=0.8)
+    assert not track.ends_with(20, 0.45, patience=5)
+
+
+def test_what_was_away_for_long_comes_and_goes():
+    track = start(square(8, 8))
+    for _ in range(6):
+        track = track.miss()
+    returned = accept(track, square(8, 8, size=3))
+    assert returned.ends_with(9, 0.2, patience=6)
+    assert not returned.ends_with(9, 0.2, patience=5)
+
+
+def test_an_object_that_was_missing_is_recognised_by_its_colours():
+    track = start(square(8, 8, size=12)).miss()
+    found, beside = (
+        GRID.crop(square(*place, size=12)) > 0 for place in ((8, 8), (32, 40))
+    )
+    assert track.recognises(FEATURES, found)
+    assert not track.recognises(FEATURES, beside)
+
+
 def test_an_empty_mask_starts_nothing():
     assert start(np.full((64, 64), -1, np.float32)) is None
 

@@ -122,7 +122,11 @@ class MovedTracks:
     ) -> Self:
         """Move the tracks of the frame before; without any, no flow is computed."""
         patience, is_later = context.settings.patience, frame > before
-        near = {key: track for key, track in tracks.items() if track.missed <= patience}
+        near = {
+            key: track
+            for key, track in tracks.items()
+            if track.missed <= patience and not track.has_ended
+        }
         if not near:
             nothing = np.zeros(context.grid.content, np.float32)
             return cls(tracks, {}, nothing, is_later)
@@ -216,6 +220,7 @@ def build_queries(
     Returns
     -------
     list of DecoderQuery
+        None for objects that have ended.
     """
     grid, tracks = context.grid, moved_tracks.tracks
     known = {key: grid.crop(logits) for key, logits in decided.items()}
@@ -233,7 +238,8 @@ def build_queries(
         return DecoderQuery.of(object_id, expectation, grid, share)
 
     features.prepare()
-    queries = context.object_threads.map(build, tracks)
+    sought = [key for key, track in tracks.items() if not track.has_ended]
+    queries = context.object_threads.map(build, sought)
     return [query for query in queries if query is not None]
 
 

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     ERASED = "erased"
     KEPT = "kept"
     LOST = "lost"
+    ENDED = "ended"
     SAID = "said"
     EMPTY = "empty"
 
@@ -67,6 +68,7 @@ _SENTENCES = {
     Reason.ERASED: "most of its pixels were erased in the labels",
     Reason.KEPT: "it was not found again, but its pixels were kept",
     Reason.LOST: "no mask fits its position and appearance",
+    Reason.ENDED: "it has become small and unsure, as where an object ends",
     Reason.SAID: "you marked it as absent",
     Reason.EMPTY: "its mask has no pixel",
 }

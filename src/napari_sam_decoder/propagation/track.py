@@ -138,6 +138,17 @@ UNSTEADY_TOLERANCE = 0.3
 """What is added if a mask shares nothing with the last, as a share of its side."""
 DOUBTING = 0.1
 """Weight of the newest frame in the confidence."""
+ENDED_BELOW = 0.5
+"""Confidence, as a share of that of its prompt, below which an object may have ended:
+cells that are held well may come down to nearly that."""
+ENDED_SIZE = 0.6
+"""Area below which it then has, as a share of that on its prompt. What is followed
+badly but stays large is only doubtful."""
+FOUND_AGAIN_FROM = 0.1
+"""Difference in colour scores between a mask and what is around it from which it may be
+an object that was missing. The object itself mostly has more than 0.3."""
+RING = 1, 4
+"""Low-res pixels from a mask to what counts as around it, and to the end of that."""
 REMEMBERED_FROM = 0.5
 """A mask with less confidence may be accepted, but does not enter the memory."""
 
@@ -171,6 +182,12 @@ class Track:
         Frames since the last accepted mask.
     refiner_share : float
         0..1, weight of the refiner in its masks.
+    longest_absence : int
+        The most frames in a row without an accepted mask.
+    prompted_size : float
+        Area in low-res pixels on its prompt.
+    has_ended : bool
+        Whether it has come to its end, as in a volume. It is searched for no more.
     wholeness : Wholeness
         Whether it has divided. Backwards in time nothing divides.
     """
@@ -185,6 +202,9 @@ class Track:
     steadiness: float = FIRST_STEADINESS
     missed: int = 0
     refiner_share: float = 0.0
+    longest_absence: int = 0
+    prompted_size: float = 0.0
+    has_ended: bool = False
     wholeness: Wholeness = field(default_factory=Wholeness)
 
     @classmethod
@@ -210,6 +230,7 @@ class Track:
             largest,
             initial_confidence,
             confidence=initial_confidence,
+            prompted_size=size,
             wholeness=Wholeness().after(mask),
         )
 
@@ -288,8 +309,50 @@ class Track:
 
     def miss(self) -> Track:
         """Return the track after a frame without a mask."""
-        confidence = self.confidence_after(0.0)
-        return replace(self, missed=self.missed + 1, confidence=confidence)
+        missed = self.missed + 1
+        return replace(
+            self,
+            missed=missed,
+            longest_absence=max(self.longest_absence, missed),
+            confidence=self.confidence_after(0.0),
+        )
+
+    def ends_with(self, area: float, confidence: float, patience: int) -> bool:
+        """Whether an object has come to its end, as in a volume.
+
+        Its sections become smaller and smaller there, and less and less sure.
+
+        Parameters
+        ----------
+        area : float
+            Of its mask, in low-res pixels.
+        confidence : float
+            0..1, with this mask.
+        patience : int
+            An object that was away for more frames than this comes and goes: it does
+            not end.
+        """
+        is_unsure = confidence < ENDED_BELOW * self.initial_confidence
+        is_small = area < ENDED_SIZE * self.prompted_size
+        return is_unsure and is_small and self.longest_absence <= patience
+
+    def recognises(self, features: FrameFeatures, mask: np.ndarray) -> bool:
+        """Whether a mask may be this object, which was missing before.
+
+        Parameters
+        ----------
+        features : FrameFeatures
+            Of the frame.
+        mask : (rows, columns) array of bool
+            Not empty. By its colours, it must differ from what is around it.
+        """
+        inner, outer = (ndimage.binary_dilation(mask, iterations=n) for n in RING)
+        around = outer & ~inner
+        scores = self.memory.pixel_scores(features)
+        if not around.any():
+            return True
+        difference = float(scores[mask].mean() - scores[around].mean())
+        return difference >= FOUND_AGAIN_FROM
 
     def confidence_after(self, newest: float) -> float:
         """Return the confidence after a frame whose own confidence is given."""
@@ -364,8 +427,8 @@ def advance_tracks(
     Returns
     -------
     dict of object id to TrackUpdate
-        Absent if the object is not expected in the picture, or if no mask is good
-        enough, lies where the object should be, and looks like it.
+        Absent if the object has ended, is not expected in the picture, or if no mask
+        is good enough, lies where the object should be, and looks like it.
     """
     features, tracks = context.features(frame), moved_tracks.tracks
     is_later = moved_tracks.is_later
@@ -398,7 +461,12 @@ def _judge(
     is_object = choice.score > 0 and choice.confidence >= settings.absent_below
     if not is_object or likeness < settings.unlike_below or not mask.any():
         return _missed(query.object_id, track)
+    if track.missed and not track.recognises(features, mask):
+        return _missed(query.object_id, track)
     confidence = track.confidence_after(choice.confidence * likeness)
+    area = float(mask.sum())
+    if track.ends_with(area, confidence, settings.patience):
+        return _missed(query.object_id, replace(track, has_ended=True))
     weakest = min(choice.confidence, track.initial_confidence, confidence)
     result = ObjectResult.of(
         query.object_id,
@@ -406,7 +474,7 @@ def _judge(
         choice,
         confidence=confidence,
         likeness=likeness,
-        area_change=float(mask.sum()) / track.size,
+        area_change=area / track.size,
     )
     shown = stabilise(choice.logits, query.expectation, settings.stabilise)
     accepted = track.accept(choice, context.grid, features, confidence)
@@ -444,6 +512,7 @@ def _look_for_division(update: TrackUpdate, grid: Grid) -> TrackUpdate:
 
 
 def _missed(object_id: int, track: Track) -> TrackUpdate:
-    lost = track.miss()
-    result = ObjectResult.absent(object_id, Reason.LOST, lost.confidence)
-    return TrackUpdate(Estimate(result), lost)
+    missed = track.miss()
+    reason = Reason.ENDED if track.has_ended else Reason.LOST
+    result = ObjectResult.absent(object_id, reason, missed.confidence)
+    return TrackUpdate(Estimate(result), missed)
