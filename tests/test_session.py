@@ -269,7 +269,7 @@ PROMPT = Prompt(1, 2, [(20, 20)])
         lambda s: s.add_prompt(PROMPT),
         lambda s: s.remove_prompts(1),
         lambda s: s.embedded,
-        lambda s: s._context,
+        lambda s: s._views,
         lambda s: s.embed(),
         lambda s: s.hypotheses(1, 1),
         lambda s: s.preview(PROMPT),

@@ -80,7 +80,7 @@ class PlainSam:
     """
 
     def __init__(self, session: Session) -> None:
-        self._context = session._context
+        self._context = session._views.whole
 
     def first(self, action: Prompt) -> Sequence[Offer]:
         """Offer three masks for a click, else four."""

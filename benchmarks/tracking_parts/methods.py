@@ -106,7 +106,7 @@ def _one_by_one(
     targets: Sequence[Target],
     prompts: Sequence[Prompt],
 ) -> Run:
-    context = session._context
+    context = session._views.whole
     masks = _PackedMasks(context.geometry.frame_shape)
     started = perf_counter()
     for target, prompt in zip(targets, prompts, strict=True):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator
 
-    from napari_sam_decoder.frames import Movie
+    from napari_sam_decoder.frames import Movie, Window
     from napari_sam_decoder.thread_pool import ThreadPool
 
 __all__ = [
@@ -118,6 +118,28 @@ class Embedder:
         self._calls = _ActiveCalls(store.close)
         self._threads = threads
         self._encoding: dict[int, Lock] = {}
+        self._windows: dict[Window, Embedder] = {}
+        self._windows_lock = Lock()
+
+    def at(self, window: Window) -> Embedder:
+        """Return the embedder of a window of the frames; it is closed with this one.
+
+        Raises
+        ------
+        CacheMismatchError, CacheCorruptError, FormatError
+            If its part of the store cannot be opened.
+        ClosedError
+            If `close` was called.
+        """
+        with self._windows_lock, self._calls.entered():
+            if window not in self._windows:
+                self._windows[window] = Embedder(
+                    self._movie.cut(window),
+                    self._sam,
+                    self._store.part(window.name),
+                    self._threads,
+                )
+            return self._windows[window]
 
     def get(self, frame: int) -> Embedding:
         """Return the embedding of a frame; compute and store it if necessary.
@@ -222,7 +244,11 @@ class Embedder:
             Whether to return only then. Otherwise the store stays open, and its folder
             in use, as long as calls are in progress in other threads.
         """
-        self._calls.close(wait=wait)
+        with self._windows_lock:
+            windows = list(self._windows.values())
+            self._calls.close(wait=wait)
+        for embedder in windows:
+            embedder.close(wait=wait)
 
     def _embed(self, work: tuple[int, np.ndarray]) -> EmbeddedFrame:
         frame, pixels = work

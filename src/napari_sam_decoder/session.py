@@ -14,7 +14,12 @@ import numpy as np
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
 from napari_sam_decoder.formats import open_movie
-from napari_sam_decoder.frames import Movie, select_frame_range, select_frames
+from napari_sam_decoder.frames import (
+    Movie,
+    Pyramid,
+    select_frame_range,
+    select_frames,
+)
 from napari_sam_decoder.labels import check_labels, label_dtype, merge_labels
 from napari_sam_decoder.prompts import Prompt, PromptSet, checked_prompts
 from napari_sam_decoder.propagation import (
@@ -22,6 +27,7 @@ from napari_sam_decoder.propagation import (
     CurrentLabels,
     Direction,
     Settings,
+    Views,
     correct,
     plan,
     preview_prompts,
@@ -164,15 +170,21 @@ class Session:
         return f"Session({self.movie!r}, {model}, {len(self.prompts)} prompts{state})"
 
     @property
-    def _context(self) -> Context:
-        """A new one for each run, since pixels may be edited in place between runs."""
+    def _views(self) -> Views:
+        """New ones for each run, since pixels may be edited in place between runs."""
         self._require_open()
-        return Context(
-            self._embedder,
-            self.model,
+        shape = self.movie.frame_shape
+        whole = Context(
+            self._embedder, self.model, shape, self.settings, self.model.heads
+        )
+        return Views(whole, self._pyramid, self._embedder.at)
+
+    @property
+    def _pyramid(self) -> Pyramid:
+        return Pyramid.of(
             self.movie.frame_shape,
-            self.settings,
-            self.model.heads,
+            self.model.image_size,
+            self.settings.smallest_window,
         )
 
     @property
@@ -347,7 +359,7 @@ class Session:
                 "prompts on different frames cannot be previewed together; preview one "
                 "frame at a time"
             )
-        return preview_prompts(self._context, together, known)
+        return preview_prompts(self._views, together, known)
 
     def _preview(self, prompt: Prompt) -> Preview:
         beside = [
@@ -355,7 +367,7 @@ class Session:
             for other in self.prompts.within(range(prompt.frame, prompt.frame + 1))
             if other.object_id != prompt.object_id and other.is_positive
         ]
-        return preview_prompts(self._context, [prompt, *beside])[0]
+        return preview_prompts(self._views, [prompt, *beside])[0]
 
     def plan(
         self,
@@ -433,7 +445,7 @@ class Session:
         if labels is not None:
             check_labels(labels, self.labels_shape, object_ids)
         _LOG.info("propagating objects %s, %d results", object_ids, itinerary.visits)
-        results = propagate(self._context, itinerary)
+        results = propagate(self._views, itinerary)
         if labels is not None:
             results = _merged(results, labels, object_ids, replace=replace)
         return self._while_open(self._with_background(results))
@@ -500,7 +512,7 @@ class Session:
         self, corrections: tuple[Prompt, ...], labels: ArrayLike, frames: range
     ) -> Iterator[FrameResult]:
         current = self._current_labels(corrections, labels)
-        results = correct(self._context, current, _places(corrections), frames)
+        results = correct(self._views, current, _places(corrections), frames)
         for result in results:
             # A leg ends before the object's next correction: no other frame has it.
             done = (

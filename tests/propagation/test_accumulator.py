@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.propagation.accumulator import (
     LOGIT_LIMIT,
     Estimate,
@@ -69,6 +70,9 @@ def test_two_empty_masks_are_no_error():
     np.testing.assert_array_equal(stabilise(nothing, expecting(nothing), 1.0), nothing)
 
 
+WINDOW = Window(0, 0, 64, 64)
+
+
 def square(left, logit=8.0):
     logits = np.full((64, 64), -8, np.float32)
     logits[20:30, left : left + 10] = logit
@@ -76,7 +80,7 @@ def square(left, logit=8.0):
 
 
 def estimate(logits, distance, confidence=0.9):
-    packed = None if logits is None else PackedLogits.pack(logits)
+    packed = None if logits is None else PackedLogits.pack(logits, WINDOW)
     verdict = Verdict.ABSENT if logits is None else Verdict.SURE
     result = ObjectResult(1, verdict, confidence=confidence)
     return Estimate(result, packed, distance)
@@ -85,7 +89,7 @@ def estimate(logits, distance, confidence=0.9):
 @pytest.mark.parametrize("left", [0, 25, 54])
 def test_packing_keeps_the_mask_and_the_slope_of_its_edge(left):
     logits = square(left)
-    packed = PackedLogits.pack(logits)
+    packed = PackedLogits.pack(logits, WINDOW)
     back = packed.unpack()
     np.testing.assert_array_equal(back > 0, logits > 0)
     near = slice(19, 31), slice(max(left - 1, 0), left + 11)
@@ -94,7 +98,7 @@ def test_packing_keeps_the_mask_and_the_slope_of_its_edge(left):
 
 
 def test_packing_nothing_takes_nothing():
-    packed = PackedLogits.pack(np.full((8, 8), -1, np.float32))
+    packed = PackedLogits.pack(np.full((8, 8), -1, np.float32), WINDOW)
     assert packed.values.size == 0
     assert (packed.unpack() < 0).all()
 

@@ -16,6 +16,7 @@ from napari_sam_decoder.propagation import (
     Context,
     Direction,
     Settings,
+    Views,
     plan,
     preview_prompts,
     propagate,
@@ -124,7 +125,7 @@ def test_low_res_logits_are_propagated_not_drawn_masks():
     context = context_of(network, Heads(None, Sharpener()))
     prompts = PromptSet([Prompt(1, 0, mask=truth[0] == 1)])
     itinerary = plan(prompts, range(4), Direction.FORWARD)
-    results = list(propagate(context, itinerary))
+    results = list(propagate(Views(context), itinerary))
     assert [np.count_nonzero(result.labels) for result in results] == [144, 1, 1, 1]
     assert all(result.objects[1].confidence > 0.5 for result in results)
 
@@ -132,7 +133,7 @@ def test_low_res_logits_are_propagated_not_drawn_masks():
 def test_a_preview_offers_what_the_sharpener_draws():
     network = IdealNetwork(movie_of(lambda frame: (10, 10)))
     context = context_of(network, Heads(None, Sharpener()))
-    (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14)])])
+    (shown,) = preview_prompts(Views(context), [Prompt(1, 2, points=[(14, 14)])])
     # And the click, which it must not leave out.
     assert np.argwhere(shown.chosen.mask).tolist() == [[3, 5], [14, 14]]
 
@@ -162,7 +163,7 @@ def with_tokens(network):
 def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rating):
     network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
     context = context_of(network, Heads(rater))
-    (shown,) = preview_prompts(context, [Prompt(1, 2, points=[(14, 14)])])
+    (shown,) = preview_prompts(Views(context), [Prompt(1, 2, points=[(14, 14)])])
     assert shown.chosen.number == number
     part = shown.hypotheses[1]
     assert part.iou_prediction == pytest.approx(rating)
@@ -171,7 +172,7 @@ def test_a_single_click_is_rated_by_the_rater_if_there_is_one(rater, number, rat
 def test_boxes_are_rated_by_sam():
     network = with_tokens(IdealNetwork(movie_of(lambda frame: (10, 10))))
     context = context_of(network, Heads(Rater()))
-    (shown,) = preview_prompts(context, [Prompt(1, 2, box=(10, 10, 22, 22))])
+    (shown,) = preview_prompts(Views(context), [Prompt(1, 2, box=(10, 10, 22, 22))])
     best = shown.chosen.iou_prediction
     assert [one.iou_prediction for one in shown.hypotheses] == [best] * 3
 
@@ -182,6 +183,8 @@ def test_the_confidence_after_a_click_is_the_rating_of_its_mask():
     for rater in (Rater(), None):
         context = context_of(network, Heads(rater))
         prompts = PromptSet([Prompt(1, 2, points=[(14, 14)], hypothesis=None)])
-        (result,) = propagate(context, plan(prompts, range(2, 3), Direction.FORWARD))
+        (result,) = propagate(
+            Views(context), plan(prompts, range(2, 3), Direction.FORWARD)
+        )
         sure.append(result.objects[1].iou_prediction)
     assert sure == pytest.approx([0.8, 0.9])

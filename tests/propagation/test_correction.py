@@ -5,7 +5,13 @@ import pytest
 from ideal_network import movie_of
 
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import CurrentLabels, Reason, Verdict, correct
+from napari_sam_decoder.propagation import (
+    CurrentLabels,
+    Reason,
+    Verdict,
+    Views,
+    correct,
+)
 from napari_sam_decoder.propagation.correction import WIDENING, MaskChange
 
 SIDE = 64
@@ -73,7 +79,7 @@ def corrected(context, labels, prompts, place):
     """Correct, and write each result back at once; returns the results by frame."""
     current = CurrentLabels(labels.__getitem__, PromptSet(prompts))
     results = {}
-    for result in correct(context, current, [place], FRAMES):
+    for result in correct(Views(context), current, [place], FRAMES):
         labels[result.frame] = result.labels
         results[result.frame] = result
     return results
@@ -223,7 +229,7 @@ def test_objects_that_lose_to_a_correction_are_reported(make_context):
         [Prompt(1, 3, mask=truth[3] > 0), Prompt(2, 0, mask=truth[0] == 2)]
     )
     current = CurrentLabels(labels.__getitem__, prompts)
-    results = correct(context, current, [(1, 3)], range(3, 4))
+    results = correct(Views(context), current, [(1, 3)], range(3, 4))
     (result,) = results
     lost = result.affected[2]
     assert (lost.verdict, lost.reason, lost.rival) == (

@@ -28,7 +28,9 @@ def truth():
 def track_of(network, context, **values):
     """The object on frame 0."""
     logits = as_logits(network.truth[0] == 1)
-    track = Track.start(logits, context.grid, Memory.of(context.features(0), logits))
+    track = Track.start(
+        logits, context.window, context.grid, Memory.of(context.features(0), logits)
+    )
     return replace(track, **values)
 
 

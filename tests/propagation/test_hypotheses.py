@@ -5,7 +5,7 @@ import pytest
 from touching_cells import ALL, LEFT, PAIR, RIGHT, click, context_of
 
 from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.propagation import preview_prompts
+from napari_sam_decoder.propagation import Views, preview_prompts
 from napari_sam_decoder.propagation.initial_masks import initial_masks
 
 
@@ -15,7 +15,7 @@ def test_the_shown_score_of_what_is_chosen_is_the_best(touching_cells, picks):
         click(number, at, hypothesis=picks.get(at))
         for number, at in enumerate((LEFT, RIGHT), start=1)
     ]
-    shown = preview_prompts(context_of(touching_cells), prompts)
+    shown = preview_prompts(Views(context_of(touching_cells)), prompts)
     for one in shown:
         if one.prompt.hypothesis is None:
             best = max(offered.score for offered in one.hypotheses)
@@ -26,13 +26,13 @@ def test_the_shown_score_of_what_is_chosen_is_the_best(touching_cells, picks):
 
 def test_known_previews_are_not_decoded_again(touching_cells):
     context = context_of(touching_cells)
-    first = preview_prompts(context, [click(1, LEFT)])
+    first = preview_prompts(Views(context), [click(1, LEFT)])
     assert first[0].chosen.number == 3
-    both = preview_prompts(context, [click(1, LEFT), click(2, RIGHT)], first)
+    both = preview_prompts(Views(context), [click(1, LEFT), click(2, RIGHT)], first)
     assert touching_cells.asked == [[[1]], [[1]]]
     assert [one.chosen.number for one in both] == [2, 2]
     picked = preview_prompts(
-        context, [click(1, LEFT, hypothesis=3), click(2, RIGHT)], both
+        Views(context), [click(1, LEFT, hypothesis=3), click(2, RIGHT)], both
     )
     assert len(touching_cells.asked) == 2
     np.testing.assert_array_equal(picked[0].chosen.mask, PAIR)
@@ -41,14 +41,14 @@ def test_known_previews_are_not_decoded_again(touching_cells):
 def test_a_preview_shows_what_propagation_starts_from(touching_cells):
     context = context_of(touching_cells)
     prompts = [click(1, LEFT), click(2, RIGHT)]
-    shown = preview_prompts(context, prompts)
-    planted = initial_masks(context, 0, prompts)
+    shown = preview_prompts(Views(context), prompts)
+    planted = initial_masks(Views(context), 0, prompts)
     for one, initial in zip(shown, planted, strict=True):
         np.testing.assert_array_equal(one.chosen.mask, initial.logits > 0)
 
 
 def test_previews_are_shown_without_their_arrays(touching_cells):
-    (shown,) = preview_prompts(context_of(touching_cells), [click(1, LEFT)])
+    (shown,) = preview_prompts(Views(context_of(touching_cells)), [click(1, LEFT)])
     assert repr(shown.chosen) == (
         "Hypothesis(number=3, mask=512 of 4096 pixels, iou_prediction=0.80, score=0.80)"
     )
@@ -58,6 +58,6 @@ def test_previews_are_shown_without_their_arrays(touching_cells):
 
 def test_a_painted_prompt_has_no_hypotheses(touching_cells):
     painted = Prompt(1, 0, mask=ALL)
-    (shown,) = preview_prompts(context_of(touching_cells), [painted])
+    (shown,) = preview_prompts(Views(context_of(touching_cells)), [painted])
     assert shown.hypotheses == ()
     np.testing.assert_array_equal(shown.chosen.mask, ALL)

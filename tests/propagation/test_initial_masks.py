@@ -23,6 +23,7 @@ from napari_sam_decoder.prompts.painted_mask import LOGIT_SCALE
 from napari_sam_decoder.propagation import (
     Reason,
     Verdict,
+    Views,
 )
 from napari_sam_decoder.propagation.initial_masks import (
     answer_prompts,
@@ -101,14 +102,16 @@ def test_a_painted_mask_stays_and_the_other_object_adapts(touching_cells):
 
 def test_other_objects_are_taken_into_account(touching_cells):
     context = context_of(touching_cells)
-    (initial,) = initial_masks(context, 0, [click(1, LEFT)], [click(2, RIGHT)])
+    (initial,) = initial_masks(Views(context), 0, [click(1, LEFT)], [click(2, RIGHT)])
     np.testing.assert_array_equal(initial.logits > 0, CELLS[LEFT])
     np.testing.assert_array_equal(initial.estimate.painted.to_array(), CELLS[LEFT])
 
 
 def test_an_absent_object_has_a_reason(touching_cells):
     away = Prompt(1, 0, mask=np.zeros((SIDE, SIDE), bool))
-    gone, there = initial_masks(context_of(touching_cells), 0, [away, click(2, RIGHT)])
+    gone, there = initial_masks(
+        Views(context_of(touching_cells)), 0, [away, click(2, RIGHT)]
+    )
     assert gone.estimate.result.verdict is Verdict.ABSENT
     assert gone.estimate.result.reason is Reason.SAID
     assert there.estimate.result.reason is None
@@ -139,14 +142,14 @@ def truth():
 
 
 def initial_of(context, prompt):
-    (initial,) = initial_masks(context, prompt.frame, [prompt])
+    (initial,) = initial_masks(Views(context), prompt.frame, [prompt])
     return initial
 
 
 def test_every_prompt_gives_an_initial_mask(make_context):
     _, context = make_context(movie_of(still, lambda frame: (12, 40)))
     masks = initial_masks(
-        context, 0, [Prompt(1, 0, [(16, 16)]), Prompt(2, 0, [(16, 44)])]
+        Views(context), 0, [Prompt(1, 0, [(16, 16)]), Prompt(2, 0, [(16, 44)])]
     )
     assert [initial.estimate.result.object_id for initial in masks] == [1, 2]
     assert all(

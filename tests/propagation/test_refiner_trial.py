@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from ideal_network import BEST_TOGETHER, MASK, SIDE, IdealNetwork, as_logits, movie_of
 
-from napari_sam_decoder.propagation import Context, Settings
+from napari_sam_decoder.propagation import Context, Settings, Views
+from napari_sam_decoder.propagation.accumulator import PackedLogits
 from napari_sam_decoder.propagation.refiner_trial import (
     LARGE_LOSS,
     LARGEST_SHARE,
@@ -41,7 +42,13 @@ def share(truth, refiner, *, is_grey=True, frames=(0,)):
     if is_grey:
         network.picture = lambda frame: np.repeat(colours(frame)[..., :1], 3, axis=2)
     context = Context(network, network, (SIDE, SIDE), Settings(), refiner=refiner)
-    return refiner_share(context, [(one, as_logits(truth[one] == 1)) for one in frames])
+    return refiner_share(
+        Views(context),
+        [
+            (one, PackedLogits.pack(as_logits(truth[one] == 1), context.window))
+            for one in frames
+        ],
+    )
 
 
 def test_a_refiner_that_draws_known_masks_counts(truth):

@@ -11,14 +11,14 @@ from ideal_network import movie_of
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt, PromptSet
-from napari_sam_decoder.propagation import Reason, Settings, Verdict, plan
+from napari_sam_decoder.propagation import Reason, Settings, Verdict, Views, plan
 from napari_sam_decoder.propagation import propagate as run_itinerary
 
 FRAMES = range(10)
 
 
 def propagate(context, prompts, frames):
-    return run_itinerary(context, plan(prompts, frames))
+    return run_itinerary(Views(context), plan(prompts, frames))
 
 
 def still(frame):
@@ -348,7 +348,7 @@ def test_there_are_as_many_results_as_planned(make_context):
     _, context = make_context(truth)
     prompts = PromptSet([click(truth, 1, frame=2), click(truth, 1, frame=6)])
     itinerary = plan(prompts, FRAMES)
-    results = list(run_itinerary(context, itinerary))
+    results = list(run_itinerary(Views(context), itinerary))
     assert len(results) == itinerary.visits
     assert sum(result.is_final for result in results) == len(FRAMES)
 

@@ -5,6 +5,7 @@ import pytest
 
 from napari_sam_decoder.appearance.features import FrameFeatures
 from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.model.values import Embedding
 from napari_sam_decoder.propagation.prior import Grid
 from napari_sam_decoder.propagation.track import (
@@ -88,6 +89,7 @@ def test_what_comes_in_from_outside_continues_the_rim():
     assert (warp_logits(logits, displacement)[:7] > 0).all()
 
 
+WINDOW = Window(0, 0, 32, 32)
 GRID = Grid((48, 64), 4.0, 64)
 NOBODY = np.full((48, 64), -16.0, np.float32)
 STILL = np.zeros((2, 48, 64), np.float32)
@@ -117,7 +119,7 @@ MEMORY = Memory.of(FEATURES, square(8, 8, size=12))
 
 
 def start(logits, **values):
-    return Track.start(logits, GRID, MEMORY, **values)
+    return Track.start(logits, WINDOW, GRID, MEMORY, **values)
 
 
 def choice_of(logits, confidence=0.9, temporal_iou=0.9):

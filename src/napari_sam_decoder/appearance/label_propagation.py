@@ -71,6 +71,11 @@ class LabelledCells:
         """Return the same in float32: computed with, that is twice as fast."""
         return replace(self, directions=self.directions.astype(np.float32))
 
+    def shifted(self, rows: int, columns: int) -> Self:
+        """Return the same, so many cells further down and to the right."""
+        row, column = self.origin
+        return replace(self, origin=(row + rows, column + columns))
+
     def near(self, window: Window) -> LabelledCells:
         """Return those that may have moved to a window of the frame."""
         rows, columns = (

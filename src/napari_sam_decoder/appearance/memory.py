@@ -96,6 +96,20 @@ class Memory:
             latest=(*self.latest, *_labelled(features, logits))[-LATEST:],
         )
 
+    def shifted(self, features: FrameFeatures, shift: np.ndarray) -> Memory:
+        """Return what is remembered, as seen from another window of the same size.
+
+        Parameters
+        ----------
+        features : FrameFeatures
+            Of any frame.
+        shift : (2,) array
+            Low-res pixels by which everything lies further down and to the right.
+        """
+        cells = np.rint(shift / features.cells.size).astype(int)
+        latest = tuple(one.shifted(cells[0], cells[1]) for one in self.latest)
+        return replace(self, latest=latest)
+
     def cell_scores(self, features: FrameFeatures) -> np.ndarray:
         """Score a frame by its cells.
 

@@ -7,6 +7,9 @@ so that processes can write different frames at once. In ``packed`` (T, N) a fil
 is a shard of zarr, holds 64 records. Only `compact` writes those, all records of a
 shard at once. Where a frame has both, the record in ``frames`` is the newer one. Each
 record ends in a CRC-32C, so that a flipped bit is detected.
+
+Where windows of the frames are embedded as well, each window has such a group of its
+own inside, ``part.NAME``. Records there have the digest of the window's pixels.
 """
 
 from __future__ import annotations
@@ -43,9 +46,12 @@ __all__ = [
     "create",
     "frame_path",
     "holds_leftovers",
+    "is_own_name",
     "lock_path",
     "open_arrays",
     "packed_frames",
+    "part_names",
+    "part_path",
     "read_key",
     "recorded_frames",
     "remove_abandoned_siblings",
@@ -63,6 +69,7 @@ SHARD_FRAMES = 64
 
 _MARKER = "napari_sam_decoder_cache"
 _HIDDEN_PREFIX = ".napari-sam-decoder."
+_PART_PREFIX = "part."
 # Far longer than it takes to write a file or to create an empty cache.
 _ABANDONED_SECONDS = 3600.0
 
@@ -80,6 +87,25 @@ def shard_path(path: Path, frame: int) -> Path:
 def lock_path(path: Path) -> Path:
     """Return the lock file of a cache; it is in an array, where zarr lists no nodes."""
     return path / FRAMES / ".lock"
+
+
+def part_path(path: Path, name: str) -> Path:
+    """Return the folder of the cache of a part of each frame: a group in the group."""
+    return path / f"{_PART_PREFIX}{name}"
+
+
+def part_names(path: Path) -> list[str]:
+    """List the parts of frames that have a cache of their own in a cache."""
+    return sorted(
+        folder.name.removeprefix(_PART_PREFIX)
+        for folder in path.glob(f"{_PART_PREFIX}*")
+        if folder.is_dir()
+    )
+
+
+def is_own_name(name: str) -> bool:
+    """Whether a cache may hold a file or folder of a name, beside its arrays."""
+    return name.startswith((_PART_PREFIX, _HIDDEN_PREFIX))
 
 
 def stored_key(path: Path) -> dict[str, Any] | None:

@@ -122,6 +122,8 @@ class CacheInfo:
         Whether it has the layout of this version of the package.
     present : int
         Number of embedded frames, of ``key.frames``; 0 if it is not readable.
+    parts : dict of str to int
+        Number of frames of each window that was embedded as well, by its name.
     packed : int
         How many of them are packed, see `compact`.
     bytes : int
@@ -134,6 +136,7 @@ class CacheInfo:
     key: CacheKey
     is_readable: bool
     present: int
+    parts: dict[str, int]
     packed: int
     bytes: int
     last_used: datetime
@@ -149,10 +152,13 @@ class FrameCheck:
         Frame of the movie, from 0.
     state : {"ok", "corrupt", "absent"}
         "corrupt" frames are recomputed when they are needed next.
+    part : str
+        Name of the window; empty for the whole frame.
     """
 
     frame: int
     state: FrameState
+    part: str = ""
 
 
 def describe(path: str | os.PathLike[str]) -> CacheInfo:
@@ -178,10 +184,20 @@ def describe(path: str | os.PathLike[str]) -> CacheInfo:
         key=key,
         is_readable=is_readable,
         present=len(layout.recorded_frames(folder, key)) if is_readable else 0,
+        parts=_parts(folder) if is_readable else {},
         packed=len(layout.packed_frames(folder, key)) if is_readable else 0,
         bytes=_size_of(folder),
         last_used=_last_used(folder),
     )
+
+
+def _parts(folder: Path) -> dict[str, int]:
+    parts = {name: layout.part_path(folder, name) for name in layout.part_names(folder)}
+    return {
+        name: len(layout.recorded_frames(part, layout.read_key(part)))
+        for name, part in parts.items()
+        if layout.stored_key(part) is not None
+    }
 
 
 def read_storage(path: str | os.PathLike[str]) -> Storage | None:
@@ -222,7 +238,8 @@ def verify(path: str | os.PathLike[str]) -> Iterator[FrameCheck]:
     Yields
     ------
     FrameCheck
-        One for each frame of the movie, in order.
+        One for each frame of the movie, in order, then one for each frame of each
+        window that has a record.
 
     Raises
     ------
@@ -236,6 +253,10 @@ def verify(path: str | os.PathLike[str]) -> Iterator[FrameCheck]:
     with closing(ZarrStore.open_existing(path)) as store:
         for frame in range(store.key.frames):
             yield FrameCheck(frame, store.check(frame))
+        for name in layout.part_names(store.path):
+            with closing(store.part(name)) as part:
+                for frame in sorted(part.present()):
+                    yield FrameCheck(frame, part.check(frame), name)
 
 
 def clear(path: str | os.PathLike[str]) -> None:
@@ -286,7 +307,11 @@ def _require_own(folder: Path) -> None:
             f"{folder} is not an embedding cache of napari-sam-decoder; nothing was "
             "removed"
         )
-    foreign = sorted(set(os.listdir(folder)) - _OWN_NAMES)
+    foreign = sorted(
+        name
+        for name in os.listdir(folder)
+        if name not in _OWN_NAMES and not layout.is_own_name(name)
+    )
     if foreign:
         raise CacheMismatchError(
             f"{folder} holds files that are not part of the cache: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import copy
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -68,6 +69,15 @@ class EmbeddingStore(Protocol):
     def present(self) -> set[int]:
         """Frames that have an embedding, whatever their pixels are now."""
 
+    def part(self, name: str) -> EmbeddingStore:
+        """Return the store of the embeddings of a part of each frame.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits and dots. The same name gives the same embeddings.
+        """
+
     def close(self) -> None:
         """Release what the store holds open."""
 
@@ -97,39 +107,51 @@ class MemoryStore:
             )
         self._quantizer = quantizer
         self._limit = limit_bytes
-        self._entries: OrderedDict[int, tuple[bytes, np.ndarray]] = OrderedDict()
+        self._name = ""
+        # Shared with the stores of parts.
+        self._entries: OrderedDict[tuple[str, int], tuple[bytes, np.ndarray]]
+        self._entries = OrderedDict()
         self._lock = Lock()
 
     def read(self, frame: int, digest: bytes) -> np.ndarray | None:
         """See `EmbeddingStore.read`."""
+        key = self._name, frame
         with self._lock:
-            if frame not in self._entries or self._entries[frame][0] != digest:
+            if key not in self._entries or self._entries[key][0] != digest:
                 return None
-            self._entries.move_to_end(frame)
-            quantized = self._entries[frame][1]
+            self._entries.move_to_end(key)
+            quantized = self._entries[key][1]
         return self._quantizer.dequantize(quantized)
 
     def write(self, frame: int, digest: bytes, features: np.ndarray) -> np.ndarray:
         """See `EmbeddingStore.write`."""
         quantized = self._quantizer.quantize(features)
+        key = self._name, frame
         with self._lock:
-            self._entries[frame] = (digest, quantized)
-            self._entries.move_to_end(frame)
+            self._entries[key] = (digest, quantized)
+            self._entries.move_to_end(key)
             while len(self._entries) * self._quantizer.nbytes > self._limit:
                 self._entries.popitem(last=False)
         return self._quantizer.dequantize(quantized)
 
     def recorded_digest(self, frame: int) -> bytes | None:
         """See `EmbeddingStore.recorded_digest`."""
+        key = self._name, frame
         with self._lock:
-            return self._entries[frame][0] if frame in self._entries else None
+            return self._entries[key][0] if key in self._entries else None
 
     def present(self) -> set[int]:
         """See `EmbeddingStore.present`."""
         with self._lock:
-            return set(self._entries)
+            return {frame for name, frame in self._entries if name == self._name}
+
+    def part(self, name: str) -> MemoryStore:
+        """See `EmbeddingStore.part`."""
+        store = copy(self)
+        store._name = name
+        return store
 
     def close(self) -> None:
-        """Drop all embeddings."""
+        """Drop all embeddings, those of parts as well."""
         with self._lock:
             self._entries.clear()

@@ -288,6 +288,16 @@ class ZarrStore:
         """See `EmbeddingStore.present`."""
         return layout.recorded_frames(self.path, self.key)
 
+    def part(self, name: str) -> ZarrStore:
+        """See `EmbeddingStore.part`.
+
+        Raises
+        ------
+        CacheMismatchError, CacheCorruptError, FormatError
+            As in `open`.
+        """
+        return ZarrStore.open(layout.part_path(self.path, name), self.key)
+
     def check(self, frame: int) -> FrameState:
         """Read a frame through its checksums.
 

@@ -16,6 +16,7 @@ from napari_sam_decoder.frames.frame_ranges import (
 )
 from napari_sam_decoder.frames.movie import ArrayLike, Movie, guess_axes
 from napari_sam_decoder.frames.planes import PlaneIndex, Planes
+from napari_sam_decoder.frames.window import Pyramid, Window
 
 __all__ = [
     "ArrayLike",
@@ -25,6 +26,8 @@ __all__ = [
     "Movie",
     "PlaneIndex",
     "Planes",
+    "Pyramid",
+    "Window",
     "guess_axes",
     "select_frame_range",
     "select_frames",

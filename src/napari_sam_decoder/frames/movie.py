@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -19,6 +20,8 @@ from napari_sam_decoder.frames.contrast import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from napari_sam_decoder.frames.window import Window
 
 __all__ = ["ArrayLike", "Movie", "as_array", "as_pixels", "guess_axes"]
 
@@ -144,6 +147,27 @@ SAMPLED_FRAMES = 16
 SAMPLED_PIXELS_PER_FRAME = 65_536
 
 
+class _CutArray:
+    """An array of frames, cut to a window; of lazy arrays only that is read."""
+
+    def __init__(self, data: ArrayLike, window: Window, row_axis: int) -> None:
+        self._data, self._place = data, window.place
+        self._row_axis = row_axis
+        self.shape = (
+            *data.shape[:row_axis],
+            *window.shape,
+            *data.shape[row_axis + 2 :],
+        )
+        self.dtype = data.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        if not self._row_axis:
+            return self._data[self._place]
+        if hasattr(self._data, "ndim"):
+            return self._data[(key, *self._place)]
+        return as_array(self._data[key])[self._place]
+
+
 class Movie:
     """A movie, a volume or a picture, read one frame at a time.
 
@@ -218,6 +242,14 @@ class Movie:
     def contrast(self) -> Contrast:
         """The intensities shown as black and white in `rgb`."""
         return self._set_contrast or self._measure_contrast()
+
+    def cut(self, window: Window) -> Movie:
+        """Return the same movie cut to a window, shown with the same contrast."""
+        row_axis = self.axes.index("Y")
+        movie = copy(self)
+        movie._data = _CutArray(self._data, window, row_axis)
+        movie._set_contrast = movie.contrast = self.contrast
+        return movie
 
     def raw(self, frame: int) -> np.ndarray:
         """Return one frame as stored, in native byte order.

@@ -122,6 +122,24 @@ class FrameLogits:
     values: np.ndarray
     place: tuple[slice, slice]
 
+    def moved(self, origin: tuple[int, int]) -> FrameLogits:
+        """Return the same in a frame of which this frame is a window.
+
+        Parameters
+        ----------
+        origin : (row, column)
+            Of the window.
+        """
+        starts = [
+            (side.start or 0) + first
+            for side, first in zip(self.place, origin, strict=True)
+        ]
+        rows, columns = (
+            slice(start, start + length)
+            for start, length in zip(starts, self.values.shape, strict=True)
+        )
+        return FrameLogits(self.values, (rows, columns))
+
     def mask(self, frame_shape: tuple[int, int]) -> np.ndarray:
         """Return the (Y, X) pixels of the object as bool."""
         mask = np.zeros(frame_shape, bool)

@@ -11,7 +11,7 @@ from napari_sam_decoder.errors import PromptError
 from napari_sam_decoder.validation import as_plain_array
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.frames import FrameGeometry
+    from napari_sam_decoder.frames import FrameGeometry, Window
 
 __all__ = ["LOGIT_SCALE", "PaintedMask", "checked_shape", "mask_logits"]
 
@@ -84,6 +84,10 @@ class PaintedMask:
     def is_empty(self) -> bool:
         """Whether the mask has no pixel: the object is not on this frame."""
         return len(self.runs) == 1
+
+    def cut(self, window: Window) -> PaintedMask:
+        """Return the part in a window of the frame."""
+        return PaintedMask.of(self.to_array()[window.place])
 
     def to_array(self) -> np.ndarray:
         """Return the mask as a new (Y, X) array of bool."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.prompts.painted_mask import PaintedMask
 from napari_sam_decoder.prompts.positions import checked_positions
 from napari_sam_decoder.prompts.scribble import Scribble, checked_scribbles
@@ -142,6 +145,87 @@ class Prompt:
     def outer_box(self) -> Box | None:
         """The box, or that around the lasso; None without either."""
         return self.box if self.lasso is None else _box_around(self.lasso)
+
+    @property
+    def outer_window(self) -> Window | None:
+        """Bounding box of all that shows where the object is; None if nothing does."""
+        return self._extent((True,))
+
+    @property
+    def whole_window(self) -> Window | None:
+        """Bounding box of all that is shown, beside the object as well."""
+        return self._extent((True, False))
+
+    def _extent(self, wanted: tuple[bool, ...]) -> Window | None:
+        corners = [
+            position
+            for position, sign in zip(self.points, self.signs or (), strict=True)
+            if sign in wanted
+        ]
+        if self.outer_box is not None:
+            corners += [self.outer_box[:2], self.outer_box[2:]]
+        boxes = [Window.around_points(corners)] if corners else []
+        painted = [one.pixels for one in self.scribbles if one.is_positive in wanted]
+        painted += [] if self.mask is None else [self.mask]
+        boxes += filter(None, (Window.around(one.to_array()) for one in painted))
+        return reduce(Window.joined, boxes) if boxes else None
+
+    @property
+    def beginning(self) -> Prompt:
+        """What shows the object first: the mask or outline, else a positive action.
+
+        Raises
+        ------
+        ValueError
+            If nothing says where the object is.
+        """
+        signs = list(self.signs or ())
+        clicks = [index for index, sign in enumerate(signs) if sign]
+        strokes = [one for one in self.scribbles if one.is_positive]
+        points, scribbles = self.points[:0], strokes[:0]
+        if self.mask is None and not self._has_outline:
+            number = min(clicks, default=len(signs))
+            if strokes and strokes[0].after <= number:
+                scribbles = strokes[:1]
+            else:
+                points = self.points[number : number + 1]
+        signs = [True] * len(points)
+        return replace(
+            self, points=points, signs=signs, scribbles=scribbles, hypothesis=None
+        )
+
+    def seen_in(self, window: Window) -> Prompt:
+        """Return what can be seen of it in a window, in pixels of that window.
+
+        Points and scribbles outside the window are left out.
+
+        Raises
+        ------
+        PromptError
+            If nothing is left. A window that holds `outer_window` shows all that says
+            where the object is.
+        """
+        is_in = [window.contains_point(point) for point in self.points]
+        scribbles = [
+            replace(one, pixels=pixels, after=sum(is_in[: min(one.after, len(is_in))]))
+            for one in self.scribbles
+            if not (pixels := one.pixels.cut(window)).is_empty
+        ]
+        mask = None if self.mask is None else self.mask.cut(window)
+        row, column = window.origin
+        return replace(
+            self,
+            points=[
+                (point[0] - row, point[1] - column)
+                for point, inside in zip(self.points, is_in, strict=True)
+                if inside
+            ],
+            signs=list(compress(self.signs or (), is_in)),
+            box=self.box and tuple(np.subtract(self.box, (row, column) * 2)),
+            mask=mask,
+            lasso=self.lasso and [(r - row, c - column) for r, c in self.lasso],
+            scribbles=scribbles,
+        )
 
     def merge(self, other: Prompt) -> Prompt:
         """Join with a later prompt for the same object on the same frame.

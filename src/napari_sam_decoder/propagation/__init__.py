@@ -23,6 +23,7 @@ from napari_sam_decoder.propagation.results import (
     Verdict,
 )
 from napari_sam_decoder.propagation.run import propagate
+from napari_sam_decoder.propagation.views import Views
 
 __all__ = [
     "Context",
@@ -37,6 +38,7 @@ __all__ = [
     "Reason",
     "Settings",
     "Verdict",
+    "Views",
     "correct",
     "legs_around",
     "plan",

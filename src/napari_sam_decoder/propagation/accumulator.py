@@ -18,19 +18,23 @@ from napari_sam_decoder.propagation.results import (
     Reason,
     Verdict,
 )
+from napari_sam_decoder.propagation.views import transfer_logits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_sam_decoder.frames import Window
     from napari_sam_decoder.labels import Overlap
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.plan import Itinerary
+    from napari_sam_decoder.propagation.views import Views
     from napari_sam_decoder.selection import Expectation
 
 __all__ = [
     "Accumulator",
     "Estimate",
     "PackedLogits",
+    "draw_estimate",
     "draw_estimates",
     "fuse",
     "offer_daughters",
@@ -91,21 +95,29 @@ class PackedLogits:
         Of the crop in the whole grid.
     shape : (rows, columns)
         Of the whole grid.
+    window : Window
+        Of the frame, over which the grid lies.
     """
 
     values: np.ndarray
     origin: tuple[int, int]
     shape: tuple[int, int]
+    window: Window
 
     @classmethod
-    def pack(cls, logits: np.ndarray) -> PackedLogits:
+    def pack(cls, logits: np.ndarray, window: Window) -> PackedLogits:
         """Crop to the positive logits and a margin that keeps the slope of the edge."""
         rows, columns = np.nonzero(logits > 0)
         if rows.size == 0:
-            return cls(np.empty((0, 0), np.float16), (0, 0), logits.shape)
+            return cls(np.empty((0, 0), np.float16), (0, 0), logits.shape, window)
         top, left = max(rows.min() - MARGIN, 0), max(columns.min() - MARGIN, 0)
         crop = logits[top : rows.max() + MARGIN + 1, left : columns.max() + MARGIN + 1]
-        return cls(crop.astype(np.float16), (int(top), int(left)), logits.shape)
+        origin = int(top), int(left)
+        return cls(crop.astype(np.float16), origin, logits.shape, window)
+
+    def seen_in(self, window: Window) -> np.ndarray:
+        """Return (rows, columns) float32 logits over another window."""
+        return transfer_logits(self.unpack(), self.window, window)
 
     def unpack(self) -> np.ndarray:
         """Return (rows, columns) float32 logits, far below 0 outside the crop."""
@@ -127,7 +139,8 @@ class Estimate:
     distance : int
         Frames from the prompt.
     painted : PaintedMask, optional
-        The mask of a prompted frame, which is shown as it is.
+        The mask of a prompted frame, in the window of the logits, which is shown as it
+        is.
     is_own : bool
         Whether the user has painted it, so that it is neither doubted nor covered.
     daughters : (PackedLogits, PackedLogits), optional
@@ -140,19 +153,6 @@ class Estimate:
     painted: PaintedMask | None = None
     is_own: bool = False
     daughters: tuple[PackedLogits, PackedLogits] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        result: ObjectResult,
-        logits: np.ndarray,
-        painted: PaintedMask | None = None,
-        *,
-        is_own: bool = False,
-    ) -> Estimate:
-        """Pack the low-res logits of an object that is present."""
-        packed = PackedLogits.pack(logits)
-        return cls(result, packed, painted=painted, is_own=is_own)
 
     @property
     def strength(self) -> float:
@@ -182,17 +182,18 @@ def fuse(first: Estimate, second: Estimate) -> Estimate:
     """
     if first.logits is None or second.logits is None:
         return second if first.logits is None else first
+    window = first.logits.window
     nearness = second.distance / (first.distance + second.distance)
     preferred = (
         first if _merit(first, nearness) >= _merit(second, 1 - nearness) else second
     )
-    a, b = first.logits.unpack(), second.logits.unpack()
+    a, b = first.logits.seen_in(window), second.logits.seen_in(window)
     if mask_iou(a > 0, b > 0) < AGREEING_IOU:
         doubtful = replace(
             preferred.result, verdict=Verdict.DOUBTFUL, reason=Reason.CONTRADICTED
         )
         return replace(preferred, result=doubtful)
-    mixed = PackedLogits.pack(nearness * a + (1 - nearness) * b)
+    mixed = PackedLogits.pack(nearness * a + (1 - nearness) * b, window)
     return replace(preferred, logits=mixed)
 
 
@@ -211,14 +212,14 @@ class Accumulator:
 
     Parameters
     ----------
-    context : Context
-        Draws the masks.
+    views : Views
+        Draw the masks.
     itinerary : Itinerary
         The prompts and legs to wait for.
     """
 
-    def __init__(self, context: Context, itinerary: Itinerary) -> None:
-        self._context = context
+    def __init__(self, views: Views, itinerary: Itinerary) -> None:
+        self._views = views
         self._dtype = itinerary.labels_dtype
         self._awaited = Counter(prompt.frame for prompt in itinerary.prompts)
         for leg in itinerary.legs:
@@ -233,10 +234,10 @@ class Accumulator:
         estimates[object_id] = estimate if earlier is None else fuse(earlier, estimate)
         self._awaited[frame] -= 1
 
-    def logits(self, frame: int) -> dict[int, np.ndarray]:
+    def logits(self, frame: int) -> dict[int, PackedLogits]:
         """Return the low-res logits of the objects found on a frame so far."""
         return {
-            object_id: estimate.logits.unpack()
+            object_id: estimate.logits
             for object_id, estimate in self._estimates.get(frame, {}).items()
             if estimate.logits is not None
         }
@@ -245,9 +246,8 @@ class Accumulator:
         """Return the result of a frame; once it is final, its estimates are dropped."""
         is_final = self._awaited[frame] == 0
         estimates = self._estimates.pop(frame) if is_final else self._estimates[frame]
-        logits = draw_estimates(self._context, frame, estimates)
-        frame_shape = self._context.geometry.frame_shape
-        labels = resolve_overlaps(logits, frame_shape, self._dtype)
+        logits = draw_estimates(self._views, frame, estimates)
+        labels = resolve_overlaps(logits, self._views.frame_shape, self._dtype)
         overlaps = measure_overlaps(logits, labels)
         objects = {
             key: _judged(estimates[key], overlaps.get(key)) for key in sorted(estimates)
@@ -256,7 +256,7 @@ class Accumulator:
             frame=frame,
             labels=labels,
             objects={
-                key: offer_daughters(self._context, frame, estimates[key], one, labels)
+                key: offer_daughters(self._views, frame, estimates[key], one, labels)
                 for key, one in objects.items()
             },
             is_final=is_final,
@@ -273,14 +273,14 @@ def _judged(estimate: Estimate, overlap: Overlap | None) -> ObjectResult:
 
 
 def draw_estimates(
-    context: Context, frame: int, estimates: Mapping[int, Estimate]
+    views: Views, frame: int, estimates: Mapping[int, Estimate]
 ) -> dict[int, FrameLogits]:
     """Bring the logits of all objects that are present to the pixels of the frame.
 
     Parameters
     ----------
-    context : Context
-        Draws the masks.
+    views : Views
+        Draw the masks.
     frame : int
         All estimates are on it.
     estimates : mapping of object id to Estimate
@@ -293,19 +293,19 @@ def draw_estimates(
     """
 
     def draw(object_id: int) -> FrameLogits | None:
-        estimate = estimates[object_id]
-        if estimate.painted is not None:
-            return _painted_logits(estimate.painted, estimate.strength)
-        if estimate.logits is None:
+        logits = estimates[object_id].logits
+        if logits is None:
             return None
-        return context.draw(frame, estimate.logits.unpack())
+        drawn = draw_estimate(views.at(logits.window), frame, estimates[object_id])
+        return drawn and drawn.moved(logits.window.origin)
 
-    drawn = zip(estimates, context.object_threads.map(draw, estimates), strict=True)
+    threads = views.whole.object_threads
+    drawn = zip(estimates, threads.map(draw, estimates), strict=True)
     return {object_id: logits for object_id, logits in drawn if logits is not None}
 
 
 def offer_daughters(
-    context: Context,
+    views: Views,
     frame: int,
     estimate: Estimate,
     result: ObjectResult,
@@ -315,8 +315,8 @@ def offer_daughters(
 
     Parameters
     ----------
-    context : Context
-        Draws the masks.
+    views : Views
+        Draw the masks.
     frame : int
         Of the estimate.
     estimate : Estimate
@@ -334,14 +334,32 @@ def offer_daughters(
     if estimate.daughters is None or result.reason is not Reason.DIVIDED:
         return result
     own = labels == result.object_id
-    drawn = (context.draw(frame, half.unpack()) for half in estimate.daughters)
-    first, second = (one.mask(own.shape) & own for one in drawn)
+    first, second = (
+        _draw(views, frame, half).mask(own.shape) & own for half in estimate.daughters
+    )
     first &= ~second
     if not first.any() or not second.any():
         return result
     return replace(result, daughters=(PaintedMask.of(first), PaintedMask.of(second)))
 
 
+def draw_estimate(
+    context: Context, frame: int, estimate: Estimate
+) -> FrameLogits | None:
+    """Bring the logits of an object to the pixels of its window; None if absent."""
+    if estimate.painted is not None:
+        return _painted_logits(estimate.painted, estimate.strength)
+    if estimate.logits is None:
+        return None
+    return context.draw(frame, estimate.logits.unpack())
+
+
+def _draw(views: Views, frame: int, logits: PackedLogits) -> FrameLogits:
+    drawn = views.at(logits.window).draw(frame, logits.unpack())
+    return drawn.moved(logits.window.origin)
+
+
 def _painted_logits(mask: PaintedMask, strength: float) -> FrameLogits:
     values = np.where(mask.to_array(), strength, -strength)
-    return FrameLogits(values.astype(np.float32), (slice(None), slice(None)))
+    rows, columns = mask.shape
+    return FrameLogits(values.astype(np.float32), (slice(rows), slice(columns)))

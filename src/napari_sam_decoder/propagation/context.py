@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_sam_decoder.appearance.features import FrameFeatures, low_res_picture
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.frames import FrameGeometry
+from napari_sam_decoder.frames import FrameGeometry, Window
 from napari_sam_decoder.interactive import ShownFrame, bundled_refiner
 from napari_sam_decoder.propagation.prior import Grid
 from napari_sam_decoder.thread_pool import ThreadPool
@@ -96,6 +96,10 @@ class FrameSource(Protocol):
         """Return the embedding and the (Y, X, 3) uint8 pixels of a frame."""
 
 
+SMALLEST_WINDOW = 128
+"""Enlarged further, a picture shows the network nothing."""
+
+
 def _between(low: float, high: float, default: float, step: float = 0.05) -> Any:
     """Make a field whose limits a form can show."""
     return field(default=default, metadata={"low": low, "high": high, "step": step})
@@ -120,6 +124,10 @@ class Settings:
     stabilise : float
         0..1: how much of the outline's flicker is removed, see
         `accumulator.stabilise`; 0 leaves each frame as it was decided.
+    smallest_window : int
+        Side in frame pixels of the smallest windows through which frames are seen that
+        are larger than the network's input, see `Pyramid`. If it is larger than the
+        frames they are only seen as a whole.
 
     Raises
     ------
@@ -132,13 +140,15 @@ class Settings:
     unlike_below: float = _between(-1, 1, default=0.15)
     patience: int = _between(0, 1000, default=5, step=1)
     stabilise: float = _between(0, 1, default=0.0)
+    smallest_window: int = _between(SMALLEST_WINDOW, 100_000, default=512, step=128)
 
     def __post_init__(self) -> None:
         for name in ("doubtful_below", "absent_below", "unlike_below", "stabilise"):
             value = as_finite_number(getattr(self, name), name, OptionError)
             object.__setattr__(self, name, value)
-        patience = as_integer(self.patience, "patience", OptionError)
-        object.__setattr__(self, "patience", patience)
+        for name in ("patience", "smallest_window"):
+            count = as_integer(getattr(self, name), name, OptionError)
+            object.__setattr__(self, name, count)
         if not 0 <= self.absent_below <= self.doubtful_below <= 1:
             raise OptionError(
                 "thresholds must satisfy 0 <= absent_below <= doubtful_below <= 1, not "
@@ -150,6 +160,11 @@ class Settings:
             )
         if self.patience < 0:
             raise OptionError(f"patience must be 0 or more frames, not {self.patience}")
+        if self.smallest_window < SMALLEST_WINDOW:
+            raise OptionError(
+                f"smallest_window must be {SMALLEST_WINDOW} pixels or more, not "
+                f"{self.smallest_window}"
+            )
         if not 0 <= self.stabilise <= 1:
             raise OptionError(f"stabilise must lie in 0..1, not {self.stabilise:g}")
 
@@ -171,9 +186,13 @@ class Context:
         A rater and a sharpener; without them the decoder rates and enlarges masks.
     refiner : Refiner, optional
         By default the one that comes with the package.
+    window : Window, optional
+        What is seen of the frames; all by default.
 
     Attributes
     ----------
+    window : Window
+        What is seen of the frames. Prompts, masks and pixels are those of the window.
     geometry : FrameGeometry
         From frame pixels to model pixels.
     grid : Grid
@@ -201,14 +220,16 @@ class Context:
         settings: Settings,
         heads: Heads | None = None,
         refiner: Refiner | None = None,
+        window: Window | None = None,
     ) -> None:
         from napari_sam_decoder.model.heads import Heads
 
+        self.window = window or Window.of_frame(frame_shape)
         self.source = source
         self.decoder = decoder
         self.settings = settings
         self.heads = heads or Heads()
-        self.geometry = FrameGeometry.fit(frame_shape, decoder.image_size)
+        self.geometry = FrameGeometry.fit(self.window.shape, decoder.image_size)
         self.grid = Grid.of(self.geometry, decoder.image_size, decoder.mask_size)
         self._refiner = refiner
         self.with_pixels = Memo(self._read, FEATURES_REMEMBERED)
@@ -217,6 +238,29 @@ class Context:
         self.flow = Memo(self._compute_flow, FLOWS_REMEMBERED)
         self.frame_threads = ThreadPool(2)
         self.object_threads = ThreadPool(MAX_THREADS)
+
+    def through(self, window: Window, source: FrameSource) -> Context:
+        """Return a context in which a window of the frames is all that is seen.
+
+        Parameters
+        ----------
+        window : Window
+            Of the frame.
+        source : FrameSource
+            Of the movie, cut to the window.
+        """
+        context = Context(
+            source,
+            self.decoder,
+            self.geometry.frame_shape,
+            self.settings,
+            self.heads,
+            self._refiner,
+            window,
+        )
+        context.frame_threads = self.frame_threads
+        context.object_threads = self.object_threads
+        return context
 
     def _read(self, frame: int) -> tuple[Embedding, np.ndarray]:
         return self.source.get_with_pixels(frame)

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam_decoder.interactive import answer
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.accumulator import Estimate
-from napari_sam_decoder.propagation.initial_masks import InitialMask, initial_masks
+from napari_sam_decoder.propagation.initial_masks import InitialMask, settled_mask
 from napari_sam_decoder.propagation.prior import MotionPrior, appearance_anywhere
 from napari_sam_decoder.propagation.results import ObjectResult, Reason
 from napari_sam_decoder.propagation.track import LARGEST_GROWTH
@@ -54,9 +54,10 @@ def corrected_mask(
     context : Context
         Has the frames, the networks and the settings.
     prompt : Prompt
-        All that the user has shown of the object on this frame.
+        All that the user has shown of the object on this frame, in pixels of the
+        context's window.
     labels : (Y, X) array of int
-        Those of the frame so far.
+        Those of the window so far.
     fixed : FixedFrames, optional
         What the object's other fixed frames tell.
 
@@ -69,7 +70,7 @@ def corrected_mask(
         fixed frames best. Painted masks and picked hypotheses are taken as they are.
     """
     if prompt.is_settled:
-        return initial_masks(context, prompt.frame, [prompt])[0]
+        return settled_mask(context, prompt)
     existing = labels == prompt.object_id
     is_anew = not existing.any() or _is_elsewhere(prompt, existing)
     if is_anew and not prompt.is_positive:

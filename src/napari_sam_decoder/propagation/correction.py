@@ -10,11 +10,12 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.labels import overlap_after_merge, replace_mask
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.accumulator import (
     Estimate,
-    draw_estimates,
+    draw_estimate,
     offer_daughters,
 )
 from napari_sam_decoder.propagation.corrected_frame import (
@@ -31,6 +32,7 @@ from napari_sam_decoder.propagation.results import (
     Verdict,
 )
 from napari_sam_decoder.propagation.track import advance_tracks, warp_logits
+from napari_sam_decoder.propagation.views import transfer_logits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.initial_masks import InitialMask
     from napari_sam_decoder.propagation.plan import Leg
-    from napari_sam_decoder.propagation.prior import Grid
     from napari_sam_decoder.propagation.track import Track
+    from napari_sam_decoder.propagation.views import Views
 
 __all__ = ["CurrentLabels", "MaskChange", "correct"]
 
@@ -70,6 +72,16 @@ class MaskChange:
     def anywhere(cls, shape: tuple[int, ...]) -> Self:
         """Return a change that may be anywhere: nothing is known about it."""
         return cls(np.ones(shape, bool), np.ones(shape, bool))
+
+    def seen_in(self, source: Window, target: Window) -> Self:
+        """Bring the change from one window to another."""
+        if source == target:
+            return self
+        moved = (
+            transfer_logits(mask.astype(np.float32), source, target) > SHARE_OF_PIXEL
+            for mask in (self.added, self.removed)
+        )
+        return type(self)(*moved)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -142,7 +154,7 @@ class CurrentLabels:
 
 
 def correct(
-    context: Context,
+    views: Views,
     labels: CurrentLabels,
     corrected: Iterable[tuple[int, int]],
     frames: range,
@@ -151,8 +163,8 @@ def correct(
 
     Parameters
     ----------
-    context : Context
-        Has the frames, the decoder and the settings.
+    views : Views
+        Have the frames, the decoder and the settings.
     labels : CurrentLabels
         The caller writes each result into them before it asks for the next one.
     corrected : iterable of (object_id, frame)
@@ -169,7 +181,7 @@ def correct(
     """
     for object_id, frame in corrected:
         legs = legs_around(labels.prompts, object_id, frame, frames)
-        yield from _ObjectCorrection(context, labels, object_id, frame).results(legs)
+        yield from _ObjectCorrection(views, labels, object_id, frame).results(legs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,93 +205,113 @@ class _Start:
     fixed: FixedFrames | None
     fills_gap: bool
 
-    def track(self, grid: Grid, refiner_share: float) -> Track | None:
+    def track(self, views: Views, refiner_share: float) -> Track | None:
         """Start a track; None if the object is not on the corrected frame."""
         memory = self.initial.memory
         if memory is None:
             return None
         if self.fixed is not None:
             memory = memory.join(self.fixed.memory)
-        return self.initial.start_track(memory, grid, refiner_share)
+        return self.initial.start_track(views, memory, refiner_share)
 
 
 class _ObjectCorrection:
     """The correction of one object on one frame, carried on from there."""
 
     def __init__(
-        self, context: Context, labels: CurrentLabels, object_id: int, frame: int
+        self, views: Views, labels: CurrentLabels, object_id: int, frame: int
     ) -> None:
-        self._context = context
+        self._views = views
         self._labels = labels
         self._object_id = object_id
         self._frame = frame
-        self._low_res_shape = (context.decoder.mask_size,) * 2
+        self._low_res_shape = (views.whole.decoder.mask_size,) * 2
 
     def results(self, legs: tuple[Leg, ...]) -> Iterator[FrameResult]:
         labels = self._labels.frame(self._frame)
-        start = self._start(labels)
-        yield self._result(self._frame, labels, start.initial.estimate, start.change)
+        context = self._views.at(self._window(labels == self._object_id))
+        start = self._start(context, labels)
+        estimate = start.initial.estimate
+        yield self._result(context, self._frame, labels, estimate, start.change)
         if not start.change.pixels.any():
             return
-        logits = start.initial.logits
+        logits = estimate.logits
         known = [] if logits is None else [(self._frame, logits)]
-        share = refiner_share(self._context, known)
+        share = refiner_share(self._views, known)
         for leg in legs:
-            track = start.track(self._context.grid, share)
+            track = start.track(self._views, share)
             if track is None:
-                yield from self._remove(leg)
+                yield from self._remove(context, leg)
             else:
                 yield from self._carry(leg, start, track)
 
-    def _start(self, labels: np.ndarray) -> _Start:
-        """Make the mask of the corrected frame."""
-        fixed, shape = self._fixed_frames(), self._low_res_shape
-        existing = self._logits(labels == self._object_id)
+    def _window(self, existing: np.ndarray) -> Window:
+        """Choose the window that shows the (Y, X) mask and what was corrected on it."""
         prompt = self._labels.prompts.at(self._object_id, self._frame)
-        initial = corrected_mask(self._context, prompt, labels, fixed)
+        mask, pyramid = Window.around(existing), self._views.pyramid
+        if mask is None:
+            return self._views.window_of(prompt)
+        shown = prompt.whole_window
+        return pyramid.window_for(mask if shown is None else mask.joined(shown))
+
+    def _start(self, context: Context, labels: np.ndarray) -> _Start:
+        """Make the mask of the corrected frame."""
+        window, shape = context.window, self._low_res_shape
+        part = labels[window.place]
+        fixed = self._fixed_frames(window)
+        existing = _logits(context, part == self._object_id)
+        prompt = self._labels.prompts.at(self._object_id, self._frame)
+        seen = prompt.seen_in(window)
+        initial = corrected_mask(context, seen, part, fixed)
         if prompt.mask is not None or initial.logits is None:
             return _Start(initial, MaskChange.anywhere(shape), fixed, fills_gap=False)
         older = np.zeros(shape, bool) if existing is None else existing > 0
         change = MaskChange.between(initial.logits > 0, older)
         return _Start(initial, change, fixed, fills_gap=existing is None)
 
-    def _fixed_frames(self) -> FixedFrames | None:
-        """Learn from the object's other fixed frames, by the current labels."""
+    def _fixed_frames(self, window: Window) -> FixedFrames | None:
+        """Learn from the object's other fixed frames, by the current labels.
+
+        They are seen in windows of the same size as this one: at another scale the
+        object would look different.
+        """
         memories, sizes = [], []
         prompts = self._labels.prompts.of_object(self._object_id)
         for prompt in sorted(prompts, key=lambda one: abs(one.frame - self._frame)):
-            logits = self._logits(self._labels.mask(self._object_id, prompt.frame))
-            if logits is None or prompt.frame == self._frame:
+            mask = self._labels.mask(self._object_id, prompt.frame)
+            box = Window.around(mask)
+            if box is None or prompt.frame == self._frame:
                 continue
-            memories.append(Memory.of(self._context.features(prompt.frame), logits))
+            context = self._views.at(self._views.pyramid.beside(window, box))
+            logits = _logits(context, mask[context.window.place])
+            if logits is None:
+                continue
+            memories.append(Memory.of(context.features(prompt.frame), logits))
             sizes.append(np.count_nonzero(logits > 0))
         if not memories:
             return None
         return FixedFrames(reduce(Memory.join, memories), float(np.mean(sizes)))
 
-    def _logits(self, mask: np.ndarray) -> np.ndarray | None:
-        """Bring a (Y, X) mask to the low-res grid; None if it is empty."""
-        if not mask.any():
-            return None
-        context = self._context
-        return mask_logits(mask, context.geometry, context.decoder.mask_size)
-
     def _carry(self, leg: Leg, start: _Start, track: Track) -> Iterator[FrameResult]:
         """Carry the correction along a leg."""
-        change, unchanged = start.change, 0
+        key, change, unchanged = self._object_id, start.change, 0
         for frame in leg.frames:
+            before, window = frame - leg.frames.step, track.window
+            track = self._views.follow(before, {key: track})[key]
+            change = change.seen_in(window, track.window)
+            context = self._views.at(track.window)
             labels = self._labels.frame(frame)
-            earlier = self._logits(labels == self._object_id)
+            part = labels[context.window.place]
+            earlier = _logits(context, part == key)
             if earlier is not None and start.fills_gap:
                 return
-            flow = self._context.flow(frame, frame - leg.frames.step)
-            moved = change.moved(flow.displacement)
-            tracks = self._moved_tracks(track, leg, frame, moved, earlier)
+            moved = change.moved(context.flow(frame, before).displacement)
+            tracks = MovedTracks.between(context, frame, before, {key: track})
+            expected = self._expected(context, tracks, moved, earlier)
             # All other objects together, by the current labels.
-            others = self._logits((labels > 0) & (labels != self._object_id))
+            others = _logits(context, (part > 0) & (part != key))
             decided = {} if others is None else {0: others}
-            updates = advance_tracks(self._context, frame, tracks, decided)
-            update = updates[self._object_id]
+            update = advance_tracks(context, frame, expected, decided)[key]
             track, estimate = update.track, update.estimate
             difference = _difference(estimate, earlier, moved)
             if difference is None:
@@ -287,11 +319,11 @@ class _ObjectCorrection:
             is_negligible = _is_negligible(difference, estimate, earlier)
             unchanged = unchanged + 1 if is_negligible else 0
             change = difference if difference.pixels.any() else moved
-            yield self._result(frame, labels, estimate, difference)
+            yield self._result(context, frame, labels, estimate, difference)
             if unchanged == UNCHANGED_FRAMES:
                 return
 
-    def _remove(self, leg: Leg) -> Iterator[FrameResult]:
+    def _remove(self, context: Context, leg: Leg) -> Iterator[FrameResult]:
         """Remove the object from a leg, up to the first frame without it."""
         absent = Estimate(ObjectResult.absent(self._object_id, Reason.LOST))
         anywhere = MaskChange.anywhere(self._low_res_shape)
@@ -299,48 +331,52 @@ class _ObjectCorrection:
             labels = self._labels.frame(frame)
             if not (labels == self._object_id).any():
                 return
-            yield self._result(frame, labels, absent, anywhere)
+            yield self._result(context, frame, labels, absent, anywhere)
 
-    def _moved_tracks(
+    def _expected(
         self,
-        track: Track,
-        leg: Leg,
-        frame: int,
+        context: Context,
+        tracks: MovedTracks,
         change: MaskChange,
         earlier: np.ndarray | None,
     ) -> MovedTracks:
         """Expect the object where the labels have it, except where it has changed."""
-        key, grid = self._object_id, self._context.grid
-        before = frame - leg.frames.step
-        tracks = MovedTracks.between(self._context, frame, before, {key: track})
+        key, grid = self._object_id, context.grid
         if earlier is None or key not in tracks.moved:
             return tracks
         is_open = grid.crop(change.surroundings)
         moved = np.where(is_open, tracks.moved[key], grid.crop(earlier))
         size = max(float(np.count_nonzero(moved > 0)), 1.0)
-        return replace(
-            tracks, tracks={key: replace(track, size=size)}, moved={key: moved}
-        )
+        sized = replace(tracks.tracks[key], size=size)
+        return replace(tracks, tracks={key: sized}, moved={key: moved})
 
     def _result(
-        self, frame: int, labels: np.ndarray, estimate: Estimate, change: MaskChange
+        self,
+        context: Context,
+        frame: int,
+        labels: np.ndarray,
+        estimate: Estimate,
+        change: MaskChange,
     ) -> FrameResult:
         """Write the estimate into the labels where something has changed."""
-        key, mask = self._object_id, labels == self._object_id
-        logits = draw_estimates(self._context, frame, {key: estimate})
-        new = logits[key].mask(mask.shape) if logits else np.zeros_like(mask)
+        part = labels[context.window.place]
+        key, mask = self._object_id, part == self._object_id
+        drawn = draw_estimate(context, frame, estimate)
+        new = np.zeros_like(mask) if drawn is None else drawn.mask(mask.shape)
         if estimate.painted is None:
-            new = np.where(self._to_frame(change.pixels), new, mask)
+            new = np.where(_to_pixels(context, change.pixels), new, mask)
         yielding = self._labels.prompts.object_ids
-        corrected = replace_mask(labels, new, key, yielding)
-        overlap = overlap_after_merge(key, np.where(new, key, 0), corrected)
+        replaced = replace_mask(part, new, key, yielding)
+        overlap = overlap_after_merge(key, np.where(new, key, 0), replaced)
+        corrected = labels.copy()
+        corrected[context.window.place] = replaced
         judged = estimate.result.judged_by(overlap)
-        result = offer_daughters(self._context, frame, estimate, judged, corrected)
+        result = offer_daughters(self._views, frame, estimate, judged, corrected)
         return FrameResult(
             frame,
             corrected,
             {key: result},
-            affected=dict(self._affected(labels, corrected, yielding)),
+            affected=dict(self._affected(part, replaced, yielding)),
         )
 
     def _affected(
@@ -355,12 +391,20 @@ class _ObjectCorrection:
             if result.reason is not None:
                 yield other, result
 
-    def _to_frame(self, region: np.ndarray) -> np.ndarray:
-        """(Y, X) bool: the frame pixels of a low-res region, and those around it."""
-        wide = ndimage.binary_dilation(region)
-        logits = np.where(wide, 1, -1).astype(np.float32)
-        shape = self._context.geometry.frame_shape
-        return self._context.decoder.enlarge(logits, shape).mask(shape)
+
+def _logits(context: Context, mask: np.ndarray) -> np.ndarray | None:
+    """Bring a (Y, X) mask of the window to the low-res grid; None if it is empty."""
+    if not mask.any():
+        return None
+    return mask_logits(mask, context.geometry, context.decoder.mask_size)
+
+
+def _to_pixels(context: Context, region: np.ndarray) -> np.ndarray:
+    """(Y, X) bool: the pixels of a low-res region, and those around it."""
+    wide = ndimage.binary_dilation(region)
+    logits = np.where(wide, 1, -1).astype(np.float32)
+    shape = context.geometry.frame_shape
+    return context.decoder.enlarge(logits, shape).mask(shape)
 
 
 def _difference(

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.propagation.initial_masks import answer_prompts, decide_prompts
+from napari_sam_decoder.propagation.views import PlacedMask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_sam_decoder.interactive import Answer
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.initial_masks import PromptDecision
+    from napari_sam_decoder.propagation.views import Views
 
 __all__ = ["Hypothesis", "Preview", "preview_prompts"]
 
@@ -68,22 +70,25 @@ class Preview:
         belong to other objects are removed from its mask.
     answer : Answer, optional
         Of the prompt alone, so that only new actions need be answered.
+    window : Window, optional
+        Of the frame, in which it was answered.
     """
 
     prompt: Prompt
     hypotheses: tuple[Hypothesis, ...]
     chosen: Hypothesis
     answer: Answer | None = field(default=None, repr=False)
+    window: Window | None = field(default=None, repr=False)
 
 
 def preview_prompts(
-    context: Context, prompts: Sequence[Prompt], known: Iterable[Preview] = ()
+    views: Views, prompts: Sequence[Prompt], known: Iterable[Preview] = ()
 ) -> tuple[Preview, ...]:
     """Answer the prompts of one frame.
 
     Parameters
     ----------
-    context : Context
+    views : Views
         Has the frames and the networks.
     prompts : sequence of Prompt
         On one frame, within the movie, one per object.
@@ -98,29 +103,49 @@ def preview_prompts(
     present = [prompt for prompt in prompts if not prompt.is_absence]
     if all(prompt.is_settled for prompt in present):
         return tuple(_preview_painted(prompt) for prompt in prompts)
-    shown = context.shown(prompts[0].frame)
-    earlier = [preview.answer for preview in known if preview.answer is not None]
-    decisions = decide_prompts(shown, answer_prompts(shown, present, earlier))
-    previews = {one.answered.prompt: _preview(one) for one in decisions}
+    earlier = list(known)
+    windows = {one.prompt.beginning: one.window for one in earlier if one.window}
+    previews: dict[Prompt, Preview] = {}
+    for window, group in views.grouped(present, windows):
+        shown = views.at(window).shown(prompts[0].frame)
+        answers = [one.answer for one in earlier if one.answer and one.window == window]
+        answered = answer_prompts(shown, [seen for _, seen in group], answers)
+        for (prompt, _), decision in zip(
+            group, decide_prompts(shown, answered), strict=True
+        ):
+            previews[prompt] = _preview(prompt, decision, window, views.frame_shape)
     return tuple(
         _preview_painted(prompt) if prompt.is_settled else previews[prompt]
         for prompt in prompts
     )
 
 
-def _preview(decision: PromptDecision) -> Preview:
+def _preview(
+    prompt: Prompt,
+    decision: PromptDecision,
+    window: Window,
+    frame_shape: tuple[int, int],
+) -> Preview:
+    def placed(mask: np.ndarray) -> np.ndarray:
+        return PlacedMask(mask, window).seen_in(Window.of_frame(frame_shape))
+
     answer = decision.answered.answer
     offered = () if answer.proposals is None else answer.proposals.hypotheses
     hypotheses = tuple(
         Hypothesis(
-            number, one.mask, one.rating, decision.scores.get(number, one.rating)
+            number,
+            placed(one.mask),
+            one.rating,
+            decision.scores.get(number, one.rating),
         )
         for number, one in enumerate(offered, start=1)
     )
-    chosen = Hypothesis(decision.number, decision.mask, decision.rating, decision.score)
     if decision.number:
         chosen = hypotheses[decision.number - 1]
-    return Preview(decision.answered.prompt, hypotheses, chosen, answer)
+    else:
+        mask = placed(decision.mask)
+        chosen = Hypothesis(0, mask, decision.rating, decision.score)
+    return Preview(prompt, hypotheses, chosen, answer, window)
 
 
 def _preview_painted(prompt: Prompt) -> Preview:

@@ -11,9 +11,10 @@ import numpy as np
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.interactive import Answer, answer
 from napari_sam_decoder.prompts import PaintedMask, mask_logits
-from napari_sam_decoder.propagation.accumulator import Estimate
+from napari_sam_decoder.propagation.accumulator import Estimate, PackedLogits
 from napari_sam_decoder.propagation.results import ObjectResult, Reason
 from napari_sam_decoder.propagation.track import Track
+from napari_sam_decoder.propagation.views import PlacedMask
 from napari_sam_decoder.selection import choose_together, overlap_costs
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.interactive import ShownFrame
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.context import Context
-    from napari_sam_decoder.propagation.prior import Grid
+    from napari_sam_decoder.propagation.views import Views
 
 __all__ = [
     "AnsweredPrompt",
@@ -31,6 +32,7 @@ __all__ = [
     "answer_prompts",
     "decide_prompts",
     "initial_masks",
+    "settled_mask",
 ]
 
 MAX_RIVAL_POINTS = 2
@@ -361,27 +363,47 @@ class InitialMask:
     def of(
         cls, result: ObjectResult, mask: np.ndarray, context: Context, prompt: Prompt
     ) -> InitialMask:
-        """Remember the object as it is on a prompt's frame, by its (Y, X) mask."""
+        """Remember the object as it is on a prompt's frame.
+
+        Parameters
+        ----------
+        result : ObjectResult
+            What is known of it.
+        mask : (Y, X) array of bool
+            In the window of the context.
+        context : Context
+            Of the window in which it is to be followed.
+        prompt : Prompt
+            What has shown it.
+        """
         if not mask.any():
             return _absent(prompt, Reason.ERASED)
         frame, is_own = prompt.frame, prompt.is_settled
         logits = mask_logits(mask, context.geometry, context.decoder.mask_size)
-        estimate = Estimate.of(result, logits, PaintedMask.of(mask), is_own=is_own)
+        estimate = Estimate(
+            result,
+            PackedLogits.pack(logits, context.window),
+            painted=PaintedMask.of(mask),
+            is_own=is_own,
+        )
         memory = Memory.of(context.features(frame), logits)
         return cls(estimate, logits, memory, result.confidence)
 
     def start_track(
-        self, memory: Memory, grid: Grid, refiner_share: float = 0.0
+        self, views: Views, memory: Memory, refiner_share: float = 0.0
     ) -> Track | None:
         """Start a track here, with the memory of all fixed frames."""
-        if self.logits is None:
+        packed = self.estimate.logits
+        if self.logits is None or packed is None:
             return None
-        track = Track.start(self.logits, grid, memory, self.confidence)
+        window = packed.window
+        grid = views.at(window).grid
+        track = Track.start(self.logits, window, grid, memory, self.confidence)
         return track and replace(track, refiner_share=refiner_share)
 
 
 def initial_masks(
-    context: Context,
+    views: Views,
     frame: int,
     prompts: Sequence[Prompt],
     others: Sequence[Prompt] = (),
@@ -390,7 +412,7 @@ def initial_masks(
 
     Parameters
     ----------
-    context : Context
+    views : Views
         Has the frames, the networks and the settings.
     frame : int
         The prompted frame.
@@ -402,23 +424,46 @@ def initial_masks(
     Returns
     -------
     list of InitialMask
-        One per prompt.
+        One per prompt, in the window in which its object is to be followed.
     """
     present = [prompt for prompt in (*prompts, *others) if not prompt.is_absence]
-    shown = context.shown(frame)
-    decisions = decide_prompts(shown, answer_prompts(shown, present))
-    made = {one.answered.prompt: one for one in decisions}
-    return [
-        _absent(prompt, Reason.SAID)
-        if prompt.is_absence
-        else InitialMask.of(
-            _result(made[prompt], context.settings.doubtful_below),
-            made[prompt].mask,
-            context,
-            prompt,
-        )
-        for prompt in prompts
-    ]
+    made: dict[int, tuple[ObjectResult, PlacedMask]] = {}
+    for window, group in views.grouped(present):
+        context = views.at(window)
+        answered = answer_prompts(context.shown(frame), [seen for _, seen in group])
+        for decision in decide_prompts(context.shown(frame), answered):
+            result = _result(decision, context.settings.doubtful_below)
+            mask = PlacedMask(decision.mask, window)
+            made[result.object_id] = result, mask
+    windows = views.pyramid.shared_windows(
+        {key: mask.extent for key, (_, mask) in made.items()}
+    )
+
+    def remember(prompt: Prompt) -> InitialMask:
+        if prompt.is_absence:
+            return _absent(prompt, Reason.SAID)
+        key = prompt.object_id
+        result, mask = made[key]
+        context = views.at(windows[key])
+        return InitialMask.of(result, mask.seen_in(context.window), context, prompt)
+
+    return [remember(prompt) for prompt in prompts]
+
+
+def settled_mask(context: Context, prompt: Prompt) -> InitialMask:
+    """Take a painted mask as it is, or that there is none.
+
+    Parameters
+    ----------
+    context : Context
+        Has the features of the frame.
+    prompt : Prompt
+        Settled, in pixels of the context's window.
+    """
+    if prompt.is_absence or prompt.mask is None:
+        return _absent(prompt, Reason.SAID)
+    result = ObjectResult.confirmed(prompt.object_id)
+    return InitialMask.of(result, prompt.mask.to_array(), context, prompt)
 
 
 def _absent(prompt: Prompt, reason: Reason) -> InitialMask:

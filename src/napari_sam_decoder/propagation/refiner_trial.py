@@ -23,7 +23,9 @@ from napari_sam_decoder.propagation.track import shift_logits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from napari_sam_decoder.propagation.accumulator import PackedLogits
     from napari_sam_decoder.propagation.context import Context
+    from napari_sam_decoder.propagation.views import Views
 
 __all__ = ["refiner_share"]
 
@@ -38,16 +40,16 @@ MOST_TRIALS = 8
 """More masks would hardly change the mean."""
 
 
-def refiner_share(context: Context, known: Iterable[tuple[int, np.ndarray]]) -> float:
+def refiner_share(views: Views, known: Iterable[tuple[int, PackedLogits]]) -> float:
     """Compare the refiner with the decoder on masks that are known.
 
     Both see the mask moved a little, and the picture.
 
     Parameters
     ----------
-    context : Context
-        Has the frames and the networks.
-    known : iterable of (int, (h, w) array of float32)
+    views : Views
+        Have the frames and the networks.
+    known : iterable of (int, PackedLogits)
         Frames, and low-res logits of an object there; the first few count.
 
     Returns
@@ -57,7 +59,8 @@ def refiner_share(context: Context, known: Iterable[tuple[int, np.ndarray]]) -> 
         the refiner has learned grey ones of cells.
     """
     losses: list[float] = []
-    for frame, logits in islice(known, MOST_TRIALS):
+    for frame, packed in islice(known, MOST_TRIALS):
+        context, logits = views.at(packed.window), packed.unpack()
         if len(context.features(frame).picture) > 1:
             return 0.0
         losses += _losses(context, frame, logits)

@@ -19,19 +19,19 @@ from napari_sam_decoder.propagation.track import advance_tracks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import numpy as np
-
     from napari_sam_decoder.appearance.label_propagation import LabelledCells
-    from napari_sam_decoder.propagation.context import Context
+    from napari_sam_decoder.frames import Window
+    from napari_sam_decoder.propagation.accumulator import PackedLogits
     from napari_sam_decoder.propagation.initial_masks import InitialMask
     from napari_sam_decoder.propagation.plan import Itinerary, Leg
     from napari_sam_decoder.propagation.results import FrameResult
     from napari_sam_decoder.propagation.track import Track, TrackUpdate
+    from napari_sam_decoder.propagation.views import Views
 
 __all__ = ["propagate"]
 
 
-def propagate(context: Context, itinerary: Itinerary) -> Iterator[FrameResult]:
+def propagate(views: Views, itinerary: Itinerary) -> Iterator[FrameResult]:
     """Carry prompted objects through the planned frames.
 
     1. The prompts are decoded on their own frames. What they show of an object is
@@ -43,10 +43,13 @@ def propagate(context: Context, itinerary: Itinerary) -> Iterator[FrameResult]:
        yielded after each of them: the second time both are joined, and ``is_final`` is
        set.
 
+    Each object is followed in the window in which it is well seen; when it leaves that
+    one it goes on in another.
+
     Parameters
     ----------
-    context : Context
-        Has the frames, the decoder and the settings.
+    views : Views
+        Have the frames, the decoder and the settings.
     itinerary : Itinerary
         What to do, see `plan`.
 
@@ -56,17 +59,17 @@ def propagate(context: Context, itinerary: Itinerary) -> Iterator[FrameResult]:
         As many as ``itinerary.visits``, in the order of computation. Stopping early
         loses nothing that was yielded.
     """
-    return _PropagationRun(context, itinerary).results()
+    return _PropagationRun(views, itinerary).results()
 
 
 class _PropagationRun:
     """One propagation: its legs, and the track of each."""
 
-    def __init__(self, context: Context, itinerary: Itinerary) -> None:
-        self._context = context
+    def __init__(self, views: Views, itinerary: Itinerary) -> None:
+        self._views = views
         self._itinerary = itinerary
         self._tracks: dict[Leg, Track | None] = dict.fromkeys(itinerary.legs)
-        self._accumulator = Accumulator(context, itinerary)
+        self._accumulator = Accumulator(views, itinerary)
 
     def results(self) -> Iterator[FrameResult]:
         self._decode_prompts()
@@ -79,20 +82,24 @@ class _PropagationRun:
         A frame is taken when its preparation has ended, so that it never blocks a
         thread by waiting, and before the frame after the next is prepared.
         """
-        threads = self._context.frame_threads
+        threads = self._views.whole.frame_threads
         prepared: dict[int, Future[None]] = {}
         for index, frame in enumerate(frames):
             if frame in prepared:
                 wait([prepared.pop(frame)])
-            is_followed = any(self._tracks.values())
-            ahead = frames[index : index + threads.workers + 1] if is_followed else ()
+            windows = {track.window for track in self._tracks.values() if track}
+            ahead = frames[index : index + threads.workers + 1] if windows else ()
             taken = threads.submit(self._take, frame, step)
             for before, following in pairwise(ahead):
                 if following == before + step and following not in prepared:
                     prepared[following] = threads.submit(
-                        self._context.prepare, following, before
+                        self._prepare, windows, following, before
                     )
             yield taken.result()
+
+    def _prepare(self, windows: Iterable[Window], frame: int, before: int) -> None:
+        for window in windows:
+            self._views.at(window).prepare(frame, before)
 
     def _decode_prompts(self) -> None:
         """Decode the prompts of each prompted frame, and start the legs from them."""
@@ -101,11 +108,12 @@ class _PropagationRun:
         for frame, group in groupby(prompts, key=lambda prompt: prompt.frame):
             on_frame = list(group)
             others = tuple(self._itinerary.others.within(range(frame, frame + 1)))
-            masks = initial_masks(self._context, frame, on_frame, others)
+            masks = initial_masks(self._views, frame, on_frame, others)
             for prompt, mask in zip(on_frame, masks, strict=True):
                 by_object.setdefault(prompt.object_id, {})[frame] = mask
                 self._accumulator.add(frame, mask.estimate)
-        share = refiner_share(self._context, _known_masks(by_object.values()))
+        known = _known_masks(by_object.values())
+        share = refiner_share(self._views, known)
         for object_id, masks_by_frame in by_object.items():
             self._start_tracks(object_id, masks_by_frame, share)
 
@@ -120,7 +128,7 @@ class _PropagationRun:
             if leg.object_id == object_id:
                 known = replace(memory, fixed=_nearest_cells(leg, masks))
                 mask = masks[leg.start]
-                self._tracks[leg] = mask.start_track(known, self._context.grid, share)
+                self._tracks[leg] = mask.start_track(self._views, known, share)
 
     def _take(self, frame: int, step: int) -> FrameResult:
         """Carry all legs that reach a frame to it, and return its result."""
@@ -140,9 +148,16 @@ class _PropagationRun:
     def _advance(
         self, frame: int, before: int, tracks: Mapping[int, Track]
     ) -> dict[int, TrackUpdate]:
-        moved_tracks = MovedTracks.between(self._context, frame, before, tracks)
-        decided = self._accumulator.logits(frame)
-        return advance_tracks(self._context, frame, moved_tracks, decided)
+        """Take the objects to a frame, window by window."""
+        followed = self._views.follow(before, tracks)
+        updates: dict[int, TrackUpdate] = {}
+        for window, group in _by_window(followed):
+            context = self._views.at(window)
+            moved_tracks = MovedTracks.between(context, frame, before, group)
+            decided = self._accumulator.logits(frame) | _found(updates)
+            seen = {key: one.seen_in(window) for key, one in decided.items()}
+            updates |= advance_tracks(context, frame, moved_tracks, seen)
+        return updates
 
     def _add(self, frame: int, leg: Leg, update: TrackUpdate | None) -> None:
         lost = ObjectResult.absent(leg.object_id, Reason.LOST)
@@ -151,14 +166,29 @@ class _PropagationRun:
         self._accumulator.add(frame, replace(estimate, distance=distance))
 
 
+def _by_window(
+    tracks: Mapping[int, Track],
+) -> Iterator[tuple[Window, dict[int, Track]]]:
+    for window in sorted({track.window for track in tracks.values()}):
+        yield window, {key: one for key, one in tracks.items() if one.window == window}
+
+
+def _found(updates: Mapping[int, TrackUpdate]) -> dict[int, PackedLogits]:
+    return {
+        key: update.estimate.logits
+        for key, update in updates.items()
+        if update.estimate.logits is not None
+    }
+
+
 def _known_masks(
     objects: Iterable[Mapping[int, InitialMask]],
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[tuple[int, PackedLogits]]:
     """Yield frames with low-res logits: the first frame of each object, and so on."""
     rounds = zip_longest(*(masks.items() for masks in objects))
     for frame, mask in filter(None, chain.from_iterable(rounds)):
-        if mask.logits is not None:
-            yield frame, mask.logits
+        if mask.estimate.logits is not None:
+            yield frame, mask.estimate.logits
 
 
 def _nearest_cells(

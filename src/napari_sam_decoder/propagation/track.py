@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.propagation.accumulator import (
     Estimate,
@@ -23,13 +24,14 @@ from napari_sam_decoder.propagation.prior import (
     strongest_component,
 )
 from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
+from napari_sam_decoder.propagation.views import low_res_box, transfer_logits
 from napari_sam_decoder.selection import MAX_FRAME_SHARE, Expectation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam_decoder.appearance.features import FrameFeatures
-    from napari_sam_decoder.appearance.memory import Memory
+    from napari_sam_decoder.frames import Window
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.decoding import DecoderQuery, MovedTracks
     from napari_sam_decoder.propagation.prior import Grid
@@ -74,6 +76,16 @@ class Motion:
         if self.is_moving:
             step = SMOOTHING * step + (1 - SMOOTHING) * np.asarray(self.velocity)
         return Motion(centre, (float(step[0]), float(step[1])), is_moving=True)
+
+    def rescaled(self, scale: float, shift: np.ndarray) -> Motion:
+        """Return the same in another grid: positions times ``scale``, then shifted."""
+        centre = scale * (np.asarray(self.centre) + 0.5) - 0.5 + shift
+        velocity = self.velocity
+        return replace(
+            self,
+            centre=(float(centre[0]), float(centre[1])),
+            velocity=(scale * velocity[0], scale * velocity[1]),
+        )
 
 
 def mask_centre(mask: np.ndarray) -> tuple[float, float]:
@@ -161,6 +173,8 @@ class Track:
     ----------
     logits : (h, w) array of float32
         Unthresholded low-res logits of the last accepted mask.
+    window : Window
+        Of the frame, over which these lie.
     memory : Memory
         What the object looks like.
     motion : Motion
@@ -193,6 +207,7 @@ class Track:
     """
 
     logits: np.ndarray
+    window: Window
     memory: Memory
     motion: Motion
     size: float
@@ -211,6 +226,7 @@ class Track:
     def start(
         cls,
         logits: np.ndarray,
+        window: Window,
         grid: Grid,
         memory: Memory,
         initial_confidence: float = 1.0,
@@ -220,10 +236,11 @@ class Track:
         if not mask.any():
             return None
         size = float(mask.sum())
-        largest = max(MAX_FRAME_SHARE * mask.size, LARGEST_GROWTH * size)
+        largest = _largest(size, mask.size)
         motion = Motion(mask_centre(mask))
         return cls(
             logits,
+            window,
             memory,
             motion,
             size,
@@ -232,6 +249,49 @@ class Track:
             confidence=initial_confidence,
             prompted_size=size,
             wholeness=Wholeness().after(mask),
+        )
+
+    @property
+    def extent(self) -> Window | None:
+        """Bounding box in the frame of the last accepted mask."""
+        return low_res_box(self.logits, self.window)
+
+    @property
+    def velocity(self) -> tuple[float, float]:
+        """(rows, columns) in frame pixels per frame."""
+        unit = self.window.side / self.logits.shape[-1]
+        rows, columns = self.motion.velocity
+        return unit * rows, unit * columns
+
+    def seen_in(self, window: Window, features: FrameFeatures) -> Track:
+        """Return the track as it goes on in another window.
+
+        Parameters
+        ----------
+        window : Window
+            Of the frame.
+        features : FrameFeatures
+            Of the frame of the last accepted mask, in that window.
+        """
+        logits = transfer_logits(self.logits, self.window, window)
+        scale = self.window.side / window.side
+        shift = np.subtract(self.window.origin, window.origin) / (
+            window.side / logits.shape[-1]
+        )
+        if scale == 1:
+            memory = self.memory.shifted(features, shift)
+            memory = memory.updated(features, logits, self.confidence)
+        else:
+            # Nothing looks the same at another scale.
+            memory = Memory.of(features, logits)
+        return replace(
+            self,
+            logits=logits,
+            window=window,
+            memory=memory,
+            motion=self.motion.rescaled(scale, shift),
+            size=self.size * scale**2,
+            largest=_largest(self.size * scale**2, features.picture[0].size),
         )
 
     def expect(
@@ -385,6 +445,11 @@ class Track:
         )
 
 
+def _largest(size: float, pixels: int) -> float:
+    """Area above which a mask is no longer the object of a size, among all pixels."""
+    return max(MAX_FRAME_SHARE * pixels, LARGEST_GROWTH * size)
+
+
 def _touches_border(mask: np.ndarray) -> bool:
     rim = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     return any(bool(side.any()) for side in rim)
@@ -478,7 +543,8 @@ def _judge(
     )
     shown = stabilise(choice.logits, query.expectation, settings.stabilise)
     accepted = track.accept(choice, context.grid, features, confidence)
-    return TrackUpdate(Estimate.of(result, shown), accepted)
+    packed = PackedLogits.pack(shown, track.window)
+    return TrackUpdate(Estimate(result, packed), accepted)
 
 
 def _look_for_division(update: TrackUpdate, grid: Grid) -> TrackUpdate:
@@ -506,7 +572,7 @@ def _look_for_division(update: TrackUpdate, grid: Grid) -> TrackUpdate:
         alone = [logits.copy() for _ in found]
         for other, half in zip(reversed(alone), found, strict=True):
             grid.crop(other)[half] = BACKGROUND_LOGIT
-        first, second = map(PackedLogits.pack, alone)
+        first, second = (PackedLogits.pack(one, track.window) for one in alone)
         estimate = replace(estimate, daughters=(first, second))
     return TrackUpdate(estimate, track)
 

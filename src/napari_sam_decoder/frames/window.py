@@ -1,0 +1,317 @@
+"""Rectangles of a frame, and the pyramid of those that the network may look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import floor
+from typing import TYPE_CHECKING
+
+from napari_sam_decoder.model.transforms import extent
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    import numpy as np
+
+__all__ = ["Pyramid", "Window"]
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A rectangle of frame pixels.
+
+    Attributes
+    ----------
+    row, column : int
+        Of its first pixel in the frame.
+    rows, columns : int
+        Its size.
+    """
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def of_frame(cls, frame_shape: tuple[int, int]) -> Window:
+        """Return the whole frame."""
+        return cls(0, 0, *frame_shape)
+
+    @classmethod
+    def around(cls, mask: np.ndarray) -> Window | None:
+        """Return the bounding box of a (Y, X) mask; None if it has no pixel."""
+        inside = extent(mask)
+        if inside is None:
+            return None
+        rows, columns = inside
+        return cls(
+            rows.start,
+            columns.start,
+            rows.stop - rows.start,
+            columns.stop - columns.start,
+        )
+
+    @classmethod
+    def around_points(cls, points: Sequence[Sequence[float]]) -> Window:
+        """Return the smallest rectangle of whole pixels around (row, column) points."""
+        low = [floor(min(values) + 0.5) for values in zip(*points, strict=True)]
+        high = [floor(max(values) + 0.5) + 1 for values in zip(*points, strict=True)]
+        return cls(low[0], low[1], high[0] - low[0], high[1] - low[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.rows, self.columns
+
+    @property
+    def side(self) -> int:
+        """The longer of rows and columns: what fills the network's input."""
+        return max(self.shape)
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Its rows and columns as an index into a frame."""
+        return (
+            slice(self.row, self.row + self.rows),
+            slice(self.column, self.column + self.columns),
+        )
+
+    @property
+    def name(self) -> str:
+        """Row, column, rows and columns, as in "512.0.1024.1024"."""
+        return f"{self.row}.{self.column}.{self.rows}.{self.columns}"
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """(row, column) of its first pixel."""
+        return self.row, self.column
+
+    def within(self, outer: Window) -> Window:
+        """Return the same rectangle, counted from the first pixel of another window."""
+        return Window(
+            self.row - outer.row, self.column - outer.column, self.rows, self.columns
+        )
+
+    def from_frame(self, inner: Window) -> Window:
+        """Return a rectangle of this window, counted from the frame's first pixel."""
+        return Window(
+            inner.row + self.row, inner.column + self.column, inner.rows, inner.columns
+        )
+
+    def moved(self, rows: float, columns: float) -> Window:
+        """Return the same rectangle, so many pixels further down and to the right."""
+        row, column = round(self.row + rows), round(self.column + columns)
+        return Window(row, column, self.rows, self.columns)
+
+    def joined(self, other: Window) -> Window:
+        """Return the smallest rectangle around both."""
+        row, column = min(self.row, other.row), min(self.column, other.column)
+        bottom = max(self.row + self.rows, other.row + other.rows)
+        right = max(self.column + self.columns, other.column + other.columns)
+        return Window(row, column, bottom - row, right - column)
+
+    def contains(self, other: Window) -> bool:
+        """Whether all of another rectangle is in it."""
+        return self.shared(other) == other
+
+    def contains_point(self, point: Sequence[float]) -> bool:
+        """Whether a (row, column), whole numbers at pixel centres, is in it."""
+        return all(
+            start - 0.5 <= value < start + length - 0.5
+            for value, start, length in zip(point, self.origin, self.shape, strict=True)
+        )
+
+    def shared(self, other: Window) -> Window | None:
+        """Return what both have in common; None if that is nothing."""
+        row, column = max(self.row, other.row), max(self.column, other.column)
+        rows = min(self.row + self.rows, other.row + other.rows) - row
+        columns = min(self.column + self.columns, other.column + other.columns) - column
+        return Window(row, column, rows, columns) if min(rows, columns) > 0 else None
+
+
+SMALLEST_SHARE = 1 / 8
+"""Of the view: an object with a smaller side is seen from nearer."""
+LARGEST_SHARE = 1 / 2
+"""Of the view: an object with a larger side is seen from farther away."""
+TOLERANCE = 1.25
+"""Factor by which either share may be missed before an object changes its scale."""
+MARGIN = 1.0
+"""Free pixels that an object has around it when it enters a window, in units of its
+side; when it has less than half of them, it changes the window."""
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """The windows through which the network may look at a frame.
+
+    Attributes
+    ----------
+    frame_shape : (rows, columns)
+    sides : tuple of int
+        Of square windows smaller than the frame, the largest first. Neighbours overlap
+        by half.
+    """
+
+    frame_shape: tuple[int, int]
+    sides: tuple[int, ...] = ()
+
+    @classmethod
+    def of(
+        cls, frame_shape: tuple[int, int], image_size: int, smallest: int
+    ) -> Pyramid:
+        """Choose the windows for a network whose input is ``image_size`` pixels wide.
+
+        A frame that fits in is only seen as a whole. Of a larger one there are windows
+        as large as the input, half as large, and so on, down to ``smallest`` pixels.
+        """
+        sides, side = [], image_size
+        while smallest <= side < max(frame_shape):
+            sides.append(side)
+            side //= 2
+        return cls(frame_shape, tuple(sides))
+
+    @property
+    def whole(self) -> Window:
+        """The whole frame."""
+        return Window.of_frame(self.frame_shape)
+
+    @property
+    def _all_sides(self) -> tuple[int, ...]:
+        return (self.whole.side, *self.sides)
+
+    def window_for(self, box: Window) -> Window:
+        """Choose the window for an object.
+
+        Parameters
+        ----------
+        box : Window
+            The object's bounding box.
+
+        Returns
+        -------
+        Window
+            At the largest scale at which the object is at least an eighth of the view,
+            or at the smallest; the one around whose middle the object is.
+        """
+        return self._best([box], self._windows(self._side_for(box)))
+
+    def next_window(
+        self, box: Window, ahead: Window, current: Window, shared: Collection[Window]
+    ) -> Window:
+        """Choose the window for an object that moves.
+
+        Parameters
+        ----------
+        box, ahead : Window
+            The object's bounding box, and that on the next frame.
+        current : Window
+            The one that it has. It is kept as long as it fits.
+        shared : collection of Window
+            Those that other objects have. One of these is taken if it fits, the most
+            frequent first.
+        """
+        boxes, side = [box, ahead], self._next_side(box, current.side)
+        if side == current.side and (
+            self._least_room(boxes, current) >= MARGIN / 2 * box.side
+        ):
+            return current
+        candidates = self._candidates(boxes, side)
+        for window, _ in Counter(shared).most_common():
+            if window in candidates:
+                return window
+        return self._best(boxes, candidates)
+
+    def beside(self, window: Window, box: Window) -> Window:
+        """Choose a window of the same size for another place of the object."""
+        if self._room(box, window) >= 0:
+            return window
+        return self._best([box], self._windows(window.side))
+
+    def shared_windows(self, boxes: Mapping[int, Window]) -> dict[int, Window]:
+        """Choose windows for several objects, few in all.
+
+        Parameters
+        ----------
+        boxes : mapping of object id to Window
+            Bounding boxes.
+
+        Returns
+        -------
+        dict of object id to Window
+            Neighbours of a like size have one window together, if it has room for all.
+        """
+        waiting = {
+            key: self._candidates([box], self._side_for(box))
+            for key, box in boxes.items()
+        }
+        chosen: dict[int, Window] = {}
+        while waiting:
+            votes = Counter(one for windows in waiting.values() for one in windows)
+            most = max(votes.values())
+            inside = [boxes[key] for key in waiting]
+            best = self._best(inside, [one for one in votes if votes[one] == most])
+            for key in [key for key, windows in waiting.items() if best in windows]:
+                chosen[key] = best
+                del waiting[key]
+        return chosen
+
+    def _candidates(self, boxes: Sequence[Window], side: int) -> list[Window]:
+        """List the windows of a side that have room for an object, or else the best."""
+        windows = list(self._windows(side))
+        needed = MARGIN * boxes[0].side
+        roomy = [one for one in windows if self._least_room(boxes, one) >= needed]
+        return roomy or [self._best(boxes, windows)]
+
+    def _best(self, boxes: Sequence[Window], windows: Iterable[Window]) -> Window:
+        return max(windows, key=lambda one: (self._least_room(boxes, one), one))
+
+    def _least_room(self, boxes: Sequence[Window], window: Window) -> float:
+        return min(self._room(box, window) for box in boxes)
+
+    def _side_for(self, box: Window) -> int:
+        """Choose the side of the windows for an object."""
+        sides = self._all_sides
+        fitting = [side for side in sides if box.side <= LARGEST_SHARE * side]
+        near = [side for side in fitting if box.side >= SMALLEST_SHARE * side]
+        return max(near, default=min(fitting, default=sides[0]))
+
+    def _next_side(self, box: Window, side: int) -> int:
+        """Choose the side of the windows for an object that has changed its size."""
+        share, sides = box.side / side, self._all_sides
+        number = sides.index(side)
+        if share > LARGEST_SHARE * TOLERANCE:
+            return sides[max(number - 1, 0)]
+        if share < SMALLEST_SHARE / TOLERANCE:
+            return sides[min(number + 1, len(sides) - 1)]
+        return side
+
+    def _room(self, box: Window, window: Window) -> float:
+        """Distance of a box from the sides of a window, but not from the frame's."""
+        inner = box.within(window)
+        rooms = [float("inf")]
+        for axis, length in enumerate(self.frame_shape):
+            start, stop = window.origin[axis], window.origin[axis] + window.shape[axis]
+            first = inner.origin[axis]
+            if start > 0:
+                rooms.append(first)
+            if stop < length:
+                rooms.append(window.shape[axis] - first - inner.shape[axis])
+        return min(rooms)
+
+    def _windows(self, side: int) -> Iterator[Window]:
+        """Yield the windows of a side, half overlapping; the last end at the border."""
+        if side == self.whole.side:
+            yield self.whole
+            return
+        rows, columns = (_starts(length, side) for length in self.frame_shape)
+        shape = tuple(min(side, length) for length in self.frame_shape)
+        for row in rows:
+            for column in columns:
+                yield Window(row, column, shape[0], shape[1])
+
+
+def _starts(length: int, side: int) -> Sequence[int]:
+    last = max(length - side, 0)
+    return sorted({*range(0, last, side // 2), last})

@@ -1,0 +1,233 @@
+"""The windows through which a movie is seen, and what passes from one to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam_decoder.frames import Pyramid, Window
+from napari_sam_decoder.interactive import answer
+from napari_sam_decoder.model.values import BACKGROUND_LOGIT
+from napari_sam_decoder.propagation.context import Memo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.propagation.context import Context, FrameSource
+    from napari_sam_decoder.propagation.track import Track
+
+__all__ = ["PlacedMask", "Views", "low_res_box", "transfer_logits"]
+
+VIEWS_REMEMBERED = 8
+"""Each keeps the features of a few frames, about 30 MB a frame."""
+EXTENTS_REMEMBERED = 1000
+
+
+class Views:
+    """A movie, seen as a whole and through windows.
+
+    Parameters
+    ----------
+    whole : Context
+        Sees all of each frame.
+    pyramid : Pyramid, optional
+        The windows; by default there are none beside the whole frame.
+    source : callable, optional
+        Returns the `FrameSource` of a window.
+
+    Attributes
+    ----------
+    whole : Context
+    pyramid : Pyramid
+    """
+
+    def __init__(
+        self,
+        whole: Context,
+        pyramid: Pyramid | None = None,
+        source: Callable[[Window], FrameSource] | None = None,
+    ) -> None:
+        self.whole = whole
+        self.pyramid = pyramid or Pyramid(whole.geometry.frame_shape)
+        self._source = source
+        self._near = Memo(self._open, VIEWS_REMEMBERED)
+        self._extent = Memo(self._measure, EXTENTS_REMEMBERED)
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """(Y, X) of all frames."""
+        return self.pyramid.frame_shape
+
+    def at(self, window: Window) -> Context:
+        """Return the context that sees a window."""
+        return self.whole if window == self.pyramid.whole else self._near(window)
+
+    def _open(self, window: Window) -> Context:
+        if self._source is None:
+            raise ValueError(f"there is no source for {window}")
+        return self.whole.through(window, self._source(window))
+
+    def grouped(
+        self, prompts: Iterable[Prompt], known: Mapping[Prompt, Window] | None = None
+    ) -> list[tuple[Window, list[tuple[Prompt, Prompt]]]]:
+        """Group the prompts of a frame by the windows in which they are answered.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            None that marks its object as absent.
+        known : mapping of Prompt to Window, optional
+            Of earlier prompts, by their beginnings.
+
+        Returns
+        -------
+        list of (Window, list of (Prompt, Prompt))
+            Each prompt in frame pixels, and in those of the window.
+        """
+        groups: dict[Window, list[tuple[Prompt, Prompt]]] = {}
+        for prompt in prompts:
+            window = self.window_of(prompt, (known or {}).get(prompt.beginning))
+            groups.setdefault(window, []).append((prompt, prompt.seen_in(window)))
+        return list(groups.items())
+
+    def window_of(self, prompt: Prompt, first_window: Window | None = None) -> Window:
+        """Choose the window in which a prompt is answered.
+
+        It follows from what shows the object first, so that later actions are answered
+        in the same window, unless they show that the object reaches out of it. A box,
+        lasso or painted mask tells how large the object is; of a click or scribble its
+        answer in the whole frame does.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            In frame pixels; it says where the object is.
+        first_window : Window, optional
+            That of the prompt's beginning, if it is known.
+
+        Returns
+        -------
+        Window
+        """
+        shown, pyramid = prompt.outer_window, self.pyramid
+        if not pyramid.sides or shown is None:
+            return pyramid.whole
+        window = first_window or pyramid.window_for(self._extent(prompt.beginning))
+        return window if window.contains(shown) else pyramid.window_for(shown)
+
+    def _measure(self, first: Prompt) -> Window:
+        """Return the bounding box of what shows an object first."""
+        shown = first.outer_window or self.pyramid.whole
+        if first.outer_box is not None or first.mask is not None:
+            return shown
+        found = answer(self.whole.shown(first.frame), first)
+        return shown.joined(Window.around(found.mask) or shown)
+
+    def follow(self, frame: int, tracks: Mapping[int, Track]) -> dict[int, Track]:
+        """Let the objects that leave their windows go on in others.
+
+        Parameters
+        ----------
+        frame : int
+            On which the tracks are.
+        tracks : mapping of object id to Track
+            As the frame has left them.
+
+        Returns
+        -------
+        dict of object id to Track
+        """
+        if not self.pyramid.sides:
+            return dict(tracks)
+        shared = [track.window for track in tracks.values()]
+
+        def followed(track: Track) -> Track:
+            box = track.extent
+            if box is None or track.missed:
+                return track
+            ahead = box.moved(*track.velocity)
+            window = self.pyramid.next_window(box, ahead, track.window, shared)
+            if window == track.window:
+                return track
+            return track.seen_in(window, self.at(window).features(frame))
+
+        return {key: followed(track) for key, track in tracks.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedMask:
+    """A mask of a window of the frame; nothing is beyond it.
+
+    Attributes
+    ----------
+    pixels : (rows, columns) array of bool
+    window : Window
+    """
+
+    pixels: np.ndarray
+    window: Window
+
+    @property
+    def extent(self) -> Window:
+        """Bounding box in the frame; the whole window for an empty mask."""
+        inside = Window.around(self.pixels)
+        return self.window.from_frame(inside) if inside else self.window
+
+    def seen_in(self, window: Window) -> np.ndarray:
+        """Return the (rows, columns) part of the mask in another window."""
+        if window == self.window:
+            return self.pixels
+        part = np.zeros(window.shape, bool)
+        shared = self.window.shared(window)
+        if shared is not None:
+            part[shared.within(window).place] = self.pixels[
+                shared.within(self.window).place
+            ]
+        return part
+
+
+def transfer_logits(logits: np.ndarray, source: Window, target: Window) -> np.ndarray:
+    """Bring low-res logits from one window to another.
+
+    Parameters
+    ----------
+    logits : (h, h) array of float32
+        Over the source, whose longer side fills the grid.
+    source, target : Window
+        Of the frame.
+
+    Returns
+    -------
+    (h, h) array of float32
+        Interpolated; `BACKGROUND_LOGIT` where the source shows nothing.
+    """
+    if source == target:
+        return logits
+    side = logits.shape[-1]
+    unit, scale = source.side / side, target.side / source.side
+    offset = np.subtract(target.origin, source.origin) / unit + (scale - 1) / 2
+    moved: np.ndarray = ndimage.affine_transform(
+        logits,
+        np.full(2, scale),
+        offset,
+        order=1,
+        mode="constant",
+        cval=BACKGROUND_LOGIT,
+    )
+    return moved
+
+
+def low_res_box(logits: np.ndarray, window: Window) -> Window | None:
+    """Return the bounding box in the frame of low-res logits over a window."""
+    box = Window.around(logits > 0)
+    if box is None:
+        return None
+    unit = window.side / logits.shape[-1]
+    row, column, rows, columns = (
+        round(value * unit) for value in (box.row, box.column, box.rows, box.columns)
+    )
+    return window.from_frame(Window(row, column, max(rows, 1), max(columns, 1)))
