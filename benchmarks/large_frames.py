@@ -20,11 +20,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from large_frames_parts.methods import METHODS, measure
+from large_frames_parts.methods import METHODS, Score, measure
 from large_frames_parts.mosaics import Mosaic
 from large_frames_parts.scenes import Scene, pictures_as_tiles, sequence_as_tile
 
-from napari_sam_decoder import load_sam
+from napari_sam_decoder import Settings, load_sam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,21 +42,24 @@ def main() -> None:
     add("--object", type=float, default=30.0, help="side of the median object")
     add("--frames", type=int, default=30)
     add("--objects", type=int, default=9)
+    add("--smallest", type=int, nargs="+", default=[512], help="sides of windows")
     add("--method", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
     sam = load_sam()
-    print(f"{'scene':32}{'method':9}" + "".join(f"{name:>10}" for name in COLUMNS))
+    print(f"{'scene':32}{'method':13}" + "".join(f"{name:>10}" for name in COLUMNS))
     for scene in scenes(options):
         for method in options.method:
-            score = measure(method, scene, sam)
-            figures = [
-                *(100 * value for value in (score.click, score.best, score.box)),
-                *(100 * value for value in (score.region, score.edge)),
-            ]
-            cells = "".join(f"{value:10.1f}" for value in figures)
-            cells += f"{score.embedded:10.1f}{score.seconds:10.3f}"
-            cells += f"{score.megabytes or float('nan'):10.0f}"
-            print(f"{scene.name:32}{method:9}{cells}", flush=True)
+            for smallest in options.smallest if method == "windows" else [512]:
+                score = measure(method, scene, sam, Settings(smallest_window=smallest))
+                name = f"{method} {smallest}" if method == "windows" else method
+                print(f"{scene.name:32}{name:13}{_cells(score)}", flush=True)
+
+
+def _cells(score: Score) -> str:
+    shares = score.click, score.best, score.box, score.region, score.edge
+    cells = "".join(f"{100 * value:10.1f}" for value in shares)
+    memory = "" if score.megabytes is None else f"{score.megabytes:10.0f}"
+    return f"{cells}{score.embedded:10.1f}{score.seconds:10.3f}{memory}"
 
 
 def scenes(options: argparse.Namespace) -> Iterator[Scene]:

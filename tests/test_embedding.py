@@ -39,7 +39,7 @@ from napari_sam_decoder.errors import (
     MovieError,
     OptionError,
 )
-from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.frames import Movie, Window
 from napari_sam_decoder.model.values import Embedding
 from napari_sam_decoder.thread_pool import ThreadPool
 
@@ -462,3 +462,30 @@ class TestClosing:
         embedder = open_embedder()
         embedder.close()
         embedder.close()
+
+
+WINDOW = Window(2, 1, 6, 8)
+
+
+def test_a_window_is_embedded_by_itself_and_once(movie, encoder, path):
+    for _ in range(2):
+        embedder = Embedder(movie, encoder, open_store(movie, encoder, path))
+        near = embedder.at(WINDOW)
+        embedding, pixels = near.get_with_pixels(3)
+        np.testing.assert_array_equal(pixels, movie.rgb(3)[WINDOW.place])
+        assert embedding.frame_shape == WINDOW.shape
+        assert (near.recorded(), embedder.recorded()) == ({3}, frozenset())
+        assert embedder.at(WINDOW) is near
+        embedder.close()
+    assert encoder.encoded == 1
+
+
+def test_windows_are_closed_with_the_whole(movie, encoder, path):
+    embedder = Embedder(movie, encoder, open_store(movie, encoder, path))
+    near = embedder.at(WINDOW)
+    embedder.close()
+    with pytest.raises(ClosedError):
+        near.get(0)
+    with pytest.raises(ClosedError):
+        embedder.at(WINDOW)
+    clear(path)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Score", "measure"]
 
 TILE, HALO = 384, 64
-WHOLE_FRAMES = Settings(smallest_window=100_000)
+NO_WINDOWS = 100_000
 EDGE = 2.0
 """Pixels by which a boundary may be off."""
 
@@ -113,24 +113,23 @@ class Score:
     megabytes: float | None
 
 
-def measure(method: str, scene: Scene, sam: Sam) -> Score:
+METHODS: dict[str, type[Session]] = {
+    "small": Session,
+    "windows": Session,
+    "whole": Session,
+    "tiles": TiledSession,
+}
+
+
+def measure(method: str, scene: Scene, sam: Sam, settings: Settings) -> Score:
     """Segment the objects of a scene by a method."""
     if method == "small":
-        scores = [
-            (_score(Session, Settings(), stage, sam), stage) for stage in scene.small()
-        ]
-        weights = [len(stage.objects) for _, stage in scores]
-        return _mean([score for score, _ in scores], weights)
-    kind, settings = METHODS[method]
-    return _score(kind, settings, scene.whole(), sam)
-
-
-METHODS: dict[str, tuple[type[Session], Settings]] = {
-    "small": (Session, Settings()),
-    "windows": (Session, Settings()),
-    "whole": (Session, WHOLE_FRAMES),
-    "tiles": (TiledSession, Settings()),
-}
+        stages = list(scene.small())
+        scores = [_score(Session, settings, stage, sam) for stage in stages]
+        return _mean(scores, [len(stage.objects) for stage in stages])
+    if method == "whole":
+        settings = replace(settings, smallest_window=NO_WINDOWS)
+    return _score(METHODS[method], settings, scene.whole(), sam)
 
 
 def _mean(scores: Sequence[Score], weights: Sequence[int]) -> Score:

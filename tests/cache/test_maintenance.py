@@ -555,3 +555,46 @@ def test_a_cache_in_use_stays_whatever_the_limit(three):
     with ZarrStore.open(three / "old.zarr", key_of(frames=4)):
         cache.evict_least_recent(three, 0)
         assert names_in(three) == ["old.zarr"]
+
+
+@pytest.fixture
+def cache_with_windows(full_cache):
+    with ZarrStore.open_existing(full_cache) as store:
+        for name, frames in (("0.0.8.8", (1, 3)), ("4.0.8.8", (5,))):
+            with store.part(name) as part:
+                for frame in frames:
+                    part.write(frame, digest(frame), features(frame))
+    return full_cache
+
+
+def test_a_description_counts_the_frames_of_windows(cache_with_windows, full_cache):
+    info = cache.describe(cache_with_windows)
+    assert info.present == FRAMES
+    assert info.parts == {"0.0.8.8": 2, "4.0.8.8": 1}
+
+
+def test_windows_are_verified_as_well(cache_with_windows):
+    part = layout.part_path(cache_with_windows, "0.0.8.8")
+    damage = layout.frame_path(part, 3)
+    damage.write_bytes(damage.read_bytes()[:-5])
+    checks = list(cache.verify(cache_with_windows))
+    assert len(checks) == FRAMES + 3
+    (bad,) = [check for check in checks if check.state != "ok"]
+    assert (bad.frame, bad.state, bad.part) == (3, "corrupt", "0.0.8.8")
+
+
+def test_a_cache_is_cleared_and_packed_with_its_windows(cache_with_windows):
+    list(cache.compact(cache_with_windows))
+    with (
+        ZarrStore.open_existing(cache_with_windows) as store,
+        store.part("4.0.8.8") as part,
+    ):
+        assert part.read(5, digest(5)) is not None
+    cache.clear(cache_with_windows)
+    assert not cache_with_windows.exists()
+
+
+def test_a_window_that_was_never_finished_is_no_obstacle(cache_with_windows):
+    (cache_with_windows / ".napari-sam-decoder.0.building").mkdir()
+    cache.clear(cache_with_windows)
+    assert not cache_with_windows.exists()

@@ -82,6 +82,18 @@ class TestEveryStore:
         store.close()
         store.close()
 
+    def test_parts_of_frames_have_embeddings_of_their_own(self, store):
+        part = store.part("512.0.512.512")
+        part.write(2, BLUE, FEATURES)
+        assert store.present() == set()
+        assert part.present() == {2}
+        again = store.part("512.0.512.512")
+        assert again.read(2, RED) is None
+        np.testing.assert_array_equal(again.read(2, BLUE), rounded(FEATURES))
+        assert store.part("0.0.512.512").read(2, BLUE) is None
+        for one in (part, again):
+            one.close()
+
 
 def test_memory_forgets_the_least_recently_used():
     store = MemoryStore(PACKING, limit_bytes=2 * PACKING.nbytes)
@@ -104,6 +116,15 @@ def test_memory_without_room_keeps_nothing():
     store = MemoryStore(PACKING, limit_bytes=PACKING.nbytes - 1)
     store.write(0, RED, FEATURES)
     assert store.present() == set()
+
+
+def test_memory_is_shared_with_parts():
+    store = MemoryStore(PACKING, limit_bytes=2 * PACKING.nbytes)
+    part = store.part("a")
+    for frame in range(3):
+        part.write(frame, RED, FEATURES)
+        store.write(frame, RED, FEATURES)
+    assert (store.present(), part.present()) == ({2}, {2})
 
 
 def test_memory_refuses_a_negative_limit():

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam_decoder.errors import MovieError, OptionError
-from napari_sam_decoder.frames import Contrast, FrameGeometry, Movie, guess_axes
+from napari_sam_decoder.frames import (
+    Contrast,
+    FrameGeometry,
+    Movie,
+    Window,
+    guess_axes,
+)
 from napari_sam_decoder.frames.contrast import SOFT_TISSUE
 
 DTYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int64", "float16"]
@@ -437,3 +443,45 @@ def test_no_other_pictures_are(pixels):
 def test_a_contrast_that_is_given_is_what_a_tomogram_gets():
     contrast = Movie(tomogram(), contrast=(-1000, 700)).contrast
     assert (contrast.low, contrast.high) == (-1000, 700)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 3), (4, 40, 50), (4, 40, 50, 3)])
+def test_a_cut_movie_has_the_pixels_and_contrast_of_the_whole(shape):
+    movie = Movie(ramp(shape))
+    window = Window(10, 20, 16, 25)
+    cut = movie.cut(window)
+    last = len(movie) - 1
+    assert (len(cut), cut.frame_shape) == (len(movie), (16, 25))
+    np.testing.assert_array_equal(cut.raw(last), movie.raw(last)[window.place])
+    np.testing.assert_array_equal(cut.rgb(last), movie.rgb(last)[window.place])
+
+
+def test_of_a_lazy_array_only_the_window_is_read():
+    read = []
+
+    def block(block_info):
+        (_, _), rows, columns = block_info[None]["array-location"]
+        read.append((rows, columns))
+        return np.zeros(block_info[None]["chunk-shape"], np.uint8)
+
+    lazy = da.map_blocks(
+        block,
+        dtype=np.uint8,
+        chunks=((1,) * 2, (64,) * 16, (64,) * 16),
+        meta=np.array(()),
+    )
+    movie = Movie(lazy, contrast=(0, 1)).cut(Window(128, 64, 64, 64))
+    del read[:]
+    movie.raw(1)
+    assert read == [((128, 192), (64, 128))]
+
+
+def test_what_can_only_give_whole_frames_is_cut_afterwards():
+    class Frames:
+        shape, dtype = (3, 40, 50), np.dtype("uint8")
+
+        def __getitem__(self, frame):
+            return np.full((40, 50), frame, np.uint8)
+
+    cut = Movie(Frames(), contrast=(0, 1)).cut(Window(1, 2, 10, 20))
+    np.testing.assert_array_equal(cut.raw(2), np.full((10, 20), 2))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from napari_sam_decoder.errors import PromptError
-from napari_sam_decoder.frames import FrameGeometry, Movie
+from napari_sam_decoder.frames import FrameGeometry, Movie, Window
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import (
     PaintedMask,
@@ -414,3 +414,80 @@ def test_a_prompt_is_shown_as_it_was_made():
     assert repr(Prompt(1, 0, [(1, 2)])) == (
         "Prompt(object_id=1, frame=0, points=[(1, 2)])"
     )
+
+
+WINDOW = Window(2, 5, 12, 20)
+
+
+def test_a_prompt_is_seen_in_a_window_in_its_pixels():
+    prompt = Prompt(
+        3,
+        1,
+        points=[(4.5, 9), (19, 29), (5, 12)],
+        signs=[True, False, True],
+        box=(3, 6, 11, 18),
+        scribbles=[replace(STROKE, after=2), replace(ERASED, after=3)],
+    )
+    seen = prompt.seen_in(WINDOW)
+    assert seen.points == ((2.5, 4.0), (3.0, 7.0))
+    assert seen.signs == (True, True)
+    assert seen.box == (1, 1, 9, 13)
+    assert [one.after for one in seen.scribbles] == [1, 2]
+    cut = PAINTED[WINDOW.place]
+    np.testing.assert_array_equal(seen.scribbles[0].pixels.to_array(), cut)
+
+
+def test_a_mask_and_a_lasso_are_seen_in_a_window():
+    painted = Prompt(1, 0, mask=PAINTED).seen_in(WINDOW)
+    np.testing.assert_array_equal(painted.mask.to_array(), PAINTED[WINDOW.place])
+    lasso = Prompt(1, 0, lasso=TRIANGLE).seen_in(Window(1, 1, 15, 15)).lasso
+    assert lasso == ((1.0, 2.0), (1.0, 8.5), (11.0, 2.0))
+
+
+def test_nothing_is_seen_in_a_window_far_away():
+    with pytest.raises(PromptError):
+        Prompt(1, 0, points=[(1, 1)]).seen_in(Window(10, 10, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "outer", "whole"),
+    [
+        (
+            Prompt(1, 0, points=[(3, 4), (9, 2)], signs=[True, False]),
+            Window(3, 4, 1, 1),
+            Window(3, 2, 7, 3),
+        ),
+        (Prompt(1, 0, box=(2, 3, 8, 9)), Window(2, 3, 7, 7), Window(2, 3, 7, 7)),
+        (
+            Prompt(1, 0, points=[(1, 1)], scribbles=[STROKE]),
+            Window(1, 1, 8, 16),
+            Window(1, 1, 8, 16),
+        ),
+        (Prompt(1, 0, mask=PAINTED), Window(4, 10, 5, 7), Window(4, 10, 5, 7)),
+        (Prompt(1, 0, mask=NOTHING), None, None),
+        (Prompt(1, 0, scribbles=[ERASED]), None, Window(4, 10, 5, 7)),
+    ],
+)
+def test_the_window_of_what_is_shown(prompt, outer, whole):
+    assert prompt.outer_window == outer
+    assert prompt.whole_window == whole
+
+
+@pytest.mark.parametrize(
+    ("prompt", "beginning"),
+    [
+        (
+            Prompt(1, 0, [(1, 1), (2, 2), (3, 3)], [False, True, True], hypothesis=2),
+            Prompt(1, 0, [(2, 2)]),
+        ),
+        (Prompt(1, 0, [(2, 2)], scribbles=[STROKE]), Prompt(1, 0, scribbles=[STROKE])),
+        (
+            Prompt(1, 0, [(2, 2)], scribbles=[replace(STROKE, after=1)]),
+            Prompt(1, 0, [(2, 2)]),
+        ),
+        (Prompt(1, 0, [(2, 2)], box=(0, 0, 5, 5)), Prompt(1, 0, box=(0, 0, 5, 5))),
+        (Prompt(1, 0, [(2, 2)], mask=PAINTED), Prompt(1, 0, mask=PAINTED)),
+    ],
+)
+def test_what_shows_an_object_first(prompt, beginning):
+    assert prompt.beginning == beginning

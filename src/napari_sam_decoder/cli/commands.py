@@ -238,6 +238,8 @@ def cache_info(options: Namespace) -> int:
     print_line(_cache_line(info))
     for name, value in vars(info.key).items():
         print_line(f"  {name.replace('_', ' ')}: {value}")
+    for name, frames in info.parts.items():
+        print_line(f"  window {name}: {frames} frames")
     return 0
 
 
@@ -245,17 +247,19 @@ def verify_cache(options: Namespace) -> int:
     """Check all embeddings of a cache against their checksums."""
     from napari_sam_decoder import cache
 
-    total = cache.describe(options.path).key.frames
+    info = cache.describe(options.path)
+    total = info.key.frames + sum(info.parts.values())
     checks = conversion.progress(options)(
         cache.verify(options.path), total=total, what="verifying"
     )
-    frames: dict[str, list[int]] = {"ok": [], "corrupt": [], "absent": []}
+    frames: dict[str, list[str]] = {"ok": [], "corrupt": [], "absent": []}
     for check in checks:
-        frames[check.state].append(check.frame)
+        window = f" (window {check.part})" if check.part else ""
+        frames[check.state].append(f"{check.frame}{window}")
     print_line(", ".join(f"{len(found)} {state}" for state, found in frames.items()))
     if frames["corrupt"]:
         print_message(
-            f"corrupt frames {', '.join(map(str, frames['corrupt']))} will be "
+            f"corrupt frames {', '.join(frames['corrupt'])} will be "
             "recomputed when they are needed"
         )
     return DAMAGE_FOUND if frames["corrupt"] else 0
@@ -328,7 +332,8 @@ def _frames(info: CacheInfo) -> str:
     if not info.is_readable:
         return f"{info.key.frames} frames, written by another version"
     packed = f", {info.packed} packed" if info.packed else ""
-    return f"{info.present} / {info.key.frames} frames{packed}"
+    windows = f", {len(info.parts)} windows" if info.parts else ""
+    return f"{info.present} / {info.key.frames} frames{packed}{windows}"
 
 
 def _megabytes(size: int) -> str:
