@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.model.transforms import extent
@@ -104,6 +104,16 @@ class Window:
         """Return the same rectangle, so many pixels further down and to the right."""
         row, column = round(self.row + rows), round(self.column + columns)
         return Window(row, column, self.rows, self.columns)
+
+    def rescaled(self, scale: Sequence[float] | np.ndarray) -> Window:
+        """Return the same rectangle in a frame resized by (rows, columns) factors."""
+        (top, bottom), (left, right) = (
+            (floor(start * factor), ceil((start + length) * factor))
+            for start, length, factor in zip(
+                self.origin, self.shape, scale, strict=True
+            )
+        )
+        return Window(top, left, bottom - top, right - left)
 
     def joined(self, other: Window) -> Window:
         """Return the smallest rectangle around both."""

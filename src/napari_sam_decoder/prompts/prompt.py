@@ -227,6 +227,25 @@ class Prompt:
             scribbles=scribbles,
         )
 
+    def rescaled(
+        self, scale: Sequence[float] | np.ndarray, shape: tuple[int, int]
+    ) -> Prompt:
+        """Return the points and scribbles in a frame that was made smaller.
+
+        Parameters
+        ----------
+        scale : (rows, columns)
+            Factors, at most 1.
+        shape : (rows, columns)
+            Of the smaller frame.
+        """
+        points = (np.reshape(self.points, (-1, 2)) + 0.5) * scale - 0.5
+        scribbles = [
+            replace(one, pixels=_reduced(one.pixels, scale, shape))
+            for one in self.scribbles
+        ]
+        return replace(self, points=points.tolist(), scribbles=scribbles)
+
     def merge(self, other: Prompt) -> Prompt:
         """Join with a later prompt for the same object on the same frame.
 
@@ -371,6 +390,17 @@ class Prompt:
                 f"{rows} rows and {columns} columns, the picture {frame_shape[0]} and "
                 f"{frame_shape[1]}; give a {what} of the whole frame"
             )
+
+
+def _reduced(
+    painted: PaintedMask, scale: Sequence[float] | np.ndarray, shape: tuple[int, int]
+) -> PaintedMask:
+    """Mark each pixel of a smaller frame that has any of the painted ones."""
+    pixels = np.argwhere(painted.to_array()) * scale
+    rows, columns = np.minimum(pixels.astype(int), np.subtract(shape, 1)).T
+    reduced = np.zeros(shape, bool)
+    reduced[rows, columns] = True
+    return PaintedMask.of(reduced)
 
 
 def _signs(signs: Any, count: int) -> tuple[bool, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from napari_sam_decoder.frames import Pyramid, Window
@@ -16,6 +18,7 @@ from napari_sam_decoder.propagation.context import Memo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from napari_sam_decoder.model.values import Embedding
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.context import Context, FrameSource
     from napari_sam_decoder.propagation.track import Track
@@ -61,6 +64,13 @@ class Views:
     def frame_shape(self) -> tuple[int, int]:
         """(Y, X) of all frames."""
         return self.pyramid.frame_shape
+
+    @cached_property
+    def _overview(self) -> Context:
+        """Sees the whole frame, no larger than the network's input: that is enough to
+        tell how large an object is."""
+        source = _ReducedFrames(self.whole.source, self.whole.geometry.model_shape)
+        return self.whole.through(Window.of_frame(source.shape), source)
 
     def at(self, window: Window) -> Context:
         """Return the context that sees a window."""
@@ -124,8 +134,12 @@ class Views:
         shown = first.outer_window or self.pyramid.whole
         if first.outer_box is not None or first.mask is not None:
             return shown
-        found = answer(self.whole.shown(first.frame), first)
-        return shown.joined(Window.around(found.mask) or shown)
+        overview = self._overview
+        reduced = overview.geometry.frame_shape
+        scale = np.divide(reduced, self.frame_shape)
+        found = answer(overview.shown(first.frame), first.rescaled(scale, reduced))
+        box = Window.around(found.mask)
+        return shown.joined(box.rescaled(1 / scale)) if box else shown
 
     def follow(self, frame: int, tracks: Mapping[int, Track]) -> dict[int, Track]:
         """Let the objects that leave their windows go on in others.
@@ -156,6 +170,35 @@ class Views:
             return track.seen_in(window, self.at(window).features(frame))
 
         return {key: followed(track) for key, track in tracks.items()}
+
+
+class _ReducedFrames:
+    """The frames of a movie, made smaller.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Of the whole frames.
+    shape : (rows, columns)
+        Of the reduced ones.
+    """
+
+    def __init__(self, source: FrameSource, shape: tuple[int, int]) -> None:
+        self._source = source
+        self.shape = shape
+
+    def get(self, frame: int) -> Embedding:
+        """See `FrameSource.get`."""
+        return replace(self._source.get(frame), frame_shape=self.shape)
+
+    def get_with_pixels(self, frame: int) -> tuple[Embedding, np.ndarray]:
+        """See `FrameSource.get_with_pixels`."""
+        embedding, rgb = self._source.get_with_pixels(frame)
+        size = self.shape[::-1]
+        small = Image.fromarray(rgb).resize(
+            size, Image.Resampling.BILINEAR, reducing_gap=2.0
+        )
+        return replace(embedding, frame_shape=self.shape), np.asarray(small)
 
 
 @dataclass(frozen=True, eq=False)
