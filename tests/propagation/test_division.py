@@ -10,6 +10,7 @@ from napari_sam_decoder.propagation import (
     Direction,
     Reason,
     Verdict,
+    Views,
     correct,
     plan,
     propagate,
@@ -92,7 +93,7 @@ def dividing(apart=FRAMES):
 def results_of(context, truth, frame=0, direction=Direction.BOTH):
     prompt = Prompt(1, frame, mask=truth[frame] == 1)
     itinerary = plan(PromptSet([prompt]), FRAMES, direction)
-    return {one.frame: one for one in propagate(context, itinerary)}
+    return {one.frame: one for one in propagate(Views(context), itinerary)}
 
 
 def reasons(results):
@@ -146,7 +147,7 @@ def test_a_division_beyond_a_correction_is_found(make_context):
     prompt = Prompt(1, 1, mask=truth[1] == 1)
     current = CurrentLabels(labels.__getitem__, PromptSet([prompt]))
     found = {}
-    for result in correct(context, current, [(1, 1)], FRAMES):
+    for result in correct(Views(context), current, [(1, 1)], FRAMES):
         labels[result.frame] = result.labels
         found[result.frame] = result
     assert found[DIVIDED].objects[1].reason is Reason.DIVIDED
