@@ -309,6 +309,7 @@ extras = one_of(
     [
         ([], True),
         (["--stabilise", "0.5"], True),
+        (["--smallest-window", "256"], True),
         (["--contrast", "0", "255"], True),
         (["--axes", "tyx"], True),
         (["--storage", "float16"], True),
@@ -317,6 +318,7 @@ extras = one_of(
     [
         (["--stabilise", "2"], False),
         (["--stabilise", "nan"], False),
+        (["--smallest-window", "12"], False),
         (["--contrast", "9", "3"], False),
         (["--contrast", "1"], False),
         (["--contrast", "1", "inf"], False),

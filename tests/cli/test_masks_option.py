@@ -172,6 +172,14 @@ def test_outlines_are_stabilised_as_asked(run, movie, tmp_path, arguments, share
     assert Provenance.read(output).settings == Settings(stabilise=share)
 
 
+def test_the_smallest_window_is_as_asked(run, movie, tmp_path):
+    output = tmp_path / "labels.tif"
+    asked = ("--box", "0,10,10,30,40", "--smallest-window", 256)
+    code, _, _ = run("segment", movie, "-o", output, *asked)
+    assert code == 0
+    assert Provenance.read(output).settings == Settings(smallest_window=256)
+
+
 def test_a_share_of_more_than_all_is_refused(run, movie, tmp_path):
     arguments = ("--box", "0,10,10,30,40", "--stabilise", "2")
     line = complaint_of(run("segment", movie, "-o", tmp_path / "l.tif", *arguments))

@@ -106,7 +106,7 @@ def test_an_interrupted_training_goes_on(
         (("--fixed", "0:99999999999"), "is not a range of frames"),
         (("--fixed", "0", "--fixed", "9"), "frame 9 is not among the frames 0:4"),
         (("--fixed", "0", "--steps", "1", "--steps", "2"), "--steps: is given twice"),
-        (("--fixed", "0", "--steps", "0"), "not a number of steps"),
+        (("--fixed", "0", "--steps", "0"), "not a whole number of 1"),
     ],
 )
 def test_mistakes_are_one_line(run, movie, labels, target, options, remedy):

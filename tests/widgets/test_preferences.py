@@ -149,7 +149,7 @@ def test_napari_shows_them_and_the_dock_starts_with_them(
     page = dialog._stack.widget(pages.index("SAM decoder"))
     names = {label.text() for label in page.findChildren(QLabel)}
     assert {"Model", "Precision", "Doubtful below", "Stabilise"} <= names
-    (patience,) = page.findChildren(QSpinBox)
+    patience, _ = page.findChildren(QSpinBox)
     QTest.keyClick(patience, Qt.Key.Key_Up)
     _, dock = viewer.window.add_plugin_dock_widget(
         "napari-sam-decoder", "Segment through a movie"

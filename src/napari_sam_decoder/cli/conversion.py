@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "box",
+    "count",
     "frame_index",
     "frame_list",
     "frame_range",
@@ -50,7 +51,6 @@ __all__ = [
     "require_prompts",
     "scribbles",
     "settings",
-    "step_count",
 ]
 
 MAX_FRAMES = 10_000_000
@@ -165,12 +165,10 @@ def frame_list(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def step_count(text: str) -> int:
-    """Read a number of steps."""
+def count(text: str) -> int:
+    """Read how many there are to be of something."""
     if not re.fullmatch(r"[1-9]\d*", text, re.ASCII):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of steps; give 1 or more"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -306,9 +304,8 @@ def settings(options: Namespace) -> Settings:
     """Return the settings of propagation."""
     from napari_sam_decoder.propagation import Settings
 
-    if options.stabilise is None:
-        return Settings()
-    return Settings(stabilise=options.stabilise)
+    asked = {name: getattr(options, name) for name in ("stabilise", "smallest_window")}
+    return Settings(**{name: one for name, one in asked.items() if one is not None})
 
 
 def model(options: Namespace) -> Sam:

@@ -145,6 +145,13 @@ def _add_segment(subparsers: Subparsers) -> None:
         metavar="SHARE",
         help="how much of the flicker of outlines is removed, 0 to 1 (default: 0)",
     )
+    segment.add_argument(
+        "--smallest-window",
+        type=conversion.count,
+        metavar="PIXELS",
+        help="of the windows through which small objects in large frames are seen "
+        "(default: 512)",
+    )
     _add_project(segment, "made if there is none; LABELS then holds all of its labels")
     _add_report(segment)
     _add_model_options(segment)
@@ -372,7 +379,7 @@ def _add_train(subparsers: Subparsers) -> None:
     )
     train.add_argument(
         "--steps",
-        type=conversion.step_count,
+        type=conversion.count,
         metavar="N",
         help="training steps (default: 500)",
     )

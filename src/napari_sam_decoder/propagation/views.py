@@ -67,8 +67,7 @@ class Views:
 
     @cached_property
     def _overview(self) -> Context:
-        """Sees the whole frame, no larger than the network's input: that is enough to
-        tell how large an object is."""
+        """The whole frame, reduced: that is enough to tell how large an object is."""
         source = _ReducedFrames(self.whole.source, self.whole.geometry.model_shape)
         return self.whole.through(Window.of_frame(source.shape), source)
 
