@@ -18,7 +18,7 @@ from napari_sam_decoder.frames import Pyramid, Window
 from napari_sam_decoder.metrics import mask_iou
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from large_frames_parts.scenes import Scene, Stage
     from napari_sam_decoder.model.sam import Sam
@@ -34,14 +34,19 @@ EDGE = 2.0
 class Tiles(Pyramid):
     """A plain tiling: each object is seen in the tile that its middle is in."""
 
-    def window_for(
-        self, box: Window, current: Window | None = None, shared: object = ()
-    ) -> Window:
-        """Return the tile of an object, and its halo."""
+    def window_for(self, box: Window) -> Window:
+        """Return the tile that has the middle of an object, and its halo."""
         middle = np.add(box.origin, np.divide(box.shape, 2))
         return self._around(*(int(value // TILE) for value in middle))
 
-    def shared_windows(self, boxes: dict[int, Window]) -> dict[int, Window]:
+    def next_window(
+        self, box: Window, ahead: Window, current: Window, shared: Collection[Window]
+    ) -> Window:
+        """Return the tile of an object."""
+        del ahead, current, shared
+        return self.window_for(box)
+
+    def shared_windows(self, boxes: Mapping[int, Window]) -> dict[int, Window]:
         """Return the tile of each object."""
         return {key: self.window_for(box) for key, box in boxes.items()}
 
