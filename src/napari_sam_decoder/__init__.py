@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         ArrayLike,
         Contrast,
         Movie,
+        Window,
     )
     from napari_sam_decoder.jobs import (
         CorrectJob,
@@ -168,6 +169,7 @@ _HOMES = {
     "Settings": "propagation",
     "TrainJob": "jobs.train",
     "Verdict": "propagation",
+    "Window": "frames",
     "correct_file": "jobs",
     "embed_file": "jobs",
     "load_sam": "weights.registry",
@@ -244,6 +246,7 @@ __all__ = [
     "TrainJob",
     "TrainingFrames",
     "Verdict",
+    "Window",
     "correct_file",
     "embed_file",
     "load_sam",

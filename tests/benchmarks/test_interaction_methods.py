@@ -90,7 +90,7 @@ def test_sam_takes_a_scribble_as_points_along_it(session, asked):
     method.next(Prompt(1, 2, scribbles=[beside]))
     assert asked[1].prompt.signs.tolist() == [1, 1, 1, 0, 0, 0]
     expected = [(10, 14), (10, 24), (10, 34), (31, 20), (35, 20), (39, 20)]
-    expected = session._context.geometry.to_model(np.array(expected, float))
+    expected = session._views.whole.geometry.to_model(np.array(expected, float))
     scale = 256 / 64
     np.testing.assert_allclose(asked[1].prompt.points, expected, atol=1.5 * scale)
 

@@ -47,9 +47,9 @@ def _painting_network(tiny_sam):
         yield
 
 
-def paint_prompts(scene, itinerary):
+def paint_prompts(views, itinerary):
     for frame in (*itinerary.forward, *itinerary.backward):
-        labels = np.zeros(scene.geometry.frame_shape, itinerary.labels_dtype)
+        labels = np.zeros(views.frame_shape, itinerary.labels_dtype)
         for prompt in itinerary.prompts:
             if prompt.frame == frame:
                 positions = zip(prompt.points, prompt.signs, strict=True)
