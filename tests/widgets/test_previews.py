@@ -205,6 +205,26 @@ def test_large_ids_are_told_apart(viewer, view, overlay):
         np.testing.assert_allclose(colour[:3], object_colour(object_id)[:3], atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 253, 254, 300])
+def test_new_colours_are_cheap_and_any_number_of_objects_is_told_apart(count):
+    view = view_of((2, 20, 20))
+    viewer = viewer_of(view)
+    overlay = PreviewOverlay(viewer)
+    rows, columns = view.frame_shape
+    first, places = 250, np.arange(rows * columns).reshape(rows, columns)
+    masks = {first + number: places == number for number in range(count)}
+    overlay.show(view, 0, masks)
+    labels = shown_labels(viewer)
+    values = labels.ravel()[:count]
+    assert len(set(values.tolist()) - {0, POSITIVE_VALUE, NEGATIVE_VALUE}) == count
+    # napari computes a colour for each possible value whenever one changes.
+    assert (preview(viewer).data.dtype == np.uint8) == (count <= 253)
+    for number in (0, count - 1):
+        colour = preview(viewer).get_color(values[number])
+        expected = object_colour(first + number)
+        np.testing.assert_allclose(colour[:3], expected[:3], atol=1e-6)
+
+
 def test_other_objects_on_other_frames_have_theirs(viewer, view, overlay):
     overlay.show(view, 0, {1: TOP})
     overlay.show(view, 1, {2: LEFT, 1: TOP})

@@ -550,7 +550,8 @@ def _contains(now: Prompt | None, earlier: Prompt) -> bool:
     A mask that a person has confirmed was in the labels already, and stays there; what
     was shown before it does not matter any more.
     """
-    if earlier.is_settled or (now is not None and now.is_settled):
+    # Most prompts are as they were: nothing need be taken apart for them.
+    if now == earlier or earlier.is_settled or (now is not None and now.is_settled):
         return True
     return now is not None and _parts(earlier) <= _parts(now)
 

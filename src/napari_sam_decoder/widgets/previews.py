@@ -71,7 +71,7 @@ def preview_layer(view: MovieView, name: str) -> Labels:
         editable.
     """
     layer = Labels(
-        _as_slab(view, np.zeros(view.frame_shape, dtype=np.uint16)),
+        _as_slab(view, np.zeros(view.frame_shape, np.uint8)),
         name=name,
         affine=_placed_at(view, 0),
         units=view.layer.units,
@@ -124,7 +124,9 @@ PREVIEW_NAME = "SAM preview"
 FILL, SCRIBBLE_FILL = 0.2, 0.5
 """How much a preview covers of what is under it."""
 NO_FILL = (0.0, 0.0, 0.0, 0.0)
-LARGEST_VALUE = 2**16 - 3
+MOST_OF_A_BYTE = min(POSITIVE_VALUE, NEGATIVE_VALUE) - 1
+"""Objects whose pixels fit into a byte, beside those of scribbles."""
+LARGEST_VALUE = 2**16 - 1
 _NOTICEABLE = 0.2
 
 
@@ -230,7 +232,7 @@ class PreviewOverlay:
         if is_same_look and self._shows(frame, masks, scribbled):
             return
         values = _values_of(masks)
-        labels = np.zeros(view.frame_shape, np.uint16)
+        labels = np.zeros(view.frame_shape, _dtype_for(len(values)))
         for object_id, mask in masks.items():
             labels[mask] = values[object_id]
         outline = Outline.of(labels).renumbered(values)
@@ -401,7 +403,7 @@ class PreviewOverlay:
             self.remove()
             return
         self._erase_lines()
-        self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint16))
+        self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint8))
         self._layer.affine = _placed_at(view, 0)
         self._bring_above(view, self._layer, self._ground(view))
         if self._lines is not None and self._is_in_viewer(self._lines):
@@ -451,13 +453,22 @@ class PreviewOverlay:
 
 
 def _values_of(object_ids: Collection[int]) -> dict[int, int]:
-    """Give a pixel value to each object: its id, unless that is too large.
+    """Give a pixel value to each object: its id, unless that is too large or taken."""
+    largest = MOST_OF_A_BYTE if len(object_ids) <= MOST_OF_A_BYTE else LARGEST_VALUE
+    allowed = {*range(1, largest + 1)} - {POSITIVE_VALUE, NEGATIVE_VALUE}
+    own = allowed & {*object_ids}
+    others = sorted({*object_ids} - own)
+    free = sorted(allowed - own, reverse=True)
+    return {one: one for one in own} | dict(zip(others, free, strict=False))
 
-    Only with numba, napari draws larger values in colours of our choice.
+
+def _dtype_for(objects: int) -> type[np.unsignedinteger]:
+    """Use bytes where they suffice: napari makes a colour for each possible value.
+
+    Whenever a colour changes it does so again, which takes a tenth of a second for
+    values of two bytes, and only with numba can it draw larger ones.
     """
-    large = sorted(one for one in object_ids if one > LARGEST_VALUE)
-    free = (one for one in range(LARGEST_VALUE, 0, -1) if one not in object_ids)
-    return {one: one for one in object_ids} | dict(zip(large, free, strict=False))
+    return np.uint8 if objects <= MOST_OF_A_BYTE else np.uint16
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:

@@ -29,7 +29,7 @@ __all__ = [
     "take_brush",
 ]
 
-POSITIVE_VALUE, NEGATIVE_VALUE = 2**16 - 2, 2**16 - 1
+POSITIVE_VALUE, NEGATIVE_VALUE = 2**8 - 2, 2**8 - 1
 """Pixels of scribbles on a preview; no object has these values there."""
 BRUSH_PIXELS = 8
 """Width of the brush on the screen, unless the object is small."""
@@ -78,7 +78,7 @@ def mark_scribbles(labels: np.ndarray, scribbles: Iterable[Scribble]) -> None:
 
     Parameters
     ----------
-    labels : (Y, X) array of uint16
+    labels : (Y, X) array of uint8 or uint16
         Written to.
     scribbles : iterable of Scribble
         Of frames of this size.

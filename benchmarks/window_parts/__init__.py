@@ -1,0 +1,1 @@
+"""What `window_latency.py` is made of."""
