@@ -50,6 +50,13 @@ def test_links_of_the_readme_lead_to_files():
     assert [link for link in local if not (ROOT / link).exists()] == []
 
 
+def test_pictures_of_the_readme_load_fast():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert pictures
+    sizes = [(ROOT / picture).stat().st_size for picture in pictures]
+    assert sum(sizes) < 2.5e6
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
