@@ -54,7 +54,7 @@ def test_other_objects_have_no_say():
     assert records.verdicts_of((1,)) == {0: SURE}
 
 
-def test_frames_to_look_at_and_fixed_ones_are_known_by_object():
+def test_frames_to_look_at_are_known_by_object():
     records = records_of(
         result_on(0, 1, Verdict.PROMPTED),
         result_on(1, 1, DOUBTFUL),
@@ -63,8 +63,7 @@ def test_frames_to_look_at_and_fixed_ones_are_known_by_object():
         result_on(1, 2, SURE),
     )
     assert records.doubtful_frames(1) == {1, 2}
-    assert records.fixed_frames(1) == {0}
-    assert records.doubtful_frames(2) == records.fixed_frames(9) == frozenset()
+    assert records.doubtful_frames(2) == records.doubtful_frames(9) == frozenset()
 
 
 def test_what_a_person_has_fixed_is_not_doubted():
@@ -72,7 +71,6 @@ def test_what_a_person_has_fixed_is_not_doubted():
     records.fix(1, 0, 12)
     records.fix(1, 1, 0)
     assert records.doubtful_frames(1) == frozenset()
-    assert records.fixed_frames(1) == {0}
     assert records.of(1, 0) == ObjectResult.fixed(1, 12)
     assert records.of(1, 1).reason is Reason.SAID
     assert records.frames_with(1) == {0}
@@ -130,7 +128,6 @@ def figures(records):
             records.frames_with(one),
             records.frames_by_run(one),
             records.doubtful_frames(one),
-            records.fixed_frames(one),
         )
         for one in (1, 2, 3)
     ] + [records.object_ids, records.ids_with_pixels, records.verdicts_of((1, 2, 3))]

@@ -30,13 +30,13 @@ def records_of(confidences):
 
 def test_in_time_all_doubtful_frames_come():
     records = records_of({2: [0.9, 0.5, 0.9, 0.4], 1: [0.3, 0.2]})
-    assert ordered_places(records, {1: (), 2: ()}, TIME) == [
+    assert ordered_places(records, {1, 2}, TIME) == [
         Place(0, 1),
         Place(1, 1),
         Place(1, 2),
         Place(3, 2),
     ]
-    assert ordered_places(records, {2: ()}, ReviewOrder.OBJECT) == [
+    assert ordered_places(records, {2}, ReviewOrder.OBJECT) == [
         Place(1, 2),
         Place(3, 2),
     ]
@@ -46,34 +46,35 @@ def test_who_was_taken_by_another_object_is_to_be_looked_at():
     records = FrameRecords.apart()
     taken = ObjectResult(1, Verdict.ABSENT, reason=Reason.TAKEN, rival=2)
     records.note(FrameResult(4, np.zeros((2, 2), np.uint16), {1: taken}))
-    assert ordered_places(records, {1: ()}, TIME) == [Place(4, 1)]
+    assert ordered_places(records, {1}, TIME) == [Place(4, 1)]
     assert records.doubtful_frames(1) == {4}
 
 
 def test_the_longest_doubt_comes_first():
     long, deep, short = [0.5] * 4, [0.1] * 2, [0.5]
     records = records_of({1: [*short, 0.9, *deep], 2: [0.9, *long]})
-    first, second, third = ordered_places(records, {1: (), 2: ()}, HELPFUL)
+    first, second, third = ordered_places(records, {1, 2}, HELPFUL)
     assert first.object_id == 2, "2.0 in all"
     assert second == Place(2, 1), "1.8 in all"
     assert third == Place(0, 1)
 
 
-def test_the_frame_far_from_fixed_ones_is_shown():
+def test_the_middle_of_equal_doubt_is_shown():
     records = records_of({1: [0.9, *[0.5] * 7, 0.9]})
-    assert ordered_places(records, {1: (0, 8)}, HELPFUL) == [Place(4, 1)]
-    assert ordered_places(records, {1: (0,)}, HELPFUL) == [Place(7, 1)]
-    assert ordered_places(records, {1: ()}, HELPFUL) == [Place(1, 1)]
+    assert ordered_places(records, {1}, HELPFUL) == [Place(4, 1)]
+    # Also where no frame is known after it: there is nothing to spread to, either.
+    records = records_of({1: [0.9, *[0.5] * 4]})
+    assert ordered_places(records, {1}, HELPFUL) == [Place(2, 1)]
 
 
 def test_little_confidence_outweighs_the_distance():
     records = records_of({1: [0.9, 0.5, 0.0, 0.5, 0.5, 0.9]})
-    assert ordered_places(records, {1: (0, 5)}, HELPFUL) == [Place(2, 1)]
+    assert ordered_places(records, {1}, HELPFUL) == [Place(2, 1)]
 
 
 def test_a_fixed_frame_that_is_doubtful_itself_is_not_passed_over():
     records = records_of({1: [0.3]})
-    assert ordered_places(records, {1: (0,)}, HELPFUL) == [Place(0, 1)]
+    assert ordered_places(records, {1}, HELPFUL) == [Place(0, 1)]
 
 
 def test_after_the_last_comes_the_first():

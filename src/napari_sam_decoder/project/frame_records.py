@@ -88,7 +88,6 @@ class FrameRecords:
         self._with_pixels: dict[int, set[int]] = {}
         self._known: dict[int, set[int]] = {}
         self._doubtful: dict[int, set[int]] = {}
-        self._fixed: dict[int, set[int]] = {}
         self._divided: dict[int, set[int]] = {}
         self._outlined: dict[int, set[int]] = {}
         self._listeners: list[Listener] = []
@@ -256,10 +255,6 @@ class FrameRecords:
         """Count the frames on which a person should look at an object."""
         return len(self._doubtful.get(object_id, ()))
 
-    def fixed_frames(self, object_id: int) -> frozenset[int]:
-        """The frames on which a person has said where an object is."""
-        return frozenset(self._fixed.get(object_id, ()))
-
     @property
     def outlined_count(self) -> int:
         """Count the frames on which a person has fixed the outline of any object."""
@@ -332,7 +327,6 @@ class FrameRecords:
         for frames, is_in in (
             (self._known, after is not None),
             (self._doubtful, found is not None and found.is_doubtful),
-            (self._fixed, is_fixed),
             (self._divided, is_offered),
             (self._by_run, now.by_run),
             (self._with_pixels, now.has_pixels),

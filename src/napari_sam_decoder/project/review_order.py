@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from napari_sam_decoder.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from napari_sam_decoder.project.frame_records import FrameRecords
 
@@ -56,7 +56,7 @@ class Place:
 
 
 def ordered_places(
-    records: FrameRecords, fixed: Mapping[int, Collection[int]], order: ReviewOrder
+    records: FrameRecords, object_ids: Collection[int], order: ReviewOrder
 ) -> list[Place]:
     """List the doubtful frames of objects.
 
@@ -66,17 +66,15 @@ def ordered_places(
     - The stretch with most doubt comes first. The doubt is the sum of 1 - confidence
       over its frames, so it grows with their number.
     - The frame is the one with the largest product of 1 - confidence and the distance
-      to the object's nearest fixed frame, in frames: where the program knows least, and
-      where no correction has reached yet. Without a fixed frame, the distance does not
-      count. Of equals, the first is taken.
+      to the nearer end of the stretch, in frames: where the program knows least, and
+      from where a correction spreads furthest both ways. Of equals, the first is taken.
 
     Parameters
     ----------
     records : FrameRecords
         Say where an object is doubtful, and how much.
-    fixed : mapping of int to collection of int
-        The frames on which each object is fixed, besides those that the records know
-        of. Objects that are not named are left out.
+    object_ids : collection of int
+        Objects that are not named are left out.
     order : ReviewOrder
         "object" sorts as "time" does.
 
@@ -88,14 +86,14 @@ def ordered_places(
         # There may be thousands, and tuples are compared much faster.
         pairs = sorted(
             (frame, object_id)
-            for object_id in fixed
+            for object_id in object_ids
             for frame in records.doubtful_frames(object_id)
         )
         return [Place(*pair) for pair in pairs]
     found = [
         (-doubt, place)
-        for object_id, frames in fixed.items()
-        for doubt, place in _stretches(records, object_id, frames)
+        for object_id in object_ids
+        for doubt, place in _stretches(records, object_id)
     ]
     return [place for _, place in sorted(found)]
 
@@ -139,15 +137,14 @@ def neighbour(
     return places[number % len(places)]
 
 
-def _stretches(
-    records: FrameRecords, object_id: int, fixed: Collection[int]
-) -> Iterable[tuple[float, Place]]:
+def _stretches(records: FrameRecords, object_id: int) -> Iterable[tuple[float, Place]]:
     """Yield the doubt of each stretch of an object, and where to help it."""
-    frames = sorted(records.doubtful_frames(object_id))
-    known = sorted({*fixed, *records.fixed_frames(object_id)} - {*frames})
-    for stretch in _unbroken(frames):
+    for stretch in _unbroken(sorted(records.doubtful_frames(object_id))):
+        before, after = stretch[0] - 1, stretch[-1] + 1
         doubts = {frame: _doubt(records, object_id, frame) for frame in stretch}
-        best = max(stretch, key=lambda one: doubts[one] * _distance(one, known))
+        best = max(
+            stretch, key=lambda one: doubts[one] * min(one - before, after - one)
+        )
         yield sum(doubts.values()), Place(best, object_id)
 
 
@@ -161,10 +158,3 @@ def _unbroken(frames: Sequence[int]) -> list[Sequence[int]]:
 def _doubt(records: FrameRecords, object_id: int, frame: int) -> float:
     found = records.of(object_id, frame)
     return 1.0 if found is None else 1.0 - found.confidence
-
-
-def _distance(frame: int, known: Sequence[int]) -> int:
-    """Frames to the nearest of some ascending ones; 1 where there is none."""
-    place = bisect_left(known, frame)
-    near = known[max(place - 1, 0) : place + 1]
-    return min((abs(frame - other) for other in near), default=1)

@@ -1349,15 +1349,14 @@ class Workbench(QObject):
         asked, target = self._order(order), self.controller.state.target
         if target is None:
             return ()
-        fixed = {
-            one.object_id: one.frames
+        ids = {
+            one.object_id
             for one in self.objects.listed
             if not (one.is_locked or one.is_hidden or one.is_background)
         }
         if asked is ReviewOrder.OBJECT:
-            current = self.objects.current_id
-            fixed = {one: frames for one, frames in fixed.items() if one == current}
-        return tuple(ordered_places(target.frames, fixed, asked))
+            ids = {one for one in ids if one == self.objects.current_id}
+        return tuple(ordered_places(target.frames, ids, asked))
 
     def _order(self, order: str | None) -> ReviewOrder:
         return self.review_order if order is None else ReviewOrder.of(order)

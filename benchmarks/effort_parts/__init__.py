@@ -1,0 +1,1 @@
+"""What `annotation_effort.py` is made of."""
