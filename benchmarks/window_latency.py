@@ -145,7 +145,12 @@ class Stage:
     def run(self) -> None:
         """Start a run over the frames of the runs, if there is none."""
         if not self.bench.controller.is_running:
-            self.bench.propagate("forward", frames=self.frames)
+            ids = [
+                one.object_id
+                for one in self.bench.objects.listed
+                if not {*one.frames}.isdisjoint(self.frames)
+            ]
+            self.bench.propagate("forward", frames=self.frames, objects=ids)
 
     def follow(self) -> None:
         """Look at the frame that the run comes to next."""

@@ -114,7 +114,8 @@ def main() -> None:
     if options.morning_in:
         morning(options.morning_in)
         return
-    with TemporaryDirectory(prefix="scripted_day") as name:
+    # A frame that is being embedded is written even after the window was closed.
+    with TemporaryDirectory(prefix="day", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         os.environ |= {
             "NAPARI_SAM_DECODER_PROJECTS": f"{folder / 'projects'}",

@@ -38,6 +38,10 @@ class Crowd:
         grid = np.arange(-radius, radius + 1)
         self._disc = np.argwhere(np.hypot(*np.meshgrid(grid, grid)) <= radius) - radius
 
+    def first_frame(self, object_id: int) -> int:
+        """Where an object is clicked."""
+        return (object_id - 1) * self._length // len(self.ids)
+
     def middle(self, object_id: int, frame: int) -> tuple[int, int]:
         """(row, column) of an object on a frame."""
         row, column = divmod(object_id - 1, self._across)
@@ -72,7 +76,7 @@ def _judged(object_id: int, luck: float, quality: float) -> ObjectResult:
 
 
 def add_crowd(bench: Workbench, crowd: Crowd, patience: float) -> None:
-    """Click the objects of a crowd on the first frame, and run them through the movie.
+    """Click the objects of a crowd on many frames, and run them through the movie.
 
     Parameters
     ----------
@@ -87,7 +91,8 @@ def add_crowd(bench: Workbench, crowd: Crowd, patience: float) -> None:
     bench.show_frame(1)
     for one in crowd.ids:
         made = bench.new_object()
-        bench.add_points((0, *crowd.middle(one, 0)), made.object_id)
+        frame = crowd.first_frame(one)
+        bench.add_points((frame, *crowd.middle(one, frame)), made.object_id)
     bench.embed()
     bench.wait(patience, until=lambda: bench.controller.state.session is not None)
     bench.stop_embedding()
