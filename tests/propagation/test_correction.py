@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ideal_network import movie_of
 
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import (
     CurrentLabels,
@@ -166,6 +167,45 @@ def test_fixed_frames_are_not_touched(make_context):
     results = corrected(context, labels, prompts, (1, 5))
     assert set(results) == {3, 4, 5, 6, 7}
     np.testing.assert_array_equal(labels[2], painted)
+
+
+def test_between_fixed_frames_the_labels_count_near_the_other_one(make_context):
+    truth = movie_of(falling, frames=12)
+    network, context = make_context(truth)
+    # The network sees only half of the object.
+    network.truth = truth.copy()
+    for frame in FRAMES:
+        row, column = falling(frame)
+        network.truth[frame, row : row + 12, column + 8 : column + 12] = 0
+    labels = truth.copy()
+    prompts = [fixed(truth, 0), fixed(network.truth, 10)]
+    labels[10] = network.truth[10]
+    corrected(context, labels, prompts, (1, 10))
+    np.testing.assert_array_equal(labels[1:4], truth[1:4])
+    assert mask_iou(labels[7:10] == 1, network.truth[7:10] == 1) > 0.9
+
+
+def test_a_leg_ends_where_the_labels_are_more_likely_the_object(make_context):
+    truth = movie_of(falling, lambda frame: (2 * frame, 44), frames=12)
+    _, context = make_context(truth)
+    labels = np.where(truth == 1, 1, 0)
+    # Somebody takes the twin for the object, on a single frame.
+    twin = truth[10] == 2
+    results = corrected(
+        context, labels, [fixed(truth, 0), Prompt(1, 10, mask=twin)], (1, 10)
+    )
+    np.testing.assert_array_equal(labels[1:5] == 1, truth[1:5] == 1)
+    np.testing.assert_array_equal(labels[7:10] == 1, truth[7:10] == 2)
+    assert min(results) in (5, 6)
+
+
+def test_beyond_the_last_fixed_frame_the_correction_counts_to_the_end(make_context):
+    truth = movie_of(falling, lambda frame: (2 * frame, 44), frames=12)
+    _, context = make_context(truth)
+    labels = np.where(truth == 1, 1, 0)
+    prompts = [fixed(truth, 0), Prompt(1, 2, mask=truth[2] == 2)]
+    corrected(context, labels, prompts, (1, 2))
+    np.testing.assert_array_equal(labels[2:] == 1, truth[2:] == 2)
 
 
 def test_a_painted_correction_is_kept_to_the_pixel(make_context):

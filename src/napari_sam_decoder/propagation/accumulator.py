@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.selection import Expectation
 
 __all__ = [
+    "AGREEING_IOU",
     "Accumulator",
     "Estimate",
     "PackedLogits",
@@ -82,6 +83,7 @@ def stabilise(
 
 MARGIN = 3
 AGREEING_IOU = 0.5
+"""IoU from which two masks of an object show the same thing."""
 
 
 @dataclass(frozen=True, eq=False)

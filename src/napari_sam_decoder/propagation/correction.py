@@ -12,9 +12,12 @@ from scipy import ndimage
 from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.frames import Window
 from napari_sam_decoder.labels import overlap_after_merge, replace_mask
+from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import mask_logits
 from napari_sam_decoder.propagation.accumulator import (
+    AGREEING_IOU,
     Estimate,
+    PackedLogits,
     draw_estimate,
     offer_daughters,
 )
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation.context import Context
     from napari_sam_decoder.propagation.initial_masks import InitialMask
     from napari_sam_decoder.propagation.plan import Leg
-    from napari_sam_decoder.propagation.track import Track
+    from napari_sam_decoder.propagation.track import Track, TrackUpdate
     from napari_sam_decoder.propagation.views import Views
 
 __all__ = ["CurrentLabels", "MaskChange", "correct"]
@@ -312,7 +315,10 @@ class _ObjectCorrection:
             others = _logits(context, (part > 0) & (part != key))
             decided = {} if others is None else {0: others}
             update = advance_tracks(context, frame, expected, decided)[key]
-            track, estimate = update.track, update.estimate
+            track = update.track
+            estimate = self._joined(context, leg, frame, update, earlier)
+            if estimate is None:
+                return
             difference = _difference(estimate, earlier, moved)
             if difference is None:
                 return
@@ -322,6 +328,42 @@ class _ObjectCorrection:
             yield self._result(context, frame, labels, estimate, difference)
             if unchanged == UNCHANGED_FRAMES:
                 return
+
+    def _joined(
+        self,
+        context: Context,
+        leg: Leg,
+        frame: int,
+        update: TrackUpdate,
+        earlier: np.ndarray | None,
+    ) -> Estimate | None:
+        """Join what a leg says with the labels, which the fixed frame beyond has made.
+
+        If both show the same thing, their logits are averaged, weighted by how near the
+        fixed frames are. If not, what is more like the object for its distance counts.
+
+        Returns
+        -------
+        Estimate or None
+            None if it is the labels that count.
+        """
+        estimate, beyond = update.estimate, self._fixed_beyond(leg)
+        if beyond is None or earlier is None or estimate.logits is None:
+            return estimate
+        nearness = (beyond - frame) / (beyond - leg.start)
+        logits = estimate.logits.unpack()
+        if mask_iou(logits > 0, earlier > 0) >= AGREEING_IOU:
+            mixed = nearness * logits + (1 - nearness) * earlier
+            return replace(estimate, logits=PackedLogits.pack(mixed, context.window))
+        likeness = update.track.memory.likeness(context.features(frame), earlier)
+        merit = nearness * estimate.result.confidence
+        return estimate if merit >= (1 - nearness) * likeness else None
+
+    def _fixed_beyond(self, leg: Leg) -> int | None:
+        """Return the fixed frame before which a leg ends; None if there is none."""
+        prompts = self._labels.prompts.of_object(self._object_id)
+        stop = leg.frames.stop
+        return stop if any(prompt.frame == stop for prompt in prompts) else None
 
     def _remove(self, context: Context, leg: Leg) -> Iterator[FrameResult]:
         """Remove the object from a leg, up to the first frame without it."""
