@@ -6,7 +6,7 @@ pytest.importorskip("qtpy")
 pytestmark = pytest.mark.gui
 
 from hand import press_key  # noqa: E402
-from qtpy.QtCore import Qt  # noqa: E402
+from qtpy.QtCore import QEvent, Qt  # noqa: E402
 from qtpy.QtWidgets import (  # noqa: E402
     QApplication,
     QDockWidget,
@@ -110,6 +110,17 @@ def test_menus_are_searched_for_keys_only_where_one_may_be_pressed(window, monke
     window.press(window.window, Qt.Key.Key_F5, Qt.KeyboardModifier.NoModifier)
     assert not searched
     window.press(window.field, Qt.Key.Key_S)
+    assert searched
+
+
+def test_an_event_that_is_not_known_for_a_key_may_be_one(window, monkeypatch):
+    searched = []
+    monkeypatch.setattr(
+        window_keys, "_actions_with", lambda *_: searched.append(True) or {}
+    )
+    window.listen("Alt+S")
+    # PyQt passes a key event as this if another event lay at the same place.
+    QApplication.sendEvent(window.window, QEvent(QEvent.Type.ShortcutOverride))
     assert searched
 
 

@@ -99,7 +99,10 @@ class WindowKeys(QObject):
         Qt compares more than the key itself, which depends on the keyboard, so this
         only leaves out plain typing, for which the menus need not be searched.
         """
-        if not isinstance(event, QKeyEvent) or event.key() in _MODIFIERS:
+        if not isinstance(event, QKeyEvent):
+            # PyQt may take it for an earlier event that lay at the same place.
+            return True
+        if event.key() in _MODIFIERS:
             return False
         return bool(event.modifiers() & _HELD) or self._has_plain_keys
 
