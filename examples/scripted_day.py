@@ -346,7 +346,7 @@ def learn(bench: Workbench, cells: Cells, steps: int) -> None:
     require(learned is not None, "something was learned")
     print(
         f"learned from {len(learned.frames)} frames in {steps} steps: IoU on another "
-        f"{learned.iou_before:.3f} before, {learned.iou_after:.3f} after"
+        f"{learned.before.clicked:.3f} before, {learned.after.clicked:.3f} after"
     )
     bench.use_learned()
     bench.undo()

@@ -242,7 +242,7 @@ class Annotator:
         bench.learn(self._habits.steps)
         bench.wait(PATIENCE_S)
         learned = bench.learned
-        self.effort.learned = learned.iou_before, learned.iou_after
+        self.effort.learned = learned.before.clicked, learned.after.clicked
         if learned.is_better:
             bench.use_learned()
             self._run()

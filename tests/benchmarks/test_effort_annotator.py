@@ -7,6 +7,7 @@ import pytest
 from effort_parts.annotator import CLICKS, Annotator, Habits
 from tracking_parts.data import choose_targets
 
+from napari_sam_decoder.jobs.learn import MaskFit
 from napari_sam_decoder.project import Place
 
 FRAMES = 4
@@ -67,7 +68,9 @@ class Bench:
 
     def learn(self, steps):
         self.calls.append(f"learn {steps}")
-        self.learned = SimpleNamespace(iou_before=0.5, iou_after=0.6, is_better=True)
+        self.learned = SimpleNamespace(
+            before=MaskFit(0.5), after=MaskFit(0.6), is_better=True
+        )
 
     def use_learned(self):
         self.calls.append("use")

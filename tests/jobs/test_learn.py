@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+import napari_sam_decoder.jobs.learn as learn_module
 import napari_sam_decoder.jobs.train as train_module
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.jobs import TrainingFrames
-from napari_sam_decoder.jobs.learn import LearnedDecoder, LearnStep, learn
+from napari_sam_decoder.jobs.learn import LearnedDecoder, LearnStep, MaskFit, learn
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
@@ -58,7 +59,8 @@ def test_the_middle_frame_is_held_out(
     assert steps == [
         *[LearnStep("Preparing pictures", 4)] * 4,
         *[LearnStep("Training", 3)] * 3,
-        *[LearnStep("Comparing", 2)] * 2,
+        # Each decoder answers a click, and carries a mask over two frames.
+        *[LearnStep("Comparing", 8)] * 8,
     ]
     assert not list(temporary.glob("napari-sam-decoder-*"))
     path = tmp_path / "learned.safetensors"
@@ -71,7 +73,7 @@ def test_the_middle_frame_is_held_out(
         torch.testing.assert_close(part, before[name], rtol=0, atol=0)
 
 
-def test_it_compares_masks_after_one_click(
+def test_it_compares_masks_after_one_click_and_carried_ones(
     fixed: TrainingFrames, tiny_sam: Sam, tmp_path: Path
 ) -> None:
     *_, learned = learn(fixed, tiny_sam, "cells", steps=3)
@@ -80,19 +82,47 @@ def test_it_compares_masks_after_one_click(
     path.write_bytes(learned.content)
     truth = fixed.read(2).labels == 1
     middle = deepest_error(truth, np.zeros_like(truth))
-    ious = []
-    for sam in (tiny_sam, replace_decoder(tiny_sam, load_decoder(path))):
+    shown = fixed.read(0).labels == 1
+    decoders = tiny_sam, replace_decoder(tiny_sam, load_decoder(path))
+    for sam, fit in zip(decoders, (learned.before, learned.after), strict=True):
         with Session(fixed.movie, model=sam) as session:
             found = session.preview(Prompt(1, 2, points=[middle])).chosen.mask
-        ious.append(mask_iou(found, truth))
-    assert [learned.iou_before, learned.iou_after] == pytest.approx(ious)
+            session.add_prompt(Prompt(1, 0, mask=shown))
+            *_, last = session.propagate(range(3))
+        assert fit.clicked == pytest.approx(mask_iou(found, truth))
+        assert fit.carried == pytest.approx(mask_iou(last.labels == 1, truth))
+
+
+def test_masks_are_not_carried_from_far_away_nor_without_the_object(
+    fixed: TrainingFrames, tiny_sam: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn_module, "FARTHEST", 1)
+    *_, far = learn(fixed, tiny_sam, "cells", steps=1)
+    monkeypatch.undo()
+    labels = fixed.labels.copy()
+    labels[[0, 4]] *= 2
+    objects = {0: (2,), 2: (1,), 4: (2,)}
+    other = TrainingFrames(fixed.movie, labels, objects)
+    *_, without = learn(other, tiny_sam, "cells", steps=1)
+    for learned in (far, without):
+        assert isinstance(learned, LearnedDecoder)
+        assert (learned.before.carried, learned.after.carried) == (None, None)
 
 
 @pytest.mark.parametrize(
-    ("ious", "is_better"), [((0.5, 0.6), True), ((0.5, 0.504), False)]
+    ("before", "after", "is_better"),
+    [
+        (MaskFit(0.5), MaskFit(0.6), True),
+        (MaskFit(0.5), MaskFit(0.504), False),
+        (MaskFit(0.5, 0.8), MaskFit(0.6, 0.8), True),
+        (MaskFit(0.5, 0.8), MaskFit(0.9, 0.7), False),
+        (MaskFit(0.5, 0.8), MaskFit(0.5, 0.85), True),
+    ],
 )
-def test_a_gain_is_one_that_is_seen(ious: tuple[float, float], is_better: bool) -> None:
-    assert LearnedDecoder(b"", (0, 4), 2, *ious).is_better is is_better
+def test_a_gain_is_one_that_is_seen_and_harms_nothing(
+    before: MaskFit, after: MaskFit, is_better: bool
+) -> None:
+    assert LearnedDecoder(b"", (0, 4), 2, before, after).is_better is is_better
 
 
 def test_what_is_stopped_leaves_nothing_behind(

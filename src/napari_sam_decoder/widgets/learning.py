@@ -188,11 +188,16 @@ class Learning(QObject):
 
 def describe_learned(learned: LearnedDecoder) -> str:
     """Say how a decoder fares on the frame that it has not seen, and what to do."""
-    before, after = (
-        f"{100 * iou:.0f} %" for iou in (learned.iou_before, learned.iou_after)
-    )
+    before, after = learned.before, learned.after
+    fits = [f"IoU after a click {_change(before.clicked, after.clicked)}"]
+    if before.carried is not None and after.carried is not None:
+        fits.append(f"of carried masks {_change(before.carried, after.carried)}")
     advice = "use it?" if learned.is_better else "no gain, better keep the old one."
     return (
         f"Learned from {counted(len(learned.frames), 'frame')}. On frame "
-        f"{learned.held_out}, which it has not seen, IoU {before} → {after}: {advice}"
+        f"{learned.held_out}, which it has not seen, {', '.join(fits)}: {advice}"
     )
+
+
+def _change(before: float, after: float) -> str:
+    return f"{100 * before:.0f} → {100 * after:.0f} %"
