@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from time import sleep
 
 import numpy as np
 import pytest
@@ -301,6 +302,24 @@ def test_a_correction_under_way_stops_when_its_point_goes(bench, monkeypatch, qt
     np.testing.assert_array_equal(labels(bench), before)
     assert gate.asked == 1
     assert preview_is_empty(bench)
+
+
+def test_what_was_computed_for_a_point_that_goes_is_not_kept(bench, monkeypatch, qtbot):
+    before = labels(bench)
+    gate = Gate(monkeypatch, "correct")
+    bench.viewer.dims.set_point(0, 5)
+    bench.points_layer.add([5, *SPOT])
+    qtbot.waitUntil(lambda: bench.controller.is_correcting)
+    gate.let(2)
+    qtbot.waitUntil(lambda: bench.controller.run.progress.done == 2)
+    layer = bench.points_layer
+    layer.selected_data = {1}
+    layer.remove_selected()
+    gate.let(1000)
+    # More is computed before the window hears of it.
+    sleep(1)
+    bench.wait()
+    np.testing.assert_array_equal(labels(bench), before)
 
 
 def test_of_two_that_are_corrected_together_one_may_go(bench, monkeypatch, qtbot):

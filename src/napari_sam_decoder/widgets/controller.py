@@ -724,7 +724,7 @@ class Controller(QObject):
         run, target = self.run, self.state.target
         is_correcting = isinstance(run, ShownCorrection)
         if run and is_correcting and log.has_lost(run.prompts, self.prompts_now):
-            self._end_run(was_stopped=True)
+            self._drop_run()
         if target is None:
             return
         frames = target.reconcile(movie, self.prompts_now)
@@ -753,8 +753,7 @@ class Controller(QObject):
         elif run is not None and not isinstance(run, ShownCorrection):
             if not log.has_lost(run.prompts, self.prompts_now):
                 return
-            # Nobody waits for what comes from points that are gone.
-            self._end_run(was_stopped=True)
+            self._drop_run()
             request = run.remaining_request(self.prompts)
         if request is not None:
             cause = self._last_change_of(request.object_ids or ())
@@ -975,6 +974,11 @@ class Controller(QObject):
         if state is not None:
             state.outcome = self.writer.end(was_stopped=was_stopped)
 
+    def _drop_run(self) -> None:
+        """Stop the run, and do not keep what it has computed but not shown yet."""
+        self._job_queue.stop("run")
+        self._end_run(was_stopped=True)
+
     def _drop_pending(self, state: MovieState) -> None:
         self._pending = [one for one in self._pending if one.state is not state]
 
@@ -1060,8 +1064,7 @@ class Controller(QObject):
             self.writer.write(result, self._shown_frame(state, result))
         except SamDecoderError as error:
             # The layer may have got other data meanwhile.
-            self._job_queue.stop("run")
-            self._end_run(was_stopped=True)
+            self._drop_run()
             self.failed.emit(error)
         if state.view is not None and run.view.is_same_as(state.view):
             state.embedded.add(result.frame)
