@@ -33,7 +33,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = False
-autodoc_mock_imports = ["magicgui", "napari", "qtpy", "superqt"]
+autodoc_mock_imports = ["app_model", "magicgui", "napari", "qtpy", "superqt"]
 autodoc_member_order = "bysource"
 # The docstrings say types, shapes and units in words.
 autodoc_typehints = "none"
