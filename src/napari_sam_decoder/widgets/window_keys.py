@@ -104,7 +104,8 @@ class WindowKeys(QObject):
             return True
         if event.key() in _MODIFIERS:
             return False
-        return bool(event.modifiers() & _HELD) or self._has_plain_keys
+        is_held = any(bool(event.modifiers() & one) for one in _HELD)
+        return is_held or self._has_plain_keys
 
     def _hide_from_menus(self) -> None:
         """Take keys from menus until Qt has found out what to do with one.
@@ -123,9 +124,9 @@ class WindowKeys(QObject):
 
 
 _HELD = (
-    Qt.KeyboardModifier.ControlModifier
-    | Qt.KeyboardModifier.AltModifier
-    | Qt.KeyboardModifier.MetaModifier
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.AltModifier,
+    Qt.KeyboardModifier.MetaModifier,
 )
 _MODIFIERS = (
     Qt.Key.Key_Shift,
