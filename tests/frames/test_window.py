@@ -44,6 +44,12 @@ def test_a_window_around_points_has_their_pixels():
     assert not window.contains_point((9, 0))
 
 
+def test_a_point_on_the_border_is_in_the_window():
+    window = Window(3, 0, 6, 4)
+    assert window.contains_point((8.5, 3.5))
+    assert window.contains_point((2.5, -0.5))
+
+
 def test_a_window_can_be_counted_from_another_one():
     outer, inner = Window(10, 20, 50, 50), Window(15, 30, 5, 6)
     assert inner.within(outer) == Window(5, 10, 5, 6)

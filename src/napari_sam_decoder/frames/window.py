@@ -129,7 +129,7 @@ class Window:
     def contains_point(self, point: Sequence[float]) -> bool:
         """Whether a (row, column), whole numbers at pixel centres, is in it."""
         return all(
-            start - 0.5 <= value < start + length - 0.5
+            start - 0.5 <= value <= start + length - 0.5
             for value, start, length in zip(point, self.origin, self.shape, strict=True)
         )
 

@@ -251,7 +251,8 @@ class _ObjectCorrection:
     def _window(self, existing: np.ndarray) -> Window:
         """Choose the window that shows the (Y, X) mask and what was corrected on it."""
         prompt = self._labels.prompts.at(self._object_id, self._frame)
-        mask, pyramid = Window.around(existing), self._views.pyramid
+        pyramid = self._views.pyramid
+        mask = Window.around(existing) if pyramid.sides else None
         if mask is None:
             return self._views.window_of(prompt)
         shown = prompt.whole_window
@@ -264,7 +265,7 @@ class _ObjectCorrection:
         fixed = self._fixed_frames(window)
         existing = _logits(context, part == self._object_id)
         prompt = self._labels.prompts.at(self._object_id, self._frame)
-        seen = prompt.seen_in(window)
+        seen = self._views.seen(prompt, window)
         initial = corrected_mask(context, seen, part, fixed)
         if prompt.mask is not None or initial.logits is None:
             return _Start(initial, MaskChange.anywhere(shape), fixed, fills_gap=False)

@@ -104,7 +104,11 @@ def preview_prompts(
     if all(prompt.is_settled for prompt in present):
         return tuple(_preview_painted(prompt) for prompt in prompts)
     earlier = list(known)
-    windows = {one.prompt.beginning: one.window for one in earlier if one.window}
+    windows = {
+        one.prompt.beginning: one.window
+        for one in earlier
+        if one.window and views.pyramid.sides
+    }
     previews: dict[Prompt, Preview] = {}
     for window, group in views.grouped(present, windows):
         shown = views.at(window).shown(prompts[0].frame)

@@ -99,9 +99,14 @@ class Views:
         """
         groups: dict[Window, list[tuple[Prompt, Prompt]]] = {}
         for prompt in prompts:
-            window = self.window_of(prompt, (known or {}).get(prompt.beginning))
-            groups.setdefault(window, []).append((prompt, prompt.seen_in(window)))
+            earlier = known.get(prompt.beginning) if known else None
+            window = self.window_of(prompt, earlier)
+            groups.setdefault(window, []).append((prompt, self.seen(prompt, window)))
         return list(groups.items())
+
+    def seen(self, prompt: Prompt, window: Window) -> Prompt:
+        """Return what can be seen of a prompt in a window, in pixels of that window."""
+        return prompt if window == self.pyramid.whole else prompt.seen_in(window)
 
     def window_of(self, prompt: Prompt, first_window: Window | None = None) -> Window:
         """Choose the window in which a prompt is answered.
@@ -122,8 +127,9 @@ class Views:
         -------
         Window
         """
-        shown, pyramid = prompt.outer_window, self.pyramid
-        if not pyramid.sides or shown is None:
+        pyramid = self.pyramid
+        shown = prompt.outer_window if pyramid.sides else None
+        if shown is None:
             return pyramid.whole
         window = first_window or pyramid.window_for(self._extent(prompt.beginning))
         return window if window.contains(shown) else pyramid.window_for(shown)
