@@ -12,6 +12,8 @@ from napari_sam_decoder.widgets.movie_state import ModelOptions
 from napari_sam_decoder.widgets.saved_settings import (
     DockSettings,
     read_settings,
+    settings_of,
+    settings_values,
     write_settings,
 )
 
@@ -139,3 +141,9 @@ def test_what_belongs_to_one_movie_or_run_is_not_kept_for_another():
     assert (kept.only_current, kept.replace) == (False, False)
     assert kept.propagation == UNUSUAL.propagation
     assert kept.model.model == UNUSUAL.model.model
+
+
+def test_what_an_earlier_version_has_saved_is_read():
+    values = settings_values(DockSettings())
+    del values["propagation"]["smallest_window"]
+    assert settings_of(values) == DockSettings()

@@ -158,11 +158,16 @@ def read_texts(path: Path, remedy: str) -> dict[str, str]:
     return {name: str(text) for name, text in values.items()}
 
 
+ADDED_LATER = {"smallest_window": Settings.smallest_window}
+"""Settings of propagation that files of earlier versions do not have."""
+
+
 def _dock_settings(values: object) -> DockSettings:
     known = _entries(values, DockSettings)
+    propagation = ADDED_LATER | _object(known["propagation"])
     return DockSettings(
         model=_model_options(known["model"]),
-        propagation=Settings(**_entries(known["propagation"], Settings)),
+        propagation=Settings(**_entries(propagation, Settings)),
         only_current=as_bool(known["only_current"], "only_current", OptionError),
         replace=as_bool(known["replace"], "replace", OptionError),
     )
