@@ -5,7 +5,7 @@ from made_frames import LOW_RES, MIDDLE, SHAPE, ProposalRefiner, block, frame_wi
 from made_frames import scribble as stroke
 
 from napari_sam_decoder.interactive.actions import actions_of
-from napari_sam_decoder.interactive.frame import POINTS_OF_SCRIBBLE
+from napari_sam_decoder.interactive.frame import CLICKS_REMEMBERED, POINTS_OF_SCRIBBLE
 from napari_sam_decoder.prompts import Prompt
 
 MASK = block((10, 20), (10, 30))
@@ -50,4 +50,38 @@ def test_an_empty_mask_is_not_shown_to_the_decoder():
     asked_of(frame, Prompt(1, 0, [MIDDLE]))
     asked_of(frame, Prompt(1, 0, [MIDDLE]), EMPTY)
     assert seen[0].shape == (LOW_RES, LOW_RES)
-    assert seen[1:] == [None] * 3
+    # What the click shows by itself is remembered from the first question.
+    assert seen[1:] == [None] * 2
+
+
+def test_what_a_click_shows_by_itself_is_decoded_once():
+    frame = frame_with(ProposalRefiner())
+    (first,) = actions_of(Prompt(1, 0, [MIDDLE]), SHAPE)
+    shown = frame.decode_first(Prompt(1, 0, [MIDDLE]), first).low_res_logits[0]
+    rival = Prompt(2, 0, [(5, 5), MIDDLE], signs=[True, False])
+    _, alone = frame.decode_action(rival, actions_of(rival, SHAPE), MASK)
+    assert np.shares_memory(alone, shown)
+    assert [list(asked.signs) for asked in frame.decoder.asked] == [[1], [1, 0]]
+
+
+def test_in_a_box_a_click_shows_something_else():
+    frame = frame_with(ProposalRefiner())
+    boxed = Prompt(1, 0, [MIDDLE], box=(10, 10, 30, 30))
+    frame.decode_first(boxed, actions_of(boxed, SHAPE)[0])
+    asked_of(frame, Prompt(1, 0, [MIDDLE]))
+    _, _, alone = frame.decoder.asked
+    assert alone.box is None
+
+
+def test_only_the_last_clicks_are_remembered():
+    frame = frame_with(ProposalRefiner())
+
+    def asked_at(column):
+        frame.decoder.asked.clear()
+        return len(asked_of(frame, Prompt(1, 0, [(3, column)])))
+
+    assert [asked_at(column) for column in range(1 + CLICKS_REMEMBERED)] == (
+        [2] * (1 + CLICKS_REMEMBERED)
+    )
+    assert asked_at(CLICKS_REMEMBERED) == 1
+    assert asked_at(0) == 2, "the first is forgotten"

@@ -20,31 +20,37 @@ if TYPE_CHECKING:
 CPU = torch.device("cpu")
 
 
+QUESTIONS = {"AMX": "_is_amx_tile_supported", "vectors": "_is_avx512_bf16_supported"}
+
+
 @pytest.mark.parametrize(
-    ("capability", "has_amx", "expected"),
+    ("capability", "products", "expected"),
     [
-        ("AVX512", True, torch.bfloat16),
-        ("AVX512", False, torch.float32),
-        ("AVX2", True, torch.float32),
-        ("DEFAULT", False, torch.float32),
+        ("AVX512", {"AMX", "vectors"}, torch.bfloat16),
+        ("AVX512", {"AMX"}, torch.bfloat16),
+        ("AVX512", {"vectors"}, torch.bfloat16),
+        ("AVX512", set(), torch.float32),
+        ("AVX2", {"AMX", "vectors"}, torch.float32),
+        ("DEFAULT", set(), torch.float32),
     ],
 )
-def test_bfloat16_is_for_matrix_units(
+def test_bfloat16_is_for_processors_that_multiply_it(
     capability: str,
-    has_amx: bool,
+    products: set[str],
     expected: torch.dtype,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    monkeypatch.setattr(
-        torch.cpu, "_is_amx_tile_supported", lambda: has_amx, raising=False
-    )
+    for name, question in QUESTIONS.items():
+        answer = name in products
+        monkeypatch.setattr(torch.cpu, question, lambda it=answer: it, raising=False)
     assert choose_precision("auto", CPU) == expected
 
 
 def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    for question in QUESTIONS.values():
+        monkeypatch.delattr(torch.cpu, question, raising=False)
     assert choose_precision("auto", CPU) == torch.float32
 
 

@@ -2,11 +2,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from touching_cells import ALL, LEFT, PAIR, RIGHT, click, context_of
+from touching_cells import (
+    ALL,
+    CELLS,
+    LEFT,
+    PAIR,
+    RIGHT,
+    TouchingCells,
+    box_mask,
+    click,
+    context_of,
+)
 
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.propagation import Views, preview_prompts
 from napari_sam_decoder.propagation.initial_masks import initial_masks
+
+CORNER, IN_CORNER = (56, 56), box_mask((50, 62), (50, 62))
 
 
 @pytest.mark.parametrize("picks", [{}, {LEFT: 2}, {LEFT: 3}, {RIGHT: 1}])
@@ -36,6 +48,25 @@ def test_known_previews_are_not_decoded_again(touching_cells):
     )
     assert len(touching_cells.asked) == 2
     np.testing.assert_array_equal(picked[0].chosen.mask, PAIR)
+
+
+def test_objects_that_are_told_apart_are_not_answered_again_for_others():
+    around = box_mask((4, 28), (4, 44))
+    offers = {
+        at: [(mask, 0.9), (mask, 0.8), (ALL, 0.7)]
+        for at, mask in ((LEFT, PAIR), (RIGHT, around))
+    }
+    apart = {at: [(CELLS[at], 0.6), (PAIR, 0.9), (ALL, 0.7)] for at in CELLS}
+    network = TouchingCells({**offers, CORNER: [(IN_CORNER, 0.9)] * 3}, apart)
+    views = Views(context_of(network))
+    pair, third = [click(1, LEFT), click(2, RIGHT)], click(3, CORNER)
+    told_apart = preview_prompts(views, pair)
+    answered = len(network.asked)
+    *again, _ = preview_prompts(views, [*pair, third], told_apart)
+    assert network.asked[answered:] == [[[1]]], "the third object alone"
+    for one, before in zip(again, told_apart, strict=True):
+        assert one.apart is before.apart is not None
+        np.testing.assert_array_equal(one.chosen.mask, before.chosen.mask)
 
 
 def test_a_preview_shows_what_propagation_starts_from(touching_cells):

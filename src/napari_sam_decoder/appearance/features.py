@@ -16,7 +16,13 @@ from napari_sam_decoder.linalg import cosine, gram_matrix, matmul, sigmoid
 if TYPE_CHECKING:
     from napari_sam_decoder.model.values import Embedding
 
-__all__ = ["CellFeatures", "FrameFeatures", "PixelFeatures", "low_res_picture"]
+__all__ = [
+    "CellFeatures",
+    "FrameFeatures",
+    "PixelFeatures",
+    "channels_of",
+    "low_res_picture",
+]
 
 SMALLEST_NORM = 1e-6
 
@@ -191,12 +197,17 @@ def low_res_picture(rgb: np.ndarray, content: tuple[int, int]) -> np.ndarray:
     """
     rows, columns = content
     small = Image.fromarray(rgb).resize((columns, rows), Image.Resampling.BILINEAR)
-    channels = np.moveaxis(np.asarray(small, np.float32), -1, 0)
-    if (channels[0] == channels[1]).all() and (channels[0] == channels[2]).all():
-        channels = channels[:1]
+    channels = channels_of(np.asarray(small, np.float32))
     deviation = max(float(channels.std()), SMALLEST_NORM)
     picture: np.ndarray = (channels - channels.mean()) / deviation
     return picture
+
+
+def channels_of(rgb: np.ndarray) -> np.ndarray:
+    """Return the (3, Y, X) channels of a (Y, X, 3) picture; one if all are equal."""
+    channels = np.moveaxis(rgb, -1, 0)
+    is_grey = all((channels[0] == other).all() for other in channels[1:])
+    return channels[:1] if is_grey else channels
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

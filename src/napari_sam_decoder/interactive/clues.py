@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clues", "distances", "most_of"]
 
+COLOURS = 3
 PROPOSALS = 4
 DOT = 2.0
 """Radius of a click in cells."""
@@ -35,7 +36,8 @@ class Clues:
 
     Attributes
     ----------
-    picture : (3, Y, X) array of uint8
+    picture : (1 or 3, Y, X) array of uint8
+        One channel if all three are equal.
     mask : (Y, X) array of bool
         The object so far; empty before the first action.
     shown : Shown
@@ -63,12 +65,13 @@ class Clues:
 
     def seen(self, focus: Focus) -> np.ndarray:
         """(CLUES, GRID_SIDE, GRID_SIDE) input of the refiner, in -1..1."""
-        optional = [*self._scribbled, self.region, self.others]
+        so_far = self.mask if self.mask.any() else None
+        optional = [so_far, *self._scribbled, self.region, self.others]
         given = [one for one in optional if one is not None]
-        sampled = focus.sample([*self.picture, self.mask, *given])
-        mask, inside, rest = sampled[3], focus.inside, iter(sampled[4:])
-        nothing = np.zeros_like(mask)
-        on_object, beside, region, others = (
+        sampled, channels = focus.sample([*self.picture, *given]), len(self.picture)
+        inside, rest = focus.inside, iter(sampled[channels:])
+        nothing = np.zeros_like(inside)
+        mask, on_object, beside, region, others = (
             nothing if one is None else next(rest) for one in optional
         )
         clicks = [self.shown.clicks(positive=sign) for sign in (True, False)]
@@ -77,7 +80,7 @@ class Clues:
         added, removed = (dots, nothing) if is_addition else (nothing, dots)
         return np.concatenate(
             [
-                _normalised(sampled[:3], inside),
+                _in_colour(_normalised(sampled[:channels], inside)),
                 mask[None],
                 _squashed(focus, self.together),
                 _squashed(focus, self.alone),
@@ -137,6 +140,11 @@ def _normalised(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
     deviation = float(np.sqrt(np.square(varied).sum() / (len(picture) * count)))
     normalised: np.ndarray = varied / ((deviation + FAINTEST) * BRIGHTEST)
     return normalised.clip(-1, 1)
+
+
+def _in_colour(picture: np.ndarray) -> np.ndarray:
+    """(3, rows, columns) of one or three channels."""
+    return np.broadcast_to(picture, (COLOURS, *picture.shape[1:]))
 
 
 def _squashed(focus: Focus, logits: np.ndarray | None) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,11 +120,12 @@ class Focus:
         size = logits.shape[-1]
         scale = size / max(self.frame_shape)
         middles = (np.arange(GRID_SIDE) + 0.5) * self.cell
-        rows, columns = (
+        (near_rows, down), (near_columns, across) = (
             _interpolation((start + middles) * scale - 0.5, size)
             for start in (self.row, self.column)
         )
-        return matmul(rows, logits.astype(np.float32), columns.T)
+        near = logits[:, near_rows, near_columns]
+        return matmul(down, near.astype(np.float32), across.T)
 
     def enlarge(self, cells: np.ndarray) -> np.ndarray:
         """Bring (GRID_SIDE, GRID_SIDE) cells to the pixels of `place`."""
@@ -160,7 +162,7 @@ class Focus:
             matrices.append(_weights((middles - start) / self.cell, pixel / self.cell))
         return (places[0], places[1]), matmul(matrices[0], cells, matrices[1].T)
 
-    @property
+    @cached_property
     def _shares(self) -> tuple[np.ndarray, np.ndarray]:
         """How much each row and column of `place` counts in those of the grid."""
         along = _resampling(self.side, GRID_SIDE)
@@ -191,9 +193,10 @@ def _weights(middles: np.ndarray, width: float, count: int = GRID_SIDE) -> np.nd
     return matrix.astype(np.float32)
 
 
-def _interpolation(positions: np.ndarray, count: int) -> np.ndarray:
-    """(N, count) matrix of linear interpolation at N positions among values."""
+def _interpolation(positions: np.ndarray, count: int) -> tuple[slice, np.ndarray]:
+    """Return what is near N ascending positions in a row, and its (N, near) shares."""
     inside = positions.clip(0, count - 1)
-    shares = np.maximum(1 - np.abs(inside[:, None] - np.arange(count)), 0)
-    matrix: np.ndarray = shares.astype(np.float32)
-    return matrix
+    near = slice(int(inside[0]), int(inside[-1]) + 2)
+    places = np.arange(count)[near]
+    shares: np.ndarray = np.maximum(1 - np.abs(inside[:, None] - places), 0)
+    return near, shares.astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -28,6 +28,8 @@ __all__ = ["Decoder", "ShownFrame"]
 
 POINTS_OF_SCRIBBLE = 3
 """Points that stand for a scribble, which the decoder does not know."""
+CLICKS_REMEMBERED = 8
+"""Their masks take one or two megabytes each."""
 
 
 class Decoder(Protocol):
@@ -61,7 +63,8 @@ class ShownFrame:
 
     Attributes
     ----------
-    picture : (3, Y, X) array of uint8
+    picture : (1 or 3, Y, X) array of uint8
+        One channel if all three are equal.
     embedding : Embedding
     decoder : Decoder
     refiner : Refiner
@@ -79,6 +82,9 @@ class ShownFrame:
     geometry: FrameGeometry
     rate: Callable[[MaskCandidates], np.ndarray]
     draw: Callable[[np.ndarray], FrameLogits]
+    _at_clicks: dict[tuple[int, ...], np.ndarray] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,9 +94,12 @@ class ShownFrame:
     def decode_first(self, prompt: Prompt, first: Action | None) -> MaskCandidates:
         """Decode what shows an object first: an outline, or else an action."""
         actions = [] if first is None else [first]
-        return self.decoder.decode(
+        found = self.decoder.decode(
             self.embedding, [self._model_prompt(prompt, actions)], [None]
         )
+        if first is not None and first.is_click and prompt.outer_box is None:
+            self._remember(_middle(first), found.low_res_logits[0])
+        return found
 
     def decode_action(
         self, prompt: Prompt, actions: Sequence[Action], mask: np.ndarray
@@ -105,14 +114,24 @@ class ShownFrame:
         so_far = None
         if mask.any():
             so_far = mask_logits(mask, self.geometry, self.decoder.mask_size)
-        pixels = actions[-1].pixels
-        here = self.geometry.to_prompt(pixels[len(pixels) // 2], [True])
-        found = self.decoder.decode(
-            self.embedding,
-            [self._model_prompt(prompt, actions), here],
-            [so_far, None],
-        )
+        asked, place = self._model_prompt(prompt, actions), _middle(actions[-1])
+        alone = self._at_clicks.get(place)
+        if alone is not None:
+            found = self.decoder.decode(self.embedding, [asked], [so_far])
+            return found.low_res_logits[0], alone
+        here = self.geometry.to_prompt(np.array(place), [True])
+        found = self.decoder.decode(self.embedding, [asked, here], [so_far, None])
+        self._remember(place, found.low_res_logits[1])
         return found.low_res_logits[0], found.low_res_logits[1]
+
+    def _remember(self, place: tuple[int, ...], logits: np.ndarray) -> None:
+        """Keep what the decoder draws of a single click: rivals are told apart by it.
+
+        They are answered again with each other's click, soon after their own.
+        """
+        while len(self._at_clicks) >= CLICKS_REMEMBERED:
+            self._at_clicks.pop(next(iter(self._at_clicks)), None)
+        self._at_clicks[place] = logits
 
     def _model_prompt(self, prompt: Prompt, actions: Sequence[Action]) -> ModelPrompt:
         pixels = [most_of(action.pixels, POINTS_OF_SCRIBBLE) for action in actions]
@@ -123,3 +142,8 @@ class ShownFrame:
         ]
         points = np.concatenate([np.zeros((0, 2), int), *pixels])
         return self.geometry.to_prompt(points, signs, prompt.outer_box)
+
+
+def _middle(action: Action) -> tuple[int, ...]:
+    """(row, column) of the pixel that stands for an action."""
+    return tuple(action.pixels[len(action.pixels) // 2].tolist())

@@ -14,6 +14,7 @@ from napari_sam_decoder.interactive.clues import Clues
 from napari_sam_decoder.interactive.focus import SMALLEST_SIDE, Focus
 from napari_sam_decoder.interactive.refiner import refine
 from napari_sam_decoder.metrics import mask_iou
+from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.selection import MAX_FRAME_SHARE
 
 if TYPE_CHECKING:
@@ -236,11 +237,12 @@ def _and_action(mask: np.ndarray, action: Action) -> np.ndarray:
 def _with_action(mask: np.ndarray, action: Action) -> np.ndarray:
     """Keep the parts of a mask that were shown."""
     mask = _and_action(mask, action)
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    kept: np.ndarray = np.isin(parts, np.unique(parts[action.index]))
-    return kept
+    place = extent(mask) or (slice(0), slice(0))
+    parts, count = ndimage.label(mask[place])
+    if count > 1:
+        shown = action.pixels - [side.start for side in place]
+        mask[place] = np.isin(parts, np.unique(parts[tuple(shown.T)]))
+    return mask
 
 
 def _most_different(found: list[Proposal]) -> tuple[Proposal, ...]:

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from napari_sam_decoder.appearance.features import FrameFeatures, low_res_picture
+from napari_sam_decoder.appearance.features import (
+    FrameFeatures,
+    channels_of,
+    low_res_picture,
+)
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.frames import FrameGeometry, Window
 from napari_sam_decoder.interactive import ShownFrame, bundled_refiner
@@ -268,7 +272,7 @@ class Context:
     def _show(self, frame: int) -> ShownFrame:
         embedding, rgb = self.with_pixels(frame)
         return ShownFrame(
-            np.ascontiguousarray(np.moveaxis(rgb, -1, 0)),
+            np.ascontiguousarray(channels_of(rgb)),
             embedding,
             self.decoder,
             self._refiner or bundled_refiner(),

@@ -70,6 +70,8 @@ class Preview:
         belong to other objects are removed from its mask.
     answer : Answer, optional
         Of the prompt alone, so that only new actions need be answered.
+    apart : Answer, optional
+        Of the prompt with points of other objects, where these would share its mask.
     window : Window, optional
         Of the frame, in which it was answered.
     """
@@ -78,6 +80,7 @@ class Preview:
     hypotheses: tuple[Hypothesis, ...]
     chosen: Hypothesis
     answer: Answer | None = field(default=None, repr=False)
+    apart: Answer | None = field(default=None, repr=False)
     window: Window | None = field(default=None, repr=False)
 
 
@@ -112,10 +115,11 @@ def preview_prompts(
     previews: dict[Prompt, Preview] = {}
     for window, group in views.grouped(present, windows):
         shown = views.at(window).shown(prompts[0].frame)
-        answers = [one.answer for one in earlier if one.answer and one.window == window]
+        here = [one for one in earlier if one.window == window]
+        answers = [one for seen in here for one in (seen.answer, seen.apart) if one]
         answered = answer_prompts(shown, [seen for _, seen in group], answers)
         for (prompt, _), decision in zip(
-            group, decide_prompts(shown, answered), strict=True
+            group, decide_prompts(shown, answered, answers), strict=True
         ):
             previews[prompt] = _preview(prompt, decision, window, views.frame_shape)
     return tuple(
@@ -149,7 +153,7 @@ def _preview(
     else:
         mask = placed(decision.mask)
         chosen = Hypothesis(0, mask, decision.rating, decision.score)
-    return Preview(prompt, hypotheses, chosen, answer, window)
+    return Preview(prompt, hypotheses, chosen, answer, decision.apart, window)
 
 
 def _preview_painted(prompt: Prompt) -> Preview:

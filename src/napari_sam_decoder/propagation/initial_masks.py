@@ -110,6 +110,8 @@ class PromptDecision:
         The same for each hypothesis that might have been chosen, by its number.
     number : {0, 1, 2, 3}
         Of the hypothesis that the mask is; 0 for any other mask.
+    apart : Answer, optional
+        Of the prompt with points of other objects as negative points.
     """
 
     answered: AnsweredPrompt
@@ -118,6 +120,7 @@ class PromptDecision:
     score: float
     scores: Mapping[int, float]
     number: int
+    apart: Answer | None = None
 
 
 def answer_prompts(
@@ -147,7 +150,7 @@ def answer_prompts(
 
 
 def decide_prompts(
-    frame: ShownFrame, answered: Sequence[AnsweredPrompt]
+    frame: ShownFrame, answered: Sequence[AnsweredPrompt], known: Iterable[Answer] = ()
 ) -> list[PromptDecision]:
     """Choose a mask for each object of a frame, all together.
 
@@ -164,6 +167,9 @@ def decide_prompts(
         On which they are.
     answered : sequence of AnsweredPrompt
         One per object.
+    known : iterable of Answer
+        Earlier ones on this frame, so that objects that are told apart already need not
+        be answered again.
 
     Returns
     -------
@@ -173,33 +179,34 @@ def decide_prompts(
     """
     if not answered:
         return []
-    joint = _JointChoice.of(answered)
+    joint, again = _JointChoice.of(answered), {}
     picks = joint.picks()
     rivals = joint.rivals(picks)
     if rivals:
-        again = {
-            key: _answer_apart(frame, answered[key], [answered[one] for one in others])
-            for key, others in rivals.items()
-        }
+        earlier = list(known)
+        for key, others in rivals.items():
+            own = answered[key]
+            apart = _apart(own, [answered[one] for one in others])
+            again[key] = answer(frame, apart, known=[own.answer, *earlier])
         joint = joint.with_second(again, rivals)
         picks = joint.picks()
-    return joint.decisions(picks)
+    return [
+        replace(decision, apart=again.get(key))
+        for key, decision in enumerate(joint.decisions(picks))
+    ]
 
 
-def _answer_apart(
-    frame: ShownFrame, own: AnsweredPrompt, rivals: Sequence[AnsweredPrompt]
-) -> Answer:
-    """Answer again, with the nearest points of the rivals as negative points."""
+def _apart(own: AnsweredPrompt, rivals: Sequence[AnsweredPrompt]) -> Prompt:
+    """Add the nearest points of the rivals to a prompt as negative points."""
     theirs = np.concatenate([rival.points for rival in rivals])
     distances = np.linalg.norm(theirs[:, None] - own.points, axis=2).min(axis=1)
     nearest = theirs[np.argsort(distances, kind="stable")[:MAX_RIVAL_POINTS]]
     points = [(float(row), float(column)) for row, column in nearest]
-    apart = replace(
+    return replace(
         own.prompt,
         points=(*own.prompt.points, *points),
         signs=(*(own.prompt.signs or ()), *([False] * len(points))),
     )
-    return answer(frame, apart, known=[own.answer])
 
 
 @dataclass(frozen=True, eq=False)
