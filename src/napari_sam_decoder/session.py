@@ -586,7 +586,13 @@ def _as_movie(
     if isinstance(movie, str | bytes | os.PathLike):
         where = as_expanded_path(movie, "a movie", FormatError)
         source = open_movie(where, axes=axes, channel=channel, series=series)
-        return Movie(source.data, axes=source.axes, contrast=contrast)
+        return Movie(
+            source.data,
+            axes=source.axes,
+            contrast=contrast,
+            scale=source.scale,
+            unit=source.unit,
+        )
     if series is not None:
         raise OptionError(
             "series chooses one of several movies in a file, and an array is only one; "

@@ -24,6 +24,7 @@ __all__ = [
     "cache_info",
     "clear_caches",
     "compact_cache",
+    "convert",
     "correct",
     "demo",
     "download_model",
@@ -156,6 +157,25 @@ def replay(options: Namespace) -> int:
         count = len(done.differences)
         print_line(f"computed again: {count} frames differ from what is stored")
     print_line(f"labels: {options.output}")
+    return 0
+
+
+def convert(options: Namespace) -> int:
+    """Write labels in the format of another program."""
+    from napari_sam_decoder.jobs import ConvertJob, convert_labels
+
+    job = ConvertJob(
+        labels=options.labels,
+        output=options.output,
+        format=options.format,
+        axes=options.axes,
+        scale=None if options.scale is None else tuple(options.scale),
+        unit=options.unit,
+        target=options.target,
+        replace=options.replace,
+    )
+    convert_labels(job, conversion.progress(options))
+    print_line(f"{job.export_format.title}: {options.output}")
     return 0
 
 

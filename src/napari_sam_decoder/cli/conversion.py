@@ -45,6 +45,7 @@ __all__ = [
     "object_and_frame",
     "object_id",
     "path",
+    "positive_number",
     "progress",
     "prompts",
     "prompts_from_tables",
@@ -84,6 +85,14 @@ def number(text: str) -> float:
     value = parse_number(text)
     if math.isnan(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def positive_number(text: str) -> float:
+    """Read a finite number greater than 0."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not greater than 0")
     return value
 
 

@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_correct(subparsers)
     _add_open(subparsers)
     _add_replay(subparsers)
+    _add_convert(subparsers)
     _add_train(subparsers)
     _add_embed(subparsers)
     _add_models(subparsers)
@@ -348,6 +349,52 @@ def _add_replay(subparsers: Subparsers) -> None:
     replay.set_defaults(run=commands.replay)
 
 
+def _add_convert(subparsers: Subparsers) -> None:
+    convert = subparsers.add_parser(
+        "convert", help="write labels in the format of another program"
+    )
+    convert.add_argument(
+        "labels",
+        type=conversion.path,
+        metavar="LABELS",
+        help="labels in a file, or a project",
+    )
+    convert.add_argument(
+        "output",
+        type=conversion.path,
+        metavar="OUTPUT",
+        help="ends in .zarr, .ome.tif, .tif (for ImageJ), .json (COCO), .csv (tracks), "
+        ".geff, or _RES (folder of the Cell Tracking Challenge); or "
+        "IMAGE.zarr/labels/NAME in an OME-Zarr image",
+    )
+    convert.add_argument(
+        "--format",
+        choices=_LABEL_FORMATS,
+        help="in place of what the name says",
+    )
+    convert.add_argument(
+        "--axes",
+        choices=("TYX", "ZYX"),
+        help="whether the first axis is time or depth (default: as LABELS says)",
+    )
+    convert.add_argument(
+        "--scale",
+        type=conversion.positive_number,
+        nargs=3,
+        metavar=("FIRST", "ROW", "COLUMN"),
+        help="size of a pixel along each axis (default: as LABELS says)",
+    )
+    convert.add_argument("--unit", default="", help="of the scale, such as micrometer")
+    convert.add_argument(
+        "--target", metavar="NAME", help="which labels, if a project has several"
+    )
+    convert.add_argument(
+        "--replace", action="store_true", help="replace the output if it exists"
+    )
+    _add_quiet(convert)
+    convert.set_defaults(run=commands.convert)
+
+
 def _add_train(subparsers: Subparsers) -> None:
     train = subparsers.add_parser(
         "train", help="train the decoder on labels where they are correct"
@@ -476,6 +523,10 @@ def _add_movie_of_project(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(frames=(0, None), contrast=None)
 
 
+_LABEL_FORMATS = (
+    *("zarr", "ome-zarr", "ome-tiff", "imagej"),
+    *("ctc", "coco", "tracks", "geff"),
+)
 _MOVIE_FORMATS = "TIFF stack, folder of pictures, video, zarr or .npy"
 
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from napari_sam_decoder.formats.exchange import (
+    EXPORT_FORMATS,
+    ExportFormat,
+    LabelMovie,
+    Places,
+    TrackTable,
+    export_format,
+    read_label_movie,
+    track_table,
+)
 from napari_sam_decoder.formats.label_files import (
     LabelSink,
     open_labels,
@@ -18,14 +28,22 @@ from napari_sam_decoder.formats.points_table import (
 from napari_sam_decoder.formats.readers import open_movie
 
 __all__ = [
+    "EXPORT_FORMATS",
+    "ExportFormat",
+    "LabelMovie",
     "LabelSink",
     "MovieSource",
+    "Places",
     "PointsTable",
+    "TrackTable",
+    "export_format",
     "is_blank",
     "open_labels",
     "open_movie",
     "parse_label",
+    "read_label_movie",
     "read_points_table",
     "read_provenance",
     "require_target",
+    "track_table",
 ]

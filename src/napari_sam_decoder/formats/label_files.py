@@ -26,6 +26,7 @@ from napari_sam_decoder.errors import (
 )
 from napari_sam_decoder.formats.movie_source import FrameArray, OpenOptions
 from napari_sam_decoder.formats.readers import open_with_options
+from napari_sam_decoder.formats.zarr_reader import is_zarr
 from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
@@ -437,7 +438,8 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
         If the file cannot be read or is of another format.
     """
     place = as_expanded_path(path, "labels", FormatError)
-    require_suffix(place)
+    if not is_zarr(place):
+        require_suffix(place)
     restore_interrupted(place)
     with wrap_read_errors(place):
         provenance = (
@@ -450,8 +452,32 @@ def _tiff_provenance(path: Path) -> Any:
     from tifffile import TiffFile
 
     with TiffFile(path) as tiff:
+        if tiff.is_ome:
+            return _described_provenance(tiff.ome_metadata)
+        if tiff.is_imagej:
+            return _parsed((tiff.imagej_metadata or {}).get("Info"))
         descriptions = tiff.shaped_metadata or ({},)
     return descriptions[0].get("provenance")
+
+
+def _described_provenance(xml: Any) -> Any:
+    """Read the provenance from the description of the first image of an OME-TIFF."""
+    from tifffile import xml2dict
+
+    try:
+        images = xml2dict(xml)["OME"]["Image"]
+        first = images[0] if isinstance(images, list) else images
+        return _parsed(first.get("Description"))
+    except (AttributeError, KeyError, TypeError, ValueError, SyntaxError):
+        return None
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    # Another program has written something else there.
+    except (TypeError, ValueError):
+        return None
 
 
 def _zarr_provenance(path: Path) -> Any:

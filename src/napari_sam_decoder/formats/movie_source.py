@@ -27,6 +27,7 @@ __all__ = [
     "OpenOptions",
     "StoredArray",
     "pixel_scale",
+    "unit_name",
     "wrap_movie_errors",
 ]
 
@@ -49,12 +50,15 @@ class MovieSource:
         the file does not say.
     name : str
         Name of the file without its folder and suffix.
+    unit : str
+        Of the scale in Y and X, as OME-Zarr spells it; empty if the file does not say.
     """
 
     data: Any
     axes: str | None
     scale: tuple[float, ...] | None
     name: str
+    unit: str = ""
 
     def __repr__(self) -> str:
         axes = self.axes or "unknown axes"
@@ -191,12 +195,15 @@ class StoredArray:
         Size of a pixel along each of these axes.
     channels : tuple of str
         Names of the channels, if the file has them.
+    unit : str
+        Of the sizes in Y and X, as the file spells it.
     """
 
     data: Any
     letters: str | None = None
     sizes: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    unit: str = ""
 
     def as_movie(self, options: OpenOptions, path: Path, name: str) -> MovieSource:
         """Return the requested movie.
@@ -214,9 +221,9 @@ class StoredArray:
             pick = select_axes(letters, shape, channel, self.channels)
         noted = self.letters or letters
         sizes = {letters[axis]: self.sizes.get(noted[axis]) for axis in pick.kept}
-        return MovieSource(
-            pick.of(self.data), pick.axes, pixel_scale(sizes, pick.axes), name
-        )
+        scale = pixel_scale(sizes, pick.axes)
+        unit = unit_name(self.unit)
+        return MovieSource(pick.of(self.data), pick.axes, scale, name, unit)
 
     def _without_axes(self, options: OpenOptions, name: str) -> MovieSource:
         if options.channel not in (None, 0):
@@ -298,6 +305,21 @@ def pixel_scale(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None
     if not any(known.values()):
         return None
     return tuple(known[letter] or 1.0 for letter in letters)
+
+
+_UNITS = {
+    "nanometer": ("nm", "nanometre"),
+    "micrometer": ("um", "\u00b5m", "\u03bcm", "micron", "microns", "micrometre"),
+    "millimeter": ("mm", "millimetre"),
+}
+_UNIT_NAMES = {word: unit for unit, words in _UNITS.items() for word in words}
+
+
+def unit_name(noted: str) -> str:
+    """Spell a unit of length as OME-Zarr does; others stay, pixels become empty."""
+    unit = noted.strip()
+    known = _UNIT_NAMES.get(unit.lower(), unit)
+    return "" if known in ("pixel", "pixels") else known
 
 
 def _positive(size: Any) -> float | None:

@@ -216,6 +216,7 @@ class TiffStack:
             _axis_names(letters, shape, first.keyframe),
             _pixel_sizes(tiff, first),
             _channel_names(tiff, first),
+            _unit(tiff, first),
         )
 
     def _from_run(self, place: PageLocation) -> np.ndarray:
@@ -462,6 +463,16 @@ def _pixel_sizes(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:
     if tiff.is_imagej:
         return _imagej_sizes(tiff)
     return {}
+
+
+def _unit(tiff: TiffFile, series: TiffPageSeries) -> str:
+    """Unit of the sizes of pixels."""
+    if tiff.is_ome:
+        # That is what the standard says where the file says nothing.
+        return str(_ome_pixels(tiff, series).get("PhysicalSizeXUnit", "um"))
+    noted = tiff.imagej_metadata or {} if tiff.is_imagej else {}
+    # ImageJ escapes what is not ASCII.
+    return str(noted.get("unit", "")).replace("\\u00B5", "u")
 
 
 def _ome_pixels(tiff: TiffFile, series: TiffPageSeries) -> dict[str, Any]:

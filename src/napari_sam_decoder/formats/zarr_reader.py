@@ -188,6 +188,7 @@ def _stored_picture(picture: _Picture, path: Path, options: OpenOptions) -> Stor
         letters and colours_or_channels(letters, array.shape),
         _sizes(picture, letters or ""),
         _channel_names(picture.group),
+        _unit(axes or ()),
     )
 
 
@@ -201,6 +202,12 @@ def _sizes(picture: _Picture, letters: str) -> dict[str, float]:
     if not steps:
         return {}
     return dict(zip(letters, np.prod(steps, axis=0).tolist(), strict=True))
+
+
+def _unit(axes: Sequence[Any]) -> str:
+    """Unit of the last axis, which is one of space."""
+    last = axes[-1] if axes else None
+    return str(last.get("unit") or "") if isinstance(last, dict) else ""
 
 
 def _axis_letter(axis: Any) -> str:
@@ -238,14 +245,18 @@ def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
 
 
 def _stored_array(array: zarr.Array, path: Path, options: OpenOptions) -> StoredArray:
-    axes: Any = array.attrs.asdict().get("axes")
+    attributes: dict[str, Any] = array.attrs.asdict()
+    axes = attributes.get("axes")
     if axes is not None:
         letters = _fitting_letters(axes, array, path, options)
     else:
         names = getattr(array.metadata, "dimension_names", None)
         letters = axis_letters(names) if names else None
     spelled = letters and colours_or_channels(letters, array.shape)
-    return StoredArray(ZarrFrames(array, path), spelled)
+    # As labels saved from napari have it.
+    scale = attributes.get("scale") or ()
+    sizes = dict(zip(spelled or "", scale, strict=False))
+    return StoredArray(ZarrFrames(array, path), spelled, sizes)
 
 
 def _fitting_letters(

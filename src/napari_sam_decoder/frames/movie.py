@@ -189,6 +189,10 @@ class Movie:
         16 frames spread over the movie, or for computed tomography the window of soft
         tissue. One setting holds for the whole movie, since stretching each frame on
         its own makes the embeddings flicker.
+    scale : sequence of float, optional
+        Size of a pixel along each axis except C; kept with labels of the movie.
+    unit : str
+        Of the scale in Y and X, such as "micrometer".
 
     Raises
     ------
@@ -203,11 +207,15 @@ class Movie:
         axes: str | None = None,
         channel: int | str | None = None,
         contrast: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        unit: str = "",
     ) -> None:
         array = as_array(data)
         pick = _pick(array, axes, channel)
         self._data = pick.of(array)
         self.axes = pick.axes
+        self.scale = None if scale is None else tuple(map(float, scale))
+        self.unit = unit
         self._set_contrast = None if contrast is None else Contrast.of(contrast)
 
     def __len__(self) -> int:

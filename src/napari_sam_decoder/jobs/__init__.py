@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from napari_sam_decoder.jobs.convert import ConvertJob, convert_labels
 from napari_sam_decoder.jobs.correct import CorrectJob, CorrectResult, correct_file
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
@@ -24,6 +25,7 @@ from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
 from napari_sam_decoder.jobs.training_frames import TrainingFrames
 
 __all__ = [
+    "ConvertJob",
     "CorrectJob",
     "CorrectResult",
     "FrameDifference",
@@ -38,6 +40,7 @@ __all__ = [
     "ScribbleFile",
     "SegmentJob",
     "TrainingFrames",
+    "convert_labels",
     "correct_file",
     "embed_file",
     "no_progress",

@@ -183,7 +183,13 @@ class MovieOptions:
             If the file cannot be used.
         """
         source = self.source()
-        movie = Movie(source.data, axes=source.axes, contrast=self.contrast)
+        movie = Movie(
+            source.data,
+            axes=source.axes,
+            contrast=self.contrast,
+            scale=source.scale,
+            unit=source.unit,
+        )
         return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:

@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import LabelsError, OptionError, ProjectError
-from napari_sam_decoder.formats import LabelSink, read_provenance
+from napari_sam_decoder.formats import LabelMovie, LabelSink, read_provenance
+from napari_sam_decoder.formats.movie_source import FrameArray
 from napari_sam_decoder.jobs.provenance import describe_prompts
 from napari_sam_decoder.labels import without_objects
 from napari_sam_decoder.project import MovieCut, background_objects, scope_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choose_target",
+    "project_label_movie",
     "require_own_output",
     "require_project",
     "write_labels",
@@ -106,16 +108,10 @@ def choose_target(document: Document, name: str | None) -> int:
 def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) -> None:
     """Write labels of a project to a file, whole or not at all.
 
-    Background objects are left out.
-
     Parameters
     ----------
-    project : Project
-        With a file.
-    number : int
-        Of the target.
-    labels : array of int
-        All of them, as the target has them.
+    project, number, labels
+        As for `project_label_movie`.
     path : Path
         ``.zarr`` or ``.tif``.
 
@@ -126,19 +122,56 @@ def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) 
     LabelsError
         If a file of frames cannot hold them.
     """
+    movie = project_label_movie(project, number, labels)
+    with LabelSink(path, movie.shape, movie.dtype, movie.axes) as sink:
+        for frame in range(len(movie)):
+            plane = movie.frame(frame)
+            if plane.any():
+                sink.write(frame, plane)
+        sink.finish(movie.provenance)
+
+
+def project_label_movie(
+    project: Project, number: int, labels: np.ndarray
+) -> LabelMovie:
+    """Return labels of a project with what it knows of their objects.
+
+    Background objects are left out.
+
+    Parameters
+    ----------
+    project : Project
+        With a file.
+    number : int
+        Of the target.
+    labels : array of int
+        All of them, as the target has them.
+
+    Raises
+    ------
+    LabelsError
+        If they are no stack of frames.
+    """
     document = project.history.document
     background = background_objects(document)
     used = _cuts(document, number)
     cut = _written_cut(labels.shape, used)
     provenance = _provenance(project, number, cut)
-    shape = (len(cut), *cut.frame_shape)
-    axes = str(provenance["axes"]).removesuffix("C").rjust(3, "T")
-    with LabelSink(path, shape, labels.dtype, axes) as sink:
-        for frame in range(len(cut)):
-            plane = without_objects(labels[cut.index(frame)], background)
-            if plane.any():
-                sink.write(frame, plane)
-        sink.finish(provenance)
+
+    def plane(frame: int) -> np.ndarray:
+        return without_objects(labels[cut.index(frame)], background)
+
+    return LabelMovie(
+        FrameArray((len(cut), *cut.frame_shape), labels.dtype, plane),
+        str(provenance["axes"]).removesuffix("C").rjust(3, "T"),
+        names={key: one["name"] for key, one in provenance["objects"].items()},
+        parents={
+            key: one["parent"]
+            for key, one in provenance["objects"].items()
+            if one["parent"] is not None
+        },
+        provenance=provenance,
+    )
 
 
 def _cuts(document: Document, number: int) -> set[MovieCut]:
@@ -188,6 +221,11 @@ def _provenance(project: Project, number: int, cut: MovieCut) -> dict[str, Any]:
         "settings": made_with.get("settings", {}),
         "prompts": describe_prompts(PromptSet(made.values())),
         "background": sorted(background_objects(document)),
+        "objects": {
+            object_id: {"name": one.name, "parent": one.parent}
+            for object_id, one in document.table("objects").items()
+            if not one.is_background
+        },
     }
 
 

@@ -126,6 +126,8 @@ def record_provenance(
         "channel": movie.channel,
         "series": movie.series,
         "axes": session.movie.axes,
+        "scale": None if session.movie.scale is None else list(session.movie.scale),
+        "unit": session.movie.unit,
         "contrast": [contrast.low, contrast.high],
         "frames": [frames.start, frames.stop],
         "settings": asdict(session.settings),

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import tifffile
+from label_movies import LABELS, PROVENANCE, label_movie, written
+
+from napari_sam_decoder import FormatError, LabelsError
+from napari_sam_decoder.formats import read_label_movie, read_provenance
+from napari_sam_decoder.formats.exchange import tiff_files
+from napari_sam_decoder.formats.exchange.tiff_files import write_imagej, write_ome_tiff
+
+
+def test_an_ome_tiff_has_axes_sizes_and_unit(tmp_path):
+    path = tmp_path / "labels.ome.tif"
+    assert written(write_ome_tiff, label_movie(), path) == list(range(6))
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.series[0].axes == "TYX"
+        assert np.array_equal(tiff.asarray(), LABELS)
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert (pixels["PhysicalSizeX"], pixels["PhysicalSizeXUnit"]) == (0.25, "µm")
+    assert pixels["TimeIncrement"] == 3.0
+
+
+def test_a_volume_has_a_depth(tmp_path):
+    path = tmp_path / "labels.ome.tif"
+    written(write_ome_tiff, label_movie(axes="ZYX"), path)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.series[0].axes == "ZYX"
+    assert read_label_movie(path).scale == (3.0, 0.5, 0.25)
+
+
+def test_imagej_reads_frames_sizes_and_unit(tmp_path):
+    path = tmp_path / "labels.tif"
+    written(write_imagej, label_movie(), path)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_imagej
+        assert tiff.series[0].axes == "TYX"
+        assert np.array_equal(tiff.asarray(), LABELS)
+        assert tiff.imagej_metadata["unit"] == "micrometer"
+        assert tiff.imagej_metadata["finterval"] == 3.0
+
+
+@pytest.mark.parametrize("write", [write_ome_tiff, write_imagej])
+def test_sizes_and_provenance_are_read_back(write, tmp_path):
+    path = tmp_path / "labels.ome.tif"
+    written(write, label_movie(), path)
+    movie = read_label_movie(path)
+    assert (movie.scale, movie.unit) == ((3.0, 0.5, 0.25), "micrometer")
+    assert read_provenance(path) == PROVENANCE
+
+
+def test_a_description_by_another_program_is_no_provenance(tmp_path):
+    path = tmp_path / "labels.ome.tif"
+    described = {"axes": "TYX", "Description": "stained with DAPI"}
+    tifffile.imwrite(path, LABELS, ome=True, metadata=described)
+    assert read_provenance(path) == {}
+
+
+@pytest.mark.parametrize("write", [write_ome_tiff, write_imagej])
+def test_labels_without_sizes_get_none(write, tmp_path):
+    path = tmp_path / "labels.ome.tif"
+    written(write, label_movie(scale=None, unit=""), path)
+    assert read_label_movie(path).scale is None
+
+
+def test_an_id_that_imagej_does_not_know_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "labels.tif"
+    path.write_text("kept")
+    labels = LABELS.astype(np.uint32)
+    labels[5, 0, 0] = 70_000
+    with pytest.raises(LabelsError, match=r"object 70000 .*ome\.tif"):
+        written(write_imagej, label_movie(labels), path)
+    assert path.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_more_than_imagej_reads_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiff_files, "CLASSIC_BYTES", LABELS.nbytes - 1)
+    with pytest.raises(FormatError, match=r"4 GB.*ome\.tif"):
+        written(write_imagej, label_movie(), tmp_path / "labels.tif")
+
+
+def test_stopping_in_between_leaves_nothing(tmp_path):
+    frames = write_ome_tiff(label_movie(), tmp_path / "labels.ome.tif")
+    next(frames)
+    frames.close()
+    assert list(tmp_path.iterdir()) == []
