@@ -232,6 +232,8 @@ def _retrieve(row: ModelRow, progress: bool | _Meter) -> None:
     choose_hasher(algorithm)
     path = local_path(row)
     downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK)
+    # It names the file, --quiet or not, on the stderr there was when it was imported.
+    pooch.get_logger().setLevel("WARNING")
     try:
         pooch.retrieve(
             row.url, row.hash, fname=path.name, path=path.parent, downloader=downloader
