@@ -14,7 +14,7 @@ from napari.layers import Image
 from placements import shown_value, viewer_of
 
 from napari_sam_decoder.prompts import Prompt, Scribble
-from napari_sam_decoder.widgets.colours import object_colour
+from napari_sam_decoder.widgets.colours import BACKGROUND_GREY, object_colour
 from napari_sam_decoder.widgets.layers import (
     NEGATIVE_VALUE,
     OUTLINE_NAME,
@@ -231,6 +231,22 @@ def test_other_objects_on_other_frames_have_theirs(viewer, view, overlay):
     for object_id in (1, 2):
         colour = preview(viewer).get_color(object_id)
         np.testing.assert_allclose(colour[:3], object_colour(object_id)[:3], atol=1e-6)
+
+
+def test_another_object_brings_neither_new_colours_nor_a_new_layout(
+    viewer, view, overlay
+):
+    overlay.show(view, 0, {1: TOP})
+    colours, lines = preview(viewer).events.colormap, viewer.layers[OUTLINE_NAME]
+    events = []
+    for event in (colours, lines.events.data):
+        event.connect(lambda event: events.append(event.type))
+    overlay.show(view, 0, {1: TOP, 2: LEFT})
+    assert events == []
+    assert len(np.unique(lines.edge_color, axis=0)) > 2
+    overlay.show(view, 0, {1: TOP, 2: LEFT}, background=frozenset([2]))
+    assert events == ["colormap"]
+    np.testing.assert_allclose(preview(viewer).get_color(2)[:3], BACKGROUND_GREY[:3])
 
 
 def test_lines_go_with_what_they_surround(viewer, view, overlay):

@@ -65,7 +65,7 @@ __all__ = ["Controller"]
 
 RERUN_DELAY_MS = 500
 """How long points must stay unchanged before objects are recomputed from them."""
-PREVIEW_WAIT_S = 0.08
+PREVIEW_WAIT_S = 0.12
 BREATH_S = 0.08
 """How long undo may keep the window from being drawn."""
 

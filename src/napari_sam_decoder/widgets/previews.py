@@ -109,7 +109,7 @@ def show_preview(
         layer.data = slab.copy()
         return
     layer.data[...] = slab
-    layer.refresh()
+    layer.refresh(extent=False)
 
 
 def _as_slab(view: MovieView, labels: np.ndarray) -> np.ndarray:
@@ -341,17 +341,23 @@ class PreviewOverlay:
         self, layer: Labels, values: Mapping[int, int], scribbled: Scribbled | None
     ) -> None:
         """Colour the objects so that they do not look like labels."""
-        colours = object_colours(values, self._outline.background)
-        fills = {values[one]: (*colours[one][:3], FILL) for one in values}
+        fills = self._fills_of({value: one for one, value in values.items()})
         if scribbled is not None:
             colour = object_colour(scribbled.object_id)
             fills[POSITIVE_VALUE] = (*colour[:3], SCRIBBLE_FILL)
             fills[NEGATIVE_VALUE] = (*WARNING_RED[:3], SCRIBBLE_FILL)
         if any(self._fills.get(one) != fill for one, fill in fills.items()):
-            # Each change makes napari draw the whole layer again.
-            self._fills = fills
-            by_value: dict[Any, Any] = {None: NO_FILL, 0: NO_FILL, **fills}
+            # Each change makes napari draw the whole layer again: what may be shown
+            # later has its colour from the first time on.
+            usual = {one: one for one in range(1, 1 + MOST_OF_A_BYTE)}
+            self._fills = self._fills_of(usual) | fills
+            by_value: dict[Any, Any] = {None: NO_FILL, 0: NO_FILL, **self._fills}
             layer.colormap = DirectLabelColormap(color_dict=by_value)
+
+    def _fills_of(self, objects: Mapping[int, int]) -> dict[int, tuple[float, ...]]:
+        """Return the light colour of each value, given the object that it is."""
+        colours = object_colours(objects.values(), self._outline.background)
+        return {value: (*colours[one][:3], FILL) for value, one in objects.items()}
 
     def _remove_lines(self) -> None:
         lines, self._lines = self._lines, None

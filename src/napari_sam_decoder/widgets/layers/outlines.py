@@ -156,7 +156,9 @@ def show_outline(
     placed = np.zeros((len(lines), 2, layer.ndim))
     placed[:, 0] = view.origin(frame)
     placed[:, :, list(view.frame_axes)] = lines
-    layer.data = placed
+    # The viewer would lay out all of its layers again, but lines are within the movie.
+    with layer.events.data.blocker():
+        layer.data = placed
     if len(placed):
         layer.edge_color = colours
     if layer.edge_width != width:
