@@ -118,11 +118,11 @@ def test_the_window_goes_on_and_it_can_be_stopped(bench, movie, tmp_path, monkey
     monkeypatch.setattr(measuring, "measure_frame", wait_and_measure)
     path = tmp_path / "table.csv"
     bench.measure(path)
-    running = bench.controller.measuring.running
+    running = bench.controller.label_worker.running
     assert wait_until(lambda: running.progress.done == 2, 20)
     assert not bench.is_idle
     bench.select_object(2)
-    bench.stop_measuring()
+    bench.stop_label_work()
     gate.release(FRAMES)
     bench.wait()
     assert not path.exists()

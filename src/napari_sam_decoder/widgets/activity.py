@@ -67,10 +67,10 @@ def long_jobs(controller: Controller) -> Iterator[LongJob]:
         title = f"{learning.state.name}: {learning.part.lower()}"
         key = (learning, learning.part)
         yield _counted(key, title, learning.progress, controller.stop_learning)
-    measuring = controller.measuring.running
-    if measuring is not None:
-        title = f"{measuring.view.layer.name}: measuring"
-        yield _counted(measuring, title, measuring.progress, controller.stop_measuring)
+    work = controller.label_worker.running
+    if work is not None:
+        title = f"{work.view.layer.name}: {work.title}"
+        yield _counted(work, title, work.progress, controller.label_worker.stop)
     yield from _downloads(controller)
 
 

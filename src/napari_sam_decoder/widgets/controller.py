@@ -17,9 +17,9 @@ from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.downloads import Downloads
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
+from napari_sam_decoder.widgets.label_work import LabelWorker
 from napari_sam_decoder.widgets.layers import labels_layer, shown_limits
 from napari_sam_decoder.widgets.learning import Learning
-from napari_sam_decoder.widgets.measuring import Measuring
 from napari_sam_decoder.widgets.messages import prompt_notices
 from napari_sam_decoder.widgets.model_cache import SessionRequest
 from napari_sam_decoder.widgets.movie_state import (
@@ -119,7 +119,7 @@ class Controller(QObject):
         self.ids = ObjectIds(viewer, self.movies, self._job_queue)
         self._scans = LabelScans(viewer, self.ids, self._job_queue, self)
         self.files = ProjectFiles(self)
-        self.measuring = Measuring(self._job_queue, self)
+        self.label_worker = LabelWorker(self._job_queue, self)
         self.downloads = Downloads(self._job_queue, self)
         self.learning = Learning(self._job_queue, self)
         self._opening: tuple[MovieState, SessionRequest] | None = None
@@ -134,8 +134,8 @@ class Controller(QObject):
         self._scans.unreadable.connect(self._drop_pending)
         self._scans.failed.connect(self.failed.emit)
         self._scans.ended.connect(self.advance)
-        self.measuring.changed.connect(self.changed.emit)
-        self.measuring.failed.connect(self.failed.emit)
+        self.label_worker.changed.connect(self.changed.emit)
+        self.label_worker.failed.connect(self.failed.emit)
         self.downloads.failed.connect(self.failed.emit)
         self.learning.changed.connect(self.changed.emit)
         self.learning.failed.connect(self.failed.emit)
@@ -273,7 +273,7 @@ class Controller(QObject):
         """Whether nothing is under way that a person waits for."""
         is_decoding = self.is_opening or self.is_previewing
         is_timed = self.is_scanning or self._rerun_timer.isActive()
-        is_timed |= self.measuring.running is not None or self.downloads.is_busy
+        is_timed |= self.label_worker.running is not None or self.downloads.is_busy
         is_timed |= self.is_learning
         return not (is_decoding or is_timed or self.is_busy or self.files.is_busy)
 
@@ -1019,17 +1019,6 @@ class Controller(QObject):
         session = state.detach_session()
         if session is not None:
             self._job_queue.retire(session)
-
-    def measure(self, path: Path | None) -> None:
-        """Measure the labels of the movie in the background, and write a table."""
-        if self.movie is not None:
-            self.measuring.start(self.state, self.movie, path)
-
-    def stop_measuring(self) -> None:
-        """Measure no further; nothing is written."""
-        self._job_queue.stop("measuring")
-        self.measuring.running = None
-        self.changed.emit()
 
     def _stop_opening(self, state: MovieState) -> None:
         if self._opening is not None and self._opening[0] is state:

@@ -48,6 +48,7 @@ from napari_sam_decoder.widgets.parts import (
     ProjectPart,
     PropagationForm,
     RunPart,
+    SavePart,
     SettingsBar,
     ask_where_to_save,
 )
@@ -135,6 +136,7 @@ class SamDecoderDock(QWidget):
             self._objects,
             self._frame,
             self._run,
+            self._saving,
             self._project_form,
         ):
             part.show_state(bench)
@@ -185,6 +187,7 @@ class SamDecoderDock(QWidget):
         self._propagation, self._settings = PropagationForm(), SettingsBar()
         self._project, self._project_form = ProjectPart(), ProjectForm()
         self._models, self._key_list = ModelList(self), KeyList(self)
+        self._saving = SavePart()
         self._project.listen_to_keys(self)
         self._keys = button("Keys…", "List all keys, and change them", self._open_keys)
         self._review = button(
@@ -212,7 +215,7 @@ class SamDecoderDock(QWidget):
 
     def _seldom_used(self) -> QWidget:
         beside = QWidget()
-        beside.setLayout(row(self._review, self._keys))
+        beside.setLayout(row(self._review, self._saving, self._keys))
         return _stacked(
             beside,
             self._run.options,
@@ -275,6 +278,9 @@ class SamDecoderDock(QWidget):
         self._frame.hypothesis_chosen.connect(self._guarded(bench.choose_hypothesis))
         self._frame.hypothesis_pointed_at.connect(bench.show_hypothesis)
         self._frame.tool_chosen.connect(self._guarded(bench.use_tool))
+        self._saving.save_requested.connect(self._guarded(bench.save_labels))
+        self._saving.tracks_requested.connect(self._guarded(bench.make_tracks))
+        self._saving.stop_requested.connect(bench.stop_label_work)
         self._run.run_requested.connect(self._on_run_requested)
         self._run.stop_requested.connect(bench.stop)
         self._run.labels_chosen.connect(self._guarded(bench.choose_labels))

@@ -209,8 +209,8 @@ class JobQueue(QObject):
     """Opens sessions, embeds, previews and propagates: one job of each kind at a time.
 
     One thread opens sessions and decodes previews, one embeds and propagates, one scans
-    labels, one measures them, one downloads models, and one trains decoders, so that a
-    click never waits for a run. All signals arrive in the GUI thread.
+    labels, one measures or saves them, one downloads models, and one trains decoders,
+    so that a click never waits for a run. All signals arrive in the GUI thread.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class JobQueue(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._quick, self._long, self._scanning = JobThread(), JobThread(), JobThread()
-        self._measuring, self._downloading = JobThread(), JobThread()
+        self._working_on_labels, self._downloading = JobThread(), JobThread()
         self._learning = JobThread()
         self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
@@ -238,7 +238,7 @@ class JobQueue(QObject):
 
         Parameters
         ----------
-        kind : {"opening", "preview", "embedding", "run", "measuring", "learning"}
+        kind : {"opening", "preview", "embedding", "run", "label work", "learning"}
             The name of what was called to start it.
         """
         return kind in self._jobs
@@ -291,7 +291,7 @@ class JobQueue(QObject):
         self._jobs.clear()
         self._scans.clear()
         at_work = self._quick, self._long, self._scanning, self._learning
-        for thread in (*at_work, self._measuring, self._downloading):
+        for thread in (*at_work, self._working_on_labels, self._downloading):
             thread.close()
 
     def open(self, opening: SessionRequest) -> None:
@@ -328,17 +328,17 @@ class JobQueue(QObject):
         self._scans.add(job)
         self._scanning.start(job)
 
-    def measure(
+    def work_on_labels(
         self,
         steps: Callable[[], Generator[Any]],
         on_step: Callable[[Any], None],
         on_end: Callable[[Exception | None], None],
     ) -> None:
-        """Measure labels in place of a measurement under way; see `Job`.
+        """Do something with labels in place of what is done with some; see `Job`.
 
-        Nothing is reported of a measurement that was replaced or stopped.
+        Nothing is reported of what was replaced or stopped.
         """
-        self._replace("measuring", steps, on_step, on_end)
+        self._replace("label work", steps, on_step, on_end)
 
     def learn(
         self,
@@ -346,7 +346,7 @@ class JobQueue(QObject):
         on_step: Callable[[Any], None],
         on_end: Callable[[Exception | None], None],
     ) -> None:
-        """Train a decoder in place of a training under way; as `measure`."""
+        """Train a decoder in place of a training under way; as `work_on_labels`."""
         self._replace("learning", steps, on_step, on_end)
 
     def _replace(
@@ -405,7 +405,7 @@ class JobQueue(QObject):
         own = {
             "embedding": self._long,
             "run": self._long,
-            "measuring": self._measuring,
+            "label work": self._working_on_labels,
             "learning": self._learning,
         }
         return own.get(kind, self._quick)

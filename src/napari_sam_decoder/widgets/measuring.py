@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QObject, Signal
 
 from napari_sam_decoder.labels import without_objects
 from napari_sam_decoder.measurements import PixelSize, measure_frame
-from napari_sam_decoder.widgets.runs import ProgressEstimate, counted
+from napari_sam_decoder.widgets.label_work import LabelWork
+from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,40 +19,29 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.project import FrameRecords
-    from napari_sam_decoder.widgets.job_queue import JobQueue
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.movie_state import MovieState
-    from napari_sam_decoder.widgets.target_layer import TargetLayer
 
-__all__ = ["LabelMeasurement", "Measuring", "pixel_size", "with_measurements"]
+__all__ = ["LabelMeasurement", "pixel_size", "with_measurements"]
 
 WORLD_UNIT = "world unit"
 """Of a scale that no unit was given for."""
 
 
 @dataclass(eq=False)
-class LabelMeasurement:
-    """What is measured, and how far that is.
+class LabelMeasurement(LabelWork):
+    """Measures every object on every frame.
 
     Attributes
     ----------
-    view : MovieView
-        The movie.
-    target : TargetLayer
-        Its labels.
     path : Path, optional
         Where the table goes.
-    background : frozenset of int
-        Background objects, which are left out.
-    progress : ProgressEstimate
-        In frames.
     """
 
-    view: MovieView
-    target: TargetLayer
-    path: Path | None
-    background: frozenset[int] = frozenset()
-    progress: ProgressEstimate = field(default_factory=ProgressEstimate)
+    path: Path | None = None
+
+    verb: ClassVar[str] = "measured"
+    title: ClassVar[str] = "measuring"
 
     def steps(self) -> Generator[Report | None]:
         """Measure, in the background; the report comes last, after it was written."""
@@ -76,6 +64,20 @@ class LabelMeasurement:
             write_text(self.path, report.to_csv())
         yield report
 
+    def finish(self, state: MovieState, result: Report) -> None:
+        """Show the measurements: features of the Labels layer get a row per object."""
+        state.report = result
+        names = {one.object_id: one.name for one in state.objects.listed}
+        rows = [
+            {"index": row["index"], "name": names.get(row["index"], ""), **row}
+            for row in result.by_object()
+        ]
+        layer = self.target.layer
+        layer.features = with_measurements(layer.features, pd.DataFrame(rows))
+        where = "" if self.path is None else f" The table is in {self.path}."
+        count = counted(len(rows), "object")
+        state.outcome = f"Measured {count} in {layer.name!r}.{where}"
+
 
 def _known(
     records: FrameRecords, frame: int, background: frozenset[int]
@@ -84,88 +86,6 @@ def _known(
     wanted = records.object_ids - background
     found = {one: records.of(one, frame) for one in wanted}
     return {one: result for one, result in found.items() if result is not None}
-
-
-class Measuring(QObject):
-    """Measures labels when somebody asks for it, one movie at a time.
-
-    Parameters
-    ----------
-    job_queue : JobQueue
-        Has a thread for it.
-    parent : QObject
-        Takes it along when it is deleted.
-
-    Attributes
-    ----------
-    running : LabelMeasurement or None
-        Under way.
-    """
-
-    changed = Signal()
-    failed = Signal(object)
-
-    def __init__(self, job_queue: JobQueue, parent: QObject) -> None:
-        super().__init__(parent)
-        self._job_queue = job_queue
-        self.running: LabelMeasurement | None = None
-
-    def start(self, state: MovieState, view: MovieView, path: Path | None) -> None:
-        """Measure the labels of a movie, in place of what is measured just now.
-
-        Parameters
-        ----------
-        state : MovieState
-            Gets the report; features of its Labels layer get a row per object.
-        view : MovieView
-            The movie.
-        path : Path, optional
-            Of the table that is written, with a row per object and frame.
-        """
-        if state.target is None:
-            return
-        running = LabelMeasurement(
-            view,
-            state.target,
-            path,
-            state.objects.background_ids,
-            ProgressEstimate(len(view)),
-        )
-        self.running = running
-        take, end = partial(self._take, state, running), partial(self._end, running)
-        self._job_queue.measure(running.steps, take, end)
-        self.changed.emit()
-
-    def _take(
-        self, state: MovieState, running: LabelMeasurement, report: Report | None
-    ) -> None:
-        if report is None:
-            running.progress.step()
-        else:
-            self._show(state, running, report)
-        self.changed.emit()
-
-    def _show(
-        self, state: MovieState, running: LabelMeasurement, report: Report
-    ) -> None:
-        state.report = report
-        names = {one.object_id: one.name for one in state.objects.listed}
-        rows = [
-            {"index": row["index"], "name": names.get(row["index"], ""), **row}
-            for row in report.by_object()
-        ]
-        layer = running.target.layer
-        layer.features = with_measurements(layer.features, pd.DataFrame(rows))
-        where = "" if running.path is None else f" The table is in {running.path}."
-        count = counted(len(rows), "object")
-        state.outcome = f"Measured {count} in {layer.name!r}.{where}"
-
-    def _end(self, running: LabelMeasurement, error: Exception | None) -> None:
-        if self.running is running:
-            self.running = None
-        if error is not None:
-            self.failed.emit(error)
-        self.changed.emit()
 
 
 def pixel_size(view: MovieView) -> PixelSize:

@@ -26,6 +26,7 @@ from napari_sam_decoder.project import (
     scope_of,
 )
 from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.widgets.measuring import LabelMeasurement
 from napari_sam_decoder.widgets.open_docks import (
     DOCK,
     PLUGIN,
@@ -123,14 +124,16 @@ class ReviewDock(QWidget):
     def _show_controls(self, bench: Workbench) -> None:
         doubtful = 0 if self._source is None else self._source.count_doubtful(bench)
         current = bench.objects.current_id
-        is_measuring = bench.controller.measuring.running is not None
+        running = bench.controller.label_worker.running
+        is_measuring = isinstance(running, LabelMeasurement)
         self._summary.setText(self._said(bench, doubtful))
         self.learning.show_state()
         for control in (self.previous, self.next):
             control.setEnabled(doubtful > 0)
         self.right.setEnabled(current is not None and bench.holds(current))
         self.table.setText("Stop" if is_measuring else _SAVE)
-        self.table.setEnabled(is_measuring or bench.labels is not None)
+        is_free = running is None and bench.labels is not None
+        self.table.setEnabled(is_measuring or is_free)
         order = next(name for name, one in _ORDERS.items() if one is bench.review_order)
         with self.order.changed.blocked():
             self.order.value = order
@@ -258,8 +261,8 @@ class ReviewDock(QWidget):
     def _on_table_pressed(self) -> None:
         """Ask where the table goes and measure, or stop that."""
         bench = self.workbench
-        if bench.controller.measuring.running is not None:
-            bench.stop_measuring()
+        if bench.controller.label_worker.running is not None:
+            bench.stop_label_work()
             return
         name = f"{bench.require_movie().layer.name}.csv"
         path, _ = QFileDialog.getSaveFileName(
@@ -274,8 +277,8 @@ class ReviewDock(QWidget):
             return "Choose a movie first."
         if bench.labels is None:
             return "Here you will see how each object fares, once there are labels."
-        running = bench.controller.measuring.running
-        if running is not None:
+        running = bench.controller.label_worker.running
+        if isinstance(running, LabelMeasurement):
             return f"Measuring: {running.progress}"
         count = counted(doubtful, "doubtful frame")
         start = f"{count}." if doubtful else "No frame is doubtful."

@@ -60,7 +60,7 @@ def unfinished_anywhere(
         *_relabelling(controller),
         *_learning(controller, None),
         *(_undecided(controller) if is_window else ()),
-        *_measuring(controller),
+        *_label_work(controller),
         *_downloads(controller),
     )
 
@@ -106,10 +106,10 @@ def _undecided(controller: Controller) -> Iterator[str]:
             yield f"What was learned from {state.name!r} is not in use, and is lost."
 
 
-def _measuring(controller: Controller) -> Iterator[str]:
-    running = controller.measuring.running
+def _label_work(controller: Controller) -> Iterator[str]:
+    running = controller.label_worker.running
     if running is not None:
-        yield f"Labels are being measured ({running.progress}); {STARTS_OVER}."
+        yield f"Labels are being {running.verb} ({running.progress}); {STARTS_OVER}."
 
 
 def _downloads(controller: Controller) -> Iterator[str]:

@@ -21,6 +21,7 @@ from napari_sam_decoder.errors import (
     PromptError,
     wrap_write_errors,
 )
+from napari_sam_decoder.formats import export_format
 from napari_sam_decoder.frames import select_frame_range
 from napari_sam_decoder.model.values import OWN_DECODER
 from napari_sam_decoder.project import (
@@ -77,12 +78,18 @@ from napari_sam_decoder.widgets.layers import (
     zoom_on,
 )
 from napari_sam_decoder.widgets.learning import OFFERED_FROM
+from napari_sam_decoder.widgets.measuring import LabelMeasurement
 from napari_sam_decoder.widgets.messages import describe_place, describe_rows
 from napari_sam_decoder.widgets.movie_state import USE_DECODER
 from napari_sam_decoder.widgets.objects import ObjectSummary
 from napari_sam_decoder.widgets.opened_projects import open_project
 from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
 from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.widgets.saving import (
+    LabelSaving,
+    TrackMaking,
+    label_movie_of,
+)
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
@@ -108,6 +115,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import ObjectResult, Preview, Settings
     from napari_sam_decoder.weights.catalogue import ModelRow
     from napari_sam_decoder.widgets.downloads import ModelDownload
+    from napari_sam_decoder.widgets.label_work import LabelWork
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
     from napari_sam_decoder.widgets.objects import ObjectList, SegmentedObject
     from napari_sam_decoder.widgets.runs import ProgressEstimate
@@ -1470,22 +1478,87 @@ class Workbench(QObject):
         FormatError
             If the table cannot be written there.
         """
-        self.require_movie()
-        if self.labels is None:
-            raise LabelsError(
-                "there are no labels to measure: propagate an object, or choose labels"
-            )
+        view, target = self._require_labels("measure")
         table = None if path is None else as_expanded_path(path, "a table", OptionError)
         if table is not None:
             # Commands need more than a window does.
             from napari_sam_decoder.jobs.outputs import require_folder
 
             require_folder(table)
-        self.controller.measure(table)
+        self._start_label_work(
+            LabelMeasurement(view, target, self.objects.background_ids, table)
+        )
 
-    def stop_measuring(self) -> None:
-        """Measure no further; nothing is written."""
-        self.controller.stop_measuring()
+    def save_labels(self, path: str | Path, file_format: str | None = None) -> None:
+        """Save the labels in the background, in the format of another program.
+
+        Names and parents of the objects, the layer's scale and the provenance go along;
+        background objects are left out.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where they go. What is there is replaced, once all is written.
+        file_format : str, optional
+            Name of a format, see `EXPORT_FORMATS`; by default as the path says.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        LabelsError
+            If there are no labels yet, or other work on labels is under way.
+        FormatError, OptionError
+            If the path asks for no format, or there is none of that name.
+        """
+        view, target = self._require_labels("save")
+        place = as_expanded_path(path, "labels", OptionError).absolute()
+        chosen = export_format(place, file_format)
+        movie = label_movie_of(self.controller.state, view)
+        background = self.objects.background_ids
+        self._start_label_work(
+            LabelSaving(view, target, background, movie, chosen, place)
+        )
+
+    def make_tracks(self) -> None:
+        """Make a Tracks layer of the objects' centroids, in the background.
+
+        A division is shown by its graph. What was made before is replaced.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        LabelsError
+            If there are no labels yet, or other work on labels is under way.
+        """
+        view, target = self._require_labels("follow")
+        movie = label_movie_of(self.controller.state, view)
+        background = self.objects.background_ids
+        self._start_label_work(
+            TrackMaking(view, target, background, movie, self.viewer)
+        )
+
+    def stop_label_work(self) -> None:
+        """Measure or save no further; nothing is written."""
+        self.controller.label_worker.stop()
+
+    def _require_labels(self, verb: str) -> tuple[MovieView, TargetLayer]:
+        view, target = self.require_movie(), self.controller.state.target
+        if target is None:
+            raise LabelsError(
+                f"there are no labels to {verb}: propagate an object, or choose labels"
+            )
+        return view, target
+
+    def _start_label_work(self, work: LabelWork) -> None:
+        worker = self.controller.label_worker
+        if worker.running is not None and type(worker.running) is not type(work):
+            raise LabelsError(
+                f"labels are being {worker.running.verb} just now; wait for that, or "
+                "stop it"
+            )
+        worker.start(self.controller.state, work)
 
     @property
     def report(self) -> Report | None:

@@ -42,8 +42,8 @@ class ExportFormat:
         Takes a `LabelMovie` and the path; yields frames as they are done.
     passes : int
         How often each frame is yielded.
-    is_folder : bool
-        Whether it writes a folder.
+    goes_into_image : bool
+        Whether the path is that of labels in an image.
     has_tracks : bool
         Whether it holds tracks, so that volumes do not fit.
     """
@@ -53,7 +53,7 @@ class ExportFormat:
     suffixes: tuple[str, ...]
     writer: Callable[[LabelMovie, Path], Iterator[int]]
     passes: int = 1
-    is_folder: bool = False
+    goes_into_image: bool = False
     has_tracks: bool = False
 
     def write(self, movie: LabelMovie, path: Path) -> Iterator[int]:
@@ -89,7 +89,11 @@ class ExportFormat:
 
 
 _OME_ZARR = ExportFormat(
-    "ome-zarr", "Labels in an OME-Zarr image", (), write_ome_zarr, is_folder=True
+    "ome-zarr",
+    "Labels in an OME-Zarr image",
+    (),
+    write_ome_zarr,
+    goes_into_image=True,
 )
 _CELL_TRACKING = ExportFormat(
     "ctc",
@@ -97,7 +101,6 @@ _CELL_TRACKING = ExportFormat(
     (),
     write_cell_tracking,
     passes=2,
-    is_folder=True,
     has_tracks=True,
 )
 EXPORT_FORMATS = (
@@ -106,7 +109,6 @@ EXPORT_FORMATS = (
         "zarr array with provenance",
         (".zarr",),
         write_plain_labels,
-        is_folder=True,
     ),
     _OME_ZARR,
     ExportFormat("ome-tiff", "OME-TIFF", (".ome.tif", ".ome.tiff"), write_ome_tiff),
@@ -119,7 +121,6 @@ EXPORT_FORMATS = (
         "GEFF graph of tracks",
         (".geff",),
         write_geff,
-        is_folder=True,
         has_tracks=True,
     ),
 )

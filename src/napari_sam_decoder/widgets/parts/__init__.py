@@ -19,6 +19,7 @@ from napari_sam_decoder.widgets.parts.project_part import (
 )
 from napari_sam_decoder.widgets.parts.propagation_form import PropagationForm
 from napari_sam_decoder.widgets.parts.run_part import RunPart
+from napari_sam_decoder.widgets.parts.save_part import SavePart
 from napari_sam_decoder.widgets.parts.settings_bar import SettingsBar
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ProjectPart",
     "PropagationForm",
     "RunPart",
+    "SavePart",
     "SettingsBar",
     "ask_where_to_save",
 ]

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QMouseEvent
 
-__all__ = ["Lines", "button", "group_layout", "narrow", "row", "steady_row"]
+__all__ = [
+    "Lines",
+    "button",
+    "group_layout",
+    "menu_button",
+    "narrow",
+    "row",
+    "steady_row",
+]
 
 
 def narrow(widget: QWidget) -> QWidget:
@@ -49,6 +58,16 @@ def button(text: str, tip: str, on_click: Callable[[], None]) -> QPushButton:
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.clicked.connect(lambda _checked=False: on_click())
     return made
+
+
+def menu_button(text: str, tip: str) -> tuple[QPushButton, QMenu]:
+    """Make a button that opens a menu, which is empty so far."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    menu = QMenu(made)
+    made.setMenu(menu)
+    return made, menu
 
 
 def group_layout(group: QGroupBox) -> QVBoxLayout:

@@ -6,10 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points, Shapes
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox, QPushButton
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox
 
-from napari_sam_decoder.widgets.parts.controls import button, group_layout, narrow, row
+from napari_sam_decoder.widgets.parts.controls import (
+    button,
+    group_layout,
+    menu_button,
+    narrow,
+    row,
+)
 from napari_sam_decoder.widgets.parts.key_tips import set_tip
 from napari_sam_decoder.widgets.parts.object_table import ObjectTable, swatch
 from napari_sam_decoder.widgets.runs import counted
@@ -84,12 +90,12 @@ class ObjectsPart(QGroupBox):
             "Delete the selected object{delete_object}",
             self.delete_requested.emit,
         )
-        self.merge_button, self.merge_menu = _menu_button(
+        self.merge_button, self.merge_menu = menu_button(
             "Merge into", "Give the selected object's prompts and labels to another one"
         )
         self.merge_menu.aboutToShow.connect(self._fill_merge_menu)
         self.split_button = button(_SPLIT, _SPLIT_TIP, self.split_requested.emit)
-        self.points_button, self.menu = _menu_button(
+        self.points_button, self.menu = menu_button(
             "Use points…", "Copy the points or rectangles of another layer, as prompts"
         )
         self.background_button = button(
@@ -298,16 +304,6 @@ class ObjectsPart(QGroupBox):
                 )
                 actions[one.object_id] = action
         return actions
-
-
-def _menu_button(text: str, tip: str) -> tuple[QPushButton, QMenu]:
-    """Make a button that opens a menu."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    menu = QMenu(made)
-    made.setMenu(menu)
-    return made, menu
 
 
 def _result_text(one: ObjectSummary) -> str:
