@@ -69,6 +69,9 @@ def test_a_daughter_knows_its_parent_in_tracks(bench, tmp_path):
     bench.viewer.dims.set_point(0, 3 * 2)
     bench.select_object(1)
     bench.split_object()
+    with pytest.raises(LabelsError, match="being changed"):
+        bench.make_tracks()
+    bench.wait()
     bench.make_tracks()
     bench.wait()
     layer = bench.viewer.layers[TRACKS]

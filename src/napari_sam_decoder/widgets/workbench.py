@@ -1558,6 +1558,10 @@ class Workbench(QObject):
                 f"labels are being {worker.running.verb} just now; wait for that, or "
                 "stop it"
             )
+        if self.controller.is_relabelling(self.controller.state):
+            raise LabelsError(
+                "labels are being changed just now, as by a split; wait a moment"
+            )
         worker.start(self.controller.state, work)
 
     @property
