@@ -38,7 +38,7 @@ COMMANDS = (
     Command("previous_object", "Select the previous object", "Alt+Shift+O", _OBJECTS),
     Command("split_object", "Split or divide the object here", "Alt+Shift+D", _OBJECTS),
     Command("lock_object", "Lock the object, or unlock it", "Alt+Shift+L", _OBJECTS),
-    Command("background_object", "Not this one, or again", "Alt+Shift+N", _OBJECTS),
+    Command("background_object", "Make it background, or not", "Alt+Shift+N", _OBJECTS),
     Command("hide_object", "Hide the object, or show it", "Alt+I", _OBJECTS),
     Command("show_alone", "Show only this object, or all", "Alt+Shift+I", _OBJECTS),
     Command("delete_object", "Delete the selected object", "Alt+D", _OBJECTS),

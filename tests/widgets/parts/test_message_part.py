@@ -84,3 +84,15 @@ def test_an_error_stays_until_something_else_is_done(part, bench):
     bench.new_object()
     part.show_state(bench)
     assert not part.whole.isVisible()
+
+
+def test_an_error_stays_where_it_tells_of_what_was_not_shown_yet(part, bench):
+    show_movie(bench)
+    part.show_state(bench)
+    bench.new_object()
+    part.show_error(LONG)
+    part.show_state(bench)
+    assert part.whole.isVisible()
+    bench.new_object()
+    part.show_state(bench)
+    assert not part.whole.isVisible()

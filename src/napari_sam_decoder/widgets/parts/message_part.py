@@ -46,7 +46,7 @@ class MessagePart(QWidget):
     def __init__(self, dock: QWidget) -> None:
         super().__init__(dock)
         self._dock = dock
-        self._is_error = False
+        self._is_new = False
         self._shown_after: Step | None = None
         self.message, self.notices = Lines(2), Lines(1)
         for lines in (self.message, self.notices):
@@ -78,8 +78,11 @@ class MessagePart(QWidget):
         self.notices.setText(warnings or bench.offer)
         self.notices.setToolTip("\n".join(notices) or bench.offer)
         if self._shown_after is not bench.history.next_undo:
-            self.close_whole()
+            # What is new may tell of the very action that was not shown yet.
+            if not self._is_new:
+                self.close_whole()
             self._shown_after = bench.history.next_undo
+        self._is_new = False
 
     def show_error(self, text: str) -> None:
         """Show an error whole, until it is closed or something else is done."""
@@ -103,6 +106,7 @@ class MessagePart(QWidget):
         self._show_whole("\n".join(texts), is_error=False)
 
     def _show_whole(self, text: str, *, is_error: bool) -> None:
+        self._is_new = True
         self.whole.setText(text)
         colour = ALARM_RED if is_error else "palette(mid)"
         self._sheet.setStyleSheet(f"#sheet {{ border: 2px solid {colour}; }}")
