@@ -264,6 +264,27 @@ def test_an_object_gets_an_id_that_fits_labels_chosen_later(fresh, movie):
     np.testing.assert_array_equal(layer.data == 1, movie[1] == 1)
 
 
+def test_an_id_is_free_in_all_labels_where_none_is_above_them(fresh, movie):
+    above = np.zeros_like(movie[1], np.uint8)
+    above[:, 0] = 255
+    use(fresh, above)
+    fresh.viewer.add_labels(movie[1], name="with 1 and 2")
+    fresh.new_object()
+    assert fresh.objects.current_id == 3
+
+
+def test_labels_in_memory_are_known_at_once(fresh):
+    shape = 65, 512, 512
+    fresh.viewer.layers.clear()
+    fresh.choose_movie(fresh.viewer.add_image(np.zeros(shape, np.uint8)))
+    labels = np.zeros(shape, np.uint8)
+    fresh.viewer.add_labels(labels, name="many frames")
+    for highest in (7, 9):
+        labels[-1, 0, 0] = highest
+        ids = fresh.controller.ids
+        assert max(ids.taken(fresh.movie, 255)) == highest
+
+
 def test_large_labels_are_looked_at_before_an_id_is_given(fresh, movie, monkeypatch):
     monkeypatch.setattr(objects, "AT_ONCE", 10)
     for _ in range(2):

@@ -65,8 +65,8 @@ __all__ = [
     "free_id",
 ]
 
-AT_ONCE = 2**24
-"""Labels with more pixels are scanned in the background."""
+AT_ONCE = 2**30
+"""Labels with more bytes are looked at in the background, as those on a disk are."""
 
 
 class ObjectIds:
@@ -93,13 +93,17 @@ class ObjectIds:
             WeakKeyDictionary()
         )
 
-    def taken(self, view: MovieView) -> frozenset[int] | None:
+    def taken(self, view: MovieView, highest: int) -> frozenset[int] | None:
         """List the ids that a new object on a movie must not have.
+
+        Of labels in memory, the largest id stands for all: the new one is above it.
 
         Parameters
         ----------
         view : MovieView
             The movie.
+        highest : int
+            The largest that the new object may have.
 
         Returns
         -------
@@ -109,7 +113,12 @@ class ObjectIds:
         known = [self._ids_in(layer) for layer in self._layers(view)]
         if any(ids is None for ids in known):
             return None
-        return self._given(view).union(*(ids or () for ids in known))
+        taken = self._given(view).union(*(ids or () for ids in known))
+        if max(taken, default=0) < highest:
+            return taken
+        # Nothing is free above them, but perhaps between them.
+        in_memory = [one.data for one in self._layers(view) if _is_quick(one.data)]
+        return taken.union(*map(_ids_at_once, in_memory))
 
     def give(self, view: MovieView, besides: Collection[int], highest: int) -> int:
         """Give a new id.
@@ -156,10 +165,10 @@ class ObjectIds:
         ]
 
     def _ids_in(self, layer: Labels) -> frozenset[int] | None:
+        """Return ids in labels, of quick ones the largest; None while it is unknown."""
         data = layer.data
-        is_in_memory = isinstance(data, np.ndarray)
-        if is_in_memory and data.size <= AT_ONCE:
-            return _at_once(data)
+        if _is_quick(data):
+            return frozenset({max(map(_largest, data), default=0)} - {0})
         looked_at, ids = self._found.get(layer, (None, None))
         if looked_at is not data:
             self._look(layer, data)
@@ -197,7 +206,17 @@ def free_id(taken: Collection[int], highest: int) -> int:
     return next(object_id for object_id in count(1) if object_id not in taken)
 
 
-def _at_once(data: np.ndarray) -> frozenset[int]:
+def _is_quick(data: Any) -> bool:
+    """Whether the largest id in labels is found before anybody notices."""
+    is_in_memory = isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
+    return is_in_memory and data.nbytes <= AT_ONCE
+
+
+def _largest(plane: np.ndarray) -> int:
+    return int(plane.max(initial=0))
+
+
+def _ids_at_once(data: np.ndarray) -> frozenset[int]:
     *_, ids = ids_in(data)
     return ids or frozenset()
 

@@ -1807,16 +1807,15 @@ class Workbench(QObject):
 
     def _new_id(self) -> int:
         """Return a new id, once it is known which ones are taken."""
-        view, taken = self.require_movie(), None
+        view, taken, highest = self.require_movie(), None, MAX_OBJECT_ID
         while taken is None:
-            view = self.require_movie()
-            taken = self.controller.ids.taken(view)
+            view, target = self.require_movie(), self.controller.state.target
+            highest = MAX_OBJECT_ID if target is None else target.highest_id
+            taken = self.controller.ids.taken(view, highest)
             if taken is None:
                 wait_until(self._is_known, SCAN_TIMEOUT_S)
             if self.is_closed:
                 raise MovieError("the dock was closed; open it and try again")
-        target = self.controller.state.target
-        highest = MAX_OBJECT_ID if target is None else target.highest_id
         return self.controller.ids.give(view, taken, highest)
 
     def _is_known(self) -> bool:
