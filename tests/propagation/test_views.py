@@ -15,11 +15,7 @@ from napari_sam_decoder.propagation import (
     preview_prompts,
     propagate,
 )
-from napari_sam_decoder.propagation.views import (
-    PlacedMask,
-    low_res_box,
-    transfer_logits,
-)
+from napari_sam_decoder.propagation.views import low_res_box, transfer_logits
 
 WHOLE = Window(0, 0, FRAME, FRAME)
 
@@ -70,16 +66,6 @@ def test_the_box_of_logits_is_in_frame_pixels():
     logits = low_res(square(140, 20, 32), window)
     assert low_res_box(logits, window) == Window(140, 20, 32, 32)
     assert low_res_box(np.full((64, 64), -1.0), window) is None
-
-
-def test_a_placed_mask_is_seen_in_other_windows():
-    mask = square(70, 90)
-    placed = PlacedMask(mask[Window(64, 64, 64, 64).place], Window(64, 64, 64, 64))
-    np.testing.assert_array_equal(placed.seen_in(WHOLE), mask)
-    other = Window(0, 96, 80, 32)
-    np.testing.assert_array_equal(placed.seen_in(other), mask[other.place])
-    assert not placed.seen_in(Window(0, 0, 32, 32)).any()
-    assert placed.extent == Window(70, 90, 16, 16)
 
 
 def test_a_small_object_is_answered_in_a_small_window():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_sam_decoder.frames import PlacedMask
 from napari_sam_decoder.propagation import (
     FrameResult,
     Hypothesis,
@@ -54,7 +55,9 @@ def preview_of(prompt, number=1, shape=SHAPE[1:], together=()):
 
     rows = np.broadcast_to(np.arange(shape[0])[:, None], shape)
     offers = [
-        Hypothesis(place, rows < height, iou_prediction=0.95, score=0.9 - 0.1 * place)
+        Hypothesis(
+            place, PlacedMask.of(rows < height), shape, 0.95, score=0.9 - 0.1 * place
+        )
         for place, height in enumerate((4, 1, 2, 3))
     ]
     pictures = tuple(np.full((96, 96, 3), 80 * place, np.uint8) for place in range(3))

@@ -13,6 +13,7 @@ from made_up import SHAPE, preview_of, view_of
 from napari.layers import Image
 from placements import shown_value, viewer_of
 
+from napari_sam_decoder.frames import PlacedMask, Window
 from napari_sam_decoder.prompts import Prompt, Scribble
 from napari_sam_decoder.widgets.colours import BACKGROUND_GREY, object_colour
 from napari_sam_decoder.widgets.layers import (
@@ -22,17 +23,19 @@ from napari_sam_decoder.widgets.layers import (
     MovieView,
     camera_of,
     go_to_frame,
+    preview_layer,
+    show_preview,
 )
 from napari_sam_decoder.widgets.previews import (
     KEPT_PREVIEWS,
     PREVIEW_NAME,
+    Painter,
     PreviewOverlay,
     PreviewStore,
     Scribbled,
     add_quietly,
-    preview_layer,
-    show_preview,
 )
+from napari_sam_decoder.widgets.target_layer import UndoKeys
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 
@@ -143,9 +146,17 @@ TOP = np.broadcast_to(np.arange(12)[:, None] < 6, SHAPE[1:])
 LEFT = np.broadcast_to(np.arange(14) < 7, SHAPE[1:])
 
 
+class Overlay(PreviewOverlay):
+    """Takes masks of whole frames."""
+
+    def show(self, view, frame, masks, *args):
+        placed = {key: PlacedMask.of(mask) for key, mask in masks.items()}
+        super().show(view, frame, placed, *args)
+
+
 @pytest.fixture
 def overlay(viewer):
-    return PreviewOverlay(viewer)
+    return Overlay(viewer)
 
 
 def names(viewer):
@@ -209,7 +220,7 @@ def test_large_ids_are_told_apart(viewer, view, overlay):
 def test_new_colours_are_cheap_and_any_number_of_objects_is_told_apart(count):
     view = view_of((2, 20, 20))
     viewer = viewer_of(view)
-    overlay = PreviewOverlay(viewer)
+    overlay = Overlay(viewer)
     rows, columns = view.frame_shape
     first, places = 250, np.arange(rows * columns).reshape(rows, columns)
     masks = {first + number: places == number for number in range(count)}
@@ -471,9 +482,104 @@ PROMPT = Prompt(1, 0, points=[(5, 6)])
 OTHER = Prompt(2, 0, points=[(9, 3)])
 
 
+LARGE = (2, 3000, 2000)
+
+
+def block(row, column, side=20):
+    window = Window(row, column, side, side)
+    return PlacedMask(np.ones((side, side), bool), window)
+
+
+@pytest.fixture
+def large():
+    view = view_of(LARGE)
+    return view, viewer_of(view)
+
+
+def value_at(viewer, frame, row, column):
+    return preview(viewer).get_value((frame, row, column), world=True) or 0
+
+
+def test_of_a_large_frame_only_a_part_is_covered(large):
+    view, viewer = large
+    overlay = PreviewOverlay(viewer)
+    first, second = block(1600, 1500), block(1680, 1500)
+    overlay.show(view, 0, {1: first})
+    assert value_at(viewer, 0, 1605, 1505) == 1
+    assert preview(viewer).data.size <= 1024 * 1024
+    before = preview(viewer).data
+    overlay.show(view, 0, {1: first, 2: second})
+    assert preview(viewer).data is before
+    values = [value_at(viewer, 0, row, 1505) for row in (1599, 1605, 1650, 1685)]
+    assert values == [0, 1, 0, 2]
+    lines = viewer.layers[OUTLINE_NAME].data[:, 0, 1]
+    assert (lines > 1590).all()
+
+
+def test_what_is_beyond_is_covered_as_well(large):
+    view, viewer = large
+    overlay = PreviewOverlay(viewer)
+    masks = {1: block(2000, 1500)}
+    overlay.show(view, 0, masks)
+    overlay.show(view, 0, masks | {2: block(10, 10)})
+    assert value_at(viewer, 0, 2005, 1505) == 1
+    assert value_at(viewer, 0, 15, 15) == 2
+    overlay.show(view, 1, {3: block(10, 10)})
+    viewer.dims.set_point(0, 1)
+    assert value_at(viewer, 1, 15, 15) == 3
+    assert value_at(viewer, 1, 2005, 1505) == 0
+
+
+def test_a_large_frame_shows_masks_that_have_gone_no_more(large):
+    view, viewer = large
+    overlay = PreviewOverlay(viewer)
+    first, second = block(2000, 1500), block(2010, 1510)
+    overlay.show(view, 0, {1: first, 2: second})
+    overlay.show(view, 0, {1: first})
+    assert value_at(viewer, 0, 2015, 1515) == 1
+    assert value_at(viewer, 0, 2025, 1525) == 0
+    lines = viewer.layers[OUTLINE_NAME]
+    overlay.show(view, 0, {})
+    assert value_at(viewer, 0, 2005, 1505) == 0
+    assert len(lines.data) == 0
+
+
+def test_the_brush_can_paint_all_that_is_on_the_screen(large):
+    view, viewer = large
+    painted = []
+    keys = UndoKeys(lambda: None, lambda: None)
+    overlay = PreviewOverlay(viewer, Painter(lambda *one: painted.append(one), keys))
+    overlay.show(view, 0, {1: block(10, 10)})
+    view.layer.corner_pixels = np.array([[0, 2500, 1200], [0, 2999, 1999]])
+    overlay.take_brush(view, None, is_positive=True)
+    overlay.show(view, 0, {1: block(10, 10)}, Scribbled(1))
+    assert value_at(viewer, 0, 15, 15) == 1
+    layer = preview(viewer)
+    place = np.round(layer.world_to_data((0, 2600, 1300))).astype(int)
+    layer.data_setitem(tuple(np.array([one]) for one in place), POSITIVE_VALUE)
+    ((frame, (scribble,)),) = painted
+    assert frame == 0
+    assert scribble.pixels.extent == Window(2600, 1300, 1, 1)
+    assert scribble.pixels.shape == LARGE[1:]
+    view.layer.corner_pixels = np.array([[0, 1500, 200], [0, 1999, 900]])
+    overlay.cover_screen()
+    assert value_at(viewer, 0, 1600, 300) == 0
+    assert layer.get_value((0, 1600, 300), world=True) is not None
+
+
+def test_a_part_may_change_while_another_frame_is_on_the_screen(large):
+    view, viewer = large
+    overlay = PreviewOverlay(viewer)
+    viewer.dims.set_point(0, 1)
+    overlay.show(view, 0, {1: block(10, 10)})
+    overlay.show(view, 0, {1: block(10, 10), 2: block(50, 10)})
+    viewer.dims.set_point(0, 0)
+    assert value_at(viewer, 0, 55, 15) == 2
+
+
 def rows_of(mask):
     """Which hypothesis a made-up mask is, told by its height."""
-    return int(mask.any(axis=1).sum())
+    return int(mask.pixels.any(axis=1).sum())
 
 
 @pytest.fixture
@@ -584,7 +690,7 @@ def test_nothing_is_drawn_of_an_object_that_is_not_decoded_yet(book):
 def test_the_last_mask_stays_while_the_next_is_decoded(book):
     moved = replace(PROMPT, points=[(5, 7)])
     np.testing.assert_array_equal(
-        book.masks([moved])[1], book.latest(1, 0).preview.chosen.mask
+        book.masks([moved])[1].pixels, book.latest(1, 0).preview.chosen.mask
     )
 
 

@@ -9,8 +9,13 @@ from dataclasses import replace
 import numpy as np
 from made_up import preview_of
 
+from napari_sam_decoder.frames import PlacedMask
 from napari_sam_decoder.prompts import Prompt
-from napari_sam_decoder.widgets.thumbnails import draw_thumbnails, places_shown
+from napari_sam_decoder.widgets.thumbnails import (
+    common_window,
+    draw_thumbnails,
+    places_shown,
+)
 
 RED = np.array([1.0, 0, 0, 1])
 GREY = 100
@@ -31,6 +36,13 @@ def box(shape, rows, columns):
     return mask
 
 
+def thumbnails_of(frame, masks, colour, places=()):
+    """Draw masks of a whole frame."""
+    placed = [PlacedMask.of(mask) for mask in masks]
+    window = common_window(frame.shape[:2], placed, places)
+    return draw_thumbnails(frame[window.place], window, placed, colour)
+
+
 def painted(picture):
     """Where a picture has other colours than the grey that it was drawn on."""
     return np.ptp(picture.astype(int), axis=2) > 0
@@ -39,14 +51,14 @@ def painted(picture):
 @pytest.mark.parametrize("shape", [(12, 14), (100, 100), (50, 300), (300, 50), (2, 2)])
 def test_all_pictures_are_of_one_size(shape):
     masks = [np.zeros(shape, bool), box(shape, (0, 2), (0, 2)), np.ones(shape, bool)]
-    pictures = draw_thumbnails(grey(*shape), masks, RED)
+    pictures = thumbnails_of(grey(*shape), masks, RED)
     assert [picture.shape for picture in pictures] == [(96, 96, 3)] * 3
     assert {picture.dtype for picture in pictures} == {np.dtype(np.uint8)}
 
 
 def test_a_mask_is_tinted_and_outlined_and_the_rest_is_as_it_was():
     mask = disc((100, 100), (50, 50), 20)
-    (picture,) = draw_thumbnails(grey(100, 100), [mask], RED)
+    (picture,) = thumbnails_of(grey(100, 100), [mask], RED)
     assert picture[48, 48].tolist() == [170, 55, 55]
     assert picture[2, 2].tolist() == [GREY] * 3
     across = picture[48].tolist()
@@ -58,20 +70,20 @@ def test_a_mask_is_tinted_and_outlined_and_the_rest_is_as_it_was():
 def test_the_line_stands_out_from_a_picture_in_the_colour_of_the_object(level, rim):
     mask = disc((100, 100), (50, 50), 20)
     frame = np.full((100, 100, 3), level, np.uint8)
-    (picture,) = draw_thumbnails(frame, [mask], np.full(4, level / 255))
+    (picture,) = thumbnails_of(frame, [mask], np.full(4, level / 255))
     assert set(np.unique(picture)) == {level, rim}
 
 
 def test_a_small_object_can_be_made_out_in_a_large_picture():
     mask = box((1000, 1000), (700, 704), (20, 24))
-    (picture,) = draw_thumbnails(grey(1000, 1000), [mask], RED)
+    (picture,) = thumbnails_of(grey(1000, 1000), [mask], RED)
     assert painted(picture).sum() == 16 * 16
 
 
 @pytest.mark.parametrize("centre", [(3, 3), (196, 100), (100, 196)])
 def test_an_object_at_the_border_is_seen_whole(centre):
     mask = disc((200, 200), centre, 3)
-    (picture,) = draw_thumbnails(grey(200, 200), [mask], RED)
+    (picture,) = thumbnails_of(grey(200, 200), [mask], RED)
     assert painted(picture).sum() == pytest.approx(16 * mask.sum(), rel=0.1)
 
 
@@ -79,8 +91,8 @@ def test_all_show_the_same_part():
     shape = (200, 200)
     frame = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
     masks = [disc(shape, (60, 60), radius) for radius in (5, 10, 14)]
-    red = draw_thumbnails(frame, masks, RED)
-    blue = draw_thumbnails(frame, masks, RED[[1, 2, 0]])
+    red = thumbnails_of(frame, masks, RED)
+    blue = thumbnails_of(frame, masks, RED[[1, 2, 0]])
     is_line = (red[2] == 255).all(axis=2)
     outside = (red[2] == blue[2]).all(axis=2) & ~is_line
     assert 0.4 < outside.mean() < 0.9
@@ -90,21 +102,21 @@ def test_all_show_the_same_part():
 
 def test_a_mask_of_the_whole_scene_does_not_make_the_object_tiny():
     mask = disc((400, 400), (200, 200), 10)
-    alone, *_ = draw_thumbnails(grey(400, 400), [mask], RED)
-    beside, *_ = draw_thumbnails(grey(400, 400), [mask, np.ones((400, 400), bool)], RED)
+    alone, *_ = thumbnails_of(grey(400, 400), [mask], RED)
+    beside, *_ = thumbnails_of(grey(400, 400), [mask, np.ones((400, 400), bool)], RED)
     np.testing.assert_array_equal(alone, beside)
 
 
 def test_a_far_larger_mask_leaves_the_smallest_visible():
     shape = (400, 400)
     small, large = disc(shape, (200, 200), 10), box(shape, (100, 300), (100, 300))
-    picture, *_ = draw_thumbnails(grey(*shape), [small, large], RED)
+    picture, *_ = thumbnails_of(grey(*shape), [small, large], RED)
     assert painted(picture).sum() > 200
 
 
 def test_a_wide_picture_is_not_distorted():
     frame = grey(20, 60)
-    (picture,) = draw_thumbnails(frame, [np.ones((20, 60), bool)], RED)
+    (picture,) = thumbnails_of(frame, [np.ones((20, 60), bool)], RED)
     is_black = (picture == 0).all(axis=(1, 2))
     # The line around the mask lies beside the picture.
     assert is_black.tolist() == [True] * 31 + [False] * 34 + [True] * 31
@@ -114,7 +126,7 @@ def test_a_wide_picture_is_not_distorted():
 def test_without_any_mask_the_whole_picture_is_shown(shape):
     frame = grey(*shape)
     frame[:5, :5], frame[-5:, -5:] = (0, 0, 250), (0, 250, 0)
-    (picture,) = draw_thumbnails(frame, [np.zeros(shape, bool)], RED)
+    (picture,) = thumbnails_of(frame, [np.zeros(shape, bool)], RED)
     shown = picture[(picture > 0).any(axis=2)]
     assert (picture > 0).any(axis=2).mean() == 0.5
     assert shown[0].tolist() == [0, 0, 250]
@@ -123,14 +135,14 @@ def test_without_any_mask_the_whole_picture_is_shown(shape):
 
 def test_alpha_is_ignored():
     mask = disc((50, 50), (25, 25), 9)
-    clear = draw_thumbnails(grey(50, 50), [mask], np.array([1, 0, 0, 0.2]))
-    solid = draw_thumbnails(grey(50, 50), [mask], RED[:3])
+    clear = thumbnails_of(grey(50, 50), [mask], np.array([1, 0, 0, 0.2]))
+    solid = thumbnails_of(grey(50, 50), [mask], RED[:3])
     np.testing.assert_array_equal(clear, solid)
 
 
 def test_the_frame_is_not_drawn_on():
     frame = grey(50, 50)
-    draw_thumbnails(frame, [np.ones((50, 50), bool)], RED)
+    thumbnails_of(frame, [np.ones((50, 50), bool)], RED)
     assert (frame == GREY).all()
 
 
@@ -144,7 +156,7 @@ def middle_of(pictures):
 def test_a_junk_mask_does_not_change_the_scale(junk):
     shape, centre = (400, 400), (200, 200)
     small, whole = disc(shape, centre, 3), disc(shape, centre, 20)
-    pictures = draw_thumbnails(
+    pictures = thumbnails_of(
         grey(*shape), [small, whole, disc(shape, centre, junk)], RED
     )
     assert middle_of(pictures[1]) == pytest.approx([0.53, 0.53], abs=0.03)
@@ -156,7 +168,7 @@ def test_a_mask_of_two_objects_is_seen_whole():
     one = disc(shape, (200, 200), 20)
     two = one | disc(shape, (245, 200), 24)
     everything = np.ones(shape, bool)
-    picture = draw_thumbnails(grey(*shape), [one, two, everything], RED)[1]
+    picture = thumbnails_of(grey(*shape), [one, two, everything], RED)[1]
     assert not painted(picture)[[0, -1]].any()
     assert 0.4 < painted(picture).any(axis=1).mean() < 0.6
 
@@ -167,8 +179,8 @@ def test_clicks_are_seen_unless_they_are_far_away():
     frame = grey(*shape)
     near, far = (200, 230), (200, 390)
     frame[near], frame[far] = (0, 0, 250), (0, 250, 0)
-    (alone,) = draw_thumbnails(frame, [mask], RED)
-    (picture,) = draw_thumbnails(frame, [mask], RED, [near, far])
+    (alone,) = thumbnails_of(frame, [mask], RED)
+    (picture,) = thumbnails_of(frame, [mask], RED, [near, far])
     seen = [(one > GREY) & painted(one)[..., None] for one in (alone, picture)]
     assert not seen[0][..., 2].any()
     assert seen[1][..., 2].any()
@@ -181,5 +193,6 @@ def test_what_is_clicked_and_used_is_to_be_seen():
     )
     preview = preview_of(prompt, 3).preview
     assert [*places_shown(preview)] == [(5, 6), (0, 1), (7, 8), (0, 0), (2, 13)]
-    nothing = replace(preview.chosen, mask=np.zeros((12, 14), bool))
+    nothing = PlacedMask.of(np.zeros((12, 14), bool))
+    nothing = replace(preview.chosen, placed=nothing)
     assert len([*places_shown(replace(preview, chosen=nothing))]) == 3

@@ -15,6 +15,7 @@ from napari_sam_decoder.frames.frame_ranges import (
     select_frames,
 )
 from napari_sam_decoder.frames.movie import ArrayLike, Movie, guess_axes
+from napari_sam_decoder.frames.placed_mask import PlacedMask
 from napari_sam_decoder.frames.planes import PlaneIndex, Planes
 from napari_sam_decoder.frames.window import Pyramid, Window
 
@@ -24,6 +25,7 @@ __all__ = [
     "FrameGeometry",
     "FrameSelection",
     "Movie",
+    "PlacedMask",
     "PlaneIndex",
     "Planes",
     "Pyramid",

@@ -41,6 +41,11 @@ class Planes:
         return tuple(int(length) for length in (*stack, *plane))
 
     @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
     def dtype(self) -> Any:
         """Type of one pixel."""
         return self.data.dtype
@@ -55,8 +60,13 @@ class Planes:
         )
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Read one plane by its number, or any part of a picture."""
+        """Read one plane by its number, or a part of it, or any part of a picture."""
         if self.axis is None:
             return np.asarray(self.data[key])
-        frame = range(self.data.shape[self.axis])[int(key)]
-        return np.asarray(self.data[self.index(frame)])
+        number, *part = key if isinstance(key, tuple) else (key,)
+        frame = range(self.data.shape[self.axis])[int(number)]
+        index = list(self.index(frame))
+        shown = [axis for axis, one in enumerate(index) if isinstance(one, slice)]
+        for axis, span in zip(shown, part, strict=False):
+            index[axis] = span
+        return np.asarray(self.data[tuple(index)])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.validation import as_plain_array
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.frames import FrameGeometry, Window
+    from napari_sam_decoder.frames import FrameGeometry, PlacedMask
 
 __all__ = ["LOGIT_SCALE", "PaintedMask", "checked_shape", "mask_logits"]
 
@@ -80,14 +82,63 @@ class PaintedMask:
         runs = np.diff(changes, prepend=0, append=on_object.size)
         return cls((plane.shape[0], plane.shape[1]), tuple(runs.tolist()))
 
+    @classmethod
+    def placed(cls, mask: PlacedMask, shape: tuple[int, int]) -> PaintedMask:
+        """Make a painted mask of a part of a frame; the rest takes no memory.
+
+        Parameters
+        ----------
+        mask : PlacedMask
+            Within the frame.
+        shape : (rows, columns)
+            Of the frame.
+        """
+        row, column = mask.window.origin
+        # An object begins and ends where it differs from the pixel before it.
+        beside = np.pad(mask.pixels, ((0, 0), (1, 1)))
+        rows, columns = np.nonzero(beside[:, 1:] != beside[:, :-1])
+        changes = (rows + row) * shape[1] + columns + column
+        # At the side of the frame it may go on in the next row.
+        is_single = np.ones(len(changes), bool)
+        twice = np.flatnonzero(changes[1:] == changes[:-1])
+        is_single[twice] = is_single[twice + 1] = False
+        ends = changes[is_single]
+        if ends.size and ends[-1] == prod(shape):
+            ends = ends[:-1]
+        runs = np.diff(ends, prepend=0, append=prod(shape))
+        return cls(shape, tuple(runs.tolist()))
+
     @property
     def is_empty(self) -> bool:
         """Whether the mask has no pixel: the object is not on this frame."""
         return len(self.runs) == 1
 
+    @property
+    def extent(self) -> Window | None:
+        """Bounding box in the frame; None for an empty mask."""
+        ends = np.cumsum(self.runs)
+        starts, lasts = ends[:-1:2], ends[1::2] - 1
+        if not starts.size:
+            return None
+        first, last = divmod(starts, self.shape[1]), divmod(lasts, self.shape[1])
+        columns = 0, self.shape[1] - 1
+        if np.array_equal(first[0], last[0]):
+            columns = int(first[1].min()), int(last[1].max())
+        row, rows = int(first[0][0]), int(last[0][-1] - first[0][0]) + 1
+        return Window(row, columns[0], rows, columns[1] - columns[0] + 1)
+
     def cut(self, window: Window) -> PaintedMask:
         """Return the part in a window of the frame."""
-        return PaintedMask.of(self.to_array()[window.place])
+        return PaintedMask.of(self.seen_in(window))
+
+    def seen_in(self, window: Window) -> np.ndarray:
+        """Return the (rows, columns) part in a window of the frame as an array."""
+        width = self.shape[1]
+        start, stop = window.row * width, (window.row + window.rows) * width
+        ends = np.cumsum(self.runs).clip(start, stop)
+        is_object = np.arange(len(self.runs)) % 2 == 1
+        band = np.repeat(is_object, np.diff(ends, prepend=start))
+        return band.reshape(window.rows, width)[:, window.place[1]]
 
     def to_array(self) -> np.ndarray:
         """Return the mask as a new (Y, X) array of bool."""

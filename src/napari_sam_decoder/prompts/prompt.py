@@ -167,7 +167,7 @@ class Prompt:
         boxes = [Window.around_points(corners)] if corners else []
         painted = [one.pixels for one in self.scribbles if one.is_positive in wanted]
         painted += [] if self.mask is None else [self.mask]
-        boxes += filter(None, (Window.around(one.to_array()) for one in painted))
+        boxes += filter(None, (one.extent for one in painted))
         return reduce(Window.joined, boxes) if boxes else None
 
     @property

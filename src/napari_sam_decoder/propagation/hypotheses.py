@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.frames import Window
+from napari_sam_decoder.frames import PlacedMask, Window
 from napari_sam_decoder.propagation.initial_masks import answer_prompts, decide_prompts
-from napari_sam_decoder.propagation.views import PlacedMask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,9 @@ class Hypothesis:
         The value of `Prompt.hypothesis` that picks it; from the smallest mask to the
         largest. 0 for a mask that cannot be picked: that of a box, of several actions
         together, or one that was made with other objects' points as background.
-    mask : (Y, X) array of bool
+    placed : PlacedMask
+        The mask, where it is in the frame.
+    frame_shape : (rows, columns)
     iou_prediction : float
         0..1, how well the mask is expected to fit the object.
     score : float
@@ -41,16 +43,21 @@ class Hypothesis:
     """
 
     number: int
-    mask: np.ndarray
+    placed: PlacedMask
+    frame_shape: tuple[int, int]
     iou_prediction: float
     score: float
 
+    @property
+    def mask(self) -> np.ndarray:
+        """(Y, X) array of bool over the whole frame, not to be changed."""
+        return self.placed.seen_in(Window.of_frame(self.frame_shape))
+
     def __repr__(self) -> str:
-        pixels = np.count_nonzero(self.mask)
         return (
-            f"{type(self).__name__}(number={self.number}, mask={pixels} of "
-            f"{self.mask.size} pixels, iou_prediction={self.iou_prediction:.2f}, "
-            f"score={self.score:.2f})"
+            f"{type(self).__name__}(number={self.number}, mask={self.placed.area} of "
+            f"{prod(self.frame_shape)} pixels, "
+            f"iou_prediction={self.iou_prediction:.2f}, score={self.score:.2f})"
         )
 
 
@@ -134,15 +141,13 @@ def _preview(
     window: Window,
     frame_shape: tuple[int, int],
 ) -> Preview:
-    def placed(mask: np.ndarray) -> np.ndarray:
-        return PlacedMask(mask, window).seen_in(Window.of_frame(frame_shape))
-
     answer = decision.answered.answer
     offered = () if answer.proposals is None else answer.proposals.hypotheses
     hypotheses = tuple(
         Hypothesis(
             number,
-            placed(one.mask),
+            PlacedMask(one.mask, window),
+            frame_shape,
             one.rating,
             decision.scores.get(number, one.rating),
         )
@@ -151,11 +156,12 @@ def _preview(
     if decision.number:
         chosen = hypotheses[decision.number - 1]
     else:
-        mask = placed(decision.mask)
-        chosen = Hypothesis(0, mask, decision.rating, decision.score)
+        mask = PlacedMask(decision.mask, window)
+        chosen = Hypothesis(0, mask, frame_shape, decision.rating, decision.score)
     return Preview(prompt, hypotheses, chosen, answer, decision.apart, window)
 
 
 def _preview_painted(prompt: Prompt) -> Preview:
     mask = np.zeros((0, 0), bool) if prompt.mask is None else prompt.mask.to_array()
-    return Preview(prompt, (), Hypothesis(0, mask, 1.0, 1.0))
+    placed = PlacedMask.of(mask)
+    return Preview(prompt, (), Hypothesis(0, placed, placed.window.shape, 1.0, 1.0))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.appearance.memory import Memory
+from napari_sam_decoder.frames import PlacedMask
 from napari_sam_decoder.interactive import Answer, answer
 from napari_sam_decoder.prompts import PaintedMask, mask_logits
 from napari_sam_decoder.propagation.accumulator import Estimate, PackedLogits
 from napari_sam_decoder.propagation.results import ObjectResult, Reason
 from napari_sam_decoder.propagation.track import Track
-from napari_sam_decoder.propagation.views import PlacedMask
 from napari_sam_decoder.selection import choose_together, overlap_costs
 
 if TYPE_CHECKING:
@@ -443,7 +443,7 @@ def initial_masks(
             mask = PlacedMask(decision.mask, window)
             made[result.object_id] = result, mask
     windows = views.pyramid.shared_windows(
-        {key: mask.extent for key, (_, mask) in made.items()}
+        {key: mask.extent or mask.window for key, (_, mask) in made.items()}
     )
 
     def remember(prompt: Prompt) -> InitialMask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation.context import Context, FrameSource
     from napari_sam_decoder.propagation.track import Track
 
-__all__ = ["PlacedMask", "Views", "low_res_box", "transfer_logits"]
+__all__ = ["Views", "low_res_box", "transfer_logits"]
 
 VIEWS_REMEMBERED = 8
 """Each keeps the features of a few frames, about 30 MB a frame."""
@@ -204,38 +204,6 @@ class _ReducedFrames:
             size, Image.Resampling.BILINEAR, reducing_gap=2.0
         )
         return replace(embedding, frame_shape=self.shape), np.asarray(small)
-
-
-@dataclass(frozen=True, eq=False)
-class PlacedMask:
-    """A mask of a window of the frame; nothing is beyond it.
-
-    Attributes
-    ----------
-    pixels : (rows, columns) array of bool
-    window : Window
-    """
-
-    pixels: np.ndarray
-    window: Window
-
-    @property
-    def extent(self) -> Window:
-        """Bounding box in the frame; the whole window for an empty mask."""
-        inside = Window.around(self.pixels)
-        return self.window.from_frame(inside) if inside else self.window
-
-    def seen_in(self, window: Window) -> np.ndarray:
-        """Return the (rows, columns) part of the mask in another window."""
-        if window == self.window:
-            return self.pixels
-        part = np.zeros(window.shape, bool)
-        shared = self.window.shared(window)
-        if shared is not None:
-            part[shared.within(window).place] = self.pixels[
-                shared.within(self.window).place
-            ]
-        return part
 
 
 def transfer_logits(logits: np.ndarray, source: Window, target: Window) -> np.ndarray:

@@ -10,7 +10,11 @@ from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.thread_pool import set_torch_threads
 from napari_sam_decoder.widgets.layers import is_automatic
-from napari_sam_decoder.widgets.thumbnails import draw_thumbnails, places_shown
+from napari_sam_decoder.widgets.thumbnails import (
+    common_window,
+    draw_thumbnails,
+    places_shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -187,17 +191,19 @@ def show_prompts(
     yield from shown
     for one in shown:
         if not one.thumbnails and one.preview.hypotheses:
-            prompt = one.preview.prompt
-            masks = [offered.mask for offered in one.preview.hypotheses]
-            frame = session.movie.rgb(prompt.frame)
-            colour, places = colours[prompt.object_id], places_shown(one.preview)
-            pictures = draw_thumbnails(frame, masks, colour, places)
+            prompt, movie = one.preview.prompt, session.movie
+            masks = [offered.placed for offered in one.preview.hypotheses]
+            places = places_shown(one.preview)
+            window = common_window(movie.frame_shape, masks, places)
+            pixels = movie.cut(window).rgb(prompt.frame)
+            colour = colours[prompt.object_id]
+            pictures = draw_thumbnails(pixels, window, masks, colour)
             yield replace(one, thumbnails=pictures)
 
 
 def _masks(preview: Preview) -> tuple[int, ...]:
     """Identify the masks of a preview, to find pictures that were drawn before."""
-    return tuple(id(offered.mask) for offered in preview.hypotheses)
+    return tuple(id(offered.placed.pixels) for offered in preview.hypotheses)
 
 
 def computing(steps: Iterator[T]) -> Generator[T]:

@@ -9,7 +9,6 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.widgets.colours import (
     WARNING_RED,
     object_colour,
@@ -21,21 +20,27 @@ from napari_sam_decoder.widgets.layers import (
     Outline,
     StrokeListener,
     WorldMap,
-    mark_scribbles,
+    change_preview,
+    cover_of,
     new_outline_layer,
     next_scribble,
+    preview_layer,
     read_stroke,
     show_outline,
+    show_preview,
     take_brush,
+    window_on_screen,
     zoom_on,
 )
+from napari_sam_decoder.widgets.preview_picture import PreviewPicture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Layer, Vectors
 
+    from napari_sam_decoder.frames import PlacedMask, Window
     from napari_sam_decoder.prompts import Prompt, Scribble
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.model_cache import ShownPreview
@@ -49,84 +54,13 @@ __all__ = [
     "PreviewStore",
     "Scribbled",
     "add_quietly",
-    "preview_layer",
-    "show_preview",
 ]
-
-
-def preview_layer(view: MovieView, name: str) -> Labels:
-    """Make an empty labels layer of the size of one frame, placed on the first one.
-
-    Parameters
-    ----------
-    view : MovieView
-        The movie.
-    name : str
-        What the layer list shows.
-
-    Returns
-    -------
-    napari.layers.Labels
-        With as many axes as the image, one pixel thick along the sliced ones, and not
-        editable.
-    """
-    layer = Labels(
-        _as_slab(view, np.zeros(view.frame_shape, np.uint8)),
-        name=name,
-        affine=_placed_at(view, 0),
-        units=view.layer.units,
-        axis_labels=view.layer.axis_labels,
-        # How much of it is filled is up to its colours.
-        opacity=1,
-    )
-    layer.editable = False
-    return layer
-
-
-def show_preview(
-    view: MovieView, layer: Labels, frame: int, labels: np.ndarray
-) -> None:
-    """Show labels on one frame and on no other.
-
-    Parameters
-    ----------
-    view : MovieView
-        The movie.
-    layer : napari.layers.Labels
-        Made by `preview_layer` for a movie with the same axes.
-    frame : int
-        0 <= frame < len(view).
-    labels : (Y, X) array of int
-        Of the size of a frame.
-    """
-    affine = _placed_at(view, frame)
-    # Each of these makes the viewer lay out all of its layers again, which takes
-    # several times as long as drawing.
-    if not np.array_equal(affine, layer.affine.affine_matrix):
-        layer.affine = affine
-    slab = _as_slab(view, labels)
-    if slab.shape != layer.data.shape or slab.dtype != layer.data.dtype:
-        layer.data = slab.copy()
-        return
-    layer.data[...] = slab
-    layer.refresh(extent=False)
-
-
-def _as_slab(view: MovieView, labels: np.ndarray) -> np.ndarray:
-    return np.expand_dims(labels, view.sliced_axes)
-
-
-def _placed_at(view: MovieView, frame: int) -> np.ndarray:
-    return WorldMap.of(view.layer).shifted(view.origin(frame)).matrix
 
 
 PREVIEW_NAME = "SAM preview"
 FILL, SCRIBBLE_FILL = 0.2, 0.5
 """How much a preview covers of what is under it."""
 NO_FILL = (0.0, 0.0, 0.0, 0.0)
-MOST_OF_A_BYTE = min(POSITIVE_VALUE, NEGATIVE_VALUE) - 1
-"""Objects whose pixels fit into a byte, beside those of scribbles."""
-LARGEST_VALUE = 2**16 - 1
 _NOTICEABLE = 0.2
 
 
@@ -187,12 +121,11 @@ class PreviewOverlay:
         self._scribbled: Scribbled | None = None
         self._is_painted_over = False
         self._view: MovieView | None = None
-        self._frame = 0
-        self._masks: Mapping[int, np.ndarray] = {}
+        self._picture: PreviewPicture | None = None
         self._layer: Labels | None = None
         self._fills: dict[int, tuple[float, ...]] = {}
         self._lines: Vectors | None = None
-        self._outline = Outline.of(np.zeros((0, 0), int))
+        self._outline = Outline.empty()
         self._pixel = 1.0
         self._placed: WorldMap | None = None
 
@@ -200,7 +133,7 @@ class PreviewOverlay:
         self,
         view: MovieView,
         frame: int,
-        masks: Mapping[int, np.ndarray],
+        masks: Mapping[int, PlacedMask],
         scribbled: Scribbled | None = None,
         background: frozenset[int] = frozenset(),
     ) -> None:
@@ -212,7 +145,7 @@ class PreviewOverlay:
             The movie.
         frame : int
             Where to show them.
-        masks : mapping of object id to (Y, X) array of bool
+        masks : mapping of object id to PlacedMask
             Where they overlap, the last is shown; without any, the layer is emptied.
         scribbled : Scribbled, optional
             Drawn over the masks.
@@ -228,22 +161,68 @@ class PreviewOverlay:
             self._view, self._placed = view, placed
         if not self._is_added():
             self._remove_lines()
+        scribbles = () if scribbled is None else scribbled.scribbles
+        cover = self._cover_for(view, frame, masks, scribbles)
+        picture = PreviewPicture(frame, cover, dict(masks), scribbles)
         is_same_look = background == self._outline.background
-        if is_same_look and self._shows(frame, masks, scribbled):
+        if is_same_look and self._shows(picture, scribbled):
             return
-        values = _values_of(masks)
-        labels = np.zeros(view.frame_shape, _dtype_for(len(values)))
-        for object_id, mask in masks.items():
-            labels[mask] = values[object_id]
-        outline = Outline.of(labels).renumbered(values)
-        self._outline = replace(outline, background=background)
-        mark_scribbles(labels, () if scribbled is None else scribbled.scribbles)
         layer = self._layer_on(view)
-        self._fill_lightly(layer, values, scribbled)
-        show_preview(view, layer, frame, labels)
-        self._frame, self._masks = frame, dict(masks)
-        self._scribbled, self._is_painted_over = scribbled, False
+        self._trace(picture, background)
+        self._fill_lightly(layer, picture.values, scribbled)
+        self._fill(view, layer, picture)
+        self._picture, self._scribbled = picture, scribbled
+        self._is_painted_over = False
         self._draw_lines()
+
+    def _cover_for(
+        self,
+        view: MovieView,
+        frame: int,
+        masks: Mapping[int, PlacedMask],
+        scribbles: Sequence[Scribble],
+    ) -> Window:
+        """Choose what the layer covers: what it did, unless something new is beyond."""
+        before = self._picture
+        current = before.cover if before and before.frame == frame else None
+        known = before.masks if before and current else {}
+        boxes = [
+            mask.extent
+            for key, mask in masks.items()
+            if key not in known or known[key].pixels is not mask.pixels
+        ]
+        boxes += [one.pixels.extent for one in scribbles]
+        if self.next_scribble is not None:
+            boxes.insert(0, window_on_screen(view))
+        needed = [box for box in boxes if box is not None]
+        if current and all(current.contains(box) for box in needed):
+            return current
+        rest = [] if current is None else [current]
+        return cover_of(view.frame_shape, [*needed, *rest])
+
+    def _trace(self, picture: PreviewPicture, background: frozenset[int]) -> None:
+        """Trace what has changed, and all that it may touch."""
+        before = self._picture
+        if before is None or not picture.continues(before):
+            outline = picture.outline(picture.masks)
+        else:
+            outline, changed = self._outline, picture.changes(before)
+            touched = picture.touching(changed) if changed else frozenset()
+            outline = outline.without(touched | picture.unlike(before))
+            outline = outline.joined(picture.outline(touched))
+        self._outline = replace(outline, background=background)
+
+    def _fill(self, view: MovieView, layer: Labels, picture: PreviewPicture) -> None:
+        """Fill what has changed, or everything."""
+        before, cover = self._picture, picture.cover
+        if self._is_painted_over or before is None or not picture.continues(before):
+            labels = picture.labels(cover)
+            show_preview(view, layer, picture.frame, labels, cover)
+            return
+        changed = picture.changes(before)
+        part = changed and changed.shared(cover)
+        if part:
+            change_preview(view, layer, picture.labels(part), part.within(cover))
 
     @property
     def layer(self) -> Labels | None:
@@ -284,9 +263,13 @@ class PreviewOverlay:
     def _on_stroke(self, atoms: list[Any], unwritten: list[Any]) -> None:
         if self._view is None or self._layer is None or self._painter is None:
             return
-        scribbles = read_stroke(self._view, self._layer, atoms, unwritten)
+        picture = self._picture
+        if picture is None:
+            return
+        stroke = atoms, unwritten
+        scribbles = read_stroke(self._view, self._layer, stroke, picture.cover)
         self._is_painted_over = True
-        self._painter.paint(self._frame, scribbles)
+        self._painter.paint(picture.frame, scribbles)
 
     def fit_to_screen(self) -> None:
         """Draw lines at one width, whatever the zoom."""
@@ -295,16 +278,28 @@ class PreviewOverlay:
         if abs(self._screen_pixel(self._view) / self._pixel - 1) > _NOTICEABLE:
             self._draw_lines()
 
+    def cover_screen(self) -> None:
+        """Let the brush paint wherever the mouse may go, once the view has moved."""
+        view, picture = self._view, self._picture
+        if view is None or picture is None or self.next_scribble is None:
+            return
+        seen = window_on_screen(view)
+        if seen and not picture.cover.contains(seen):
+            background = self._outline.background
+            masks, scribbled = picture.masks, self._scribbled
+            self.show(view, picture.frame, masks, scribbled, background)
+
     def _screen_pixel(self, view: MovieView) -> float:
         return 1 / zoom_on(self._viewer, view.layer)
 
     def _draw_lines(self) -> None:
-        if self._view is None or not self._is_added():
+        if self._view is None or self._picture is None or not self._is_added():
             return
         if len(self._outline) or self._is_in_viewer(self._lines):
             self._pixel = self._screen_pixel(self._view)
             lines = self._lines_on(self._view)
-            show_outline(self._view, lines, self._frame, self._outline, self._pixel)
+            frame = self._picture.frame
+            show_outline(self._view, lines, frame, self._outline, self._pixel)
 
     def clear(self) -> None:
         """Show nothing; the layer goes once the viewer has no image any more."""
@@ -315,7 +310,7 @@ class PreviewOverlay:
         else:
             self._layer.data = np.zeros_like(self._layer.data)
             self._erase_lines()
-            self._masks, self._scribbled, self._view = {}, None, None
+            self._picture = self._scribbled = self._view = None
 
     def remove(self) -> None:
         """Remove the layers, unless the user has done so."""
@@ -329,7 +324,7 @@ class PreviewOverlay:
         if self._strokes is not None:
             self._strokes.close()
         self._layer = self._lines = self._view = self._strokes = None
-        self._masks, self._scribbled, self._is_painted_over = {}, None, False
+        self._picture, self._scribbled, self._is_painted_over = None, None, False
 
     def _is_added(self) -> bool:
         return self._is_in_viewer(self._layer)
@@ -365,7 +360,7 @@ class PreviewOverlay:
             self._viewer.layers.remove(lines)
 
     def _erase_lines(self) -> None:
-        self._outline = Outline.of(np.zeros((0, 0), int))
+        self._outline = Outline.empty()
         self._draw_lines()
 
     def _is_on(self, view: MovieView, placed: WorldMap) -> bool:
@@ -377,40 +372,34 @@ class PreviewOverlay:
             and placed.is_close(self._placed)
         )
 
-    def _shows(
-        self,
-        frame: int,
-        masks: Mapping[int, np.ndarray],
-        scribbled: Scribbled | None,
-    ) -> bool:
+    def _shows(self, picture: PreviewPicture, scribbled: Scribbled | None) -> bool:
         """Whether drawing would change nothing: a repaint can be felt."""
-        if self._is_painted_over and self._is_added():
-            return False
+        is_nothing, before = not picture.masks and scribbled is None, self._picture
         if not self._is_added():
-            return not masks and scribbled is None
-        if not masks and scribbled is None:
-            is_empty = not self._masks and self._scribbled is None
+            return is_nothing
+        if self._is_painted_over:
+            return False
+        if before is None:
+            return is_nothing
+        if is_nothing:
+            is_empty = not before.masks and self._scribbled is None
             # What lies on another frame is not seen on this one.
-            return is_empty or frame != self._frame
-        is_same_mask = (
-            self._masks.get(object_id) is mask for object_id, mask in masks.items()
-        )
-        is_same_size = len(masks) == len(self._masks)
-        is_same = frame == self._frame and self._scribbled == scribbled
-        return is_same and is_same_size and all(is_same_mask)
+            return is_empty or picture.frame != before.frame
+        is_same = picture.continues(before) and picture.changes(before) is None
+        return is_same and self._scribbled == scribbled
 
     def _move_to(self, view: MovieView) -> None:
         """Empty the layer, if there is one, and put it on another movie."""
-        self._masks, self._scribbled = {}, None
+        self._erase_lines()
+        self._picture = self._scribbled = None
         if self._layer is None or not self._is_added():
             return
         if self._layer.ndim != len(view.spatial_shape):
             # napari 0.6 cannot change the number of axes of a layer.
             self.remove()
             return
-        self._erase_lines()
-        self._layer.data = _as_slab(view, np.zeros(view.frame_shape, np.uint8))
-        self._layer.affine = _placed_at(view, 0)
+        cover = cover_of(view.frame_shape, [])
+        show_preview(view, self._layer, 0, np.zeros(cover.shape, np.uint8), cover)
         self._bring_above(view, self._layer, self._ground(view))
         if self._lines is not None and self._is_in_viewer(self._lines):
             self._lines.affine = WorldMap.of(view.layer).matrix
@@ -426,7 +415,7 @@ class PreviewOverlay:
     def _layer_on(self, view: MovieView) -> Labels:
         if self._layer is None or not self._is_added():
             self._layer, self._fills = preview_layer(view, PREVIEW_NAME), {}
-            self._masks, self._scribbled, self._is_painted_over = {}, None, False
+            self._picture, self._scribbled, self._is_painted_over = None, None, False
             self._let_be_painted(self._layer)
             add_quietly(self._viewer, self._layer, above=self._ground(view))
         return self._layer
@@ -456,25 +445,6 @@ class PreviewOverlay:
             self._lines = new_outline_layer(view)
             add_quietly(self._viewer, self._lines, above=self._layer_on(view))
         return self._lines
-
-
-def _values_of(object_ids: Collection[int]) -> dict[int, int]:
-    """Give a pixel value to each object: its id, unless that is too large or taken."""
-    largest = MOST_OF_A_BYTE if len(object_ids) <= MOST_OF_A_BYTE else LARGEST_VALUE
-    allowed = {*range(1, largest + 1)} - {POSITIVE_VALUE, NEGATIVE_VALUE}
-    own = allowed & {*object_ids}
-    others = sorted({*object_ids} - own)
-    free = sorted(allowed - own, reverse=True)
-    return {one: one for one in own} | dict(zip(others, free, strict=False))
-
-
-def _dtype_for(objects: int) -> type[np.unsignedinteger]:
-    """Use bytes where they suffice: napari makes a colour for each possible value.
-
-    Whenever a colour changes it does so again, which takes a tenth of a second for
-    values of two bytes, and only with numba can it draw larger ones.
-    """
-    return np.uint8 if objects <= MOST_OF_A_BYTE else np.uint16
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer, above: Layer) -> None:
@@ -558,7 +528,7 @@ class PreviewStore:
             if not self._is_known(prompt, waiting)
         )
 
-    def masks(self, prompts: Iterable[Prompt]) -> dict[int, np.ndarray]:
+    def masks(self, prompts: Iterable[Prompt]) -> dict[int, PlacedMask]:
         """Return the masks to draw: those of prompts that are not in the labels yet.
 
         A mask that was confirmed is.
@@ -570,10 +540,10 @@ class PreviewStore:
 
         Returns
         -------
-        dict of object id to (Y, X) array of bool
+        dict of object id to PlacedMask
         """
         return {
-            prompt.object_id: self._shown[_key(prompt)].preview.chosen.mask
+            prompt.object_id: self._shown[_key(prompt)].preview.chosen.placed
             for prompt in prompts
             if _key(prompt) in self._shown
             and not prompt.is_settled
@@ -589,15 +559,15 @@ class PreviewStore:
             All on one frame.
         """
         found = {one.object_id: self._shown.get(_key(one)) for one in prompts}
-        windows = {
-            object_id: extent(shown.preview.chosen.mask)
+        boxes = {
+            object_id: shown.preview.chosen.placed.extent
             for object_id, shown in found.items()
             if shown is not None
         }
         return {
-            object_id: float(min(span.stop - span.start for span in window))
-            for object_id, window in windows.items()
-            if window is not None
+            object_id: float(min(box.shape))
+            for object_id, box in boxes.items()
+            if box is not None
         }
 
     def to_decode(

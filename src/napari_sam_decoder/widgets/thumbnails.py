@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
-from napari_sam_decoder.model.transforms import extent
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.selection import MAX_FRAME_SHARE
 from napari_sam_decoder.widgets.colours import rim_colours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from napari_sam_decoder.frames import PlacedMask
     from napari_sam_decoder.propagation import Preview
 
     Position = Sequence[float]
 
-__all__ = ["THUMBNAIL_SIDE", "draw_thumbnails", "places_shown"]
+__all__ = ["THUMBNAIL_SIDE", "common_window", "draw_thumbnails", "places_shown"]
 
 THUMBNAIL_SIDE = 96
 """Pixels; shown at this size and, on fine screens, at half of it."""
@@ -27,38 +29,34 @@ _MARGIN = 0.45
 _SMALLEST_VIEW = 24
 _LARGEST_ZOOM_OUT = 3
 _TINT = 0.45
-_Window = tuple[slice, slice]
 
 
 def draw_thumbnails(
-    frame: np.ndarray,
-    masks: Sequence[np.ndarray],
+    pixels: np.ndarray,
+    window: Window,
+    masks: Sequence[PlacedMask],
     colour: np.ndarray,
-    places: Iterable[Position] = (),
 ) -> tuple[np.ndarray, ...]:
-    """Draw masks over the part of the frame that shows the object.
+    """Draw masks over a part of the frame.
 
     Parameters
     ----------
-    frame : (Y, X, 3) array of uint8
-        What the network saw.
-    masks : sequence of (Y, X) arrays of bool
+    pixels : (rows, columns, 3) array of uint8
+        What the network saw there.
+    window : Window
+        The part of the frame, see `common_window`.
+    masks : sequence of PlacedMask
         At least one.
     colour : (3,) or (4,) array of float
         0..1; alpha is ignored.
-    places : iterable of (row, column)
-        To be seen as well, unless they are far away.
 
     Returns
     -------
     tuple of (96, 96, 3) arrays of uint8
         One per mask, all of the same part of the frame, so that they can be compared.
-        It is as large as the middle one of the masks asks for, whatever the others
-        cover.
     """
-    window = _common_window(masks, places)
-    crop = _shrink(frame[window] / 255.0)
-    return tuple(_draw(crop, _shrink(mask[window]), colour) for mask in masks)
+    crop = _shrink(pixels / 255.0)
+    return tuple(_draw(crop, _shrink(one.seen_in(window)), colour) for one in masks)
 
 
 def places_shown(preview: Preview) -> Iterator[Position]:
@@ -76,59 +74,61 @@ def places_shown(preview: Preview) -> Iterator[Position]:
     if prompt.box is not None:
         yield prompt.box[:2]
         yield prompt.box[2:]
-    found = extent(preview.chosen.mask)
-    if found is not None:
-        rows, columns = found
-        yield rows.start, columns.start
-        yield rows.stop - 1, columns.stop - 1
+    box = preview.chosen.placed.extent
+    if box is not None:
+        yield box.origin
+        yield box.row + box.rows - 1, box.column + box.columns - 1
 
 
-def _common_window(masks: Sequence[np.ndarray], places: Iterable[Position]) -> _Window:
-    """A square around the middle one of the masks, and places near it."""
-    seen = [mask for mask in masks if mask.any()]
-    shape = masks[0].shape
-    if not seen:
-        side = max(shape)
-        return _span(shape[0] // 2, side, shape[0]), _span(0, side, shape[1])
-    by_size = sorted(seen, key=np.count_nonzero)
+def common_window(
+    frame_shape: tuple[int, int],
+    masks: Sequence[PlacedMask],
+    places: Iterable[Position] = (),
+) -> Window:
+    """Choose the part of a frame over which masks are drawn.
+
+    Parameters
+    ----------
+    frame_shape : (rows, columns)
+        Of the whole frame.
+    masks : sequence of PlacedMask
+        At least one.
+    places : iterable of (row, column)
+        To be seen as well, unless they are far away.
+
+    Returns
+    -------
+    Window
+        A square, as far as the frame goes, as large as the middle one of the masks asks
+        for, whatever the others cover.
+    """
+    by_size = sorted((one for one in masks if one.extent), key=lambda one: one.area)
     up_to_middle = by_size[: (len(by_size) + 1) // 2]
-    objects = [mask for mask in up_to_middle if mask.mean() <= MAX_FRAME_SHARE]
-    found = extent((objects or by_size)[-1])
-    assert found is not None
-    middle = found
+    most = MAX_FRAME_SHARE * prod(frame_shape)
+    objects = [one for one in up_to_middle if one.area <= most]
+    boxes = [one.extent for one in (objects or by_size)[-1:]]
+    middle = found = boxes[0] if boxes else None
+    if middle is None or found is None:
+        return _square(Window.of_frame(frame_shape), max(frame_shape), frame_shape)
+    last = np.array(frame_shape) - 1
     for place in places:
-        joined = _joined(middle, place, shape)
-        if _longest(joined) <= _LARGEST_ZOOM_OUT * _longest(found):
-            middle = joined
-    side = max(round(_longest(middle) * (1 + 2 * _MARGIN)), _SMALLEST_VIEW)
-    rows, columns = (
-        _span((span.start + span.stop - 1) // 2, side, length)
-        for span, length in zip(middle, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _joined(window: _Window, place: Position, shape: tuple[int, ...]) -> _Window:
-    """A window that reaches to a place, as far as the picture goes."""
-    rows, columns = (
-        slice(min(span.start, pixel), max(span.stop, pixel + 1))
-        for span, pixel in zip(
-            window,
-            np.clip(np.rint(place), 0, np.array(shape) - 1).astype(int).tolist(),
-            strict=True,
+        joined = middle.joined(
+            Window.around_points([np.clip(np.rint(place), 0, last).tolist()])
         )
-    )
-    return rows, columns
+        if joined.side <= _LARGEST_ZOOM_OUT * found.side:
+            middle = joined
+    side = max(round(middle.side * (1 + 2 * _MARGIN)), _SMALLEST_VIEW)
+    return _square(middle, side, frame_shape)
 
 
-def _longest(window: _Window) -> int:
-    longest: int = max(side.stop - side.start for side in window)
-    return longest
-
-
-def _span(centre: int, side: int, length: int) -> slice:
-    start = max(0, min(centre - side // 2, length - side))
-    return slice(start, min(start + side, length))
+def _square(box: Window, side: int, frame_shape: tuple[int, int]) -> Window:
+    """A square around the middle of a box, as far as the frame goes."""
+    starts, lengths = [], []
+    for first, length, whole in zip(box.origin, box.shape, frame_shape, strict=True):
+        middle = (2 * first + length - 1) // 2
+        starts.append(max(0, min(middle - side // 2, whole - side)))
+        lengths.append(min(side, whole - starts[-1]))
+    return Window(starts[0], starts[1], lengths[0], lengths[1])
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:

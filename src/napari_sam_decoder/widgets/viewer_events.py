@@ -185,6 +185,7 @@ class ViewerEvents:
 
     def _on_dragged(self, _: ViewerModel, event: Any) -> Iterator[None]:
         """Take all that is dragged until the mouse is released as one action."""
+        self._bench.cover_screen()
         with self._bench.gesture():
             yield
             while event.type == "mouse_move":

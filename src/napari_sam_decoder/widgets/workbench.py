@@ -107,7 +107,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
 
-    from napari_sam_decoder.frames import FrameSelection
+    from napari_sam_decoder.frames import FrameSelection, PlacedMask
     from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import History, OfferedDivision, Step
@@ -495,7 +495,7 @@ class Workbench(QObject):
         if self.points_layer is not None:
             note_sides(self.points_layer, previews.sides(prompts))
 
-    def _shown(self, masks: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    def _shown(self, masks: Mapping[int, PlacedMask]) -> dict[int, PlacedMask]:
         hidden = self.objects.hidden_ids
         return {one: mask for one, mask in masks.items() if one not in hidden}
 
@@ -526,7 +526,7 @@ class Workbench(QObject):
         self._hypothesis_shown = number
         self.show_previews()
 
-    def _looked_at(self) -> dict[int, np.ndarray]:
+    def _looked_at(self) -> dict[int, PlacedMask]:
         """The mask that a person only looks at, by object id."""
         object_id, number = self.objects.current_id, self._hypothesis_shown
         if object_id is None or number is None or self.current_prompt is None:
@@ -534,7 +534,7 @@ class Workbench(QObject):
         shown = self.controller.state.previews.latest(object_id, self.frame)
         if shown is None or number > len(shown.preview.hypotheses):
             return {}
-        return {object_id: shown.preview.hypotheses[number - 1].mask}
+        return {object_id: shown.preview.hypotheses[number - 1].placed}
 
     @property
     def _pointed_at(self) -> list[Prompt]:
@@ -1850,6 +1850,10 @@ class Workbench(QObject):
                 fit_to_screen(layer, 1 / zoom_on(self.viewer, layer))
         self._overlay.fit_to_screen()
 
+    def cover_screen(self) -> None:
+        """Let the brush paint on all that is on the screen."""
+        self._overlay.cover_screen()
+
     def _let_clicks_be_points(self) -> None:
         layer = self._points_layer()
         self.viewer.layers.selection.active = layer
@@ -2055,7 +2059,7 @@ class Workbench(QObject):
     def _preview_at(self, row: int, column: int) -> int | None:
         here = self.controller.state.previews.masks(self.controller.prompts_here)
         for object_id, mask in reversed(self._shown(here).items()):
-            if mask[row, column]:
+            if mask.has(row, column):
                 return object_id
         return None
 

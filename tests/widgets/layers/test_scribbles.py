@@ -7,6 +7,7 @@ pytest.importorskip("napari.layers")
 import numpy as np
 from napari.layers import Image
 
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.widgets.layers import (
     NEGATIVE_VALUE,
@@ -15,10 +16,11 @@ from napari_sam_decoder.widgets.layers import (
     StrokeListener,
     mark_scribbles,
     next_scribble,
+    preview_layer,
     read_stroke,
+    show_preview,
     take_brush,
 )
-from napari_sam_decoder.widgets.previews import preview_layer, show_preview
 
 
 @pytest.fixture(params=[0, 1, 2])
@@ -36,9 +38,10 @@ def preview(view):
     layer.editable = True
     layer.brush_size = 1
     layer.read = []
+    whole = Window.of_frame(view.frame_shape)
     listener = StrokeListener(
         layer,
-        lambda *stroke: layer.read.extend(read_stroke(view, layer, *stroke)),
+        lambda *stroke: layer.read.extend(read_stroke(view, layer, stroke, whole)),
         lambda: None,
         lambda: None,
     )
@@ -123,6 +126,7 @@ def test_later_scribbles_lie_on_earlier_ones():
             Scribble(PaintedMask.of(first)),
             Scribble(PaintedMask.of(second), is_positive=False),
         ],
+        Window(0, 0, 3, 4),
     )
     assert labels[0].tolist() == [NEGATIVE_VALUE] + [POSITIVE_VALUE] * 3
     assert labels[1].tolist() == [NEGATIVE_VALUE, 7, 7, 7]

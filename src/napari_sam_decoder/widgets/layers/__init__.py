@@ -50,6 +50,13 @@ from napari_sam_decoder.widgets.layers.paint_strokes import (
     before_strokes,
     places_of,
 )
+from napari_sam_decoder.widgets.layers.preview_layer import (
+    change_preview,
+    cover_of,
+    preview_layer,
+    show_preview,
+    window_on_screen,
+)
 from napari_sam_decoder.widgets.layers.prompt_layers import (
     BOXES_NAME,
     MARKER_PIXELS,
@@ -102,8 +109,10 @@ __all__ = [
     "axis_choices",
     "before_strokes",
     "camera_of",
+    "change_preview",
     "check_shape",
     "check_target",
+    "cover_of",
     "covering_layer",
     "deselect_drawn",
     "finest_pixels",
@@ -124,6 +133,7 @@ __all__ = [
     "next_sign",
     "note_sides",
     "places_of",
+    "preview_layer",
     "read_stroke",
     "rows_of",
     "scan_labels",
@@ -131,11 +141,13 @@ __all__ = [
     "set_next",
     "show_frames",
     "show_outline",
+    "show_preview",
     "show_rows",
     "shown_limits",
     "slider_point",
     "take_brush",
     "tidy",
     "view_position",
+    "window_on_screen",
     "zoom_on",
 ]

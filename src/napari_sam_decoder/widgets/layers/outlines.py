@@ -13,7 +13,7 @@ from napari_sam_decoder.widgets.colours import object_colours, rim_colours
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
@@ -47,14 +47,27 @@ class Outline:
     background: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, labels: np.ndarray) -> Outline:
-        """Trace the objects in (Y, X) labels; the border of the picture is an edge."""
+    def empty(cls) -> Outline:
+        """Return an outline without any lines."""
+        nothing = np.zeros((0, 2))
+        return cls(nothing, nothing, nothing, np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, labels: np.ndarray, origin: tuple[int, int] = (0, 0)) -> Outline:
+        """Trace the objects in labels; the border of the picture is an edge.
+
+        Parameters
+        ----------
+        labels : (rows, columns) array of int
+            Of a part of a frame.
+        origin : (row, column)
+            Of their first pixel in the frame.
+        """
         window = extent(labels != 0)
         if window is None:
-            nothing = np.zeros((0, 2))
-            return cls(nothing, nothing, nothing, np.zeros(0, np.int64))
+            return cls.empty()
         padded = np.pad(labels[window], 1)
-        shift = np.array([part.start for part in window])
+        shift = np.array([part.start for part in window]) + origin
         parts = [
             part
             for axis in (0, 1)
@@ -77,6 +90,33 @@ class Outline:
         ids = {value: object_id for object_id, value in values.items()}
         renamed = [ids[value] for value in self.object_ids.tolist()]
         return replace(self, object_ids=np.array(renamed, np.int64))
+
+    def of_objects(self, object_ids: Collection[int]) -> Outline:
+        """Return the lines of some objects."""
+        return self._only(np.isin(self.object_ids, list(object_ids)))
+
+    def without(self, object_ids: Collection[int]) -> Outline:
+        """Return the lines of all other objects."""
+        return self._only(~np.isin(self.object_ids, list(object_ids)))
+
+    def joined(self, other: Outline) -> Outline:
+        """Return the lines of both."""
+        return replace(
+            self,
+            starts=np.concatenate([self.starts, other.starts]),
+            ends=np.concatenate([self.ends, other.ends]),
+            inwards=np.concatenate([self.inwards, other.inwards]),
+            object_ids=np.concatenate([self.object_ids, other.object_ids]),
+        )
+
+    def _only(self, is_meant: np.ndarray) -> Outline:
+        return replace(
+            self,
+            starts=self.starts[is_meant],
+            ends=self.ends[is_meant],
+            inwards=self.inwards[is_meant],
+            object_ids=self.object_ids[is_meant],
+        )
 
     def __len__(self) -> int:
         return len(self.object_ids)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.frames import PlacedMask
 from napari_sam_decoder.project import axes_of
 from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.widgets.layers.paint_strokes import (
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
+    from napari_sam_decoder.frames import Window
     from napari_sam_decoder.widgets.layers.movie_view import MovieView
 
 __all__ = [
@@ -40,7 +42,10 @@ _BRUSHES = ("paint", "fill", "polygon")
 
 
 def read_stroke(
-    view: MovieView, layer: Labels, atoms: Sequence[Any], unwritten: Sequence[Any]
+    view: MovieView,
+    layer: Labels,
+    stroke: tuple[Sequence[Any], Sequence[Any]],
+    cover: Window,
 ) -> tuple[Scribble, ...]:
     """Read what was painted on a preview as scribbles.
 
@@ -49,9 +54,12 @@ def read_stroke(
     view : MovieView
         The movie.
     layer : napari.layers.Labels
-        One frame of it.
-    atoms, unwritten : sequence
-        Of the stroke, as `StrokeListener` tells of it.
+        A part of one frame of it.
+    stroke : (sequence, sequence)
+        Atoms, and those of them that are not written yet, as `StrokeListener` tells of
+        them.
+    cover : Window
+        The part of the frame.
 
     Returns
     -------
@@ -59,7 +67,7 @@ def read_stroke(
         A positive one of what was painted, a negative one of what was erased; as far as
         any pixel has changed.
     """
-    axes = axes_of(view)
+    axes, (atoms, unwritten) = axes_of(view), stroke
     place = (0,) * len(axes.sliced)
     plane = np.asarray(layer.data[axes.index(place)])
     before = before_strokes(plane, atoms, place, axes)
@@ -67,25 +75,31 @@ def read_stroke(
     is_erased = np.isin(after, [0, NEGATIVE_VALUE])
     parts = [((before != after) & part) for part in (~is_erased, is_erased)]
     return tuple(
-        Scribble(PaintedMask.of(part), is_positive)
+        Scribble(
+            PaintedMask.placed(PlacedMask(part, cover), view.frame_shape), is_positive
+        )
         for part, is_positive in zip(parts, (True, False), strict=True)
         if part.any()
     )
 
 
-def mark_scribbles(labels: np.ndarray, scribbles: Iterable[Scribble]) -> None:
+def mark_scribbles(
+    labels: np.ndarray, scribbles: Iterable[Scribble], part: Window
+) -> None:
     """Draw scribbles over a preview; later ones lie on earlier ones.
 
     Parameters
     ----------
-    labels : (Y, X) array of uint8 or uint16
+    labels : (rows, columns) array of uint8 or uint16
         Written to.
     scribbles : iterable of Scribble
-        Of frames of this size.
+        On the frame.
+    part : Window
+        The part of the frame that the labels are.
     """
     for one in scribbles:
         value = POSITIVE_VALUE if one.is_positive else NEGATIVE_VALUE
-        labels[one.pixels.to_array()] = value
+        labels[one.pixels.seen_in(part)] = value
 
 
 def take_brush(
