@@ -103,6 +103,9 @@ class Embedder:
         Opened for this movie and this network, see `open_store`.
     threads : ThreadPool, optional
         Where `fill` embeds several frames side by side; by default one at a time.
+    overview : Movie, optional
+        What is embedded, and digested, of frames that are large; by default the movie.
+        The store belongs to it. Windows are cut out of the movie itself.
     """
 
     def __init__(
@@ -111,8 +114,10 @@ class Embedder:
         sam: Encoder,
         store: EmbeddingStore,
         threads: ThreadPool | None = None,
+        overview: Movie | None = None,
     ) -> None:
-        self._movie = movie
+        self._full = movie
+        self._movie = overview or movie
         self._sam = sam
         self._store = store
         self._calls = _ActiveCalls(store.close)
@@ -134,7 +139,7 @@ class Embedder:
         with self._windows_lock, self._calls.entered():
             if window not in self._windows:
                 self._windows[window] = Embedder(
-                    self._movie.cut(window),
+                    self._full.cut(window),
                     self._sam,
                     self._store.part(window.name),
                     self._threads,

@@ -28,6 +28,7 @@ from napari_sam_decoder.propagation import (
     Direction,
     Settings,
     Views,
+    WholeFrames,
     correct,
     plan,
     preview_prompts,
@@ -140,8 +141,11 @@ class Session:
         self.movie = _as_movie(movie, axes, channel, series, contrast)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
-        store = open_store(self.movie, self.model, cache, storage)
-        self._embedder = Embedder(self.movie, self.model, store, ThreadPool(2))
+        self._overview = self.movie.overview(self.model.image_size)
+        store = open_store(self._overview, self.model, cache, storage)
+        self._embedder = Embedder(
+            self.movie, self.model, store, ThreadPool(2), self._overview
+        )
         self.settings = settings or Settings()
         self._background: frozenset[int] = frozenset()
         self._is_closed = False
@@ -174,10 +178,11 @@ class Session:
         """New ones for each run, since pixels may be edited in place between runs."""
         self._require_open()
         shape = self.movie.frame_shape
-        whole = Context(
-            self._embedder, self.model, shape, self.settings, self.model.heads
-        )
-        return Views(whole, self._pyramid, self._embedder.at)
+        overview = self._embedder
+        is_large = self._overview is not self.movie
+        source = WholeFrames(overview, self.movie) if is_large else overview
+        whole = Context(source, self.model, shape, self.settings, self.model.heads)
+        return Views(whole, self._pyramid, overview.at, overview)
 
     @property
     def _pyramid(self) -> Pyramid:

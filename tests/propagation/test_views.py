@@ -169,3 +169,43 @@ def test_a_frame_no_larger_than_the_input_has_no_windows():
     assert Pyramid.of((480, 1025), 1024, 512).sides == (1024, 512)
     assert Pyramid.of((4096, 4096), 1024, 128).sides == (1024, 512, 256, 128)
     assert not Pyramid.of((4096, 4096), 1024, 100_000).sides
+
+
+def test_a_neighbour_is_answered_in_the_window_of_the_first():
+    truth = large_movie(still(140, 33), still(165, 45))
+    network = LargeNetwork(truth)
+    first, second = (
+        Prompt(1, 0, points=[(146, 38)]),
+        Prompt(2, 0, points=[(171, 51)]),
+    )
+    (before,) = preview_prompts(network.views(), [first])
+    network.embedded.clear()
+    shown = preview_prompts(network.views(), [first, second], [before])
+    assert {one.window for one in shown} == {before.window}
+    np.testing.assert_array_equal(shown[1].chosen.mask, truth[0] == 2)
+    assert (0, WHOLE) not in network.embedded
+    together = preview_prompts(network.views(), [second, first])
+    assert {one.window for one in together} == {before.window}
+
+
+def test_a_neighbour_of_another_size_is_seen_in_its_own_window():
+    truth = large_movie(still(140, 33), lambda _: (130, 60, 60))
+    network = LargeNetwork(truth)
+    prompts = [Prompt(1, 0, points=[(146, 38)]), Prompt(2, 0, points=[(150, 80)])]
+    small, large = preview_prompts(network.views(), prompts)
+    assert small.window.side < large.window.side
+    assert mask_iou(large.chosen.mask, truth[0] == 2) > 0.9
+
+
+def test_what_was_answered_on_one_frame_says_nothing_of_another():
+    truth = large_movie(lambda frame: (140 + 8 * frame, 33), still(150, 70))
+    network = LargeNetwork(truth)
+    views = network.views()
+    for frame in (0, 1):
+        row = 146 + 8 * frame
+        prompts = [
+            Prompt(1, frame, points=[(row, 38)]),
+            Prompt(2, frame, points=[(156, 76)]),
+        ]
+        shown = preview_prompts(views, prompts)
+        np.testing.assert_array_equal(shown[0].chosen.mask, truth[frame] == 1)

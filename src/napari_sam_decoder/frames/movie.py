@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_sam_decoder.axes import (
 )
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.frames.contrast import Contrast
+from napari_sam_decoder.frames.reduced import ReducedArray, bands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -259,6 +261,36 @@ class Movie:
         movie._set_contrast = movie.contrast = self.contrast
         return movie
 
+    def overview(self, side: int) -> Movie:
+        """Return the movie with frames that are small enough to be looked at whole.
+
+        Parameters
+        ----------
+        side : int
+            In pixels; frames with less than twice as many stay as they are.
+
+        Returns
+        -------
+        Movie
+            Its longer side has ``side`` pixels to twice as many. Frames are read and
+            averaged band by band, and the latest are remembered.
+        """
+        factor = max(self.frame_shape) // side
+        if factor < 2:
+            return self
+        movie = copy(self)
+        movie._data = ReducedArray(
+            self.part, self.shape, self.axes.index("Y"), factor, self.dtype
+        )
+        movie._set_contrast = movie.contrast = self.contrast
+        return movie
+
+    def part(self, frame: int, window: Window) -> np.ndarray:
+        """Return a window of one frame as stored; of lazy arrays only that is read."""
+        cut = _CutArray(self._data, window, self.axes.index("Y"))
+        shape = cut.shape[1:] if self.has_frame_axis else cut.shape
+        return as_pixels(cut[frame], shape)
+
     def raw(self, frame: int) -> np.ndarray:
         """Return one frame as stored, in native byte order.
 
@@ -306,9 +338,16 @@ class Movie:
         )
 
     def _sample(self, frame: int) -> np.ndarray:
-        pixels = _colour_channels(self.raw(frame)).ravel()
-        step = max(1, pixels.size // SAMPLED_PIXELS_PER_FRAME)
-        values = pixels[::step].astype(np.float64)
+        """Take every n-th value of a frame."""
+        start, parts = 0, []
+        colours = self.shape[-1:] if self.axes.endswith("C") else ()
+        size = prod((*self.frame_shape, *(min(count, 3) for count in colours)))
+        step = max(1, size // SAMPLED_PIXELS_PER_FRAME)
+        for band in bands(self.frame_shape):
+            pixels = _colour_channels(self.part(frame, band)).ravel()
+            parts.append(pixels[-start % step :: step].astype(np.float64))
+            start += pixels.size
+        values = np.concatenate(parts)
         return values[np.isfinite(values)]
 
 

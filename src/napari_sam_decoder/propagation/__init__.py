@@ -23,7 +23,7 @@ from napari_sam_decoder.propagation.results import (
     Verdict,
 )
 from napari_sam_decoder.propagation.run import propagate
-from napari_sam_decoder.propagation.views import Views
+from napari_sam_decoder.propagation.views import Views, WholeFrames
 
 __all__ = [
     "Context",
@@ -39,6 +39,7 @@ __all__ = [
     "Settings",
     "Verdict",
     "Views",
+    "WholeFrames",
     "correct",
     "legs_around",
     "plan",

@@ -124,6 +124,7 @@ def preview_prompts(
         shown = views.at(window).shown(prompts[0].frame)
         here = [one for one in earlier if one.window == window]
         answers = [one for seen in here for one in (seen.answer, seen.apart) if one]
+        answers += views.answers(prompts[0].frame, window)
         answered = answer_prompts(shown, [seen for _, seen in group], answers)
         for (prompt, _), decision in zip(
             group, decide_prompts(shown, answered, answers), strict=True

@@ -437,7 +437,9 @@ def initial_masks(
     made: dict[int, tuple[ObjectResult, PlacedMask]] = {}
     for window, group in views.grouped(present):
         context = views.at(window)
-        answered = answer_prompts(context.shown(frame), [seen for _, seen in group])
+        seen = [prompt for _, prompt in group]
+        known = views.answers(frame, window)
+        answered = answer_prompts(context.shown(frame), seen, known)
         for decision in decide_prompts(context.shown(frame), answered):
             result = _result(decision, context.settings.doubtful_below)
             mask = PlacedMask(decision.mask, window)

@@ -18,12 +18,14 @@ from napari_sam_decoder.propagation.context import Memo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from napari_sam_decoder.frames import Movie
+    from napari_sam_decoder.interactive import Answer
     from napari_sam_decoder.model.values import Embedding
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation.context import Context, FrameSource
     from napari_sam_decoder.propagation.track import Track
 
-__all__ = ["Views", "low_res_box", "transfer_logits"]
+__all__ = ["Views", "WholeFrames", "low_res_box", "transfer_logits"]
 
 VIEWS_REMEMBERED = 8
 """Each keeps the features of a few frames, about 30 MB a frame."""
@@ -41,6 +43,8 @@ class Views:
         The windows; by default there are none beside the whole frame.
     source : callable, optional
         Returns the `FrameSource` of a window.
+    overview : FrameSource, optional
+        The whole frames, made smaller; by default they are as large as they are.
 
     Attributes
     ----------
@@ -53,12 +57,15 @@ class Views:
         whole: Context,
         pyramid: Pyramid | None = None,
         source: Callable[[Window], FrameSource] | None = None,
+        overview: FrameSource | None = None,
     ) -> None:
         self.whole = whole
         self.pyramid = pyramid or Pyramid(whole.geometry.frame_shape)
         self._source = source
+        self._overview_source = overview or whole.source
         self._near = Memo(self._open, VIEWS_REMEMBERED)
         self._extent = Memo(self._measure, EXTENTS_REMEMBERED)
+        self._answers: dict[tuple[int, Window], list[Answer]] = {}
 
     @property
     def frame_shape(self) -> tuple[int, int]:
@@ -68,7 +75,7 @@ class Views:
     @cached_property
     def _overview(self) -> Context:
         """The whole frame, reduced: that is enough to tell how large an object is."""
-        source = _ReducedFrames(self.whole.source, self.whole.geometry.model_shape)
+        source = _ReducedFrames(self._overview_source, self.whole.geometry.model_shape)
         return self.whole.through(Window.of_frame(source.shape), source)
 
     def at(self, window: Window) -> Context:
@@ -98,23 +105,34 @@ class Views:
             Each prompt in frame pixels, and in those of the window.
         """
         groups: dict[Window, list[tuple[Prompt, Prompt]]] = {}
-        for prompt in prompts:
+        # In this order, so that a run takes the windows of the previews.
+        for prompt in sorted(prompts, key=lambda one: one.object_id):
             earlier = known.get(prompt.beginning) if known else None
-            window = self.window_of(prompt, earlier)
+            window = self.window_of(prompt, earlier, groups)
             groups.setdefault(window, []).append((prompt, self.seen(prompt, window)))
         return list(groups.items())
+
+    def answers(self, frame: int, window: Window) -> tuple[Answer, ...]:
+        """Return the answers that the choice of windows has already needed."""
+        return tuple(self._answers.get((frame, window), ()))
 
     def seen(self, prompt: Prompt, window: Window) -> Prompt:
         """Return what can be seen of a prompt in a window, in pixels of that window."""
         return prompt if window == self.pyramid.whole else prompt.seen_in(window)
 
-    def window_of(self, prompt: Prompt, first_window: Window | None = None) -> Window:
+    def window_of(
+        self,
+        prompt: Prompt,
+        first_window: Window | None = None,
+        beside: Iterable[Window] = (),
+    ) -> Window:
         """Choose the window in which a prompt is answered.
 
         It follows from what shows the object first, so that later actions are answered
         in the same window, unless they show that the object reaches out of it. A box,
         lasso or painted mask tells how large the object is; of a click or scribble its
-        answer in the whole frame does.
+        answer does: in a window that another object has, if it is well seen there, or
+        else in the whole frame.
 
         Parameters
         ----------
@@ -122,6 +140,8 @@ class Views:
             In frame pixels; it says where the object is.
         first_window : Window, optional
             That of the prompt's beginning, if it is known.
+        beside : iterable of Window
+            Those of other objects on the frame.
 
         Returns
         -------
@@ -131,14 +151,31 @@ class Views:
         shown = prompt.outer_window if pyramid.sides else None
         if shown is None:
             return pyramid.whole
-        window = first_window or pyramid.window_for(self._extent(prompt.beginning))
+        window = first_window or self._choose(prompt.beginning, beside)
         return window if window.contains(shown) else pyramid.window_for(shown)
 
-    def _measure(self, first: Prompt) -> Window:
-        """Return the bounding box of what shows an object first."""
+    def _choose(self, first: Prompt, beside: Iterable[Window]) -> Window:
+        """Choose a window for what shows an object first."""
         shown = first.outer_window or self.pyramid.whole
         if first.outer_box is not None or first.mask is not None:
-            return shown
+            return self.pyramid.window_for(shown)
+        for window in beside:
+            if window != self.pyramid.whole and window.contains(shown):
+                box = self._answered_in(window, first)
+                if box and self.pyramid.fits(box, window):
+                    return window
+        return self.pyramid.window_for(self._extent(first))
+
+    def _answered_in(self, window: Window, first: Prompt) -> Window | None:
+        """Answer a prompt in a window; return the bounding box of its mask."""
+        found = answer(self.at(window).shown(first.frame), first.seen_in(window))
+        self._answers.setdefault((first.frame, window), []).append(found)
+        box = Window.around(found.mask)
+        return window.from_frame(box) if box else None
+
+    def _measure(self, first: Prompt) -> Window:
+        """Return the bounding box of what a click or scribble shows."""
+        shown = first.outer_window or self.pyramid.whole
         overview = self._overview
         reduced = overview.geometry.frame_shape
         scale = np.divide(reduced, self.frame_shape)
@@ -175,6 +212,29 @@ class Views:
             return track.seen_in(window, self.at(window).features(frame))
 
         return {key: followed(track) for key, track in tracks.items()}
+
+
+class WholeFrames:
+    """Frames in full, with the embeddings of smaller ones.
+
+    Parameters
+    ----------
+    overview : FrameSource
+        The whole frames, made smaller.
+    movie : Movie
+        The frames.
+    """
+
+    def __init__(self, overview: FrameSource, movie: Movie) -> None:
+        self._overview, self._movie = overview, movie
+
+    def get(self, frame: int) -> Embedding:
+        """See `FrameSource.get`."""
+        return replace(self._overview.get(frame), frame_shape=self._movie.frame_shape)
+
+    def get_with_pixels(self, frame: int) -> tuple[Embedding, np.ndarray]:
+        """See `FrameSource.get_with_pixels`."""
+        return self.get(frame), self._movie.rgb(frame)
 
 
 class _ReducedFrames:
