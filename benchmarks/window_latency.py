@@ -2,6 +2,7 @@
 
     python benchmarks/window_latency.py [--seconds S] [--movie 60x1024x1024]
     python benchmarks/window_latency.py --objects 40 --length 1000
+    python benchmarks/window_latency.py --slide 4096
 
 A stall of the event loop makes one tick late, however long it lasts; the last column
 gives the share of the time that was spent in stalls of more than 50 ms. Needs a
@@ -11,12 +12,17 @@ works: without a graphics card, painting alone takes tens of milliseconds.
 With `--objects`, so many are in the labels of a movie of `--length` frames, with a
 verdict on each frame, and the review dock shows them. Everything done is written to a
 project in any case.
+
+With `--slide`, twenty cells of a picture of so many pixels a side are clicked with the
+mouse, one after another, once the whole picture is embedded: in clusters of five, of
+which the first click opens a window of the picture.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +35,7 @@ import qtpy
 import torch
 from qtpy.QtCore import QCoreApplication, QEventLoop, Qt, QTimer
 from window_parts.crowd import Crowd, add_crowd
+from window_parts.slide import SlideStage, slide
 
 from napari_sam_decoder import load_sample
 from napari_sam_decoder.widgets.job_queue import wait_until
@@ -279,6 +286,25 @@ def show_clicks(circumstance: str, times: list[tuple[float, float, float]]) -> N
         )
 
 
+def measure_slide(side: int, cache: Path) -> None:
+    """Print how long clicks on a large picture take, and the most memory used."""
+    picture, middles = slide(side, CLICKS)
+    stage = SlideStage(picture, cache)
+    rest(REST_S)
+    times = [stage.click(middle) for middle in middles]
+    for is_first, where in ((True, "first in a window"), (False, "in a known window")):
+        rows = [
+            (one.given, one.painted, one.computed)
+            for one in times
+            if one.is_first == is_first
+        ]
+        if rows:
+            show_clicks(f"{where} (of {side} x {side})", rows)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"most memory {most:.0f} MB, of which the picture {picture.nbytes / 1e6:.0f}")
+    stage.viewer.close()
+
+
 def show_circumstances() -> None:
     """Print versions, the processor's cores, and how busy they are."""
     print(
@@ -318,7 +344,15 @@ def main() -> None:
     parser.add_argument("--movie", help="TxYxX of noise, instead of the sample")
     parser.add_argument("--objects", type=int, help="in the labels from the start")
     parser.add_argument("--length", type=int, help="frames; the sample to and fro")
+    parser.add_argument("--slide", type=int, help="side of a picture of cells")
     options = parser.parse_args()
+    if options.slide:
+        with TemporaryDirectory() as folder:
+            os.environ["NAPARI_SAM_DECODER_PROJECTS"] = f"{folder}/projects"
+            show_circumstances()
+            measure_slide(options.slide, Path(folder) / "cache")
+            wait_until(lambda: not is_working(), PATIENCE_S)
+        return
     if options.movie:
         frames, rows, columns = map(int, options.movie.split("x"))
         movie, clicks = noisy_movie((frames, rows, columns))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
+import napari
 import numpy as np
 from qtpy.QtCore import QCoreApplication, QEventLoop, QPoint, Qt
 from qtpy.QtTest import QTest
 from scipy import ndimage
 
+from napari_sam_decoder.widgets.job_queue import wait_until
+from napari_sam_decoder.widgets.movie_state import ModelOptions
+
 if TYPE_CHECKING:
-    import napari
+    from pathlib import Path
 
     from napari_sam_decoder.widgets.workbench import Workbench
 
-__all__ = ["ClickTimes", "Mouse", "click_times", "slide"]
+__all__ = ["ClickTimes", "Mouse", "SlideStage", "slide"]
 
+PATIENCE_S = 600
 CELL = 30
 NEIGHBOURS = 5
 """Cells of a cluster."""
@@ -39,12 +44,15 @@ class ClickTimes:
         Until the mask was given to the canvas.
     painted : float
         Until that was painted.
+    computed : float
+        Of the processor up to then, by all threads together.
     is_first : bool
         Whether it was the first in its window of the picture.
     """
 
     given: float
     painted: float
+    computed: float
     is_first: bool
 
 
@@ -108,37 +116,57 @@ def _draw_cell(picture: np.ndarray, middle: Position, rng: np.random.Generator) 
     picture[window] += cell.astype(np.uint8)
 
 
-def click_times(
-    viewer: napari.Viewer, bench: Workbench, middles: list[Position]
-) -> list[ClickTimes]:
-    """Click on cells one after another, each a new object."""
-    mouse, windows, times = Mouse(viewer), set(), []
-    for middle in middles:
-        mouse.look_at(middle)
-        made, loop = bench.new_object(), QEventLoop()
-        viewer.layers.selection.active = bench.points_layer
-        bench.points_layer.mode = "add"
-        bench.wait()
+class SlideStage:
+    """A window with a large picture and the dock, of which the overview is embedded.
+
+    Parameters
+    ----------
+    picture : (rows, columns) array of uint8
+        What is shown.
+    cache : Path
+        Folder for the embeddings.
+    """
+
+    def __init__(self, picture: np.ndarray, cache: Path) -> None:
+        self.viewer = napari.Viewer()
+        image = self.viewer.add_image(picture, name="slide")
+        _, dock = self.viewer.window.add_plugin_dock_widget(
+            "napari-sam-decoder", "Segment through a movie"
+        )
+        self.bench: Workbench = dock.workbench
+        self.bench.choose_movie(image)
+        self.bench.configure(ModelOptions(cache=cache))
+        self.bench.embed()
+        self.bench.wait(PATIENCE_S)
+        wait_until(lambda: bool(self.bench.controller.state.embedded), PATIENCE_S)
+        self._mouse = Mouse(self.viewer)
+        self._windows: set[object] = set()
+
+    def click(self, middle: Position) -> ClickTimes:
+        """Click on a cell as a new object, and wait for its mask."""
+        bench, loop = self.bench, QEventLoop()
+        self._mouse.look_at(middle)
+        made = bench.new_object()
+        bench.wait(PATIENCE_S)
         given: list[float] = []
 
-        def note(loop: QEventLoop = loop, given: list[float] = given) -> None:
+        def note() -> None:
             given.append(perf_counter())
             loop.quit()
 
         bench.controller.previewed.connect(note)
-        started = perf_counter()
-        mouse.click()
+        started, computed = perf_counter(), process_time()
+        self._mouse.click()
         if not given:
             loop.exec_()
         QCoreApplication.processEvents()
-        painted = perf_counter()
+        painted, computed = perf_counter(), process_time() - computed
         bench.controller.previewed.disconnect(note)
-        bench.wait()
+        bench.wait(PATIENCE_S)
         shown = bench.controller.state.previews.latest(made.object_id, 0)
-        assert shown is not None
-        window = shown.preview.window
-        is_first = window not in windows
-        windows.add(window)
+        if shown is None:
+            raise RuntimeError(f"the click at {middle} has no mask")
+        is_first = shown.preview.window not in self._windows
+        self._windows.add(shown.preview.window)
         until = [1000 * (end - started) for end in (given[0], painted)]
-        times.append(ClickTimes(until[0], until[1], is_first))
-    return times
+        return ClickTimes(until[0], until[1], 1000 * computed, is_first)

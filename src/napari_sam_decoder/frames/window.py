@@ -223,24 +223,23 @@ class Pyramid:
             frequent first.
         """
         boxes = [box, ahead]
-        if self._fit(boxes, current):
-            return current
         side = self._next_side(box, current.side)
+        if side == current.side and self._has_room(boxes, current):
+            return current
         candidates = self._candidates(boxes, side)
         for window, _ in Counter(shared).most_common():
             if window in candidates:
                 return window
         return self._best(boxes, candidates)
 
-    def fits(self, box: Window, window: Window) -> bool:
-        """Whether an object is well seen in a window, if perhaps not best."""
-        return self._fit([box], window)
+    def shows(self, box: Window, window: Window) -> bool:
+        """Whether an object is seen as a whole in a window, if perhaps from afar."""
+        is_small = box.side <= LARGEST_SHARE * TOLERANCE * window.side
+        return is_small and self._has_room([box], window)
 
-    def _fit(self, boxes: Sequence[Window], window: Window) -> bool:
-        """Whether an object, where it is and will be, can stay in its window."""
-        side = boxes[0].side
-        has_room = self._least_room(boxes, window) >= MARGIN / 2 * side
-        return has_room and self._next_side(boxes[0], window.side) == window.side
+    def _has_room(self, boxes: Sequence[Window], window: Window) -> bool:
+        """Whether an object has room enough to stay in a window."""
+        return self._least_room(boxes, window) >= MARGIN / 2 * boxes[0].side
 
     def beside(self, window: Window, box: Window) -> Window:
         """Choose a window of the same size for another place of the object."""

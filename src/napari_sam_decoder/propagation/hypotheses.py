@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,8 @@ class Preview:
         Of the prompt with points of other objects, where these would share its mask.
     window : Window, optional
         Of the frame, in which it was answered.
+    together : frozenset of Prompt
+        All that were decided with it, its own prompt included.
     """
 
     prompt: Prompt
@@ -89,6 +91,7 @@ class Preview:
     answer: Answer | None = field(default=None, repr=False)
     apart: Answer | None = field(default=None, repr=False)
     window: Window | None = field(default=None, repr=False)
+    together: frozenset[Prompt] = field(default=frozenset(), repr=False)
 
 
 def preview_prompts(
@@ -121,15 +124,25 @@ def preview_prompts(
     }
     previews: dict[Prompt, Preview] = {}
     for window, group in views.grouped(present, windows):
+        together = frozenset(prompt for prompt, _ in group)
+        here = {one.prompt: one for one in earlier if one.window == window}
+        if all(one in here and here[one].together == together for one in together):
+            previews |= here
+            continue
         shown = views.at(window).shown(prompts[0].frame)
-        here = [one for one in earlier if one.window == window]
-        answers = [one for seen in here for one in (seen.answer, seen.apart) if one]
+        answers = [
+            one
+            for seen in here.values()
+            for one in (seen.answer, seen.apart)
+            if one is not None
+        ]
         answers += views.answers(prompts[0].frame, window)
         answered = answer_prompts(shown, [seen for _, seen in group], answers)
         for (prompt, _), decision in zip(
             group, decide_prompts(shown, answered, answers), strict=True
         ):
-            previews[prompt] = _preview(prompt, decision, window, views.frame_shape)
+            preview = _preview(prompt, decision, window, views.frame_shape)
+            previews[prompt] = replace(preview, together=together)
     return tuple(
         _preview_painted(prompt) if prompt.is_settled else previews[prompt]
         for prompt in prompts

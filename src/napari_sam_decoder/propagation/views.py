@@ -162,7 +162,7 @@ class Views:
         for window in beside:
             if window != self.pyramid.whole and window.contains(shown):
                 box = self._answered_in(window, first)
-                if box and self.pyramid.fits(box, window):
+                if box and self.pyramid.shows(box, window):
                     return window
         return self.pyramid.window_for(self._extent(first))
 
