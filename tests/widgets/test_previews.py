@@ -149,9 +149,9 @@ LEFT = np.broadcast_to(np.arange(14) < 7, SHAPE[1:])
 class Overlay(PreviewOverlay):
     """Takes masks of whole frames."""
 
-    def show(self, view, frame, masks, *args):
+    def show(self, view, frame, masks, *args, **options):
         placed = {key: PlacedMask.of(mask) for key, mask in masks.items()}
-        super().show(view, frame, placed, *args)
+        super().show(view, frame, placed, *args, **options)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import PlacedMask
     from napari_sam_decoder.prompts import Scribble
 
-__all__ = ["PreviewPicture"]
+__all__ = ["MOST_OF_A_BYTE", "PreviewPicture"]
 
 MOST_OF_A_BYTE = min(POSITIVE_VALUE, NEGATIVE_VALUE) - 1
 """Objects whose pixels fit into a byte, beside those of scribbles."""

@@ -32,7 +32,7 @@ from napari_sam_decoder.widgets.layers import (
     window_on_screen,
     zoom_on,
 )
-from napari_sam_decoder.widgets.preview_picture import PreviewPicture
+from napari_sam_decoder.widgets.preview_picture import MOST_OF_A_BYTE, PreviewPicture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
