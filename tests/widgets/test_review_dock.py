@@ -112,6 +112,19 @@ def test_a_button_opens_it_below_the_canvas(viewer, review, dock, qtbot):
     assert review.workbench is dock.workbench
 
 
+def test_the_other_dock_stays_as_wide_as_it_is(viewer, dock, qtbot):
+    window = viewer.window._qt_window
+    window.setFixedSize(1280, 860)
+    window.show()
+    qtbot.wait(100)
+    before = dock.width()
+    dock._review.click()
+    (review,) = window.findChildren(ReviewDock)
+    qtbot.waitUntil(lambda: review.isVisible() and review.width() > 1000)
+    qtbot.wait(100)
+    assert dock.width() == before
+
+
 def test_alone_it_opens_the_other_dock(viewer, sam, qtbot):
     viewer.add_image(squares(FRAMES)[0], name="squares")
     _, review = viewer.window.add_plugin_dock_widget(PLUGIN, REVIEW)

@@ -86,6 +86,7 @@ class ReviewDock(QWidget):
         self.workbench = docks.bench
         self._source: _Source | None = None
         self._is_placed = False
+        self._beside = _docks_on_right(docks.window)
         self._lay_out()
         actions = docks.enter(REVIEW_DOCK, self, self._key_actions())
         docks.keys.changed.connect(self._show_keys)
@@ -182,6 +183,9 @@ class ReviewDock(QWidget):
                 window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
             height = self.sizeHint().height()
             window.resizeDocks([frame], [height], Qt.Orientation.Vertical)
+            # On its way below it was among them, and has made them as wide as itself.
+            beside = {one: width for one, width in self._beside.items() if isalive(one)}
+            window.resizeDocks([*beside], [*beside.values()], Qt.Orientation.Horizontal)
         viewer = self.workbench.viewer
         if not self._docks.has(DOCK) and hasattr(viewer, "window"):
             viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
@@ -366,6 +370,18 @@ class _Source:
     def close(self) -> None:
         """Follow the labels no more."""
         self.lines.close()
+
+
+def _docks_on_right(window: QWidget | None) -> dict[QDockWidget, int]:
+    """Return the width of each dock that is shown on the right of a window."""
+    if not isinstance(window, QMainWindow):
+        return {}
+    right = Qt.DockWidgetArea.RightDockWidgetArea
+    return {
+        dock: dock.width()
+        for dock in window.findChildren(QDockWidget)
+        if dock.isVisible() and window.dockWidgetArea(dock) == right
+    }
 
 
 def _dock_around(widget: QWidget) -> QDockWidget | None:

@@ -7,7 +7,12 @@ pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QLineEdit, QWidget
 
-from napari_sam_decoder.widgets.parts.controls import button, narrow, row
+from napari_sam_decoder.widgets.parts.controls import (
+    button,
+    narrow,
+    row,
+    steady_row,
+)
 
 pytestmark = pytest.mark.gui
 
@@ -40,3 +45,17 @@ def test_narrow_widgets_leave_the_room_to_the_others(shown):
     assert label.width() == label.sizeHint().width()
     assert wide.width() > 200
     assert abs(wide.width() - other.width()) <= 1
+
+
+def test_a_steady_row_is_high_enough_for_the_style_of_its_window(shown):
+    window = QWidget()
+    window.setStyleSheet("QPushButton { padding: 20px }")
+    made, hidden = (button(text, "", lambda: None) for text in ("Go", "Stop"))
+    hidden.hide()
+    steady = steady_row(made, hidden)
+    window.setLayout(row(steady))
+    shown(window)
+    before = steady.height()
+    assert before >= made.sizeHint().height() > 40
+    made.hide()
+    assert steady.height() == before

@@ -21,7 +21,7 @@ from napari_sam_decoder.widgets.parts.key_tips import set_tip
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtGui import QMouseEvent, QShowEvent
 
 __all__ = [
     "Lines",
@@ -91,10 +91,25 @@ def row(*widgets: QWidget) -> QHBoxLayout:
 
 def steady_row(*widgets: QWidget) -> QWidget:
     """Put widgets side by side in a row that keeps its height where one is hidden."""
-    holder = QWidget()
-    holder.setLayout(row(*widgets))
-    holder.setFixedHeight(max(one.sizeHint().height() for one in widgets))
-    return holder
+    return _SteadyRow(widgets)
+
+
+class _SteadyRow(QWidget):
+    def __init__(self, widgets: tuple[QWidget, ...]) -> None:
+        super().__init__()
+        self._widgets = widgets
+        self.setLayout(row(*widgets))
+        self._fix_height()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take on the style of the window, in which buttons may be higher."""
+        for one in self._widgets:
+            one.ensurePolished()
+        self._fix_height()
+        super().showEvent(event)
+
+    def _fix_height(self) -> None:
+        self.setFixedHeight(max(one.sizeHint().height() for one in self._widgets))
 
 
 class Lines(QElidingLabel):
