@@ -97,6 +97,26 @@ def test_jobs_come_one_after_the_other(thread, listener, qtbot):
     assert listener.values == [0, 1, 0, 1, 0, 1]
 
 
+@pytest.mark.parametrize(("interval", "times"), [(3600, 1), (0, 2)])
+def test_memory_is_given_back_now_and_then(
+    interval, times, listener, qtbot, qapp, monkeypatch
+):
+    given = []
+    monkeypatch.setattr(job_queue_module, "GIVE_BACK_EVERY_S", interval)
+    monkeypatch.setattr(
+        job_queue_module, "give_back_memory", lambda: given.append(True)
+    )
+    thread = JobThread(gives_back_memory=True)
+    for number in (1, 2):
+        before = set(threading.enumerate())
+        thread.start(listener.job(lambda: count_to(2)))
+        qtbot.waitUntil(lambda ends=number: len(listener.ends) == ends)
+        for worker in set(threading.enumerate()) - before:
+            worker.join()
+    assert len(given) == times
+    thread.close()
+
+
 def test_what_is_waited_for_is_heard_at_once(thread, listener):
     job = listener.job(lambda: count_to(1))
     thread.start(job)

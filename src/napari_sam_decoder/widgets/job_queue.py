@@ -8,10 +8,13 @@ from collections import deque
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QTimer, Signal, Slot
 
+from napari_sam_decoder.widgets.freed_memory import give_back_memory
 from napari_sam_decoder.widgets.model_cache import (
     ModelCache,
     computing,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Job", "JobQueue", "JobThread", "wait_until"]
 
 POLL_MS = 20
+GIVE_BACK_EVERY_S = 60
 
 
 def wait_until(is_done: Callable[[], bool], timeout: float) -> bool:
@@ -104,12 +108,19 @@ class JobThread(QObject):
     """A thread that runs one job after another, and exists only while there are jobs.
 
     Create it in the GUI thread, and `close` it: otherwise the application owns it.
+
+    Parameters
+    ----------
+    gives_back_memory : bool, default False
+        Whether its jobs leave much free memory, which is given back to the system once
+        a minute at most.
     """
 
     _reported = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, *, gives_back_memory: bool = False) -> None:
         super().__init__(QCoreApplication.instance())
+        self._gives_back_memory, self._given_back_at = gives_back_memory, -inf
         self._guard = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._current: Job | None = None
@@ -168,6 +179,14 @@ class JobThread(QObject):
             # This is carried out by the GUI thread.
             with suppress(RuntimeError):
                 self.deleteLater()
+        if self._gives_back_memory:
+            self._give_back_memory()
+
+    def _give_back_memory(self) -> None:
+        now = monotonic()
+        if now - self._given_back_at >= GIVE_BACK_EVERY_S:
+            self._given_back_at = now
+            give_back_memory()
 
     def _run(self, job: Job) -> Exception | None:
         try:
