@@ -597,6 +597,7 @@ def _as_movie(
             contrast=contrast,
             scale=source.scale,
             unit=source.unit,
+            coarser=source.coarser,
         )
     if series is not None:
         raise OptionError(

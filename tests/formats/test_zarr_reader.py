@@ -161,6 +161,15 @@ def test_ome(tmp_path: Path, version: str) -> None:
     assert (source.axes, source.name) == ("TYX", "movie")
     assert source.scale == (2.0, 1.0, 0.5)
     np.testing.assert_array_equal(source.data[2], MOVIE[2])
+    (half,) = source.coarser
+    np.testing.assert_array_equal(half[2], MOVIE[2, ::2, ::2])
+
+
+def test_a_level_that_is_missing_is_left_out(tmp_path: Path) -> None:
+    listed = multiscales("TYX", [1.0, 1.0, 1.0])
+    listed["datasets"].append({"path": "quarter"})
+    save_ome(tmp_path / "v.zarr", MOVIE, {"multiscales": [listed]})
+    assert len(open_movie(tmp_path / "v.zarr").coarser) == 1
 
 
 def test_ome_axes_as_plain_names(tmp_path: Path) -> None:

@@ -67,3 +67,39 @@ def test_bands_fill_the_frame():
     found = list(bands((1000, columns), 7))
     assert found[0] == Window(0, 0, 98, columns)
     assert sum(one.rows for one in found) == 1000
+
+
+def pyramid(levels=4, side=256):
+    """Levels that can be told apart by their intensity."""
+    return [np.full((2, side >> n, side >> n), n, np.uint8) for n in range(levels)]
+
+
+@pytest.mark.parametrize(("side", "level", "shape"), [(32, 3, 32), (48, 2, 64)])
+def test_an_overview_is_read_from_the_coarsest_level_that_will_do(side, level, shape):
+    finest, *coarser = (Disk(one) for one in pyramid())
+    movie = Movie(finest, contrast=(0, 9), coarser=coarser)
+    overview = movie.overview(side)
+    assert overview.frame_shape == (shape, shape)
+    assert (overview.raw(1) == level).all()
+    assert not finest.parts
+    assert movie.raw(0).shape == (256, 256)
+    assert movie.cut(Window(0, 0, 8, 8)).raw(0).shape == (8, 8)
+
+
+def test_levels_with_other_frames_are_not_used():
+    finest = np.zeros((4, 256, 256), np.uint8)
+    halved = np.ones((2, 128, 128), np.uint8)
+    overview = Movie(finest, contrast=(0, 9), coarser=[halved]).overview(64)
+    assert len(overview) == 4
+    assert not overview.raw(3).any()
+
+
+def test_contrast_is_measured_on_a_coarse_level(monkeypatch):
+    monkeypatch.setattr("napari_sam_decoder.frames.movie.SAMPLED_SIDE", 64)
+    rng = np.random.default_rng(0)
+    finest, *coarser = (
+        Disk(rng.integers(0, 255, one.shape, np.uint8)) for one in pyramid()
+    )
+    contrast = Movie(finest, coarser=coarser).contrast
+    assert not finest.parts
+    assert contrast.high > 200

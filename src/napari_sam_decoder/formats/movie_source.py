@@ -52,6 +52,8 @@ class MovieSource:
         Name of the file without its folder and suffix.
     unit : str
         Of the scale in Y and X, as OME-Zarr spells it; empty if the file does not say.
+    coarser : tuple of array-like
+        The same movie at coarser levels, where the file has such a pyramid.
     """
 
     data: Any
@@ -59,6 +61,7 @@ class MovieSource:
     scale: tuple[float, ...] | None
     name: str
     unit: str = ""
+    coarser: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         axes = self.axes or "unknown axes"
@@ -197,6 +200,8 @@ class StoredArray:
         Names of the channels, if the file has them.
     unit : str
         Of the sizes in Y and X, as the file spells it.
+    coarser : tuple of array-like
+        The same at coarser levels, with as many axes.
     """
 
     data: Any
@@ -204,6 +209,7 @@ class StoredArray:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     unit: str = ""
+    coarser: tuple[Any, ...] = ()
 
     def as_movie(self, options: OpenOptions, path: Path, name: str) -> MovieSource:
         """Return the requested movie.
@@ -223,7 +229,8 @@ class StoredArray:
         sizes = {letters[axis]: self.sizes.get(noted[axis]) for axis in pick.kept}
         scale = pixel_scale(sizes, pick.axes)
         unit = unit_name(self.unit)
-        return MovieSource(pick.of(self.data), pick.axes, scale, name, unit)
+        levels = tuple(pick.of(one) for one in self.coarser)
+        return MovieSource(pick.of(self.data), pick.axes, scale, name, unit, levels)
 
     def _without_axes(self, options: OpenOptions, name: str) -> MovieSource:
         if options.channel not in (None, 0):

@@ -170,8 +170,8 @@ def _pictures(group: zarr.Group) -> Iterator[_Picture]:
 
 
 def _stored_picture(picture: _Picture, path: Path, options: OpenOptions) -> StoredArray:
-    level = picture.description["datasets"][0]
-    array: Any = picture.group[level["path"]]
+    levels = picture.description["datasets"]
+    array: Any = picture.group[levels[0]["path"]]
     axes = picture.description.get("axes")
     if axes is not None:
         letters = _fitting_letters(axes, array, path, options)
@@ -189,7 +189,18 @@ def _stored_picture(picture: _Picture, path: Path, options: OpenOptions) -> Stor
         _sizes(picture, letters or ""),
         _channel_names(picture.group),
         _unit(axes or ()),
+        tuple(_coarser(picture.group, array, levels[1:], path)),
     )
+
+
+def _coarser(
+    group: zarr.Group, finest: zarr.Array, levels: Sequence[Any], path: Path
+) -> Iterator[ZarrFrames]:
+    """Yield the other levels of a picture, as far as they are there."""
+    for level in levels:
+        array: Any = group.get(level["path"])
+        if array is not None and array.ndim == finest.ndim:
+            yield ZarrFrames(array, path)
 
 
 def _sizes(picture: _Picture, letters: str) -> dict[str, float]:

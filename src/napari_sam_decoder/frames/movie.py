@@ -147,6 +147,8 @@ def _from_torch(tensor: Any) -> np.ndarray:
 
 SAMPLED_FRAMES = 16
 SAMPLED_PIXELS_PER_FRAME = 65_536
+SAMPLED_SIDE = 1024
+"""Of a movie with coarser levels, one with at least so many pixels is sampled."""
 
 
 class _CutArray:
@@ -195,6 +197,10 @@ class Movie:
         Size of a pixel along each axis except C; kept with labels of the movie.
     unit : str
         Of the scale in Y and X, such as "micrometer".
+    coarser : sequence of array-like
+        The same movie with smaller frames, from larger to smaller, where there is such
+        a pyramid: what is only looked at as a whole is read from there. Those that have
+        other lengths along other axes are not used.
 
     Raises
     ------
@@ -211,11 +217,14 @@ class Movie:
         contrast: Sequence[float] | None = None,
         scale: Sequence[float] | None = None,
         unit: str = "",
+        coarser: Sequence[Any] = (),
     ) -> None:
         array = as_array(data)
         pick = _pick(array, axes, channel)
         self._data = pick.of(array)
         self.axes = pick.axes
+        levels = [pick.of(as_array(one)) for one in coarser]
+        self._coarser = [one for one in levels if self._is_smaller(one)]
         self.scale = None if scale is None else tuple(map(float, scale))
         self.unit = unit
         self._set_contrast = None if contrast is None else Contrast.of(contrast)
@@ -272,18 +281,41 @@ class Movie:
         Returns
         -------
         Movie
-            Its longer side has ``side`` pixels to twice as many. Frames are read and
-            averaged band by band, and the latest are remembered.
+            Its longer side has ``side`` pixels to twice as many. Frames are read from
+            the coarsest level that has as many, averaged band by band, and the latest
+            are remembered.
         """
-        factor = max(self.frame_shape) // side
-        if factor < 2:
+        level = self._level(side)
+        factor = max(level.frame_shape) // side
+        if level is self and factor < 2:
             return self
-        movie = copy(self)
+        movie = copy(level)
         movie._data = ReducedArray(
-            self.part, self.shape, self.axes.index("Y"), factor, self.dtype
+            level.part, level.shape, level.axes.index("Y"), factor, level.dtype
         )
         movie._set_contrast = movie.contrast = self.contrast
         return movie
+
+    def _level(self, side: int) -> Movie:
+        """Return the movie at the coarsest level with at least so many pixels a side.
+
+        It has the contrast of the movie if that has been set or measured.
+        """
+        level = self
+        for data in self._coarser:
+            coarser = copy(self)
+            coarser._data, coarser._coarser = data, []
+            if max(coarser.frame_shape) >= side:
+                level = coarser
+        return level
+
+    def _is_smaller(self, data: ArrayLike) -> bool:
+        """Whether an array is the movie with smaller frames."""
+        row_axis = self.axes.index("Y")
+        shape = tuple(int(length) for length in data.shape)
+        frame, own = shape[row_axis : row_axis + 2], self.frame_shape
+        rest = [(*one[:row_axis], *one[row_axis + 2 :]) for one in (shape, self.shape)]
+        return rest[0] == rest[1] and max(frame) < max(own)
 
     def part(self, frame: int, window: Window) -> np.ndarray:
         """Return a window of one frame as stored; of lazy arrays only that is read."""
@@ -333,8 +365,9 @@ class Movie:
         frames = np.unique(
             np.linspace(0, len(self) - 1, min(len(self), SAMPLED_FRAMES)).astype(int)
         )
+        level = self._level(SAMPLED_SIDE)
         return Contrast.measure(
-            np.concatenate([self._sample(int(frame)) for frame in frames])
+            np.concatenate([level._sample(int(frame)) for frame in frames])
         )
 
     def _sample(self, frame: int) -> np.ndarray:

@@ -189,6 +189,7 @@ class MovieOptions:
             contrast=self.contrast,
             scale=source.scale,
             unit=source.unit,
+            coarser=source.coarser,
         )
         return movie, self._frames_of(len(movie))
 

@@ -124,6 +124,7 @@ class ModelCache:
             opening.view.frames,
             axes=opening.view.axes,
             contrast=opening.contrast(),
+            coarser=opening.view.coarser_frames,
         )
         yield Session(movie, model=sam, cache=opening.options.cache)
 

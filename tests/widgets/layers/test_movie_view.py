@@ -4,6 +4,8 @@ import pytest
 
 pytest.importorskip("napari.layers")
 
+from dataclasses import replace
+
 import dask.array
 import numpy as np
 from napari.components import ViewerModel
@@ -234,6 +236,34 @@ def test_the_finest_level_is_read():
     view = MovieView.of(Image([fine, coarse], multiscale=True))
     assert view.spatial_shape == fine.shape
     assert view.frames[1].all()
+    (frames,) = view.coarser_frames
+    assert frames.shape == coarse.shape
+    assert not frames[1].any()
+
+
+def test_levels_with_fewer_frames_are_not_used():
+    levels = [np.zeros((4 >> n, 16 >> n, 18 >> n), np.uint8) for n in range(2)]
+    view = MovieView.of(Image(levels, multiscale=True), 0)
+    assert view.coarser_frames == ()
+    assert len(MovieView.of(Image([levels[0]] * 2, multiscale=True)).coarser) == 1
+
+
+class Unread:
+    """A level that must not be read."""
+
+    def __init__(self, shape):
+        self.shape, self.dtype, self.ndim = shape, np.dtype(np.uint8), len(shape)
+
+    def __getitem__(self, key):
+        raise AssertionError(f"{key} was read")
+
+
+def test_the_usual_limits_of_a_pyramid_are_those_of_its_coarsest_level():
+    coarse = np.arange(8 * 9, dtype=np.uint8).reshape(8, 9)
+    layer = Image([np.zeros((16, 18), np.uint8), coarse], multiscale=True)
+    view = replace(MovieView.of(layer), data=Unread((16, 18)))
+    assert is_automatic(view, layer.contrast_limits, 0)
+    assert not is_automatic(view, (3.0, 9.0), 0)
 
 
 def test_later_pixels_are_not_seen():

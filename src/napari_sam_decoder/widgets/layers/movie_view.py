@@ -67,6 +67,10 @@ def is_automatic(view: MovieView, limits: Limits, frame: int) -> bool:
 
 
 def _automatic(view: MovieView, frame: int) -> Iterator[Limits]:
+    if view.layer.multiscale:
+        # napari measures the coarsest level.
+        yield _limits_of(view.layer.data[-1], view)
+        return
     dtype = np.dtype(view.data.dtype)
     if isinstance(view.data, np.ndarray):
         pass
@@ -271,12 +275,15 @@ class MovieView:
         Where the layer is cut along axes that are neither frames, rows nor columns.
     data : array-like
         The layer's pixels, of a multiscale layer the finest level.
+    coarser : tuple of array-like
+        Its other levels, as far as they have the same frames.
     """
 
     layer: Image
     axis: int | None
     fixed: tuple[tuple[int, int], ...]
     data: Any = field(repr=False)
+    coarser: tuple[Any, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(
@@ -303,7 +310,7 @@ class MovieView:
         view = cls(layer, axis, (), finest_pixels(layer))
         slices = view._slices_at(world_point)
         fixed = tuple((cut, slices[cut]) for cut in view._plan.cut_axes)
-        return replace(view, fixed=fixed)
+        return replace(view, fixed=fixed, coarser=view._levels())
 
     def __len__(self) -> int:
         return 1 if self.axis is None else self.spatial_shape[self.axis]
@@ -312,6 +319,21 @@ class MovieView:
     def frames(self) -> Planes:
         """The pixels, read one frame at a time: what `Movie` takes."""
         return Planes(self.data, self.axis, self.fixed)
+
+    @property
+    def coarser_frames(self) -> tuple[Planes, ...]:
+        """The same frames at the coarser levels."""
+        return tuple(Planes(one, self.axis, self.fixed) for one in self.coarser)
+
+    def _levels(self) -> tuple[Any, ...]:
+        levels = self.layer.data[1:] if self.layer.multiscale else ()
+        axes = list(self.sliced_axes)
+        own = np.array(self.spatial_shape)[axes]
+        return tuple(
+            level
+            for level in levels
+            if np.array_equal(np.array(level.shape)[axes], own)
+        )
 
     @property
     def axes(self) -> str:
