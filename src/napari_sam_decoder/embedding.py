@@ -35,7 +35,7 @@ from napari_sam_decoder.model.values import Embedding
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from napari_sam_decoder.frames import Movie, Window
     from napari_sam_decoder.thread_pool import ThreadPool
@@ -219,6 +219,30 @@ class Embedder:
             yield from map(self._embed, work)
         else:
             yield from self._threads.imap(self._embed, work)
+
+    def fill_windows(
+        self, frames: Iterable[int], windows: Collection[Window]
+    ) -> Iterator[EmbeddedFrame]:
+        """Embed windows of frames, as `fill` does whole frames.
+
+        Parameters
+        ----------
+        frames : iterable of int
+            In the order in which they are embedded.
+        windows : collection of Window
+            Of each frame.
+
+        Yields
+        ------
+        EmbeddedFrame
+            After all windows of a frame.
+        """
+        for frame in frames:
+            steps = [
+                step for window in windows for step in self.at(window).fill([frame])
+            ]
+            seconds = sum(step.seconds for step in steps)
+            yield EmbeddedFrame(frame, seconds, all(one.was_cached for one in steps))
 
     def is_embedded(self, frame: int) -> bool:
         """Whether the store has an embedding of a frame with its current pixels.

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     )
 
     from napari_sam_decoder.embedding import EmbeddedFrame
-    from napari_sam_decoder.frames import ArrayLike, FrameSelection
+    from napari_sam_decoder.frames import ArrayLike, FrameSelection, Window
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import (
         FrameResult,
@@ -256,8 +256,17 @@ class Session:
         self._require_open()
         return self._embedder.recorded()
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether frames are so large that objects are seen through windows of them."""
+        return bool(self._pyramid.sides)
+
     def embed(
-        self, frames: FrameSelection = None, *, focus: Callable[[], int] | None = None
+        self,
+        frames: FrameSelection = None,
+        *,
+        focus: Callable[[], int] | None = None,
+        windows: Collection[Window] = (),
     ) -> Iterator[EmbeddedFrame]:
         """Embed frames ahead of time. `propagate` embeds what is missing by itself.
 
@@ -268,6 +277,9 @@ class Session:
         focus : callable, optional
             Called before each step. The frame nearest to the one it returns comes next,
             instead of the order given.
+        windows : collection of Window
+            The parts of the frames to embed, as in `Preview.window`; by default the
+            frames as a whole.
 
         Returns
         -------
@@ -282,6 +294,8 @@ class Session:
         self._require_open()
         asked = select_frames(frames, len(self.movie))
         order = nearest_first(asked, focus) if focus else asked
+        if windows:
+            return self._while_open(self._embedder.fill_windows(order, windows))
         return self._while_open(self._embedder.fill(order))
 
     def hypotheses(self, object_id: int, frame: int) -> tuple[Hypothesis, ...]:

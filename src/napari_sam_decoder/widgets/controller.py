@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
+from napari_sam_decoder.frames import Window
 from napari_sam_decoder.project import EntryChange, find_decoder, unused_notices
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
@@ -713,9 +714,26 @@ class Controller(QObject):
         self._job_queue.run(steps)
 
     def _advance_embedding(self, movie: MovieView, session: Session) -> None:
-        is_wanted = self.state.wants_embedding and len(self.state.embedded) < len(movie)
-        if is_wanted and not (self.is_busy or self.is_embedding):
-            self._job_queue.embed(session.embed(focus=lambda: self.frame))
+        if not self.state.wants_embedding or self.is_busy:
+            return
+        frames, windows = range(len(movie)), frozenset[Window]()
+        if session.has_windows:
+            windows = self._windows_ahead(session)
+            # The overview only says how large an object is that is clicked now.
+            frames = frames if windows else range(self.frame, self.frame + 1)
+        if windows != self.state.embedded_windows:
+            self._job_queue.stop("embedding")
+            self.state.embedded_windows = windows
+            self.state.embedded &= {self.frame}
+        if self.is_embedding or self.state.embedded.issuperset(frames):
+            return
+        steps = session.embed(frames, focus=lambda: self.frame, windows=windows)
+        self._job_queue.embed(steps)
+
+    def _windows_ahead(self, session: Session) -> frozenset[Window]:
+        """The parts of large frames in which a run would follow the objects."""
+        found = self.state.previews.windows(self.prompts)
+        return found - {Window.of_frame(session.movie.frame_shape)}
 
     # Points that have changed since a run or correction
 

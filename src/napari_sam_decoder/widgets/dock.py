@@ -148,11 +148,18 @@ class SamDecoderDock(QWidget):
         """Show what is set, where it is not shown already."""
         controller = self.workbench.controller
         limits = None if layer is None else tuple(layer.contrast_limits)
-        shown = controller.state.options, controller.movies.settings, layer, limits
+        shown = (
+            controller.state.options,
+            controller.movies.settings,
+            self.workbench.is_window_shown,
+            layer,
+            limits,
+        )
         if shown != self._shown_settings:
             self._shown_settings = shown
             self._form.show_state(controller.state.options, layer)
             self._propagation.show_state(controller.settings)
+            self._propagation.window.setChecked(self.workbench.is_window_shown)
 
     def event(self, event: QEvent) -> bool:
         """List layers once napari has docked this; shut down when it takes it out."""
@@ -249,6 +256,7 @@ class SamDecoderDock(QWidget):
         bench.controller.downloads.changed.connect(self._on_downloads_changed)
         self._propagation.requested.connect(self._guarded(self._configure_propagation))
         self._propagation.refused.connect(tell)
+        self._propagation.window_toggled.connect(self.workbench.show_window)
         self._settings.save_requested.connect(self._guarded(self._save_settings))
         self._settings.load_requested.connect(self._guarded(self._load_settings))
         self._settings.reset_requested.connect(self._guarded(self._reset_settings))

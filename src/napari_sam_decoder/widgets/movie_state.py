@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
+    from napari_sam_decoder.frames import Window
     from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import (
@@ -138,7 +139,10 @@ class MovieState:
     shown : (float, float) or None
         Limits of the layer when that session was opened.
     embedded : set of int
-        Frames whose embedding that session has.
+        Frames whose embedding that session has: as a whole, or of large frames what
+        `embedded_windows` says.
+    embedded_windows : frozenset of Window
+        The parts of large frames that are embedded ahead; empty for the whole.
     previews : PreviewStore
         What that session has decoded for points.
     report : Report or None
@@ -177,6 +181,7 @@ class MovieState:
     session: Session | None = None
     shown: Limits | None = None
     embedded: set[int] = field(default_factory=set)
+    embedded_windows: frozenset[Window] = frozenset()
     previews: PreviewStore = field(default_factory=PreviewStore)
     report: Report | None = None
     wants_learning: bool = False
@@ -472,7 +477,7 @@ class MovieState:
     def detach_session(self) -> Session | None:
         """Return the session, and forget it with its embeddings and previews."""
         session, self.session = self.session, None
-        self.embedded = set()
+        self.embedded, self.embedded_windows = set(), frozenset()
         self.previews.clear()
         return session
 

@@ -550,6 +550,18 @@ class PreviewStore:
             and self._labelled.get(_key(prompt)) != prompt
         }
 
+    def windows(self, prompts: Iterable[Prompt]) -> frozenset[Window]:
+        """Return the parts of large frames in which objects were answered.
+
+        Parameters
+        ----------
+        prompts : iterable of Prompt
+            On any frames.
+        """
+        found = (self._shown.get(_key(one)) for one in prompts)
+        windows = (shown.preview.window for shown in found if shown is not None)
+        return frozenset(window for window in windows if window is not None)
+
     def sides(self, prompts: Iterable[Prompt]) -> dict[int, float]:
         """Return the shorter side of each object, where there is a preview of it.
 

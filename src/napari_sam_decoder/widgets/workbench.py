@@ -22,7 +22,7 @@ from napari_sam_decoder.errors import (
     wrap_write_errors,
 )
 from napari_sam_decoder.formats import export_format
-from napari_sam_decoder.frames import select_frame_range
+from napari_sam_decoder.frames import Window, select_frame_range
 from napari_sam_decoder.model.values import OWN_DECODER
 from napari_sam_decoder.project import (
     BOX,
@@ -93,6 +93,7 @@ from napari_sam_decoder.widgets.saving import (
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
+from napari_sam_decoder.widgets.window_outline import WindowOutline
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -167,6 +168,8 @@ class Workbench(QObject):
         self.review_order = ReviewOrder.HELPFUL
         keys = UndoKeys(self.undo, self.redo)
         self._overlay = PreviewOverlay(viewer, Painter(self._on_painted, keys))
+        self._window_outline = WindowOutline(viewer)
+        self.is_window_shown = False
         # Dragging a point changes it many times a second; one reading is enough.
         self._clicked.connect(self._read_click, Qt.ConnectionType.QueuedConnection)
         self._last_touched = -_PAUSE_S
@@ -201,6 +204,7 @@ class Workbench(QObject):
         self.objects.stop_listening()
         self.controller.close()
         self._overlay.remove()
+        self._window_outline.remove()
 
     @property
     def movie(self) -> MovieView | None:
@@ -443,6 +447,7 @@ class Workbench(QObject):
             self.fit_to_screen()
         if view is None:
             self._overlay.clear()
+            self._window_outline.remove()
         else:
             point = slider_point(view.layer, self.viewer.dims)
             self.controller.frame = view.frame_at(point)
@@ -492,8 +497,35 @@ class Workbench(QObject):
             masks = self._shown(previews.masks(prompts) | self._looked_at())
             background = self.objects.background_ids
             self._overlay.show(movie, self.frame, masks, self._scribbled(), background)
+            seen = self.window_seen if self.is_window_shown else None
+            self._window_outline.show(movie, self.frame, seen)
         if self.points_layer is not None:
             note_sides(self.points_layer, previews.sides(prompts))
+
+    @property
+    def window_seen(self) -> Window | None:
+        """The part of a large frame in which the current object was answered.
+
+        None where that is the whole frame, or nothing was answered on it.
+        """
+        object_id, movie = self.objects.current_id, self.movie
+        if object_id is None or movie is None or self.current_prompt is None:
+            return None
+        shown = self.controller.state.previews.latest(object_id, self.frame)
+        window = None if shown is None else shown.preview.window
+        return None if window == Window.of_frame(movie.frame_shape) else window
+
+    def show_window(self, is_shown: bool) -> None:
+        """Outline the part of a large frame in which the current object is seen.
+
+        Parameters
+        ----------
+        is_shown : bool
+            Whether to do so from now on, on each frame with a prompt of the object.
+        """
+        self.is_window_shown = is_shown
+        self.show_previews()
+        self.changed.emit()
 
     def _shown(self, masks: Mapping[int, PlacedMask]) -> dict[int, PlacedMask]:
         hidden = self.objects.hidden_ids

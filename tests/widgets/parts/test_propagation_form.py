@@ -87,3 +87,10 @@ def test_settings_that_contradict_each_other_are_refused(form, requested, heard)
     assert requested == []
     assert "absent_below <= doubtful_below" in str(refused[-1])
     assert form.fields() == Settings()
+
+
+def test_the_box_asks_for_the_outline_of_the_window(form, heard):
+    asked = heard(form.window_toggled)
+    form.window.click()
+    form.window.click()
+    assert asked == [True, False]

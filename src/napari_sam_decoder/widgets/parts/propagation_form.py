@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.propagation import Settings
@@ -23,10 +23,13 @@ class PropagationForm(QWidget):
     ----------
     fields : magicgui.widgets.FunctionGui
         One for each field of `Settings`, by name.
+    window : QCheckBox
+        Whether the window of the current object is outlined.
     """
 
     requested = Signal(object)
     refused = Signal(object)
+    window_toggled = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +37,16 @@ class PropagationForm(QWidget):
         self.fields = form_of(Settings)
         for field in self.fields:
             field.changed.connect(partial(self._request, field.name))
-        self.setLayout(form_layout(self.fields))
+        self.window = QCheckBox("Outline the window")
+        self.window.setToolTip(
+            "Outline the part of a large frame in which the current object is seen, on "
+            "frames where you have shown it. Frames up to the size of the network's "
+            "input are seen as a whole."
+        )
+        self.window.clicked.connect(self.window_toggled.emit)
+        layout = form_layout(self.fields)
+        layout.addRow(self.window)
+        self.setLayout(layout)
 
     def show_state(self, settings: Settings) -> None:
         """Show the settings in force."""
