@@ -18,6 +18,7 @@ import numpy as np
 from make_screenshots import (
     CELL,
     FIRST,
+    FOLDER,
     NEIGHBOUR,
     PATIENCE,
     SAMPLE,
@@ -25,10 +26,13 @@ from make_screenshots import (
     open_movie,
     open_window,
     pause,
+    pick_meant,
     press,
     require,
     save,
 )
+from napari._qt.dialogs.qt_notification import NapariQtNotification
+from PIL import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 SHOWN = range(FIRST - 4, FIRST + 5)
 """Frames on which objects are followed: enough for pictures."""
 LOW = (1000, 620)
+OWN_DOCKS, COLOURS = 330, 48
 TRAINING_STEPS = 3
 DIVIDING, PARTED, DIVIDED = 12, 4, 6
 """Frames of the movie in which a cell divides, the first in two parts, and one on which
@@ -74,21 +79,32 @@ def prompt_cells(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
         press(dock._objects.new_button)
         click_cell(viewer, cell, FIRST)
         dock.workbench.wait(PATIENCE)
+        pick_meant(dock, cell)
     dock.workbench.propagate(frames=SHOWN)
     dock.workbench.wait(PATIENCE)
     require(len(dock.workbench.summaries) == 3, "three objects are there")
 
 
+def save_beside(window: QWidget, name: str) -> None:
+    """Save a picture of what is beside napari's own docks."""
+    save(window, name)
+    path = FOLDER / f"{name}.png"
+    picture = Image.open(path).convert("RGB")
+    cut = picture.crop((OWN_DOCKS, 0, *picture.size))
+    cut.quantize(COLOURS).save(path, optimize=True)
+
+
 def show_objects(dock: SamDecoderDock, window: QWidget) -> None:
     """Hide all objects but one, and make one a background object."""
     bench = dock.workbench
+    bench.select_object(1)
     bench.show_only(1)
     require(bench.objects.hidden_ids == {2, 3}, "the others are hidden")
-    save(window, "state_alone")
+    save_beside(window, "state_alone")
     bench.show_all_objects()
     bench.select_object(2)
     bench.mark_background(2)
-    save(window, "state_background")
+    save_beside(window, "state_background")
     bench.unmark_background(2)
 
 
@@ -110,7 +126,10 @@ def show_error_of(dock: SamDecoderDock, window: QWidget) -> None:
     bench.lock_object(1)
     bench.select_object(1)
     dock._guarded(bench.delete_object)(1)
-    save(window, "state_error")
+    save_beside(window, "state_error")
+    require(dock._messages.whole.isVisible(), "the dock shows it whole")
+    for told in window.findChildren(NapariQtNotification):
+        told.close()
     bench.unlock_object(1)
     dock._guarded(bench.select_object)(1)
 
@@ -155,7 +174,7 @@ def show_activity(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
     )
     window.statusBar()._toggle_activity_dock(True)
     pause(1)
-    save(window, "state_activity")
+    save_beside(window, "state_activity")
     window.statusBar()._toggle_activity_dock(False)
     bench.stop()
     bench.wait(PATIENCE)
@@ -223,7 +242,7 @@ def show_division() -> None:
     bench.wait(PATIENCE)
     viewer.dims.set_point(0, DIVIDED + 1)
     require(bench.division is not None, "a division is offered")
-    save(viewer.window._qt_window, "state_division")
+    save_beside(viewer.window._qt_window, "state_division")
     viewer.close()
 
 

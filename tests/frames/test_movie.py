@@ -140,8 +140,18 @@ def test_nan_is_black_and_infinities_are_the_limits():
     assert rgb[0, :3, 0].tolist() == [0, 255, 0]
 
 
-def test_a_movie_of_nan_is_black():
-    assert not Movie(np.full((2, 8, 8), np.nan)).rgb(1).any()
+def test_a_movie_without_numbers_is_refused_unless_its_limits_are_set():
+    nothing = np.full((2, 8, 8), np.nan)
+    with pytest.raises(MovieError, match=r"frame 0, 1 is a number.*contrast limits"):
+        Movie(nothing).rgb(1)
+    assert not Movie(nothing, contrast=(0, 1)).rgb(1).any()
+
+
+def test_a_frame_without_numbers_among_others_is_black():
+    array = np.linspace(0, 1, 128).reshape(2, 8, 8)
+    array[0] = np.nan
+    assert not Movie(array).rgb(0).any()
+    assert Movie(array).rgb(1).any()
 
 
 @pytest.mark.parametrize("value", [0, 7, -3.5])

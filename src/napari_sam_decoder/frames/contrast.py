@@ -65,13 +65,11 @@ class Contrast:
 
     @classmethod
     def measure(cls, sample: np.ndarray) -> Contrast:
-        """Choose robust limits for a sample of finite intensities, which may be empty.
+        """Choose robust limits for a sample of finite intensities, one at least.
 
         Percentiles, except for computed tomography: there it is the window of soft
         tissue, since between the limits for air and bone all tissue looks the same.
         """
-        if sample.size == 0:
-            return cls(0.0, 0.0)
         if _is_tomography(sample):
             return cls(*SOFT_TISSUE)
         low, high = np.percentile(sample, ROBUST_PERCENTILES)

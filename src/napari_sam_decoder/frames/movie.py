@@ -259,7 +259,13 @@ class Movie:
 
     @cached_property
     def contrast(self) -> Contrast:
-        """The intensities shown as black and white in `rgb`."""
+        """The intensities shown as black and white in `rgb`.
+
+        Raises
+        ------
+        MovieError
+            If none were set, and there is no number in the frames that are looked at.
+        """
         return self._set_contrast or self._measure_contrast()
 
     def cut(self, window: Window) -> Movie:
@@ -366,9 +372,14 @@ class Movie:
             np.linspace(0, len(self) - 1, min(len(self), SAMPLED_FRAMES)).astype(int)
         )
         level = self._level(SAMPLED_SIDE)
-        return Contrast.measure(
-            np.concatenate([level._sample(int(frame)) for frame in frames])
-        )
+        sample = np.concatenate([level._sample(int(frame)) for frame in frames])
+        if sample.size == 0:
+            raise MovieError(
+                f"no pixel of frame {', '.join(map(str, frames))} is a number: all are "
+                "NaN or infinite; check how the movie was written, or set contrast "
+                "limits if other frames are to be seen"
+            )
+        return Contrast.measure(sample)
 
     def _sample(self, frame: int) -> np.ndarray:
         """Take every n-th value of a frame."""

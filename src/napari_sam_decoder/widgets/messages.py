@@ -210,9 +210,10 @@ def _outcome(bench: Workbench) -> str:
 def _next_step(bench: Workbench) -> str:
     current, offered = bench.objects.current, bench.division
     if current is not None and offered is not None:
+        # What to do comes first: the end of a long message is not seen.
         return (
-            f"{current.name!r} seems to have divided on frame {offered.frame}: press "
-            "'Divide'."
+            f"Press 'Divide': {current.name!r} seems to have divided on frame "
+            f"{offered.frame}."
         )
     if current is None and bench.objects.listed:
         return "Select an object in the table to correct it, or press 'New object'."
