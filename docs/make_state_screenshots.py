@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SHOWN = range(FIRST - 4, FIRST + 5)
 """Frames on which objects are followed: enough for pictures."""
 LOW = (1000, 620)
-OWN_DOCKS, COLOURS = 330, 48
+OWN_DOCKS, COLOURS = 330, 128
 TRAINING_STEPS = 3
 DIVIDING, PARTED, DIVIDED = 12, 4, 6
 """Frames of the movie in which a cell divides, the first in two parts, and one on which
@@ -87,11 +87,15 @@ def prompt_cells(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
 
 def save_beside(window: QWidget, name: str) -> None:
     """Save a picture of what is beside napari's own docks."""
-    save(window, name)
+    pause(0.5)
     path = FOLDER / f"{name}.png"
+    window.grab().save(str(path))
     picture = Image.open(path).convert("RGB")
     cut = picture.crop((OWN_DOCKS, 0, *picture.size))
-    cut.quantize(COLOURS).save(path, optimize=True)
+    # Else the greys of the movie leave no colours for the objects.
+    octree = Image.Quantize.FASTOCTREE
+    cut.quantize(COLOURS, method=octree).save(path, optimize=True)
+    print(path)
 
 
 def show_objects(dock: SamDecoderDock, window: QWidget) -> None:

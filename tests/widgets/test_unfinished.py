@@ -143,6 +143,14 @@ def test_a_window_stays_open_if_that_is_wanted(bench, viewer, asked):
     assert bench.controller.is_running
 
 
+def test_napari_forgets_that_it_was_asked_to_quit(bench, viewer, asked):
+    asked.button = "Keep running"
+    window = viewer.window._qt_window
+    assert not window.close(quit_app=True)
+    assert len(asked.texts) == 1
+    assert not window._quit_app
+
+
 def test_what_is_done_is_in_the_project_when_a_window_is_closed(bench, viewer, asked):
     assert wait_until(lambda: bench.controller.state.project.path, PATIENCE)
     path, labels = bench.controller.state.project.path, bench.labels.data.copy()

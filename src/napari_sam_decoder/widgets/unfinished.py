@@ -214,6 +214,9 @@ class CloseQuestion(QObject):
         if answer is Answer.STOP:
             return False
         event.ignore()
+        if hasattr(window, "_quit_app"):
+            # Else napari would quit with the next window that is closed.
+            window._quit_app = False
         return True
 
 
