@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam_decoder.errors import LabelsError
-from napari_sam_decoder.frames import ArrayLike
+from napari_sam_decoder.frames import ArrayLike, Window
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,6 +22,7 @@ __all__ = [
     "MAJORITY",
     "Overlap",
     "check_labels",
+    "is_any_of",
     "label_dtype",
     "label_ids",
     "measure_overlaps",
@@ -173,12 +175,23 @@ def resolve_overlaps(
         0 where no object has a logit above zero. Of equal logits the smaller id wins.
     """
     labels = np.zeros(frame_shape, dtype=dtype)
-    best = np.zeros(frame_shape, dtype=np.float32)
+    whole = Window.of_frame(frame_shape)
+    # The smallest part that holds all of them.
+    parts = {key: Window.at(one.place, whole) for key, one in logits.items()}
+    present = [part for part in parts.values() if part is not None]
+    if not present:
+        return labels
+    around = reduce(Window.joined, present)
+    best = np.zeros(around.shape, dtype=np.float32)
     for object_id in sorted(logits):
-        values, place = logits[object_id].values, logits[object_id].place
-        wins = values > best[place]
-        labels[place][wins] = object_id
-        best[place][wins] = values[wins]
+        part = parts[object_id]
+        if part is None:
+            continue
+        here, highest = labels[part.place], best[part.within(around).place]
+        values = logits[object_id].values
+        wins = values > highest
+        here[wins] = object_id
+        highest[wins] = values[wins]
     return labels
 
 
@@ -360,15 +373,28 @@ def merge_labels(
         )
     require_fitting_ids(existing.dtype, (int(new.max()),))
     merged = existing.copy()
-    merged[_is_any_of(merged, object_ids)] = 0
+    merged[is_any_of(merged, object_ids)] = 0
     written = (new > 0) if replace else (new > 0) & (merged == 0)
     # The dtype holds every new label.
     np.copyto(merged, new, where=written, casting="unsafe")
     return merged
 
 
-def _is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
-    """Find the pixels of some objects; fast if their ids are consecutive."""
+def is_any_of(labels: np.ndarray, object_ids: Collection[int]) -> np.ndarray:
+    """Find the pixels of some objects; fast if their ids are consecutive.
+
+    Parameters
+    ----------
+    labels : array of int
+        Of any shape.
+    object_ids : collection of int
+        Without repetitions.
+
+    Returns
+    -------
+    array of bool
+        Of the shape of the labels.
+    """
     lowest, highest = min(object_ids, default=1), max(object_ids, default=0)
     if highest - lowest + 1 == len(set(object_ids)):
         return (lowest <= labels) & (labels <= highest)

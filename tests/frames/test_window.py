@@ -181,3 +181,16 @@ def test_a_window_of_the_same_size_is_found_elsewhere(box, side):
     window = PYRAMID.beside(Window(0, 0, side, side), box)
     assert window.side == side
     assert window.contains(box)
+
+
+@pytest.mark.parametrize(
+    ("place", "window"),
+    [
+        ((slice(1, 3), slice(2, 6)), Window(1, 2, 2, 4)),
+        ((slice(None), slice(-2, None)), Window(0, 7, 8, 2)),
+        ((slice(3, 3), slice(0, 4)), None),
+        ((slice(0), slice(0)), None),
+    ],
+)
+def test_slices_are_a_window(place, window):
+    assert Window.at(place, Window(0, 0, 8, 9)) == window

@@ -87,3 +87,49 @@ def test_a_plane_that_is_put_has_all_changes_in_it():
     snapshot.patch((3,), LabelDifference.between(plane(), plane(4)))
     snapshot.put((3,), plane(5))
     assert_left(snapshot, (3,), plane(), plane(5))
+
+
+LARGE = (1100, 700)
+
+
+def scattered(*corners):
+    labels = np.zeros(LARGE, np.uint16)
+    for value, (row, column) in enumerate(corners, start=1):
+        labels[row : row + 40, column : column + 40] = value
+    return labels
+
+
+def test_a_large_plane_comes_back_as_it_was_changed():
+    snapshot = LabelSnapshot()
+    first = scattered((0, 0), (500, 500), (1060, 660))
+    second = scattered((500, 500), (490, 0), (1050, 300))
+    snapshot.put((0,), first)
+    snapshot.patch((0,), LabelDifference.between(first, second))
+    assert_left(snapshot, (0,), first, second)
+    assert snapshot.is_as_left((0,), second)
+    assert not snapshot.is_as_left((0,), first)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (600, 600), (1099, 699)])
+@pytest.mark.parametrize("is_blank", [True, False])
+def test_a_single_pixel_of_a_large_plane_is_noticed(place, is_blank):
+    snapshot, now = LabelSnapshot(is_blank=is_blank), np.zeros(LARGE, np.uint16)
+    if not is_blank:
+        now = scattered((580, 580))
+        snapshot.put((0,), now)
+    assert snapshot.is_as_left((0,), now)
+    now = now.copy()
+    now[place] += 1
+    assert not snapshot.is_as_left((0,), now)
+
+
+def test_an_unknown_plane_is_as_it_was_left():
+    assert LabelSnapshot().is_as_left((3,), plane())
+
+
+def test_tiles_that_become_empty_are_forgotten():
+    snapshot, labels = LabelSnapshot(), scattered((600, 600))
+    snapshot.put((0,), labels)
+    snapshot.patch((0,), LabelDifference.between(labels, np.zeros_like(labels)))
+    assert snapshot.is_as_left((0,), np.zeros_like(labels))
+    assert_left(snapshot, (0,), labels, np.zeros_like(labels))

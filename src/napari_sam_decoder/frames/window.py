@@ -40,6 +40,16 @@ class Window:
         return cls(0, 0, *frame_shape)
 
     @classmethod
+    def at(cls, place: tuple[slice, slice], whole: Window) -> Window | None:
+        """Return the rectangle of two slices of a frame; None if it has no pixel."""
+        (top, bottom, _), (left, right, _) = (
+            span.indices(length)
+            for span, length in zip(place, whole.shape, strict=True)
+        )
+        found = cls(top, left, bottom - top, right - left)
+        return found if min(found.shape) > 0 else None
+
+    @classmethod
     def around(cls, mask: np.ndarray) -> Window | None:
         """Return the bounding box of a (Y, X) mask; None if it has no pixel."""
         inside = extent(mask)

@@ -81,8 +81,9 @@ class _FrameState:
     place : tuple of int
         Along the sliced axes.
     now, known, left : (Y, X) arrays of int
-        ``now`` is a copy; ``known`` is what the history says, ``left`` the same without
-        what others have changed.
+        ``known`` is what the history says, ``left`` the same without what others have
+        changed. Where nobody has changed anything, all are the labels themselves, and
+        change when these are written; else they are copies.
     changed : (Y, X) array of bool or None
         The pixels that others have changed; None where there is none.
     """
@@ -92,6 +93,11 @@ class _FrameState:
     known: np.ndarray
     left: np.ndarray
     changed: np.ndarray | None
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the planes stay as they are when the labels are written."""
+        return self.left is not self.now
 
     @property
     def objects(self) -> frozenset[int]:
@@ -264,7 +270,7 @@ class GuardedLabels:
             if place not in self._known:
                 return False
             now = self._before_strokes(self._plane(place), place, self._current)
-            return not np.array_equal(self._known.plane(place, now), now)
+            return not self._known.is_as_left(place, now)
 
     def sync(self, places: Iterable[PlanePosition]) -> Iterator[PlanePosition]:
         """Record what others have changed on some planes.
@@ -390,12 +396,15 @@ class GuardedLabels:
             if kept is not None:
                 labels = np.where(np.isin(labels, list(writable)), labels, 0)
             edit = merge_frame(state.now, labels, writable, replace=replace, kept=kept)
-            decided = _decided(state, edit, labels, kept)
-            if state.changed is not None:
-                # All pixels of these objects, also where others have erased them.
-                theirs = object_ids if replace else returning
-                decided |= np.isin(state.left, list(theirs))
-            self._write(state, edit, decided)
+            if edit is not None:
+                self._write(state, edit)
+            if state.is_copy:
+                decided = _decided(state, edit, labels, kept)
+                if state.changed is not None:
+                    # All pixels of these objects, also where others have erased them.
+                    theirs = object_ids if replace else returning
+                    decided |= np.isin(state.left, list(theirs))
+                self._repaint_decided(state, edit, decided)
             return WriteResult(edit, spared)
 
     def relabel(self, cut: Cut, frame: int, label: int, new: int) -> None:
@@ -420,7 +429,7 @@ class GuardedLabels:
                 np.where(one == label, new, one).astype(one.dtype)
                 for one in (state.now, state.known, state.left)
             )
-            edit = Edit(window, state.now[window], now[window])
+            edit = Edit(window, state.now[window].copy(), now[window])
             self._write_window(self._current.index(state.place), edit)
             difference = self._record(self._current, state.place, state.known, known)
             if difference is not None:
@@ -552,8 +561,8 @@ class GuardedLabels:
         return self._axes
 
     def _plane(self, place: PlanePosition) -> np.ndarray:
-        """A copy: indexing labels in memory returns a view."""
-        return np.array(self._holder.data[self._current.index(place)])
+        """A plane as it is now; a view of labels in memory."""
+        return np.asarray(self._holder.data[self._current.index(place)])
 
     def _sync(self, place: PlanePosition) -> bool:
         if place not in self._known:
@@ -562,6 +571,8 @@ class GuardedLabels:
         return self._record_plane(place, now)
 
     def _record_plane(self, place: PlanePosition, now: np.ndarray) -> bool:
+        if self._known.is_as_left(place, now):
+            return False
         known = self._known.plane(place, now)
         difference = LabelDifference.between(known, now)
         if difference is None:
@@ -583,6 +594,10 @@ class GuardedLabels:
         now = self._plane(place)
         if place not in self._known:
             self._begin(place, self._before_strokes(now, place, self._current))
+        is_painted = self._key(place) in self._painted
+        if not is_painted and self._known.is_as_left(place, now):
+            return _FrameState(place, now, now, now, None)
+        now = now.copy()
         known = self._known.plane(place, now)
         left = self._left(place, known)
         changed: np.ndarray = left != now
@@ -610,21 +625,33 @@ class GuardedLabels:
         painted.inverse().apply_where_unchanged(left)
         return left
 
-    def _write(
+    def _write(self, state: _FrameState, edit: Edit) -> None:
+        """Write an edit, and record it."""
+        # Strokes that are being drawn come later, so undo does not bring them.
+        is_new = edit.before != edit.after
+        before = state.known[edit.window]
+        after = np.where(is_new, edit.after, before)
+        difference = LabelDifference.between(before, after)
+        self._write_window(self._current.index(state.place), edit)
+        if difference is not None:
+            rows, columns = edit.window
+            difference = difference.at(rows.start, columns.start)
+            self._document.record_labels(
+                LabelsChange(
+                    self._target, self._current.sliced, state.place, difference
+                )
+            )
+            self._known.patch(state.place, difference)
+
+    def _repaint_decided(
         self, state: _FrameState, edit: Edit | None, decided: np.ndarray
     ) -> None:
-        """Write an edit, and record that some pixels were decided on here."""
-        known, index = state.known, self._current.index(state.place)
-        after = state.now
+        """Note what others have painted still, once some pixels were decided on."""
+        after, known = state.now, state.known
         if edit is not None:
             after = state.now.copy()
             after[edit.window] = edit.after
-            self._write_window(index, edit)
             known = np.where(edit.spread(after.shape), after, known)
-            # Strokes that are being drawn come later, so undo does not bring them.
-            difference = self._record(self._current, state.place, state.known, known)
-            if difference is not None:
-                self._known.patch(state.place, difference)
         self._repaint(state.place, np.where(decided, after, state.left), known)
 
     def _record(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numcodecs import Blosc
+
+from napari_sam_decoder.frames import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,20 +22,94 @@ PlanePosition = tuple[int, ...]
 """Where a plane lies along the sliced axes of labels."""
 
 
+TILE = 512
+"""Side of the parts of a plane that are compressed each by itself; those without any
+label take no memory and no time."""
+
+
 @dataclass(frozen=True, eq=False)
-class _PackedPlane:
+class _PackedTile:
     content: bytes
     dtype: np.dtype
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, plane: np.ndarray) -> _PackedPlane:
-        whole = np.ascontiguousarray(plane)
+    def of(cls, tile: np.ndarray) -> _PackedTile:
+        whole = np.ascontiguousarray(tile)
         return cls(_codec().encode(whole), whole.dtype, whole.shape)
 
-    def plane(self) -> np.ndarray:
+    def pixels(self) -> np.ndarray:
         pixels = np.frombuffer(_codec().decode(self.content), self.dtype)
         return pixels.reshape(self.shape)
+
+
+class _PackedPlane:
+    """A plane in tiles, at first without any label."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._tiles: dict[Window, _PackedTile] = {}
+
+    @classmethod
+    def of(cls, plane: np.ndarray) -> _PackedPlane:
+        packed = cls(plane.shape, plane.dtype)
+        packed._put(plane, packed._whole)
+        return packed
+
+    def plane(self) -> np.ndarray:
+        return self._part(self._whole)
+
+    def apply(self, difference: LabelDifference) -> None:
+        """Change some pixels; only their tiles are unpacked."""
+        top, bottom, left, right = difference.window
+        # A difference beyond the plane is refused where it is applied.
+        changed = Window(top, left, bottom - top, right - left).shared(self._whole)
+        around = reduce(Window.joined, _tiles_of(changed or self._whole, self.shape))
+        part = self._part(around)
+        difference.at(-around.row, -around.column).apply(part)
+        self._put(part, around)
+
+    def is_like(self, plane: np.ndarray) -> bool:
+        """Whether a plane of the same shape has the same labels."""
+        for tile in _tiles_of(self._whole, self.shape):
+            packed, here = self._tiles.get(tile), plane[tile.place]
+            if packed is None:
+                if here.any():
+                    return False
+            elif not np.array_equal(packed.pixels(), here):
+                return False
+        return True
+
+    @property
+    def _whole(self) -> Window:
+        return Window.of_frame((self.shape[0], self.shape[1]))
+
+    def _part(self, window: Window) -> np.ndarray:
+        part = np.zeros(window.shape, self.dtype)
+        for tile, packed in self._tiles.items():
+            shared = tile.shared(window)
+            if shared is not None:
+                here = packed.pixels()[shared.within(tile).place]
+                part[shared.within(window).place] = here
+        return part
+
+    def _put(self, part: np.ndarray, window: Window) -> None:
+        """Keep the pixels of a window that consists of whole tiles."""
+        for tile in _tiles_of(window, self.shape):
+            here = part[tile.within(window).place]
+            if here.any():
+                self._tiles[tile] = _PackedTile.of(here)
+            else:
+                self._tiles.pop(tile, None)
+
+
+def _tiles_of(window: Window, shape: tuple[int, ...]) -> Iterator[Window]:
+    """Yield the tiles that share pixels with a window."""
+    for row in range(window.row // TILE * TILE, window.row + window.rows, TILE):
+        first = window.column // TILE * TILE
+        for column in range(first, window.column + window.columns, TILE):
+            rows, columns = min(TILE, shape[0] - row), min(TILE, shape[1] - column)
+            yield Window(row, column, rows, columns)
 
 
 def _codec() -> Blosc:
@@ -105,16 +182,34 @@ class LabelSnapshot:
         (Y, X) array of int
             Not to be changed.
         """
+        packed = self._known(place, now)
+        return now if packed is None else packed.plane()
+
+    def is_as_left(self, place: PlanePosition, now: np.ndarray) -> bool:
+        """Whether a plane is as it was left, as far as it is known.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Where it lies along the sliced axes.
+        now : (Y, X) array of int
+            As it is now.
+        """
+        packed = self._known(place, now)
+        return packed is None or packed.is_like(now)
+
+    def _known(self, place: PlanePosition, now: np.ndarray) -> _PackedPlane | None:
+        """Return what is known of a plane, with all its changes."""
         packed = self._packed.get(place)
         if packed is not None and packed.shape != now.shape:
-            return now
-        if packed is None and not self._is_blank:
-            return now
-        known = np.zeros_like(now) if packed is None else packed.plane()
-        later = self._later.pop(place, None)
-        if later:
-            known = known.copy()
-            for difference in later:
-                difference.apply(known)
-            self.put(place, known)
-        return known
+            return None
+        later = self._later.pop(place, [])
+        if packed is None:
+            if not self._is_blank:
+                return None
+            packed = _PackedPlane(now.shape, now.dtype)
+            if later:
+                self._packed[place] = packed
+        for difference in later:
+            packed.apply(difference)
+        return packed

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Self
 
 from napari_sam_decoder.labels import (
     MAJORITY,
+    is_any_of,
     overlap_after_merge,
     without_objects,
 )
+from napari_sam_decoder.model.transforms import extent
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -383,11 +385,15 @@ class FrameResult:
         FrameResult
             Its objects are judged by the pixels that they have in these labels.
         """
+        # Most of a large frame has none of these objects, neither before nor after.
+        is_near = (self.labels != 0) | is_any_of(labels, self.judged)
+        near = extent(is_near) or (slice(0), slice(0))
+        before, after = self.labels[near], labels[near]
 
         def again(results: dict[int, ObjectResult]) -> dict[int, ObjectResult]:
             return {
                 object_id: result.judged_by(
-                    overlap_after_merge(object_id, self.labels, labels)
+                    overlap_after_merge(object_id, before, after)
                 )
                 for object_id, result in results.items()
             }
