@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         ArrayLike,
         Contrast,
         Movie,
+        PlacedMask,
         Window,
     )
     from napari_sam_decoder.jobs import (
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     )
     from napari_sam_decoder.propagation import (
         Direction,
+        FoundObject,
         FrameResult,
         Hypothesis,
         Itinerary,
@@ -133,6 +135,7 @@ _HOMES = {
     "EmbeddedFrame": "embedding",
     "TrainingFrames": "jobs",
     "FormatError": "errors",
+    "FoundObject": "propagation",
     "FrameDifference": "jobs",
     "FrameResult": "propagation",
     "Hypothesis": "propagation",
@@ -155,6 +158,7 @@ _HOMES = {
     "OptionError": "errors",
     "PaintedMask": "prompts",
     "PixelSize": "measurements",
+    "PlacedMask": "frames",
     "PointsTable": "formats",
     "Preview": "propagation",
     "Progress": "jobs",
@@ -216,6 +220,7 @@ __all__ = [
     "EmbeddedFrame",
     "ExportFormat",
     "FormatError",
+    "FoundObject",
     "FrameDifference",
     "FrameResult",
     "Hypothesis",
@@ -237,6 +242,7 @@ __all__ = [
     "OptionError",
     "PaintedMask",
     "PixelSize",
+    "PlacedMask",
     "PointsTable",
     "Preview",
     "Progress",

@@ -33,6 +33,7 @@ from napari_sam_decoder.propagation import (
     plan,
     preview_prompts,
     propagate,
+    search_objects,
 )
 from napari_sam_decoder.thread_pool import ThreadPool
 from napari_sam_decoder.validation import (
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import ArrayLike, FrameSelection, Window
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import (
+        FoundObject,
         FrameResult,
         Hypothesis,
         Itinerary,
@@ -387,6 +389,64 @@ class Session:
             if other.object_id != prompt.object_id and other.is_positive
         ]
         return preview_prompts(self._views, [prompt, *beside])[0]
+
+    def find_objects(
+        self, frame: int, occupied: np.ndarray | None = None
+    ) -> list[FoundObject]:
+        """Find the objects of a frame without being shown any.
+
+        Nothing is added to the prompts: choose what is wanted, and add it as
+        ``Prompt(object_id, frame, mask=found.painted)``.
+
+        Parameters
+        ----------
+        frame : int
+            Where to look.
+        occupied : (Y, X) array of bool, optional
+            Objects that are known already; nothing is found there.
+
+        Returns
+        -------
+        list of FoundObject
+            Masks that do not overlap, the surest first.
+
+        Raises
+        ------
+        OptionError
+            If there is no such frame, or the array does not fit it.
+        """
+        *_, found = self.search_objects(frame, occupied)
+        return found or []
+
+    def search_objects(
+        self, frame: int, occupied: np.ndarray | None = None
+    ) -> Iterator[list[FoundObject] | None]:
+        """Find objects as `find_objects` does, step by step.
+
+        Parameters
+        ----------
+        frame, occupied
+            As for `find_objects`.
+
+        Returns
+        -------
+        iterator of (list of FoundObject or None)
+            None after each batch of clicks, at last the objects.
+
+        Raises
+        ------
+        OptionError
+            At once, as `find_objects`.
+        """
+        self._require_open()
+        (asked,) = select_frames([frame], len(self.movie))
+        shape = self.movie.frame_shape
+        if occupied is not None and np.shape(occupied) != shape:
+            raise OptionError(
+                f"what is occupied has shape {np.shape(occupied)}, but the frames have "
+                f"{shape}; give a value for each pixel"
+            )
+        return self._while_open(search_objects(self._views, asked, occupied))
 
     def plan(
         self,

@@ -91,6 +91,7 @@ def segment(options: Namespace) -> int:
         background=tuple(options.background),
         settings=conversion.settings(options),
         project=options.project,
+        auto=tuple(options.auto),
     )
     report = segment_file(job, conversion.model(options), conversion.progress(options))
     for line in summarise(report):

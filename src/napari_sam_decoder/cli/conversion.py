@@ -237,9 +237,11 @@ def require_prompts(options: Namespace) -> None:
         If there is none.
     """
     outlines, scribbles = (options.box, options.lasso), options.scribbles
-    if not (options.points or any(outlines) or scribbles or options.masks):
+    shown = options.points or any(outlines) or scribbles or options.masks
+    if not (shown or options.auto):
         raise OptionError(
-            "there is no prompt; give --points, --box, --lasso, --scribbles or --masks"
+            "there is no prompt; give --points, --box, --lasso, --scribbles or "
+            "--masks, or --auto to look for objects"
         )
 
 

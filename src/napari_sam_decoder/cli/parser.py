@@ -137,6 +137,16 @@ def _add_segment(subparsers: Subparsers) -> None:
         help=".tif or .zarr; objects that it already holds are kept",
     )
     segment.add_argument(
+        "--auto",
+        type=conversion.frame_list,
+        nargs="?",
+        const=(0,),
+        default=(),
+        metavar="FRAMES",
+        help="look for objects that nobody has shown on frames such as 0,20,40: those "
+        "not in the labels yet are added one frame after the other (default: 0)",
+    )
+    segment.add_argument(
         "--replace", action="store_true", help="start over if the output exists"
     )
     _add_background(segment)

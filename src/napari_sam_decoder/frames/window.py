@@ -215,7 +215,7 @@ class Pyramid:
             At the largest scale at which the object is at least an eighth of the view,
             or at the smallest; the one around whose middle the object is.
         """
-        return self._best([box], self._windows(self._side_for(box)))
+        return self._best([box], self.windows(self._side_for(box)))
 
     def next_window(
         self, box: Window, ahead: Window, current: Window, shared: Collection[Window]
@@ -255,7 +255,7 @@ class Pyramid:
         """Choose a window of the same size for another place of the object."""
         if self._room(box, window) >= 0:
             return window
-        return self._best([box], self._windows(window.side))
+        return self._best([box], self.windows(window.side))
 
     def shared_windows(self, boxes: Mapping[int, Window]) -> dict[int, Window]:
         """Choose windows for several objects, few in all.
@@ -287,7 +287,7 @@ class Pyramid:
 
     def _candidates(self, boxes: Sequence[Window], side: int) -> list[Window]:
         """List the windows of a side that have room for an object, or else the best."""
-        windows = list(self._windows(side))
+        windows = list(self.windows(side))
         needed = MARGIN * boxes[0].side
         roomy = [one for one in windows if self._least_room(boxes, one) >= needed]
         return roomy or [self._best(boxes, windows)]
@@ -315,6 +315,10 @@ class Pyramid:
             return sides[min(number + 1, len(sides) - 1)]
         return side
 
+    def is_cut(self, box: Window, window: Window) -> bool:
+        """Whether a box reaches a side of a window that is no side of the frame."""
+        return self._room(box, window) <= 0
+
     def _room(self, box: Window, window: Window) -> float:
         """Distance of a box from the sides of a window, but not from the frame's."""
         inner = box.within(window)
@@ -328,7 +332,7 @@ class Pyramid:
                 rooms.append(window.shape[axis] - first - inner.shape[axis])
         return min(rooms)
 
-    def _windows(self, side: int) -> Iterator[Window]:
+    def windows(self, side: int) -> Iterator[Window]:
         """Yield the windows of a side, half overlapping; the last end at the border."""
         if side == self.whole.side:
             yield self.whole

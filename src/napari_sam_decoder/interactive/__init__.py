@@ -9,6 +9,7 @@ from napari_sam_decoder.interactive.frame import Decoder, ShownFrame
 from napari_sam_decoder.interactive.proposals import Proposal, Proposals
 from napari_sam_decoder.interactive.redrawing import redraw
 from napari_sam_decoder.interactive.refiner import Refiner, bundled_refiner
+from napari_sam_decoder.interactive.search import search_frame
 
 __all__ = [
     "Answer",
@@ -20,4 +21,5 @@ __all__ = [
     "answer",
     "bundled_refiner",
     "redraw",
+    "search_frame",
 ]

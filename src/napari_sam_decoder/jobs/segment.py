@@ -10,6 +10,11 @@ import numpy as np
 from napari_sam_decoder.atomic_files import restore_interrupted
 from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, read_provenance, require_target
+from napari_sam_decoder.jobs.automatic import (
+    found_prompts,
+    highest_id,
+    require_search_frames,
+)
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.inputs import (
@@ -32,7 +37,7 @@ from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from napari_sam_decoder.formats import LabelSink
@@ -79,6 +84,10 @@ class SegmentJob:
     background : tuple of int
         Background objects: prompted and followed like all others, so that these do not
         take their pixels, but neither in the output nor in the report.
+    auto : tuple of int
+        Frames on which objects are looked for, one after the other: what is not in the
+        labels yet gets an id of its own, and is carried through the movie before the
+        next frame is searched. Not with a project.
     """
 
     movie: MovieOptions
@@ -92,6 +101,7 @@ class SegmentJob:
     project: Path | None = None
     scribbles: tuple[ScribbleFile, ...] = ()
     background: tuple[int, ...] = ()
+    auto: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "output", optional=("report", "project"))
@@ -112,6 +122,11 @@ class SegmentJob:
         if self.project is not None:
             require_folder(self.project)
             outputs.append(self.project)
+            if self.auto:
+                raise OptionError(
+                    "objects that are looked for cannot go into a project; look for "
+                    "them in the window, or leave the project out"
+                )
             if self.masks:
                 raise OptionError(
                     "masks cannot go into a project; paint the objects in the window, "
@@ -173,18 +188,82 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
         _add_prompts(job, session)
         session.background = job.background
         require_background(job.background, session.prompts.object_ids)
+        require_search_frames(job.auto, frames)
         existing = _existing_labels(job, session)
         # Propagation is lazy, but checks the prompts now, before any long work.
-        results = session.propagate(frames, labels=existing)
+        shown = None
+        if session.prompts or not job.auto:
+            shown = session.propagate(frames, labels=existing)
         with _open_sink(job, session, existing) as sink:
             embed_frames(session, frames, progress)
             _copy(existing, sink)
-            visits = session.plan(frames).visits
             report = Report(None if job.report is None else session.movie)
-            steps = progress(results, total=visits, what="propagating")
-            _write(steps, sink, report)
+            work = _Segmentation(session, frames, existing, sink, report, progress)
+            if shown is not None:
+                work.take(shown, session.plan(frames).visits)
+            for frame in job.auto:
+                work.search(frame)
             sink.finish(_provenance(job, session, existing, frames))
     return report
+
+
+class _Segmentation:
+    """Carries objects through a movie: those that were shown, then those found.
+
+    Parameters
+    ----------
+    session : Session
+        Has the movie and the prompts.
+    frames : range
+        The frames to label.
+    existing : (T, Y, X) array-like of int, optional
+        Labels that were there before.
+    sink : LabelSink
+        Takes the labels.
+    report : Report
+        Takes the verdicts.
+    progress : Progress
+        Gets one step per frame, and per batch of clicks of a search.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        frames: range,
+        existing: ArrayLike | None,
+        sink: LabelSink,
+        report: Report,
+        progress: Progress,
+    ) -> None:
+        self._session, self._frames, self._sink = session, frames, sink
+        self._report, self._progress = report, progress
+        self._highest = max(highest_id(existing), *session.prompts.object_ids, 0)
+        empty = np.broadcast_to(np.zeros((), sink.dtype), session.labels_shape)
+        source = empty if existing is None else existing
+        self._labels = CopyOnWriteLabels(source, sink.dtype)
+
+    def take(self, results: Iterator[FrameResult], count: int) -> None:
+        """Write each result as it comes; a later one for the same frame replaces it."""
+        for result in self._progress(results, total=count, what="propagating"):
+            wanted = result.wanted
+            self._sink.write(wanted.frame, wanted.labels)
+            self._labels[wanted.frame] = wanted.labels
+            self._report.add(wanted)
+
+    def search(self, frame: int) -> None:
+        """Look for objects that are not in the labels yet, and carry them."""
+        session, labels = self._session, self._labels
+        prompts = found_prompts(
+            session, frame, labels[frame], self._highest, self._progress
+        )
+        if not prompts:
+            return
+        for prompt in prompts:
+            session.add_prompt(prompt)
+        ids = tuple(prompt.object_id for prompt in prompts)
+        self._highest = max(ids)
+        visits = session.plan(self._frames, objects=ids).visits
+        self.take(session.propagate(self._frames, labels=labels, objects=ids), visits)
 
 
 def _segment_in_project(
@@ -243,14 +322,6 @@ def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
                 )
             found.append(prompt)
     return found
-
-
-def _write(results: Iterable[FrameResult], sink: LabelSink, report: Report) -> None:
-    """Write each result as it comes; a later one for the same frame replaces it."""
-    for result in results:
-        wanted = result.wanted
-        sink.write(wanted.frame, wanted.labels)
-        report.add(wanted)
 
 
 def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:

@@ -23,12 +23,14 @@ from napari_sam_decoder.propagation.results import (
     Verdict,
 )
 from napari_sam_decoder.propagation.run import propagate
+from napari_sam_decoder.propagation.search import FoundObject, search_objects
 from napari_sam_decoder.propagation.views import Views, WholeFrames
 
 __all__ = [
     "Context",
     "CurrentLabels",
     "Direction",
+    "FoundObject",
     "FrameResult",
     "Hypothesis",
     "Itinerary",
@@ -45,4 +47,5 @@ __all__ = [
     "plan",
     "preview_prompts",
     "propagate",
+    "search_objects",
 ]
