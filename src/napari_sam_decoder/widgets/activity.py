@@ -70,7 +70,7 @@ def long_jobs(controller: Controller) -> Iterator[LongJob]:
     work = controller.label_worker.running
     if work is not None:
         title = f"{work.view.layer.name}: {work.title}"
-        yield _counted(work, title, work.progress, controller.label_worker.stop)
+        yield _counted(work, title, work.progress, controller.stop_label_work)
     yield from _downloads(controller)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
@@ -16,6 +17,7 @@ from napari_sam_decoder.project import EntryChange, find_decoder, unused_notices
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.downloads import Downloads
+from napari_sam_decoder.widgets.finding import ObjectSearch
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
 from napari_sam_decoder.widgets.label_work import LabelWorker
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    import numpy as np
     from napari.components import ViewerModel
     from napari.layers import Labels
 
@@ -104,6 +105,7 @@ class Controller(QObject):
     informed = Signal(str)
     failed = Signal(object)
     moved = Signal()
+    found = Signal(object, object)
     resumed = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
@@ -161,7 +163,7 @@ class Controller(QObject):
             running.outcome = run.summary(was_stopped=True)
         for state in (*self.movies, self.state):
             state.keys = None
-            state.wants_learning = False
+            state.wants_learning, state.wanted_search = False, None
             session = state.detach_session()
             if session is not None:
                 # A step under way goes on; the window does not wait for it.
@@ -275,7 +277,7 @@ class Controller(QObject):
         is_decoding = self.is_opening or self.is_previewing
         is_timed = self.is_scanning or self._rerun_timer.isActive()
         is_timed |= self.label_worker.running is not None or self.downloads.is_busy
-        is_timed |= self.is_learning
+        is_timed |= self.is_learning or self.state.wanted_search is not None
         return not (is_decoding or is_timed or self.is_busy or self.files.is_busy)
 
     @property
@@ -404,6 +406,26 @@ class Controller(QObject):
         self.state.wants_learning, self.state.learning_steps = True, steps
         self.state.learned = None
         self.advance()
+
+    def find_objects(self) -> None:
+        """Look for objects on the current frame, as soon as that is possible."""
+        self.state.wanted_search = self.frame
+        self.advance()
+
+    def _search(self, movie: MovieView, session: Session, frame: int) -> None:
+        self.state.wanted_search = None
+        target = self.state.target
+        occupied = None
+        if target is not None:
+            # A person goes on painting meanwhile.
+            occupied = np.asarray(target.layer.data[movie.index(frame)]) != 0
+        search = ObjectSearch(movie, session, frame, occupied, self.found.emit)
+        self.label_worker.start(self.state, search)
+
+    def stop_label_work(self) -> None:
+        """Do nothing more with labels; what was begun is dropped."""
+        self.state.wanted_search = None
+        self.label_worker.stop()
 
     def stop_learning(self) -> None:
         """Learn no further, on whichever movie."""
@@ -636,6 +658,8 @@ class Controller(QObject):
             self._advance_embedding(movie, session)
             if self.state.wants_learning and self.learning.running is None:
                 self.learning.start(self.state, movie, session)
+            if self.state.wanted_search is not None:
+                self._search(movie, session, self.state.wanted_search)
         self.changed.emit()
 
     def _advance_opening(self) -> None:
@@ -654,6 +678,7 @@ class Controller(QObject):
             self.is_waiting
             or self.state.wants_embedding
             or self.state.wants_learning
+            or self.state.wanted_search is not None
             or self.corrections
             or self._missing_previews()
         )
@@ -1115,7 +1140,7 @@ class Controller(QObject):
         state = self.state if self._opening is None else self._opening[0]
         if kind in ("opening", "embedding"):
             state.wants_embedding = False
-            state.wants_learning = False
+            state.wants_learning, state.wanted_search = False, None
         if kind == "opening":
             self._drop_pending(state)
         if kind == "run" and self.run is not None:

@@ -270,6 +270,8 @@ class SamDecoderDock(QWidget):
         )
         self._project_form.limit_chosen.connect(self._guarded(bench.limit_history))
         self._objects.new_requested.connect(self._guarded(bench.new_object))
+        self._objects.find_requested.connect(self._guarded(bench.find_objects))
+        self._objects.stop_requested.connect(bench.stop_label_work)
         self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
         self._objects.object_chosen.connect(self._guarded(bench.go_to_object))
         self._objects.object_pressed.connect(self._guarded(bench.select_object))

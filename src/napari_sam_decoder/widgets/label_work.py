@@ -1,4 +1,4 @@
-"""What is done with all labels of a movie in the background, frame by frame."""
+"""What is done with the labels of a movie in the background, step by step."""
 
 from __future__ import annotations
 
@@ -17,30 +17,23 @@ if TYPE_CHECKING:
     from napari_sam_decoder.widgets.job_queue import JobQueue
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.movie_state import MovieState
-    from napari_sam_decoder.widgets.target_layer import TargetLayer
 
 __all__ = ["LabelWork", "LabelWorker"]
 
 
 @dataclass(eq=False)
 class LabelWork(ABC):
-    """Reads the labels of a movie once, and makes something of them.
+    """Reads the labels of a movie, and makes something of them.
 
     Attributes
     ----------
     view : MovieView
         The movie.
-    target : TargetLayer
-        Its labels.
-    background : frozenset of int
-        Background objects, which are left out.
     progress : ProgressEstimate
         In frames.
     """
 
     view: MovieView
-    target: TargetLayer
-    background: frozenset[int]
     progress: ProgressEstimate = field(init=False)
 
     verb: ClassVar[str]
@@ -58,7 +51,7 @@ class LabelWork(ABC):
 
     @abstractmethod
     def steps(self) -> Generator[Any]:
-        """Work in the background: None for each frame, then what `finish` takes."""
+        """Work in the background: None for each step, then what `finish` takes."""
 
     @abstractmethod
     def finish(self, state: MovieState, result: Any) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project import FrameRecords
     from napari_sam_decoder.widgets.layers import MovieView
     from napari_sam_decoder.widgets.movie_state import MovieState
+    from napari_sam_decoder.widgets.target_layer import TargetLayer
 
 __all__ = ["LabelMeasurement", "pixel_size", "with_measurements"]
 
@@ -34,10 +35,16 @@ class LabelMeasurement(LabelWork):
 
     Attributes
     ----------
+    target : TargetLayer
+        The labels.
+    background : frozenset of int
+        Background objects, which are left out.
     path : Path, optional
         Where the table goes.
     """
 
+    target: TargetLayer
+    background: frozenset[int]
     path: Path | None = None
 
     verb: ClassVar[str] = "measured"

@@ -147,6 +147,8 @@ class MovieState:
         What that session has decoded for points.
     report : Report or None
         What was measured last in its labels.
+    wanted_search : int or None
+        Frame on which to look for objects as soon as that is possible.
     wants_learning : bool
         Whether to learn from its fixed frames as soon as that is possible.
     learning_steps : int or None
@@ -184,6 +186,7 @@ class MovieState:
     embedded_windows: frozenset[Window] = frozenset()
     previews: PreviewStore = field(default_factory=PreviewStore)
     report: Report | None = None
+    wanted_search: int | None = None
     wants_learning: bool = False
     learning_steps: int | None = None
     learned: LearnedDecoder | None = None

@@ -84,12 +84,15 @@ class LabelSaving(LabelWork):
 
     Attributes
     ----------
+    name : str
+        Of the labels.
     movie : LabelMovie
-        The labels.
+        The same, without background objects.
     format : ExportFormat
     path : Path
     """
 
+    name: str
     movie: LabelMovie
     format: ExportFormat
     path: Path
@@ -110,7 +113,7 @@ class LabelSaving(LabelWork):
 
     def finish(self, state: MovieState, result: Path) -> None:
         """Say where the file is."""
-        state.outcome = f"Saved {self.target.layer.name!r} as {result}."
+        state.outcome = f"Saved {self.name!r} as {result}."
 
 
 @dataclass(eq=False)
@@ -119,12 +122,15 @@ class TrackMaking(LabelWork):
 
     Attributes
     ----------
+    name : str
+        Of the labels.
     movie : LabelMovie
-        The labels.
+        The same, without background objects.
     viewer : napari.Viewer
         Gets the layer.
     """
 
+    name: str
     movie: LabelMovie
     viewer: napari.Viewer
 
@@ -160,4 +166,4 @@ class TrackMaking(LabelWork):
         # The next click is still for an object.
         self.viewer.layers.selection.active = active
         count = counted(len(np.unique(result.data[:, 0])), "track")
-        state.outcome = f"Made {count} of {self.target.layer.name!r}."
+        state.outcome = f"Made {count} of {self.name!r}."

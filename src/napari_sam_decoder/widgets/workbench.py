@@ -58,6 +58,7 @@ from napari_sam_decoder.validation import (
 from napari_sam_decoder.weights import catalogue
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER, require_downloadable
 from napari_sam_decoder.widgets.controller import Controller
+from napari_sam_decoder.widgets.finding import ObjectSearch
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.label_scans import Relabelling
 from napari_sam_decoder.widgets.layers import (
@@ -113,7 +114,12 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import History, OfferedDivision, Step
     from napari_sam_decoder.prompts import Prompt
-    from napari_sam_decoder.propagation import ObjectResult, Preview, Settings
+    from napari_sam_decoder.propagation import (
+        FoundObject,
+        ObjectResult,
+        Preview,
+        Settings,
+    )
     from napari_sam_decoder.weights.catalogue import ModelRow
     from napari_sam_decoder.widgets.downloads import ModelDownload
     from napari_sam_decoder.widgets.label_work import LabelWork
@@ -184,6 +190,7 @@ class Workbench(QObject):
         self.controller.changed.connect(self.changed.emit)
         self.controller.informed.connect(self.informed.emit)
         self.controller.failed.connect(self._on_failed)
+        self.controller.found.connect(self._on_found)
         self.controller.moved.connect(self.show_document)
         self.controller.resumed.connect(self._on_resumed)
         self._viewer_events = ViewerEvents(self)
@@ -1547,9 +1554,8 @@ class Workbench(QObject):
         place = as_expanded_path(path, "labels", OptionError).absolute()
         chosen = export_format(place, file_format)
         movie = label_movie_of(self.controller.state, view)
-        background = self.objects.background_ids
         self._start_label_work(
-            LabelSaving(view, target, background, movie, chosen, place)
+            LabelSaving(view, target.layer.name, movie, chosen, place)
         )
 
     def make_tracks(self) -> None:
@@ -1566,14 +1572,54 @@ class Workbench(QObject):
         """
         view, target = self._require_labels("follow")
         movie = label_movie_of(self.controller.state, view)
-        background = self.objects.background_ids
-        self._start_label_work(
-            TrackMaking(view, target, background, movie, self.viewer)
+        self._start_label_work(TrackMaking(view, target.layer.name, movie, self.viewer))
+
+    def find_objects(self) -> None:
+        """Look for objects that nobody has shown on the current frame.
+
+        This goes on in the background. What is found, and not in the labels yet,
+        becomes objects with a mask that is fixed there, all as one step that can be
+        undone. Delete what is not wanted, and propagate the rest.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        LabelsError
+            If other work on labels is under way.
+        """
+        self.require_movie()
+        self._require_free_worker(ObjectSearch)
+        self.controller.find_objects()
+
+    def _on_found(self, search: ObjectSearch, found: list[FoundObject]) -> None:
+        """Make objects of what was found, if its movie is still looked at."""
+        view, frame = search.view, search.frame
+        if self.movie is None or not self.movie.is_same_as(view):
+            return
+        if not found:
+            self.controller.state.outcome = (
+                f"No object was found on frame {frame}. Show one with a click."
+            )
+            return
+        self._read_what_waits()
+        title = f"Found {counted(len(found), 'object')} on frame {frame}"
+        ids = [self._new_id() for _ in found]
+        with self.history.step(title, "objects", {"objects": ids}):
+            for new_id, one in zip(ids, found, strict=True):
+                self.objects.create(new_id)
+                row = ScribbleRow.confirming(view, frame, one.painted, new_id)
+                self.objects.confirm(row)
+            self.history.document.set_rows("scribbles", self.objects.scribbles)
+        self.read()
+        self.select_object(ids[0])
+        self.controller.state.outcome = (
+            f"{title}. Delete what is not wanted, then propagate."
         )
 
     def stop_label_work(self) -> None:
-        """Measure or save no further; nothing is written."""
-        self.controller.label_worker.stop()
+        """Measure, save or search no further; nothing is written."""
+        self.controller.stop_label_work()
 
     def _require_labels(self, verb: str) -> tuple[MovieView, TargetLayer]:
         view, target = self.require_movie(), self.controller.state.target
@@ -1584,17 +1630,19 @@ class Workbench(QObject):
         return view, target
 
     def _start_label_work(self, work: LabelWork) -> None:
-        worker = self.controller.label_worker
-        if worker.running is not None and type(worker.running) is not type(work):
-            raise LabelsError(
-                f"labels are being {worker.running.verb} just now; wait for that, or "
-                "stop it"
-            )
+        self._require_free_worker(type(work))
         if self.controller.is_relabelling(self.controller.state):
             raise LabelsError(
                 "labels are being changed just now, as by a split; wait a moment"
             )
-        worker.start(self.controller.state, work)
+        self.controller.label_worker.start(self.controller.state, work)
+
+    def _require_free_worker(self, kind: type[LabelWork]) -> None:
+        running = self.controller.label_worker.running
+        if running is not None and type(running) is not kind:
+            raise LabelsError(
+                f"labels are being {running.verb} just now; wait for that, or stop it"
+            )
 
     @property
     def report(self) -> Report | None:

@@ -9,6 +9,7 @@ from napari.layers import Points, Shapes
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox
 
+from napari_sam_decoder.widgets.finding import ObjectSearch
 from napari_sam_decoder.widgets.parts.controls import (
     button,
     group_layout,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectsPart"]
 
+_FIND, _STOP = "Find objects", "Stop search"
 _SPLIT = "Split here"
 _SPLIT_TIP = (
     "Make a new object of the selected one from the current frame on, such as a "
@@ -55,6 +57,8 @@ class ObjectsPart(QGroupBox):
     alone_requested = Signal(int)
     all_requested = Signal()
     background_toggled = Signal(int, bool)
+    find_requested = Signal()
+    stop_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__("Objects")
@@ -62,6 +66,7 @@ class ObjectsPart(QGroupBox):
         self._objects: tuple[ObjectSummary, ...] = ()
         self._current_id: int | None = None
         self._split_text = _SPLIT
+        self._is_searching = False
         self.table = ObjectTable()
         set_tip(
             self.table,
@@ -76,7 +81,8 @@ class ObjectsPart(QGroupBox):
         self.table.others_toggled.connect(self._toggle_others)
         self.table.menu_requested.connect(self._show_context_menu)
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter by name")
+        self.filter.setPlaceholderText("Filter")
+        self.filter.setToolTip("Show only objects with this in their name")
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self.table.filter)
         self.filter.textChanged.connect(self._show_count)
@@ -95,6 +101,11 @@ class ObjectsPart(QGroupBox):
         )
         self.merge_menu.aboutToShow.connect(self._fill_merge_menu)
         self.split_button = button(_SPLIT, _SPLIT_TIP, self.split_requested.emit)
+        self.find_button = button(
+            _FIND,
+            "Look for objects that nobody has shown on the current frame",
+            self._find_or_stop,
+        )
         self.points_button, self.menu = menu_button(
             "Use points…", "Copy the points or rectangles of another layer, as prompts"
         )
@@ -119,6 +130,7 @@ class ObjectsPart(QGroupBox):
         layout.addLayout(
             row(
                 self.filter,
+                narrow(self.find_button),
                 narrow(self.background_button),
                 narrow(self.points_button),
             )
@@ -147,6 +159,14 @@ class ObjectsPart(QGroupBox):
         self.merge_button.setEnabled(current is not None and len(self._objects) > 1)
         self.table.show_objects(self._objects, self._current_id)
         self._show_count()
+        running = bench.controller.label_worker.running
+        self._is_searching = isinstance(running, ObjectSearch)
+        self.find_button.setText(_STOP if self._is_searching else _FIND)
+        self.find_button.setEnabled(self._is_searching or running is None)
+
+    def _find_or_stop(self) -> None:
+        request = self.stop_requested if self._is_searching else self.find_requested
+        request.emit()
 
     def _show_count(self) -> None:
         """Say how many objects there are, and how many of them are in the table.
