@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points, Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox
+from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox, QSizePolicy
 
 from napari_sam_decoder.widgets.finding import ObjectSearch
 from napari_sam_decoder.widgets.parts.controls import (
@@ -84,6 +84,9 @@ class ObjectsPart(QGroupBox):
         self.filter.setPlaceholderText("Filter")
         self.filter.setToolTip("Show only objects with this in their name")
         self.filter.setClearButtonEnabled(True)
+        # The buttons beside it may not make the dock wider.
+        self.filter.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.filter.setMinimumWidth(48)
         self.filter.textChanged.connect(self.table.filter)
         self.filter.textChanged.connect(self._show_count)
         self.new_button = button(
