@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SHOWN = range(FIRST - 4, FIRST + 5)
 """Frames on which objects are followed: enough for pictures."""
 LOW = (1000, 620)
-OWN_DOCKS, COLOURS = 330, 128
+OWN_DOCKS, COLOURS = 330, 256
 TRAINING_STEPS = 3
 DIVIDING, PARTED, DIVIDED = 12, 4, 6
 """Frames of the movie in which a cell divides, the first in two parts, and one on which
