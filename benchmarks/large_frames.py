@@ -36,7 +36,7 @@ def main() -> None:
     """Print a row per scene and method."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
-    add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
+    add("data", nargs="*", type=Path, metavar="DATA", help="folder of a sequence")
     add("--pictures", type=Path, metavar="DIR", help="pictures with NAME_labels.png")
     add("--side", type=int, default=2048, help="of the large frame")
     add("--object", type=float, default=30.0, help="side of the median object")
