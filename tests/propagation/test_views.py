@@ -10,6 +10,7 @@ from napari_sam_decoder.model.values import BACKGROUND_LOGIT
 from napari_sam_decoder.prompts import Prompt, PromptSet, Scribble
 from napari_sam_decoder.propagation import (
     CurrentLabels,
+    Views,
     correct,
     plan,
     preview_prompts,
@@ -209,3 +210,27 @@ def test_what_was_answered_on_one_frame_says_nothing_of_another():
         ]
         shown = preview_prompts(views, prompts)
         np.testing.assert_array_equal(shown[0].chosen.mask, truth[frame] == 1)
+
+
+def far_views(network):
+    """A frame that is four times as large as its windows."""
+    views = network.views()
+    return Views(views.whole, Pyramid(WHOLE.shape, SIDES[-1:]), network.source)
+
+
+def test_a_very_large_frame_is_not_looked_at_whole_for_a_small_object():
+    truth = large_movie(still(140, 33))
+    network = LargeNetwork(truth)
+    prompt = Prompt(1, 0, points=[(146, 38)])
+    (shown,) = preview_prompts(far_views(network), [prompt])
+    assert shown.window.side == SIDES[-1]
+    np.testing.assert_array_equal(shown.chosen.mask, truth[0] == 1)
+    assert (0, WHOLE) not in network.embedded
+
+
+def test_an_object_that_is_larger_than_the_window_is():
+    truth = large_movie(lambda _: (40, 40, 120))
+    network = LargeNetwork(truth)
+    (shown,) = preview_prompts(far_views(network), [Prompt(1, 0, points=[(100, 100)])])
+    assert shown.window == WHOLE
+    assert mask_iou(shown.chosen.mask, truth[0] == 1) > 0.9

@@ -157,6 +157,9 @@ LARGEST_SHARE = 1 / 2
 """Of the view: an object with a larger side is seen from farther away."""
 TOLERANCE = 1.25
 """Factor by which either share may be missed before an object changes its scale."""
+FAR = 4
+"""In units of the side of the largest windows: a frame of this side, seen as a whole,
+does not show objects that fill only a small part of a window."""
 MARGIN = 1.0
 """Free pixels that an object has around it when it enters a window, in units of its
 side; when it has less than half of them, it changes the window."""
@@ -216,6 +219,23 @@ class Pyramid:
             or at the smallest; the one around whose middle the object is.
         """
         return self._best([box], self.windows(self._side_for(box)))
+
+    def near(self, box: Window) -> Window | None:
+        """Choose where to look first if the whole frame shows too little.
+
+        Parameters
+        ----------
+        box : Window
+            What has been shown of the object, perhaps only a part of it.
+
+        Returns
+        -------
+        Window or None
+            One of the largest windows, if the frame is several times as large.
+        """
+        if not self.sides or self.whole.side < FAR * self.sides[0]:
+            return None
+        return self._best([box], self._windows(self.sides[0]))
 
     def next_window(
         self, box: Window, ahead: Window, current: Window, shared: Collection[Window]

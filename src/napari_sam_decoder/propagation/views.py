@@ -30,6 +30,8 @@ __all__ = ["Views", "WholeFrames", "low_res_box", "transfer_logits"]
 VIEWS_REMEMBERED = 8
 """Each keeps the features of a few frames, about 30 MB a frame."""
 EXTENTS_REMEMBERED = 1000
+CLEAR_FROM = 0.5
+"""Rating of an answer from which it tells how large the object is."""
 
 
 class Views:
@@ -131,8 +133,8 @@ class Views:
         It follows from what shows the object first, so that later actions are answered
         in the same window, unless they show that the object reaches out of it. A box,
         lasso or painted mask tells how large the object is; of a click or scribble its
-        answer does: in a window that another object has, if it is well seen there, or
-        else in the whole frame.
+        answer does: in a window that another object has, or in very large frames in one
+        around it, if it is well seen there, or else in the whole frame.
 
         Parameters
         ----------
@@ -159,7 +161,8 @@ class Views:
         shown = first.outer_window or self.pyramid.whole
         if first.outer_box is not None or first.mask is not None:
             return self.pyramid.window_for(shown)
-        for window in beside:
+        near = self.pyramid.near(shown)
+        for window in (*beside, *([near] if near else [])):
             if window != self.pyramid.whole and window.contains(shown):
                 box = self._answered_in(window, first)
                 if box and self.pyramid.shows(box, window):
@@ -167,10 +170,13 @@ class Views:
         return self.pyramid.window_for(self._extent(first))
 
     def _answered_in(self, window: Window, first: Prompt) -> Window | None:
-        """Answer a prompt in a window; return the bounding box of its mask."""
+        """Answer a prompt in a window; return the bounding box of a mask that is clear.
+
+        Within a large object, a window shows nothing clearly.
+        """
         found = answer(self.at(window).shown(first.frame), first.seen_in(window))
         self._answers.setdefault((first.frame, window), []).append(found)
-        box = Window.around(found.mask)
+        box = Window.around(found.mask) if found.rating >= CLEAR_FROM else None
         return window.from_frame(box) if box else None
 
     def _measure(self, first: Prompt) -> Window:
