@@ -430,8 +430,9 @@ class GuardedLabels:
                 for one in (state.now, state.known, state.left)
             )
             edit = Edit(window, state.now[window].copy(), now[window])
-            self._write_window(self._current.index(state.place), edit)
+            # First, since what is known may be the labels themselves.
             difference = self._record(self._current, state.place, state.known, known)
+            self._write_window(self._current.index(state.place), edit)
             if difference is not None:
                 self._known.patch(state.place, difference)
             self._repaint(state.place, left, known)
