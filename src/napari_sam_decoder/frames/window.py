@@ -235,7 +235,7 @@ class Pyramid:
         """
         if not self.sides or self.whole.side < FAR * self.sides[0]:
             return None
-        return self._best([box], self._windows(self.sides[0]))
+        return self._best([box], self.windows(self.sides[0]))
 
     def next_window(
         self, box: Window, ahead: Window, current: Window, shared: Collection[Window]
