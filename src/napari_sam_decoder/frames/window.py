@@ -157,7 +157,7 @@ LARGEST_SHARE = 1 / 2
 """Of the view: an object with a larger side is seen from farther away."""
 TOLERANCE = 1.25
 """Factor by which either share may be missed before an object changes its scale."""
-FAR = 4
+FAR = 2
 """In units of the side of the largest windows: a frame of this side, seen as a whole,
 does not show objects that fill only a small part of a window."""
 MARGIN = 1.0
@@ -220,7 +220,7 @@ class Pyramid:
         """
         return self._best([box], self.windows(self._side_for(box)))
 
-    def near(self, box: Window) -> Window | None:
+    def near(self, box: Window) -> Iterator[Window]:
         """Choose where to look first if the whole frame shows too little.
 
         Parameters
@@ -228,14 +228,15 @@ class Pyramid:
         box : Window
             What has been shown of the object, perhaps only a part of it.
 
-        Returns
-        -------
-        Window or None
-            One of the largest windows, if the frame is several times as large.
+        Yields
+        ------
+        Window
+            The best of each size, the smallest first, if the frame is several times as
+            large as the largest.
         """
-        if not self.sides or self.whole.side < FAR * self.sides[0]:
-            return None
-        return self._best([box], self.windows(self.sides[0]))
+        if self.sides and self.whole.side >= FAR * self.sides[0]:
+            for side in reversed(self.sides):
+                yield self._best([box], self.windows(side))
 
     def next_window(
         self, box: Window, ahead: Window, current: Window, shared: Collection[Window]

@@ -161,8 +161,7 @@ class Views:
         shown = first.outer_window or self.pyramid.whole
         if first.outer_box is not None or first.mask is not None:
             return self.pyramid.window_for(shown)
-        near = self.pyramid.near(shown)
-        for window in (*beside, *([near] if near else [])):
+        for window in (*beside, *self.pyramid.near(shown)):
             if window != self.pyramid.whole and window.contains(shown):
                 box = self._answered_in(window, first)
                 if box and self.pyramid.shows(box, window):
