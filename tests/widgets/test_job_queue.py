@@ -11,12 +11,12 @@ import sys
 import threading
 import weakref
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 from made_up import SHAPE, preview_of, view_of
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets import job_queue as job_queue_module
@@ -290,7 +290,7 @@ class StageSession:
     """Answers prompts from nowhere; at a gate if it has one."""
 
     def __init__(self, gate=None):
-        self.movie = SimpleNamespace(rgb=lambda frame: FRAME)
+        self.movie = Movie(FRAME[None], axes="TYXC", contrast=(0, 255))
         self.is_closed = False
         self._gate = gate
 

@@ -86,7 +86,7 @@ class ObjectsPart(QGroupBox):
         self.filter.setClearButtonEnabled(True)
         # The buttons beside it may not make the dock wider.
         self.filter.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.filter.setMinimumWidth(48)
+        self.filter.setMinimumWidth(36)
         self.filter.textChanged.connect(self.table.filter)
         self.filter.textChanged.connect(self._show_count)
         self.new_button = button(

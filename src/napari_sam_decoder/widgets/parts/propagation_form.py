@@ -43,7 +43,8 @@ class PropagationForm(QWidget):
             "frames where you have shown it. Frames up to the size of the network's "
             "input are seen as a whole."
         )
-        self.window.clicked.connect(self.window_toggled.emit)
+        # PySide would call the signal itself without the state.
+        self.window.clicked.connect(lambda is_on: self.window_toggled.emit(is_on))
         layout = form_layout(self.fields)
         layout.addRow(self.window)
         self.setLayout(layout)
