@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
@@ -11,6 +13,8 @@ from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project import Project
+from napari_sam_decoder.widgets import project_files
+from napari_sam_decoder.widgets.job_queue import wait_until
 
 pytestmark = pytest.mark.gui
 
@@ -172,3 +176,28 @@ def test_other_pixels_get_a_project_of_their_own(fresh, tmp_path):
     fresh.undo()
     fresh.undo()
     assert not fresh.objects.listed
+
+
+def test_what_is_resumed_while_the_movie_is_identified_is_waited_for(
+    fresh, make_bench, monkeypatch, tmp_path
+):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    fresh.close()
+    (path,) = projects(tmp_path)
+    opened, gate = project_files.Project.open, threading.Event()
+
+    def open_later(*arguments, **options):
+        gate.wait(20)
+        return opened(*arguments, **options)
+
+    monkeypatch.setattr(project_files.Project, "open", open_later)
+    other = begin(make_bench())
+    other.resume(path)
+    wait_until(lambda: other.controller.state.identity is not None, 20)
+    # What has found out the identity ends.
+    wait_until(lambda: False, 0.2)
+    assert not other.is_idle
+    gate.set()
+    other.wait()
+    assert [one.name for one in other.objects.listed] == ["first"]

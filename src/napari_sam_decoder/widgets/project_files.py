@@ -158,7 +158,9 @@ class ProjectFiles(QObject):
         on_step: Callable[[MovieState, Any], None],
     ) -> None:
         def end(error: Exception | None) -> None:
-            self._jobs.pop(state, None)
+            # A project may be waiting to be opened, behind what finds out the identity.
+            if self._jobs.get(state) is job:
+                del self._jobs[state]
             if error is not None:
                 self.failed.emit(error)
             self.changed.emit()
