@@ -674,7 +674,7 @@ def test_nothing_moves_when_texts_change(dock, bench, qtbot):
 
 def test_an_error_is_shown_whole_until_something_succeeds(dock, bench, told, qtbot):
     bench.new_object()
-    qtbot.waitUntil(lambda: not dock._refreshing.isActive())
+    qtbot.waitUntil(lambda: not dock._refresh_timer.isActive())
     dock._run.run_requested.emit("sideways")
     assert dock._messages.whole.text() == told[0]
     assert dock._messages.whole.isVisible()

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari.utils import cancelable_progress
-from qtpy.QtCore import QEvent, QObject
-
-from napari_sam_decoder.widgets.soon import Soon
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,9 +121,12 @@ class ActivityBars(QObject):
         self._is_showing = False
         # napari draws the whole window at each step of a bar, so this must neither
         # happen often nor within what a job calls.
-        self._showing = Soon(self._show, SHOW_MS, self)
-        controller.changed.connect(self._showing.ask)
-        controller.downloads.changed.connect(self._showing.ask)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SHOW_MS)
+        self._timer.timeout.connect(self._show)
+        controller.changed.connect(self._show_soon)
+        controller.downloads.changed.connect(self._show_soon)
         window.installEventFilter(self)
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:
@@ -136,18 +137,22 @@ class ActivityBars(QObject):
 
     def close(self) -> None:
         """Take all bars away, for good."""
-        self._controller.changed.disconnect(self._showing.ask)
-        self._controller.downloads.changed.disconnect(self._showing.ask)
-        self._showing.stop()
+        self._controller.changed.disconnect(self._show_soon)
+        self._controller.downloads.changed.disconnect(self._show_soon)
+        self._timer.stop()
         self._take_away(set())
         self.deleteLater()
+
+    def _show_soon(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
 
     def _show(self) -> None:
         if not self.parent().isVisible():
             return
         if self._is_showing:
             # A bar is being drawn.
-            self._showing.ask()
+            self._show_soon()
             return
         self._is_showing = True
         try:

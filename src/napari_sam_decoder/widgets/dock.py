@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Shapes
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -60,7 +60,6 @@ from napari_sam_decoder.widgets.saved_settings import (
     read_settings,
     write_settings,
 )
-from napari_sam_decoder.widgets.soon import Soon
 from napari_sam_decoder.widgets.tools import Tool
 from napari_sam_decoder.widgets.unfinished import (
     Answer,
@@ -113,8 +112,11 @@ class SamDecoderDock(QWidget):
         # If the whole window is closed, this widget is gone before it is told.
         self._shut_down = partial(docks.leave, actions)
         self.destroyed.connect(self._shut_down)
-        self._refreshing = Soon(self.refresh, REFRESH_MS, self)
-        self.workbench.changed.connect(self._refreshing.ask)
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(REFRESH_MS)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self.workbench.changed.connect(self._refresh_soon)
         self.refresh()
         if self.workbench.movie is None:
             # There is nothing else to do yet.
@@ -167,8 +169,12 @@ class SamDecoderDock(QWidget):
             self.deleteLater()
         elif event.type() == QEvent.Type.ParentChange:
             ask_before_closing(self.parent(), self._docks.unfinished)
-            self._refreshing.ask()
+            self._refresh_soon()
         return bool(super().event(event))
+
+    def _refresh_soon(self) -> None:
+        if not self._refresh_timer.isActive():
+            self._refresh_timer.start()
 
     def _offer_a_movie(self) -> None:
         """Choose the movie of the last time, else the selected, else the first."""
@@ -349,7 +355,7 @@ class SamDecoderDock(QWidget):
                 self._messages.close_whole()
             # A control may show what was requested but refused.
             self._shown_settings = None
-            self._refreshing.ask()
+            self._refresh_soon()
 
         return guarded
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_sam_decoder.project import made_with
 from napari_sam_decoder.widgets.layers import check_target, new_labels_layer
 from napari_sam_decoder.widgets.previews import add_quietly
 from napari_sam_decoder.widgets.runs import ProgressEstimate, ShownRun
-from napari_sam_decoder.widgets.soon import Soon
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -50,7 +49,10 @@ class ResultWriter(QObject):
         self._viewer = viewer
         self.run: ShownRun | ShownCorrection | None = None
         self.running: MovieState | None = None
-        self._repaint = Soon(self._refresh, REPAINT_MS, self)
+        self._repaint = QTimer(self)
+        self._repaint.setSingleShot(True)
+        self._repaint.setInterval(REPAINT_MS)
+        self._repaint.timeout.connect(self._refresh)
 
     def begin(self, pending: PendingRun, prompts: PromptSet, visits: int) -> None:
         """Prepare a Labels layer for the results of a run.
@@ -123,8 +125,8 @@ class ResultWriter(QObject):
         self.run.record(result)
         # In 3-D every repaint draws the whole volume, so it is done once, at the end.
         is_seen = result.frame == shown_frame and self._viewer.dims.ndisplay == 2
-        if is_seen:
-            self._repaint.ask()
+        if is_seen and not self._repaint.isActive():
+            self._repaint.start()
 
     def end(self, *, was_stopped: bool) -> str:
         """Finish the run and say what was done."""

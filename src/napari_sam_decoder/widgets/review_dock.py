@@ -41,7 +41,6 @@ from napari_sam_decoder.widgets.parts.learning_part import LearningPart
 from napari_sam_decoder.widgets.parts.object_plot import ObjectPlot
 from napari_sam_decoder.widgets.parts.ribbon import Ribbon
 from napari_sam_decoder.widgets.runs import counted
-from napari_sam_decoder.widgets.soon import Soon
 from napari_sam_decoder.widgets.unfinished import ask_before_closing
 
 if TYPE_CHECKING:
@@ -95,8 +94,11 @@ class ReviewDock(QWidget):
         # If the whole window is closed, this widget is gone before it is told.
         self._leave = partial(docks.leave, actions)
         self.destroyed.connect(self._leave)
-        self._refreshing = Soon(self.refresh, REFRESH_MS, self)
-        self.workbench.changed.connect(self._refreshing.ask)
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(REFRESH_MS)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self.workbench.changed.connect(self._refresh_soon)
         self.refresh()
 
     def refresh(self) -> None:
@@ -160,7 +162,7 @@ class ReviewDock(QWidget):
             if self._source is not None:
                 self._source.close()
                 self._source = None
-            self._refreshing.stop()
+            self._refresh_timer.stop()
             self._leave()
             # Else PySide6 keeps it forever, for the sake of its own connections.
             self.deleteLater()
@@ -187,6 +189,10 @@ class ReviewDock(QWidget):
         viewer = self.workbench.viewer
         if not self._docks.has(DOCK) and hasattr(viewer, "window"):
             viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+
+    def _refresh_soon(self) -> None:
+        if not self._refresh_timer.isActive():
+            self._refresh_timer.start()
 
     def _lay_out(self) -> None:
         self._summary = Lines(1)
@@ -307,7 +313,7 @@ class ReviewDock(QWidget):
                 action(*arguments)
             except SamDecoderError as error:
                 tell(error)
-            self._refreshing.ask()
+            self._refresh_soon()
 
         return guarded
 
