@@ -42,7 +42,9 @@ def test_all_objects_of_the_frame_become_objects_and_are_carried(bench, truth):
     bench.find_objects()
     bench.wait()
     assert len(bench.objects.listed) == 2
-    assert f"Found 2 objects on frame {bench.frame}." in bench.controller.state.outcome
+    (frame,) = np.flatnonzero(bench.labels.data.any(axis=(1, 2)))
+    assert frame == bench.frame
+    assert set(np.unique(bench.labels.data)) == {0, 1, 2}
     labels = labels_of(bench)
     for frame in range(FRAMES):
         for object_id in (1, 2):
@@ -68,9 +70,13 @@ def test_it_is_undone_and_redone_at_once(bench):
     bench.find_objects()
     bench.wait()
     bench.undo()
+    bench.wait()
     assert bench.objects.listed == ()
+    assert not bench.labels.data.any()
     assert len(bench.controller.prompts) == 0
     bench.redo()
+    bench.wait()
+    assert bench.labels.data.any()
     assert len(bench.objects.listed) == 2
     assert len(bench.controller.prompts) == 2
 

@@ -1578,7 +1578,7 @@ class Workbench(QObject):
         """Look for objects that nobody has shown on the current frame.
 
         This goes on in the background. What is found, and not in the labels yet,
-        becomes objects with a mask that is fixed there, all as one step that can be
+        becomes objects with labels there, which are fixed, all as one step that can be
         undone. Delete what is not wanted, and propagate the rest.
 
         Raises
@@ -1605,17 +1605,19 @@ class Workbench(QObject):
         self._read_what_waits()
         title = f"Found {counted(len(found), 'object')} on frame {frame}"
         ids = [self._new_id() for _ in found]
-        with self.history.step(title, "objects", {"objects": ids}):
+        with self.history.step(title, "objects", {"objects": ids}) as step:
             for new_id, one in zip(ids, found, strict=True):
                 self.objects.create(new_id)
                 row = ScribbleRow.confirming(view, frame, one.painted, new_id)
                 self.objects.confirm(row)
             self.history.document.set_rows("scribbles", self.objects.scribbles)
         self.read()
+        # A person has to see them to choose among them.
+        here = range(frame, frame + 1)
+        request = RunRequest(Direction.BOTH, here, tuple(ids), replace=False)
+        self.controller.propagate(request, step)
         self.select_object(ids[0])
-        self.controller.state.outcome = (
-            f"{title}. Delete what is not wanted, then propagate."
-        )
+        self.informed.emit(f"{title}. Delete what is not wanted, then propagate.")
 
     def stop_label_work(self) -> None:
         """Measure, save or search no further; nothing is written."""
