@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_sam_decoder import atomic_files
 from napari_sam_decoder.atomic_files import (
     atomic_write,
     hidden_sibling_path,
@@ -216,3 +217,26 @@ def test_names_that_are_too_long(tmp_path: Path, suffix: str) -> None:
     for reader in (open_movie, open_labels):
         with pytest.raises(FormatError, match="no file or folder"):
             reader(tmp_path / f"{'y' * 252}{suffix}")
+
+
+def test_a_folder_appears_once_it_is_whole(tmp_path):
+    target = tmp_path / "made"
+    target.mkdir()
+    (target / "old").touch()
+    with atomic_files.atomic_folder(target) as made:
+        made.mkdir()
+        (made / "new").touch()
+        assert [one.name for one in target.iterdir()] == ["old"]
+    assert [one.name for one in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_is_not_finished_leaves_nothing(tmp_path):
+    def stop_in_between():
+        with atomic_files.atomic_folder(tmp_path / "made") as made:
+            made.mkdir()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stop_in_between()
+    assert list(tmp_path.iterdir()) == []

@@ -141,6 +141,35 @@ def replace_folder(made: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Write a folder that appears whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        Replaced by what was written, unless an error is raised inside.
+
+    Yields
+    ------
+    Path
+        Where to make the folder, in a hidden one that is gone afterwards.
+
+    Raises
+    ------
+    FormatError
+        If the disk cannot be written.
+    """
+    remove_stale_partials(target)
+    partial = make_partial_folder(target)
+    try:
+        with wrap_write_errors(target):
+            yield partial / "made"
+            replace_folder(partial / "made", target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def remove_stale_partials(target: Path) -> None:
     """Remove what killed processes of this machine left behind beside a target.
 

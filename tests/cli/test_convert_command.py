@@ -5,7 +5,8 @@ import pytest
 import tifffile
 from terminal import complaint_of, read_labels
 
-from napari_sam_decoder.formats import LabelSink, read_label_movie
+from napari_sam_decoder.cli.parser import LABEL_FORMATS
+from napari_sam_decoder.formats import EXPORT_FORMATS, LabelSink, read_label_movie
 
 LABELS = np.zeros((3, 20, 30), np.uint16)
 LABELS[:, 4:9, 5:12] = 1
@@ -98,3 +99,7 @@ def test_labels_know_the_size_of_the_pixels_of_their_movie(run, points, tmp_path
     assert run("segment", movie, "--points", points, "-o", labels)[0] == 0
     assert read_label_movie(labels).scale == (1.0, 0.5, 0.25)
     assert read_label_movie(labels).unit == "micrometer"
+
+
+def test_all_formats_can_be_typed():
+    assert set(LABEL_FORMATS) == {one.name for one in EXPORT_FORMATS}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from napari_sam_decoder.cli import commands, conversion
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
 
-__all__ = ["PROGRAM", "build_parser", "is_verbose"]
+__all__ = ["LABEL_FORMATS", "PROGRAM", "build_parser", "is_verbose"]
 
 PROGRAM = commands.PROGRAM
 
@@ -379,7 +379,7 @@ def _add_convert(subparsers: Subparsers) -> None:
     )
     convert.add_argument(
         "--format",
-        choices=_LABEL_FORMATS,
+        choices=LABEL_FORMATS,
         help="in place of what the name says",
     )
     convert.add_argument(
@@ -533,7 +533,7 @@ def _add_movie_of_project(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(frames=(0, None), contrast=None)
 
 
-_LABEL_FORMATS = (
+LABEL_FORMATS = (
     *("zarr", "ome-zarr", "ome-tiff", "imagej"),
     *("ctc", "coco", "tracks", "geff"),
 )

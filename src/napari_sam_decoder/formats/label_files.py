@@ -178,6 +178,13 @@ class LabelSink:
         what = f"{self.axes} {self.shape}, {self.dtype}"
         return f"LabelSink('{self.path}', {what}, {len(self._written)} frames written)"
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """(Y, X) labels of a frame so far; 0 where nothing was written."""
+        return self._read(frame) if frame in self._written else self._empty_frame
+
     def __enter__(self) -> Self:
         return self
 
@@ -289,9 +296,8 @@ class LabelSink:
             yield zlib.compress(self._read(frame).tobytes()) if is_written else empty
 
     def _frames(self) -> Iterator[np.ndarray]:
-        for frame in range(self.shape[0]):
-            # Looking for a missing chunk takes as long as reading one.
-            yield self._read(frame) if frame in self._written else self._empty_frame
+        # Looking for a missing chunk takes as long as reading one.
+        yield from (self[frame] for frame in range(len(self)))
 
     def _read(self, frame: int) -> np.ndarray:
         return np.asarray(self._array[frame])

@@ -38,10 +38,8 @@ def require_search_frames(asked: Iterable[int], frames: range) -> None:
         )
 
 
-def highest_id(labels: ArrayLike | None) -> int:
+def highest_id(labels: ArrayLike) -> int:
     """Return the highest object id in labels; 0 without any."""
-    if labels is None:
-        return 0
     return max(int(np.max(labels[frame])) for frame in range(labels.shape[0]))
 
 

@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import LabelsError, OptionError, ProjectError
-from napari_sam_decoder.formats import LabelMovie, LabelSink, read_provenance
+from napari_sam_decoder.formats import LabelMovie, read_provenance
+from napari_sam_decoder.formats.exchange.plain_labels import write_plain_labels
 from napari_sam_decoder.formats.movie_source import FrameArray
 from napari_sam_decoder.jobs.provenance import describe_prompts
 from napari_sam_decoder.labels import without_objects
@@ -123,12 +124,8 @@ def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) 
         If a file of frames cannot hold them.
     """
     movie = project_label_movie(project, number, labels)
-    with LabelSink(path, movie.shape, movie.dtype, movie.axes) as sink:
-        for frame in range(len(movie)):
-            plane = movie.frame(frame)
-            if plane.any():
-                sink.write(frame, plane)
-        sink.finish(movie.provenance)
+    for _ in write_plain_labels(movie, path):
+        pass
 
 
 def project_label_movie(

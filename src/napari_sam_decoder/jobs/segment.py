@@ -198,7 +198,7 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
             embed_frames(session, frames, progress)
             _copy(existing, sink)
             report = Report(None if job.report is None else session.movie)
-            work = _Segmentation(session, frames, existing, sink, report, progress)
+            work = _Segmentation(session, frames, sink, report, progress)
             if shown is not None:
                 work.take(shown, session.plan(frames).visits)
             for frame in job.auto:
@@ -216,10 +216,8 @@ class _Segmentation:
         Has the movie and the prompts.
     frames : range
         The frames to label.
-    existing : (T, Y, X) array-like of int, optional
-        Labels that were there before.
     sink : LabelSink
-        Takes the labels.
+        Takes the labels; it has those that were there before.
     report : Report
         Takes the verdicts.
     progress : Progress
@@ -230,38 +228,30 @@ class _Segmentation:
         self,
         session: Session,
         frames: range,
-        existing: ArrayLike | None,
         sink: LabelSink,
         report: Report,
         progress: Progress,
     ) -> None:
         self._session, self._frames, self._sink = session, frames, sink
         self._report, self._progress = report, progress
-        self._highest = max(highest_id(existing), *session.prompts.object_ids, 0)
-        empty = np.broadcast_to(np.zeros((), sink.dtype), session.labels_shape)
-        source = empty if existing is None else existing
-        self._labels = CopyOnWriteLabels(source, sink.dtype)
 
     def take(self, results: Iterator[FrameResult], count: int) -> None:
         """Write each result as it comes; a later one for the same frame replaces it."""
         for result in self._progress(results, total=count, what="propagating"):
             wanted = result.wanted
             self._sink.write(wanted.frame, wanted.labels)
-            self._labels[wanted.frame] = wanted.labels
             self._report.add(wanted)
 
     def search(self, frame: int) -> None:
         """Look for objects that are not in the labels yet, and carry them."""
-        session, labels = self._session, self._labels
-        prompts = found_prompts(
-            session, frame, labels[frame], self._highest, self._progress
-        )
+        session, labels = self._session, self._sink
+        highest = max(highest_id(labels), *session.prompts.object_ids, 0)
+        prompts = found_prompts(session, frame, labels[frame], highest, self._progress)
         if not prompts:
             return
         for prompt in prompts:
             session.add_prompt(prompt)
         ids = tuple(prompt.object_id for prompt in prompts)
-        self._highest = max(ids)
         visits = session.plan(self._frames, objects=ids).visits
         self.take(session.propagate(self._frames, labels=labels, objects=ids), visits)
 

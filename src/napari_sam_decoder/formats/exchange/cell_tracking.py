@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam_decoder.atomic_files import (
-    make_partial_folder,
-    remove_stale_partials,
-    replace_folder,
-)
-from napari_sam_decoder.errors import FormatError, LabelsError, wrap_write_errors
+from napari_sam_decoder.atomic_files import atomic_folder
+from napari_sam_decoder.errors import FormatError, LabelsError
 from napari_sam_decoder.formats.exchange.tracklets import Places, find_tracklets
 
 if TYPE_CHECKING:
@@ -62,24 +57,17 @@ def write_cell_tracking(movie: LabelMovie, folder: Path) -> Iterator[int]:
     yield from places.collect(movie)
     tracklets = find_tracklets(places.by_object, movie.parents)
     _require_few(tracklets)
-    remove_stale_partials(folder)
-    partial = make_partial_folder(folder)
-    made = partial / "masks"
     digits = max(3, len(str(len(movie) - 1)))
-    try:
-        with wrap_write_errors(folder):
-            made.mkdir()
-            for frame in range(len(movie)):
-                masks = _masks(movie.frame(frame), frame, tracklets)
-                path = made / f"mask{frame:0{digits}}.tif"
-                tifffile.imwrite(path, masks, compression="zlib")
-                yield frame
-            (made / TRACKS).write_text(_table(tracklets), encoding="ascii")
-            noted = json.dumps(dict(movie.provenance))
-            (made / "provenance.json").write_text(noted, encoding="utf-8")
-            replace_folder(made, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic_folder(folder) as made:
+        made.mkdir()
+        for frame in range(len(movie)):
+            masks = _masks(movie.frame(frame), frame, tracklets)
+            path = made / f"mask{frame:0{digits}}.tif"
+            tifffile.imwrite(path, masks, compression="zlib")
+            yield frame
+        (made / TRACKS).write_text(_table(tracklets), encoding="ascii")
+        noted = json.dumps(dict(movie.provenance))
+        (made / "provenance.json").write_text(noted, encoding="utf-8")
 
 
 def _require_free(folder: Path) -> None:

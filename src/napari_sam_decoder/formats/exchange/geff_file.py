@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.atomic_files import (
-    make_partial_folder,
-    remove_stale_partials,
-    replace_folder,
-)
-from napari_sam_decoder.errors import (
-    FormatError,
-    MissingExtraError,
-    wrap_write_errors,
-)
+from napari_sam_decoder.atomic_files import atomic_folder
+from napari_sam_decoder.errors import FormatError, MissingExtraError
 from napari_sam_decoder.formats.exchange.tracklets import Places, find_tracklets
 
 if TYPE_CHECKING:
@@ -60,14 +51,8 @@ def write_geff(movie: LabelMovie, folder: Path) -> Iterator[int]:
     _require_free(folder)
     places = Places()
     yield from places.collect(movie)
-    remove_stale_partials(folder)
-    partial = make_partial_folder(folder)
-    try:
-        with wrap_write_errors(folder):
-            _write(_graph(movie, places), movie, partial / "graph")
-            replace_folder(partial / "graph", folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic_folder(folder) as made:
+        _write(_graph(movie, places), movie, made)
 
 
 def _require_free(folder: Path) -> None:

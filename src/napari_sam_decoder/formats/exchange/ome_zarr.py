@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.atomic_files import (
-    make_partial_folder,
-    remove_stale_partials,
-    replace_folder,
-)
+from napari_sam_decoder.atomic_files import atomic_folder
 from napari_sam_decoder.axes import axis_letter
 from napari_sam_decoder.errors import (
     FormatError,
@@ -76,28 +71,22 @@ def write_ome_zarr(movie: LabelMovie, path: Path) -> Iterator[int]:
     label_image = _label_image(movie, levels)
     with wrap_write_errors(path):
         path.parent.mkdir(exist_ok=True)
-    remove_stale_partials(path)
-    partial = make_partial_folder(path)
-    try:
-        with wrap_write_errors(path):
-            _, arrays = prepare_image(
-                partial / "labels",
-                label_image,
-                [(level.shape, movie.dtype) for level in levels],
-                extra_attributes={"provenance": dict(movie.provenance)},
-                chunks=_chunks(levels[0]),
-                compression="zstd",
-                writer="zarr",
-            )
-            _describe_objects(movie, partial / "labels")
-            for frame in range(len(movie)):
-                plane = movie.frame(frame)
-                for level in levels:
-                    level.write(arrays[level.path], frame, plane)
-                yield frame
-            replace_folder(partial / "labels", path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic_folder(path) as made:
+        _, arrays = prepare_image(
+            made,
+            label_image,
+            [(level.shape, movie.dtype) for level in levels],
+            extra_attributes={"provenance": dict(movie.provenance)},
+            chunks=_chunks(levels[0]),
+            compression="zstd",
+            writer="zarr",
+        )
+        _describe_objects(movie, made)
+        for frame in range(len(movie)):
+            plane = movie.frame(frame)
+            for level in levels:
+                level.write(arrays[level.path], frame, plane)
+            yield frame
     with wrap_write_errors(path):
         _enlist(path)
 

@@ -1,4 +1,4 @@
-"""Labels as this program itself keeps them: a zarr array with its provenance."""
+"""Labels as this program itself keeps them, with their provenance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["write_plain_labels"]
 
 
 def write_plain_labels(movie: LabelMovie, path: Path) -> Iterator[int]:
-    """Write a zarr array, as `LabelSink` does.
+    """Write a zarr array or a TIFF, as `LabelSink` does.
 
     Yields
     ------
