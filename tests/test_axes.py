@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from napari_sam_decoder.axes import (
     SelectedArray,
+    as_position,
     axis_letters,
     colours_or_channels,
     resolve_entry,
     select_axes,
 )
-from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.errors import MovieError, OptionError
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_axes_of_length_one_are_left_out_where_needed(letters, shape, axes, kept
         ("CYX", (2, 4, 5), "0, 1$"),
         ("TYXS", (3, 4, 5, 2), "2 channels: choose one"),
         ("TZCYX", (3, 4, 1, 6, 6), "not a movie of T or Z"),
-        ("XYT", (3, 4, 5), "not a movie of T or Z"),
+        ("XT", (3, 4), "not a movie of T or Z"),
         ("TYX", (3, 4, 5, 6), "do not fit"),
         ("YYX", (3, 4, 5), "do not fit"),
     ],
@@ -130,3 +133,46 @@ def test_letters_by_names(names, letters):
 )
 def test_colours_or_channels(letters, shape, expected):
     assert colours_or_channels(letters, shape) == expected
+
+
+LENGTHS = dict(zip("TCZYX", (3, 2, 4, 5, 6), strict=True))
+FIVE = np.arange(3 * 2 * 4 * 5 * 6).reshape(3, 2, 4, 5, 6)
+
+
+@pytest.mark.parametrize("letters", ["".join(one) for one in permutations("TCZYX")])
+def test_a_movie_of_five_axes_in_any_order(letters):
+    pixels = FIVE.transpose(["TCZYX".index(letter) for letter in letters])
+    through_time = select_axes(letters, pixels.shape, 1, at={"z": 2})
+    through_depth = select_axes(letters, pixels.shape, 1, at={"time": 0})
+    assert (through_time.axes, through_depth.axes) == ("TYX", "ZYX")
+    for see in (through_time.of, lambda data: SelectedArray(data, through_time)):
+        seen = see(pixels)
+        np.testing.assert_array_equal(seen[...], FIVE[:, 1, 2])
+        np.testing.assert_array_equal(seen[1], FIVE[1, 1, 2])
+        np.testing.assert_array_equal(seen[2, 1:3, 4], FIVE[2, 1, 2, 1:3, 4])
+    np.testing.assert_array_equal(through_depth.of(pixels), FIVE[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("at", "error", "message"),
+    [
+        ({}, MovieError, "position along one of T, Z with --at .*such as z=0"),
+        ({"z": 4}, MovieError, "no position 4 along Z .* from 0 to 3 with --at"),
+        ({"z": -1}, MovieError, "no position -1 along Z .* from 0 to 3"),
+        ({"w": 0}, MovieError, "no axis W in TZYX .* leave it out of --at"),
+        ({"y": 0}, OptionError, "neither row nor column"),
+        ({"c": 0}, OptionError, "choose it with --channel"),
+        ({"z": 1.5}, OptionError, "position along Z must be a whole number"),
+        ({"z": 1, "depth": 2}, OptionError, "one number for each axis"),
+        ({"plane 5": 1}, OptionError, "one number for each axis"),
+        ("z=5", OptionError, "a number for each axis, as in {'z': 5}"),
+    ],
+)
+def test_positions_that_there_are_not(at, error, message):
+    with pytest.raises(error, match=message):
+        select_axes("TZYX", (3, 4, 5, 6), at=at)
+
+
+def test_a_position_is_known_by_letters():
+    assert as_position({"depth": 5, "Time": np.int64(1)}) == {"T": 1, "Z": 5}
+    assert as_position(None) == {}

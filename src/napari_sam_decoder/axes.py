@@ -1,33 +1,37 @@
 """Selecting the axes of an array that make up a movie.
 
 Letters are those of OME: T, Z, C (channels of a microscope), Y, X and S (samples of a
-pixel, which are its colours). In the axes of a movie the colours are called C.
+pixel, which are its colours). In the axes of a movie the colours are called C. An array
+of more axes holds many movies; a position along the other axes says which one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import MovieError
+from napari_sam_decoder.errors import MovieError, OptionError
 from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "AT_OPTION",
     "CHANNEL_OPTION",
     "COLOUR_COUNTS",
     "MOVIE_AXES",
     "AxesSelection",
     "SelectedArray",
+    "as_position",
     "axis_letter",
     "axis_letters",
     "colours_or_channels",
     "expand_index",
     "numbered_list",
+    "position_name",
     "resolve_entry",
     "select_axes",
 ]
@@ -37,6 +41,10 @@ COLOUR_COUNTS = (1, 3, 4)
 """Grey, RGB, RGBA."""
 
 CHANNEL_OPTION = "--channel (in Python channel=)"
+AT_OPTION = "--at (in Python at=)"
+
+_ORDER = "TZYXCS"
+"""In which order the axes of a movie are, whatever their order in the array."""
 
 _WORDS = {
     "T": ("t", "time", "times", "timepoint", "frame", "frames"),
@@ -61,11 +69,14 @@ class AxesSelection:
         Their positions among the axes of the array, in the order of the movie.
     fixed : tuple of (axis, index)
         The index taken along each other axis.
+    position : mapping of str to int
+        What was asked for along axes of several entries, by letter.
     """
 
     axes: str
     kept: tuple[int, ...]
     fixed: tuple[tuple[int, int], ...] = ()
+    position: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, data: Any) -> Any:
         """Return the movie in an array, as a numpy view or a lazy wrapper."""
@@ -134,28 +145,34 @@ def select_axes(
     shape: Sequence[int],
     channel: int | str | None = None,
     names: Sequence[str] = (),
+    at: Mapping[str, int] | None = None,
 ) -> AxesSelection:
     """Find the movie among named axes; axes of length 1 are dropped if necessary.
 
     Parameters
     ----------
     letters : str
-        One per axis.
+        One per axis, in any order.
     shape : sequence of int
         Length of each axis.
     channel : int or str, optional
         The entry of C to take, or of S without C: its number from 0, or its name.
     names : sequence of str, optional
         Names of the channels.
+    at : mapping of str to int, optional
+        The position along other axes, see `as_position`.
 
     Returns
     -------
-    AxesPick
+    AxesSelection
 
     Raises
     ------
     MovieError
-        If the channel does not exist or must be chosen, or the rest is not a movie.
+        If the channel or the position does not exist or must be chosen, or the rest is
+        not a movie.
+    OptionError
+        If the position is not one.
     """
     letters = letters.upper()
     if len(letters) != len(shape) or len(set(letters)) != len(letters):
@@ -164,6 +181,7 @@ def select_axes(
             f"{', '.join(MOVIE_AXES)} with a letter for each axis"
         )
     cuts = _channel_cut(letters, shape, channel, names)
+    cuts |= _position_cuts(letters, shape, at)
     left = [axis for axis in range(len(letters)) if axis not in cuts]
     if _spelled(letters, left) not in MOVIE_AXES:
         cuts |= {axis: 0 for axis in left if _is_idle(letters[axis], shape[axis])}
@@ -172,11 +190,62 @@ def select_axes(
     if axes not in MOVIE_AXES:
         raise MovieError(
             f"the axes {_described(letters, shape)} are not a movie of T or Z, Y, X "
-            "and colours; name them with --axes (in Python axes=), or export one time "
-            "point or plane to its own file"
+            f"and colours; {_remedy(letters, shape, left)}name them with --axes (in "
+            "Python axes=)"
         )
-    kept = sorted(left, key=lambda axis: letters[axis] in "SC")
-    return AxesSelection(axes, tuple(kept), tuple(sorted(cuts.items())))
+    kept = sorted(left, key=lambda axis: _ORDER.index(letters[axis]))
+    lengths = dict(zip(letters, shape, strict=True))
+    position = {
+        letter: number
+        for letter, number in as_position(at).items()
+        if lengths[letter] > 1
+    }
+    return AxesSelection(axes, tuple(kept), tuple(sorted(cuts.items())), position)
+
+
+def as_position(at: Mapping[str, int] | None) -> dict[str, int]:
+    """Check a position along axes that are not those of the movie.
+
+    Parameters
+    ----------
+    at : mapping of str to int, optional
+        Numbers from 0, by the letters or names of axes, such as ``{"z": 5}``.
+
+    Returns
+    -------
+    dict of str to int
+        By letters, in alphabetical order.
+
+    Raises
+    ------
+    OptionError
+        If it is not such a mapping, or names rows, columns or channels.
+    """
+    if at is None:
+        return {}
+    if not hasattr(at, "items"):
+        raise OptionError(
+            f"a position is a number for each axis, as in {{'z': 5}}, not {at!r}"
+        )
+    found: dict[str, int] = {}
+    for name, number in at.items():
+        letter = axis_letter(str(name)) or str(name).strip().upper()
+        if letter in ("C", "S"):
+            raise OptionError(
+                f"a channel is not a position; choose it with {CHANNEL_OPTION}"
+            )
+        if letter in found or len(letter) != 1 or letter in "YX":
+            raise OptionError(
+                f"{AT_OPTION} takes one number for each axis that is neither row nor "
+                f"column, such as z=5, not {name!r} in {dict(at)!r}"
+            )
+        found[letter] = as_integer(number, f"the position along {letter}", OptionError)
+    return dict(sorted(found.items()))
+
+
+def position_name(position: Mapping[str, int]) -> str:
+    """Spell a position, such as "T=3 Z=5"; empty for none."""
+    return " ".join(f"{letter}={number}" for letter, number in position.items())
 
 
 def colours_or_channels(letters: str, shape: Sequence[int]) -> str:
@@ -278,10 +347,44 @@ def _channel_cut(
     return {axis: 0} if "C" in letters else {}
 
 
+def _position_cuts(
+    letters: str, shape: Sequence[int], at: Mapping[str, int] | None
+) -> dict[int, int]:
+    cuts = {}
+    for letter, number in as_position(at).items():
+        axis = letters.find(letter)
+        if axis < 0:
+            raise MovieError(
+                f"there is no axis {letter} in {_described(letters, shape)}; leave it "
+                f"out of {AT_OPTION}, or name the axes with --axes (in Python axes=)"
+            )
+        if not 0 <= number < shape[axis]:
+            raise MovieError(
+                f"there is no position {number} along {letter} in "
+                f"{_described(letters, shape)}; choose one from 0 to {shape[axis] - 1} "
+                f"with {AT_OPTION}"
+            )
+        cuts[axis] = number
+    return cuts
+
+
+def _remedy(letters: str, shape: Sequence[int], left: Sequence[int]) -> str:
+    """What to do about more than one axis that counts frames."""
+    counting = [letters[axis] for axis in left if letters[axis] not in "YXCS"]
+    if len(counting) < 2 or not {"Y", "X"} <= set(letters):
+        return ""
+    # Most often objects are followed through time.
+    other = next(letter for letter in reversed(counting) if letter != "T").lower()
+    return (
+        f"choose a position along one of {', '.join(counting)} with {AT_OPTION}, such "
+        f"as {other}=0, or "
+    )
+
+
 def _spelled(letters: str, left: Sequence[int]) -> str:
-    """Spell the remaining axes as those of a movie, with the colours last."""
-    rest = "".join(letters[axis] for axis in left)
-    return rest.replace("S", "") + "C" * rest.count("S")
+    """Spell the remaining axes as those of a movie, in its order."""
+    rest = sorted((letters[axis] for axis in left), key=f"{_ORDER}{letters}".index)
+    return "".join(rest).replace("S", "C")
 
 
 def _is_idle(letter: str, length: int) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from napari_sam_decoder.axes import position_name
 from napari_sam_decoder.cache import (
     CacheKey,
     EmbeddingStore,
@@ -398,6 +399,7 @@ def cache_key(movie: Movie, sam: Encoder, storage: Storage = Storage.INT8) -> Ca
         axes=movie.axes,
         embedding_shape=sam.embedding_shape,
         storage=storage,
+        position=position_name(movie.position),
     )
 
 

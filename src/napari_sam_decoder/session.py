@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
-from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.formats import OpenOptions, open_with_options
 from napari_sam_decoder.frames import (
     Movie,
     Pyramid,
@@ -50,10 +50,12 @@ if TYPE_CHECKING:
         Generator,
         Iterable,
         Iterator,
+        Mapping,
         Sequence,
     )
 
     from napari_sam_decoder.embedding import EmbeddedFrame
+    from napari_sam_decoder.formats import MovieSource
     from napari_sam_decoder.frames import ArrayLike, FrameSelection, Window
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import (
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
         Preview,
     )
 
-__all__ = ["Session"]
+__all__ = ["Session", "movie_of"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -82,6 +84,9 @@ class Session:
         As in `Movie` and `open_movie`; overrides the axes of a file.
     channel, series : int or str, optional
         As in `open_movie`. An array has no series, and its channels have no names.
+    at : mapping of str to int, optional
+        As in `Movie` and `open_movie`: the position along axes that are not those of
+        the movie, as in ``{"z": 5}``.
     contrast : (float, float), optional
         As in `Movie`: intensities shown to the network as black and white. By default
         chosen from the pixels.
@@ -133,6 +138,7 @@ class Session:
         axes: str | None = None,
         channel: int | str | None = None,
         series: int | str | None = None,
+        at: Mapping[str, int] | None = None,
         contrast: Sequence[float] | None = None,
         model: Sam | None = None,
         cache: str | Path | None = None,
@@ -140,7 +146,8 @@ class Session:
         settings: Settings | None = None,
     ) -> None:
         _check_options(model, cache, storage, settings)
-        self.movie = _as_movie(movie, axes, channel, series, contrast)
+        reading = OpenOptions(axes, channel, series, at=at)
+        self.movie = _as_movie(movie, reading, contrast)
         self.model = model or _bundled_model()
         self.prompts = PromptSet()
         self._overview = self.movie.overview(self.model.image_size)
@@ -655,35 +662,50 @@ def _check_options(model: Any, cache: Any, storage: Any, settings: Any) -> None:
         raise OptionError(f"settings must be a Settings, not {settings!r}")
 
 
+def movie_of(source: MovieSource, contrast: Sequence[float] | None = None) -> Movie:
+    """Return what a reader has opened as a movie.
+
+    Parameters
+    ----------
+    source : MovieSource
+        From `open_movie`.
+    contrast : (float, float), optional
+        As in `Movie`.
+    """
+    return Movie(
+        source.data,
+        axes=source.axes,
+        contrast=contrast,
+        scale=source.scale,
+        unit=source.unit,
+        coarser=source.coarser,
+        position=source.position,
+    )
+
+
 def _as_movie(
-    movie: Any,
-    axes: str | None,
-    channel: int | str | None,
-    series: int | str | None,
-    contrast: Sequence[float] | None,
+    movie: Any, reading: OpenOptions, contrast: Sequence[float] | None
 ) -> Movie:
     if isinstance(movie, str | bytes | os.PathLike):
         where = as_expanded_path(movie, "a movie", FormatError)
-        source = open_movie(where, axes=axes, channel=channel, series=series)
-        return Movie(
-            source.data,
-            axes=source.axes,
-            contrast=contrast,
-            scale=source.scale,
-            unit=source.unit,
-            coarser=source.coarser,
-        )
-    if series is not None:
+        return movie_of(open_with_options(where, reading), contrast)
+    if reading.series is not None:
         raise OptionError(
             "series chooses one of several movies in a file, and an array is only one; "
             "leave series out"
         )
     if not isinstance(movie, Movie):
-        return Movie(movie, axes=axes, channel=channel, contrast=contrast)
-    if (axes, channel, contrast) != (None, None, None):
+        return Movie(
+            movie,
+            axes=reading.axes,
+            channel=reading.channel,
+            contrast=contrast,
+            at=reading.at,
+        )
+    if reading != OpenOptions() or contrast is not None:
         raise OptionError(
-            "a Movie already has its axes, channel and contrast; pass these to "
-            "Movie(...)"
+            "a Movie already has its axes, channel, position and contrast; pass these "
+            "to Movie(...)"
         )
     return movie
 

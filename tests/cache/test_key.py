@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from cache_worker import key_of
-from napari_sam_decoder.cache import CacheKey, Storage, array_digest
+from napari_sam_decoder.cache import (
+    CacheKey,
+    Storage,
+    array_digest,
+    default_location,
+)
 
 
 def test_a_key_survives_json():
@@ -37,6 +42,21 @@ def test_a_key_keeps_its_storage():
 def test_a_storage_that_is_not_known_is_none():
     with pytest.raises(ValueError, match="int3"):
         CacheKey.from_json(key_of().to_json() | {"storage": "int3"})
+
+
+def test_caches_of_whole_arrays_stay_where_they_were():
+    key = CacheKey("m", (0.0, 1.0), 2, (8, 8), "uint8", "TYX", (4, 2, 2))
+    # From version 0.2.0, which knew no positions.
+    assert default_location(key, [b"a"]).name == "280ec619db5408eb8875302e05c0b5fa.zarr"
+
+
+def test_a_key_knows_its_position():
+    key = replace(key_of(), position="Z=5")
+    assert CacheKey.from_json(json.loads(json.dumps(key.to_json()))) == key
+    assert key.differences(key_of().to_json()) == [
+        "position: the cache has nothing, this job has Z=5"
+    ]
+    assert default_location(key, []) != default_location(key_of(), [])
 
 
 def test_equal_keys_have_no_differences():

@@ -442,7 +442,7 @@ def test_a_window_is_opened_with_the_movie_read_as_it_was(
     assert "give the file of the movie" in complaint_of(run("open", project))
     assert run("open", project, moved) == (0, "", "")
     start = ["-m", "napari_sam_decoder.widgets.launch", "project", str(project)]
-    reading = '{"axes": null, "channel": null, "series": null}'
+    reading = '{"axes": null, "channel": null, "series": null, "at": null}'
     assert launched == [[*start, str(path), reading] for path in (movie, moved)]
 
 
@@ -473,7 +473,8 @@ def test_a_channel_is_remembered(run, project, tmp_path, launched):
     )
     assert done[0] == 0, done
     assert run("open", project)[0] == 0
-    assert launched[0][-1] == '{"axes": "TCYX", "channel": 1, "series": null}'
+    reading = '{"axes": "TCYX", "channel": 1, "series": null, "at": null}'
+    assert launched[0][-1] == reading
     again = tmp_path / "again.zarr"
     code, out, _ = run("replay", project, "--recompute", "-o", again, "--quiet")
     assert (code, "0 frames differ" in out) == (0, True)

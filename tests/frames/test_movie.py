@@ -192,7 +192,7 @@ def test_alpha_neither_shows_nor_counts():
         (np.zeros(5), None, "not a movie"),
         (np.zeros((2, 3, 8, 8, 3)), None, "not a movie"),
         (np.zeros((2, 8, 8)), "TYXC", "do not fit"),
-        (np.zeros((2, 8, 8)), "XYT", "not a movie"),
+        (np.zeros((2, 8, 8)), "XTZ", "not a movie"),
         (np.zeros((2, 8, 8), complex), None, "not intensities"),
         ([[[1, 2], [3, 4]], [[1], [2]]], None, "cannot be converted to a numpy array"),
     ],
@@ -495,3 +495,49 @@ def test_what_can_only_give_whole_frames_is_cut_afterwards():
 
     cut = Movie(Frames(), contrast=(0, 1)).cut(Window(1, 2, 10, 20))
     np.testing.assert_array_equal(cut.raw(2), np.full((10, 20), 2))
+
+
+class Watched:
+    """An array that is not in memory, with a note of how many pixels were read."""
+
+    def __init__(self, array):
+        self.array, self.read = array, 0
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key):
+        found = self.array[key]
+        self.read += found.size
+        return found
+
+
+@pytest.mark.parametrize("axes", ["TCZYX", "ZXTYC"])
+def test_only_the_planes_of_a_position_are_read(axes):
+    array = ramp((5, 2, 3, 8, 9), "uint16")
+    watched = Watched(array.transpose(["TCZYX".index(letter) for letter in axes]))
+    movie = Movie(watched, axes=axes, channel=1, at={"z": 2})
+    assert (movie.axes, movie.shape, movie.position) == ("TYX", (5, 8, 9), {"Z": 2})
+    assert watched.read == 0
+    np.testing.assert_array_equal(movie.raw(3), array[3, 1, 2])
+    assert watched.read == 8 * 9
+    assert movie.contrast == Movie(array[:, 1, 2]).contrast
+    assert watched.read == (1 + 5) * 8 * 9
+
+
+def test_a_position_needs_the_names_of_axes():
+    array = ramp((5, 3, 8, 9))
+    movie = Movie(Named(array, ("time", "z", "y", "x")), at={"time": 4})
+    assert (movie.axes, movie.position) == ("ZYX", {"T": 4})
+    np.testing.assert_array_equal(movie.raw(1), array[4, 1])
+    with pytest.raises(MovieError, match="name its axes with --axes"):
+        Movie(array, at={"z": 0})
+
+
+def test_the_only_position_is_not_one_of_several():
+    array = ramp((5, 1, 8, 9))
+    movie = Movie(array, axes="TZYX", at={"z": 0})
+    assert (movie.axes, movie.position) == ("TYX", {})
+
+
+def test_a_movie_that_was_cut_out_knows_where():
+    movie = Movie(ramp((5, 8, 9)), position={"z": 3, "t": 1})
+    assert movie.position == {"T": 1, "Z": 3}

@@ -46,6 +46,9 @@ class CacheKey:
         Number type to which embeddings are rounded.
     version : int
         Version of the layout on disk.
+    position : str
+        Where the movie was cut out of an array of more axes, such as ``"Z=5"``; empty
+        for a whole array.
     """
 
     model: str
@@ -57,6 +60,7 @@ class CacheKey:
     embedding_shape: tuple[int, int, int]
     storage: Storage = Storage.INT8
     version: int = FORMAT_VERSION
+    position: str = ""
 
     @property
     def quantizer(self) -> Quantizer:
@@ -64,10 +68,15 @@ class CacheKey:
         return Quantizer(self.embedding_shape, self.storage)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the key as values that JSON preserves exactly."""
+        """Return the key as values that JSON preserves exactly.
+
+        Without a position it is the same as before there were positions, so that those
+        caches stay valid.
+        """
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
+            if name != "position" or value
         }
 
     @classmethod
@@ -89,8 +98,9 @@ class CacheKey:
         values: dict[str, Any] = {
             field.name: _as_tuple(stored[field.name])
             for field in fields(cls)
-            if field.name != "storage"
+            if field.name not in ("storage", "position")
         }
+        values["position"] = stored.get("position", "")
         # Version 1 had no such field, since there was only float16.
         return cls(**values, storage=Storage(stored.get("storage", Storage.FLOAT16)))
 

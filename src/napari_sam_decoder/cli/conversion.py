@@ -45,6 +45,7 @@ __all__ = [
     "object_and_frame",
     "object_id",
     "path",
+    "position",
     "positive_number",
     "progress",
     "prompts",
@@ -130,6 +131,16 @@ def number_or_name(text: str) -> int | str:
     return int(text) if re.fullmatch(r"\d+", text, re.ASCII) else text
 
 
+def position(text: str) -> tuple[str, int]:
+    """Read ``AXIS=NUMBER``, such as ``z=5``."""
+    found = re.fullmatch(r"([A-Za-z]+)=(\d+)", text, re.ASCII)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not AXIS=NUMBER, such as z=5; numbers count from 0"
+        )
+    return found[1], int(found[2])
+
+
 def frame_index(text: str) -> int:
     """Read the number of a frame."""
     if not re.fullmatch(r"\d+", text, re.ASCII):
@@ -199,7 +210,16 @@ def movie(options: Namespace) -> MovieOptions:
         storage=options.storage,
         start=start,
         stop=stop,
+        at=_position(options.at),
     )
+
+
+def _position(given: Sequence[tuple[str, int]]) -> dict[str, int] | None:
+    axes = Counter(axis for axis, _ in given)
+    for axis, count in axes.items():
+        if count > 1:
+            raise OptionError(f"--at is given {count} times for {axis}; give it once")
+    return dict(given) or None
 
 
 def prompts(options: Namespace) -> PromptSet:

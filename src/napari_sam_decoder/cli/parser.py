@@ -544,7 +544,17 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axes",
         metavar="AXES",
-        help="a letter for each axis, such as TYX or ZYXC (default: from the file)",
+        help="a letter for each axis, in any order, such as TYX or TCZYX (default: "
+        "from the file)",
+    )
+    parser.add_argument(
+        "--at",
+        type=conversion.position,
+        action="append",
+        default=[],
+        metavar="AXIS=NUMBER",
+        help="the position along an axis that is not followed, such as z=5, counted "
+        "from 0; may be repeated for other axes",
     )
     parser.add_argument(
         "--channel",

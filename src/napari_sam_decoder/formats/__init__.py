@@ -18,14 +18,14 @@ from napari_sam_decoder.formats.label_files import (
     read_provenance,
     require_target,
 )
-from napari_sam_decoder.formats.movie_source import MovieSource
+from napari_sam_decoder.formats.movie_source import MovieSource, OpenOptions
 from napari_sam_decoder.formats.points_table import (
     PointsTable,
     is_blank,
     parse_label,
     read_points_table,
 )
-from napari_sam_decoder.formats.readers import open_movie
+from napari_sam_decoder.formats.readers import open_movie, open_with_options
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -33,6 +33,7 @@ __all__ = [
     "LabelMovie",
     "LabelSink",
     "MovieSource",
+    "OpenOptions",
     "Places",
     "PointsTable",
     "TrackTable",
@@ -40,6 +41,7 @@ __all__ = [
     "is_blank",
     "open_labels",
     "open_movie",
+    "open_with_options",
     "parse_label",
     "read_label_movie",
     "read_points_table",

@@ -174,7 +174,7 @@ def open_folder(path: Path, options: OpenOptions) -> MovieSource:
         raise FormatError(_no_images_message(path))
     listing, options = _one_channel(_one_series(pictures, path, options), path, options)
     _require_one_plane(listing, path)
-    within = replace(options, axes=None, series=None)
+    within = replace(options, axes=None, series=None, at=None)
     shape, dtype = _layout(listing[0], within)
     for picture in listing[1:]:
         if _layout(picture, within) != (shape, dtype):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam_decoder.axes import (
+    AT_OPTION,
     expand_index,
     resolve_entry,
     select_axes,
@@ -54,6 +55,12 @@ class MovieSource:
         Of the scale in Y and X, as OME-Zarr spells it; empty if the file does not say.
     coarser : tuple of array-like
         The same movie at coarser levels, where the file has such a pyramid.
+    position : mapping of str to int
+        Where it was cut out of an array of more axes, by the letters of these.
+    lengths : mapping of str to int
+        Of the axes of that array, by letter; empty if the file does not name them.
+    sizes : mapping of str to float
+        Size of a pixel along these, as far as the file says.
     """
 
     data: Any
@@ -62,6 +69,9 @@ class MovieSource:
     name: str
     unit: str = ""
     coarser: tuple[Any, ...] = ()
+    position: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         axes = self.axes or "unknown axes"
@@ -153,12 +163,15 @@ class OpenOptions:
         Number, from 0, or name of one of several movies in a file.
     are_ids : bool
         Whether values are object ids, so that no palette turns them into colours.
+    at : mapping of str to int, optional
+        The position along axes that are not those of the movie, see `as_position`.
     """
 
     axes: str | None = None
     channel: int | str | None = None
     series: int | str | None = None
     are_ids: bool = False
+    at: Mapping[str, int] | None = None
 
     def series_index(self, names: Sequence[str], path: Path) -> int | None:
         """Return the index of the chosen series; None if none is chosen.
@@ -224,19 +237,35 @@ class StoredArray:
             if letters is None:
                 return self._without_axes(options, name)
             shape, channel = self.data.shape, options.channel
-            pick = select_axes(letters, shape, channel, self.channels)
+            pick = select_axes(letters, shape, channel, self.channels, options.at)
         noted = self.letters or letters
-        sizes = {letters[axis]: self.sizes.get(noted[axis]) for axis in pick.kept}
-        scale = pixel_scale(sizes, pick.axes)
-        unit = unit_name(self.unit)
-        levels = tuple(pick.of(one) for one in self.coarser)
-        return MovieSource(pick.of(self.data), pick.axes, scale, name, unit, levels)
+        sizes = {
+            letter: size
+            for axis, letter in enumerate(letters)
+            if (size := _positive(self.sizes.get(noted[axis]))) is not None
+        }
+        return MovieSource(
+            pick.of(self.data),
+            pick.axes,
+            pixel_scale(sizes, pick.axes),
+            name,
+            unit_name(self.unit),
+            tuple(pick.of(one) for one in self.coarser),
+            pick.position,
+            dict(zip(letters, map(int, shape), strict=True)),
+            sizes,
+        )
 
     def _without_axes(self, options: OpenOptions, name: str) -> MovieSource:
         if options.channel not in (None, 0):
             raise MovieError(
                 "it does not say which axis holds the channels; name the axes with "
                 "--axes (in Python axes=), as in TCYX"
+            )
+        if options.at:
+            raise MovieError(
+                f"it does not name the axes that {AT_OPTION} speaks of; name them with "
+                "--axes (in Python axes=), as in TZYX"
             )
         return MovieSource(self.data, None, None, name)
 

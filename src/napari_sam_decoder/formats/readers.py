@@ -21,7 +21,7 @@ from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
 from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -34,6 +34,7 @@ def open_movie(
     axes: str | None = None,
     channel: int | str | None = None,
     series: int | str | None = None,
+    at: Mapping[str, int] | None = None,
 ) -> MovieSource:
     """Open a movie, a volume or an image, reading at most one frame of it.
 
@@ -44,14 +45,17 @@ def open_movie(
         OME-Zarr image, a video (mp4, avi, mov, mkv, webm), an animated GIF or PNG, a
         numpy file (npy), or one image (png, jpg, bmp).
     axes : str, optional
-        A letter per axis, such as "TYX" or "TCYX": T, Z, Y, X, and C for colours, or
-        for channels if one is chosen. It overrides what the file says. Axes of length 1
-        may be left out.
+        A letter per axis, in any order, such as "TYX" or "TCZYX": T, Z, Y, X, and C for
+        colours, or for channels if one is chosen. It overrides what the file says. Axes
+        of length 1 may be left out.
     channel : int or str, optional
         The channel to take: its number, from 0, or its name.
     series : int or str, optional
         The image or movie to take from a file that holds several: its number, from 0,
         or its name.
+    at : mapping of str to int, optional
+        The position along axes that are not those of the movie, from 0: ``{"z": 5}`` is
+        the movie of plane 5 of a file with the axes T, Z, Y and X.
 
     Returns
     -------
@@ -59,6 +63,8 @@ def open_movie(
 
     Raises
     ------
+    OptionError
+        If the position is not one.
     FormatError
         If the file does not exist, has an unknown format, is corrupt or not a movie, or
         holds several to choose from.
@@ -70,7 +76,7 @@ def open_movie(
     IncompleteFileWarning
         If a file holds a different number of frames than it declares.
     """
-    return open_with_options(path, OpenOptions(axes, channel, series))
+    return open_with_options(path, OpenOptions(axes, channel, series, at=at))
 
 
 def open_with_options(path: str | Path, options: OpenOptions) -> MovieSource:

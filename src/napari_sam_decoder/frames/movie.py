@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam_decoder.axes import (
     COLOUR_COUNTS,
     AxesSelection,
+    as_position,
     axis_letters,
     colours_or_channels,
     select_axes,
@@ -21,7 +22,7 @@ from napari_sam_decoder.frames.contrast import Contrast
 from napari_sam_decoder.frames.reduced import ReducedArray, bands
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_sam_decoder.frames.window import Window
 
@@ -179,13 +180,15 @@ class Movie:
     ----------
     data : array-like
         (T, Y, X), (Z, Y, X) or (Y, X), with or without a last axis of 1, 3 or 4
-        channels (grey, RGB, or RGBA, whose alpha is ignored). Booleans, integers or
-        floats in any byte order and memory layout, from numpy, dask, zarr, torch or
-        anything else that has a shape, a dtype and indexing.
+        channels (grey, RGB, or RGBA, whose alpha is ignored), or more axes with
+        ``axes`` and ``at``. Booleans, integers or floats in any byte order and memory
+        layout, from numpy, dask, zarr, torch or anything else that has a shape, a dtype
+        and indexing.
     axes : str, optional
-        "TYX", "ZYX" or "YX", with a C for colours, first or last. With ``channel``, C
-        stands for channels instead. By default taken from the names of the axes, as
-        xarray has them, else guessed from the shape, see `guess_axes`.
+        A letter for each axis, in any order: "TYX", "ZYX" or "YX", with a C for
+        colours, or more of them. With ``channel``, C stands for channels instead. By
+        default taken from the names of the axes, as xarray has them, else guessed from
+        the shape, see `guess_axes`.
     channel : int, optional
         Index along C to take, from 0; the movie is then grey.
     contrast : (float, float), optional
@@ -201,6 +204,12 @@ class Movie:
         The same movie with smaller frames, from larger to smaller, where there is such
         a pyramid: what is only looked at as a whole is read from there. Those that have
         other lengths along other axes are not used.
+    at : mapping of str to int, optional
+        The position along axes that are not those of the movie, from 0, as in
+        ``{"z": 5}``.
+    position : mapping of str to int, optional
+        Where the array itself was cut out of a larger one: embeddings of movies at
+        different positions are kept apart.
 
     Raises
     ------
@@ -218,15 +227,18 @@ class Movie:
         scale: Sequence[float] | None = None,
         unit: str = "",
         coarser: Sequence[Any] = (),
+        at: Mapping[str, int] | None = None,
+        position: Mapping[str, int] | None = None,
     ) -> None:
         array = as_array(data)
-        pick = _pick(array, axes, channel)
+        pick = _pick(array, axes, channel, at)
         self._data = pick.of(array)
         self.axes = pick.axes
         levels = [pick.of(as_array(one)) for one in coarser]
         self._coarser = [one for one in levels if self._is_smaller(one)]
         self.scale = None if scale is None else tuple(map(float, scale))
         self.unit = unit
+        self.position = as_position({**(position or {}), **pick.position})
         self._set_contrast = None if contrast is None else Contrast.of(contrast)
 
     def __len__(self) -> int:
@@ -425,13 +437,16 @@ def guess_axes(shape: tuple[int, ...]) -> str:
     raise MovieError(
         f"an array of shape {shape} is not a movie by itself: expected (Y, X), "
         "(T, Y, X) or (T, Y, X, C) with 1, 3 or 4 colours; name its axes with --axes "
-        "(in Python axes=), and choose one of several channels with --channel "
-        "(channel=), as in TCYX and 0"
+        "(in Python axes=), as in TCZYX, choose one of several channels with "
+        "--channel (channel=), and a position along other axes with --at (at=)"
     )
 
 
 def _pick(
-    data: ArrayLike, axes: str | None, channel: int | str | None
+    data: ArrayLike,
+    axes: str | None,
+    channel: int | str | None,
+    at: Mapping[str, int] | None,
 ) -> AxesSelection:
     shape = tuple(map(int, data.shape))
     if np.dtype(data.dtype).kind not in "buif":
@@ -441,7 +456,7 @@ def _pick(
         )
     if 0 in shape:
         raise MovieError(f"the movie is empty: its shape is {shape}")
-    return select_axes(_letters(data, shape, axes, channel), shape, channel)
+    return select_axes(_letters(data, shape, axes, channel), shape, channel, at=at)
 
 
 def _letters(

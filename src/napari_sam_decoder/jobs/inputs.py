@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.axes import as_position
 from napari_sam_decoder.errors import LabelsError, OptionError
-from napari_sam_decoder.formats import open_labels, open_movie
-from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.formats import OpenOptions, open_labels, open_with_options
 from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet, Scribble
-from napari_sam_decoder.session import Session
+from napari_sam_decoder.session import Session, movie_of
 from napari_sam_decoder.validation import as_expanded_path, as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from napari_sam_decoder.formats import MovieSource
+    from napari_sam_decoder.frames import Movie
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import Settings
 
@@ -95,6 +96,8 @@ class MovieOptions:
         As in `Session`.
     start, stop : int
         The frames to use, without ``stop`` itself; by default up to the end.
+    at : mapping of str to int, optional
+        As in `open_movie`: the position along axes that are not those of the movie.
     """
 
     path: Path
@@ -106,6 +109,7 @@ class MovieOptions:
     storage: str | None = None
     start: int = 0
     stop: int | None = None
+    at: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         set_paths(self, "path")
@@ -150,9 +154,14 @@ class MovieOptions:
         return session, frames
 
     @property
-    def reading(self) -> dict[str, str | int | None]:
+    def reading(self) -> dict[str, Any]:
         """How the file is read, as plain values."""
-        return {"axes": self.axes, "channel": self.channel, "series": self.series}
+        return {
+            "axes": self.axes,
+            "channel": self.channel,
+            "series": self.series,
+            "at": as_position(self.at) or None,
+        }
 
     def source(self) -> MovieSource:
         """Open the file, without choosing a contrast or frames.
@@ -162,9 +171,8 @@ class MovieOptions:
         SamDecoderError
             If it cannot be used.
         """
-        return open_movie(
-            self.path, axes=self.axes, channel=self.channel, series=self.series
-        )
+        reading = OpenOptions(self.axes, self.channel, self.series, at=self.at)
+        return open_with_options(self.path, reading)
 
     def read(self) -> tuple[Movie, range]:
         """Open the movie only, without network or cache.
@@ -182,15 +190,7 @@ class MovieOptions:
         SamDecoderError
             If the file cannot be used.
         """
-        source = self.source()
-        movie = Movie(
-            source.data,
-            axes=source.axes,
-            contrast=self.contrast,
-            scale=source.scale,
-            unit=source.unit,
-            coarser=source.coarser,
-        )
+        movie = movie_of(self.source(), self.contrast)
         return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:

@@ -212,6 +212,7 @@ def _provenance(project: Project, number: int, cut: MovieCut) -> dict[str, Any]:
         "movie": header.movie.name if source is None else PurePath(source).name,
         "channel": reading.get("channel"),
         "series": reading.get("series"),
+        "at": reading.get("at"),
         "axes": made_with.get("axes", "TYX"[-len(cut.spatial_shape) :]),
         "contrast": made_with.get("contrast", header.contrast),
         "frames": [0, len(cut)],

@@ -126,6 +126,7 @@ def record_provenance(
         "channel": movie.channel,
         "series": movie.series,
         "axes": session.movie.axes,
+        "at": session.movie.position,
         "scale": None if session.movie.scale is None else list(session.movie.scale),
         "unit": session.movie.unit,
         "contrast": [contrast.low, contrast.high],

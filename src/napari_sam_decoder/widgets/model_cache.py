@@ -125,6 +125,7 @@ class ModelCache:
             axes=opening.view.axes,
             contrast=opening.contrast(),
             coarser=opening.view.coarser_frames,
+            position=opening.view.position,
         )
         yield Session(movie, model=sam, cache=opening.options.cache)
 

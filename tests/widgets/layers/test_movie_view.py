@@ -389,3 +389,26 @@ def test_a_movie_of_three_axes_is_cut_nowhere():
     assert view.cuts == ()
     with pytest.raises(MovieError, match="nothing else"):
         view.cut_at(0, 1)
+
+
+@pytest.mark.parametrize("labels", ["tczyx", "yxtzc", "zytcx"])
+@pytest.mark.parametrize("wanted", ["t", "z"])
+def test_rows_and_columns_by_their_names(labels, wanted):
+    lengths = dict(zip("tczyx", (3, 2, 4, 5, 6), strict=True))
+    pixels = np.arange(720).reshape([lengths[letter] for letter in labels])
+    layer = Image(pixels, axis_labels=tuple(labels))
+    view = MovieView.of(layer, labels.index(wanted))
+    other = "z" if wanted == "t" else "t"
+    view = view.cut_at(labels.index(other), 2).cut_at(labels.index("c"), 1)
+    assert view.frame_shape == (5, 6)
+    assert view.position == {other.upper(): 2}
+    at = {other: 2}
+    movie = Movie(pixels, axes=labels, channel=1, at=at)
+    assert (movie.axes, movie.position) == (view.axes, view.position)
+    for frame in range(len(view)):
+        np.testing.assert_array_equal(view.frames[frame], movie.raw(frame))
+
+
+def test_cuts_without_a_name_have_no_position():
+    assert MovieView.of(Image(PIXELS)).position == {}
+    assert MovieView.of(Image(PIXELS[:1], axis_labels=tuple("tzyx"))).position == {}

@@ -123,15 +123,19 @@ class AxisPlan:
         Of the array, without colours.
     axis : int or None
         The axis that counts the frames, None for a picture.
+    named : tuple of int
+        The axes that are named for rows and columns, ascending.
     """
 
     shape: tuple[int, ...]
     axis: int | None
+    named: tuple[int, ...] = ()
 
     @property
     def frame_axes(self) -> tuple[int, int]:
-        """The last two axes that do not count frames: rows, columns."""
-        rows, columns = self._others[-2:]
+        """Rows and columns: by their names, else the last two that are not frames."""
+        is_named = len(self.named) == 2 and self.axis not in self.named
+        rows, columns = self.named if is_named else self._others[-2:]
         return rows, columns
 
     @property
@@ -143,7 +147,7 @@ class AxisPlan:
     @property
     def cut_axes(self) -> tuple[int, ...]:
         """The axes that are neither frames, rows nor columns."""
-        return tuple(self._others[:-2])
+        return tuple(axis for axis in self._others if axis not in self.frame_axes)
 
     @property
     def sliced_axes(self) -> tuple[int, ...]:
@@ -183,7 +187,7 @@ def axis_choices(layer: Image) -> tuple[AxisChoice, ...]:
     choices = [
         AxisChoice(axis, _axis_name(layer, axis), length)
         for axis, length in enumerate(shape)
-        if AxisPlan(shape, axis).has_pictures
+        if AxisPlan(shape, axis, _named_axes(layer)).has_pictures
     ]
     longer = [choice for choice in choices if choice.length > 1]
     return tuple(sorted(longer or choices, key=lambda choice: _rank(choice.name)))
@@ -207,7 +211,7 @@ def checked_axis(layer: Image, axis: int | None) -> int | None:
         axis = next((choice.index for choice in axis_choices(layer)), None)
     else:
         _require_axis(layer, axis)
-    plan = AxisPlan(shape, axis)
+    plan = AxisPlan(shape, axis, _named_axes(layer))
     if (axis is None and len(shape) > 2) or not plan.has_pictures:
         raise MovieError(
             f"'{layer.name}' of shape {shape} has frames of only one pixel in height "
@@ -248,6 +252,13 @@ def _axis_name(layer: Image, axis: int) -> str:
     label = str(layer.axis_labels[axis]).strip()
     is_named = label and not re.fullmatch(r"(axis )?-?\d+", label)
     return label if is_named else f"axis {axis}"
+
+
+def _named_axes(layer: Image) -> tuple[int, ...]:
+    """The axes of a layer that are named for rows and columns."""
+    letters = [_letter(_axis_name(layer, axis)) for axis in range(layer.ndim)]
+    found = [axis for axis, letter in enumerate(letters) if letter in ("Y", "X")]
+    return tuple(found) if len({letters[axis] for axis in found}) == 2 else ()
 
 
 def _letter(name: str) -> str:
@@ -343,6 +354,12 @@ class MovieView:
             return f"YX{colour}"
         frames = "Z" if is_depth(self.layer, self.axis) else "T"
         return f"{frames}YX{colour}"
+
+    @property
+    def position(self) -> dict[str, int]:
+        """What `Movie` calls the place of the cut, as far as its axes have names."""
+        letters = {_letter(axis.name): index for axis, index in self.cuts}
+        return {one: index for one, index in letters.items() if one in ("T", "Z")}
 
     @cached_property
     def frame_shape(self) -> tuple[int, int]:
@@ -468,7 +485,7 @@ class MovieView:
 
     @cached_property
     def _plan(self) -> AxisPlan:
-        return AxisPlan(self.spatial_shape, self.axis)
+        return AxisPlan(self.spatial_shape, self.axis, _named_axes(self.layer))
 
     def _slices_at(self, world_point: Sequence[float]) -> dict[int, int]:
         """Index along each sliced axis, where napari slices it."""
