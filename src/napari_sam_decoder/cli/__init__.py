@@ -1,8 +1,8 @@
 """The command line: each command parses its options and calls one library function.
 
 Results go to stdout, progress and messages to stderr. The exit code is 0, 1 if
-``cache verify`` finds damage, 2 for an error that the user can fix, 3 for an error in
-the program, and 130 after Ctrl+C.
+``cache verify`` finds damage or ``batch`` fails on some movies, 2 for an error that the
+user can fix, 3 for an error in the program, and 130 after Ctrl+C.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ __all__ = ["main"]
 USER_ERROR = 2
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
+STOPPED = (
+    "stopped: no output was written; embeddings and training so far are kept, and the "
+    "same command continues from there"
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,10 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _LOG.debug("traceback:", exc_info=True)
             return USER_ERROR
         except KeyboardInterrupt:
-            print_message(
-                "stopped: no output was written; embeddings and training so far are "
-                "kept, and the same command continues from there"
-            )
+            print_message(getattr(options, "stopped", STOPPED))
             return INTERRUPTED
         except Exception as error:  # noqa: BLE001 - every error is reported
             print_message(

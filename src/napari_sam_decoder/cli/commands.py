@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_sam_decoder.cache import CacheInfo
+    from napari_sam_decoder.jobs.batch import BatchResult, MovieOutcome
     from napari_sam_decoder.jobs.demo import DemoResult
 
 __all__ = [
     "PROGRAM",
+    "batch",
     "cache_info",
     "clear_caches",
     "compact_cache",
@@ -41,6 +43,7 @@ __all__ = [
 
 PROGRAM = "napari-sam-decoder"
 DAMAGE_FOUND = 1
+SOME_FAILED = 1
 
 
 def demo(options: Namespace) -> int:
@@ -100,6 +103,36 @@ def segment(options: Namespace) -> int:
     if options.project is not None:
         print_line(f"project: {options.project}")
     return 0
+
+
+def batch(options: Namespace) -> int:
+    """Segment all movies of a folder that are not done yet."""
+    from napari_sam_decoder.jobs.batch import BatchJob, MovieStatus, run_batch
+
+    if options.points_from is None and not options.auto:
+        raise OptionError(
+            "there is no prompt; give --points-from, or --auto to look for objects"
+        )
+    job = BatchJob(
+        movies=conversion.movie(options),
+        output=options.output,
+        pattern=options.movies,
+        points=options.points_from,
+        auto=tuple(options.auto),
+        settings=conversion.settings(options),
+        replace=options.replace,
+        suffix=f".{options.format}",
+    )
+    result = run_batch(job, conversion.model(options), conversion.progress(options))
+    for movie in result.with_status(MovieStatus.DONE):
+        print_line(_movie_line(movie))
+    failed = result.with_status(MovieStatus.FAILED)
+    for movie in failed:
+        print_message(f"{movie.name} failed: {movie.reason}")
+    print_line(_batch_line(result))
+    print_line(f"table: {result.table}")
+    print_line(f"page: {result.page}")
+    return SOME_FAILED if failed else 0
 
 
 def correct(options: Namespace) -> int:
@@ -329,6 +362,27 @@ def _describe_demo(result: DemoResult) -> Iterator[str]:
     means = [iou.mean() for iou in result.iou.values()]
     yield f"all objects: mean IoU {sum(means) / len(means):.3f}"
     yield f"labels, truth, overlay.gif and report.png are in {result.files.folder}"
+
+
+def _movie_line(movie: MovieOutcome) -> str:
+    objects = movie.record.objects if movie.record is not None else ()
+    parts = [f"{movie.name}: {len(objects)} objects"]
+    for verdict in ("doubtful", "absent"):
+        count = sum(getattr(one, verdict) for one in objects)
+        if count:
+            parts.append(f"{count} times {verdict}")
+    return ", ".join([*parts, movie.reason] if movie.reason else parts)
+
+
+def _batch_line(result: BatchResult) -> str:
+    from napari_sam_decoder.jobs.batch import MovieStatus
+
+    done, kept = (
+        result.with_status(MovieStatus.DONE),
+        result.with_status(MovieStatus.KEPT),
+    )
+    failed = result.with_status(MovieStatus.FAILED)
+    return f"{len(done)} movies done, {len(kept)} kept, {len(failed)} failed"
 
 
 def _can_open_window() -> bool:

@@ -70,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_demo(subparsers)
     _add_segment(subparsers)
+    _add_batch(subparsers)
     _add_correct(subparsers)
     _add_open(subparsers)
     _add_replay(subparsers)
@@ -136,7 +137,20 @@ def _add_segment(subparsers: Subparsers) -> None:
         metavar="LABELS",
         help=".tif or .zarr; objects that it already holds are kept",
     )
+    _add_auto(segment)
     segment.add_argument(
+        "--replace", action="store_true", help="start over if the output exists"
+    )
+    _add_background(segment)
+    _add_settings(segment)
+    _add_project(segment, "made if there is none; LABELS then holds all of its labels")
+    _add_report(segment)
+    _add_model_options(segment)
+    segment.set_defaults(run=commands.segment)
+
+
+def _add_auto(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--auto",
         type=conversion.frame_list,
         nargs="?",
@@ -146,27 +160,75 @@ def _add_segment(subparsers: Subparsers) -> None:
         help="look for objects that nobody has shown on frames such as 0,20,40: those "
         "not in the labels yet are added one frame after the other (default: 0)",
     )
-    segment.add_argument(
-        "--replace", action="store_true", help="start over if the output exists"
-    )
-    _add_background(segment)
-    segment.add_argument(
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--stabilise",
         type=conversion.number,
         metavar="SHARE",
         help="how much of the flicker of outlines is removed, 0 to 1 (default: 0)",
     )
-    segment.add_argument(
+    parser.add_argument(
         "--smallest-window",
         type=conversion.count,
         metavar="PIXELS",
         help="of the windows through which small objects in large frames are seen "
         "(default: 512)",
     )
-    _add_project(segment, "made if there is none; LABELS then holds all of its labels")
-    _add_report(segment)
-    _add_model_options(segment)
-    segment.set_defaults(run=commands.segment)
+
+
+def _add_batch(subparsers: Subparsers) -> None:
+    batch = subparsers.add_parser(
+        "batch", help="segment all movies of a folder that are not done yet"
+    )
+    batch.add_argument(
+        "movie",
+        type=conversion.path,
+        metavar="FOLDER",
+        help=f"folder of movies, each a {_MOVIE_FORMATS}",
+    )
+    batch.add_argument(
+        "--movies",
+        default="*",
+        metavar="PATTERN",
+        help="which of its files and folders are movies, as in '*.tif' or '*/frames' "
+        "(default: all that can be opened)",
+    )
+    batch.add_argument(
+        "--points-from",
+        type=conversion.name,
+        metavar="CSV|PATTERN",
+        help="one table for all movies, with a column movie besides those of segment; "
+        "or a table for each, as in 'points/{name}.csv' or '{folder}/points.csv'",
+    )
+    _add_auto(batch)
+    batch.add_argument(
+        "-o",
+        "--output",
+        type=conversion.path,
+        required=True,
+        metavar="DIR",
+        help="folder for the results; movies that are done there are kept",
+    )
+    batch.add_argument(
+        "--format",
+        choices=("tif", "zarr"),
+        default="tif",
+        help="of the labels (default: %(default)s)",
+    )
+    batch.add_argument(
+        "--replace", action="store_true", help="do everything again, whatever is there"
+    )
+    _add_settings(batch)
+    _add_frame_options(batch)
+    _add_cache_options(batch)
+    _add_model_options(batch)
+    batch.set_defaults(
+        run=commands.batch,
+        stopped="stopped: movies that are done are kept, with the embeddings of the "
+        "one in work, and the same command continues from there",
+    )
 
 
 def _add_outlines(parser: argparse.ArgumentParser) -> None:
@@ -409,6 +471,7 @@ def _add_train(subparsers: Subparsers) -> None:
     train = subparsers.add_parser(
         "train", help="train the decoder on labels where they are correct"
     )
+    _add_movie(train)
     _add_frame_options(train)
     train.add_argument(
         "--labels", type=conversion.path, required=True, help="labels of the movie"
@@ -495,14 +558,18 @@ def _add_cache(subparsers: Subparsers) -> None:
 
 
 def _add_movie_options(parser: argparse.ArgumentParser) -> None:
+    _add_movie(parser)
     _add_frame_options(parser)
     _add_cache_options(parser)
 
 
-def _add_frame_options(parser: argparse.ArgumentParser) -> None:
+def _add_movie(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "movie", type=conversion.path, metavar="MOVIE", help=_MOVIE_FORMATS
     )
+
+
+def _add_frame_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames",
         type=conversion.frame_range,

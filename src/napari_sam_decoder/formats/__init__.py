@@ -23,9 +23,14 @@ from napari_sam_decoder.formats.points_table import (
     PointsTable,
     is_blank,
     parse_label,
+    read_points_by_movie,
     read_points_table,
 )
-from napari_sam_decoder.formats.readers import open_movie, open_with_options
+from napari_sam_decoder.formats.readers import (
+    is_movie,
+    open_movie,
+    open_with_options,
+)
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -39,11 +44,13 @@ __all__ = [
     "TrackTable",
     "export_format",
     "is_blank",
+    "is_movie",
     "open_labels",
     "open_movie",
     "open_with_options",
     "parse_label",
     "read_label_movie",
+    "read_points_by_movie",
     "read_points_table",
     "read_provenance",
     "require_target",

@@ -32,6 +32,7 @@ __all__ = [
     "NumberKind",
     "group_by_number",
     "group_by_words",
+    "has_pictures",
     "open_folder",
 ]
 
@@ -249,6 +250,11 @@ def _is_image(path: Path) -> bool:
         and not path.name.startswith(".")
         and path.is_file()
     )
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether a folder holds pictures, which may be frames of a movie."""
+    return any(_is_image(child) for child in folder.iterdir())
 
 
 def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:

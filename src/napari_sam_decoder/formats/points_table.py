@@ -22,10 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PointsTable", "is_blank", "parse_label", "read_points_table"]
+__all__ = [
+    "PointsTable",
+    "is_blank",
+    "parse_label",
+    "read_points_by_movie",
+    "read_points_table",
+]
 
 FEATURES = ("label", "object_id", "hypothesis")
 KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
+MOVIE = "movie"
 POSITIVE = ("1", "1.0", "true", "positive", "foreground")
 NEGATIVE = ("0", "0.0", "false", "negative", "background")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -93,6 +100,16 @@ class _Row:
             self._object_id(),
             self._hypothesis(),
         )
+
+    def movie(self) -> str:
+        """Name of the movie that the point is in."""
+        name = self.cells.get(MOVIE, "")
+        if not name:
+            raise PromptError(
+                f"{self.place}: the column {MOVIE!r} is missing or empty; name the "
+                "movie of each point there"
+            )
+        return name
 
     def _number(self, column: str) -> float:
         text = self.cells[column]
@@ -188,16 +205,52 @@ def read_points_table(path: str | Path) -> PointsTable:
         If the table is invalid; the message names the line.
     """
     place = as_expanded_path(path, "a table of points", FormatError)
+    return _table([row.point() for row in _read_rows(place, KNOWN_COLUMNS)])
+
+
+def read_points_by_movie(path: str | Path) -> dict[str, PointsTable]:
+    """Read the prompts of several movies from one CSV file.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `read_points_table`, with one more column, ``movie``, that names the
+        movie of each row.
+
+    Returns
+    -------
+    dict of str to PointsTable
+        By movie, in the order of the lines; at least one.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    PromptError
+        If the table is invalid; the message names the line.
+    """
+    place = as_expanded_path(path, "a table of points", FormatError)
+    points: dict[str, list[_Point]] = {}
+    for row in _read_rows(place, (MOVIE, *KNOWN_COLUMNS)):
+        points.setdefault(row.movie(), []).append(row.point())
+    return {movie: _table(found) for movie, found in points.items()}
+
+
+def _read_rows(path: Path, columns: Sequence[str]) -> list[_Row]:
     try:
         with (
-            wrap_os_errors(f"cannot read the points in {place}"),
-            place.open(newline="", encoding="utf-8-sig") as file,
+            wrap_os_errors(f"cannot read the points in {path}"),
+            path.open(newline="", encoding="utf-8-sig") as file,
         ):
-            points = [row.point() for row in _rows(file, place)]
+            rows = list(_rows(file, path, columns))
     except UnicodeDecodeError as error:
-        raise PromptError(f"{place} {NO_TABLE}") from error
-    if not points:
-        raise PromptError(f"{place} holds no points; add some and save it again")
+        raise PromptError(f"{path} {NO_TABLE}") from error
+    if not rows:
+        raise PromptError(f"{path} holds no points; add some and save it again")
+    return rows
+
+
+def _table(points: Sequence[_Point]) -> PointsTable:
     return PointsTable(
         frames=np.array([point.frame for point in points], dtype=np.int64),
         positions=np.array([point.position for point in points], dtype=np.float64),
@@ -207,11 +260,11 @@ def read_points_table(path: str | Path) -> PointsTable:
     )
 
 
-def _rows(lines: Iterator[str], path: Path) -> Iterator[_Row]:
+def _rows(lines: Iterator[str], path: Path, columns: Sequence[str]) -> Iterator[_Row]:
     header: list[str] | None = None
     for place, cells in _lines(lines, path):
         if header is None:
-            header = _checked_header(cells, place)
+            header = _checked_header(cells, place, columns)
             continue
         if len(cells) != len(header):
             raise PromptError(
@@ -234,7 +287,9 @@ def _lines(lines: Iterator[str], path: Path) -> Iterator[tuple[str, list[str]]]:
         raise PromptError(f"{place} {NO_TABLE} ({error})") from error
 
 
-def _checked_header(header: Sequence[str], place: str) -> list[str]:
+def _checked_header(
+    header: Sequence[str], place: str, columns: Sequence[str]
+) -> list[str]:
     for separator, name in SEPARATORS.items():
         if len(header) == 1 and separator in header[0]:
             raise PromptError(
@@ -249,11 +304,11 @@ def _checked_header(header: Sequence[str], place: str) -> list[str]:
             "axis-0 (frame), axis-1 (row), axis-2 (column), an image axis-0 (row), "
             "axis-1 (column)"
         )
-    unknown = [name for name in names if name not in KNOWN_COLUMNS]
+    unknown = [name for name in names if name not in columns]
     if unknown:
         raise PromptError(
             f"{place}: unknown column {unknown[0]!r}; the columns are "
-            f"{', '.join(KNOWN_COLUMNS)}"
+            f"{', '.join(columns)}"
         )
     if len(set(names)) < len(names):
         raise PromptError(f"{place}: duplicate column; remove one of them")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError, wrap_read_errors
-from napari_sam_decoder.formats.image_folder import open_folder
+from napari_sam_decoder.formats.image_folder import has_pictures, open_folder
 from napari_sam_decoder.formats.movie_source import (
     MovieSource,
     OpenOptions,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["open_movie", "open_with_options"]
+__all__ = ["is_movie", "open_movie", "open_with_options"]
 
 
 def open_movie(
@@ -95,6 +95,19 @@ def open_with_options(path: str | Path, options: OpenOptions) -> MovieSource:
             "or a folder of images"
         )
     return reader(place, options)
+
+
+def is_movie(path: Path) -> bool:
+    """Whether something on disk looks like a movie, without opening it.
+
+    Parameters
+    ----------
+    path : Path
+        A file with a known suffix, a zarr folder or a folder of pictures does.
+    """
+    if not path.is_dir():
+        return path.suffix.lower() in READERS
+    return path.suffix.lower() == ".zarr" or is_zarr(path) or has_pictures(path)
 
 
 def open_npy(path: Path, options: OpenOptions) -> MovieSource:

@@ -1,6 +1,7 @@
 """Jobs from files to files, as the commands run them.
 
-`train` and `run_demo` are in modules of their own, which take longer to import.
+`train`, `run_demo` and `run_batch` are in modules of their own, which take longer to
+import.
 """
 
 from __future__ import annotations

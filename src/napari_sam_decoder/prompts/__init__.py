@@ -8,6 +8,7 @@ from napari_sam_decoder.prompts.prompt_set import (
     PromptSet,
     checked_prompts,
     prompts_from_points,
+    prompts_from_tables,
     read_points,
 )
 from napari_sam_decoder.prompts.scribble import Scribble
@@ -20,5 +21,6 @@ __all__ = [
     "checked_prompts",
     "mask_logits",
     "prompts_from_points",
+    "prompts_from_tables",
     "read_points",
 ]

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["PromptSet", "checked_prompts", "prompts_from_points", "read_points"]
+    from napari_sam_decoder.formats import PointsTable
+
+__all__ = [
+    "PromptSet",
+    "checked_prompts",
+    "prompts_from_points",
+    "prompts_from_tables",
+    "read_points",
+]
 
 
 class PromptSet:
@@ -205,7 +213,22 @@ def read_points(path: str | Path, *more: str | Path) -> PromptSet:
     """
     from napari_sam_decoder.formats import read_points_table
 
-    tables = [read_points_table(each) for each in (path, *more)]
+    return prompts_from_tables([read_points_table(each) for each in (path, *more)])
+
+
+def prompts_from_tables(tables: Sequence[PointsTable]) -> PromptSet:
+    """Build prompts from tables of points, as if they were one.
+
+    Parameters
+    ----------
+    tables : sequence of PointsTable
+        At least one.
+
+    Raises
+    ------
+    PromptError
+        If two rows pick different hypotheses.
+    """
 
     def column(name: str) -> np.ndarray:
         return np.concatenate([getattr(table, name) for table in tables])
