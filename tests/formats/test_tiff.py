@@ -10,7 +10,8 @@ import pytest
 import tifffile
 
 from napari_sam_decoder.errors import FormatError, IncompleteFileWarning
-from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.formats import open_movie, tiff
+from napari_sam_decoder.frames import Movie, Window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -526,3 +527,111 @@ def test_no_tiff_at_all(tmp_path: Path, content: bytes) -> None:
         open_movie(tmp_path / "movie.tif")
 
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def pages_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "LARGE_PAGE", 1)
+
+
+TILED = np.random.default_rng(0).integers(0, 4000, (5, 64, 96), np.uint16)
+SOME_PARTS = [
+    (1, slice(16, 40), slice(20, 70)),
+    (2, slice(None), slice(0, 96, 3)),
+    (0, 5, slice(None)),
+    (1, 5, 7),
+    (1, slice(None, None, -1), slice(4, 9)),
+    (1, np.int64(5), [2, 7]),
+    (-1,),
+    (slice(0, 2), slice(3, 9)),
+]
+
+
+@pytest.mark.usefixtures("pages_are_large")
+@pytest.mark.parametrize("key", SOME_PARTS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile": (16, 32), "compression": "zlib"},
+        {"rowsperstrip": 8, "compression": "zlib", "byteorder": ">"},
+        {"tile": (16, 16)},
+        {},
+        {"byteorder": ">"},
+        {"ome": True, "tile": (16, 16), "metadata": {"axes": "TYX"}},
+        {"imagej": True, "metadata": {"axes": "TYX"}},
+    ],
+)
+def test_parts_of_large_pages(
+    tmp_path: Path, options: dict[str, Any], key: tuple[Any, ...]
+) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", TILED, **options)
+
+    part = open_movie(tmp_path / "movie.tif").data[key]
+
+    np.testing.assert_array_equal(part, TILED[key])
+    assert part.dtype.isnative
+
+
+@pytest.mark.usefixtures("pages_are_large")
+@pytest.mark.parametrize("photometric", ["palette", "miniswhite", "rgb"])
+def test_parts_of_large_pages_in_colour(tmp_path: Path, photometric: str) -> None:
+    pixels = (TILED[:, :, :, None] >> np.arange(3)).astype(np.uint8)
+    tables = np.random.default_rng(1).integers(0, 65536, (3, 256), np.uint16)
+    path, key = tmp_path / "movie.tif", (1, slice(16, 40), slice(20, 70))
+    tifffile.imwrite(
+        path,
+        pixels if photometric == "rgb" else pixels[..., 0],
+        photometric=photometric,
+        colormap=tables if photometric == "palette" else None,
+        tile=(16, 16),
+    )
+
+    movie = open_movie(path)
+
+    np.testing.assert_array_equal(movie.data[key], movie.data[1][key[1:]])
+
+
+@pytest.mark.usefixtures("pages_are_large")
+def test_only_the_tiles_of_a_part_are_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, TILED, tile=(16, 32), compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        last, size = page.dataoffsets[-1], page.databytecounts[-1]
+    with path.open("r+b") as stored:
+        stored.seek(last)
+        stored.write(b"\0" * size)
+
+    movie = open_movie(path)
+
+    np.testing.assert_array_equal(movie.data[0, :16, :64], TILED[0, :16, :64])
+    with pytest.raises(FormatError, match=r"movie\.tif"):
+        movie.data[0, 48:, 64:]
+    with pytest.raises(FormatError, match=r"movie\.tif"):
+        movie.data[0]
+
+
+@pytest.mark.usefixtures("pages_are_large")
+def test_a_large_picture_is_not_read_at_once(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", TILED[0], tile=(16, 16), compression="zlib")
+
+    source = open_movie(tmp_path / "a.tif")
+
+    assert not isinstance(source.data, np.ndarray)
+    np.testing.assert_array_equal(Movie(source.data).raw(0), TILED[0])
+    window = Window(8, 16, 30, 20)
+    part = Movie(source.data).part(0, window)
+    np.testing.assert_array_equal(part, TILED[0][window.place])
+
+
+def test_levels_of_a_pyramid(tmp_path: Path) -> None:
+    path = tmp_path / "movie.ome.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(TILED, subifds=2, tile=(16, 16), metadata={"axes": "TYX"})
+        for step in (2, 4):
+            writer.write(TILED[:, ::step, ::step], subfiletype=1, tile=(16, 16))
+
+    levels = open_movie(path).coarser
+
+    assert [level.shape for level in levels] == [(5, 32, 48), (5, 16, 24)]
+    np.testing.assert_array_equal(levels[1][2], TILED[2, ::4, ::4])

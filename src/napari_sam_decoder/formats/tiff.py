@@ -7,6 +7,7 @@ import struct
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -27,7 +28,7 @@ from napari_sam_decoder.formats.movie_source import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tifffile import TiffFile, TiffPageSeries
@@ -121,11 +122,31 @@ def _looked_up(pixels: np.ndarray, palette: np.ndarray) -> np.ndarray:
 LOOSE_KINDS = ("shaped", "generic", "uniform")
 
 
+LARGE_PAGE = 2**22
+"""Pixels of a page from which on only the requested part of it is read."""
+
+
 class PageLocation(NamedTuple):
     """The location of a page: its series and its number there."""
 
     series: TiffPageSeries
     number: int
+
+
+@dataclass(frozen=True, eq=False)
+class LargePage:
+    """A page of which only the requested part is read, as far as its layout allows.
+
+    Attributes
+    ----------
+    read : callable
+        Takes an index of the page: a tuple of integers and slices.
+    """
+
+    read: Callable[[tuple[Any, ...]], np.ndarray]
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        return self.read(key)
 
 
 class TiffStack:
@@ -163,84 +184,128 @@ class TiffStack:
         self._lock = RLock()
         with wrap_read_errors(path), TiffFile(path) as tiff:
             parts = _choose_series(tiff, options, path)
-            first = parts[0]
-            counting = first.ndim - _page_ndim(first)
             self._file = tiff.filehandle
             self._byteorder = tiff.byteorder
-            self._page_shape = tuple(first.shape[counting:])
             self._photometry = PhotometricInterpretation(
                 tiff.is_imagej, options.are_ids
             )
-            self._places = _list_pages(parts)
             _require_whole(tiff, parts, path)
             notice = _count_mismatch(tiff, parts)
-            self.stored = self._described(tiff, parts, counting)
+            self.stored = self._described(tiff, parts)
         if notice:
             warnings.warn(f"{path}: {notice}", IncompleteFileWarning, stacklevel=2)
 
-    def read(self, number: int) -> np.ndarray:
-        """Return the pixels of a page; may be called from any thread.
-
-        Raises
-        ------
-        FormatError
-            If its bytes are missing or corrupt.
-        """
-        place = self._places[number]
-        with self._lock, wrap_read_errors(self._path), _opened(self._file):
-            if place.series.dataoffset is None:
-                pixels = self._from_page(place, number)
-            else:
-                pixels = self._from_run(place)
-            pixels = pixels.reshape(self._page_shape)
-            meant = self._photometry.apply(pixels, place.series.keyframe)
-            return meant.astype(self.stored.data.dtype, copy=False)
-
     def _described(
-        self, tiff: TiffFile, parts: Sequence[TiffPageSeries], counting: int
+        self, tiff: TiffFile, parts: Sequence[TiffPageSeries]
     ) -> StoredArray:
         first = parts[0]
+        counting = first.ndim - _page_ndim(first)
+        places = _list_pages(parts)
         letters, counted = first.axes, tuple(first.shape[:counting])
         if len(parts) > 1:
-            letters, counted = f"T{letters[counting:]}", (len(self._places),)
+            letters, counted = f"T{letters[counting:]}", (len(places),)
         elif missing := _missing_at_end(first):
-            left = len(self._places) - missing
-            counted = (left * counted[0] // len(self._places), *counted[1:])
-        dtype = np.dtype(first.dtype).newbyteorder("=")
-        page = np.empty((0,) * len(self._page_shape), dtype)
-        shape = (*counted, *self._page_shape)
+            left = len(places) - missing
+            counted = (left * counted[0] // len(places), *counted[1:])
         if self._photometry.makes_colours(first.keyframe):
-            page, shape, letters = page.astype(np.uint8), (*shape, 3), f"{letters}S"
+            letters = f"{letters}S"
+        frames = self._frames(counted, places)
+        coarser = (
+            self._frames(counted, _list_pages([level])) for level in _levels(parts)
+        )
         return StoredArray(
-            FrameArray(shape, page.dtype, self.read, len(counted)),
-            _axis_names(letters, shape, first.keyframe),
+            frames,
+            _axis_names(letters, frames.shape, first.keyframe),
             _pixel_sizes(tiff, first),
             _channel_names(tiff, first),
             _unit(tiff, first),
+            tuple(coarser),
         )
 
-    def _from_run(self, place: PageLocation) -> np.ndarray:
+    def _frames(
+        self, counted: tuple[int, ...], places: Sequence[PageLocation]
+    ) -> FrameArray:
+        """Make an array of pages, whose first axes count them."""
+        series = places[0].series
+        page_shape = tuple(series.shape[-_page_ndim(series) :])
+        dtype, shape = np.dtype(series.dtype).newbyteorder("="), (*counted, *page_shape)
+        if self._photometry.makes_colours(series.keyframe):
+            dtype, shape = np.dtype(np.uint8), (*shape, 3)
+        # Whether ids are a mask, all of a page tells.
+        is_large = series.keyframe.size >= LARGE_PAGE and not self._photometry.are_ids
+
+        def read(number: int) -> Any:
+            """Read a page; may be called from any thread."""
+            part = partial(self._read, places[number], page_shape, dtype)
+            return LargePage(part) if is_large else part(())
+
+        return FrameArray(shape, dtype, read, len(counted))
+
+    def _read(
+        self,
+        place: PageLocation,
+        page_shape: tuple[int, ...],
+        dtype: np.dtype,
+        key: tuple[Any, ...],
+    ) -> np.ndarray:
+        with self._lock, wrap_read_errors(self._path), _opened(self._file):
+            inside = key[: len(page_shape)]
+            if place.series.dataoffset is None:
+                pixels = self._from_page(place, page_shape, inside)
+            else:
+                pixels = self._from_run(place, page_shape, inside)
+            meant = self._photometry.apply(pixels, place.series.keyframe)
+            colours = key[len(page_shape) :]
+            return meant[(..., *colours)].astype(dtype, copy=False)
+
+    def _from_run(
+        self, place: PageLocation, page_shape: tuple[int, ...], key: tuple[Any, ...]
+    ) -> np.ndarray:
         """Read pixels from one contiguous run, as ImageJ stores them under one page."""
         dtype = np.dtype(place.series.dtype).newbyteorder(self._byteorder)
-        count = int(np.prod(self._page_shape))
+        count = int(np.prod(page_shape))
         offset = (place.series.dataoffset or 0) + place.number * count * dtype.itemsize
+        if key:
+            mapped = self._file.memmap_array(dtype, page_shape, offset)
+            return np.array(mapped[key])
         pixels: np.ndarray = self._file.read_array(dtype, count, offset)
-        return pixels
+        return pixels.reshape(page_shape)
 
-    def _from_page(self, place: PageLocation, number: int) -> np.ndarray:
+    def _from_page(
+        self, place: PageLocation, page_shape: tuple[int, ...], key: tuple[Any, ...]
+    ) -> np.ndarray:
         page = place.series.pages[place.number]
         if page is None:
             raise FormatError(
-                f"{self._path} declares a frame {number} that it does not hold; "
+                f"{self._path} declares a frame {place.number} that it does not hold; "
                 "keep the files of the movie together, or export it again"
             )
         with _opened(page.parent.filehandle):
-            pixels: np.ndarray = page.asarray()
+            if key and tuple(page.shape) == page_shape and _is_basic(key):
+                return _from_segments(page, key)
+            pixels: np.ndarray = page.asarray().reshape(page_shape)[key]
             return pixels
 
 
+def _is_basic(key: tuple[Any, ...]) -> bool:
+    """Whether zarr understands an index: integers, and slices that go forward."""
+    return all(
+        isinstance(part, int | np.integer)
+        or (isinstance(part, slice) and (part.step or 1) > 0)
+        for part in key
+    )
+
+
+def _from_segments(page: Any, key: tuple[Any, ...]) -> np.ndarray:
+    """Decode the tiles or strips of a page that an index touches."""
+    import zarr
+
+    array = zarr.open_array(page.aszarr(), mode="r")
+    return np.asarray(array[key])
+
+
 def open_tiff(path: Path, options: OpenOptions) -> MovieSource:
-    """Open a TIFF file; a single image is read at once, a stack lazily.
+    """Open a TIFF file; a single image is read at once unless it is large.
 
     Raises
     ------
@@ -249,7 +314,8 @@ def open_tiff(path: Path, options: OpenOptions) -> MovieSource:
     """
     stack = TiffStack(path, options)
     source = stack.stored.as_movie(options, path, path.stem)
-    if source.axes is not None and source.axes[0] == "Y":
+    is_picture = source.axes is not None and source.axes[0] == "Y"
+    if is_picture and np.prod(source.data.shape) < LARGE_PAGE:
         return replace(source, data=np.asarray(source.data[...]))
     return source
 
@@ -327,6 +393,21 @@ def _list_pages(parts: Sequence[TiffPageSeries]) -> list[PageLocation]:
         for number in range(_page_count(part))
     ]
     return places if len(parts) == 1 else sorted(places, key=_page_index)
+
+
+def _levels(parts: Sequence[TiffPageSeries]) -> list[TiffPageSeries]:
+    """List the coarser levels of a series that have all of its pages."""
+    if len(parts) > 1:
+        return []
+    first = parts[0]
+    return [
+        level
+        for level in first.levels[1:]
+        if level.ndim == first.ndim
+        and _page_ndim(level) == _page_ndim(first)
+        and _page_count(level) == _page_count(first)
+        and not _missing(level)
+    ]
 
 
 def _page_index(place: PageLocation) -> int:
