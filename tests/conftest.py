@@ -14,10 +14,10 @@ import torch
 from hypothesis import settings
 
 from napari_sam_decoder.model.tiny_vit import TinyViT, TinyViTConfig
-from napari_sam_decoder.model.vit import ViT, ViTConfig
 from napari_sam_decoder.weights import catalogue, registry
 from napari_sam_decoder.weights.checkpoints import assemble_sam
 from napari_sam_decoder.weights.registry import load_sam
+from tiny_network import load_tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 settings.register_profile("short", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
-
-TINY = ViTConfig(
-    width=48, depth=2, heads=3, global_blocks=(1,), window=7, image_size=256
-)
 
 EARLY = TinyViTConfig(
     widths=(8, 16, 24, 32),
@@ -81,14 +77,8 @@ def publisher(
 
 @pytest.fixture(scope="session")
 def make_tiny_sam() -> Callable[[int], Sam]:
-    """Build a random network by its seed: 256 px input, 64 px masks, milliseconds."""
-
-    def make(seed: int = 0) -> Sam:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return assemble_sam(ViT(TINY), identity=f"tiny seed {seed} float32")
-
-    return make
+    """Build a random network by its seed, see `load_tiny`."""
+    return load_tiny
 
 
 @pytest.fixture(scope="session")

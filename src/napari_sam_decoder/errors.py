@@ -22,6 +22,7 @@ __all__ = [
     "CacheMismatchError",
     "CheckpointError",
     "ClosedError",
+    "ClusterError",
     "DecodingError",
     "DownloadError",
     "FormatError",
@@ -52,6 +53,10 @@ class CheckpointError(SamDecoderError):
 
 class ClosedError(SamDecoderError):
     """The session is closed; open another one."""
+
+
+class ClusterError(SamDecoderError):
+    """The scheduler or the workers that were to do the work cannot be reached."""
 
 
 class DownloadError(SamDecoderError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from napari_sam_decoder.cache import ZarrStore
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
 from napari_sam_decoder.formats import OpenOptions, open_with_options
@@ -152,6 +153,7 @@ class Session:
         self.prompts = PromptSet()
         self._overview = self.movie.overview(self.model.image_size)
         store = open_store(self._overview, self.model, cache, storage)
+        self._cache_path = store.path if isinstance(store, ZarrStore) else None
         self._embedder = Embedder(
             self.movie, self.model, store, ThreadPool(2), self._overview
         )
@@ -264,6 +266,11 @@ class Session:
         """Frames that the cache has a record of. Their pixels are not checked."""
         self._require_open()
         return self._embedder.recorded()
+
+    @property
+    def cache_path(self) -> Path | None:
+        """Folder of the embeddings; None if they are kept in memory."""
+        return self._cache_path
 
     @property
     def has_windows(self) -> bool:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from distributed import LocalCluster
 from terminal import complaint_of
+
+from tiny_network import load_tiny_for_any_name
 
 
 @pytest.fixture
@@ -73,3 +76,25 @@ def test_what_is_kept_is_said_when_it_is_stopped(
     )
     assert code == 130
     assert "movies that are done are kept" in err
+
+
+def test_one_can_work_here_or_on_a_scheduler(run, folder, tmp_path):
+    asked = "batch", folder, "--auto", "-o", tmp_path / "out"
+    where = "--workers", "2", "--scheduler", "tcp://127.0.0.1:9"
+    assert "not allowed with" in complaint_of(run(*asked, *where))
+
+
+def test_workers_of_a_scheduler_do_the_work(run, folder, table, tmp_path, monkeypatch):
+    # Unlike the other tests' stand-in, it can be sent to a worker.
+    monkeypatch.setattr(
+        "napari_sam_decoder.weights.registry.load_sam", load_tiny_for_any_name
+    )
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        code, out, err = run(
+            *("batch", folder, "--points-from", table, "-o", tmp_path / "out"),
+            *("--scheduler", cluster.scheduler_address, "--quiet"),
+        )
+    assert (code, err) == (0, "")
+    assert "2 movies done, 0 kept, 0 failed" in out

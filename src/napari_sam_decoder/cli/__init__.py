@@ -84,6 +84,8 @@ def _logging_to_stderr(level: int) -> Iterator[None]:
         "napari_sam_decoder": level,
         "napari_sam_decoder.project": _quieter(level),
         "tifffile": logging.CRITICAL,
+        # A worker that is lost is replaced.
+        "distributed": logging.ERROR,
     }
     before = {name: logging.getLogger(name).level for name in levels}
     _set_levels(levels)
@@ -122,7 +124,7 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def _tune_process() -> None:
-    """Set environment variables that torch reads when it is loaded, if unset.
+    """Set environment variables that libraries read when they are loaded, if unset.
 
     Only for a process of our own, since they affect all libraries in it.
     """
@@ -131,3 +133,5 @@ def _tune_process() -> None:
     # A waiting thread of GNU's OpenMP keeps its core busy for milliseconds. If another
     # process needs that core, they all wait for each other.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    # Its messages are about each connection and each worker.
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")

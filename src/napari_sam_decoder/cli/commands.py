@@ -15,6 +15,9 @@ from napari_sam_decoder.errors import OptionError, wrap_write_errors
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from distributed import Client
 
     from napari_sam_decoder.cache import CacheInfo
     from napari_sam_decoder.jobs.batch import BatchResult, MovieOutcome
@@ -107,7 +110,12 @@ def segment(options: Namespace) -> int:
 
 def batch(options: Namespace) -> int:
     """Segment all movies of a folder that are not done yet."""
-    from napari_sam_decoder.jobs.batch import BatchJob, MovieStatus, run_batch
+    from napari_sam_decoder.jobs.batch import (
+        BatchJob,
+        MovieStatus,
+        run_batch,
+        run_batch_on,
+    )
 
     if options.points_from is None and not options.auto:
         raise OptionError(
@@ -123,7 +131,13 @@ def batch(options: Namespace) -> int:
         replace=options.replace,
         suffix=f".{options.format}",
     )
-    result = run_batch(job, conversion.model(options), conversion.progress(options))
+    progress = conversion.progress(options)
+    if options.workers is None and options.scheduler is None:
+        result = run_batch(job, conversion.model(options), progress)
+    else:
+        load = conversion.shared_model(options)
+        with _cluster(options) as client:
+            result = run_batch_on(client, job, load, progress)
     for movie in result.with_status(MovieStatus.DONE):
         print_line(_movie_line(movie))
     failed = result.with_status(MovieStatus.FAILED)
@@ -364,9 +378,18 @@ def _describe_demo(result: DemoResult) -> Iterator[str]:
     yield f"labels, truth, overlay.gif and report.png are in {result.files.folder}"
 
 
+def _cluster(options: Namespace) -> AbstractContextManager[Client]:
+    from napari_sam_decoder.jobs.batch import connect, local_workers
+
+    if options.scheduler is not None:
+        return connect(options.scheduler)
+    return local_workers(options.workers)
+
+
 def _movie_line(movie: MovieOutcome) -> str:
     objects = movie.record.objects if movie.record is not None else ()
-    parts = [f"{movie.name}: {len(objects)} objects"]
+    noun = "object" if len(objects) == 1 else "objects"
+    parts = [f"{movie.name}: {len(objects)} {noun}"]
     for verdict in ("doubtful", "absent"):
         count = sum(getattr(one, verdict) for one in objects)
         if count:

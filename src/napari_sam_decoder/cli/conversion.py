@@ -15,7 +15,7 @@ from napari_sam_decoder.validation import parse_number
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari_sam_decoder.jobs import (
         MaskFile,
@@ -53,6 +53,7 @@ __all__ = [
     "require_prompts",
     "scribbles",
     "settings",
+    "shared_model",
 ]
 
 MAX_FRAMES = 10_000_000
@@ -349,6 +350,27 @@ def model(options: Namespace) -> Sam:
         names = stored_model(project) or names
     return model_loader(options)(
         names[0], decoder=names[1], precision=options.precision
+    )
+
+
+def shared_model(options: Namespace) -> Callable[[], Sam]:
+    """Return a function that loads the network, the same on all machines.
+
+    The number type is settled here: "auto" may be another one elsewhere.
+    """
+    from functools import partial
+
+    from napari_sam_decoder.weights.registry import load_sam
+
+    precision = options.precision
+    if precision == "auto":
+        precision = str(model(options).dtype).removeprefix("torch.")
+    return partial(
+        load_sam,
+        options.model,
+        device=options.device,
+        precision=precision,
+        decoder=options.decoder,
     )
 
 

@@ -220,6 +220,7 @@ def _add_batch(subparsers: Subparsers) -> None:
     batch.add_argument(
         "--replace", action="store_true", help="do everything again, whatever is there"
     )
+    _add_workers(batch)
     _add_settings(batch)
     _add_frame_options(batch)
     _add_cache_options(batch)
@@ -228,6 +229,24 @@ def _add_batch(subparsers: Subparsers) -> None:
         run=commands.batch,
         stopped="stopped: movies that are done are kept, with the embeddings of the "
         "one in work, and the same command continues from there",
+    )
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=conversion.count,
+        metavar="N",
+        help="do the work in so many processes of this machine (needs the extra "
+        "cluster)",
+    )
+    where.add_argument(
+        "--scheduler",
+        type=conversion.name,
+        metavar="ADDRESS",
+        help="do the work on the workers of a scheduler of dask.distributed, such as "
+        "tcp://10.0.0.1:8786 or a scheduler file",
     )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from napari_sam_decoder.jobs.batch.cluster import (
+    connect,
+    local_workers,
+    run_batch_on,
+)
 from napari_sam_decoder.jobs.batch.job import BatchJob
 from napari_sam_decoder.jobs.batch.outcomes import (
     BatchResult,
@@ -19,5 +24,8 @@ __all__ = [
     "MovieStatus",
     "ObjectSummary",
     "Picture",
+    "connect",
+    "local_workers",
     "run_batch",
+    "run_batch_on",
 ]

@@ -24,7 +24,7 @@ class BatchJob:
     ----------
     movies : MovieOptions
         The folder, how its movies are read, and which frames of each are used, as far
-        as it has them.
+        as it has them. A folder for the embeddings gets one of each movie in it.
     output : Path
         Folder for the results; that of an earlier run is continued.
     pattern : str

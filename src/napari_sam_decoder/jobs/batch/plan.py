@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import (
     FormatError,
+    OptionError,
     SamDecoderError,
     first_line,
     wrap_write_errors,
@@ -29,9 +30,11 @@ from napari_sam_decoder.jobs.outputs import require_apart, write_text
 from napari_sam_decoder.jobs.provenance import describe_prompts
 from napari_sam_decoder.jobs.segment import SegmentJob
 from napari_sam_decoder.prompts import PromptSet
+from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from napari_sam_decoder.jobs.batch.job import BatchJob
     from napari_sam_decoder.jobs.batch.movies import FoundMovie
@@ -90,7 +93,7 @@ def plan_movie(
     """
     prompts, sources = points.of(movie) if points is not None else (PromptSet(), ())
     asked = SegmentJob(
-        movie=replace(job.movies, path=movie.path),
+        movie=replace(job.movies, path=movie.path, cache=_cache_of(job, movie)),
         prompts=prompts,
         output=job.output / LABELS / f"{movie.name}{job.suffix}",
         replace=True,
@@ -101,6 +104,14 @@ def plan_movie(
     )
     record = job.output / RECORDS / f"{movie.name}.json"
     return MovieWork(movie.name, asked, record, _made_from(asked, model))
+
+
+def _cache_of(job: BatchJob, movie: FoundMovie) -> str | Path | None:
+    cache = job.movies.cache
+    if cache is None or cache == "auto":
+        return cache
+    folder = as_expanded_path(cache, "cache=", OptionError)
+    return folder / f"{movie.name}.zarr"
 
 
 def _made_from(job: SegmentJob, model: Sam) -> dict[str, Any]:
