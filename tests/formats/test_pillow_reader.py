@@ -136,3 +136,35 @@ def test_a_moving_png_is_no_frame_of_a_folder(tmp_path: Path) -> None:
     save_moving(tmp_path / "f1.png", "L")
     with pytest.raises(FormatError, match=r"f1.png is an animation.*open it by itself"):
         open_movie(tmp_path)
+
+
+def test_webp(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 7, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "still.webp", lossless=True)
+
+    source = open_movie(tmp_path / "still.webp")
+
+    assert (source.axes, source.name) == ("YXC", "still")
+    np.testing.assert_array_equal(source.data[:], pixels)
+    with pytest.raises(FormatError, match=r"still\.webp is a WEBP.*export it as PNG"):
+        open_labels(tmp_path / "still.webp")
+
+
+def test_animated_webp(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (3, 6, 7, 3), np.uint8)
+    first, *others = map(Image.fromarray, frames)
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others, lossless=True)
+
+    source = open_movie(tmp_path / "a.webp")
+
+    assert source.axes == "TYXC"
+    np.testing.assert_array_equal(source.data[2], frames[2])
+    np.testing.assert_array_equal(source.data[0], frames[0])
+
+
+def test_a_folder_of_webp(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (3, 6, 7, 3), np.uint8)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"{number}.webp", lossless=True)
+
+    np.testing.assert_array_equal(open_movie(tmp_path).data[1], frames[1])

@@ -635,3 +635,12 @@ def test_levels_of_a_pyramid(tmp_path: Path) -> None:
 
     assert [level.shape for level in levels] == [(5, 32, 48), (5, 16, 24)]
     np.testing.assert_array_equal(levels[1][2], TILED[2, ::4, ::4])
+
+
+@pytest.mark.parametrize("suffix", tiff.TIFF_SUFFIXES)
+def test_suffixes_of_tiff(tmp_path: Path, suffix: str) -> None:
+    is_big = suffix == ".btf"
+    path = tmp_path / f"movie{suffix.upper()}"
+    tifffile.imwrite(path, GREY, bigtiff=is_big, metadata={"axes": "TYX"})
+
+    np.testing.assert_array_equal(open_movie(path).data[3], GREY[3])

@@ -53,6 +53,7 @@ def number_of(frame: np.ndarray) -> int:
     [
         ("movie.mp4", "mpeg4"),
         ("movie.mp4", "libx264"),
+        ("movie.m4v", "mpeg4"),
         ("movie.avi", "mjpeg"),
         ("movie.avi", "mpeg4"),
         ("movie.mov", "mpeg4"),

@@ -18,7 +18,11 @@ from napari_sam_decoder.formats.movie_source import (
     StoredArray,
     wrap_movie_errors,
 )
-from napari_sam_decoder.formats.pillow_reader import open_picture, picture_layout
+from napari_sam_decoder.formats.pillow_reader import (
+    PICTURE_SUFFIXES,
+    open_picture,
+    picture_layout,
+)
 from napari_sam_decoder.formats.tiff import TiffStack
 
 if TYPE_CHECKING:
@@ -151,8 +155,9 @@ def _group_by(keys: Sequence[str], names: Sequence[str]) -> dict[str, list[str]]
     return groups
 
 
-TIFF_SUFFIXES = (".tif", ".tiff")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF_SUFFIXES)
+TIFF_FRAMES = (".tif", ".tiff")
+"""TIFF files of other suffixes hold whole movies."""
+IMAGE_SUFFIXES = (*PICTURE_SUFFIXES, *TIFF_FRAMES)
 SHOWN_FOLDERS = 5
 
 
@@ -282,7 +287,7 @@ def _no_images_message(path: Path) -> str:
 
 
 def _layout(path: Path, options: OpenOptions) -> tuple[tuple[int, ...], np.dtype]:
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_FRAMES:
         source = _tiff_picture(path, options)
     elif options.channel is None:
         return picture_layout(path, are_ids=options.are_ids)
@@ -302,7 +307,7 @@ def _mismatch_message(picture: Path, first: Path, options: OpenOptions) -> str:
 
 
 def _read(path: Path, options: OpenOptions) -> np.ndarray:
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_FRAMES:
         return np.asarray(_tiff_picture(path, options).data[...])
     return np.asarray(open_picture(path, options).data)
 

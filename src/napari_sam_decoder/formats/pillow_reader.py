@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-__all__ = ["open_animation", "open_picture", "picture_layout", "read_picture"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "open_animation",
+    "open_picture",
+    "picture_layout",
+    "read_picture",
+]
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+"""Of what `open_picture` opens."""
+ANIMATED_FORMATS = ("PNG", "WEBP")
+"""Those whose further images are frames; in a JPEG they are other versions of it."""
+LOSSY_FORMATS = ("JPEG", "WEBP")
 
 # Dtypes of Pillow's grey modes. Some 16-bit files are read as 32 bits ("I"), but no
 # format read here has more than 16.
@@ -36,7 +48,7 @@ GREY_TYPES = {
 
 
 def open_picture(path: Path, options: OpenOptions) -> MovieSource:
-    """Open a PNG, JPEG or BMP, which is read at once; an animated PNG is a movie.
+    """Open a PNG, JPEG, BMP or WebP, which is read at once, unless it is animated.
 
     Raises
     ------
@@ -105,7 +117,7 @@ def picture_layout(
 
 
 def open_animation(path: Path, options: OpenOptions) -> MovieSource:
-    """Open an animated GIF or PNG, whose frames are read one at a time.
+    """Open an animated GIF, PNG or WebP, whose frames are read one at a time.
 
     Frames of a GIF are read in colour, since each may have its own palette.
 
@@ -144,8 +156,8 @@ def _is_animation(path: Path) -> bool:
 
 
 def _holds_frames(picture: Image) -> bool:
-    """Whether a PNG is animated; further images in a JPEG are other versions of it."""
-    return picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1
+    is_animated = picture.format in ANIMATED_FORMATS
+    return is_animated and getattr(picture, "n_frames", 1) > 1
 
 
 def _require_still(picture: Image, path: Path) -> None:
@@ -166,10 +178,10 @@ def _pixels(picture: Image, are_ids: bool = False) -> np.ndarray:
 
 
 def _require_exact(picture: Image, path: Path) -> None:
-    if picture.format == "JPEG":
+    if picture.format in LOSSY_FORMATS:
         raise FormatError(
-            f"{path} is a JPEG, which does not preserve object ids; export it as PNG "
-            "or TIFF"
+            f"{path} is a {picture.format}, which does not preserve object ids; export "
+            "it as PNG or TIFF"
         )
 
 

@@ -14,9 +14,13 @@ from napari_sam_decoder.formats.movie_source import (
     OpenOptions,
     StoredArray,
 )
-from napari_sam_decoder.formats.pillow_reader import open_animation, open_picture
-from napari_sam_decoder.formats.tiff import open_tiff
-from napari_sam_decoder.formats.video import open_video
+from napari_sam_decoder.formats.pillow_reader import (
+    PICTURE_SUFFIXES,
+    open_animation,
+    open_picture,
+)
+from napari_sam_decoder.formats.tiff import TIFF_SUFFIXES, open_tiff
+from napari_sam_decoder.formats.video import VIDEO_SUFFIXES, open_video
 from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
 from napari_sam_decoder.validation import as_expanded_path
 
@@ -41,9 +45,9 @@ def open_movie(
     Parameters
     ----------
     path : str or Path
-        A TIFF file (plain, ImageJ, OME), a folder of images, a zarr array or an
-        OME-Zarr image, a video (mp4, avi, mov, mkv, webm), an animated GIF or PNG, a
-        numpy file (npy), or one image (png, jpg, bmp).
+        A TIFF file (plain, ImageJ, OME, LSM, STK), a folder of images, a zarr array or
+        an OME-Zarr image, a video (mp4, m4v, avi, mov, mkv, webm), an animated GIF, PNG
+        or WebP, a numpy file (npy), or one image (png, jpg, bmp, webp).
     axes : str, optional
         A letter per axis, in any order, such as "TYX" or "TCZYX": T, Z, Y, X, and C for
         colours, or for channels if one is chosen. It overrides what the file says. Axes
@@ -164,10 +168,9 @@ def path_exists(path: Path) -> bool:
 
 
 READERS: dict[str, Callable[[Path, OpenOptions], MovieSource]] = {
-    ".tif": open_tiff,
-    ".tiff": open_tiff,
+    **dict.fromkeys(TIFF_SUFFIXES, open_tiff),
     ".npy": open_npy,
     ".gif": open_animation,
-    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm"), open_video),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), open_picture),
+    **dict.fromkeys(VIDEO_SUFFIXES, open_video),
+    **dict.fromkeys(PICTURE_SUFFIXES, open_picture),
 }

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
     from tifffile import TiffFile, TiffPageSeries
 
-__all__ = ["PhotometricInterpretation", "TiffStack", "open_tiff"]
+__all__ = ["TIFF_SUFFIXES", "PhotometricInterpretation", "TiffStack", "open_tiff"]
+
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".lsm", ".stk")
+"""Of TIFF files, with those of BigTIFF, Zeiss LSM and MetaMorph."""
 
 _IS_WHITE = 0
 _IS_INK = 5

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer
 
-__all__ = ["open_video"]
+__all__ = ["VIDEO_SUFFIXES", "open_video"]
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm")
 
 
 _SLACK = 0.5
