@@ -34,6 +34,7 @@ __all__ = [
     "demo",
     "download_model",
     "embed",
+    "join",
     "list_caches",
     "list_models",
     "open_project",
@@ -98,6 +99,7 @@ def segment(options: Namespace) -> int:
         settings=conversion.settings(options),
         project=options.project,
         auto=tuple(options.auto),
+        objects=tuple(options.objects),
     )
     report = segment_file(job, conversion.model(options), conversion.progress(options))
     for line in summarise(report):
@@ -224,6 +226,19 @@ def convert(options: Namespace) -> int:
     )
     convert_labels(job, conversion.progress(options))
     print_line(f"{job.export_format.title}: {options.output}")
+    return 0
+
+
+def join(options: Namespace) -> int:
+    """Join labels of different objects of one movie."""
+    from napari_sam_decoder.jobs import JoinJob, join_labels
+
+    job = JoinJob(
+        parts=tuple(options.parts), output=options.output, replace=options.replace
+    )
+    count = join_labels(job, conversion.progress(options))
+    print_line(f"objects: {count}")
+    print_line(f"labels: {options.output}")
     return 0
 
 

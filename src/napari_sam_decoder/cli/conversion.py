@@ -44,6 +44,7 @@ __all__ = [
     "number_or_name",
     "object_and_frame",
     "object_id",
+    "object_list",
     "path",
     "position",
     "positive_number",
@@ -184,6 +185,19 @@ def frame_list(text: str) -> tuple[int, ...]:
             )
         found += asked
     return tuple(found)
+
+
+def object_list(text: str) -> tuple[int, ...]:
+    """Read object ids such as ``2,5,10:20``, where ``10:20`` means 10 to 19."""
+    try:
+        found = frame_list(text)
+    except argparse.ArgumentTypeError:
+        found = (0,)
+    if 0 in found:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of object ids, such as 2,5 or 10:20"
+        )
+    return found
 
 
 def count(text: str) -> int:

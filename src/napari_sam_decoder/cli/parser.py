@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(subparsers)
     _add_segment(subparsers)
     _add_batch(subparsers)
+    _add_join(subparsers)
     _add_correct(subparsers)
     _add_open(subparsers)
     _add_replay(subparsers)
@@ -138,6 +139,15 @@ def _add_segment(subparsers: Subparsers) -> None:
         help=".tif or .zarr; objects that it already holds are kept",
     )
     _add_auto(segment)
+    segment.add_argument(
+        "--objects",
+        type=conversion.object_list,
+        action="extend",
+        default=[],
+        metavar="IDS",
+        help="only these of the prompted objects, such as 2,5 or 10:20 (10 to 19); may "
+        "be repeated; see join (default: all)",
+    )
     segment.add_argument(
         "--replace", action="store_true", help="start over if the output exists"
     )
@@ -484,6 +494,32 @@ def _add_convert(subparsers: Subparsers) -> None:
     )
     _add_quiet(convert)
     convert.set_defaults(run=commands.convert)
+
+
+def _add_join(subparsers: Subparsers) -> None:
+    join = subparsers.add_parser(
+        "join", help="join labels of different objects of one movie"
+    )
+    join.add_argument(
+        "parts",
+        type=conversion.path,
+        nargs="+",
+        metavar="LABELS",
+        help="from segment; where objects overlap, those of the first file count",
+    )
+    join.add_argument(
+        "-o",
+        "--output",
+        type=conversion.path,
+        required=True,
+        metavar="LABELS",
+        help=".tif or .zarr",
+    )
+    join.add_argument(
+        "--replace", action="store_true", help="replace the output if it exists"
+    )
+    _add_quiet(join)
+    join.set_defaults(run=commands.join)
 
 
 def _add_train(subparsers: Subparsers) -> None:

@@ -10,6 +10,7 @@ from napari_sam_decoder.jobs.convert import ConvertJob, convert_labels
 from napari_sam_decoder.jobs.correct import CorrectJob, CorrectResult, correct_file
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
+from napari_sam_decoder.jobs.join import JoinJob, join_labels
 from napari_sam_decoder.jobs.outputs import Progress, no_progress
 from napari_sam_decoder.jobs.project_work import stored_model
 from napari_sam_decoder.jobs.provenance import Provenance
@@ -30,6 +31,7 @@ __all__ = [
     "CorrectJob",
     "CorrectResult",
     "FrameDifference",
+    "JoinJob",
     "MaskFile",
     "ModelLoader",
     "MovieOptions",
@@ -44,6 +46,7 @@ __all__ = [
     "convert_labels",
     "correct_file",
     "embed_file",
+    "join_labels",
     "no_progress",
     "project_movie",
     "replay_project",

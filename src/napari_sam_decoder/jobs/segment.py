@@ -88,6 +88,10 @@ class SegmentJob:
         Frames on which objects are looked for, one after the other: what is not in the
         labels yet gets an id of its own, and is carried through the movie before the
         next frame is searched. Not with a project.
+    objects : tuple of int
+        Which of the prompted objects are followed; all by default. On their frames
+        prompts of the others count as background. Neither with a project nor with
+        ``auto``.
     """
 
     movie: MovieOptions
@@ -102,6 +106,7 @@ class SegmentJob:
     scribbles: tuple[ScribbleFile, ...] = ()
     background: tuple[int, ...] = ()
     auto: tuple[int, ...] = ()
+    objects: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "output", optional=("report", "project"))
@@ -132,10 +137,31 @@ class SegmentJob:
                     "masks cannot go into a project; paint the objects in the window, "
                     "or leave the project out"
                 )
+        if self.objects and (self.auto or self.project is not None):
+            raise OptionError(
+                "--objects (in Python objects=) chooses among prompts, so it goes "
+                "neither with a project nor with looking for objects; leave one out"
+            )
         painted = [masks.path for masks in self.masks]
         drawn = [scribbles.path for scribbles in self.scribbles]
         inputs = [self.movie.path, *self.sources, *painted, *drawn]
         require_apart(outputs, inputs)
+
+    def chosen(self, known: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the objects to follow, of those that have prompts.
+
+        Raises
+        ------
+        OptionError
+            If one is asked for that has none.
+        """
+        missing = sorted(set(self.objects) - set(known))
+        if missing:
+            raise OptionError(
+                f"object {', '.join(map(str, missing))} has no prompts; check the "
+                "object id, or show where it is"
+            )
+        return tuple(sorted(set(self.objects))) or known
 
     def with_prompts_of_files(self, frames: int) -> SegmentJob:
         """Read the scribbles, for a movie of so many frames.
@@ -189,18 +215,19 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
         session.background = job.background
         require_background(job.background, session.prompts.object_ids)
         require_search_frames(job.auto, frames)
-        existing = _existing_labels(job, session)
+        chosen = job.chosen(session.prompts.object_ids)
+        existing = _existing_labels(job, session, chosen)
         # Propagation is lazy, but checks the prompts now, before any long work.
         shown = None
         if session.prompts or not job.auto:
-            shown = session.propagate(frames, labels=existing)
+            shown = session.propagate(frames, labels=existing, objects=chosen or None)
         with _open_sink(job, session, existing) as sink:
             embed_frames(session, frames, progress)
             _copy(existing, sink)
             report = Report(None if job.report is None else session.movie)
             work = _Segmentation(session, frames, sink, report, progress)
             if shown is not None:
-                work.take(shown, session.plan(frames).visits)
+                work.take(shown, session.plan(frames, objects=chosen or None).visits)
             for frame in job.auto:
                 work.search(frame)
             sink.finish(_provenance(job, session, existing, frames))
@@ -314,7 +341,9 @@ def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
     return found
 
 
-def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
+def _existing_labels(
+    job: SegmentJob, session: Session, chosen: tuple[int, ...]
+) -> ArrayLike | None:
     """Open the labels in the output, in a type that can hold the new objects too."""
     restore_interrupted(job.output)
     if job.replace or not job.output.exists():
@@ -328,9 +357,9 @@ def _existing_labels(job: SegmentJob, session: Session) -> ArrayLike | None:
     frames = range(labels.shape[0])
     taken = {int(value) for frame in frames for value in np.unique(labels[frame])}
     # The background objects of the labels have no pixels in them.
-    wanted = frozenset(session.prompts.object_ids) - session.background
+    wanted = frozenset(chosen) - session.background
     taken |= wanted.intersection(read_provenance(job.output).get("background", ()))
-    clashing = sorted(taken & set(session.prompts.object_ids))
+    clashing = sorted(taken & set(chosen))
     if clashing:
         raise LabelsError(
             f"{job.output} already has object {', '.join(map(str, clashing))}; use "
@@ -369,7 +398,10 @@ def _provenance(
     job: SegmentJob, session: Session, existing: ArrayLike | None, frames: range
 ) -> dict[str, Any]:
     """Record the prompts of existing objects too: a correction needs them."""
-    noted = record_provenance(session, job.movie, frames, session.prompts)
+    # Of objects that are not followed nothing is in the labels.
+    chosen = job.objects or session.prompts.object_ids
+    made_from = (one for one in session.prompts if one.object_id in chosen)
+    noted = record_provenance(session, job.movie, frames, made_from)
     earlier = read_provenance(job.output) if existing is not None else {}
     if isinstance(earlier.get("prompts"), list):
         # Of a background object that is shown again, what is said now counts.
