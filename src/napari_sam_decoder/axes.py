@@ -356,7 +356,8 @@ def _position_cuts(
         if axis < 0:
             raise MovieError(
                 f"there is no axis {letter} in {_described(letters, shape)}; leave it "
-                f"out of {AT_OPTION}, or name the axes with --axes (in Python axes=)"
+                f"out of {AT_OPTION} or --each (each=), or name the axes with --axes "
+                "(axes=)"
             )
         if not 0 <= number < shape[axis]:
             raise MovieError(

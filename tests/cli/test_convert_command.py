@@ -6,7 +6,12 @@ import tifffile
 from terminal import complaint_of, read_labels
 
 from napari_sam_decoder.cli.parser import LABEL_FORMATS
-from napari_sam_decoder.formats import EXPORT_FORMATS, LabelSink, read_label_movie
+from napari_sam_decoder.formats import (
+    EXPORT_FORMATS,
+    LabelSink,
+    open_movie,
+    read_label_movie,
+)
 
 LABELS = np.zeros((3, 20, 30), np.uint16)
 LABELS[:, 4:9, 5:12] = 1
@@ -103,3 +108,27 @@ def test_labels_know_the_size_of_the_pixels_of_their_movie(run, points, tmp_path
 
 def test_all_formats_can_be_typed():
     assert set(LABEL_FORMATS) == {one.name for one in EXPORT_FORMATS}
+
+
+@pytest.mark.parametrize("kind", ["zarr", "tif"])
+def test_labels_of_four_axes_are_converted_by_position(run, tmp_path, kind):
+    path = tmp_path / f"four.{kind}"
+    with LabelSink(path, (2, 3, 8, 9), np.uint16, axes="TZYX") as sink:
+        for plane in range(3):
+            sink.at({"Z": plane}).write(1, np.full((8, 9), plane + 1))
+        sink.finish({"axes": "TZYX", "scale": [60.0, 2.0, 0.5, 0.25], "unit": "um"})
+    line = complaint_of(run("convert", path, tmp_path / "l.ome.tif"))
+    assert "choose a position along one of T, Z with --at" in line
+    assert "from 0 to 2" in complaint_of(
+        run("convert", path, tmp_path / "l.ome.tif", "--at", "z=3")
+    )
+
+    assert run("convert", path, tmp_path / "l.ome.tif", "--at", "z=1")[0] == 0
+    assert run("convert", path, tmp_path / "v.tif", "--at", "t=1")[0] == 0
+
+    source = open_movie(tmp_path / "l.ome.tif")
+    assert (source.axes, source.scale) == ("TYX", (60.0, 0.5, 0.25))
+    assert np.unique(source.data[1]).tolist() == [2]
+    source = open_movie(tmp_path / "v.tif")
+    assert (source.axes, source.scale) == ("ZYX", (2.0, 0.5, 0.25))
+    assert source.data[:][:, 0, 0].tolist() == [1, 2, 3]

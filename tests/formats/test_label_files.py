@@ -474,3 +474,30 @@ def test_a_sink_shows_what_was_written(tmp_path):
         shown = repr(sink)
     where = tmp_path / "labels.zarr"
     assert shown == f"LabelSink('{where}', ZYX (3, 4, 5), uint16, 1 frames written)"
+
+
+@pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
+@pytest.mark.parametrize("columns", [5, 1])
+def test_labels_of_four_axes(tmp_path, name, columns):
+    path = tmp_path / name
+    labels = np.arange(2 * 3 * 4 * columns, dtype=np.uint16)
+    labels = labels.reshape(2, 3, 4, columns)
+    with LabelSink(path, labels.shape, np.uint16, axes="TZYX") as sink:
+        assert len(sink) == 6
+        for plane in range(3):
+            part = sink.at({"Z": plane})
+            assert (len(part), part.shape) == (2, (2, 4, columns))
+            for frame in range(2) if plane != 1 else ():
+                part.write(frame, labels[frame, plane])
+        np.testing.assert_array_equal(sink.at({"Z": 2})[1], labels[1, 2])
+        np.testing.assert_array_equal(sink.at({"T": 1, "Z": 2})[0], labels[1, 2])
+        assert sink.at({"T": 0}).shape == (3, 4, columns)
+        sink.finish({"axes": "TZYX"})
+
+    labels[:, 1] = 0
+    for plane in range(3):
+        found = open_labels(path, (2, 4, columns), at={"z": plane})
+        np.testing.assert_array_equal(found[:], labels[:, plane])
+    np.testing.assert_array_equal(open_labels(path, at={"t": 1})[:], labels[1])
+    with pytest.raises(FormatError, match="position along one of T, Z with --at"):
+        open_labels(path)

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from napari_sam_decoder.errors import FormatError, PromptError
-from napari_sam_decoder.formats import is_blank, parse_label, read_points_table
+from napari_sam_decoder.formats import (
+    count_axes,
+    is_blank,
+    parse_label,
+    read_points_table,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +46,10 @@ def test_as_napari_saves_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.signs, [True, False, True, True])
     np.testing.assert_array_equal(table.object_ids, [1, 2, 7, 7])
     np.testing.assert_array_equal(table.hypotheses, [0, 3, 0, 0])
-    kinds = [array.dtype.kind for array in vars(table).values()]
-    assert kinds == ["i", "f", "b", "i", "i"]
+    columns = {**vars(table), "places": np.zeros(0, int)}
+    kinds = [array.dtype.kind for array in columns.values()]
+    assert kinds == ["i", "f", "b", "i", "i", "i"]
+    assert table.places == {}
 
 
 def test_features_may_be_absent(tmp_path: Path) -> None:
@@ -221,3 +228,41 @@ def test_a_table_shows_how_much_it_holds(tmp_path):
     path.write_text("axis-0,axis-1,axis-2,object_id\n0,1,2,1\n0,3,4,2\n5,6,7,2\n")
     shown = repr(read_points_table(path))
     assert shown == "PointsTable(3 points of 2 objects on 2 frames)"
+
+
+def test_a_column_for_each_axis(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("axis-0,axis-1,axis-2,axis-3\n3,1,4.5,6\n2,0,5,7\n")
+
+    through_time = read_points_table(path, "TZYX")
+    through_depth = read_points_table(path, "TZYX", along="Z")
+
+    assert through_time.frames.tolist() == [3, 2]
+    assert through_time.places["Z"].tolist() == [1, 0]
+    assert through_depth.frames.tolist() == [1, 0]
+    assert through_depth.places["T"].tolist() == [3, 2]
+    assert through_time.positions.tolist() == [[4.5, 6.0], [5.0, 7.0]]
+    assert count_axes(path) == 4
+
+
+def test_columns_in_any_order_of_the_axes(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("axis-0,axis-1,axis-2,axis-3,axis-4\n6,1,3,2,4\n")
+
+    table = read_points_table(path, "XCTZY")
+
+    assert (table.frames[0], table.positions[0].tolist()) == (3, [4.0, 6.0])
+    assert {key: place[0] for key, place in table.places.items()} == {"C": 1, "Z": 2}
+
+
+def test_a_table_of_other_axes(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("axis-0,axis-1,axis-2,axis-3\n3,1,4.5,6\n")
+    with pytest.raises(PromptError, match="or one for each of TCZYX"):
+        read_points_table(path, "TCZYX")
+    path.write_text("axis-0,axis-1,axis-2,axis-3\n3,1.5,4.5,6\n")
+    with pytest.raises(PromptError, match="axis-1 must be a whole number"):
+        read_points_table(path, "TZYX")
+    path.write_text("")
+    with pytest.raises(PromptError, match="holds no points"):
+        count_axes(path)

@@ -9,6 +9,7 @@ from napari_sam_decoder.prompts import (
     PromptSet,
     prompts_from_points,
     read_points,
+    read_points_at,
 )
 
 NOTHING = np.zeros((20, 30), bool)
@@ -132,3 +133,19 @@ def test_files_that_pick_different_hypotheses_are_refused(tmp_path):
         (tmp_path / f"{pick}.csv").write_text(text)
     with pytest.raises(PromptError, match="different hypotheses on frame 0"):
         read_points(tmp_path / "1.csv", tmp_path / "2.csv")
+
+
+def test_points_at_a_position(tmp_path):
+    every = tmp_path / "every.csv"
+    every.write_text("axis-0,axis-1,axis-2,axis-3\n0,2,10,15\n1,3,20,25\n")
+    movie = tmp_path / "movie.csv"
+    movie.write_text("axis-0,axis-1,axis-2,object_id\n1,5,6,2\n")
+    tables = [every, movie]
+    assert list(read_points_at(tables, "TZYX", "T", {"Z": 3})) == [
+        Prompt(1, 1, [(20, 25)]),
+        Prompt(2, 1, [(5, 6)]),
+    ]
+    assert list(read_points_at([every], "TZYX", "Z", {"T": 0})) == [
+        Prompt(1, 2, [(10, 15)])
+    ]
+    assert len(read_points_at([every], "TZYX", "T", {"Z": 1})) == 0

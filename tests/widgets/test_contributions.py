@@ -67,7 +67,7 @@ def test_damaged_labels_say_so(path):
         {"node_type": "array", "attributes": {"axes": "TYX"}},
         {"node_type": "array", "attributes": {"provenance": {}}},
         {"node_type": "array", "attributes": {"axes": "TYX", "provenance": "hearsay"}},
-        {"node_type": "array", "attributes": {"axes": "TCYX", "provenance": {}}},
+        {"node_type": "array", "attributes": {"axes": "XYT", "provenance": {}}},
         {"node_type": "array"},
         {"node_type": "group", "attributes": {"axes": "TYX", "provenance": {}}},
         {"attributes": {"axes": "TYX", "provenance": {}}},
@@ -204,6 +204,27 @@ def test_a_single_frame_becomes_a_movie_of_one(tmp_path):
     assert attributes["metadata"] == {"provenance": {}}
 
 
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (("t", "z", "y", "x"), "TZYX"),
+        (("z", "t", "y", "x"), "ZTYX"),
+        (None, "TZYX"),
+        (("t", "c", "z", "y", "x"), "TCZYX"),
+    ],
+)
+def test_labels_of_more_axes_come_back(tmp_path, names, axes):
+    path = tmp_path / "more.zarr"
+    data = np.random.default_rng(0).integers(0, 9, (2, 3, 4, 8, 9)[-len(axes) :])
+    layer = Labels(data, axis_labels=names, scale=range(1, len(axes) + 1))
+    write_labels(str(path), *layer.as_layer_data_tuple()[:2])
+    assert zarr.open(path).attrs["axes"] == axes
+    found, attributes, _ = read_layer(path)
+    np.testing.assert_array_equal(found, data)
+    assert attributes["axis_labels"] == tuple(axes.lower())
+    assert attributes["scale"] == list(range(1, len(axes) + 1))
+
+
 def test_the_largest_level_is_saved(tmp_path):
     path = tmp_path / "levels.zarr"
     levels = [np.ones((2, 8, 8), np.uint8), np.ones((2, 4, 4), np.uint8)]
@@ -255,7 +276,7 @@ def test_what_cannot_be_saved_leaves_the_file_as_it_was(path):
     with pytest.raises(OSError, match="unplugged"):
         write_labels(str(path), Unreadable(), {})
     for data, message in {
-        "axes": (np.zeros((2, 2, 8, 9), int), r"save \(T, Y, X\).*ends in \.tif"),
+        "axes": (np.zeros((2,) * 6, int), r"save up to 5 axes.*ends in \.tif"),
         "ids": (np.full((2, 8, 9), -1), "hold -1, which is not an object id"),
         "size": (np.full((2, 8, 9), 2**32), "choose a smaller"),
     }.values():

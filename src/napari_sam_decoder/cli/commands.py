@@ -83,12 +83,18 @@ def open_project(options: Namespace) -> int:
 
 def segment(options: Namespace) -> int:
     """Segment prompted objects through a movie."""
-    from napari_sam_decoder.jobs import SegmentJob, segment_file, summarise
+    from napari_sam_decoder.jobs import (
+        SegmentJob,
+        segment_each,
+        segment_file,
+        summarise,
+    )
 
     conversion.require_prompts(options)
+    tables = conversion.tables_of_more_axes(options)
     job = SegmentJob(
         movie=conversion.movie(options),
-        prompts=conversion.prompts(options),
+        prompts=conversion.prompts(options, tables),
         output=options.output,
         replace=options.replace,
         report=options.report,
@@ -100,10 +106,16 @@ def segment(options: Namespace) -> int:
         project=options.project,
         auto=tuple(options.auto),
         objects=tuple(options.objects),
+        tables=tables,
     )
-    report = segment_file(job, conversion.model(options), conversion.progress(options))
-    for line in summarise(report):
-        print_line(line)
+    model, progress = conversion.model(options), conversion.progress(options)
+    if options.each:
+        for name, report in segment_each(job, model, progress).items():
+            for line in summarise(report):
+                print_line(f"{name}: {line}")
+    else:
+        for line in summarise(segment_file(job, model, progress)):
+            print_line(line)
     print_line(f"labels: {options.output}")
     if options.project is not None:
         print_line(f"project: {options.project}")
@@ -223,6 +235,7 @@ def convert(options: Namespace) -> int:
         unit=options.unit,
         target=options.target,
         replace=options.replace,
+        at=conversion.position_of(options),
     )
     convert_labels(job, conversion.progress(options))
     print_line(f"{job.export_format.title}: {options.output}")

@@ -47,6 +47,7 @@ __all__ = [
     "object_list",
     "path",
     "position",
+    "position_of",
     "positive_number",
     "progress",
     "prompts",
@@ -55,6 +56,7 @@ __all__ = [
     "scribbles",
     "settings",
     "shared_model",
+    "tables_of_more_axes",
 ]
 
 MAX_FRAMES = 10_000_000
@@ -225,20 +227,35 @@ def movie(options: Namespace) -> MovieOptions:
         storage=options.storage,
         start=start,
         stop=stop,
-        at=_position(options.at),
+        at=position_of(options),
+        each=tuple(getattr(options, "each", ())),
     )
 
 
-def _position(given: Sequence[tuple[str, int]]) -> dict[str, int] | None:
-    axes = Counter(axis for axis, _ in given)
+def position_of(options: Namespace) -> dict[str, int] | None:
+    """Return the position along the axes that are not followed.
+
+    Raises
+    ------
+    OptionError
+        If it is given twice for one of them.
+    """
+    axes = Counter(axis for axis, _ in options.at)
     for axis, count in axes.items():
         if count > 1:
             raise OptionError(f"--at is given {count} times for {axis}; give it once")
-    return dict(given) or None
+    return dict(options.at) or None
 
 
-def prompts(options: Namespace) -> PromptSet:
+def prompts(options: Namespace, leave_out: Sequence[Path] = ()) -> PromptSet:
     """Return the prompts of all points, boxes and lassos.
+
+    Parameters
+    ----------
+    options : Namespace
+        What was typed.
+    leave_out : sequence of Path
+        Tables of points that are read otherwise.
 
     Raises
     ------
@@ -260,7 +277,24 @@ def prompts(options: Namespace) -> PromptSet:
             )
     boxes = [Prompt(key, frame, box=box) for frame, box, key in options.box]
     lassos = [Prompt(key, frame, lasso=line) for frame, line, key in options.lasso]
-    return PromptSet([*boxes, *lassos, *prompts_from_tables(options.points)])
+    tables = [path for path in options.points if path not in leave_out]
+    return PromptSet([*boxes, *lassos, *prompts_from_tables(tables)])
+
+
+def tables_of_more_axes(options: Namespace) -> tuple[Path, ...]:
+    """Return the tables of points that have more axes than a movie.
+
+    Raises
+    ------
+    OptionError
+        If one is given twice.
+    SamDecoderError
+        If one cannot be read.
+    """
+    from napari_sam_decoder.formats import MOVIE_COLUMNS, count_axes
+
+    _require_different(options.points)
+    return tuple(path for path in options.points if count_axes(path) > MOVIE_COLUMNS)
 
 
 def require_prompts(options: Namespace) -> None:

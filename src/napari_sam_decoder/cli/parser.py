@@ -117,6 +117,7 @@ def _add_segment(subparsers: Subparsers) -> None:
         "segment", help="segment prompted objects through a movie and write labels"
     )
     _add_movie_options(segment)
+    _add_each(segment, "segment")
     segment.add_argument(
         "--points",
         type=conversion.path,
@@ -124,8 +125,8 @@ def _add_segment(subparsers: Subparsers) -> None:
         default=[],
         metavar="CSV",
         help="table of points as saved by napari: index,axis-0,axis-1,axis-2 and "
-        "optionally label (positive or negative), object_id, hypothesis (1 to 3); may "
-        "be repeated",
+        "optionally label (positive or negative), object_id, hypothesis (1 to 3); or "
+        "with a column for each axis of the file; may be repeated",
     )
     _add_outlines(segment)
     _add_scribbles(segment)
@@ -257,6 +258,30 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="do the work on the workers of a scheduler of dask.distributed, such as "
         "tcp://10.0.0.1:8786 or a scheduler file",
+    )
+
+
+def _add_at(parser: argparse.ArgumentParser, where: str) -> None:
+    parser.add_argument(
+        "--at",
+        type=conversion.position,
+        action="append",
+        default=[],
+        metavar="AXIS=NUMBER",
+        help=f"the position {where}, such as z=5, counted from 0; may be repeated for "
+        "other axes",
+    )
+
+
+def _add_each(parser: argparse.ArgumentParser, verb: str) -> None:
+    parser.add_argument(
+        "--each",
+        type=conversion.name,
+        action="append",
+        default=[],
+        metavar="AXIS",
+        help=f"{verb} a movie of its own at each position along an axis, such as z; "
+        "may be repeated for other axes",
     )
 
 
@@ -478,6 +503,7 @@ def _add_convert(subparsers: Subparsers) -> None:
         choices=("TYX", "ZYX"),
         help="whether the first axis is time or depth (default: as LABELS says)",
     )
+    _add_at(convert, "of the labels, if they have more axes")
     convert.add_argument(
         "--scale",
         type=conversion.positive_number,
@@ -566,6 +592,7 @@ def _add_train(subparsers: Subparsers) -> None:
 def _add_embed(subparsers: Subparsers) -> None:
     embed = subparsers.add_parser("embed", help="embed a movie ahead of time")
     _add_movie_options(embed)
+    _add_each(embed, "embed")
     _add_model_options(embed)
     embed.set_defaults(run=commands.embed)
 
@@ -669,15 +696,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="a letter for each axis, in any order, such as TYX or TCZYX (default: "
         "from the file)",
     )
-    parser.add_argument(
-        "--at",
-        type=conversion.position,
-        action="append",
-        default=[],
-        metavar="AXIS=NUMBER",
-        help="the position along an axis that is not followed, such as z=5, counted "
-        "from 0; may be repeated for other axes",
-    )
+    _add_at(parser, "along an axis that is not followed")
     parser.add_argument(
         "--channel",
         type=conversion.number_or_name,

@@ -14,13 +14,17 @@ from napari_sam_decoder.formats.exchange import (
 )
 from napari_sam_decoder.formats.label_files import (
     LabelSink,
+    SinkCut,
     open_labels,
+    read_all_labels,
     read_provenance,
     require_target,
 )
 from napari_sam_decoder.formats.movie_source import MovieSource, OpenOptions
 from napari_sam_decoder.formats.points_table import (
+    MOVIE_COLUMNS,
     PointsTable,
+    count_axes,
     is_blank,
     parse_label,
     read_points_by_movie,
@@ -34,6 +38,7 @@ from napari_sam_decoder.formats.readers import (
 
 __all__ = [
     "EXPORT_FORMATS",
+    "MOVIE_COLUMNS",
     "ExportFormat",
     "LabelMovie",
     "LabelSink",
@@ -41,7 +46,9 @@ __all__ = [
     "OpenOptions",
     "Places",
     "PointsTable",
+    "SinkCut",
     "TrackTable",
+    "count_axes",
     "export_format",
     "is_blank",
     "is_movie",
@@ -49,6 +56,7 @@ __all__ = [
     "open_movie",
     "open_with_options",
     "parse_label",
+    "read_all_labels",
     "read_label_movie",
     "read_points_by_movie",
     "read_points_table",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 import weakref
@@ -26,7 +27,7 @@ from napari_sam_decoder.errors import (
 )
 from napari_sam_decoder.formats.movie_source import FrameArray, OpenOptions
 from napari_sam_decoder.formats.readers import open_with_options
-from napari_sam_decoder.formats.zarr_reader import is_zarr
+from napari_sam_decoder.formats.zarr_reader import ZarrFrames, is_zarr
 from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LabelSink",
+    "SinkCut",
     "is_tiff",
     "open_labels",
+    "read_all_labels",
     "read_provenance",
     "require_suffix",
     "require_target",
@@ -129,12 +132,13 @@ class LabelSink:
     path : str or Path
         Ends in ``.zarr``, ``.tif`` or ``.tiff``. An existing file is replaced, but
         only by `finish`.
-    shape : (int, int, int)
-        (T, Y, X).
+    shape : tuple of int
+        (T, Y, X), or with more axes before the rows. Their frames are counted in C
+        order; `at` counts those of one position.
     dtype : dtype
         Integer type that holds every label.
-    axes : {"TYX", "ZYX"}
-        Stored in the file.
+    axes : str
+        A letter for each axis, such as "TYX", "ZYX" or "TZYX"; stored in the file.
     attributes : mapping, optional
         More attributes of a zarr array, as JSON knows them; not for TIFF.
 
@@ -154,7 +158,7 @@ class LabelSink:
     def __init__(
         self,
         path: str | Path,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         dtype: Any,
         axes: str = "TYX",
         attributes: Mapping[str, Any] | None = None,
@@ -179,7 +183,11 @@ class LabelSink:
         return f"LabelSink('{self.path}', {what}, {len(self._written)} frames written)"
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return math.prod(self.shape[:-2])
+
+    def at(self, position: Mapping[str, int]) -> SinkCut:
+        """Return the frames at a position along some axes, by their letters."""
+        return SinkCut(self, position)
 
     def __getitem__(self, frame: int) -> np.ndarray:
         """(Y, X) labels of a frame so far; 0 where nothing was written."""
@@ -216,7 +224,7 @@ class LabelSink:
         self._require_open()
         self._require_fit(frame, labels)
         with wrap_write_errors(self.path):
-            self._array[frame] = labels.astype(self.dtype, copy=False)
+            self._array[self._place(frame)] = labels.astype(self.dtype, copy=False)
         self._written.add(frame)
 
     def finish(self, provenance: Mapping[str, Any]) -> None:
@@ -257,7 +265,7 @@ class LabelSink:
                 return zarr.create_array(
                     self._partial / "labels",
                     shape=self.shape,
-                    chunks=(1, *self.shape[1:]),
+                    chunks=(*(1,) * (len(self.shape) - 2), *self.shape[-2:]),
                     dtype=self.dtype,
                     compressors=ZstdCodec(level=3),
                     fill_value=0,
@@ -274,37 +282,42 @@ class LabelSink:
 
         raw_bytes = int(np.prod(self.shape)) * self.dtype.itemsize
         # From an iterator, tifffile mistakes columns of width 1 for samples.
-        is_thin = self.shape[2] == 1
+        is_thin = self.shape[-1] == 1
         tifffile.imwrite(
             path,
-            np.stack(list(self._frames())) if is_thin else self._compressed_frames(),
+            self._stacked() if is_thin else self._compressed_frames(),
             shape=self.shape,
             dtype=self.dtype,
             bigtiff=raw_bytes > CLASSIC_TIFF_BYTES,
             # Else three frames would count as red, green and blue.
             photometric="minisblack",
             compression="zlib",
-            rowsperstrip=self.shape[1],
+            rowsperstrip=self.shape[-2],
             metadata={"axes": self.axes, "provenance": provenance},
         )
 
     def _compressed_frames(self) -> Iterator[bytes]:
         """Compress frame by frame; empty ones, of which most movies consist, once."""
         empty = zlib.compress(self._empty_frame.tobytes())
-        for frame in range(self.shape[0]):
+        for frame in range(len(self)):
             is_written = frame in self._written
             yield zlib.compress(self._read(frame).tobytes()) if is_written else empty
 
-    def _frames(self) -> Iterator[np.ndarray]:
+    def _stacked(self) -> np.ndarray:
         # Looking for a missing chunk takes as long as reading one.
-        yield from (self[frame] for frame in range(len(self)))
+        frames = [self[frame] for frame in range(len(self))]
+        return np.stack(frames).reshape(self.shape)
 
     def _read(self, frame: int) -> np.ndarray:
-        return np.asarray(self._array[frame])
+        return np.asarray(self._array[self._place(frame)])
+
+    def _place(self, frame: int) -> tuple[int, ...]:
+        """Index of a frame along the axes before the rows."""
+        return tuple(map(int, np.unravel_index(frame, self.shape[:-2])))
 
     @property
     def _empty_frame(self) -> np.ndarray:
-        return np.zeros(self.shape[1:], self.dtype)
+        return np.zeros(self.shape[-2:], self.dtype)
 
     def _require_open(self) -> None:
         if not self._discard.alive:
@@ -314,15 +327,15 @@ class LabelSink:
             )
 
     def _require_fit(self, frame: int, labels: np.ndarray) -> None:
-        if not 0 <= frame < self.shape[0]:
+        if not 0 <= frame < len(self):
             raise LabelsError(
                 f"there is no frame {frame} in {self.path.name}: it has frames 0 to "
-                f"{self.shape[0] - 1}"
+                f"{len(self) - 1}"
             )
-        if labels.shape != self.shape[1:]:
+        if labels.shape != self.shape[-2:]:
             raise LabelsError(
                 f"labels of shape {labels.shape} do not fit the frames of "
-                f"{self.path.name}, which have shape {self.shape[1:]}"
+                f"{self.path.name}, which have shape {self.shape[-2:]}"
             )
         if not np.can_cast(labels.dtype, self.dtype) and not self._holds(labels):
             raise LabelsError(
@@ -332,6 +345,39 @@ class LabelSink:
 
     def _holds(self, labels: np.ndarray) -> bool:
         return bool((labels.astype(self.dtype) == labels).all())
+
+
+class SinkCut:
+    """The frames of a sink at a position: written and read as if there were no others.
+
+    Made by `LabelSink.at`.
+
+    Parameters
+    ----------
+    sink : LabelSink
+        Labels of more axes.
+    position : mapping of str to int
+        Along all axes before the rows but one, by letter; or along all, for one frame.
+    """
+
+    def __init__(self, sink: LabelSink, position: Mapping[str, int]) -> None:
+        numbers = np.arange(len(sink)).reshape(sink.shape[:-2])
+        index = tuple(position.get(letter, slice(None)) for letter in sink.axes[:-2])
+        self._sink = sink
+        self._numbers = np.atleast_1d(numbers[index])
+        self.shape = (*self._numbers.shape, *sink.shape[-2:])
+        self.dtype = sink.dtype
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """(Y, X) labels of a frame so far."""
+        return self._sink[int(self._numbers[frame])]
+
+    def write(self, frame: int, labels: np.ndarray) -> None:
+        """Write a frame, as `LabelSink.write` does."""
+        self._sink.write(int(self._numbers[frame]), labels)
 
 
 def _plain(provenance: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -357,7 +403,11 @@ FLOAT_IDS = np.dtype(np.uint32)
 """Dtype of ids that are stored as floats."""
 
 
-def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> Any:
+def open_labels(
+    path: str | Path,
+    shape: tuple[int, int, int] | None = None,
+    at: Mapping[str, int] | None = None,
+) -> Any:
     """Open labels in a file, whose frames are read one at a time.
 
     Parameters
@@ -367,6 +417,8 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
         whole numbers, as integers or floats. The entries of a palette are ids.
     shape : (int, int, int), optional
         Expected (T, Y, X), that of the movie.
+    at : mapping of str to int, optional
+        The position along the other axes of labels that have more, as in `open_movie`.
 
     Returns
     -------
@@ -381,7 +433,7 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
         If they do not fit the movie, or have fractional values.
     """
     restore_interrupted(as_expanded_path(path, "labels", FormatError))
-    labels = _open(path)
+    labels = _open(path, at)
     if shape is not None and tuple(labels.shape) != shape:
         raise LabelsError(
             f"{path} holds labels of shape {tuple(labels.shape)}, but this movie needs "
@@ -390,8 +442,24 @@ def open_labels(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     return labels
 
 
-def _open(path: str | Path) -> FrameArray:
-    source = open_with_options(path, OpenOptions(are_ids=True))
+def read_all_labels(path: str | Path) -> np.ndarray:
+    """Read labels in a zarr array that `LabelSink` has written, with all of their axes.
+
+    Raises
+    ------
+    FormatError
+        If they cannot be read.
+    """
+    import zarr
+
+    place = as_expanded_path(path, "labels", FormatError)
+    restore_interrupted(place)
+    with wrap_read_errors(place):
+        return ZarrFrames(zarr.open_array(place, mode="r"), place)[...]
+
+
+def _open(path: str | Path, at: Mapping[str, int] | None) -> FrameArray:
+    source = open_with_options(path, OpenOptions(are_ids=True, at=at))
     data, stored = source.data, np.dtype(source.data.dtype)
     is_grey = len(data.shape) in (2, 3) and "C" not in (source.axes or "")
     if not is_grey or stored.kind not in "buif":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "MOVIE_COLUMNS",
     "PointsTable",
+    "count_axes",
     "is_blank",
     "parse_label",
     "read_points_by_movie",
@@ -31,11 +34,16 @@ __all__ = [
 ]
 
 FEATURES = ("label", "object_id", "hypothesis")
-KNOWN_COLUMNS = ("index", "axis-0", "axis-1", "axis-2", *FEATURES)
+AXIS_COLUMNS = ("axis-0", "axis-1", "axis-2", "axis-3", "axis-4")
+KNOWN_COLUMNS = ("index", *AXIS_COLUMNS, *FEATURES)
 MOVIE = "movie"
 POSITIVE = ("1", "1.0", "true", "positive", "foreground")
 NEGATIVE = ("0", "0.0", "false", "negative", "background")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+NO_POINTS = "holds no points; add some and save it again"
+USUAL_AXES = "TYX"
+MOVIE_COLUMNS = len(USUAL_AXES)
+"""Axes of a table of points on a movie; one on a file of more axes has more."""
 NO_TABLE = "is not a plain-text table; save it as CSV with commas, in UTF-8"
 HIGHEST_FRAME = 2**31 - 1
 # napari saves positions of a scaled layer with rounding errors.
@@ -59,6 +67,9 @@ class PointsTable:
         From 1.
     hypotheses : (N,) array of int
         1 to 3, or 0 where none was chosen.
+    places : mapping of str to (N,) array of int
+        Where the points are along further axes, by letter; empty for a table of frame,
+        row and column.
     """
 
     frames: np.ndarray
@@ -66,6 +77,7 @@ class PointsTable:
     signs: np.ndarray
     object_ids: np.ndarray
     hypotheses: np.ndarray
+    places: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         objects, frames = np.unique(self.object_ids), np.unique(self.frames)
@@ -82,6 +94,7 @@ class _Point:
     sign: bool
     object_id: int
     hypothesis: int
+    places: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -91,14 +104,24 @@ class _Row:
     cells: Mapping[str, str]
     place: str
 
-    def point(self) -> _Point:
-        axes = _axis_columns(self.cells)
+    def point(self, axes: str | None = None, along: str = "T") -> _Point:
+        count = len(_axis_columns(self.cells))
+        if axes is None or len(axes) != count:
+            axes, along = USUAL_AXES[-count:], "T"
+        columns = dict(zip(axes, AXIS_COLUMNS, strict=False))
+        counted = {
+            letter: self._whole(column, range(HIGHEST_FRAME + 1))
+            for letter, column in columns.items()
+            if letter not in "YX"
+        }
+        frame = counted.pop(along, 0)
         return _Point(
-            self._whole("axis-0", range(HIGHEST_FRAME + 1)) if len(axes) == 3 else 0,
-            (self._number(axes[-2]), self._number(axes[-1])),
+            frame,
+            (self._number(columns["Y"]), self._number(columns["X"])),
             self._sign(),
             self._object_id(),
             self._hypothesis(),
+            counted,
         )
 
     def movie(self) -> str:
@@ -180,7 +203,24 @@ def _plain(value: object) -> str:
     return str(value).strip().lower()
 
 
-def read_points_table(path: str | Path) -> PointsTable:
+def count_axes(path: str | Path) -> int:
+    """Count the columns of a table of points that are axes.
+
+    Raises
+    ------
+    FormatError, PromptError
+        As `read_points_table`.
+    """
+    place = as_expanded_path(path, "a table of points", FormatError)
+    with _opened(place) as file:
+        for _, cells in _lines(file, place):
+            return len(_axis_columns([name.lower() for name in cells]))
+    raise PromptError(f"{place} {NO_POINTS}")
+
+
+def read_points_table(
+    path: str | Path, axes: str | None = None, along: str = "T"
+) -> PointsTable:
     """Read prompts from a CSV file, such as napari saves for a Points layer.
 
     Parameters
@@ -191,6 +231,10 @@ def read_points_table(path: str | Path) -> PointsTable:
         and column of a single image. Optional: ``index`` (ignored), ``label``
         (positive by default), ``object_id`` (1 by default) and ``hypothesis`` (1 to 3,
         or 0 or empty).
+    axes : str, optional
+        A letter for each axis of a table with more of them, such as "TZYX".
+    along : str
+        The one of these that counts the frames.
 
     Returns
     -------
@@ -205,7 +249,9 @@ def read_points_table(path: str | Path) -> PointsTable:
         If the table is invalid; the message names the line.
     """
     place = as_expanded_path(path, "a table of points", FormatError)
-    return _table([row.point() for row in _read_rows(place, KNOWN_COLUMNS)])
+    return _table(
+        [row.point(axes, along) for row in _read_rows(place, KNOWN_COLUMNS, axes)]
+    )
 
 
 def read_points_by_movie(path: str | Path) -> dict[str, PointsTable]:
@@ -236,17 +282,13 @@ def read_points_by_movie(path: str | Path) -> dict[str, PointsTable]:
     return {movie: _table(found) for movie, found in points.items()}
 
 
-def _read_rows(path: Path, columns: Sequence[str]) -> list[_Row]:
-    try:
-        with (
-            wrap_os_errors(f"cannot read the points in {path}"),
-            path.open(newline="", encoding="utf-8-sig") as file,
-        ):
-            rows = list(_rows(file, path, columns))
-    except UnicodeDecodeError as error:
-        raise PromptError(f"{path} {NO_TABLE}") from error
+def _read_rows(
+    path: Path, columns: Sequence[str], axes: str | None = None
+) -> list[_Row]:
+    with _opened(path) as file:
+        rows = list(_rows(file, path, columns, axes))
     if not rows:
-        raise PromptError(f"{path} holds no points; add some and save it again")
+        raise PromptError(f"{path} {NO_POINTS}")
     return rows
 
 
@@ -257,14 +299,41 @@ def _table(points: Sequence[_Point]) -> PointsTable:
         signs=np.array([point.sign for point in points], dtype=bool),
         object_ids=np.array([point.object_id for point in points], dtype=np.int64),
         hypotheses=np.array([point.hypothesis for point in points], dtype=np.int64),
+        places={
+            letter: np.array([point.places[letter] for point in points], np.int64)
+            for letter in points[0].places
+        },
     )
 
 
-def _rows(lines: Iterator[str], path: Path, columns: Sequence[str]) -> Iterator[_Row]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterator[str]]:
+    """Open a table, and explain why it cannot be read.
+
+    Raises
+    ------
+    FormatError
+        If there is no such file.
+    PromptError
+        If it is no text.
+    """
+    try:
+        with (
+            wrap_os_errors(f"cannot read the points in {path}"),
+            path.open(newline="", encoding="utf-8-sig") as file,
+        ):
+            yield file
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{path} {NO_TABLE}") from error
+
+
+def _rows(
+    lines: Iterator[str], path: Path, columns: Sequence[str], axes: str | None
+) -> Iterator[_Row]:
     header: list[str] | None = None
     for place, cells in _lines(lines, path):
         if header is None:
-            header = _checked_header(cells, place, columns)
+            header = _checked_header(cells, place, columns, axes)
             continue
         if len(cells) != len(header):
             raise PromptError(
@@ -288,7 +357,7 @@ def _lines(lines: Iterator[str], path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _checked_header(
-    header: Sequence[str], place: str, columns: Sequence[str]
+    header: Sequence[str], place: str, columns: Sequence[str], wanted: str | None
 ) -> list[str]:
     for separator, name in SEPARATORS.items():
         if len(header) == 1 and separator in header[0]:
@@ -298,11 +367,13 @@ def _checked_header(
             )
     names = [name.lower() for name in header]
     axes = _axis_columns(names)
-    if axes not in (["axis-0", "axis-1"], ["axis-0", "axis-1", "axis-2"]):
+    counts = {2, 3, len(wanted or USUAL_AXES)}
+    if len(axes) not in counts or axes != list(AXIS_COLUMNS[: len(axes)]):
+        more = f", or one for each of {wanted}" if wanted else ""
         raise PromptError(
             f"{place}: the axes are {', '.join(axes) or 'missing'}; a movie needs "
             "axis-0 (frame), axis-1 (row), axis-2 (column), an image axis-0 (row), "
-            "axis-1 (column)"
+            f"axis-1 (column){more}"
         )
     unknown = [name for name in names if name not in columns]
     if unknown:

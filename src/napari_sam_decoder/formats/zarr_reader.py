@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import zarr
 
-__all__ = ["is_zarr", "open_zarr"]
+__all__ = ["ZarrFrames", "is_zarr", "open_zarr"]
 
 MARKERS = ("zarr.json", ".zarray", ".zgroup")
 SHOWN_ARRAYS = 8

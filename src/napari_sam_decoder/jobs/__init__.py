@@ -12,6 +12,7 @@ from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
 from napari_sam_decoder.jobs.join import JoinJob, join_labels
 from napari_sam_decoder.jobs.outputs import Progress, no_progress
+from napari_sam_decoder.jobs.positions import segment_each
 from napari_sam_decoder.jobs.project_work import stored_model
 from napari_sam_decoder.jobs.provenance import Provenance
 from napari_sam_decoder.jobs.recompute import FrameDifference
@@ -50,6 +51,7 @@ __all__ = [
     "no_progress",
     "project_movie",
     "replay_project",
+    "segment_each",
     "segment_file",
     "stored_model",
     "summarise",

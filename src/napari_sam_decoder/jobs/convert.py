@@ -18,6 +18,7 @@ from napari_sam_decoder.project import Project
 from napari_sam_decoder.project.location import SUFFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from napari_sam_decoder.formats import ExportFormat
@@ -48,6 +49,9 @@ class ConvertJob:
         Which labels, if the project has several.
     replace : bool
         Whether to replace the output if it exists.
+    at : mapping of str to int, optional
+        The position in labels of more axes, as in `open_movie`: these formats hold the
+        labels of one movie. Not for a project.
     """
 
     labels: Path
@@ -58,6 +62,7 @@ class ConvertJob:
     unit: str = ""
     target: str | None = None
     replace: bool = False
+    at: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         set_paths(self, "labels", "output")
@@ -88,6 +93,11 @@ class ConvertJob:
                 f"{self.labels.name} is not a project, so it has no labels named "
                 f"{self.target!r}; leave --target out"
             )
+        if self.at and self.is_project:
+            raise OptionError(
+                f"the labels of {self.labels.name} are those of one movie; leave --at "
+                "out"
+            )
         with wrap_write_errors(self.output):
             is_taken = self.output.exists()
         if is_taken and not self.replace:
@@ -116,7 +126,7 @@ class ConvertJob:
         return replace(movie, scale=self.scale, unit=self.unit)
 
     def _of_file(self) -> LabelMovie:
-        return read_label_movie(self.labels, self.axes)
+        return read_label_movie(self.labels, self.axes, self.at)
 
     def _of_project(self) -> LabelMovie:
         require_project(self.labels)

@@ -412,7 +412,7 @@ def _save(
     corrected: tuple[Session, CopyOnWriteLabels, range],
 ) -> None:
     session, labels, frames = corrected
-    with open_sink(target, session, labels.dtype) as sink:
+    with open_sink(target, session.movie, labels.dtype) as sink:
         for frame in range(len(labels)):
             sink.write(frame, without_objects(labels[frame], session.background))
         sink.finish(record_provenance(session, job.movie, frames, session.prompts))

@@ -24,7 +24,7 @@ def embed_file(
     Parameters
     ----------
     movie : MovieOptions
-        The movie, its frames to embed, and its cache.
+        The movie, its frames to embed, and its cache; or one at each position.
     model : Sam, optional
         From `load_sam`; by default the bundled model.
     progress : Progress, optional
@@ -40,9 +40,13 @@ def embed_file(
     SamDecoderError
         If the movie or the cache cannot be used.
     """
-    session, frames = movie.open(model)
-    with session:
-        return embed_frames(session, frames, progress)
+    counts: Counter[bool] = Counter()
+    for one in movie.positions():
+        session, frames = one.open(model)
+        with session:
+            counts += embed_frames(session, frames, progress)
+            model = session.model
+    return counts
 
 
 def embed_frames(session: Session, frames: range, progress: Progress) -> Counter[bool]:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.axes import as_position
+from napari_sam_decoder.axes import as_position, position_name
 from napari_sam_decoder.errors import LabelsError, OptionError
-from napari_sam_decoder.formats import OpenOptions, open_labels, open_with_options
-from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet, Scribble
+from napari_sam_decoder.formats import (
+    OpenOptions,
+    count_axes,
+    open_labels,
+    open_with_options,
+)
+from napari_sam_decoder.prompts import (
+    PaintedMask,
+    Prompt,
+    PromptSet,
+    Scribble,
+    read_points_at,
+)
 from napari_sam_decoder.session import Session, movie_of
 from napari_sam_decoder.validation import as_expanded_path, as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from napari_sam_decoder.formats import MovieSource
     from napari_sam_decoder.frames import Movie
@@ -27,6 +39,7 @@ __all__ = [
     "MaskFile",
     "MovieOptions",
     "ScribbleFile",
+    "points_at",
     "require_background",
     "set_paths",
     "with_scribbles",
@@ -98,6 +111,9 @@ class MovieOptions:
         The frames to use, without ``stop`` itself; by default up to the end.
     at : mapping of str to int, optional
         As in `open_movie`: the position along axes that are not those of the movie.
+    each : tuple of str
+        Axes along which each position is a movie of its own, such as "z"; see
+        `positions`.
     """
 
     path: Path
@@ -110,9 +126,42 @@ class MovieOptions:
     start: int = 0
     stop: int | None = None
     at: Mapping[str, int] | None = None
+    each: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "path")
+
+    def positions(self) -> tuple[MovieOptions, ...]:
+        """Return the options of each movie: one for each position along `each`.
+
+        A cache folder that was given gets a folder for each of them.
+
+        Raises
+        ------
+        OptionError
+            If an axis is also in `at`, or given twice.
+        SamDecoderError
+            If the file cannot be used, or has no such axis.
+        """
+        if not self.each:
+            return (self,)
+        at, start = as_position(self.at), as_position(dict.fromkeys(self.each, 0))
+        twice = sorted(at.keys() & start.keys())
+        if twice or len(start) < len(self.each):
+            where = ", ".join(twice) or ", ".join(self.each)
+            raise OptionError(
+                f"each axis is either in --at or in --each, and once; check {where}"
+            )
+        lengths = replace(self, at={**at, **start}, each=()).source().lengths
+        every = product(*(range(lengths[letter]) for letter in start))
+        places = [dict(zip(start, numbers, strict=True)) for numbers in every]
+        return tuple(self._at_position({**at, **place}, place) for place in places)
+
+    def _at_position(self, at: dict[str, int], place: dict[str, int]) -> MovieOptions:
+        cache = self.cache
+        if cache is not None and cache != "auto":
+            cache = Path(cache) / position_name(place).replace(" ", ",")
+        return replace(self, at=at, each=(), cache=cache)
 
     def with_contrast(self, contrast: tuple[float, float] | None) -> MovieOptions:
         """Use this contrast, unless one was given."""
@@ -139,7 +188,7 @@ class MovieOptions:
         Raises
         ------
         OptionError
-            If the movie does not have these frames.
+            If the movie does not have these frames, or is one of several.
         SamDecoderError
             If the file or the cache cannot be used.
         """
@@ -171,6 +220,11 @@ class MovieOptions:
         SamDecoderError
             If it cannot be used.
         """
+        if self.each:
+            raise OptionError(
+                f"{self.path.name} is one movie for each position along "
+                f"{', '.join(self.each)}; take one of them with --at (in Python at=)"
+            )
         reading = OpenOptions(self.axes, self.channel, self.series, at=self.at)
         return open_with_options(self.path, reading)
 
@@ -334,6 +388,34 @@ def with_scribbles(
     """
     drawn = (prompt for file in files for prompt in file.prompts(frames))
     return PromptSet((*prompts, *drawn))
+
+
+def points_at(tables: Sequence[Path], movie: MovieOptions) -> PromptSet:
+    """Read the points of tables with more axes that are at the position of a movie.
+
+    Parameters
+    ----------
+    tables : sequence of Path
+        With a column for each axis of the file, or for each but its channels.
+    movie : MovieOptions
+        The movie.
+
+    Raises
+    ------
+    SamDecoderError
+        If a table or the movie cannot be used.
+    """
+    if not tables:
+        return PromptSet()
+    source = movie.source()
+    axes = "".join(source.lengths).replace("S", "")
+    along = (source.axes or "T")[0]
+    found: list[Prompt] = []
+    for table in tables:
+        is_whole = count_axes(table) == len(axes)
+        named = axes if is_whole else axes.replace("C", "")
+        found += read_points_at([table], named, along, source.position)
+    return PromptSet(found)
 
 
 def _painted(

@@ -10,15 +10,16 @@ from napari_sam_decoder.errors import FormatError, OptionError, wrap_write_error
 from napari_sam_decoder.formats import LabelSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
 
-    from napari_sam_decoder.session import Session
+    from napari_sam_decoder.frames import Movie
 
 __all__ = [
     "Progress",
+    "label_lengths",
     "no_progress",
     "open_sink",
     "require_apart",
@@ -91,16 +92,46 @@ def require_folder(path: Path) -> None:
         )
 
 
-def open_sink(path: Path, session: Session, dtype: np.dtype) -> LabelSink:
-    """Open a file for the labels of a session's movie, with the names of its axes.
+def label_lengths(
+    movie: Movie, each: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return the axes of the labels of a movie before the rows, with their lengths.
+
+    Parameters
+    ----------
+    movie : Movie
+        The frames along one of them, or a picture.
+    each : mapping of str to int, optional
+        The lengths of further axes, along which there is a movie at each position.
+    """
+    own = {movie.axes[0]: len(movie)} if movie.has_frame_axis else {}
+    return dict(sorted((own | dict(each or {})).items())) or {"T": 1}
+
+
+def open_sink(
+    path: Path, movie: Movie, dtype: np.dtype, each: Mapping[str, int] | None = None
+) -> LabelSink:
+    """Open a file for the labels of a movie, with the names of its axes.
+
+    Parameters
+    ----------
+    path : Path
+        As for `LabelSink`.
+    movie : Movie
+        The movie, or one of several.
+    dtype : dtype
+        Of the labels.
+    each : mapping of str to int, optional
+        As for `label_lengths`.
 
     Raises
     ------
     FormatError
         If labels cannot be written there.
     """
-    axes = session.movie.axes.removesuffix("C")
-    return LabelSink(path, session.labels_shape, dtype, axes=axes.rjust(3, "T"))
+    lengths = label_lengths(movie, each)
+    shape = (*lengths.values(), *movie.frame_shape)
+    return LabelSink(path, shape, dtype, axes="".join((*lengths, "YX")))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from napari_sam_decoder.jobs.automatic import (
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.inputs import (
+    points_at,
     require_background,
     set_paths,
     with_scribbles,
@@ -33,24 +34,33 @@ from napari_sam_decoder.jobs.project_labels import require_own_output, write_lab
 from napari_sam_decoder.jobs.project_work import open_work
 from napari_sam_decoder.jobs.provenance import record_provenance
 from napari_sam_decoder.jobs.reports import Report
+from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.project import RunRequest
+from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from napari_sam_decoder.formats import LabelSink
+    from napari_sam_decoder.formats import LabelSink, SinkCut
     from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.prompts import Prompt, PromptSet
+    from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
-__all__ = ["SegmentJob", "segment_file"]
+__all__ = [
+    "SegmentJob",
+    "Segmentation",
+    "add_prompts",
+    "existing_labels",
+    "segment_file",
+    "with_earlier",
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,9 @@ class SegmentJob:
         Which of the prompted objects are followed; all by default. On their frames
         prompts of the others count as background. Neither with a project nor with
         ``auto``.
+    tables : tuple of Path
+        Tables of points with a column for each axis of the movie's file, or for each
+        but its channels. Points at other positions are left out.
     """
 
     movie: MovieOptions
@@ -107,6 +120,7 @@ class SegmentJob:
     background: tuple[int, ...] = ()
     auto: tuple[int, ...] = ()
     objects: tuple[int, ...] = ()
+    tables: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "output", optional=("report", "project"))
@@ -144,7 +158,7 @@ class SegmentJob:
             )
         painted = [masks.path for masks in self.masks]
         drawn = [scribbles.path for scribbles in self.scribbles]
-        inputs = [self.movie.path, *self.sources, *painted, *drawn]
+        inputs = [self.movie.path, *self.sources, *self.tables, *painted, *drawn]
         require_apart(outputs, inputs)
 
     def chosen(self, known: tuple[int, ...]) -> tuple[int, ...]:
@@ -174,6 +188,17 @@ class SegmentJob:
         prompts = with_scribbles(self.prompts, self.scribbles, frames)
         return replace(self, prompts=prompts, scribbles=())
 
+    def with_prompts_of_tables(self) -> SegmentJob:
+        """Read the tables of points, as far as they are at the position of the movie.
+
+        Raises
+        ------
+        SamDecoderError
+            If one of them, or the movie, cannot be used.
+        """
+        prompts = PromptSet((*self.prompts, *points_at(self.tables, self.movie)))
+        return replace(self, prompts=prompts, tables=())
+
 
 def segment_file(
     job: SegmentJob, model: Sam | None = None, progress: Progress = no_progress
@@ -199,7 +224,7 @@ def segment_file(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
-    report = _segment(job, model, progress)
+    report = _segment(job.with_prompts_of_tables(), model, progress)
     if job.report is not None:
         write_text(job.report, report.to_csv())
     return report
@@ -211,30 +236,30 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
     session, frames = job.movie.open(model, job.settings)
     with session:
         job = job.with_prompts_of_files(len(session.movie))
-        _add_prompts(job, session)
-        session.background = job.background
+        add_prompts(job, session)
         require_background(job.background, session.prompts.object_ids)
         require_search_frames(job.auto, frames)
         chosen = job.chosen(session.prompts.object_ids)
-        existing = _existing_labels(job, session, chosen)
+        existing = existing_labels(job, chosen, session.labels_shape)
         # Propagation is lazy, but checks the prompts now, before any long work.
         shown = None
         if session.prompts or not job.auto:
             shown = session.propagate(frames, labels=existing, objects=chosen or None)
-        with _open_sink(job, session, existing) as sink:
-            embed_frames(session, frames, progress)
-            _copy(existing, sink)
+        dtype = session.labels_dtype if existing is None else existing.dtype
+        with open_sink(job.output, session.movie, dtype) as sink:
             report = Report(None if job.report is None else session.movie)
-            work = _Segmentation(session, frames, sink, report, progress)
-            if shown is not None:
-                work.take(shown, session.plan(frames, objects=chosen or None).visits)
-            for frame in job.auto:
-                work.search(frame)
-            sink.finish(_provenance(job, session, existing, frames))
+            work = Segmentation(session, frames, sink, report, progress)
+            visits = session.plan(frames, objects=chosen or None).visits if shown else 0
+            work.carry_out(existing, shown, visits, job.auto)
+            # Of objects that are not followed nothing is in the labels.
+            followed = job.objects or session.prompts.object_ids
+            made_from = (one for one in session.prompts if one.object_id in followed)
+            noted = record_provenance(session, job.movie, frames, made_from)
+            sink.finish(with_earlier(noted, job.output, existing))
     return report
 
 
-class _Segmentation:
+class Segmentation:
     """Carries objects through a movie: those that were shown, then those found.
 
     Parameters
@@ -243,8 +268,8 @@ class _Segmentation:
         Has the movie and the prompts.
     frames : range
         The frames to label.
-    sink : LabelSink
-        Takes the labels; it has those that were there before.
+    sink : LabelSink or SinkCut
+        Takes the labels.
     report : Report
         Takes the verdicts.
     progress : Progress
@@ -255,12 +280,46 @@ class _Segmentation:
         self,
         session: Session,
         frames: range,
-        sink: LabelSink,
+        sink: LabelSink | SinkCut,
         report: Report,
         progress: Progress,
     ) -> None:
         self._session, self._frames, self._sink = session, frames, sink
         self._report, self._progress = report, progress
+        self._highest = 0
+
+    def carry_out(
+        self,
+        existing: ArrayLike | None,
+        shown: Iterator[FrameResult] | None,
+        visits: int,
+        auto: Iterable[int],
+        above: int = 0,
+    ) -> None:
+        """Embed the frames, keep what is there, and add the objects.
+
+        Parameters
+        ----------
+        existing : array-like, optional
+            Labels that were there before.
+        shown : iterator of FrameResult, optional
+            Of the objects that were shown.
+        visits : int
+            How many these are.
+        auto : iterable of int
+            Frames on which further ones are looked for.
+        above : int
+            Their ids are higher than this.
+        """
+        self._highest = above
+        embed_frames(self._session, self._frames, self._progress)
+        if existing is not None:
+            for frame in range(existing.shape[0]):
+                self._sink.write(frame, existing[frame])
+        if shown is not None:
+            self.take(shown, visits)
+        for frame in auto:
+            self.search(frame)
 
     def take(self, results: Iterator[FrameResult], count: int) -> None:
         """Write each result as it comes; a later one for the same frame replaces it."""
@@ -272,7 +331,8 @@ class _Segmentation:
     def search(self, frame: int) -> None:
         """Look for objects that are not in the labels yet, and carry them."""
         session, labels = self._session, self._sink
-        highest = max(highest_id(labels), *session.prompts.object_ids, 0)
+        known = session.prompts.object_ids
+        highest = max(highest_id(labels), *known, self._highest)
         prompts = found_prompts(session, frame, labels[frame], highest, self._progress)
         if not prompts:
             return
@@ -319,9 +379,17 @@ def _require_new(job: SegmentJob, work: ProjectWork) -> None:
         )
 
 
-def _add_prompts(job: SegmentJob, session: Session) -> None:
+def add_prompts(job: SegmentJob, session: Session) -> None:
+    """Give a session the prompts and background objects of a job.
+
+    Raises
+    ------
+    SamDecoderError
+        If they cannot be used.
+    """
     for prompt in [*_painted(job.masks, len(session.movie)), *job.prompts]:
         session.add_prompt(prompt)
+    session.background = job.background
 
 
 def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
@@ -341,23 +409,43 @@ def _painted(files: Iterable[MaskFile], frames: int) -> list[Prompt]:
     return found
 
 
-def _existing_labels(
-    job: SegmentJob, session: Session, chosen: tuple[int, ...]
-) -> ArrayLike | None:
-    """Open the labels in the output, in a type that can hold the new objects too."""
+def existing_labels(
+    job: SegmentJob,
+    chosen: tuple[int, ...],
+    shape: tuple[int, int, int],
+    at: Mapping[str, int] | None = None,
+) -> CopyOnWriteLabels | None:
+    """Open the labels in the output, in a type that can hold the new objects too.
+
+    Parameters
+    ----------
+    job : SegmentJob
+        Names the output.
+    chosen : tuple of int
+        The new objects.
+    shape : (int, int, int)
+        Expected (T, Y, X).
+    at : mapping of str to int, optional
+        The position in an output of more axes.
+
+    Raises
+    ------
+    LabelsError
+        If they do not fit, or have one of the objects already.
+    """
     restore_interrupted(job.output)
     if job.replace or not job.output.exists():
         return None
-    labels = _open_existing(job.output)
-    if tuple(labels.shape) != session.labels_shape:
+    labels = _open_existing(job.output, at)
+    if tuple(labels.shape) != shape:
         raise LabelsError(
             f"{job.output} has labels of shape {tuple(labels.shape)}, but this movie "
-            f"needs {session.labels_shape}; choose another output, or --replace"
+            f"needs {shape}; choose another output, or --replace"
         )
     frames = range(labels.shape[0])
     taken = {int(value) for frame in frames for value in np.unique(labels[frame])}
     # The background objects of the labels have no pixels in them.
-    wanted = frozenset(chosen) - session.background
+    wanted = frozenset(chosen).difference(job.background)
     taken |= wanted.intersection(read_provenance(job.output).get("background", ()))
     clashing = sorted(taken & set(chosen))
     if clashing:
@@ -365,14 +453,13 @@ def _existing_labels(
             f"{job.output} already has object {', '.join(map(str, clashing))}; use "
             "another object id to add to it, --replace to start over, or another output"
         )
-    return CopyOnWriteLabels(
-        labels, np.promote_types(labels.dtype, session.labels_dtype)
-    )
+    own = label_dtype(max(chosen, default=0))
+    return CopyOnWriteLabels(labels, np.promote_types(labels.dtype, own))
 
 
-def _open_existing(path: Path) -> ArrayLike:
+def _open_existing(path: Path, at: Mapping[str, int] | None) -> ArrayLike:
     try:
-        labels: ArrayLike = open_labels(path)
+        labels: ArrayLike = open_labels(path, at=at)
     except FormatError as error:
         raise LabelsError(
             f"{path} exists but cannot be added to ({error}); choose another output, "
@@ -381,31 +468,14 @@ def _open_existing(path: Path) -> ArrayLike:
     return labels
 
 
-def _open_sink(
-    job: SegmentJob, session: Session, existing: ArrayLike | None
-) -> LabelSink:
-    dtype = session.labels_dtype if existing is None else existing.dtype
-    return open_sink(job.output, session, dtype)
-
-
-def _copy(existing: ArrayLike | None, sink: LabelSink) -> None:
-    if existing is not None:
-        for frame in range(existing.shape[0]):
-            sink.write(frame, existing[frame])
-
-
-def _provenance(
-    job: SegmentJob, session: Session, existing: ArrayLike | None, frames: range
+def with_earlier(
+    noted: dict[str, Any], output: Path, existing: ArrayLike | None
 ) -> dict[str, Any]:
-    """Record the prompts of existing objects too: a correction needs them."""
-    # Of objects that are not followed nothing is in the labels.
-    chosen = job.objects or session.prompts.object_ids
-    made_from = (one for one in session.prompts if one.object_id in chosen)
-    noted = record_provenance(session, job.movie, frames, made_from)
-    earlier = read_provenance(job.output) if existing is not None else {}
+    """Add the prompts of objects that are kept: a correction needs them."""
+    earlier = read_provenance(output) if existing is not None else {}
     if isinstance(earlier.get("prompts"), list):
         # Of a background object that is shown again, what is said now counts.
-        new = session.background
+        new = frozenset(noted["background"])
         kept = [one for one in earlier["prompts"] if one.get("object_id") not in new]
         noted["prompts"] = [*kept, *noted["prompts"]]
         noted["background"] = sorted(new.union(earlier.get("background", ())))

@@ -10,6 +10,7 @@ from napari_sam_decoder.prompts.prompt_set import (
     prompts_from_points,
     prompts_from_tables,
     read_points,
+    read_points_at,
 )
 from napari_sam_decoder.prompts.scribble import Scribble
 
@@ -23,4 +24,5 @@ __all__ = [
     "prompts_from_points",
     "prompts_from_tables",
     "read_points",
+    "read_points_at",
 ]

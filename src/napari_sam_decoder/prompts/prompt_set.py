@@ -12,7 +12,7 @@ from napari_sam_decoder.prompts.prompt import Prompt
 from napari_sam_decoder.validation import as_bools, as_finite_array, as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from napari_sam_decoder.formats import PointsTable
@@ -23,6 +23,7 @@ __all__ = [
     "prompts_from_points",
     "prompts_from_tables",
     "read_points",
+    "read_points_at",
 ]
 
 
@@ -216,22 +217,67 @@ def read_points(path: str | Path, *more: str | Path) -> PromptSet:
     return prompts_from_tables([read_points_table(each) for each in (path, *more)])
 
 
-def prompts_from_tables(tables: Sequence[PointsTable]) -> PromptSet:
+def read_points_at(
+    paths: Iterable[str | Path], axes: str, along: str, position: Mapping[str, int]
+) -> PromptSet:
+    """Read the prompts at a position from tables with a column for each axis.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        As for `read_points`.
+    axes : str
+        A letter for each axis of the tables, such as "TZYX".
+    along : str
+        The one that counts the frames.
+    position : mapping of str to int
+        Points are taken where these axes have these numbers, whatever the others have.
+
+    Raises
+    ------
+    FormatError, PromptError
+        As `read_points`.
+    """
+    from napari_sam_decoder.formats import read_points_table
+
+    tables = [read_points_table(path, axes, along) for path in paths]
+    return prompts_from_tables(tables, position)
+
+
+def prompts_from_tables(
+    tables: Sequence[PointsTable], position: Mapping[str, int] | None = None
+) -> PromptSet:
     """Build prompts from tables of points, as if they were one.
 
     Parameters
     ----------
     tables : sequence of PointsTable
         At least one.
+    position : mapping of str to int, optional
+        Points elsewhere along these axes are left out.
 
     Raises
     ------
     PromptError
         If two rows pick different hypotheses.
     """
+    here = []
+    for table in tables:
+        is_here = np.ones(len(table.frames), bool)
+        for letter, number in (position or {}).items():
+            is_here &= table.places.get(letter, number) == number
+        here.append(is_here)
+
+    if not any(is_here.any() for is_here in here):
+        return PromptSet()
 
     def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(table, name) for table in tables])
+        return np.concatenate(
+            [
+                getattr(table, name)[is_here]
+                for table, is_here in zip(tables, here, strict=True)
+            ]
+        )
 
     return prompts_from_points(
         column("frames"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.axes import axis_letters
 from napari_sam_decoder.errors import FormatError, LabelsError, ProjectError
-from napari_sam_decoder.formats import LabelSink, open_labels
+from napari_sam_decoder.formats import LabelSink, read_all_labels
 from napari_sam_decoder.labels import label_dtype, without_objects
 from napari_sam_decoder.samples import load_sample
 
@@ -31,6 +33,11 @@ BACKGROUND = "background objects"
 """In the metadata of a Labels layer: ids that are not part of the result."""
 PLACEMENT = {"scale": 1.0, "translate": 0.0}
 """What of a layer's placement is stored, and its value for a new first axis."""
+USUAL_AXES = {3: "TYX", 4: "TZYX", 5: "TCZYX"}
+"""Of layers whose axes have no clear names."""
+MOST_AXES = max(USUAL_AXES)
+AXES = r"(?!.*(.).*\1)[TCZ]{1,3}YX"
+"""Axes that labels in a file may have."""
 
 
 def get_labels_reader(
@@ -117,7 +124,7 @@ def _read_layer(
         **{name: attributes.get(name) for name in PLACEMENT},
         "metadata": {"provenance": attributes["provenance"]},
     }
-    return [(open_labels(path)[:], options, "labels")]
+    return [(read_all_labels(path), options, "labels")]
 
 
 def _read_attributes(path: Path) -> dict[str, Any] | None:
@@ -132,7 +139,7 @@ def _read_attributes(path: Path) -> dict[str, Any] | None:
         attributes = node["attributes"]
         is_ours = (
             node["node_type"] == "array"
-            and attributes["axes"] in ("TYX", "ZYX")
+            and re.fullmatch(AXES, attributes["axes"])
             and isinstance(attributes["provenance"], dict)
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -151,7 +158,8 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     path : str
         Ends in ``.zarr``.
     data : (T, Y, X), (Z, Y, X) or (Y, X) array-like of int
-        The largest level, if there are several. A single frame gets a first axis.
+        The largest level, if there are several; or up to five axes, the last two of
+        which are rows and columns. A single frame gets a first axis.
     attributes : dict
         Of the layer. ``scale``, ``translate``, ``axis_labels`` and the ``provenance``
         in ``metadata`` are stored.
@@ -170,19 +178,22 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """
     labels = data[0] if attributes.get("multiscale") else data
     background = (attributes.get("metadata") or {}).get(BACKGROUND, ())
-    if labels.ndim not in (2, 3):
+    if not 2 <= labels.ndim <= MOST_AXES:
         raise LabelsError(
-            f"labels of shape {tuple(labels.shape)} cannot be saved as {path}; save "
-            "(T, Y, X), (Z, Y, X) or (Y, X), or choose a name that ends in .tif"
+            f"labels of shape {tuple(labels.shape)} cannot be saved as {path}; save up "
+            f"to {MOST_AXES} axes, or choose a name that ends in .tif"
         )
     if labels.ndim == 2:
         labels = labels[None]
     _require_free(Path(path))
     dtype = label_dtype(_highest_id(labels))
-    axes, placement = _axes(attributes), _placement(attributes, labels.ndim)
+    axes, placement = (
+        _axes(attributes, labels.ndim),
+        _placement(attributes, labels.ndim),
+    )
     with LabelSink(path, labels.shape, dtype, axes, placement) as sink:
-        for frame in range(len(labels)):
-            plane = without_objects(np.asarray(labels[frame]), background)
+        for frame, place in enumerate(np.ndindex(labels.shape[:-2])):
+            plane = without_objects(np.asarray(labels[place]), background)
             sink.write(frame, plane)
         sink.finish(_provenance(attributes))
     return [path]
@@ -209,9 +220,14 @@ def _highest_id(labels: Any) -> int:
     return highest
 
 
-def _axes(attributes: Mapping[str, Any]) -> str:
-    first = (attributes.get("axis_labels") or ("t",))[0]
-    return "ZYX" if str(first).lower() == "z" else "TYX"
+def _axes(attributes: Mapping[str, Any], ndim: int) -> str:
+    """Letters of the axes by their names, as far as these are clear."""
+    names = tuple(attributes.get("axis_labels") or ())
+    letters = axis_letters(names) if len(names) == ndim else None
+    if letters and re.fullmatch(AXES, letters):
+        return letters
+    is_depth = ndim == 3 and str((*names, "t")[0]).lower() == "z"
+    return "ZYX" if is_depth else USUAL_AXES[ndim]
 
 
 def _placement(attributes: Mapping[str, Any], ndim: int) -> dict[str, list[float]]:

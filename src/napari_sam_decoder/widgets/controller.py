@@ -45,7 +45,7 @@ from napari_sam_decoder.widgets.saved_settings import (
 from napari_sam_decoder.widgets.target_layer import UndoKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from napari.components import ViewerModel
@@ -126,6 +126,8 @@ class Controller(QObject):
         self.downloads = Downloads(self._job_queue, self)
         self.learning = Learning(self._job_queue, self)
         self._opening: tuple[MovieState, SessionRequest] | None = None
+        # Of a plane that is not shown, as long as there is a run on it.
+        self._spare: tuple[MovieView, Session] | None = None
         self._pending: list[PendingRun] = []
         self._rerun_timer = QTimer(self)
         self._rerun_timer.setSingleShot(True)
@@ -161,6 +163,8 @@ class Controller(QObject):
         run, running = self.writer.run, self.writer.running
         if run is not None and running is not None:
             running.outcome = run.summary(was_stopped=True)
+        if self._spare is not None:
+            self._spare[1].close(wait=False)
         for state in (*self.movies, self.state):
             state.keys = None
             state.wants_learning, state.wanted_search = False, None
@@ -313,8 +317,7 @@ class Controller(QObject):
     def set_movie(self, movie: MovieView | None) -> None:
         """Work on another movie, another cut of the same one, or on none.
 
-        A run goes on with what it was started with. A pending run stays pending, unless
-        its movie is cut in another way.
+        A run goes on with what it was started with. A pending run stays pending.
         """
         self._leave_movie()
         # What was set before there was any movie is meant for the first one.
@@ -329,7 +332,6 @@ class Controller(QObject):
         self._note_options(state)
         if state.view is None or not movie.is_same_as(state.view):
             self._forget_session(state)
-            self._refuse_pending(state, "is shown in another way now")
             state.view = movie
             state.keep_fitting_labels(movie)
 
@@ -575,6 +577,23 @@ class Controller(QObject):
             )
             self.advance()
 
+    def propagate_each(
+        self, runs: Iterable[tuple[MovieView, PromptSet, RunRequest]]
+    ) -> None:
+        """Carry objects through several planes of the movie, one after the other.
+
+        Parameters
+        ----------
+        runs : iterable of (MovieView, PromptSet, RunRequest)
+            A plane, the prompts on it, and what to carry where.
+        """
+        self._stop_all_here()
+        self._pending += [
+            PendingRun(self.state, view, prompts, request)
+            for view, prompts, request in runs
+        ]
+        self.advance()
+
     def correct(self) -> None:
         """Start corrections again that were stopped or have failed."""
         if self.state.target is not None:
@@ -587,10 +606,12 @@ class Controller(QObject):
         What is done stays. Where nothing is under way on this movie, what is under way
         on another one is stopped.
         """
-        if not self.is_running and self.writer.run is not None:
+        running = self.writer.running
+        if not self.is_running and running is not None:
+            self._drop_pending(running)
             self._end_run(was_stopped=True)
         else:
-            self._stop_here()
+            self._stop_all_here()
             self._find_corrections()
             self._decline_corrections()
             self._decline_reruns()
@@ -643,9 +664,10 @@ class Controller(QObject):
         if target is not None:
             self._advance_rerun()
         self._find_corrections()
-        for state in dict.fromkeys((self.state, *(one.state for one in self._pending))):
-            if state.target is not None:
-                self._scans.start(state)
+        self._scans.start(self.state, self.state.view)
+        for pending in self._pending:
+            self._scans.start(pending.state, pending.view)
+        self._retire_spare()
         if self._opening is None:
             self._advance_opening()
         if self._pending:
@@ -663,15 +685,39 @@ class Controller(QObject):
         self.changed.emit()
 
     def _advance_opening(self) -> None:
-        waiting = [pending.state for pending in self._pending]
-        here = [self.state] if self._is_session_needed() else []
-        for state in (*here, *waiting):
-            if state.session is None and state.view is not None:
-                shown = shown_limits(state.view.layer)
-                request = SessionRequest(state.view, state.options, shown, self.frame)
-                self._opening = state, request
-                self._job_queue.open(request)
+        if self._is_session_needed() and self.state.view is not None:
+            self._open(self.state, self.state.view)
+            return
+        for pending in self._pending:
+            # One plane that is not shown at a time.
+            is_next = pending.is_shown or self._spare is None
+            if self._session_of(pending) is None and is_next:
+                self._open(pending.state, pending.view)
                 return
+
+    def _open(self, state: MovieState, view: MovieView) -> None:
+        request = SessionRequest(
+            view, state.options, shown_limits(view.layer), self.frame
+        )
+        self._opening = state, request
+        self._job_queue.open(request)
+
+    def _session_of(self, pending: PendingRun) -> Session | None:
+        if pending.is_shown:
+            return pending.state.session
+        is_spare = self._spare is not None and self._spare[0].is_same_as(pending.view)
+        return self._spare[1] if self._spare is not None and is_spare else None
+
+    def _retire_spare(self) -> None:
+        """Close the session of a plane that is not shown once no run needs it."""
+        if self._spare is None:
+            return
+        view, session = self._spare
+        runs = [one.view for one in self._pending if not one.is_shown]
+        runs += [] if self.writer.run is None else [self.writer.run.view]
+        if not any(view.is_same_as(one) for one in runs):
+            self._spare = None
+            self._job_queue.retire(session)
 
     def _is_session_needed(self) -> bool:
         return self.state.session is None and bool(
@@ -685,7 +731,7 @@ class Controller(QObject):
 
     def _advance_run(self) -> None:
         for pending in tuple(self._pending):
-            session, target = pending.state.session, pending.state.target
+            session, target = self._session_of(pending), pending.state.target
             is_known = target is None or target.record(pending.view).is_scanned
             # It would write beside labels that are about to change their owner.
             is_settled = not self._scans.is_relabelling(pending.state)
@@ -703,7 +749,7 @@ class Controller(QObject):
             steps = session.propagate(
                 request.frames, direction=request.direction, objects=request.object_ids
             )
-            self.writer.begin(pending, plan.prompts, plan.visits)
+            self.writer.begin(pending, plan.prompts, plan.visits, session)
         except SamDecoderError as error:
             if request.is_rerun:
                 self._decline_reruns()
@@ -731,7 +777,8 @@ class Controller(QObject):
             self._decline_corrections()
             self.failed.emit(error)
         else:
-            self.writer.start(self.state, run, self._cause_of(self.corrections))
+            cause = self._cause_of(self.corrections)
+            self.writer.start(self.state, run, cause, session)
             self._start_run(steps)
 
     def _start_run(self, steps: Iterator[FrameResult]) -> None:
@@ -826,8 +873,7 @@ class Controller(QObject):
         """
         if self.movie is None:
             return
-        self._stop_here()
-        self._drop_pending(self.state)
+        self._stop_all_here()
         state, view = self.state, self.movie
         self._forget_learning(state)
         self.files.open(state, path, partial(self._go_on_with, state, view))
@@ -919,7 +965,7 @@ class Controller(QObject):
         if hindrance:
             self.informed.emit(hindrance)
             return
-        self._stop_here()
+        self._stop_all_here()
         self._rerun_timer.stop()
         options = self.state.options
         try:
@@ -1009,6 +1055,12 @@ class Controller(QObject):
         if self.run is not None:
             self._end_run(was_stopped=True)
 
+    def _stop_all_here(self) -> None:
+        """Stop what is under way or pending on any plane of the current movie."""
+        self._drop_pending(self.state)
+        if self.writer.running is self.state:
+            self._end_run(was_stopped=True)
+
     def _end_run(self, *, was_stopped: bool) -> None:
         # What is computed is kept.
         self._job_queue.take_reports("run")
@@ -1071,12 +1123,16 @@ class Controller(QObject):
     # What comes back
 
     def _on_opened(self, session: Session) -> None:
-        if self._opening is not None:
-            state, request = self._opening
-            state.session, state.shown = session, request.shown
-            state.embedded = set(session.embedded)
-            session.settings = self.settings
-            self._note_options(state)
+        if self._opening is None:
+            return
+        state, request = self._opening
+        session.settings = self.settings
+        if state.view is None or not request.view.is_same_as(state.view):
+            self._spare = request.view, session
+            return
+        state.session, state.shown = session, request.shown
+        state.embedded = set(session.embedded)
+        self._note_options(state)
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:
         self.state.embedded.add(step.frame)
@@ -1132,7 +1188,8 @@ class Controller(QObject):
         if state.view is not None and run.view.is_same_as(state.view):
             self._hide_previews(state, tuple(run.prompts))
         self._end_run(was_stopped=has_failed)
-        if not is_here:
+        is_last = not any(pending.state is state for pending in self._pending)
+        if not is_here and is_last:
             self.informed.emit(f"{state.name!r}: {state.outcome}")
 
     def _give_up(self, kind: str) -> None:

@@ -535,6 +535,7 @@ class SamDecoderDock(QWidget):
             frames=self._run.frames,
             objects=(current,) if is_alone else None,
             replace=self._run.replace.value,
+            each=self._run.each_axes,
         )
 
 

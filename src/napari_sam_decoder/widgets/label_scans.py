@@ -108,9 +108,9 @@ class LabelScans(QObject):
                 "closed; undo, and do it once more."
             )
 
-    def start(self, state: MovieState) -> None:
-        """Scan the labels of a movie, unless that was done or is under way."""
-        view, target = state.view, state.target
+    def start(self, state: MovieState, view: MovieView | None) -> None:
+        """Scan the labels of a plane of a movie, unless that is done or under way."""
+        target = state.target
         if view is None or target is None:
             return
         record = target.record(view)

@@ -508,6 +508,12 @@ class PendingRun:
     request: RunRequest
     cause: Step | None = None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the plane of the run is the one that is worked on."""
+        shown = self.state.view
+        return shown is not None and self.view.is_same_as(shown)
+
 
 class ViewerMovies:
     """The state of all movies of a viewer, whether a dock is open or not.

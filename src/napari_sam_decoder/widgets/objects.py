@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_sam_decoder.project import FrameRecords
+    from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.widgets.job_queue import JobQueue
     from napari_sam_decoder.widgets.layers import MovieView, PromptLayer
     from napari_sam_decoder.widgets.movie_state import ViewerMovies
@@ -765,6 +766,10 @@ class ObjectList:
         if self.current is None:
             self.current_id = max(self._pointed_at, default=None)
         self.prepare_next(are_tidy=view is not None and layers == self.layers)
+
+    def prompts_on(self, view: MovieView) -> PromptSet:
+        """Return the prompts on a plane of the movie, which need not be shown."""
+        return read_rows(view, self.points, self.shapes, self.scribbles).prompts
 
     def _read_layer(
         self,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project import Step
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import FrameResult
+    from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.movie_state import MovieState, PendingRun
     from napari_sam_decoder.widgets.runs import ShownCorrection
 
@@ -54,7 +55,13 @@ class ResultWriter(QObject):
         self._repaint.setInterval(REPAINT_MS)
         self._repaint.timeout.connect(self._refresh)
 
-    def begin(self, pending: PendingRun, prompts: PromptSet, visits: int) -> None:
+    def begin(
+        self,
+        pending: PendingRun,
+        prompts: PromptSet,
+        visits: int,
+        session: Session | None = None,
+    ) -> None:
         """Prepare a Labels layer for the results of a run.
 
         Parameters
@@ -65,6 +72,8 @@ class ResultWriter(QObject):
             Those of the run.
         visits : int
             Results to come.
+        session : Session, optional
+            Makes the results; the run then records how.
 
         Raises
         ------
@@ -87,12 +96,16 @@ class ResultWriter(QObject):
             pending.request,
             progress=ProgressEstimate(visits),
         )
-        self.start(state, run, pending.cause)
+        self.start(state, run, pending.cause, session)
         with run.recording():
             target.begin(view, prompts, pending.request)
 
     def start(
-        self, state: MovieState, run: ShownRun | ShownCorrection, cause: Step | None
+        self,
+        state: MovieState,
+        run: ShownRun | ShownCorrection,
+        cause: Step | None,
+        session: Session | None = None,
     ) -> None:
         """Write results of a run from now on.
 
@@ -104,9 +117,11 @@ class ResultWriter(QObject):
             A propagation or correction.
         cause : Step, optional
             What is undone together with it.
+        session : Session, optional
+            Makes the results.
         """
-        if state.session is not None:
-            run.made_with = made_with(state.session)
+        if session is not None:
+            run.made_with = made_with(session)
         run.open_step(state.history, cause)
         self.run, self.running = run, state
 

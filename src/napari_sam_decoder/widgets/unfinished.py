@@ -83,9 +83,10 @@ def _runs(controller: Controller, state: object | None) -> Iterator[str]:
             f"Labels of {running.name!r} are being computed ({run.progress}); frames "
             "that are done stay."
         )
-    for pending in controller.pending:
-        if state in (None, pending.state):
-            yield f"A run on {pending.state.name!r} has not started yet."
+    # There may be one for each plane.
+    for waiting in dict.fromkeys(pending.state for pending in controller.pending):
+        if state in (None, waiting):
+            yield f"A run on {waiting.name!r} has not started yet."
 
 
 def _relabelling(controller: Controller) -> Iterator[str]:

@@ -39,6 +39,7 @@ from napari_sam_decoder.project import (
     copy_project,
     ended_confirmations,
     is_learned,
+    locked_objects,
     neighbour,
     new_decoder_path,
     ordered_places,
@@ -113,7 +114,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs import Report
     from napari_sam_decoder.jobs.learn import LearnedDecoder
     from napari_sam_decoder.project import History, OfferedDivision, Step
-    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.prompts import Prompt, PromptSet
     from napari_sam_decoder.propagation import (
         FoundObject,
         ObjectResult,
@@ -2408,6 +2409,7 @@ class Workbench(QObject):
         frames: FrameSelection = None,
         objects: Collection[int] | None = None,
         replace: bool = False,
+        each: Collection[int] = (),
     ) -> None:
         """Carry objects from their points through the movie, in the background.
 
@@ -2421,11 +2423,16 @@ class Workbench(QObject):
             All by default.
         replace : bool, default False
             Whether it may overwrite other objects, and what was painted by hand.
+        each : collection of int
+            Data axes of the layer that are cut. At each position along them the movie
+            is segmented from the points there, one after the other.
 
         Raises
         ------
         MovieError
-            If no movie is chosen.
+            If no movie is chosen, or it is not cut along an axis.
+        PromptError
+            If there are no points at any of these positions.
         OptionError
             If there is no such direction, if frames are outside the movie or have gaps,
             or if objects are not whole numbers.
@@ -2441,9 +2448,31 @@ class Workbench(QObject):
         request = RunRequest(Direction.of(direction), asked, chosen, replace)
         # Points that were added a moment ago count.
         self.read()
+        if each:
+            self.controller.propagate_each(self._requests_at(each, request))
+            return
         document = self.history.document
         request = request.without_locked(self.controller.prompts, document)
         self.controller.propagate(request)
+
+    def _requests_at(
+        self, axes: Collection[int], request: RunRequest
+    ) -> list[tuple[MovieView, PromptSet, RunRequest]]:
+        """Ask for a run at each position along axes where there are prompts."""
+        document, found = self.history.document, []
+        locked = locked_objects(document)
+        for view in self.require_movie().each(axes):
+            prompts = self.objects.prompts_on(view)
+            if locked.issuperset(request.choose(prompts).object_ids):
+                continue
+            asked = request.without_locked(prompts, document)
+            found.append((view, prompts, asked))
+        if not found:
+            raise PromptError(
+                "there is no object to carry at any position: show one with a point, "
+                "or unlock it"
+            )
+        return found
 
     def correct(self) -> None:
         """Correct the labels around points that were added since the last run.

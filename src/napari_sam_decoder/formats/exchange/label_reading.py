@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["read_label_movie"]
 
 
-def read_label_movie(path: Path, axes: str | None = None) -> LabelMovie:
+def read_label_movie(
+    path: Path, axes: str | None = None, at: Mapping[str, int] | None = None
+) -> LabelMovie:
     """Open labels in a file, with what the file says of their objects.
 
     Parameters
@@ -27,6 +29,8 @@ def read_label_movie(path: Path, axes: str | None = None) -> LabelMovie:
         As for `open_labels`.
     axes : {"TYX", "ZYX"}, optional
         By default as the file says, else "TYX".
+    at : mapping of str to int, optional
+        The position in labels of more axes, as for `open_labels`.
 
     Raises
     ------
@@ -37,17 +41,16 @@ def read_label_movie(path: Path, axes: str | None = None) -> LabelMovie:
     """
     if axes not in (None, "TYX", "ZYX"):
         raise OptionError(f"labels have the axes TYX or ZYX, not {axes!r}")
-    frames = open_labels(path)
-    source = open_with_options(path, OpenOptions(are_ids=True))
+    frames = open_labels(path, at=at)
+    source = open_with_options(path, OpenOptions(are_ids=True, at=at))
     provenance: Mapping[str, Any] = {}
     # Other formats have none.
     with suppress(FormatError):
         provenance = read_provenance(path)
     said = axes or (source.axes or "").rjust(3, "T")
-    noted_scale, noted_unit = provenance.get("scale"), provenance.get("unit", "")
     scale, unit = source.scale, source.unit
-    if scale is None and noted_scale:
-        scale, unit = tuple(map(float, noted_scale)), str(noted_unit)
+    if scale is None and provenance.get("scale"):
+        scale, unit = _noted_scale(provenance, said), str(provenance.get("unit", ""))
     if scale is not None:
         scale = (1.0,) * (3 - len(scale)) + tuple(scale)
     objects = provenance.get("objects", {})
@@ -60,3 +63,12 @@ def read_label_movie(path: Path, axes: str | None = None) -> LabelMovie:
         {int(key): one["parent"] for key, one in objects.items() if one.get("parent")},
         provenance,
     )
+
+
+def _noted_scale(provenance: Mapping[str, Any], axes: str) -> tuple[float, ...]:
+    """Size of a pixel along these axes, as it is noted for the axes of the movie."""
+    sizes = tuple(map(float, provenance["scale"]))
+    noted = str(provenance.get("axes", "")).removesuffix("C")
+    if len(noted) == len(sizes) > len(axes):
+        return tuple(dict(zip(noted, sizes, strict=True)).get(one, 1.0) for one in axes)
+    return sizes

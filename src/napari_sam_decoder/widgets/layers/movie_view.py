@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_sam_decoder.frames import PlaneIndex, Planes
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "AxisChoice",
@@ -446,6 +447,38 @@ class MovieView:
             (describe_axis(self.layer, axis), index) for axis, index in self.fixed
         )
         return tuple((axis, index) for axis, index in described if axis.length > 1)
+
+    @property
+    def position_axes(self) -> tuple[AxisChoice, ...]:
+        """The axes of `cuts`, but those that are named for channels."""
+        axes = (axis for axis, _ in self.cuts)
+        return tuple(axis for axis in axes if _letter(axis.name) != "C")
+
+    @property
+    def place(self) -> str:
+        """Where the movie is cut, such as "z 3, c 1"; empty if nowhere."""
+        return ", ".join(f"{axis.name} {index}" for axis, index in self.cuts)
+
+    def each(self, axes: Iterable[int]) -> Iterator[MovieView]:
+        """Yield the movie at each position along some axes.
+
+        Parameters
+        ----------
+        axes : iterable of int
+            Data axes of the layer, each one of `cuts`.
+
+        Raises
+        ------
+        MovieError
+            If one of them is not cut.
+        """
+        lengths = {choice.index: choice.length for choice, _ in self.cuts}
+        asked = tuple(dict.fromkeys(axes))
+        for numbers in product(*(range(lengths.get(axis, 1)) for axis in asked)):
+            view = self
+            for axis, index in zip(asked, numbers, strict=True):
+                view = view.cut_at(axis, index)
+            yield view
 
     def cut_at(self, axis: int, index: int) -> MovieView:
         """See another plane along an axis that is cut, such as another channel.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
     from napari_sam_decoder.widgets.controller import Controller
+    from napari_sam_decoder.widgets.layers import AxisChoice
+    from napari_sam_decoder.widgets.runs import ShownCorrection, ShownRun
     from napari_sam_decoder.widgets.workbench import Workbench
 
 __all__ = ["RunPart"]
@@ -62,11 +64,18 @@ class RunPart(QWidget):
             text="replace what is there",
             tooltip="New pixels overwrite other objects, and what you have painted",
         )
+        self.each = CheckBox(
+            text="at each position",
+            tooltip="Run wherever objects are shown along the other axes, one position "
+            "after the other",
+        )
+        self._position_axes: tuple[AxisChoice, ...] = ()
         self.progress = QProgressBar()
         self.stop = button(
             "Stop", "Stop; frames that are done stay{stop}", self.stop_requested.emit
         )
-        for option in (self.first, self.last, self.only_current, self.replace):
+        options = self.first, self.last, self.only_current, self.replace, self.each
+        for option in options:
             option.changed.connect(self._show_limits)
         self._lay_out()
 
@@ -76,15 +85,24 @@ class RunPart(QWidget):
         asked = range(self.first.value, self.last.value + 1)
         return None if asked == range(self._length) else asked
 
+    @property
+    def each_axes(self) -> tuple[int, ...]:
+        """The data axes along which a run is to be at each position."""
+        is_asked = self.each.value and self._position_axes
+        return tuple(axis.index for axis in self._position_axes) if is_asked else ()
+
     def show_state(self, bench: Workbench) -> None:
         """Show how far a run is, and what could be started."""
+        self._show_axes(() if bench.movie is None else bench.movie.position_axes)
         length = 0 if bench.movie is None else len(bench.movie)
         self._show_length(length)
         self.labels.show(bench.controller.state.labels_layer)
         is_running = bench.controller.is_running
         # A whole run may take the place of a correction.
         is_free = bench.controller.is_correcting or not is_running
-        has_prompts = len(bench.controller.prompts) > 0
+        objects = bench.objects
+        is_anywhere = bool(objects.points or objects.shapes or objects.scribbles)
+        has_prompts = is_anywhere if self.each_axes else bool(bench.controller.prompts)
         for way in (self.backward, self.both, self.forward):
             way.setEnabled(has_prompts and is_free)
         for part in (self, self.options):
@@ -100,7 +118,7 @@ class RunPart(QWidget):
         elsewhere = ""
         if run is None and not controller.is_waiting:
             run = controller.run_elsewhere
-            elsewhere = "" if run is None else f"{run.view.layer.name}: "
+            elsewhere = "" if run is None else f"{_place_of(run, controller)}: "
         progress = None if run is None else run.progress
         # Without an end, Qt shows that something is going on.
         self.progress.setRange(0, 1 if progress is None else progress.total or 0)
@@ -116,6 +134,10 @@ class RunPart(QWidget):
         if not self._is_idle:
             return
         limits = []
+        if self.each_axes:
+            limits.append(
+                f"each {', '.join(axis.name for axis in self._position_axes)}"
+            )
         if self.only_current.value and self._current_name:
             limits.append(f"only {self._current_name}")
         if self.frames is not None:
@@ -124,6 +146,13 @@ class RunPart(QWidget):
             limits.append("replacing")
         text = ", ".join(limits)
         self.progress.setFormat(f"next run: {text}" if text else "")
+
+    def _show_axes(self, axes: tuple[AxisChoice, ...]) -> None:
+        if axes != self._position_axes:
+            self._position_axes = axes
+            names = " and ".join(axis.name for axis in axes)
+            self.each.text = f"at each {names} with objects"
+        self.each.native.setVisible(bool(axes))
 
     def _show_length(self, length: int) -> None:
         if length == self._length:
@@ -147,5 +176,14 @@ class RunPart(QWidget):
         layout.addLayout(row(self.backward, self.both, self.forward))
         layout.addLayout(row(self.progress, narrow(self.stop)))
         frames = row_of(self.first, Label(value="to"), self.last, label="Frames")
-        fields = frames, self.labels.box, self.only_current, self.replace
+        fields = frames, self.labels.box, self.only_current, self.replace, self.each
         group_layout(self.options).addLayout(form_layout(fields))
+
+
+def _place_of(run: ShownRun | ShownCorrection, controller: Controller) -> str:
+    """Say where a run is that is not seen: on another movie, or another plane."""
+    movie = controller.movie
+    is_same = movie is not None and run.view.layer is movie.layer
+    left = sum(pending.view.layer is run.view.layer for pending in controller.pending)
+    place = run.view.place if is_same else str(run.view.layer.name)
+    return f"{place}, {left} to go" if left else place
