@@ -90,7 +90,7 @@ def test_workers_of_a_scheduler_do_the_work(run, folder, table, tmp_path, monkey
         "napari_sam_decoder.weights.registry.load_sam", load_tiny_for_any_name
     )
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
         code, out, err = run(
             *("batch", folder, "--points-from", table, "-o", tmp_path / "out"),

@@ -82,7 +82,9 @@ def test_other_mode_is_named(tmp_path: Path) -> None:
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"no images; .* png, jpg, jpeg, bmp, webp, tif"):
+    with pytest.raises(
+        FormatError, match=r"no images; .* png, jpg, jpeg, bmp, webp, tif"
+    ):
         open_movie(tmp_path)
 
 

@@ -85,7 +85,8 @@ def _logging_to_stderr(level: int) -> Iterator[None]:
         "napari_sam_decoder.project": _quieter(level),
         "tifffile": logging.CRITICAL,
         # A worker that is lost is replaced.
-        "distributed": logging.ERROR,
+        "distributed": logging.CRITICAL,
+        "asyncio": logging.CRITICAL,
     }
     before = {name: logging.getLogger(name).level for name in levels}
     _set_levels(levels)
@@ -134,4 +135,4 @@ def _tune_process() -> None:
     # process needs that core, they all wait for each other.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # Its messages are about each connection and each worker.
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")

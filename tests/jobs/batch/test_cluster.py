@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 import tifffile
 from distributed import Client, LocalCluster
 
-from napari_sam_decoder.errors import ClusterError, OptionError
+from napari_sam_decoder.errors import ClusterError, MissingExtraError, OptionError
 from napari_sam_decoder.jobs import MovieOptions
 from napari_sam_decoder.jobs.batch import cluster as cluster_module
 from napari_sam_decoder.jobs.batch import (
@@ -30,7 +31,7 @@ from tiny_network import load_tiny
 def threads_of_this_process():
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -136,9 +137,8 @@ def test_the_network_is_loaded_once_for_all_tasks_of_a_worker(make_job, tmp_path
 
 def test_a_worker_with_another_network_is_refused():
     network = Network(partial(load_tiny, 1), "tiny seed 0 float32")
-    network.setup(None)
     with pytest.raises(ClusterError, match=r"tiny seed 1.*--precision"):
-        network.model()
+        network.on_this_worker()
 
 
 def test_workers_need_a_cache(make_job, movies):
@@ -154,6 +154,25 @@ def test_an_address_without_a_scheduler_is_refused(monkeypatch):
         connect("tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_workers_that_do_not_start_are_an_error_of_the_cluster(monkeypatch):
+    def fail(**_):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr("distributed.LocalCluster", fail)
+    with (
+        pytest.raises(ClusterError, match=r"2 workers .*Nanny failed .*try fewer"),
+        local_workers(2),
+    ):
+        pass
+
+
+def test_without_the_engine_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    for start in (lambda: local_workers(1), lambda: connect("tcp://127.0.0.1:9")):
+        with pytest.raises(MissingExtraError, match=r"decoder\[cluster\]"), start():
+            pass
 
 
 def test_a_scheduler_that_vanishes_leaves_what_is_done(make_job, tmp_path):

@@ -13,6 +13,11 @@ from napari_sam_decoder.errors import (
     OptionError,
     first_line,
 )
+from napari_sam_decoder.jobs.batch.on_worker import (
+    Network,
+    embed_part,
+    segment_movie,
+)
 from napari_sam_decoder.jobs.batch.plan import Batch
 from napari_sam_decoder.jobs.outputs import no_progress
 
@@ -82,6 +87,8 @@ def local_workers(count: int) -> Iterator[Client]:
 
     Raises
     ------
+    ClusterError
+        If they cannot be started.
     MissingExtraError
         If dask.distributed is not installed.
     """
@@ -95,14 +102,17 @@ def local_workers(count: int) -> Iterator[Client]:
         f"{before_start}.OMP_NUM_THREADS": threads,
         f"{before_start}.MKL_NUM_THREADS": threads,
     }
-    with (
-        dask.config.set(settings),
-        distributed.LocalCluster(
-            n_workers=count, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
+    with dask.config.set(settings):
+        try:
+            cluster = distributed.LocalCluster(
+                n_workers=count, threads_per_worker=1, dashboard_address=":0"
+            )
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(
+                f"{count} workers cannot be started ({first_line(error)}); try fewer"
+            ) from error
+        with cluster, distributed.Client(cluster) as client:
+            yield client
 
 
 def run_batch_on(
@@ -142,8 +152,6 @@ def run_batch_on(
     SamDecoderError
         As `run_batch`.
     """
-    from napari_sam_decoder.jobs.batch.on_worker import Network
-
     if job.movies.cache is None:
         raise OptionError(
             "workers hand embeddings on in a cache; leave --cache none (in Python "
@@ -152,14 +160,12 @@ def run_batch_on(
     model = load_model()
     batch = Batch(job, model)
     try:
-        network = Network(load_model, model.identity)
-        with _naming_lost_connections(), network.on(client) as name:
-            tasks = _Tasks(client, batch, name)
-            for work in list(batch.todo):
-                with batch.failing(work.name):
-                    tasks.add(work)
-            for _ in progress(tasks.finished(), total=tasks.total, what="tasks"):
-                pass
+        tasks = _Tasks(client, batch, Network(load_model, model.identity))
+        for work in list(batch.todo):
+            with batch.failing(work.name):
+                tasks.add(work)
+        for _ in progress(tasks.finished(), total=tasks.total, what="tasks"):
+            pass
     finally:
         result = batch.write()
     return result
@@ -183,11 +189,11 @@ class _Tasks:
         Runs the tasks.
     batch : Batch
         Takes what becomes of the movies.
-    network : str
-        Name of the network on the workers.
+    network : Network
+        What the workers use.
     """
 
-    def __init__(self, client: Client, batch: Batch, network: str) -> None:
+    def __init__(self, client: Client, batch: Batch, network: Network) -> None:
         from distributed import as_completed
 
         self._client, self._batch, self._network = client, batch, network
@@ -214,7 +220,7 @@ class _Tasks:
         for start in starts:
             stop = min(start + FRAMES_PER_TASK, frames.stop)
             part = replace(movie, start=start, stop=stop)
-            key = self._submit("embed_part", part)
+            key = self._submit(embed_part, part)
             self._embedding[key] = state, part
         self.total += len(starts) + 1
 
@@ -237,7 +243,7 @@ class _Tasks:
         state.has_failed |= not self._succeeds(state.work, future, what)
         if not state.parts and not state.has_failed:
             # Before the frames of other movies, so that this one is done soon.
-            key = self._submit("segment_movie", state.work, priority=1)
+            key = self._submit(segment_movie, state.work, priority=1)
             self._segmenting[key] = state.work
 
     def _after_segmenting(self, future: Future) -> None:
@@ -262,24 +268,14 @@ class _Tasks:
                 ) from error
         return done
 
-    def _submit(self, task: str, asked: object, priority: int = 0) -> str:
-        from napari_sam_decoder.jobs.batch import on_worker
-
-        function = getattr(on_worker, task)
+    def _submit(
+        self, task: Callable[..., Any], asked: object, priority: int = 0
+    ) -> str:
         future = self._client.submit(
-            function, self._network, asked, pure=False, priority=priority
+            task, self._network, asked, pure=False, priority=priority
         )
         self._futures.add(future)
         return str(future.key)
-
-
-@contextmanager
-def _naming_lost_connections() -> Iterator[None]:
-    """Say what helps if the connection to the scheduler breaks inside."""
-    try:
-        yield
-    except OSError as error:
-        raise _lost_scheduler() from error
 
 
 def _lost_scheduler() -> ClusterError:

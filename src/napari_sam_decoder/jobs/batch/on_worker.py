@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
-
-from distributed import WorkerPlugin, get_worker
+from uuid import uuid4
 
 from napari_sam_decoder.errors import ClusterError
 from napari_sam_decoder.jobs.embed import embed_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from distributed import Client
+    from collections.abc import Callable
 
     from napari_sam_decoder.jobs.batch.records import MovieRecord
     from napari_sam_decoder.jobs.batch.work import MovieWork
@@ -24,84 +22,72 @@ if TYPE_CHECKING:
 __all__ = ["Network", "embed_part", "segment_movie"]
 
 
-class Network(WorkerPlugin):
-    """The network of a worker, loaded when its first task needs it.
+@dataclass(frozen=True)
+class Network:
+    """The network of a run, which each worker loads once; sent along with each task.
 
-    Parameters
+    Attributes
     ----------
     load : callable
         Loads it; can be sent to workers.
     identity : str
         What it must be, see `Sam.identity`.
+    run : str
+        Another one for each run, whose device or decoder may differ.
     """
 
-    def __init__(self, load: Callable[[], Sam], identity: str) -> None:
-        self.name = f"napari-sam-decoder {identity}"
-        self._load, self._identity = load, identity
+    load: Callable[[], Sam] = field(compare=False)
+    identity: str = field(compare=False)
+    run: str = field(default_factory=lambda: uuid4().hex)
 
-    def setup(self, worker: object) -> None:
-        """Start without a network: a worker that gets no task needs none."""
-        del worker
-        self._model: Sam | None = None
-        self._loading = Lock()
-
-    def model(self) -> Sam:
-        """Return the network.
+    def on_this_worker(self) -> Sam:
+        """Return the network, loaded by the first task that asks.
 
         Raises
         ------
         ClusterError
             If this machine computes in another number type.
         """
-        with self._loading:
-            model = self._model = self._model or self._load()
-        if model.identity != self._identity:
+        with _LOADING:
+            model = _loaded(self)
+        if model.identity != self.identity:
             raise ClusterError(
-                f"a worker has the network {model.identity}, but {self._identity} was "
+                f"a worker has the network {model.identity}, but {self.identity} was "
                 "asked for; choose a --precision (in Python precision=) that all "
                 "machines have"
             )
         return model
 
-    @contextmanager
-    def on(self, client: Client) -> Iterator[str]:
-        """Have it on all workers, also on those that come later; yields its name."""
-        client.register_plugin(self, name=self.name)
-        try:
-            yield self.name
-        finally:
-            # A scheduler that has gone needs no tidying up.
-            if client.status == "running":
-                client.unregister_worker_plugin(self.name)
+
+_LOADING = Lock()
 
 
-def embed_part(network: str, movie: MovieOptions) -> None:
+@lru_cache(maxsize=1)
+def _loaded(network: Network) -> Sam:
+    return network.load()
+
+
+def embed_part(network: Network, movie: MovieOptions) -> None:
     """Embed some frames of a movie; those that are in the cache already are kept.
 
     Parameters
     ----------
-    network : str
-        Name of a `Network`.
+    network : Network
+        What they are embedded with.
     movie : MovieOptions
         The movie with its frames to embed, and its cache.
     """
-    embed_file(movie, _model(network))
+    embed_file(movie, network.on_this_worker())
 
 
-def segment_movie(network: str, work: MovieWork) -> MovieRecord:
+def segment_movie(network: Network, work: MovieWork) -> MovieRecord:
     """Segment a movie, and write its results.
 
     Parameters
     ----------
-    network : str
-        Name of a `Network`.
+    network : Network
+        What it is segmented with.
     work : MovieWork
         What is to be done.
     """
-    return work.segment(_model(network))
-
-
-def _model(network: str) -> Sam:
-    plugin = get_worker().plugins[network]
-    model: Sam = plugin.model()
-    return model
+    return work.segment(network.on_this_worker())
