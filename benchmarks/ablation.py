@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    sam = load_sam(decoder=options.decoder)
+    sam = load_sam(decoder=options.decoder, precision=options.precision)
     table = Table(tracking.left_out(options), ())
     print(table.heading(), flush=True)
     rows = []

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print("sequence".ljust(24), "method", *(name.rjust(9) for name in COLUMNS))
     try:
-        sam = load_sam(decoder=options.decoder)
+        sam = load_sam(decoder=options.decoder, precision=options.precision)
         for folder in options.data:
             frames = list(_frames_of(folder, options.frames, options.pictures))
             for method in options.methods:

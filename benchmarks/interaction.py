@@ -2,7 +2,7 @@
 
     python benchmarks/interaction.py DATA [DATA ...] --protocol clicks|box|loose-box|
         scribble [--method NAME ...] [--objects N] [--frames N]
-        [--decoder NAME|FILE] [--folds]
+        [--decoder NAME|FILE] [--precision NAME] [--folds]
 
 DATA is as for ``tracking.py``. A simulated person who knows the truth shows each object
 of some frames, by itself. The first action shows the object, and of the masks that are
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(options: Options) -> None:
-    sam = load_sam(decoder=options.decoder)
+    sam = load_sam(decoder=options.decoder, precision=options.precision)
     print(heading(), flush=True)
     rows: list[Row] = []
     for folder in options.data:

@@ -1,6 +1,6 @@
 """Measure how fast each step is, by turns with the network as published.
 
-    python benchmarks/speed.py [--scaling] [--json OUT]
+    python benchmarks/speed.py [--precision NAME] [--scaling] [--json OUT]
 
 There is a row per step, frame size and peer with the median of ours, that of the peer,
 and ours divided by the peer's: below 1 we are faster. All are called by turns in one
@@ -36,9 +36,11 @@ the bytes of weights, inputs and outputs to that of a copy in memory. Above 100 
 float32 means that fewer or cheaper sums do the same.
 
 To see a processor without newer units, set ``ONEDNN_MAX_CPU_ISA=AVX2`` and
-``ATEN_CPU_CAPABILITY=avx2``; onnxruntime heeds neither. The JSON holds the rows with
-seconds instead of milliseconds, and under ``machine`` what the processor offers, the
-number type that ours computes in, memory and roofline.
+``ATEN_CPU_CAPABILITY=avx2``, or for one with products of int8 but not of bfloat16
+``ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI`` and ``--precision int8``, which ``auto`` takes
+where the processor itself is so. onnxruntime heeds none of these. The JSON holds the
+rows with seconds instead of milliseconds, and under ``machine`` what the processor
+offers, the number type that ours computes in, memory and roofline.
 
 With ``--scaling``, a tiny random network is carried through movies of up to 10,000
 frames and with up to 64 objects, in about ten minutes more; times are per frame.
@@ -63,6 +65,8 @@ from speed_parts.scaling import frame_rows, growth, object_rows
 from speed_parts.scene import Scene
 from speed_parts.sides import Ours
 
+from napari_sam_decoder import load_sam
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -77,16 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a row per step and peer, and what puts them into proportion."""
     options = _parser().parse_args(arguments)
     with TemporaryDirectory() as graphs:
-        machine, rows = compare(Path(graphs))
+        machine, rows = compare(Path(graphs), options.precision)
     if options.scaling:
         rows += scale()
     if options.json:
         write_json(options.json, machine, rows)
 
 
-def compare(graphs: Path) -> tuple[Machine, list[Row]]:
+def compare(graphs: Path, precision: str) -> tuple[Machine, list[Row]]:
     """Measure all steps; graphs for the peer are kept in a folder."""
-    ours, eager = Ours(), EagerPeer()
+    ours, eager = Ours(load_sam(device="cpu", precision=precision)), EagerPeer()
     peers = [eager, *_graph_peers(eager, graphs)]
     machine = describe(ours.sam)
     print(_in_words(machine))
@@ -98,7 +102,7 @@ def compare(graphs: Path) -> tuple[Machine, list[Row]]:
     rows += _shown(movie_rows(ours.sam, SIZES[0]))
     _show_pace(rows)
     names = [ours.name, *(peer.name for peer in peers)]
-    machine["memory"] = _show_memory(peaks(names, graphs))
+    machine["memory"] = _show_memory(peaks(names, graphs, precision))
     speeds = measure_speeds()
     shares = roofline(rows, works(eager, scenes[0]), speeds, ours)
     _show_roofline(str(speeds), shares)
@@ -181,6 +185,7 @@ def _show_roofline(speeds: str, shares: Iterable[dict[str, Any]]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
+    add("--precision", default="auto", metavar="NAME", help="of ours, as for segment")
     add("--scaling", action="store_true", help="show how the cost grows; ten minutes")
     add("--json", type=Path, metavar="OUT", help="file for all figures")
     return parser

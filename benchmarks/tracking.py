@@ -3,7 +3,7 @@
     python benchmarks/tracking.py DATA [DATA ...] --init mask|click1|click3|box
         [--method NAME ...] [--start first|largest] [--objects N] [--corrections]
         [--protocol clicks|box|scribble|mask] [--fix N] [--decoder NAME|FILE]
-        [--stabilise SHARE] [--folds]
+        [--precision NAME] [--stabilise SHARE] [--folds]
 
 DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif`` and
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
@@ -94,7 +94,7 @@ def apply_threads(options: Options) -> None:
 
 
 def _report(options: Options) -> None:
-    sam = load_sam(decoder=options.decoder)
+    sam = load_sam(decoder=options.decoder, precision=options.precision)
     table = Table(left_out(options), options.rounds if options.corrections else ())
     print(table.heading(), flush=True)
     rows: list[Row] = []
@@ -230,6 +230,7 @@ def shared_parser(description: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("data", nargs="+", type=Path, metavar="DATA", help="folder of a sequence")
     add("--decoder", default="auto", metavar="NAME|FILE", help="as for the program")
+    add("--precision", default="auto", metavar="NAME", help="as for the program")
     add("--cache", type=Path, metavar="DIR", help="keep embeddings there")
     add("--threads", type=positive, metavar="N", help="for torch")
     add("--json", type=Path, metavar="OUT", help="file for all scores")

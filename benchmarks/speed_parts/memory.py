@@ -24,7 +24,9 @@ BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 """Of resident memory, as the system counts it."""
 
 
-def peaks(names: Sequence[str], graphs: Path) -> dict[str, dict[str, dict[str, float]]]:
+def peaks(
+    names: Sequence[str], graphs: Path, precision: str = "auto"
+) -> dict[str, dict[str, dict[str, float]]]:
     """Measure each side, on a frame of 480 x 854.
 
     Parameters
@@ -33,6 +35,8 @@ def peaks(names: Sequence[str], graphs: Path) -> dict[str, dict[str, dict[str, f
         Of the sides.
     graphs : Path
         Folder that `export` has filled.
+    precision : str
+        Of ours.
 
     Returns
     -------
@@ -41,7 +45,8 @@ def peaks(names: Sequence[str], graphs: Path) -> dict[str, dict[str, dict[str, f
         loading the network and calling it once.
     """
     return {
-        step: {name: _alone(name, step, graphs) for name in names} for step in STEPS
+        step: {name: _alone(step, name, graphs, precision) for name in names}
+        for step in STEPS
     }
 
 
@@ -58,15 +63,15 @@ def peak_mb() -> float:
     return used * BYTES_PER_UNIT / 1e6
 
 
-def _alone(name: str, step: str, graphs: Path) -> dict[str, float]:
+def _alone(step: str, *asked: str | Path) -> dict[str, float]:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
-        return child.submit(_peak, name, step, graphs).result()
+        return child.submit(_peak, step, *asked).result()
 
 
-def _peak(name: str, step: str, graphs: Path) -> dict[str, float]:
+def _peak(step: str, name: str, graphs: Path, precision: str) -> dict[str, float]:
     scene = Scene.of((480, 854))
     before = peak_mb()
-    asked = side(name, graphs)
+    asked = side(name, graphs, precision)
     call = asked.encoding(scene) if step == "encode" else asked.decoding(scene, 1)
     call()
     after = peak_mb()

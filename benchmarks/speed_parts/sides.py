@@ -40,8 +40,8 @@ class Ours:
 
     name = OURS
 
-    def __init__(self, sam: Sam | None = None) -> None:
-        self.sam = sam or load_sam(device="cpu")
+    def __init__(self, sam: Sam) -> None:
+        self.sam = sam
 
     def encoding(self, scene: Scene) -> Callable[[], object]:
         """All of `encode`: the frame is resized and the result copied, too."""
@@ -53,8 +53,20 @@ class Ours:
         return lambda: self.sam.decode(replace(scene.embedding), prompts)
 
 
-def side(name: str, graphs: Path) -> Side:
-    """Load one side by its name; `graphs` is a folder that `export` has filled."""
+def side(name: str, graphs: Path, precision: str) -> Side:
+    """Load one side by its name.
+
+    Parameters
+    ----------
+    name : str
+        Its `Side.name`.
+    graphs : Path
+        A folder that `export` has filled.
+    precision : str
+        Of ours; peers compute in float32.
+    """
     if name == OnnxPeer.name:
         return OnnxPeer(graphs)
-    return EagerPeer() if name == EagerPeer.name else Ours()
+    if name == EagerPeer.name:
+        return EagerPeer()
+    return Ours(load_sam(device="cpu", precision=precision))

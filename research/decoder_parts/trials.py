@@ -99,7 +99,7 @@ class Trial:
         """Train, or resume; if it was finished, only read the weights."""
         schedule = Schedule(steps, RATE, warm_up=min(100, steps // 5), seed=self.seed)
         device = next(network.parameters()).device
-        dtype = choose_precision("auto", device)
+        dtype = choose_precision("auto", device).dtype
         yield from train(network, task, schedule, self.folder, dtype=dtype)
 
     def save(self, network: Network) -> None:

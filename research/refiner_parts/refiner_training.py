@@ -150,7 +150,7 @@ def _trained(
     path = folder / "refiner.safetensors"
     if not path.exists():
         learner = Learner(read_weights(start))
-        dtype = choose_precision("auto", torch.device("cpu"))
+        dtype = choose_precision("auto", torch.device("cpu")).dtype
         steps = train(learner, task, schedule, folder / "state", dtype=dtype)
         for _ in progress(steps, total=schedule.steps, what="training"):
             pass

@@ -110,7 +110,7 @@ class HeadTraining:
     ) -> dict[str, _TaskOptions]:
         import torch
 
-        dtype = choose_precision("auto", sam.device)
+        dtype = choose_precision("auto", sam.device).dtype
         return {
             "rating": (RatingTask(examples), self.rating, torch.float32),
             "sharpening": (SharpeningTask(examples, sam), self.sharpening, dtype),

@@ -38,11 +38,12 @@ def quick(monkeypatch, tiny_sam):
     ours, eager = Side(OURS, tiny_sam), Side("eager_fp32")
     memory = {"encode": {OURS: {"peak_mb": 500.0, "added_mb": 60.0}}}
     replacements = {
-        "Ours": lambda: ours,
+        "load_sam": lambda **_: tiny_sam,
+        "Ours": lambda _: ours,
         "EagerPeer": lambda: eager,
         "missing_packages": lambda: ["onnx", "onnxscript"],
         "movie_rows": lambda _, size: [Row("propagate_10", str(size[0]), 0.5)],
-        "peaks": lambda names, _: memory,
+        "peaks": lambda *_: memory,
         "measure_speeds": lambda: SPEEDS,
         "works": lambda *_: WORKS,
         "frame_rows": partial(iter, [Row("scale_frames", "frames=1", 1.0)]),

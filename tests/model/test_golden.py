@@ -13,6 +13,7 @@ import skimage.data
 from safetensors.numpy import load_file
 
 from napari_sam_decoder.cache import Quantizer, Storage
+from napari_sam_decoder.model.quantised import multiplies_int8
 from napari_sam_decoder.model.transforms import input_shape
 from napari_sam_decoder.model.values import Embedding, ModelPrompt
 from napari_sam_decoder.weights.registry import load_sam
@@ -149,3 +150,19 @@ def test_bfloat16_and_the_cache_together_keep_the_masks(
         overlap, quality = compare(sam, golden, found)
         assert np.median(overlap) >= 0.995
         assert overlap[quality >= 0.9].min() >= 0.98
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not multiplies_int8(), reason="the processor does not multiply int8"
+)
+def test_int8_and_the_cache_together_keep_the_masks(
+    golden: dict[str, np.ndarray],
+) -> None:
+    sam = load_sam("mobile_sam", device="cpu", precision="int8")
+    embeddings = {image: sam.encode(read_image(image)) for image in IMAGES}
+    rounded = {key: stored(value, Storage.INT8) for key, value in embeddings.items()}
+    for found in (embeddings, rounded):
+        overlap, quality = compare(sam, golden, found)
+        assert np.median(overlap[quality >= 0.9]) >= 0.99
+        assert overlap[quality >= 0.9].min() >= 0.95

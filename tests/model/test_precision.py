@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.model.precision import choose_precision, prepare_for_inference
+from napari_sam_decoder.model.precision import (
+    Precision,
+    choose_precision,
+    prepare_for_inference,
+)
+from napari_sam_decoder.model.quantised import multiplies_int8
 from napari_sam_decoder.model.values import ModelPrompt
 from napari_sam_decoder.weights.registry import load_sam
 
@@ -21,58 +26,120 @@ CPU = torch.device("cpu")
 
 
 QUESTIONS = {"AMX": "_is_amx_tile_supported", "vectors": "_is_avx512_bf16_supported"}
+UNITS = {"wide": "avx512_vnni", "narrow": "avx_vnni"}
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, set[str]], None]:
+    def make(capability: str, products: set[str]) -> None:
+        monkeypatch.setattr(
+            torch.backends.cpu, "get_cpu_capability", lambda: capability
+        )
+        for name, question in QUESTIONS.items():
+            answer = name in products
+            monkeypatch.setattr(
+                torch.cpu, question, lambda it=answer: it, raising=False
+            )
+        offers = {unit: name in products for name, unit in UNITS.items()}
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda: offers, raising=False
+        )
+
+    return make
 
 
 @pytest.mark.parametrize(
     ("capability", "products", "expected"),
     [
-        ("AVX512", {"AMX", "vectors"}, torch.bfloat16),
-        ("AVX512", {"AMX"}, torch.bfloat16),
-        ("AVX512", {"vectors"}, torch.bfloat16),
-        ("AVX512", set(), torch.float32),
-        ("AVX2", {"AMX", "vectors"}, torch.float32),
-        ("DEFAULT", set(), torch.float32),
+        ("AVX512", {"AMX", "vectors", "wide"}, "bfloat16"),
+        ("AVX512", {"AMX"}, "bfloat16"),
+        ("AVX512", {"vectors"}, "bfloat16"),
+        ("AVX512", {"vectors", "wide"}, "bfloat16"),
+        ("AVX512", set(), "float32"),
+        ("AVX2", {"AMX", "vectors"}, "float32"),
+        ("DEFAULT", {"wide"}, "float32"),
     ],
 )
 def test_bfloat16_is_for_processors_that_multiply_it(
     capability: str,
     products: set[str],
-    expected: torch.dtype,
-    monkeypatch: pytest.MonkeyPatch,
+    expected: str,
+    pretend: Callable[[str, set[str]], None],
 ) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    for name, question in QUESTIONS.items():
-        answer = name in products
-        monkeypatch.setattr(torch.cpu, question, lambda it=answer: it, raising=False)
+    pretend(capability, products)
     assert choose_precision("auto", CPU) == expected
+
+
+@pytest.mark.skipif(not multiplies_int8(), reason="torch has no products of int8")
+@pytest.mark.parametrize(
+    ("capability", "products", "expected"),
+    [
+        ("AVX512", {"AMX", "vectors", "wide"}, "bfloat16"),
+        ("AVX512", {"vectors", "wide"}, "int8"),
+        ("AVX512", {"wide"}, "int8"),
+        ("AVX2", {"AMX", "narrow"}, "int8"),
+        ("AVX512", {"vectors"}, "bfloat16"),
+        ("AVX2", set(), "float32"),
+        ("DEFAULT", {"wide"}, "float32"),
+    ],
+)
+def test_a_calibrated_network_multiplies_int8_where_there_are_no_matrix_units(
+    capability: str,
+    products: set[str],
+    expected: str,
+    pretend: Callable[[str, set[str]], None],
+) -> None:
+    pretend(capability, products)
+    assert choose_precision("auto", CPU, is_calibrated=True) == expected
 
 
 def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    for question in QUESTIONS.values():
+    for question in (*QUESTIONS.values(), "get_capabilities"):
         monkeypatch.delattr(torch.cpu, question, raising=False)
-    assert choose_precision("auto", CPU) == torch.float32
+    assert choose_precision("auto", CPU, is_calibrated=True) == "float32"
+
+
+def test_int8_is_refused_with_the_remedy(
+    pretend: Callable[[str, set[str]], None],
+) -> None:
+    pretend("AVX2", set())
+    with pytest.raises(OptionError, match=r"processors that multiply it.*'auto'"):
+        choose_precision("int8", CPU, is_calibrated=True)
+    with pytest.raises(OptionError, match="for processors"):
+        choose_precision("int8", torch.device("cuda"), is_calibrated=True)
+    with pytest.raises(OptionError, match="for the bundled model only"):
+        choose_precision("int8", CPU)
+
+
+def test_beside_products_of_int8_all_is_float32() -> None:
+    assert Precision.INT8.dtype == torch.float32
+    assert Precision.BFLOAT16.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(
-    ("capability", "expected"), [((8, 6), torch.bfloat16), ((7, 5), torch.float16)]
+    ("capability", "expected"), [((8, 6), "bfloat16"), ((7, 5), "float16")]
 )
 def test_gpus_compute_in_half_precision(
-    capability: tuple[int, int], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    assert choose_precision("auto", torch.device("cuda")) == expected
-    assert choose_precision("auto", torch.device("mps")) == torch.float32
+    assert (
+        choose_precision("auto", torch.device("cuda"), is_calibrated=True) == expected
+    )
+    assert (
+        choose_precision("auto", torch.device("mps"), is_calibrated=True) == "float32"
+    )
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_taken(name: str) -> None:
-    assert choose_precision(name, CPU) == getattr(torch, name)
-    assert choose_precision("float16", torch.device("cuda")) == torch.float16
+    assert choose_precision(name, CPU) == name
+    assert choose_precision("float16", torch.device("cuda")) == "float16"
 
 
 def test_unknown_precision_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(OptionError, match="auto, float32, bfloat16, float16"):
+    with pytest.raises(OptionError, match="auto, float32, bfloat16, float16, int8"):
         load_sam(precision="double")
 
 

@@ -749,7 +749,8 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        help="auto (default: the fastest that is safe), float32, bfloat16, float16",
+        help="auto (default: the fastest that is safe), float32, bfloat16, float16, "
+        "int8",
     )
     _add_quiet(parser)
 

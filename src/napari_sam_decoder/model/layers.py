@@ -23,6 +23,7 @@ __all__ = [
     "Mlp",
     "from_windows",
     "gelu",
+    "has_onednn",
     "initialise",
     "linear",
     "make_neck",
@@ -84,7 +85,7 @@ def linear(tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     short rows takes as long as the product itself. oneDNN adds it while it writes, but
     has no gradients.
     """
-    if torch.is_grad_enabled() or not _has_onednn(tokens):
+    if torch.is_grad_enabled() or not _is_for_onednn(tokens):
         return F.linear(tokens, weight, bias)
     product: Tensor = torch.ops.mkldnn._linear_pointwise(
         tokens, weight, bias, "none", [], ""
@@ -117,6 +118,10 @@ class Linear(nn.Linear):
         """Return (..., outputs) for (..., inputs)."""
         return linear(tokens, self.weight, self.bias)
 
+    def activated(self, tokens: Tensor) -> Tensor:
+        """As `forward`, then `gelu`; layers that fuse both do it in one pass."""
+        return gelu(self(tokens))
+
 
 class LayerNorm(nn.LayerNorm):
     """Normalise the last axis, in the number type of the input."""
@@ -127,7 +132,13 @@ class LayerNorm(nn.LayerNorm):
         return F.layer_norm(tokens, self.normalized_shape, weight, bias, self.eps)
 
 
-def _has_onednn(tokens: Tensor) -> bool:
+def has_onednn() -> bool:
+    """Whether torch multiplies by oneDNN on this processor; only on x86."""
+    is_built_in: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return is_built_in and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+
+
+def _is_for_onednn(tokens: Tensor) -> bool:
     return tokens.device.type == "cpu" and tokens.dtype in _onednn_types()
 
 
@@ -137,12 +148,7 @@ def _onednn_types() -> frozenset[torch.dtype]:
 
     Without AVX-512 it has no products of bfloat16, and raises an error.
     """
-    is_built_in = (
-        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    )
-    if not is_built_in:
+    if not (has_onednn() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return frozenset()
     has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return frozenset({torch.float32} | ({torch.bfloat16} if has_bfloat16 else set()))
@@ -174,6 +180,10 @@ class ConvNorm(nn.Module):
         """Return (B, H', W', out) for (B, H, W, in)."""
         normed: Tensor = self.bn(self.c(grid).permute(0, 3, 1, 2))
         return normed.permute(0, 2, 3, 1)
+
+    def activated(self, grid: Tensor) -> Tensor:
+        """As `forward`, then `gelu`; layers that fuse both do it in one pass."""
+        return gelu(self(grid))
 
     def folded(self) -> GridConv | Linear:
         """Return one equivalent layer, with the current statistics of the norm."""

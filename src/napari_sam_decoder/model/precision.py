@@ -10,6 +10,7 @@ from torch import nn
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.model.layers import ConvNorm
+from napari_sam_decoder.model.quantised import multiplies_int8
 
 if TYPE_CHECKING:
     from napari_sam_decoder.model.sam import Sam
@@ -19,17 +20,29 @@ __all__ = ["Precision", "choose_precision", "prepare_for_inference"]
 
 _FIRST_WITH_BFLOAT16 = (8, 0)
 """Compute capability of the first CUDA cards with bfloat16 matrix units (Ampere)."""
-_BFLOAT16_PRODUCTS = "_is_amx_tile_supported", "_is_avx512_bf16_supported"
-"""What torch is asked about a processor."""
+_HAS_MATRIX_UNITS = "_is_amx_tile_supported"
+_HAS_VECTORS = "_is_avx512_bf16_supported"
+"""What torch is asked about a processor: where it multiplies bfloat16."""
 
 
 class Precision(StrEnum):
-    """Number types in which a network can compute."""
+    """Number types in which a network can compute.
+
+    `INT8` is that of the products of the image encoder; all else is float32 then.
+    """
 
     AUTO = "auto"
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
+    INT8 = "int8"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number type of weights and features; what `INT8` multiplies is apart."""
+        kept = Precision.FLOAT32 if self is Precision.INT8 else self
+        dtype: torch.dtype = getattr(torch, kept.value)
+        return dtype
 
     @classmethod
     def of(cls, name: str) -> Precision:
@@ -57,8 +70,10 @@ class Precision(StrEnum):
             ) from None
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Choose the number type of a network.
+def choose_precision(
+    name: str, device: torch.device, *, is_calibrated: bool = False
+) -> Precision:
+    """Choose in which number type a network computes.
 
     Parameters
     ----------
@@ -66,48 +81,69 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         A `Precision`; "auto" for the fastest one that is safe on the device.
     device : torch.device
         Where the network will be.
+    is_calibrated : bool
+        Whether the ranges are known that int8 needs.
 
     Returns
     -------
-    torch.dtype
+    Precision
+        Any but `Precision.AUTO`.
 
     Raises
     ------
     OptionError
-        If there is no such precision, or the device cannot compute in it.
+        If there is no such precision, the device cannot compute in it, or int8 is asked
+        for and the network is not calibrated.
 
     Notes
     -----
-    On a CPU, bfloat16 is faster only with products of its own, those of matrix units
-    (AMX) or of vectors (AVX512_BF16): without them the encoder took 1.25 times as long
-    as in float32. On CUDA, bfloat16 has the range of float32; cards without it have
-    float16. On MPS only float32 was tried.
+    On a CPU, bfloat16 is fast with matrix units (AMX). Without these, products of int8
+    (VNNI) are faster than those of bfloat16 by vectors (AVX512_BF16), if there are any;
+    with neither, float32 is fastest. On CUDA, bfloat16 has the range of float32; cards
+    without it have float16. On MPS only float32 was tried.
     """
     precision = Precision.of(name)
     if precision is Precision.AUTO:
-        return _fastest(device)
+        return _fastest(device, is_calibrated)
     if precision is Precision.FLOAT16 and device.type == "cpu":
         raise OptionError(
             "float16 is for GPUs: CPUs compute in it slowly; choose 'auto', "
             "'bfloat16' or 'float32'"
         )
-    dtype: torch.dtype = getattr(torch, precision.value)
-    return dtype
+    if precision is Precision.INT8:
+        _require_int8(device, is_calibrated)
+    return precision
 
 
-def _fastest(device: torch.device) -> torch.dtype:
+def _require_int8(device: torch.device, is_calibrated: bool) -> None:
+    if not is_calibrated:
+        raise OptionError(
+            "int8 is for the bundled model only, whose ranges were measured; choose "
+            "'auto'"
+        )
+    if device.type != "cpu" or not multiplies_int8():
+        raise OptionError(
+            "int8 is for processors that multiply it (AVX512_VNNI or AVX_VNNI), with a "
+            "recent torch; choose 'auto'"
+        )
+
+
+def _fastest(device: torch.device, is_calibrated: bool) -> Precision:
     if device.type == "cpu":
-        return torch.bfloat16 if _multiplies_bfloat16() else torch.float32
+        return _fastest_on_cpu(is_calibrated)
     if device.type == "cuda":
         is_recent = torch.cuda.get_device_capability(device) >= _FIRST_WITH_BFLOAT16
-        return torch.bfloat16 if is_recent else torch.float16
-    return torch.float32
+        return Precision.BFLOAT16 if is_recent else Precision.FLOAT16
+    return Precision.FLOAT32
 
 
-def _multiplies_bfloat16() -> bool:
-    """Whether the processor has products of bfloat16 that are not disabled in torch."""
+def _fastest_on_cpu(is_calibrated: bool) -> Precision:
     is_wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    return is_wide and any(map(_has, _BFLOAT16_PRODUCTS))
+    if is_wide and _has(_HAS_MATRIX_UNITS):
+        return Precision.BFLOAT16
+    if is_calibrated and multiplies_int8():
+        return Precision.INT8
+    return Precision.BFLOAT16 if is_wide and _has(_HAS_VECTORS) else Precision.FLOAT32
 
 
 def _has(question: str) -> bool:

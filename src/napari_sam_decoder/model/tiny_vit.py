@@ -219,7 +219,7 @@ class ConvBlock(nn.Module):
     def _band(self, grid: Tensor, start: int, stop: int) -> Tensor:
         """Rows from `start` to `stop`, computed with one more row on either side."""
         first = max(start - 1, 0)
-        wide = gelu(self.conv2(gelu(self.conv1(grid[:, first : stop + 1]))))
+        wide = gelu(self.conv2(self.conv1.activated(grid[:, first : stop + 1])))
         narrow = self.conv3(wide[:, start - first : stop - first])
         return gelu(narrow + grid[:, start:stop])
 
@@ -235,7 +235,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """Return (B, H / stride, W / stride, after) for (B, H, W, before)."""
-        out: Tensor = self.conv3(gelu(self.conv2(gelu(self.conv1(grid)))))
+        out: Tensor = self.conv3(gelu(self.conv2(self.conv1.activated(grid))))
         return out
 
 
@@ -298,5 +298,5 @@ class NormedMlp(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (..., width) for (..., width)."""
-        out: Tensor = self.fc2(gelu(self.fc1(self.norm(tokens))))
+        out: Tensor = self.fc2(self.fc1.activated(self.norm(tokens)))
         return out

@@ -33,4 +33,4 @@ def load_refinement(path: Path = REFINER_FILE) -> RefinementNetwork:
     weights = {name: values.float() for name, values in load_file(path).items()}
     # Counters of the norms are of no use after training, and not in the file.
     network.load_state_dict(weights, strict=False, assign=True)
-    return network.prepared(choose_precision("auto", torch.device("cpu")))
+    return network.prepared(choose_precision("auto", torch.device("cpu")).dtype)

@@ -17,8 +17,14 @@ from napari_sam_decoder.errors import (
     OptionError,
     first_line,
 )
-from napari_sam_decoder.model.precision import choose_precision, prepare_for_inference
+from napari_sam_decoder.model.precision import (
+    Precision,
+    choose_precision,
+    prepare_for_inference,
+)
+from napari_sam_decoder.model.quantised import quantise_layers
 from napari_sam_decoder.model.torch_errors import is_out_of_memory
+from napari_sam_decoder.weights.calibration import find_ranges
 from napari_sam_decoder.weights.catalogue import (
     AUTO_DECODER,
     MODELS,
@@ -67,9 +73,10 @@ def load_sam(
         tensors saved by torch.
     device : str
         "auto" for CUDA, else MPS, else the CPU; or a name that torch knows.
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         Number type in which to compute; "auto" for the fastest that is safe on the
         device, see `choose_precision`. Embeddings of different types are not mixed.
+        int8 is for the encoder of the bundled model, on CPUs.
     architecture : str, optional
         A key of `ARCHITECTURES`; by default inferred from the file.
     decoder : str or Path
@@ -102,29 +109,30 @@ def load_sam(
     decoder = validation.as_path(decoder, "a decoder", OptionError)
     place = _choose_device(device)
     _LOG.info("loading %s on %s", model, place)
-    dtype = choose_precision(precision, place)
+    Precision.of(precision)  # Before the file is read.
     path = _find(model)
     state = read_checkpoint(path)
     architecture = architecture or infer_architecture(state)
-    identity = (
-        f"{architecture} sha256:{hash_file(path)} {str(dtype).removeprefix('torch.')}"
-    )
+    weights = f"{architecture} sha256:{hash_file(path)}"
+    ranges = find_ranges(weights)
+    number = choose_precision(precision, place, is_calibrated=bool(ranges))
+    identity = f"{weights} {number}"
     with torch.device("meta"):
         sam = build_sam(architecture, identity=identity)
     fill(sam, state, torch.float32)
     chosen = choose_decoder(decoder, sam.weights)
     _LOG.info("%s, decoder %s", identity, chosen.name if chosen else "of its own")
-    asked = str(model), str(decoder)
-    if chosen is None:
-        sam = _moved(prepare_for_inference(sam, dtype), place)
-        sam.origin = asked
-        return sam
-    trained = chosen.load(sam.weights)
-    if trained.finetuned is not None:
+    trained = chosen and chosen.load(sam.weights)
+    if trained and trained.finetuned is not None:
         fill(sam.mask_decoder, dict(trained.finetuned), torch.float32)
-    sam = _moved(prepare_for_inference(sam, dtype), place)
-    sam.decoder, sam.heads = chosen.identity, build_heads(trained, sam, chosen.draws)
-    sam.origin = asked
+    prepare_for_inference(sam, number.dtype)
+    if number is Precision.INT8:
+        quantise_layers(sam.image_encoder, ranges)
+    sam = _moved(sam, place)
+    if chosen and trained:
+        sam.decoder = chosen.identity
+        sam.heads = build_heads(trained, sam, chosen.draws)
+    sam.origin = str(model), str(decoder)
     return sam
 
 

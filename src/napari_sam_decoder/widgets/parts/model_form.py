@@ -48,6 +48,7 @@ PRECISIONS = (
     ("float32", "float32"),
     ("bfloat16", "bfloat16"),
     ("float16", "float16"),
+    ("int8", "int8"),
 )
 _DECODERS = "Trained decoder", "Decoders (*.safetensors)"
 _IN_MEMORY = "memory"
