@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+import pytest
 import torch
 from torch import nn
 
@@ -13,9 +14,6 @@ from napari_sam_decoder.model.tiny_vit import (
     WindowAttention,
 )
 
-if TYPE_CHECKING:
-    import pytest
-
 
 def test_bands_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
@@ -25,6 +23,59 @@ def test_bands_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> Non
         whole = block(grid)
         monkeypatch.setattr(tiny_vit, "_BAND_ROWS", 4)
         torch.testing.assert_close(block(grid), whole)
+
+
+SMALL = TinyViTConfig(
+    widths=(8, 16, 24, 32),
+    depths=(2, 1, 1, 1),
+    heads=(2, 2, 2),
+    windows=(4, 4, 4),
+    image_size=128,
+)
+
+
+def padded(size: int, shown: tuple[int, int]) -> torch.Tensor:
+    image = torch.zeros(1, 3, size, size)
+    image[:, :, : shown[0], : shown[1]] = torch.randn(1, 3, *shown)
+    return image
+
+
+@pytest.mark.parametrize("strides", [(2, 2, 1), (1, 2, 2)])
+@pytest.mark.parametrize("shown", [(60, 128), (128, 31), (128, 128), (111, 128)])
+def test_padding_is_not_computed_again_and_gives_the_same(
+    shown: tuple[int, int], strides: tuple[int, int, int]
+) -> None:
+    torch.manual_seed(0)
+    network = TinyViT(replace(SMALL, strides=strides)).eval()
+    with torch.inference_mode():
+        for image in (padded(128, shown), padded(128, shown)):
+            found = network(image, shown)
+            torch.testing.assert_close(found, network(image), atol=1e-5, rtol=1e-5)
+
+
+def test_only_what_shows_the_image_is_computed() -> None:
+    network = TinyViT(replace(SMALL, image_size=256)).eval()
+    rows = []
+    network.patch_embed.register_forward_pre_hook(
+        lambda _, inputs: rows.append(inputs[0].shape[1])
+    )
+    image = padded(256, (64, 256))
+    with torch.inference_mode():
+        for _ in range(3):
+            network(image, (64, 256))
+    # The frame, padding once, and two frames more.
+    assert rows == [88, 192, 88, 88]
+
+
+def test_new_weights_make_padding_anew() -> None:
+    torch.manual_seed(0)
+    network, other = (TinyViT(SMALL).eval() for _ in range(2))
+    image = padded(128, (40, 128))
+    with torch.inference_mode():
+        network(image, (40, 128))
+        network.load_state_dict(other.state_dict())
+        found = network(image, (40, 128))
+        torch.testing.assert_close(found, other(image), atol=1e-5, rtol=1e-5)
 
 
 def test_attention_adds_the_bias_of_each_unsigned_distance() -> None:

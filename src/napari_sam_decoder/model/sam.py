@@ -5,7 +5,7 @@ Kirillov et al., "Segment Anything", ICCV 2023.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -165,7 +165,7 @@ class Sam(nn.Module):
         """
         pixels = prepare_frame(frame, self.image_size)
         with computing("embed a frame", self.device):
-            features = _to_numpy(self.image_encoder(self._image(pixels))[0])
+            features = _to_numpy(self._encoded(self._image(pixels), frame)[0])
         return Embedding(features, (frame.shape[0], frame.shape[1]))
 
     @torch.inference_mode()
@@ -349,6 +349,15 @@ class Sam(nn.Module):
         """
         with computing("enlarge masks", self.device):
             return enlarge(low_res_logits, frame_shape, self.image_size)
+
+    def _encoded(self, image: Tensor, frame: np.ndarray) -> Tensor:
+        encoder = self.image_encoder
+        if isinstance(encoder, TinyViT):
+            shown = input_shape((frame.shape[0], frame.shape[1]), self.image_size)
+            features = encoder(image, shown)
+        else:
+            features = encoder(image)
+        return cast("Tensor", features)
 
     def _image(self, pixels: Tensor) -> Tensor:
         return pixels.to(self.device, self.dtype, memory_format=torch.channels_last)

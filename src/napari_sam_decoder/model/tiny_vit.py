@@ -35,6 +35,7 @@ __all__ = ["TinyViT", "TinyViTConfig"]
 
 _EXPANSION = 4
 _PIXELS_PER_CELL = 16
+_PIXELS_PER_PATCH = 4
 
 _BAND_ROWS = 64
 """The widest grids are processed in bands of this many rows: they stay in the cache of
@@ -87,22 +88,30 @@ class TinyViT(nn.Module):
             TinyViTStage(blocks, step) for blocks, step in stages
         )
         self.neck = make_neck(config.widths[-1], config.channels)
+        self._stride = _PIXELS_PER_PATCH * config.strides[0]
+        self._reach = _PIXELS_PER_PATCH * (config.depths[0] + 2) - 1
+        self._padding: dict[_PaddingKey, Tensor] = {}
+        hook = self.register_load_state_dict_post_hook
+        hook(_forget_padding)  # type: ignore[no-untyped-call]
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, shown: tuple[int, int] | None = None) -> Tensor:
         """Encode a batch of images.
 
         Parameters
         ----------
         image : (B, 3, image_size, image_size) tensor
             Normalised and padded pixels.
+        shown : (int, int), optional
+            Rows and columns of the image; what is below or right of these is zeros. The
+            first stage is not computed there again for each image.
 
         Returns
         -------
         (B, channels, grid, grid) tensor
             The embedding; grid is ``image_size // 16``.
         """
-        grid = self.patch_embed(image.permute(0, 2, 3, 1))
-        for stage in self.layers:
+        grid = self._after_first_stage(image, shown or (self.image_size,) * 2)
+        for stage in self.layers[1:]:
             grid = stage(grid)
         embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
         return embedding
@@ -124,6 +133,43 @@ class TinyViT(nn.Module):
         """
         first = cast("TinyViTStage", self.layers[0])
         return first.run_blocks(self.patch_embed(image.permute(0, 2, 3, 1)))
+
+    def _after_first_stage(self, image: Tensor, shown: tuple[int, int]) -> Tensor:
+        """(B, H, W, widths[1]): cells that see only padding are the same each time."""
+        axis = int(shown[1] < shown[0])
+        seen = -(-(min(shown) + self._reach) // self._stride)
+        crop = self._stride * (seen - 1) + self._reach + 1
+        if self.training or crop >= image.shape[2 + axis]:
+            return self._first_stage(image)
+        crop = -(-crop // self._stride) * self._stride
+        grid = self._first_stage(image.narrow(2 + axis, 0, crop))
+        parts = grid.narrow(1 + axis, 0, seen), self._seen_of_padding(image, axis, seen)
+        return torch.cat(parts, dim=1 + axis)
+
+    def _seen_of_padding(self, image: Tensor, axis: int, first: int) -> Tensor:
+        """The cells from `first`, of an image that is zeros there and somewhat before.
+
+        A blank image gives them, too, which starts as far before as they see.
+        """
+        key = axis, first, len(image), image.dtype, image.device
+        if key not in self._padding:
+            before = -(-self._reach // self._stride)
+            count = image.shape[2 + axis] // self._stride - first
+            size = self._stride * (count + before)
+            grid = self._first_stage(torch.zeros_like(image.narrow(2 + axis, 0, size)))
+            self._padding[key] = grid.narrow(1 + axis, before, count).clone()
+        return self._padding[key]
+
+    def _first_stage(self, image: Tensor) -> Tensor:
+        grid: Tensor = self.layers[0](self.patch_embed(image.permute(0, 2, 3, 1)))
+        return grid
+
+
+_PaddingKey = tuple[int, int, int, torch.dtype, torch.device]
+
+
+def _forget_padding(network: TinyViT, _: object) -> None:
+    network._padding.clear()
 
 
 def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:
