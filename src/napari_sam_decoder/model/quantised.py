@@ -34,7 +34,7 @@ _UNITS = "avx512_vnni", "avx_vnni"
 _LARGEST_INPUT = 255
 _LARGEST_WEIGHT = 127
 _SMALLEST_SCALE = 1e-12
-_PIECE = 2**16
+_PIECE = 2**18
 """So many numbers are rounded at a time: they stay in the cache of the processor."""
 _FED = {"fc1": "fc2", "conv1": "conv2"}
 """Layers whose activated output is nothing but the input of a layer beside them."""
