@@ -14,7 +14,11 @@ import numpy as np
 from napari_sam_decoder.cache import ZarrStore
 from napari_sam_decoder.embedding import Embedder, nearest_first, open_store
 from napari_sam_decoder.errors import ClosedError, FormatError, OptionError, PromptError
-from napari_sam_decoder.formats import OpenOptions, open_with_options
+from napari_sam_decoder.formats import (
+    OpenOptions,
+    as_movie_path,
+    open_with_options,
+)
 from napari_sam_decoder.frames import (
     Movie,
     Pyramid,
@@ -39,7 +43,6 @@ from napari_sam_decoder.propagation import (
 from napari_sam_decoder.thread_pool import ThreadPool
 from napari_sam_decoder.validation import (
     as_bool,
-    as_expanded_path,
     as_integer,
     as_path,
 )
@@ -694,7 +697,7 @@ def _as_movie(
     movie: Any, reading: OpenOptions, contrast: Sequence[float] | None
 ) -> Movie:
     if isinstance(movie, str | bytes | os.PathLike):
-        where = as_expanded_path(movie, "a movie", FormatError)
+        where = as_movie_path(movie, FormatError)
         return movie_of(open_with_options(where, reading), contrast)
     if reading.series is not None:
         raise OptionError(

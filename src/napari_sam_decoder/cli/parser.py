@@ -647,7 +647,7 @@ def _add_movie_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_movie(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "movie", type=conversion.path, metavar="MOVIE", help=_MOVIE_FORMATS
+        "movie", type=conversion.name, metavar="MOVIE", help=_MOVIE_FORMATS
     )
 
 
@@ -672,7 +672,7 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
 def _add_movie_of_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "movie",
-        type=conversion.path,
+        type=conversion.name,
         metavar="MOVIE",
         nargs="?",
         help=f"{_MOVIE_FORMATS}; only if it has moved (default: as the project says)",
@@ -686,7 +686,9 @@ LABEL_FORMATS = (
     *("zarr", "ome-zarr", "ome-tiff", "imagej"),
     *("ctc", "coco", "tracks", "geff"),
 )
-_MOVIE_FORMATS = "TIFF stack, folder of pictures, video, zarr or .npy"
+_MOVIE_FORMATS = (
+    "TIFF stack, folder of pictures, video, zarr (also at an https address) or .npy"
+)
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:

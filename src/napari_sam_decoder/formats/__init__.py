@@ -35,6 +35,7 @@ from napari_sam_decoder.formats.readers import (
     open_movie,
     open_with_options,
 )
+from napari_sam_decoder.formats.remote import as_movie_path, is_remote
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -48,10 +49,12 @@ __all__ = [
     "PointsTable",
     "SinkCut",
     "TrackTable",
+    "as_movie_path",
     "count_axes",
     "export_format",
     "is_blank",
     "is_movie",
+    "is_remote",
     "open_labels",
     "open_movie",
     "open_with_options",

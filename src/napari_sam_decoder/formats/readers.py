@@ -19,10 +19,10 @@ from napari_sam_decoder.formats.pillow_reader import (
     open_animation,
     open_picture,
 )
+from napari_sam_decoder.formats.remote import as_movie_path, is_remote
 from napari_sam_decoder.formats.tiff import TIFF_SUFFIXES, open_tiff
 from napari_sam_decoder.formats.video import VIDEO_SUFFIXES, open_video
 from napari_sam_decoder.formats.zarr_reader import is_zarr, open_zarr
-from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,8 @@ def open_movie(
     path : str or Path
         A TIFF file (plain, ImageJ, OME, LSM, STK), a folder of images, a zarr array or
         an OME-Zarr image, a video (mp4, m4v, avi, mov, mkv, webm), an animated GIF, PNG
-        or WebP, a numpy file (npy), or one image (png, jpg, bmp, webp).
+        or WebP, a numpy file (npy), or one image (png, jpg, bmp, webp). Or the address
+        of a zarr array or OME-Zarr image, such as ``https://host/movie.zarr``.
     axes : str, optional
         A letter per axis, in any order, such as "TYX" or "TCZYX": T, Z, Y, X, and C for
         colours, or for channels if one is chosen. It overrides what the file says. Axes
@@ -73,7 +74,7 @@ def open_movie(
         If the file does not exist, has an unknown format, is corrupt or not a movie, or
         holds several to choose from.
     MissingExtraError
-        If it is a video and the library for reading videos is not installed.
+        If the library for reading videos, or from such an address, is not installed.
 
     Warns
     -----
@@ -85,7 +86,9 @@ def open_movie(
 
 def open_with_options(path: str | Path, options: OpenOptions) -> MovieSource:
     """Open a file with options, see `open_movie`."""
-    place = as_expanded_path(path, "a movie", FormatError)
+    place = as_movie_path(path, FormatError)
+    if is_remote(place):
+        return open_zarr(place, options)
     if not path_exists(place):
         raise FormatError(f"there is no file or folder {place}; check the path")
     if place.is_dir():

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_sam_decoder.axes import axis_letters, colours_or_channels, numbered_list
-from napari_sam_decoder.errors import FormatError, first_line, wrap_read_errors
+from napari_sam_decoder.errors import FormatError, first_line
 from napari_sam_decoder.formats.movie_source import (
     SERIES_OPTION,
     MovieSource,
     OpenOptions,
     StoredArray,
 )
+from napari_sam_decoder.formats.remote import is_remote, wrap_movie_read_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ class ZarrFrames:
         return f"ZarrFrames({self.shape}, {self.dtype})"
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        with wrap_read_errors(self._path):
+        with wrap_movie_read_errors(self._path):
             return np.asarray(self._array[key])
 
 
@@ -99,8 +100,8 @@ def open_zarr(path: Path, options: OpenOptions) -> MovieSource:
     """
     import zarr
 
-    with wrap_read_errors(path):
-        node = zarr.open(path, mode="r")
+    with wrap_movie_read_errors(path):
+        node = _opened(path)
         with _metadata(path):
             if isinstance(node, zarr.Array):
                 stored = _stored_array(node, path, options)
@@ -108,6 +109,27 @@ def open_zarr(path: Path, options: OpenOptions) -> MovieSource:
                 stored = _stored_group(node, path, options)
         name = path.name.split(".")[0] or path.name
         return stored.as_movie(options, path, name)
+
+
+def _opened(path: Path) -> zarr.Array | zarr.Group:
+    """Open an array or a group.
+
+    Raises
+    ------
+    FormatError
+        If there is neither at an address.
+    """
+    import zarr
+
+    if not is_remote(path):
+        return zarr.open(path, mode="r")
+    try:
+        return zarr.open(str(path), mode="r")
+    except (FileNotFoundError, zarr.errors.BaseZarrError) as error:
+        raise FormatError(
+            f"there is no zarr array or OME-Zarr image at {path}, and nothing else is "
+            "read from an address; check it, or download the file"
+        ) from error
 
 
 @contextmanager

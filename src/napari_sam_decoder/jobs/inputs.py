@@ -13,6 +13,7 @@ from napari_sam_decoder.axes import as_position, position_name
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import (
     OpenOptions,
+    as_movie_path,
     count_axes,
     open_labels,
     open_with_options,
@@ -97,6 +98,7 @@ class MovieOptions:
     Attributes
     ----------
     path : Path
+        A text may be an address, see `open_movie`.
     axes : str, optional
         As in `open_movie`; by default from the file.
     channel, series : int or str, optional
@@ -129,7 +131,7 @@ class MovieOptions:
     each: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        set_paths(self, "path")
+        object.__setattr__(self, "path", as_movie_path(self.path, OptionError))
 
     def positions(self) -> tuple[MovieOptions, ...]:
         """Return the options of each movie: one for each position along `each`.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_sam_decoder.errors import OptionError, ProjectError, SamDecoderError
-from napari_sam_decoder.formats import require_target
+from napari_sam_decoder.formats import as_movie_path, require_target
 from napari_sam_decoder.jobs.inputs import MovieOptions, set_paths
 from napari_sam_decoder.jobs.outputs import no_progress, require_apart
 from napari_sam_decoder.jobs.project_labels import (
@@ -203,7 +203,7 @@ def _movie_of(project: Project) -> MovieOptions:
             f"the movie of {project.path} is not at {source} any more; give the file "
             "of the movie as well"
         )
-    return _as_it_was_read(MovieOptions(Path(source)), project)
+    return _as_it_was_read(MovieOptions(as_movie_path(source, ProjectError)), project)
 
 
 def _as_it_was_read(movie: MovieOptions, project: Project) -> MovieOptions:

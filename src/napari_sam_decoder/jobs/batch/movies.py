@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import FormatError, OptionError, wrap_read_errors
-from napari_sam_decoder.formats import is_movie
+from napari_sam_decoder.formats import is_movie, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +52,15 @@ def find_movies(folder: Path, pattern: str, output: Path) -> list[FoundMovie]:
     Raises
     ------
     FormatError
-        If the folder cannot be read, or has no movie.
+        If the folder cannot be read, is an address, or has no movie.
     OptionError
         If the pattern cannot be used.
     """
+    if is_remote(folder):
+        raise FormatError(
+            f"{folder} is an address, and a batch needs a folder; segment each movie "
+            "by its own address instead"
+        )
     if not folder.is_dir():
         raise FormatError(f"there is no folder {folder}; check the path")
     with wrap_read_errors(folder):
