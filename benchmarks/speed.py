@@ -37,10 +37,10 @@ float32 means that fewer or cheaper sums do the same.
 
 To see a processor without newer units, set ``ONEDNN_MAX_CPU_ISA=AVX2`` and
 ``ATEN_CPU_CAPABILITY=avx2``, or for one with products of int8 but not of bfloat16
-``ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI`` and ``--precision int8``, which ``auto`` takes
-where the processor itself is so. onnxruntime heeds none of these. The JSON holds the
-rows with seconds instead of milliseconds, and under ``machine`` what the processor
-offers, the number type that ours computes in, memory and roofline.
+``ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI`` and ``--precision int8`` or ``float32``.
+onnxruntime heeds none of these. The JSON holds the rows with seconds instead of
+milliseconds, and under ``machine`` what the processor offers, the number type that ours
+computes in, memory and roofline.
 
 With ``--scaling``, a tiny random network is carried through movies of up to 10,000
 frames and with up to 64 objects, in about ten minutes more; times are per frame.

@@ -70,27 +70,23 @@ def test_bfloat16_is_for_processors_that_multiply_it(
     assert choose_precision("auto", CPU) == expected
 
 
+@pytest.mark.parametrize("products", [{"wide"}, {"wide", "vectors"}, {"wide", "AMX"}])
+def test_int8_is_taken_only_when_it_is_asked_for(
+    products: set[str], pretend: Callable[[str, set[str]], None]
+) -> None:
+    pretend("AVX512", products)
+    for is_calibrated in (False, True):
+        chosen = choose_precision("auto", CPU, is_calibrated=is_calibrated)
+        assert chosen == ("float32" if products == {"wide"} else "bfloat16")
+
+
 @pytest.mark.skipif(not multiplies_int8(), reason="torch has no products of int8")
-@pytest.mark.parametrize(
-    ("capability", "products", "expected"),
-    [
-        ("AVX512", {"AMX", "vectors", "wide"}, "bfloat16"),
-        ("AVX512", {"vectors", "wide"}, "int8"),
-        ("AVX512", {"wide"}, "int8"),
-        ("AVX2", {"AMX", "narrow"}, "int8"),
-        ("AVX512", {"vectors"}, "bfloat16"),
-        ("AVX2", set(), "float32"),
-        ("DEFAULT", {"wide"}, "float32"),
-    ],
-)
-def test_a_calibrated_network_multiplies_int8_where_there_are_no_matrix_units(
-    capability: str,
-    products: set[str],
-    expected: str,
+def test_int8_needs_either_kind_of_unit(
     pretend: Callable[[str, set[str]], None],
 ) -> None:
-    pretend(capability, products)
-    assert choose_precision("auto", CPU, is_calibrated=True) == expected
+    for capability, units in (("AVX512", {"wide"}), ("AVX2", {"narrow"})):
+        pretend(capability, units)
+        assert choose_precision("int8", CPU, is_calibrated=True) == "int8"
 
 
 def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
