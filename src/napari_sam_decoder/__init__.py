@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from napari_sam_decoder.frames import (
         ArrayLike,
+        Composite,
         Contrast,
         Movie,
         PlacedMask,
@@ -144,6 +145,7 @@ _HOMES = {
     "CheckpointError": "errors",
     "ClosedError": "errors",
     "ClusterError": "errors",
+    "Composite": "frames",
     "Contrast": "frames",
     "ConvertJob": "jobs",
     "CorrectJob": "jobs",
@@ -243,6 +245,7 @@ __all__ = [
     "CheckpointError",
     "ClosedError",
     "ClusterError",
+    "Composite",
     "Contrast",
     "ConvertJob",
     "CorrectJob",

@@ -6,8 +6,9 @@ import dataclasses
 import logging
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from napari_sam_decoder.formats import (
     open_with_options,
 )
 from napari_sam_decoder.frames import (
+    Composite,
     Movie,
     Pyramid,
     select_frame_range,
@@ -59,7 +61,6 @@ if TYPE_CHECKING:
     )
 
     from napari_sam_decoder.embedding import EmbeddedFrame
-    from napari_sam_decoder.formats import MovieSource
     from napari_sam_decoder.frames import ArrayLike, FrameSelection, Window
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import (
@@ -75,6 +76,7 @@ __all__ = ["Session", "movie_of"]
 _LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Limits: TypeAlias = "Sequence[float] | Sequence[Sequence[float]]"
 
 
 class Session:
@@ -87,13 +89,14 @@ class Session:
     axes : str, optional
         As in `Movie` and `open_movie`; overrides the axes of a file.
     channel, series : int or str, optional
-        As in `open_movie`. An array has no series, and its channels have no names.
+        As in `open_movie`. An array has no series, and its channels have no names. Two
+        or three channels become the red, green and blue of a `Composite`.
     at : mapping of str to int, optional
         As in `Movie` and `open_movie`: the position along axes that are not those of
         the movie, as in ``{"z": 5}``.
     contrast : (float, float), optional
         As in `Movie`: intensities shown to the network as black and white. By default
-        chosen from the pixels.
+        chosen from the pixels. Of several channels, such a pair for each.
     model : Sam, optional
         From `load_sam`; by default the bundled MobileSAM on the fastest device.
     cache : str, Path, "auto" or None
@@ -140,10 +143,10 @@ class Session:
         movie: Any,
         *,
         axes: str | None = None,
-        channel: int | str | None = None,
+        channel: int | str | Sequence[int | str] | None = None,
         series: int | str | None = None,
         at: Mapping[str, int] | None = None,
-        contrast: Sequence[float] | None = None,
+        contrast: Sequence[float] | Sequence[Sequence[float]] | None = None,
         model: Sam | None = None,
         cache: str | Path | None = None,
         storage: str | None = None,
@@ -672,45 +675,97 @@ def _check_options(model: Any, cache: Any, storage: Any, settings: Any) -> None:
         raise OptionError(f"settings must be a Settings, not {settings!r}")
 
 
-def movie_of(source: MovieSource, contrast: Sequence[float] | None = None) -> Movie:
-    """Return what a reader has opened as a movie.
+def movie_of(
+    place: str | Path, reading: OpenOptions, contrast: Limits | None = None
+) -> Movie:
+    """Open a movie, or a composite of several of its channels.
 
     Parameters
     ----------
-    source : MovieSource
-        From `open_movie`.
-    contrast : (float, float), optional
+    place : str or Path
+        Of its file.
+    reading : OpenOptions
+        How it is read; several channels become a `Composite`.
+    contrast : (float, float), or one of these for each channel, optional
         As in `Movie`.
+
+    Raises
+    ------
+    SamDecoderError
+        If the file cannot be used, or the channels or limits do not fit.
     """
-    return Movie(
-        source.data,
-        axes=source.axes,
-        contrast=contrast,
-        scale=source.scale,
-        unit=source.unit,
-        coarser=source.coarser,
-        position=source.position,
+
+    def open_one(reading: OpenOptions, contrast: Any) -> Movie:
+        source = open_with_options(place, reading)
+        return Movie(
+            source.data,
+            axes=source.axes,
+            contrast=contrast,
+            scale=source.scale,
+            unit=source.unit,
+            coarser=source.coarser,
+            position=source.position,
+        )
+
+    return _composed(reading, contrast, open_one)
+
+
+def _composed(
+    reading: OpenOptions,
+    contrast: Limits | None,
+    open_one: Callable[[OpenOptions, Any], Movie],
+) -> Movie:
+    """Open a movie for each channel, and join them if there are several."""
+    is_composite = isinstance(reading.channel, list | tuple)
+    channels = tuple(reading.channel) if is_composite else (reading.channel,)
+    several = contrast if _are_several(contrast) else (contrast,)
+    limits = tuple(several or ()) if contrast is not None else (None,) * len(channels)
+    if len(limits) != len(channels):
+        noun = "channel" if len(channels) == 1 else "channels"
+        raise OptionError(
+            f"there are {len(channels)} {noun} but {len(limits)} contrast limits; give "
+            "--contrast (in Python contrast=) once for each, in the same order"
+        )
+    if not is_composite:
+        return open_one(reading, limits[0])
+    if len(set(map(str, channels))) < len(channels):
+        raise OptionError("a channel is given twice; give each once")
+    one_by_one = zip(channels, limits, strict=True)
+    return Composite(
+        [
+            open_one(replace(reading, channel=one), low_high)
+            for one, low_high in one_by_one
+        ]
     )
 
 
-def _as_movie(
-    movie: Any, reading: OpenOptions, contrast: Sequence[float] | None
-) -> Movie:
+def _are_several(contrast: Any) -> bool:
+    """Whether limits are those of each channel, of which some may be unknown."""
+    return isinstance(contrast, list | tuple) and any(
+        isinstance(one, list | tuple) for one in contrast
+    )
+
+
+def _as_movie(movie: Any, reading: OpenOptions, contrast: Limits | None) -> Movie:
     if isinstance(movie, str | bytes | os.PathLike):
         where = as_movie_path(movie, FormatError)
-        return movie_of(open_with_options(where, reading), contrast)
+        return movie_of(where, reading, contrast)
     if reading.series is not None:
         raise OptionError(
             "series chooses one of several movies in a file, and an array is only one; "
             "leave series out"
         )
     if not isinstance(movie, Movie):
-        return Movie(
-            movie,
-            axes=reading.axes,
-            channel=reading.channel,
-            contrast=contrast,
-            at=reading.at,
+        return _composed(
+            reading,
+            contrast,
+            lambda reading, contrast: Movie(
+                movie,
+                axes=reading.axes,
+                channel=reading.channel,
+                contrast=contrast,
+                at=reading.at,
+            ),
         )
     if reading != OpenOptions() or contrast is not None:
         raise OptionError(

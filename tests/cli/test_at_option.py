@@ -9,6 +9,8 @@ import zarr
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels
 
 from napari_sam_decoder.formats import read_provenance
+from napari_sam_decoder.prompts import read_points
+from napari_sam_decoder.session import Session
 
 
 @pytest.fixture
@@ -120,3 +122,58 @@ def test_a_project_remembers_the_position(run, five, points, tmp_path):
     assert "0 frames differ" in done[1]
     np.testing.assert_array_equal(read_labels(again), read_labels(output))
     assert read_provenance(again)["at"] == {"Z": 2}
+
+
+def test_channels_become_a_composite(segment, five, tmp_path, tiny_sam):
+    pixels = tifffile.imread(five)
+    asked = "--channel", "1", "--channel", "0", "--at", "z=2"
+    limits = "--contrast", "0", "4000", "--contrast", "100", "900"
+    done, output = segment(five, *asked, *limits)
+    assert (done[0], done[2]) == (0, "")
+    labels = read_labels(output)
+    noted = read_provenance(output)
+    assert noted["channel"] == [1, 0]
+    assert noted["contrast"] == [[0.0, 4000.0], [100.0, 900.0]]
+    assert noted["axes"] == "TYXC"
+
+    movie = Session(
+        pixels,
+        axes="TZCYX",
+        channel=(1, 0),
+        at={"z": 2},
+        contrast=[(0, 4000), (100, 900)],
+        model=tiny_sam,
+    )
+    for prompt in read_points(tmp_path / "points.csv"):
+        movie.add_prompt(prompt)
+    for result in movie.propagate():
+        if result.is_final:
+            np.testing.assert_array_equal(result.labels, labels[result.frame])
+
+    done, _ = segment(five, "--channel", "1", "--at", "z=2")
+    assert done[0] == 0
+    caches = list((tmp_path / "default-cache" / "embeddings").iterdir())
+    assert len(caches) == 2, "a composite has a cache of its own"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--channel", "0", "--channel", "0"), "--channel is given 2 times for 0"),
+        (("--channel", "0", "--channel", "5"), "no channel 5"),
+        (
+            ("--channel", "0", "--channel", "1", "--contrast", "0", "9"),
+            "2 channels but 1 contrast limits",
+        ),
+        (
+            ("--channel", "0", "--contrast", "0", "9", "--contrast", "0", "9"),
+            "--contrast is given 2 times, --channel 1 times",
+        ),
+        (("--channel", "0", "--channel", "1", "--project", "p"), "about one channel"),
+    ],
+)
+def test_channels_that_cannot_be_joined(segment, five, tmp_path, more, message):
+    more = [str(tmp_path / "p.samproject") if one == "p" else one for one in more]
+    done, output = segment(five, "--at", "z=0", *more)
+    assert message in complaint_of(done)
+    assert not output.exists()

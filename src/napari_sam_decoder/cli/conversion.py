@@ -8,7 +8,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.validation import parse_number
@@ -216,13 +216,14 @@ def movie(options: Namespace) -> MovieOptions:
     """Return the options about the movie."""
     from napari_sam_decoder.jobs import MovieOptions
 
+    _require_fit(options.channel, options.contrast)
     start, stop = options.frames
     return MovieOptions(
         path=options.movie,
         axes=options.axes,
-        channel=options.channel,
+        channel=_one_or_all(options.channel),
         series=options.series,
-        contrast=tuple(options.contrast) if options.contrast else None,
+        contrast=_one_or_all([(low, high) for low, high in options.contrast]),
         cache=None if options.cache == "none" else options.cache,
         storage=options.storage,
         start=start,
@@ -230,6 +231,24 @@ def movie(options: Namespace) -> MovieOptions:
         at=position_of(options),
         each=tuple(getattr(options, "each", ())),
     )
+
+
+def _require_fit(channels: Sequence[int | str], limits: Sequence[Any]) -> None:
+    for channel, count in Counter(channels).items():
+        if count > 1:
+            raise OptionError(f"--channel is given {count} times for {channel}")
+    if len(limits) > 1 and len(limits) != len(channels):
+        raise OptionError(
+            f"--contrast is given {len(limits)} times, --channel {len(channels)} "
+            "times; give limits once, or once for each channel in the same order"
+        )
+
+
+def _one_or_all(given: Sequence[Any]) -> Any:
+    """Return None for nothing, a single value, or a tuple of several."""
+    if not given:
+        return None
+    return given[0] if len(given) == 1 else tuple(given)
 
 
 def position_of(options: Namespace) -> dict[str, int] | None:

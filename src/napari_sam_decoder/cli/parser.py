@@ -664,8 +664,11 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         "--contrast",
         type=conversion.number,
         nargs=2,
+        action="append",
+        default=[],
         metavar=("LOW", "HIGH"),
-        help="intensities shown as black and white (default: chosen from the pixels)",
+        help="intensities shown as black and white (default: chosen from the pixels); "
+        "once for each channel",
     )
 
 
@@ -679,7 +682,7 @@ def _add_movie_of_project(parser: argparse.ArgumentParser) -> None:
     )
     _add_reading_options(parser)
     # The project says which contrast was used on which frames.
-    parser.set_defaults(frames=(0, None), contrast=None)
+    parser.set_defaults(frames=(0, None), contrast=[])
 
 
 LABEL_FORMATS = (
@@ -702,8 +705,11 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channel",
         type=conversion.number_or_name,
+        action="append",
+        default=[],
         metavar="NUMBER|NAME",
-        help="the channel to use; numbers count from 0",
+        help="the channel to use; numbers count from 0; two or three become red, green "
+        "and blue",
     )
     parser.add_argument(
         "--series",

@@ -158,7 +158,8 @@ class OpenOptions:
         colours, or for channels if one of them is chosen. Axes of length 1, and the
         channel axis, may be left out.
     channel : int or str, optional
-        Number, from 0, or name of a channel.
+        Number, from 0, or name of a channel. Readers take one; several are one after
+        the other.
     series : int or str, optional
         Number, from 0, or name of one of several movies in a file.
     are_ids : bool
@@ -168,7 +169,7 @@ class OpenOptions:
     """
 
     axes: str | None = None
-    channel: int | str | None = None
+    channel: Any = None
     series: int | str | None = None
     are_ids: bool = False
     at: Mapping[str, int] | None = None

@@ -7,6 +7,7 @@ network's (x, y) exists only in `FrameGeometry`.
 
 from __future__ import annotations
 
+from napari_sam_decoder.frames.composite import Composite
 from napari_sam_decoder.frames.contrast import Contrast
 from napari_sam_decoder.frames.frame_geometry import FrameGeometry
 from napari_sam_decoder.frames.frame_ranges import (
@@ -21,6 +22,7 @@ from napari_sam_decoder.frames.window import Pyramid, Window
 
 __all__ = [
     "ArrayLike",
+    "Composite",
     "Contrast",
     "FrameGeometry",
     "FrameSelection",

@@ -22,7 +22,7 @@ from napari_sam_decoder.frames.contrast import Contrast
 from napari_sam_decoder.frames.reduced import ReducedArray, bands
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_sam_decoder.frames.window import Window
 
@@ -314,15 +314,25 @@ class Movie:
         movie._set_contrast = movie.contrast = self.contrast
         return movie
 
+    @property
+    def limits(self) -> tuple[Contrast, ...]:
+        """The contrast, or that of each channel of a composite."""
+        return (self.contrast,)
+
+    def levels(self) -> Iterator[Movie]:
+        """Yield the movie at its coarser levels, from larger to smaller."""
+        for data in self._coarser:
+            level = copy(self)
+            level._data, level._coarser = data, []
+            yield level
+
     def _level(self, side: int) -> Movie:
         """Return the movie at the coarsest level with at least so many pixels a side.
 
         It has the contrast of the movie if that has been set or measured.
         """
         level = self
-        for data in self._coarser:
-            coarser = copy(self)
-            coarser._data, coarser._coarser = data, []
+        for coarser in self.levels():
             if max(coarser.frame_shape) >= side:
                 level = coarser
         return level

@@ -102,9 +102,10 @@ class MovieOptions:
     axes : str, optional
         As in `open_movie`; by default from the file.
     channel, series : int or str, optional
-        As in `open_movie`.
+        As in `open_movie`. Two or three channels become the red, green and blue of a
+        `Composite`.
     contrast : (float, float), optional
-        As in `Movie`.
+        As in `Movie`; of several channels, such a pair for each.
     cache : str, Path or None
         As in `Session`.
     storage : str, optional
@@ -120,9 +121,9 @@ class MovieOptions:
 
     path: Path
     axes: str | None = None
-    channel: int | str | None = None
+    channel: int | str | tuple[int | str, ...] | None = None
     series: int | str | None = None
-    contrast: tuple[float, float] | None = None
+    contrast: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
     cache: str | Path | None = "auto"
     storage: str | None = None
     start: int = 0
@@ -165,7 +166,9 @@ class MovieOptions:
             cache = Path(cache) / position_name(place).replace(" ", ",")
         return replace(self, at=at, each=(), cache=cache)
 
-    def with_contrast(self, contrast: tuple[float, float] | None) -> MovieOptions:
+    def with_contrast(
+        self, contrast: tuple[float, float] | tuple[tuple[float, float], ...] | None
+    ) -> MovieOptions:
         """Use this contrast, unless one was given."""
         return self if self.contrast is not None else replace(self, contrast=contrast)
 
@@ -209,7 +212,9 @@ class MovieOptions:
         """How the file is read, as plain values."""
         return {
             "axes": self.axes,
-            "channel": self.channel,
+            "channel": self.channels[0]
+            if len(self.channels) == 1
+            else [*self.channels],
             "series": self.series,
             "at": as_position(self.at) or None,
         }
@@ -217,18 +222,28 @@ class MovieOptions:
     def source(self) -> MovieSource:
         """Open the file, without choosing a contrast or frames.
 
+        Of several channels it is the first.
+
         Raises
         ------
         SamDecoderError
             If it cannot be used.
         """
+        return open_with_options(self.path, self._reading(self.channels[0]))
+
+    @property
+    def channels(self) -> tuple[int | str | None, ...]:
+        """The channels, of which there is usually one."""
+        several = isinstance(self.channel, list | tuple) and self.channel
+        return tuple(self.channel) if several else (self.channel,)  # type: ignore[return-value, arg-type]
+
+    def _reading(self, channel: Any) -> OpenOptions:
         if self.each:
             raise OptionError(
                 f"{self.path.name} is one movie for each position along "
                 f"{', '.join(self.each)}; take one of them with --at (in Python at=)"
             )
-        reading = OpenOptions(self.axes, self.channel, self.series, at=self.at)
-        return open_with_options(self.path, reading)
+        return OpenOptions(self.axes, channel, self.series, at=self.at)
 
     def read(self) -> tuple[Movie, range]:
         """Open the movie only, without network or cache.
@@ -246,7 +261,7 @@ class MovieOptions:
         SamDecoderError
             If the file cannot be used.
         """
-        movie = movie_of(self.source(), self.contrast)
+        movie = movie_of(self.path, self._reading(self.channel), self.contrast)
         return movie, self._frames_of(len(movie))
 
     def _frames_of(self, length: int) -> range:

@@ -93,6 +93,11 @@ def identify(movie: MovieOptions) -> MovieIdentity:
     SamDecoderError
         If the file cannot be used.
     """
+    if len(movie.channels) > 1:
+        raise OptionError(
+            "a project is about one channel, or a movie in colours; choose one with "
+            "--channel (in Python channel=), or leave the project out"
+        )
     source = movie.source()
     with wrap_os_errors(f"cannot read {movie.path}", FormatError):
         return MovieIdentity.of(source.data, source.name, str(movie.path.absolute()))

@@ -37,14 +37,15 @@ class Provenance:
     settings : Settings
         The defaults if unknown.
     contrast : (float, float), optional
-        Intensities that were shown to the network as black and white; None if unknown.
+        Intensities that were shown to the network as black and white, of a composite
+        such a pair for each channel; None if unknown.
     background : frozenset of int
         Background objects. They have prompts, but no pixels.
     """
 
     prompts: PromptSet = field(default_factory=PromptSet)
     settings: Settings = field(default_factory=Settings)
-    contrast: tuple[float, float] | None = None
+    contrast: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
     background: frozenset[int] = frozenset()
 
     @classmethod
@@ -116,7 +117,7 @@ def record_provenance(
     dict
         Plain values, for `LabelSink.finish`.
     """
-    contrast = session.movie.contrast
+    limits = [[one.low, one.high] for one in session.movie.limits]
     return {
         "software": "napari-sam-decoder",
         "version": version("napari-sam-decoder"),
@@ -129,7 +130,7 @@ def record_provenance(
         "at": session.movie.position,
         "scale": None if session.movie.scale is None else list(session.movie.scale),
         "unit": session.movie.unit,
-        "contrast": [contrast.low, contrast.high],
+        "contrast": limits[0] if len(limits) == 1 else limits,
         "frames": [frames.start, frames.stop],
         "settings": asdict(session.settings),
         "prompts": describe_prompts(prompts),
@@ -175,10 +176,15 @@ def _painted(noted: Mapping[str, Any]) -> PaintedMask:
     return PaintedMask(tuple(noted["shape"]), tuple(noted["runs"]))
 
 
-def _contrast(noted: Any) -> tuple[float, float] | None:
+def _contrast(
+    noted: Any,
+) -> tuple[float, float] | tuple[tuple[float, float], ...] | None:
     """Ignore equal limits, which a movie of a single grey value has."""
     if noted is None:
         return None
+    if any(isinstance(one, list | tuple) for one in noted):
+        channels = ((float(low), float(high)) for low, high in noted)
+        return tuple((low, high) for low, high in channels)
     low, high = (float(limit) for limit in noted)
     return (low, high) if low < high else None
 
