@@ -127,6 +127,16 @@ def test_an_outline_shows_the_object_as_a_whole(context, truth, outline):
     np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
 
 
+def test_what_an_outline_shows_may_have_another_size_than_before(context, truth):
+    initial = corrected_mask(
+        context,
+        Prompt(1, 2, box=(12, 28, 23, 39)),
+        truth[2],
+        fixed_frames(context, truth, size=60),
+    )
+    np.testing.assert_array_equal(mask_of(initial), truth[2] == 1)
+
+
 def test_an_object_that_was_missing_is_found_at_the_click(context, truth):
     nothing = np.zeros_like(truth[0])
     initial = corrected_mask(

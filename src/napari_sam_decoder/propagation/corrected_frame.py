@@ -66,8 +66,8 @@ def corrected_mask(
     InitialMask
         An existing mask changes only around what contradicts it. If there was none, if
         a box or lasso was drawn, or if a positive point lies far from the mask, the
-        whole object is found anew; of several hypotheses that which fits the other
-        fixed frames best. Painted masks and picked hypotheses are taken as they are.
+        whole object is found anew; of the hypotheses for a single click that which fits
+        the other fixed frames best. Painted masks and picked hypotheses are taken as they are.
     """
     if prompt.is_settled:
         return settled_mask(context, prompt)
@@ -79,7 +79,9 @@ def corrected_mask(
     shown = context.shown(prompt.frame)
     others = (labels > 0) & ~existing
     found = answer(shown, prompt, existing=None if is_anew else existing, others=others)
-    if fixed is not None and not found.is_confirmed and found.proposals is not None:
+    # What an outline shows is no guess at the size that was meant.
+    is_open = prompt.outer_box is None and not found.is_confirmed
+    if fixed is not None and is_open and found.proposals is not None:
         likely = _most_likely(context, prompt, found.proposals, fixed)
         picked = replace(prompt, hypothesis=likely)
         found = answer(shown, picked, others=others, known=[found])
