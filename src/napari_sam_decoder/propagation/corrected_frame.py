@@ -67,7 +67,8 @@ def corrected_mask(
         An existing mask changes only around what contradicts it. If there was none, if
         a box or lasso was drawn, or if a positive point lies far from the mask, the
         whole object is found anew; of the hypotheses for a single click that which fits
-        the other fixed frames best. Painted masks and picked hypotheses are taken as they are.
+        the other fixed frames best. Painted masks and picked hypotheses are taken as
+        they are.
     """
     if prompt.is_settled:
         return settled_mask(context, prompt)
