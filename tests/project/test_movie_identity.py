@@ -10,6 +10,7 @@ import tifffile
 import zarr
 
 from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.frames import reduced
 from napari_sam_decoder.project.movie_identity import (
     MovieIdentity,
     describe_difference,
@@ -98,6 +99,16 @@ class Counting:
     def __getitem__(self, key):
         self.read.append(key)
         return self.data[key]
+
+
+def test_large_planes_are_read_in_bands(movie, monkeypatch):
+    whole = movie_digest(movie)
+    monkeypatch.setattr(reduced, "BAND_PIXELS", 21)
+    lazy = Counting(movie[:16])
+    assert movie_digest(lazy) == movie_digest(movie[:16])
+    heights = {key[1].stop - key[1].start for key in lazy.read}
+    assert heights == {3}
+    assert movie_digest(movie) == whole
 
 
 def test_one_can_stop_between_planes(movie):

@@ -6,7 +6,7 @@ frame by its pixels. A cache of another job is rejected with the difference name
 
 from __future__ import annotations
 
-from napari_sam_decoder.cache.key import CacheKey, array_digest
+from napari_sam_decoder.cache.key import CacheKey, array_digest, parts_digest
 from napari_sam_decoder.cache.location import (
     cache_root,
     default_location,
@@ -44,6 +44,7 @@ __all__ = [
     "describe",
     "evict_least_recent",
     "list_caches",
+    "parts_digest",
     "read_storage",
     "size_limit",
     "verify",

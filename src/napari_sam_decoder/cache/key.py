@@ -11,9 +11,15 @@ import numpy as np
 from napari_sam_decoder.cache.quantization import Quantizer, Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["DIGEST_SIZE", "FORMAT_VERSION", "CacheKey", "array_digest"]
+__all__ = [
+    "DIGEST_SIZE",
+    "FORMAT_VERSION",
+    "CacheKey",
+    "array_digest",
+    "parts_digest",
+]
 
 FORMAT_VERSION = 2
 DIGEST_SIZE = 32
@@ -141,8 +147,24 @@ def array_digest(array: np.ndarray) -> bytes:
         the time of BLAKE2b.
     """
     array = np.asarray(array)
-    state = hashlib.sha256(f"{array.shape}{array.dtype.str}".encode())
-    state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return parts_digest([array], array.shape)
+
+
+def parts_digest(parts: Iterable[np.ndarray], shape: tuple[int, ...]) -> bytes:
+    """Hash an array that is read in parts, as `array_digest` does.
+
+    Parameters
+    ----------
+    parts : iterable of array
+        At least one: what they are along the first axis, in its order.
+    shape : tuple of int
+        Of the whole array.
+    """
+    state = hashlib.sha256()
+    for number, part in enumerate(parts):
+        if number == 0:
+            state.update(f"{shape}{part.dtype.str}".encode())
+        state.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
     return state.digest()
 
 

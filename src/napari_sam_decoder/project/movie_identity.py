@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam_decoder.axes import COLOUR_COUNTS
-from napari_sam_decoder.cache import array_digest
+from napari_sam_decoder.cache import parts_digest
 from napari_sam_decoder.frames.movie import as_array, as_pixels
+from napari_sam_decoder.frames.reduced import bands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -111,9 +113,19 @@ def plane_digests(data: Any) -> Iterator[bytes]:
     colours = len(shape) > 2 and shape[-1] in COLOUR_COUNTS
     leading = shape[: max(0, len(shape) - (3 if colours else 2))]
     for place in _sampled_places(leading):
-        plane = as_pixels(array[place or slice(None)], shape[len(leading) :])
+        plane_shape = shape[len(leading) :]
+        yield parts_digest(_parts(array, place, plane_shape), plane_shape)
+
+
+def _parts(
+    array: Any, place: tuple[int, ...], shape: tuple[int, ...]
+) -> Iterator[np.ndarray]:
+    """Read a plane, band by band if it is large."""
+    for band in bands((shape[0], prod(shape[1:]))):
+        rows, _ = band.place
+        part = as_pixels(array[(*place, rows)], (band.shape[0], *shape[1:]))
         # Of the same pixels on a machine of the other byte order, too.
-        yield array_digest(plane.astype(plane.dtype.newbyteorder("<"), copy=False))
+        yield part.astype(part.dtype.newbyteorder("<"), copy=False)
 
 
 def movie_digest(data: Any, planes: Iterable[bytes] | None = None) -> str:
