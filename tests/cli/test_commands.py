@@ -108,7 +108,7 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
         (["--box", "0,1,1,5,5", "--frames", "3:1"], "are not in movie.tif"),
         (["--box", "0,1,1,5,5", "--frames", "0:2", "--frames", "2:4"], "given twice"),
         (["--box", "0,1,1,5,5", "--axes", "TYX", "--axes", "ZYX"], "given twice"),
-        (["--box", "0,1,1,5,5", *["--contrast", "1", "2"] * 2], "given twice"),
+        (["--box", "0,1,1,5,5", *["--contrast", "1", "2"] * 2], "given 2 times"),
         (["--box", "0,1,1,5,5", "-o", "other.tif"], "given twice"),
         (["--box", "0,1,1,5,5", "--stabilise", "nan"], "'nan' is not a number"),
         (["--box", "0,1,1,5,5", "--contrast", "1", "inf"], "'inf' is not a number"),

@@ -199,7 +199,7 @@ def test_a_killed_worker_costs_nothing_but_its_work(
 ):
     monkeypatch.setattr(cluster_module, "FRAMES_PER_TASK", 8)
     for seed, name in enumerate(["a.tif", "b.tif"]):
-        write_movie(name, frames=60, seed=seed)
+        write_movie(name, frames=30, seed=seed)
     serial = elsewhere(make_job(), tmp_path, "serial")
     run_batch(serial, load_tiny())
     shared = elsewhere(make_job(), tmp_path, "shared")
