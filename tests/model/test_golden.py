@@ -19,7 +19,7 @@ from napari_sam_decoder.model.values import Embedding, ModelPrompt
 from napari_sam_decoder.weights.registry import load_sam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_sam_decoder.model.sam import Sam
 
@@ -139,15 +139,22 @@ def test_the_cache_keeps_the_masks(
     assert overlap[quality >= 0.9].min() >= 0.995
 
 
+def fresh_and_cached(
+    precision: str, golden: dict[str, np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Compare what a precision gives, and what is left of it in the cache."""
+    sam = load_sam("mobile_sam", device="cpu", precision=precision)
+    embeddings = {image: sam.encode(read_image(image)) for image in IMAGES}
+    rounded = {key: stored(value, Storage.INT8) for key, value in embeddings.items()}
+    for found in (embeddings, rounded):
+        yield compare(sam, golden, found)
+
+
 @pytest.mark.slow
 def test_bfloat16_and_the_cache_together_keep_the_masks(
     golden: dict[str, np.ndarray],
 ) -> None:
-    sam = load_sam("mobile_sam", device="cpu", precision="bfloat16")
-    embeddings = {image: sam.encode(read_image(image)) for image in IMAGES}
-    rounded = {key: stored(value, Storage.INT8) for key, value in embeddings.items()}
-    for found in (embeddings, rounded):
-        overlap, quality = compare(sam, golden, found)
+    for overlap, quality in fresh_and_cached("bfloat16", golden):
         assert np.median(overlap) >= 0.995
         assert overlap[quality >= 0.9].min() >= 0.98
 
@@ -159,10 +166,6 @@ def test_bfloat16_and_the_cache_together_keep_the_masks(
 def test_int8_and_the_cache_together_keep_the_masks(
     golden: dict[str, np.ndarray],
 ) -> None:
-    sam = load_sam("mobile_sam", device="cpu", precision="int8")
-    embeddings = {image: sam.encode(read_image(image)) for image in IMAGES}
-    rounded = {key: stored(value, Storage.INT8) for key, value in embeddings.items()}
-    for found in (embeddings, rounded):
-        overlap, quality = compare(sam, golden, found)
+    for overlap, quality in fresh_and_cached("int8", golden):
         assert np.median(overlap[quality >= 0.9]) >= 0.99
         assert overlap[quality >= 0.9].min() >= 0.95

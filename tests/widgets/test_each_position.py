@@ -63,13 +63,18 @@ def test_each_plane_gets_its_own_run(fresh, layer):
     assert planes_with(fresh) == [True, False, False]
 
 
-def test_a_plane_that_is_shown_meanwhile(fresh, layer, sam, qtbot):
-    show(fresh, (0, 0, 16, 15), (0, 1, 48, 15), (0, 2, 16, 15))
-    fresh.stop_embedding()
+def run_and_look_elsewhere(bench, sam, qtbot):
+    """Run on three planes, and show the last while the first is waited for."""
+    show(bench, (0, 0, 16, 15), (0, 1, 48, 15), (0, 2, 16, 15))
+    bench.stop_embedding()
     sam.gate = threading.Semaphore(2)
-    fresh.propagate(each=(1,))
-    qtbot.waitUntil(lambda: fresh.controller.run is not None, timeout=20_000)
-    fresh.choose_plane(1, 2)
+    bench.propagate(each=(1,))
+    qtbot.waitUntil(lambda: bench.controller.run is not None, timeout=20_000)
+    bench.choose_plane(1, 2)
+
+
+def test_a_plane_that_is_shown_meanwhile(fresh, layer, sam, qtbot):
+    run_and_look_elsewhere(fresh, sam, qtbot)
     assert fresh.controller.run_elsewhere is not None
     sam.gate.release(1000)
     fresh.wait()
@@ -77,12 +82,7 @@ def test_a_plane_that_is_shown_meanwhile(fresh, layer, sam, qtbot):
 
 
 def test_stop_ends_all_of_them(fresh, layer, sam, qtbot):
-    show(fresh, (0, 0, 16, 15), (0, 1, 48, 15), (0, 2, 16, 15))
-    fresh.stop_embedding()
-    sam.gate = threading.Semaphore(2)
-    fresh.propagate(each=(1,))
-    qtbot.waitUntil(lambda: fresh.controller.run is not None, timeout=20_000)
-    fresh.choose_plane(1, 2)
+    run_and_look_elsewhere(fresh, sam, qtbot)
     fresh.stop()
     assert not fresh.controller.is_busy
     sam.gate.release(1000)

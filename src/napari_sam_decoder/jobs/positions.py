@@ -150,7 +150,9 @@ def _write(
             noted, reports[name], model = _segment(
                 work, sink, model, _named(progress, name), highest
             )
-            highest = max(highest, highest_id(sink.at(work.place)))
+            if job.auto:
+                # What is found at the next position is something else.
+                highest = max(highest, highest_id(sink.at(work.place)))
             notes.append(noted)
         has_kept = any(work.existing is not None for work in works)
         earlier = read_provenance(job.output) if has_kept else {}
