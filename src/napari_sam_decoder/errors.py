@@ -145,6 +145,7 @@ _OF_CONTENT = (
 _NOT_OF_CONTENT = (MemoryError, NotImplementedError, RecursionError)
 _DECODERS = (
     *("tifffile", "imagecodecs", "PIL", "zarr", "numcodecs", "av", "safetensors"),
+    *("nd2", "liffile", "pylibCZIrw"),
     *("numpy.lib", "torch", "json", "zipfile", "pickle", "xml"),
 )
 """Libraries that raise errors of any kind when they read corrupt bytes."""

@@ -9,6 +9,8 @@ import pytest
 import tifffile
 import zarr
 
+from made_lif import LeicaImage, write_lif
+from made_nd2 import time_loop, write_nd2, z_loop
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.formats import open_movie
 
@@ -54,10 +56,37 @@ def numpy_file(folder: Path) -> Path:
     return folder / "m.npy"
 
 
+def nd2(folder: Path) -> Path:
+    pytest.importorskip("nd2")
+    frames = PIXELS.transpose(0, 1, 3, 4, 2).reshape(12, 6, 7, 2)
+    loops = [time_loop(3, 1.0), z_loop(4, 2.0)]
+    return write_nd2(folder / "m.nd2", frames, loops, ("DAPI", "GFP"), 0.5)
+
+
+def lif(folder: Path) -> Path:
+    pytest.importorskip("liffile")
+    steps = {"T": 1.0, "Z": 2e-6, "Y": 0.5e-6, "X": 0.5e-6}
+    return write_lif(folder / "m.lif", [LeicaImage("a", PIXELS, "TZCYX", steps)])
+
+
+def czi(folder: Path) -> Path:
+    library = pytest.importorskip("pylibCZIrw.czi")
+    path = folder / "m.czi"
+    with library.create_czi(str(path)) as file:
+        for time, depth, channel in np.ndindex(3, 4, 2):
+            place = {"T": time, "Z": depth, "C": channel}
+            file.write(PIXELS[time, depth, channel][..., None], plane=place)
+        file.write_metadata(scale_x=0.5e-6, scale_y=0.5e-6, scale_z=2e-6)
+    return path
+
+
 WRITERS = [
     pytest.param(ome_tiff, {}, id="ome-tiff"),
     pytest.param(imagej_tiff, {}, id="imagej"),
     pytest.param(ome_zarr, {}, id="ome-zarr"),
+    pytest.param(nd2, {}, id="nd2"),
+    pytest.param(lif, {}, id="lif"),
+    pytest.param(czi, {}, id="czi"),
     pytest.param(numpy_file, {"axes": "TZCYX"}, id="npy"),
 ]
 
@@ -77,8 +106,8 @@ def test_a_movie_at_a_position(
     assert through_time.position == {"Z": 3}
     assert (through_time.lengths["T"], through_time.lengths["Z"]) == (3, 4)
     if not more:
-        assert through_depth.scale == (2.0, 0.5, 0.5)
-        assert through_time.sizes["Z"] == 2.0
+        assert through_depth.scale == pytest.approx((2.0, 0.5, 0.5))
+        assert through_time.sizes["Z"] == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(("write", "more"), WRITERS)

@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam_decoder.axes import (
     AT_OPTION,
     expand_index,
+    numbered_list,
     resolve_entry,
     select_axes,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SERIES_OPTION",
     "FrameArray",
+    "LazyFrame",
     "MovieSource",
     "OpenOptions",
     "StoredArray",
@@ -89,7 +91,7 @@ class FrameArray:
         (T, Y, X) or (T, Y, X, C), or with further leading axes.
     dtype : dtype
     read : callable
-        Returns the pixels of a frame, given its number; called from any thread.
+        Returns a frame or a `LazyFrame`, given its number; called from any thread.
     counting : int, default 1
         How many leading axes count the frames, in C order.
     """
@@ -98,7 +100,7 @@ class FrameArray:
         self,
         shape: tuple[int, ...],
         dtype: Any,
-        read: Callable[[int], np.ndarray],
+        read: Callable[[int], np.ndarray | LazyFrame],
         counting: int = 1,
     ) -> None:
         self.shape = shape
@@ -147,6 +149,22 @@ class FrameArray:
         return number
 
 
+@dataclass(frozen=True, eq=False)
+class LazyFrame:
+    """A frame of which only the requested part is read, as far as its file allows.
+
+    Attributes
+    ----------
+    read : callable
+        Takes an index of the frame: a tuple of integers and slices.
+    """
+
+    read: Callable[[tuple[Any, ...]], np.ndarray]
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        return self.read(key)
+
+
 @dataclass(frozen=True)
 class OpenOptions:
     """What to take from a file.
@@ -173,6 +191,29 @@ class OpenOptions:
     series: int | str | None = None
     are_ids: bool = False
     at: Mapping[str, int] | None = None
+
+    def require_series(self, names: Sequence[str], path: Path) -> int:
+        """Return the index of the chosen series, or of the only one.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of all series of the file, at least one.
+        path : Path
+            Named in messages.
+
+        Raises
+        ------
+        FormatError
+            If no series matches, or several do, or one of several must be chosen.
+        """
+        chosen = self.series_index(names, path)
+        if chosen is None and len(names) > 1:
+            raise FormatError(
+                f"{path} holds {len(names)} images; choose one with {SERIES_OPTION}: "
+                f"{numbered_list(len(names), names)}"
+            )
+        return chosen or 0
 
     def series_index(self, names: Sequence[str], path: Path) -> int | None:
         """Return the index of the chosen series; None if none is chosen.

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.errors import FormatError, wrap_read_errors
+from napari_sam_decoder.formats.czi_reader import CZI_SUFFIXES, open_czi
 from napari_sam_decoder.formats.image_folder import has_pictures, open_folder
+from napari_sam_decoder.formats.lif_reader import LIF_SUFFIXES, open_lif
 from napari_sam_decoder.formats.movie_source import (
     MovieSource,
     OpenOptions,
     StoredArray,
 )
+from napari_sam_decoder.formats.nd2_reader import ND2_SUFFIXES, open_nd2
 from napari_sam_decoder.formats.pillow_reader import (
     PICTURE_SUFFIXES,
     open_animation,
@@ -47,8 +50,9 @@ def open_movie(
     path : str or Path
         A TIFF file (plain, ImageJ, OME, LSM, STK), a folder of images, a zarr array or
         an OME-Zarr image, a video (mp4, m4v, avi, mov, mkv, webm), an animated GIF, PNG
-        or WebP, a numpy file (npy), or one image (png, jpg, bmp, webp). Or the address
-        of a zarr array or OME-Zarr image, such as ``https://host/movie.zarr``.
+        or WebP, a file of a microscope (nd2, lif, czi), a numpy file (npy), or one
+        image (png, jpg, bmp, webp). Or the address of a zarr array or OME-Zarr image,
+        such as ``https://host/movie.zarr``.
     axes : str, optional
         A letter per axis, in any order, such as "TYX" or "TCZYX": T, Z, Y, X, and C for
         colours, or for channels if one is chosen. It overrides what the file says. Axes
@@ -74,7 +78,7 @@ def open_movie(
         If the file does not exist, has an unknown format, is corrupt or not a movie, or
         holds several to choose from.
     MissingExtraError
-        If the library for reading videos, or from such an address, is not installed.
+        If the library for reading such a file or address is not installed.
 
     Warns
     -----
@@ -175,5 +179,8 @@ READERS: dict[str, Callable[[Path, OpenOptions], MovieSource]] = {
     ".npy": open_npy,
     ".gif": open_animation,
     **dict.fromkeys(VIDEO_SUFFIXES, open_video),
+    **dict.fromkeys(ND2_SUFFIXES, open_nd2),
+    **dict.fromkeys(LIF_SUFFIXES, open_lif),
+    **dict.fromkeys(CZI_SUFFIXES, open_czi),
     **dict.fromkeys(PICTURE_SUFFIXES, open_picture),
 }

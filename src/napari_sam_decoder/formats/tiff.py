@@ -22,13 +22,14 @@ from napari_sam_decoder.errors import (
 from napari_sam_decoder.formats.movie_source import (
     SERIES_OPTION,
     FrameArray,
+    LazyFrame,
     MovieSource,
     OpenOptions,
     StoredArray,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tifffile import TiffFile, TiffPageSeries
@@ -136,22 +137,6 @@ class PageLocation(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, eq=False)
-class LargePage:
-    """A page of which only the requested part is read, as far as its layout allows.
-
-    Attributes
-    ----------
-    read : callable
-        Takes an index of the page: a tuple of integers and slices.
-    """
-
-    read: Callable[[tuple[Any, ...]], np.ndarray]
-
-    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
-        return self.read(key)
-
-
 class TiffStack:
     """The pages of a TIFF file, which is open only while a page is read.
 
@@ -240,7 +225,7 @@ class TiffStack:
         def read(number: int) -> Any:
             """Read a page; may be called from any thread."""
             part = partial(self._read, places[number], page_shape, dtype)
-            return LargePage(part) if is_large else part(())
+            return LazyFrame(part) if is_large else part(())
 
         return FrameArray(shape, dtype, read, len(counted))
 

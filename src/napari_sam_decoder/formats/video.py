@@ -13,9 +13,9 @@ import numpy as np
 from napari_sam_decoder.errors import (
     FormatError,
     IncompleteFileWarning,
-    MissingExtraError,
     wrap_read_errors,
 )
+from napari_sam_decoder.formats.extras import import_reader
 from napari_sam_decoder.formats.movie_source import (
     FrameArray,
     MovieSource,
@@ -241,15 +241,9 @@ def open_video(path: Path, options: OpenOptions) -> MovieSource:
 
 
 def _open_container(path: Path) -> InputContainer:
+    av = import_reader("av", "video", path)
     try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError(
-            f"reading {path.name} needs an extra library: "
-            'pip install "napari-sam-decoder[video]"'
-        ) from error
-    try:
-        container = av.open(str(path))
+        container: InputContainer = av.open(str(path))
     except av.error.OSError as error:
         # Some formats report a truncated header like a failing disk.
         if error.errno != errno.EIO or not path.is_file():

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_sam_decoder.axes import axis_letters, colours_or_channels, numbered_list
+from napari_sam_decoder.axes import axis_letters, colours_or_channels
 from napari_sam_decoder.errors import FormatError, first_line
 from napari_sam_decoder.formats.movie_source import (
-    SERIES_OPTION,
     MovieSource,
     OpenOptions,
     StoredArray,
@@ -156,13 +155,8 @@ def _stored_group(group: zarr.Group, path: Path, options: OpenOptions) -> Stored
         array = _only_array(group, path)
         return _stored_array(array, path, options)
     names = [picture.name for picture in pictures]
-    chosen = options.series_index(names, path)
-    if chosen is None and len(pictures) > 1:
-        raise FormatError(
-            f"{path} holds {len(pictures)} images; choose one with {SERIES_OPTION}: "
-            f"{numbered_list(len(names), names)}"
-        )
-    return _stored_picture(pictures[chosen or 0], path, options)
+    chosen = options.require_series(names, path)
+    return _stored_picture(pictures[chosen], path, options)
 
 
 class _Picture(NamedTuple):
