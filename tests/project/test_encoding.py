@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project import (
+    Candidate,
     EntryChange,
     FrameRecord,
     LabelDifference,
@@ -70,6 +71,11 @@ VALUES = {
         ObjectRecord("hidden", is_hidden=True),
         ObjectRecord("a twin", is_background=True),
         ObjectRecord("hidden daughter", parent=3, is_hidden=True),
+    ],
+    "candidates": [
+        Candidate((0,), (3,), EYE),
+        Candidate((), (), EYE, choice=False),
+        Candidate((0, 1), (2, 5), EYE, choice=True),
     ],
     "targets": [
         TargetRecord("labels", (3, 4, 5), "uint16"),

@@ -326,12 +326,12 @@ def test_one_goes_on_where_one_stopped(path):
 
 
 @pytest.mark.parametrize("separator", ["", " "])
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_file_of_an_earlier_version_becomes_one_of_this_when_one_goes_on(
     path, version, separator
 ):
     earlier = f'"version":{separator}{version}'.encode()
-    older = HEADER.line().replace(b'"version":4', earlier)
+    older = HEADER.line().replace(b'"version":5', earlier)
     path.write_bytes(older + b"".join(lines_of(*OPS[:2])))
     assert read_journal(path).ops == tuple(OPS[:2])
     assert path.read_bytes().startswith(older)

@@ -126,7 +126,7 @@ def test_a_header_comes_back():
 def test_a_header_says_what_the_file_is():
     noted = json.loads(HEADER.line())
     assert noted["format"] == "napari-sam-decoder-project"
-    assert noted["version"] == 4
+    assert noted["version"] == 5
     assert noted["movie"]["shape"] == [5, 8, 9]
     assert {"model", "contrast", "program", "created"} <= set(noted)
 
@@ -135,7 +135,7 @@ def header_with(**fields):
     return json.dumps({**HEADER.to_json(), **fields}).encode() + b"\n"
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_header_of_an_earlier_version_is_read(version):
     assert parse_header(header_with(version=version), "x") == HEADER
 
@@ -146,7 +146,7 @@ def test_fields_of_later_programs_are_ignored():
 
 def test_a_newer_version_asks_for_an_update():
     with pytest.raises(ProjectError, match=r"newer version \(9\.1\); update"):
-        parse_header(header_with(version=5, program="9.1"), "x")
+        parse_header(header_with(version=6, program="9.1"), "x")
 
 
 @pytest.mark.parametrize(

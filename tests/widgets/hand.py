@@ -48,15 +48,15 @@ class Hand:
         QTest.mouseClick(self._canvas, LEFT, modifier, at)
         QApplication.processEvents()
 
-    def drag(self, start, end, *, wait=lambda: None):
+    def drag(self, start, end, *, modifier=NONE, wait=lambda: None):
         QTest.mouseMove(self._canvas, self.place(*start))
-        QTest.mousePress(self._canvas, LEFT, NONE, self.place(*start))
+        QTest.mousePress(self._canvas, LEFT, modifier, self.place(*start))
         for share in np.linspace(0, 1, 6)[1:]:
             between = np.array(start) + share * (np.array(end) - np.array(start))
             QTest.mouseMove(self._canvas, self.place(*between))
             QApplication.processEvents()
             wait()
-        QTest.mouseRelease(self._canvas, LEFT, NONE, self.place(*end))
+        QTest.mouseRelease(self._canvas, LEFT, modifier, self.place(*end))
         QApplication.processEvents()
 
     def press(self, key, modifier=ALT):

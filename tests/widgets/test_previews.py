@@ -257,7 +257,9 @@ def test_another_object_brings_neither_new_colours_nor_a_new_layout(
     assert len(np.unique(lines.edge_color, axis=0)) > 2
     overlay.show(view, 0, {1: TOP, 2: LEFT}, background=frozenset([2]))
     assert events == ["colormap"]
-    np.testing.assert_allclose(preview(viewer).get_color(2)[:3], BACKGROUND_GREY[:3])
+    # What is none of the result is outlined in grey, and not filled.
+    assert preview(viewer).get_color(2)[3] == 0
+    assert (lines.edge_color == np.array(BACKGROUND_GREY, np.float32)).all(1).any()
 
 
 def test_lines_go_with_what_they_surround(viewer, view, overlay):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_sam_decoder.project.candidates import Candidate, Candidates
 from napari_sam_decoder.project.changes import (
     Change,
     EntryChange,
@@ -96,6 +97,8 @@ __all__ = [
     "LASSO",
     "NO_PROMPTS",
     "ROWS",
+    "Candidate",
+    "Candidates",
     "CellState",
     "Change",
     "Correction",

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.errors import ProjectError, SamDecoderError
+from napari_sam_decoder.project.candidates import Candidate
 from napari_sam_decoder.project.changes import (
     Change,
     EntryChange,
@@ -397,6 +398,21 @@ def _decode_object(encoded: list[Any]) -> ObjectRecord:
     )
 
 
+def _encode_candidate(one: Candidate) -> list[Any]:
+    choice = None if one.choice is None else int(one.choice)
+    return [one.sliced, one.place, one.mask.shape, one.mask.runs, choice]
+
+
+def _decode_candidate(encoded: list[Any]) -> Candidate:
+    sliced, place, shape, runs, choice = encoded
+    return Candidate(
+        tuple(map(int, sliced)),
+        tuple(map(int, place)),
+        PaintedMask(shape, runs),
+        None if choice is None else bool(choice),
+    )
+
+
 def _encode_frame(record: FrameRecord) -> list[Any]:
     flags = [int(record.by_run), int(record.has_pixels)]
     if record.result is None:
@@ -496,6 +512,7 @@ _PROMPT = _Codec(_encode_prompt, _decode_prompt)
 _NUMBERS = _Codec(_encode_numbers, _decode_numbers)
 _CODECS: dict[str, _Codec] = {
     "objects": _Codec(_encode_object, _decode_object),
+    "candidates": _Codec(_encode_candidate, _decode_candidate),
     "targets": _Codec(
         lambda one: [one.name, one.shape, one.dtype, int(one.is_own)],
         lambda one: TargetRecord(

@@ -40,13 +40,13 @@ __all__ = [
 ]
 
 FORMAT = "napari-sam-decoder-project"
-VERSION = 4
+VERSION = 5
 """The first whose objects may be hidden, background objects, or have divided."""
 
 _LONGEST_HEADER = 2**20
 
 _OLDER = re.compile(
-    rb'\{"format":\s*"%s",\s*"version":\s*[123](?=[,}])' % FORMAT.encode()
+    rb'\{"format":\s*"%s",\s*"version":\s*[1234](?=[,}])' % FORMAT.encode()
 )
 _START = re.compile(rb'\{"n":(\d{1,18}),"op":"([\w-]+)","crc":"([0-9a-f]{8})"')
 _CHANGES = re.compile(rb',"(changes|packed)":')

@@ -42,6 +42,8 @@ COMMANDS = (
     Command("hide_object", "Hide the object, or show it", "Alt+I", _OBJECTS),
     Command("show_alone", "Show only this object, or all", "Alt+Shift+I", _OBJECTS),
     Command("delete_object", "Delete the selected object", "Alt+D", _OBJECTS),
+    Command("find_objects", "Find objects without clicks", "Alt+Shift+F", _OBJECTS),
+    Command("keep_candidates", "Keep the candidates", "Alt+Shift+K", _OBJECTS),
     Command("change_sign", "On the object or beside it", "Alt+X", _FRAME),
     Command("draw_box", "Draw boxes", "Alt+R", _FRAME),
     Command("draw_lasso", "Draw outlines with the lasso", "Alt+A", _FRAME),

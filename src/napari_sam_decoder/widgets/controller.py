@@ -416,13 +416,22 @@ class Controller(QObject):
 
     def _search(self, movie: MovieView, session: Session, frame: int) -> None:
         self.state.wanted_search = None
-        target = self.state.target
-        occupied = None
-        if target is not None:
-            # A person goes on painting meanwhile.
-            occupied = np.asarray(target.layer.data[movie.index(frame)]) != 0
+        occupied = self._occupied(movie, frame)
         search = ObjectSearch(movie, session, frame, occupied, self.found.emit)
         self.label_worker.start(self.state, search)
+
+    def _occupied(self, movie: MovieView, frame: int) -> np.ndarray:
+        """Return a new (Y, X) mask of all objects on a frame, labelled or not yet."""
+        occupied = np.zeros(movie.frame_shape, bool)
+        if self.state.target is not None:
+            occupied |= (
+                np.asarray(self.state.target.layer.data[movie.index(frame)]) != 0
+            )
+        prompts = (one for one in self.prompts if one.frame == frame)
+        for mask in self.state.previews.masks(prompts).values():
+            if mask.extent is not None:
+                occupied[mask.extent.place] |= mask.inside
+        return occupied
 
     def stop_label_work(self) -> None:
         """Do nothing more with labels; what was begun is dropped."""

@@ -272,6 +272,10 @@ class SamDecoderDock(QWidget):
         self._objects.new_requested.connect(self._guarded(bench.new_object))
         self._objects.find_requested.connect(self._guarded(bench.find_objects))
         self._objects.stop_requested.connect(bench.stop_label_work)
+        candidates = self._objects.candidates
+        candidates.keep_requested.connect(self._guarded(bench.keep_candidates))
+        candidates.discard_requested.connect(self._guarded(bench.discard_candidates))
+        candidates.smallest_chosen.connect(self._guarded(bench.drop_small_candidates))
         self._objects.layer_chosen.connect(self._guarded(self._on_layer_chosen))
         self._objects.object_chosen.connect(self._guarded(bench.go_to_object))
         self._objects.object_pressed.connect(self._guarded(bench.select_object))
@@ -310,6 +314,8 @@ class SamDecoderDock(QWidget):
             "hide_object": guarded(self._toggle_eye),
             "show_alone": guarded(self._toggle_others),
             "delete_object": guarded(self._ask_to_delete),
+            "find_objects": guarded(bench.find_objects),
+            "keep_candidates": guarded(bench.keep_candidates),
             "change_sign": self._on_sign_toggled,
             "draw_box": partial(use_tool, Tool.BOX),
             "draw_lasso": partial(use_tool, Tool.LASSO),

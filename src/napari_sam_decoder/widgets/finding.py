@@ -31,15 +31,15 @@ class ObjectSearch(LabelWork):
         Opened for the movie.
     frame : int
         Where to look.
-    occupied : (Y, X) array of bool, optional
-        What the labels have there.
+    occupied : (Y, X) array of bool
+        Where objects are already.
     on_found : callable
         Takes the search and the objects, in the GUI thread.
     """
 
     session: Session
     frame: int
-    occupied: np.ndarray | None
+    occupied: np.ndarray
     on_found: Callable[[ObjectSearch, list[FoundObject]], None]
 
     verb: ClassVar[str] = "searched for objects"

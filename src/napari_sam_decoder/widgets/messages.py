@@ -209,6 +209,8 @@ def _outcome(bench: Workbench) -> str:
 
 def _next_step(bench: Workbench) -> str:
     current, offered = bench.objects.current, bench.division
+    if bench.are_candidates_here:
+        return "Click drops or keeps one, Shift+drag merges; then press 'Keep'."
     if current is not None and offered is not None:
         # What to do comes first: the end of a long message is not seen.
         return (

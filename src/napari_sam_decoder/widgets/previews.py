@@ -150,7 +150,7 @@ class PreviewOverlay:
         scribbled : Scribbled, optional
             Drawn over the masks.
         background : frozenset of int
-            Background objects, drawn in grey.
+            Those that are none of the result, outlined in grey and not filled.
         """
         if self._strokes is not None and self._strokes.is_drawing:
             # It is shown again when the stroke has ended.
@@ -350,9 +350,15 @@ class PreviewOverlay:
             layer.colormap = DirectLabelColormap(color_dict=by_value)
 
     def _fills_of(self, objects: Mapping[int, int]) -> dict[int, tuple[float, ...]]:
-        """Return the light colour of each value, given the object that it is."""
-        colours = object_colours(objects.values(), self._outline.background)
-        return {value: (*colours[one][:3], FILL) for value, one in objects.items()}
+        """Return the light colour of each value, given the object that it is.
+
+        Those that are none of the result are only outlined.
+        """
+        colours, greys = object_colours(objects.values()), self._outline.background
+        return {
+            value: NO_FILL if one in greys else (*colours[one][:3], FILL)
+            for value, one in objects.items()
+        }
 
     def _remove_lines(self) -> None:
         lines, self._lines = self._lines, None

@@ -168,8 +168,12 @@ class ViewerEvents:
         ):
             event.handled = True
             yield from _without_tools(viewer.layers.selection.active)
-        elif not event.modifiers and getattr(active, "mode", PAN) == PAN:
+        elif getattr(active, "mode", PAN) != PAN:
+            return
+        elif not event.modifiers:
             yield from self._select_unless_dragged(event)
+        elif tuple(event.modifiers) == ("Shift",) and self._bench.are_candidates_here:
+            yield from self._merge_along_drag(event)
 
     def _select_unless_dragged(self, event: Any) -> Iterator[None]:
         """Select the object that is clicked where a drag moves the picture."""
@@ -182,6 +186,19 @@ class ViewerEvents:
             yield
         if is_still:
             self._bench.pick_object_at(event.position, keep_tool=True)
+
+    def _merge_along_drag(self, event: Any) -> Iterator[None]:
+        """Make one candidate of those that a drag with Shift crosses."""
+        camera, path = camera_of(self._bench.viewer), [event.position]
+        is_moved_by_mouse, camera.mouse_pan = camera.mouse_pan, False
+        try:
+            yield
+            while event.type == "mouse_move":
+                path.append(event.position)
+                yield
+        finally:
+            camera.mouse_pan = is_moved_by_mouse
+        self._bench.merge_candidates_along([*path, event.position])
 
     def _on_dragged(self, _: ViewerModel, event: Any) -> Iterator[None]:
         """Take all that is dragged until the mouse is released as one action."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,8 @@ from napari_sam_decoder.model.values import OWN_DECODER
 from napari_sam_decoder.project import (
     BOX,
     ROWS,
+    Candidate,
+    Candidates,
     FrameRecords,
     ObjectRecord,
     Place,
@@ -503,8 +506,9 @@ class Workbench(QObject):
         controller.state.draw(self.objects.look)
         if movie is not None:
             masks = self._shown(previews.masks(prompts) | self._looked_at())
-            background = self.objects.background_ids
-            self._overlay.show(movie, self.frame, masks, self._scribbled(), background)
+            greys = self.objects.background_ids | self._dropped_keys()
+            masks |= {key: one.placed for key, one in self._candidates_here().items()}
+            self._overlay.show(movie, self.frame, masks, self._scribbled(), greys)
             seen = self.window_seen if self.is_window_shown else None
             self._window_outline.show(movie, self.frame, seen)
         if self.points_layer is not None:
@@ -1575,12 +1579,13 @@ class Workbench(QObject):
         movie = label_movie_of(self.controller.state, view)
         self._start_label_work(TrackMaking(view, target.layer.name, movie, self.viewer))
 
+    # Candidates
+
     def find_objects(self) -> None:
         """Look for objects that nobody has shown on the current frame.
 
-        This goes on in the background. What is found, and not in the labels yet,
-        becomes objects with labels there, which are fixed, all as one step that can be
-        undone. Delete what is not wanted, and propagate the rest.
+        This goes on in the background. What is found where no object is yet becomes
+        `candidates`, in place of those from an earlier search.
 
         Raises
         ------
@@ -1604,21 +1609,224 @@ class Workbench(QObject):
             )
             return
         self._read_what_waits()
-        title = f"Found {counted(len(found), 'object')} on frame {frame}"
-        ids = [self._new_id() for _ in found]
+        title = f"Find {counted(len(found), 'candidate')} on frame {frame}"
+        with self._candidate_step(title):
+            masks = (one.painted for one in found)
+            self.candidates.replace(Candidate.on(view, frame, one) for one in masks)
+        # Clicks are to choose among them, and not to be points.
+        self.viewer.layers.selection.active = self.movie.layer
+
+    @property
+    def candidates(self) -> Candidates:
+        """What `find_objects` has found, by number, until it is kept or discarded."""
+        return Candidates(self.history.document)
+
+    @contextmanager
+    def _candidate_step(self, title: str, cause: Step | None = None) -> Iterator[None]:
+        """Record what becomes of candidates, and show it."""
+        with self.history.step(title, "objects", cause=cause):
+            yield
+        self.controller.state.outcome = ""
+        self.show_previews()
+        self.changed.emit()
+
+    def choose_candidate(self, number: int, *, is_kept: bool) -> None:
+        """Keep or drop a candidate.
+
+        Parameters
+        ----------
+        number : int
+            Of the candidate.
+        is_kept : bool
+            Whether it is to become an object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such candidate.
+        """
+        self.candidates.require(number)
+        verb = "Keep" if is_kept else "Drop"
+        with self._candidate_step(f"{verb} candidate {number}"):
+            self.candidates.choose(number, is_kept=is_kept)
+
+    def drop_small_candidates(self, pixels: int) -> None:
+        """Drop candidates with fewer pixels, now and in later searches.
+
+        Those that a person keeps or drops stay so.
+
+        Parameters
+        ----------
+        pixels : int
+            0 or more; 0 drops none.
+
+        Raises
+        ------
+        OptionError
+            If it is no such number.
+        """
+        smallest = as_integer(pixels, "the pixels of a candidate", OptionError)
+        if smallest < 0:
+            raise OptionError(f"a candidate has 0 pixels or more, not {smallest}")
+        title, done = "Drop small candidates", self.history.done
+        # A person tries several sizes, and undoes them at once.
+        cause = done[-1] if done and done[-1].title == title else None
+        with self._candidate_step(title, cause):
+            self.candidates.set_smallest(smallest)
+
+    def merge_candidates(self, numbers: Collection[int]) -> int:
+        """Make one candidate of several, which is kept.
+
+        Parameters
+        ----------
+        numbers : collection of int
+            Of two candidates or more.
+
+        Returns
+        -------
+        int
+            The number of the one.
+
+        Raises
+        ------
+        PromptError
+            If they are not, or there are no such candidates.
+        """
+        chosen = sorted({*numbers})
+        if len(chosen) < 2:
+            raise PromptError("choose two candidates or more that are one object")
+        for number in chosen:
+            self.candidates.require(number)
+        with self._candidate_step(f"Merge {len(chosen)} candidates"):
+            return self.candidates.merge(chosen)
+
+    def keep_candidates(self) -> tuple[SegmentedObject, ...]:
+        """Make objects of the candidates that were not dropped.
+
+        They are fixed as their masks on their frame, where they get labels in the
+        background. All this is undone at once. `propagate` carries them on.
+
+        Returns
+        -------
+        tuple of SegmentedObject
+            Of which the first is selected.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen.
+        PromptError
+            If no candidate of the movie is kept.
+        """
+        frame = self.candidates.frame_in(self.require_movie())
+        kept = self.candidates.kept
+        if frame is None or not kept:
+            raise PromptError(
+                "there is no candidate to keep: press 'Find objects', and click those "
+                "that are objects"
+            )
+        self._read_what_waits()
+        ids = [self._new_id() for _ in kept]
+        title = f"Keep {counted(len(kept), 'object')} on frame {frame}"
         with self.history.step(title, "objects", {"objects": ids}) as step:
-            for new_id, one in zip(ids, found, strict=True):
+            self.candidates.clear()
+            for new_id, one in zip(ids, kept.values(), strict=True):
                 self.objects.create(new_id)
-                row = ScribbleRow.confirming(view, frame, one.painted, new_id)
-                self.objects.confirm(row)
+                self.objects.confirm(one.confirmed_as(new_id))
             self.history.document.set_rows("scribbles", self.objects.scribbles)
         self.read()
-        # A person has to see them to choose among them.
+        # A person has to see them to go on with them.
         here = range(frame, frame + 1)
         request = RunRequest(Direction.BOTH, here, tuple(ids), replace=False)
         self.controller.propagate(request, step)
         self.select_object(ids[0])
-        self.informed.emit(f"{title}. Delete what is not wanted, then propagate.")
+        return tuple(self.objects.require(new_id) for new_id in ids)
+
+    def discard_candidates(self) -> None:
+        """Make objects of none of the candidates.
+
+        Raises
+        ------
+        PromptError
+            If there are none.
+        """
+        if not self.candidates:
+            raise PromptError("there are no candidates: press 'Find objects' first")
+        with self._candidate_step(
+            f"Discard {counted(len(self.candidates), 'candidate')}"
+        ):
+            self.candidates.clear()
+
+    @property
+    def are_candidates_here(self) -> bool:
+        """Whether there are candidates on the current frame."""
+        view = self.movie
+        return view is not None and self.candidates.frame_in(view) == self.frame
+
+    def _candidates_here(self) -> dict[int, Candidate]:
+        """Candidates on the current frame, by the ids that they might get."""
+        if not self.are_candidates_here:
+            return {}
+        above = self._highest_known_id
+        return {above + number: one for number, one in self.candidates.items()}
+
+    def _dropped_keys(self) -> frozenset[int]:
+        above, candidates = self._highest_known_id, self.candidates
+        dropped = (one for one in candidates if not candidates.is_kept(one))
+        return frozenset(above + number for number in dropped)
+
+    @property
+    def _highest_known_id(self) -> int:
+        target = self.controller.state.target
+        labelled = () if target is None else target.object_ids
+        return max((*self.objects.ids, *labelled), default=0)
+
+    def _candidate_at(self, view: MovieView, place: np.ndarray) -> int | None:
+        """Find the candidate at (frame, row, column); None where there is none."""
+        pixel = _pixel(view, place)
+        if pixel is None or not self.are_candidates_here:
+            return None
+        return self.candidates.number_at(*pixel)
+
+    def pick_candidate_at(self, world: Sequence[float]) -> bool:
+        """Drop the candidate at a position, or keep it if it was dropped.
+
+        Parameters
+        ----------
+        world : sequence of float
+            In the units of the viewer's sliders.
+
+        Returns
+        -------
+        bool
+            Whether there is one.
+        """
+        view = self.movie
+        if view is None:
+            return False
+        place = view_position(view, self.viewer.dims, world)
+        number = self._candidate_at(view, place)
+        if number is None:
+            return False
+        self.choose_candidate(number, is_kept=not self.candidates.is_kept(number))
+        return True
+
+    def merge_candidates_along(self, path: Iterable[Sequence[float]]) -> None:
+        """Make one candidate of all that a line crosses, if these are several.
+
+        Parameters
+        ----------
+        path : iterable of sequence of float
+            Positions in the units of the viewer's sliders.
+        """
+        view = self.movie
+        if view is None or not self.are_candidates_here:
+            return
+        places = [view_position(view, self.viewer.dims, one) for one in path]
+        found = {self._candidate_at(view, one) for one in _between(places)} - {None}
+        numbers = [one for one in found if one is not None]
+        if len(numbers) > 1:
+            self.merge_candidates(numbers)
 
     def stop_label_work(self) -> None:
         """Measure, save or search no further; nothing is written."""
@@ -1767,6 +1975,10 @@ class Workbench(QObject):
     @property
     def offer(self) -> str:
         """What could be done now to make the work easier; empty if nothing."""
+        view = self.movie
+        waiting = None if view is None else self.candidates.frame_in(view)
+        if waiting not in (None, self.frame):
+            return f"candidates on frame {waiting} wait to be kept or discarded there"
         decoder, count = self.controller.state.options.decoder, self.fixed_count
         is_taken = self.controller.is_learning or self.learned is not None
         if is_taken or is_learned(decoder) or count < OFFERED_FROM:
@@ -2086,6 +2298,8 @@ class Workbench(QObject):
     ) -> bool:
         """Select the object at a position: that of a point, else of a label or mask.
 
+        A candidate there is dropped, or kept again.
+
         Parameters
         ----------
         world : sequence of float
@@ -2096,11 +2310,13 @@ class Workbench(QObject):
         Returns
         -------
         bool
-            Whether there is an object.
+            Whether there is an object or a candidate.
         """
         view = self.movie
         if view is None:
             return False
+        if self.pick_candidate_at(world):
+            return True
         object_id = self._object_at(view, view_position(view, self.viewer.dims, world))
         if object_id is None or self.objects.find(object_id) is None:
             return False
@@ -2689,6 +2905,14 @@ def _pixel(view: MovieView, place: np.ndarray) -> tuple[int, int] | None:
     row, column = np.rint(place[1:]).astype(int).tolist()
     height, width = view.frame_shape
     return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+
+def _between(places: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield places with others between them, a pixel apart at most."""
+    yield from places[:1]
+    for start, end in pairwise(places):
+        count = int(np.ceil(np.abs(end - start).max()))
+        yield from np.linspace(start, end, count + 1)[1:]
 
 
 def _existing_frame(view: MovieView, frame: int) -> int:

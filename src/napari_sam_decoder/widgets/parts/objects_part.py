@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points, Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGroupBox, QLineEdit, QMenu, QMessageBox, QSizePolicy
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QLineEdit,
+    QMenu,
+    QMessageBox,
+    QSizePolicy,
+    QStackedWidget,
+    QWidget,
+)
 
 from napari_sam_decoder.widgets.finding import ObjectSearch
+from napari_sam_decoder.widgets.parts.candidates_part import CandidatesPart
 from napari_sam_decoder.widgets.parts.controls import (
     button,
     group_layout,
@@ -106,7 +115,8 @@ class ObjectsPart(QGroupBox):
         self.split_button = button(_SPLIT, _SPLIT_TIP, self.split_requested.emit)
         self.find_button = button(
             _FIND,
-            "Look for objects that nobody has shown on the current frame",
+            "Look for objects that nobody has shown on the current frame, and offer "
+            "them as candidates{find_objects}",
             self._find_or_stop,
         )
         self.points_button, self.menu = menu_button(
@@ -130,7 +140,8 @@ class ObjectsPart(QGroupBox):
             )
         )
         layout.addWidget(self.table, 1)
-        layout.addLayout(
+        self._tools = QWidget()
+        self._tools.setLayout(
             row(
                 self.filter,
                 narrow(self.find_button),
@@ -138,6 +149,13 @@ class ObjectsPart(QGroupBox):
                 narrow(self.points_button),
             )
         )
+        self.candidates = CandidatesPart()
+        # One in place of the other, so that nothing moves.
+        self._below = QStackedWidget()
+        self._below.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        for one in (self._tools, self.candidates):
+            self._below.addWidget(one)
+        layout.addWidget(self._below)
 
     def show_state(self, bench: Workbench) -> None:
         """List the current objects."""
@@ -166,6 +184,9 @@ class ObjectsPart(QGroupBox):
         self._is_searching = isinstance(running, ObjectSearch)
         self.find_button.setText(_STOP if self._is_searching else _FIND)
         self.find_button.setEnabled(self._is_searching or running is None)
+        self.candidates.show_state(bench)
+        is_choosing = bench.are_candidates_here
+        self._below.setCurrentWidget(self.candidates if is_choosing else self._tools)
 
     def _find_or_stop(self) -> None:
         request = self.stop_requested if self._is_searching else self.find_requested

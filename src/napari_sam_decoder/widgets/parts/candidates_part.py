@@ -1,0 +1,71 @@
+"""The row that says how many candidates are kept, and makes objects of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QAbstractSpinBox, QSpinBox, QWidget
+
+from napari_sam_decoder.widgets.parts.controls import Lines, button, narrow, row
+
+if TYPE_CHECKING:
+    from napari_sam_decoder.widgets.workbench import Workbench
+
+__all__ = ["CandidatesPart"]
+
+_HOW = (
+    "A click drops a candidate, or keeps it again; a drag with Shift makes one of all "
+    "that it crosses"
+)
+_MOST_PIXELS = 10**8
+_BESIDE_TEXT = 56
+"""Width of the frame and the two buttons that napari gives a number."""
+
+
+class CandidatesPart(QWidget):
+    """What becomes of the candidates on the frame that is shown."""
+
+    keep_requested = Signal()
+    discard_requested = Signal()
+    smallest_chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = Lines(1, _HOW)
+        self.count.setAlignment(Qt.AlignmentFlag.AlignVCenter)
+        self.smallest = QSpinBox()
+        self.smallest.setRange(0, _MOST_PIXELS)
+        self.smallest.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        self.smallest.setKeyboardTracking(False)
+        self.smallest.setPrefix("≥ ")
+        self.smallest.setSuffix(" px")
+        self.smallest.setFixedWidth(self._width_of("≥ 99999 px"))
+        self.smallest.setToolTip(
+            "Drop smaller candidates, but those that you have clicked; it is used for "
+            "later searches, too"
+        )
+        self.smallest.valueChanged.connect(self.smallest_chosen)
+        self.keep_button = button(
+            "Keep",
+            "Make objects of the candidates that are not dropped{keep_candidates}",
+            self.keep_requested.emit,
+        )
+        self.discard_button = button(
+            "Discard", "Drop all of them", self.discard_requested.emit
+        )
+        parts = narrow(self.keep_button), narrow(self.discard_button)
+        self.setLayout(row(self.count, self.smallest, *parts))
+
+    def show_state(self, bench: Workbench) -> None:
+        """Show how many are kept."""
+        candidates = bench.candidates
+        kept = len(candidates.kept)
+        self.count.setText(f"{kept} of {len(candidates)} kept")
+        self.keep_button.setEnabled(kept > 0)
+        if candidates.smallest != self.smallest.value():
+            with QSignalBlocker(self.smallest):
+                self.smallest.setValue(candidates.smallest)
+
+    def _width_of(self, text: str) -> int:
+        return int(self.fontMetrics().horizontalAdvance(text)) + _BESIDE_TEXT
