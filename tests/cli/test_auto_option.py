@@ -3,7 +3,7 @@ import pytest
 import tifffile
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of
 
-from napari_sam_decoder import FoundObject, PlacedMask, Session
+from napari_sam_decoder import FoundObject, PlacedMask, Session, read_provenance
 
 
 def block(rows, columns):
@@ -82,3 +82,34 @@ def test_a_project_refuses_it(run, movie, searched, tmp_path):
 def test_nothing_found_writes_empty_labels(run, movie, searched, tmp_path):
     assert segment(run, movie, tmp_path / "labels.tif", "--auto", "1")[0] == 0
     assert not tifffile.imread(tmp_path / "labels.tif").any()
+
+
+def test_every_so_many_frames_are_named_as_a_range(run, movie, searched, tmp_path):
+    done = segment(run, movie, tmp_path / "labels.tif", "--auto", f"0:{FRAMES}:2")
+    assert done[0] == 0
+    assert [frame for frame, _ in searched] == [*range(0, FRAMES, 2)]
+    for refused in ("0:4:0", "0:4:1:1", "4:0:1"):
+        done = segment(run, movie, tmp_path / "none.tif", "--auto", refused)
+        assert "--auto" in complaint_of(done)
+
+
+def test_a_background_object_is_not_found_again(run, movie, points, searched, tmp_path):
+    shown = "--points", points, "--background", "70000"
+    done = segment(run, movie, tmp_path / "labels.tif", *shown, "--auto", "0")
+    assert done[0] == 0
+    assert 70000 not in tifffile.imread(tmp_path / "labels.tif")
+    ((_, occupied),) = searched
+    assert occupied.any()
+
+
+def test_a_daughter_knows_her_mother(run, movie, searched, tmp_path):
+    output = tmp_path / "labels.tif"
+    labels = np.zeros((FRAMES, ROWS, COLUMNS), np.uint8)
+    labels[1][block((24, 40), (10, 50))] = 5
+    labels[2][block((24, 40), (10, 29))] = 5
+    tifffile.imwrite(output, labels, photometric="minisblack")
+    assert segment(run, movie, output, "--auto", "2")[0] == 0
+    assert read_provenance(output)["objects"] == {"6": {"parent": 5}}
+    box = "--box", "2,24,30,39,49,6"
+    assert run("correct", movie, "--labels", output, *box, "--cache", "none")[0] == 0
+    assert read_provenance(output)["objects"] == {"6": {"parent": 5}}

@@ -24,7 +24,10 @@ def write(tmp_path):
 
 def test_the_first_file_counts_where_objects_overlap(write, tmp_path):
     one = write("1.tif", [[[1, 1, 0, 0]], [[0, 0, 0, 0]]], prompts=[{"object_id": 1}])
-    two = write("2.zarr", [[[0, 7, 7, 0]], [[7, 0, 0, 70000]]], background=[3])
+    objects = {"7": {"parent": 1}}
+    two = write(
+        "2.zarr", [[[0, 7, 7, 0]], [[7, 0, 0, 70000]]], background=[3], objects=objects
+    )
     out = tmp_path / "joined.tif"
     assert join_labels(JoinJob((one, two), out)) == 3
     joined = open_labels(out)
@@ -36,6 +39,7 @@ def test_the_first_file_counts_where_objects_overlap(write, tmp_path):
     assert noted["axes"] == "ZYX"
     assert noted["prompts"] == [{"object_id": 1}]
     assert noted["background"] == [3]
+    assert noted["objects"] == objects
 
 
 def test_an_object_is_in_one_file_only(write, tmp_path):

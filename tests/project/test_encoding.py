@@ -75,7 +75,7 @@ VALUES = {
     "candidates": [
         Candidate((0,), (3,), EYE),
         Candidate((), (), EYE, choice=False),
-        Candidate((0, 1), (2, 5), EYE, choice=True),
+        Candidate((0, 1), (2, 5), EYE, choice=True, parent=4),
     ],
     "targets": [
         TargetRecord("labels", (3, 4, 5), "uint16"),

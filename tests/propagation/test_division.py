@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ideal_network import SIDE, movie_of
 
-from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.prompts import PaintedMask, Prompt, PromptSet
 from napari_sam_decoder.propagation import (
     CurrentLabels,
     Direction,
@@ -15,7 +15,12 @@ from napari_sam_decoder.propagation import (
     plan,
     propagate,
 )
-from napari_sam_decoder.propagation.division import FRAMES_APART, Wholeness, halves
+from napari_sam_decoder.propagation.division import (
+    FRAMES_APART,
+    Wholeness,
+    halves,
+    mothers,
+)
 
 FRAMES = range(12)
 PARTED = 4
@@ -152,3 +157,55 @@ def test_a_division_beyond_a_correction_is_found(make_context):
         found[result.frame] = result
     assert found[DIVIDED].objects[1].reason is Reason.DIVIDED
     assert found[DIVIDED].objects[1].daughters is not None
+
+
+MOTHER = np.zeros((20, 40), int)
+MOTHER[4:16, 4:28] = 3
+MOTHER[4:16, 32:38] = 7
+
+
+def part(columns, rows=(4, 16)):
+    mask = np.zeros(MOTHER.shape, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return PaintedMask.of(mask)
+
+
+def now(columns=None):
+    """Object 7 stays as it is; what is left of object 3 is in some columns."""
+    kept = np.zeros(MOTHER.shape, bool)
+    kept[:, slice(*columns) if columns else slice(0)] = True
+    return np.where((MOTHER == 3) & ~kept, 0, MOTHER)
+
+
+def test_what_is_where_half_of_an_object_was_is_its_daughter():
+    assert mothers([part((16, 28))], MOTHER, now((4, 15))) == [3]
+
+
+def test_two_that_are_where_an_object_was_are_its_daughters():
+    found = [part((4, 14)), part((17, 28)), part((30, 32))]
+    assert mothers(found, MOTHER, now()) == [3, 3, None]
+
+
+@pytest.mark.parametrize(
+    ("found", "left"),
+    [
+        ([part((16, 28))], None),
+        ([part((16, 28))], (4, 24)),
+        ([part((24, 28))], (4, 22)),
+        ([part((4, 10)), part((11, 18))], (20, 28)),
+        ([part((16, 28), (14, 20))], (4, 15)),
+        ([PaintedMask.of(np.zeros(MOTHER.shape, bool))], (4, 15)),
+        ([part((4, 28)), part((4, 28))], None),
+    ],
+    ids=[
+        "alone",
+        "the object is still whole",
+        "far smaller",
+        "three",
+        "mostly elsewhere",
+        "empty",
+        "as large as the object",
+    ],
+)
+def test_else_nothing_has_divided(found, left):
+    assert mothers(found, MOTHER, now(left)) == [None] * len(found)

@@ -185,6 +185,19 @@ def test_what_cannot_be_done_with_candidates_is_refused(bench):
     assert len(bench.candidates) == 2
 
 
+def test_a_daughter_is_offered_and_kept_with_her_mother(bench, truth):
+    labels = np.zeros_like(truth)
+    labels[0] = truth[1] > 0
+    labels[1] = truth[1] == 1
+    bench.choose_labels(bench.viewer.add_labels(labels))
+    bench.wait()
+    bench.show_frame(1)
+    find(bench)
+    assert [one.parent for one in bench.candidates.values()] == [1]
+    (made,) = bench.keep_candidates()
+    assert made.parent == 1
+
+
 def test_positions_pick_and_merge(bench, truth):
     find(bench)
     middles = [np.argwhere(truth[0] == one).mean(axis=0) for one in (1, 2)]

@@ -172,15 +172,18 @@ def object_id(text: str) -> int:
 
 
 def frame_list(text: str) -> tuple[int, ...]:
-    """Read frames such as ``3,17,40:43``, where ``40:43`` means 40, 41 and 42."""
+    """Read frames such as ``3,17,40:43,0:60:20``.
+
+    ``40:43`` means 40, 41 and 42, and ``0:60:20`` every twentieth of 0 to 59.
+    """
     found: list[int] = []
     for part in text.split(","):
-        if not re.fullmatch(r"\d+(:\d+)?", part, re.ASCII):
+        if not re.fullmatch(r"\d+(:\d+(:0*[1-9]\d*)?)?", part, re.ASCII):
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not a list of frames, such as 3,17 or 3,40:43"
             )
-        first, _, stop = part.partition(":")
-        asked = range(int(first), int(stop) if stop else int(first) + 1)
+        first, *rest = map(int, part.split(":"))
+        asked = range(first, *rest) if rest else range(first, first + 1)
         if not 0 < len(asked) <= MAX_FRAMES:
             raise argparse.ArgumentTypeError(
                 f"{part!r} in {text!r} is not a range of frames, such as 40:43"

@@ -168,8 +168,9 @@ def _add_auto(parser: argparse.ArgumentParser) -> None:
         const=(0,),
         default=(),
         metavar="FRAMES",
-        help="look for objects that nobody has shown on frames such as 0,20,40: those "
-        "not in the labels yet are added one frame after the other (default: 0)",
+        help="look for objects that nobody has shown on frames such as 0,20,40 or "
+        "0:60:20: those not in the labels yet are added one frame after the other "
+        "(default: 0)",
     )
 
 

@@ -44,9 +44,9 @@ def highest_id(labels: ArrayLike) -> int:
 
 
 def found_prompts(
-    session: Session, frame: int, labels: np.ndarray, above: int, progress: Progress
+    session: Session, frame: int, occupied: np.ndarray, above: int, progress: Progress
 ) -> list[Prompt]:
-    """Find the objects on a frame that are not in its labels yet.
+    """Find the objects on a frame that are not known yet.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def found_prompts(
         Has the movie.
     frame : int
         Where to look.
-    labels : (Y, X) array of int
-        Of that frame.
+    occupied : (Y, X) array of bool
+        Where objects are already.
     above : int
         New objects get the next higher ids.
     progress : Progress
@@ -66,7 +66,7 @@ def found_prompts(
     list of Prompt
         Painted masks, with the surest first.
     """
-    steps = session.search_objects(frame, labels != 0)
+    steps = session.search_objects(frame, occupied)
     what = f"looking for objects on frame {frame}"
     *_, found = progress(steps, total=MOST_BATCHES + 1, what=what)
     ids = count(above + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -283,7 +283,9 @@ def _correct_labels(
         steps = progress(results, total=most, what="correcting")
         report = Report(None if job.report is None else session.movie)
         _apply(steps, labels, report)
-        _save(job, job.output or path, (session, labels, frames))
+        made_from = record_provenance(session, job.movie, frames, session.prompts)
+        made_from["objects"] = dict(noted.objects)
+        _save(job.output or path, labels, session, made_from)
     return CorrectResult(report, len(labels), len(noted.prompts))
 
 
@@ -407,12 +409,12 @@ def _apply(
 
 
 def _save(
-    job: CorrectJob,
     target: Path,
-    corrected: tuple[Session, CopyOnWriteLabels, range],
+    labels: CopyOnWriteLabels,
+    session: Session,
+    made_from: dict[str, Any],
 ) -> None:
-    session, labels, frames = corrected
     with open_sink(target, session.movie, labels.dtype) as sink:
         for frame in range(len(labels)):
             sink.write(frame, without_objects(labels[frame], session.background))
-        sink.finish(record_provenance(session, job.movie, frames, session.prompts))
+        sink.finish(made_from)

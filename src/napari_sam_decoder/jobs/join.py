@@ -20,7 +20,7 @@ from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_sam_decoder.frames import ArrayLike
@@ -149,7 +149,7 @@ def _require_different(paths: Sequence[Path], ids: Sequence[set[int]]) -> None:
             owners[one] = path
 
 
-def _joined_notes(notes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _joined_notes(notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the first was made from, with the prompts of all."""
     first, *others = notes
     joined = dict(first)
@@ -157,4 +157,9 @@ def _joined_notes(notes: Iterable[dict[str, Any]]) -> dict[str, Any]:
         found = [one for note in (first, *others) for one in note.get(key, ())]
         if found:
             joined[key] = found
+    objects = {
+        key: one for note in notes for key, one in note.get("objects", {}).items()
+    }
+    if objects:
+        joined["objects"] = objects
     return joined

@@ -15,7 +15,7 @@ from napari_sam_decoder.formats import read_provenance
 from napari_sam_decoder.jobs.automatic import highest_id, require_search_frames
 from napari_sam_decoder.jobs.inputs import require_background
 from napari_sam_decoder.jobs.outputs import no_progress, open_sink, write_text
-from napari_sam_decoder.jobs.provenance import record_provenance
+from napari_sam_decoder.jobs.provenance import describe_parents, record_provenance
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.jobs.segment import (
     Segmentation,
@@ -176,6 +176,7 @@ def _segment(
         segmentation = Segmentation(session, frames, part, report, progress)
         segmentation.carry_out(work.existing, shown, visits, job.auto, above)
         noted = record_provenance(session, job.movie, frames, session.prompts)
+        noted["objects"] = describe_parents(segmentation.parents)
         return noted, report, session.model
 
 
@@ -229,6 +230,11 @@ def _joined(
         if source.sizes
         else None,
         "positions": kept,
+        "objects": {
+            key: one
+            for note in (earlier, *notes)
+            for key, one in note.get("objects", {}).items()
+        },
         "background": sorted({*job.background, *earlier.get("background", ())}),
     }
 

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.session import Session
 
-__all__ = ["Provenance", "describe_prompts", "record_provenance", "stored_settings"]
+__all__ = [
+    "Provenance",
+    "describe_parents",
+    "describe_prompts",
+    "record_provenance",
+    "stored_settings",
+]
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,15 @@ class Provenance:
         such a pair for each channel; None if unknown.
     background : frozenset of int
         Background objects. They have prompts, but no pixels.
+    objects : dict
+        Names and parents, as they are noted by id.
     """
 
     prompts: PromptSet = field(default_factory=PromptSet)
     settings: Settings = field(default_factory=Settings)
     contrast: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
     background: frozenset[int] = frozenset()
+    objects: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Provenance:
@@ -70,7 +79,8 @@ class Provenance:
             settings = stored_settings(noted.get("settings", {}))
             background = frozenset(map(int, noted.get("background", ())))
             contrast = _contrast(noted.get("contrast"))
-            return cls(prompts, settings, contrast, background)
+            objects = dict(noted.get("objects", {}))
+            return cls(prompts, settings, contrast, background, objects)
         except (
             *(AttributeError, KeyError, TypeError, ValueError),
             *(OptionError, PromptError),
@@ -136,6 +146,11 @@ def record_provenance(
         "prompts": describe_prompts(prompts),
         "background": sorted(session.background),
     }
+
+
+def describe_parents(parents: Mapping[int, int]) -> dict[str, Any]:
+    """Return what is noted of objects that come from a division, by id."""
+    return {str(one): {"parent": parent} for one, parent in parents.items()}
 
 
 # In files the sign of a point is its label, as in tables of points.

@@ -32,12 +32,13 @@ from napari_sam_decoder.jobs.outputs import (
 )
 from napari_sam_decoder.jobs.project_labels import require_own_output, write_labels
 from napari_sam_decoder.jobs.project_work import open_work
-from napari_sam_decoder.jobs.provenance import record_provenance
+from napari_sam_decoder.jobs.provenance import describe_parents, record_provenance
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Settings
+from napari_sam_decoder.propagation.division import mothers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -255,6 +256,7 @@ def _segment(job: SegmentJob, model: Sam | None, progress: Progress) -> Report:
             followed = job.objects or session.prompts.object_ids
             made_from = (one for one in session.prompts if one.object_id in followed)
             noted = record_provenance(session, job.movie, frames, made_from)
+            noted["objects"] = describe_parents(work.parents)
             sink.finish(with_earlier(noted, job.output, existing))
     return report
 
@@ -274,6 +276,11 @@ class Segmentation:
         Takes the verdicts.
     progress : Progress
         Gets one step per frame, and per batch of clicks of a search.
+
+    Attributes
+    ----------
+    parents : dict of int to int
+        Of objects that were found where another one has divided.
     """
 
     def __init__(
@@ -287,6 +294,9 @@ class Segmentation:
         self._session, self._frames, self._sink = session, frames, sink
         self._report, self._progress = report, progress
         self._highest = 0
+        self.parents: dict[int, int] = {}
+        # Background objects are not in the labels, but not to be found either.
+        self._background: dict[int, np.ndarray] = {}
 
     def carry_out(
         self,
@@ -311,7 +321,9 @@ class Segmentation:
         above : int
             Their ids are higher than this.
         """
-        self._highest = above
+        self._highest, auto = above, tuple(auto)
+        shape = self._session.movie.frame_shape
+        self._background = {frame: np.zeros(shape, bool) for frame in auto}
         embed_frames(self._session, self._frames, self._progress)
         if existing is not None:
             for frame in range(existing.shape[0]):
@@ -325,6 +337,9 @@ class Segmentation:
         """Write each result as it comes; a later one for the same frame replaces it."""
         for result in self._progress(results, total=count, what="propagating"):
             wanted = result.wanted
+            if result.frame in self._background:
+                hidden = (result.labels != 0) & (wanted.labels == 0)
+                self._background[result.frame] |= hidden
             self._sink.write(wanted.frame, wanted.labels)
             self._report.add(wanted)
 
@@ -333,12 +348,21 @@ class Segmentation:
         session, labels = self._session, self._sink
         known = session.prompts.object_ids
         highest = max(highest_id(labels), *known, self._highest)
-        prompts = found_prompts(session, frame, labels[frame], highest, self._progress)
+        now = np.asarray(labels[frame])
+        occupied = (now != 0) | self._background[frame]
+        prompts = found_prompts(session, frame, occupied, highest, self._progress)
         if not prompts:
             return
         for prompt in prompts:
             session.add_prompt(prompt)
-        ids = tuple(prompt.object_id for prompt in prompts)
+        if frame > 0:
+            masks = [prompt.mask for prompt in prompts if prompt.mask is not None]
+            parents = mothers(masks, np.asarray(labels[frame - 1]), now)
+            for prompt, parent in zip(prompts, parents, strict=True):
+                if parent is not None:
+                    self.parents[prompt.object_id] = parent
+        # Background objects go along, so that nothing takes their pixels.
+        ids = (*(one.object_id for one in prompts), *sorted(session.background))
         visits = session.plan(self._frames, objects=ids).visits
         self.take(session.propagate(self._frames, labels=labels, objects=ids), visits)
 
@@ -479,4 +503,5 @@ def with_earlier(
         kept = [one for one in earlier["prompts"] if one.get("object_id") not in new]
         noted["prompts"] = [*kept, *noted["prompts"]]
         noted["background"] = sorted(new.union(earlier.get("background", ())))
+        noted["objects"] = {**earlier.get("objects", {}), **noted["objects"]}
     return noted

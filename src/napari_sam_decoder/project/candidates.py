@@ -42,17 +42,22 @@ class Candidate:
         Of that plane.
     choice : bool or None
         Whether a person keeps it; None where its size decides.
+    parent : int or None
+        The object that seems to have divided into it and another one.
     """
 
     sliced: tuple[int, ...]
     place: tuple[int, ...]
     mask: PaintedMask
     choice: bool | None = None
+    parent: int | None = None
 
     @classmethod
-    def on(cls, cut: Cut, frame: int, mask: PaintedMask) -> Self:
+    def on(
+        cls, cut: Cut, frame: int, mask: PaintedMask, parent: int | None = None
+    ) -> Self:
         """Make the candidate of a mask on a frame of a movie."""
-        return cls(cut.sliced_axes, place_of(cut, frame), mask)
+        return cls(cut.sliced_axes, place_of(cut, frame), mask, parent=parent)
 
     @cached_property
     def area(self) -> int:

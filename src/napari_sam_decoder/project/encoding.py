@@ -400,16 +400,17 @@ def _decode_object(encoded: list[Any]) -> ObjectRecord:
 
 def _encode_candidate(one: Candidate) -> list[Any]:
     choice = None if one.choice is None else int(one.choice)
-    return [one.sliced, one.place, one.mask.shape, one.mask.runs, choice]
+    return [one.sliced, one.place, one.mask.shape, one.mask.runs, choice, one.parent]
 
 
 def _decode_candidate(encoded: list[Any]) -> Candidate:
-    sliced, place, shape, runs, choice = encoded
+    sliced, place, shape, runs, choice, parent = encoded
     return Candidate(
         tuple(map(int, sliced)),
         tuple(map(int, place)),
         PaintedMask(shape, runs),
         None if choice is None else bool(choice),
+        None if parent is None else int(parent),
     )
 
 

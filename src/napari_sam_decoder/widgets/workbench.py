@@ -51,6 +51,7 @@ from napari_sam_decoder.project import (
 )
 from napari_sam_decoder.prompts import PaintedMask, Scribble
 from napari_sam_decoder.propagation import Direction
+from napari_sam_decoder.propagation.division import mothers
 from napari_sam_decoder.validation import (
     MAX_HYPOTHESIS,
     MAX_OBJECT_ID,
@@ -1611,10 +1612,24 @@ class Workbench(QObject):
         self._read_what_waits()
         title = f"Find {counted(len(found), 'candidate')} on frame {frame}"
         with self._candidate_step(title):
-            masks = (one.painted for one in found)
-            self.candidates.replace(Candidate.on(view, frame, one) for one in masks)
+            masks = [one.painted for one in found]
+            parents = self._mothers(view, frame, masks)
+            self.candidates.replace(
+                Candidate.on(view, frame, mask, parent)
+                for mask, parent in zip(masks, parents, strict=True)
+            )
         # Clicks are to choose among them, and not to be points.
         self.viewer.layers.selection.active = self.movie.layer
+
+    def _mothers(
+        self, view: MovieView, frame: int, masks: Sequence[PaintedMask]
+    ) -> list[int | None]:
+        """Say which objects have divided into what was found, by the labels."""
+        if self.labels is None or frame == 0:
+            return [None] * len(masks)
+        data = self.labels.data
+        before, now = (np.asarray(data[view.index(one)]) for one in (frame - 1, frame))
+        return mothers(masks, before, now)
 
     @property
     def candidates(self) -> Candidates:
@@ -1704,7 +1719,8 @@ class Workbench(QObject):
         """Make objects of the candidates that were not dropped.
 
         They are fixed as their masks on their frame, where they get labels in the
-        background. All this is undone at once. `propagate` carries them on.
+        background. Where another object seems to have divided into one of them, that
+        is its parent. All this is undone at once. `propagate` carries them on.
 
         Returns
         -------
@@ -1731,7 +1747,10 @@ class Workbench(QObject):
         with self.history.step(title, "objects", {"objects": ids}) as step:
             self.candidates.clear()
             for new_id, one in zip(ids, kept.values(), strict=True):
-                self.objects.create(new_id)
+                if one.parent in self.objects.ids:
+                    self.objects.create_daughter(new_id, one.parent)
+                else:
+                    self.objects.create(new_id)
                 self.objects.confirm(one.confirmed_as(new_id))
             self.history.document.set_rows("scribbles", self.objects.scribbles)
         self.read()

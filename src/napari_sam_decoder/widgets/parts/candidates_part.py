@@ -61,7 +61,9 @@ class CandidatesPart(QWidget):
         """Show how many are kept."""
         candidates = bench.candidates
         kept = len(candidates.kept)
-        self.count.setText(f"{kept} of {len(candidates)} kept")
+        daughters = sum(one.parent is not None for one in candidates.values())
+        beside = f", {daughters} daughters" if daughters else ""
+        self.count.setText(f"{kept} of {len(candidates)} kept{beside}")
         self.keep_button.setEnabled(kept > 0)
         if candidates.smallest != self.smallest.value():
             with QSignalBlocker(self.smallest):
