@@ -19,8 +19,10 @@ and R how right the verdict "absent" is, in volumes also on six slices beyond ea
 of an object, of which the first two may be either. Seconds are per frame, for all
 objects together. In each round of corrections one click is made on every object, into
 the largest thing that is wrong on its worst frame. With ``--protocol`` it is a scribble
-along that, or a box around the object, followed by clicks on the same frame, or its
-true mask. ``--fix N`` stands for N rounds of these, with a score after each.
+along that; or a box around the object where it is lost (J below 0.5), and clicks
+elsewhere and once it has a box on the frame; or its true mask. ``--fix N`` stands for N
+rounds of true masks, with a score after each. With ``--start largest`` Dice is scored
+after each number of rounds as well.
 
 ``--folds`` prints the means of each half as well (A and B of the natural videos, C and
 D of the rest): what is chosen on one half is reported on the other.
@@ -147,12 +149,14 @@ def _scores(trial: Trial, method: str, options: Options) -> Row:
         "seconds_propagate": run.seconds,
         "JF_auto": None,
         "corrections": None,
+        "corrections_dice": None,
         "recomputed": None,
     }
     if run.results and options.corrections:
         annotator = Annotator(trial.session, run.results, cards, options.protocol)
         corrections = annotator.work(options.rounds)
         scores["corrections"] = corrections.scores
+        scores["corrections_dice"] = corrections.dice
         scores["recomputed"] = corrections.recomputed
     if run.results and options.init == "click1":
         scores["JF_auto"] = _automatic_score(trial, scores["JF"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracking_parts.prompting import CORRECTIONS
-from tracking_parts.scorecard import joint_score
+from tracking_parts.scorecard import joint_score, mean_dice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tracking_parts.scorecard import Scorecard
 
 __all__ = ["Annotator", "Corrections", "next_correction"]
+
+LOST = 0.5
+"""J below which an object is taken to be lost on a frame."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,14 @@ class Corrections:
     ----------
     scores : dict of str to float or None
         J&F in percent after so many corrections of each object.
+    dice : dict of str to float or None
+        Dice of volumes likewise.
     recomputed : dict of str to int
         Frames that each round had recomputed.
     """
 
     scores: dict[str, float | None]
+    dice: dict[str, float | None]
     recomputed: dict[str, int]
 
 
@@ -69,13 +75,15 @@ class Annotator:
     def work(self, rounds: Sequence[int]) -> Corrections:
         """Correct, and note the scores after the given numbers of rounds."""
         scores: dict[str, float | None] = {}
+        dice: dict[str, float | None] = {}
         recomputed: dict[str, int] = {}
         for number in range(max(rounds) + 1):
             if number:
                 recomputed[str(number)] = self._correct()
             if number in rounds:
                 scores[str(number)] = joint_score(self._cards)
-        return Corrections(scores, recomputed)
+                dice[str(number)] = mean_dice(self._cards)
+        return Corrections(scores, dice, recomputed)
 
     def _correct(self) -> int:
         """Correct each object once, and say how many frames that had recomputed."""
@@ -113,13 +121,16 @@ def next_correction(
     card : Scorecard
         Of the object.
     protocol : {"clicks", "box", "scribble", "mask"}
-        A click or a scribble into the largest error; or a box around the object, and
-        clicks once it has one on the frame; or its true mask.
+        A click or a scribble into the largest error; or a box around the object where
+        it is lost, and clicks elsewhere and once it has a box on the frame; or its true
+        mask.
     given : iterable of Prompt
         All prompts so far.
     """
     worst = min(card.target.frames, key=card.region)
     place = card.target.object_id, worst
     is_boxed = any(one.box and (one.object_id, one.frame) == place for one in given)
-    correct = CORRECTIONS["clicks" if protocol == "box" and is_boxed else protocol]
+    is_lost = card.region(worst) < LOST
+    clicks = protocol == "box" and (is_boxed or not is_lost)
+    correct = CORRECTIONS["clicks" if clicks else protocol]
     return correct(card.target, worst, card.mask(worst))

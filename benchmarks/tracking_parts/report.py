@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-__all__ = ["MEASURES", "Table", "means", "write_json"]
+__all__ = ["CORRECTED", "MEASURES", "Table", "means", "write_json"]
 
 HEADINGS = {
     "J": "J",
@@ -30,6 +30,9 @@ HEADINGS = {
 }
 MEASURES = tuple(HEADINGS)
 """Keys of a row that hold a number or None."""
+
+CORRECTED = ("corrections", "corrections_dice", "recomputed")
+"""Keys of a row that hold numbers by the round of corrections, or None."""
 
 PERCENT = {"J", "F", "JF", "JF_auto", "flicker", "dice"}
 NAME_WIDTH, METHOD_WIDTH, NARROWEST = 22, 18, 7
@@ -52,6 +55,9 @@ class Table:
         self._rounds = [str(number) for number in rounds]
         self._titles = ["objects", *(HEADINGS[name] for name in self._measures)]
         self._titles += [f"after {number}" for number in self._rounds]
+        self._shows_dice = bool(self._rounds) and "dice" not in skipped
+        if self._shows_dice:
+            self._titles += [f"Dice {number}" for number in self._rounds]
         self._titles += ["frames/round"] if self._rounds else []
 
     def heading(self) -> str:
@@ -61,11 +67,14 @@ class Table:
     def line(self, row: Row) -> str:
         """One row; measures in percent or seconds, - where there is none."""
         values = [_cell(row[name], name in PERCENT) for name in self._measures]
-        scores = row["corrections"] or {}
-        values += [_cell(scores.get(number), True) for number in self._rounds]
+        values += self._by_round(row["corrections"])
+        values += self._by_round(row["corrections_dice"]) if self._shows_dice else []
         if self._rounds:
             values.append(_cell(mean((row["recomputed"] or {}).values()), True))
         return self._line(row["name"], row["method"], [str(row["objects"]), *values])
+
+    def _by_round(self, scores: dict[str, float | None] | None) -> list[str]:
+        return [_cell((scores or {}).get(number), True) for number in self._rounds]
 
     def _line(self, name: str, method: str, values: Sequence[str]) -> str:
         widths = [max(NARROWEST, len(title)) for title in self._titles]
@@ -102,8 +111,7 @@ def _mean_row(rows: Sequence[Row]) -> Row:
         "init": rows[0]["init"],
         "objects": sum(row["objects"] for row in rows),
         **{name: mean(row[name] for row in rows) for name in MEASURES},
-        "corrections": _mean_by_round([row["corrections"] for row in rows]),
-        "recomputed": _mean_by_round([row["recomputed"] for row in rows]),
+        **{name: _mean_by_round([row[name] for row in rows]) for name in CORRECTED},
     }
 
 

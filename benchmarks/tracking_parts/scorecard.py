@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     MaskAt = Callable[[int, int], np.ndarray]
 
-__all__ = ["Scorecard", "accuracy", "joint_score", "reliability"]
+__all__ = ["Scorecard", "accuracy", "joint_score", "mean_dice", "reliability"]
 
 POOR = 0.7
 """Frames of less J are those that should be called doubtful."""
@@ -84,13 +84,18 @@ def accuracy(cards: Sequence[Scorecard]) -> dict[str, float | None]:
         "F": _percent(boundary),
         "JF": joint_score(cards),
         "flicker": _percent(mean(map(_flicker, cards))),
-        "dice": _percent(mean(_dice(c) for c in cards if c.target.is_volume)),
+        "dice": mean_dice(cards),
     }
 
 
 def joint_score(cards: Sequence[Scorecard]) -> float | None:
     """J&F in percent."""
     return _percent(mean((_mean_j(cards), _mean_f(cards))))
+
+
+def mean_dice(cards: Sequence[Scorecard]) -> float | None:
+    """Dice of the objects of volumes, in percent; None if there are none."""
+    return _percent(mean(_dice(card) for card in cards if card.target.is_volume))
 
 
 def reliability(

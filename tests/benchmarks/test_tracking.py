@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import tracking
 from tracking_parts.methods import METHODS
-from tracking_parts.report import MEASURES
+from tracking_parts.report import CORRECTED, MEASURES
 
 from napari_sam_decoder import Session
 
@@ -80,6 +80,15 @@ def test_corrections_are_those_of_the_program(folder):
     assert full["corrections"].keys() == {"0", "2"}
     assert full["corrections"]["0"] == full["JF"]
     assert full["recomputed"].keys() == {"1", "2"}
+
+
+def test_dice_of_volumes_is_scored_after_corrections(folder, capsys):
+    options = ["--init", "box", "--method", "full", "--start", "largest"]
+    corrections = ["--corrections", "--rounds", "0", "1"]
+    (row,) = run(folder, *options, *corrections)["sequences"]
+    assert row["corrections_dice"].keys() == {"0", "1"}
+    assert row["corrections_dice"]["0"] == row["dice"]
+    assert "Dice 1" in capsys.readouterr().out
 
 
 def test_corrections_may_be_boxes(folder, monkeypatch):
@@ -155,5 +164,5 @@ def test_numbers_must_make_sense(folder, option):
 
 def test_rows_have_all_keys(folder):
     (row,) = run(folder, "--init", "box", "--method", "static")["sequences"]
-    others = {"name", "method", "init", "objects", "corrections", "recomputed"}
-    assert row.keys() == {*MEASURES, *others}
+    others = {"name", "method", "init", "objects"}
+    assert row.keys() == {*MEASURES, *others, *CORRECTED}

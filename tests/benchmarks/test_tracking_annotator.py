@@ -104,6 +104,15 @@ def test_a_box_on_another_frame_or_object_is_no_reason_to_click(truth, found):
     assert next_correction(card, "box", boxes).box == (10, 10, 26, 26)
 
 
+def test_what_is_not_lost_is_clicked(truth, found):
+    found[[1, 3]] = truth[[1, 3]]
+    found[2, 10:16] = 0
+    found[2, 16:18] = truth[2, 16:18]
+    _, (card, _), _ = annotator_of(truth, found)
+    correction = next_correction(card, "box")
+    assert (correction.frame, correction.box, correction.signs) == (2, None, (True,))
+
+
 def test_scribbles_correct(truth, found):
     session, _, annotator = annotator_of(truth, found, "scribble")
     annotator.work([1])

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
-from tracking_parts.report import MEASURES, Table, means, write_json
+from tracking_parts.report import CORRECTED, MEASURES, Table, means, write_json
 
-KEYS = {"name", "method", "init", "objects", *MEASURES, "corrections", "recomputed"}
+KEYS = {"name", "method", "init", "objects", *MEASURES, *CORRECTED}
 
 
 def row(name="boat", method="full", **values):
@@ -14,8 +14,7 @@ def row(name="boat", method="full", **values):
         "init": "mask",
         "objects": 1,
         **dict.fromkeys(MEASURES),
-        "corrections": None,
-        "recomputed": None,
+        **dict.fromkeys(CORRECTED),
         **values,
     }
 
@@ -58,3 +57,13 @@ def test_the_table_shows_what_there_can_be():
     assert lines[0].split()[:4] == ["boat", "full", "1", "80.0"]
     assert lines[0].split()[-3:] == ["70.0", "90.0", "4.0"]
     assert lines[2].split()[-3:] == ["-", "-", "-"]
+
+
+def test_the_table_shows_dice_after_corrections():
+    table = Table(left_out=["JF_auto"], rounds=[0, 5])
+    assert table.heading().count("Dice") == 3
+    corrected = row(
+        corrections={"0": 1.0, "5": 2.0}, corrections_dice={"0": 3.0, "5": 4.0}
+    )
+    cells = table.line(corrected).split()
+    assert cells[-5:] == ["1.0", "2.0", "3.0", "4.0", "-"]

@@ -7,6 +7,7 @@ from torch import nn
 from napari_sam_decoder.model.mask_decoder import MaskDecoder
 from napari_sam_decoder.model.transformer import (
     Attention,
+    Cells,
     ImageToTokenAttention,
     TokenToImageAttention,
     TransformerConfig,
@@ -112,13 +113,13 @@ def test_attention_between_tokens_and_image_is_the_usual_one() -> None:
     read, write = TokenToImageAttention(config, 8), ImageToTokenAttention(config, 8)
     tokens, asking = torch.randn(2, 2, 3, 16)
     image, positions = torch.randn(2, 7, 16), torch.randn(7, 16)
-    placed = image + positions
+    cells = Cells(image, image + positions)
     torch.testing.assert_close(
-        read(tokens, image, positions), attend(read, tokens, placed, image)
+        read(tokens, cells), attend(read, tokens, cells.placed, image)
     )
     torch.testing.assert_close(
-        write(image, positions, (asking, tokens)),
-        image + attend(write, placed, asking, tokens),
+        write(cells, (asking, tokens)),
+        image + attend(write, cells.placed, asking, tokens),
     )
 
 

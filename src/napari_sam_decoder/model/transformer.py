@@ -13,6 +13,7 @@ may be smaller than that of the tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,19 @@ class TransformerConfig:
     heads: int = 8
     hidden: int = 2048
     cross_width: int = 128
+
+
+class Cells(NamedTuple):
+    """The cells of the image.
+
+    Attributes
+    ----------
+    plain, placed : (B, N, width) tensor
+        Without and with their positions.
+    """
+
+    plain: Tensor
+    placed: Tensor
 
 
 class TwoWayTransformer(nn.Module):
@@ -91,7 +105,8 @@ class TwoWayTransformer(nn.Module):
         state = tokens
         for layer in self.layers:
             state, image = layer(state, image, (tokens, positions))
-        read = self.final_attn_token_to_image(state + tokens, image, positions)
+        cells = Cells(image, image + positions)
+        read = self.final_attn_token_to_image(state + tokens, cells)
         return self.norm_final_attn(state + read), image
 
 
@@ -119,13 +134,13 @@ class TwoWayLayer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return new tokens and image; `positions` are those of both, in that order."""
         of_tokens, of_image = positions
+        cells = Cells(image, image + of_image)
         tokens = self.norm1(self._self_attended(tokens, of_tokens))
-        read = self.cross_attn_token_to_image(tokens + of_tokens, image, of_image)
+        read = self.cross_attn_token_to_image(tokens + of_tokens, cells)
         tokens = self.norm2(tokens + read)
         tokens = self.norm3(tokens + self.mlp(tokens))
         placed = (tokens + of_tokens, tokens)
-        image = self.cross_attn_image_to_token(image, of_image, placed)
-        return tokens, self.norm4(image)
+        return tokens, self.norm4(self.cross_attn_image_to_token(cells, placed))
 
     def _self_attended(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """In the first layer there are no positions and no residual."""
@@ -193,18 +208,16 @@ class SelfAttention(Attention):
 class TokenToImageAttention(Attention):
     """Attention of tokens to the cells of the image."""
 
-    def forward(self, tokens: Tensor, image: Tensor, positions: Tensor) -> Tensor:
-        """Return (B, T, width) for (B, T, width), (B, N, width) and (N, width).
+    def forward(self, tokens: Tensor, cells: Cells) -> Tensor:
+        """Return (B, T, width) for (B, T, width).
 
         The bias of the keys adds the same to all cells, so it has no effect.
         """
         queries = self.through_transposed(
             self.split_heads(self.q_proj(tokens)), self.k_proj
         )
-        queries = (self.scale * queries).to(image.dtype)
-        # The softmax of torch is several times faster along rows than across them.
-        scores = _scores(image, positions, queries).transpose(1, 2).contiguous()
-        mixed = torch.bmm(scores.softmax(dim=-1), image).to(tokens.dtype)
+        shares = _scores(self.scale * queries, cells).softmax(dim=-1)
+        mixed = torch.bmm(shares, cells.plain).to(tokens.dtype)
         values = self._projected(unflattened(mixed, 1, (self.heads, -1)))
         out: Tensor = self.out_proj(values.transpose(1, 2).flatten(2))
         return out
@@ -219,22 +232,14 @@ class TokenToImageAttention(Attention):
 class ImageToTokenAttention(Attention):
     """Attention of the cells of the image to the tokens, with a residual."""
 
-    def forward(
-        self, image: Tensor, positions: Tensor, placed_tokens: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Return (B, N, width) for (B, N, width), (N, width) and the tokens.
-
-        These are given with and without their positions, each (B, T, width).
-        """
+    def forward(self, cells: Cells, placed_tokens: tuple[Tensor, Tensor]) -> Tensor:
+        """Return (B, N, width) for the tokens with and without their positions."""
         placed, tokens = placed_tokens
+        image = cells.plain
         keys = self.scale * self.split_heads(self.k_proj(placed))
-        queries = self.through_transposed(keys, self.q_proj).to(image.dtype)
-        biases = (keys @ self._query_biases).flatten(1).to(image.dtype)
-        scores = _scores(image, positions, queries) + biases[:, None]
-        # With the cells last, the softmax is vectorised over them.
-        split_heads = unflattened(
-            scores.transpose(1, 2), 1, (self.heads, -1)
-        ).contiguous()
+        scores = _scores(self.through_transposed(keys, self.q_proj), cells)
+        biases = (keys @ self._query_biases).flatten(1, 2).to(image.dtype)
+        split_heads = unflattened(scores + biases, 1, (self.heads, -1))
         shares = split_heads.softmax(dim=2).flatten(1, 2)
         messages = self._messages(tokens).to(image.dtype)
         return torch.baddbmm(image, shares.transpose(1, 2), messages)
@@ -254,10 +259,10 @@ class ImageToTokenAttention(Attention):
         return (values @ weights.permute(1, 2, 0) + bias).flatten(1, 2)
 
 
-def _scores(image: Tensor, positions: Tensor, queries: Tensor) -> Tensor:
-    """(B, N, K) products of (B, N, C) cells, with their positions, and queries."""
-    batch, count, _ = queries.shape
-    # Positions are the same for all prompts: one product for all of them.
-    of_places = positions @ queries.flatten(0, 1).T
-    by_prompt = unflattened(of_places, 1, (batch, count)).transpose(0, 1)
-    return torch.baddbmm(by_prompt, image, queries.transpose(1, 2))
+def _scores(queries: Tensor, cells: Cells) -> Tensor:
+    """(B, K, N) products of (B, K, width) queries with the cells.
+
+    With the cells last, either softmax is vectorised over them.
+    """
+    placed = cells.placed
+    return torch.bmm(queries.to(placed.dtype), placed.transpose(1, 2))
