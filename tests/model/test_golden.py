@@ -34,9 +34,17 @@ def golden() -> dict[str, np.ndarray]:
     return load_file(GOLDEN / "mobile_sam_fp16.safetensors")
 
 
-@pytest.fixture(scope="session")
-def embed(mobile_sam: Sam) -> Callable[[str], Embedding]:
-    return cache(lambda image: mobile_sam.encode(read_image(image)))
+@pytest.fixture(scope="module")
+def whole(mobile_sam: Sam) -> Iterator[Sam]:
+    """The network, which computes all of the padding, as the reference does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mobile_sam.image_encoder, "cut", lambda shown: None)
+        yield mobile_sam
+
+
+@pytest.fixture(scope="module")
+def embed(whole: Sam) -> Callable[[str], Embedding]:
+    return cache(lambda image: whole.encode(read_image(image)))
 
 
 def read_image(name: str) -> np.ndarray:
@@ -124,6 +132,19 @@ def stored(embedding: Embedding, storage: Storage) -> Embedding:
     quantizer = Quantizer(embedding.features.shape, storage)
     features = quantizer.dequantize(quantizer.quantize(embedding.features))
     return Embedding(features, embedding.frame_shape)
+
+
+def test_what_lies_beyond_a_cut_keeps_the_masks(
+    mobile_sam: Sam, golden: dict[str, np.ndarray], embed: Callable[[str], Embedding]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(mobile_sam.image_encoder, "cut")
+        embeddings = {image: mobile_sam.encode(read_image(image)) for image in IMAGES}
+    coffee = embed("coffee").features - embeddings["coffee"].features
+    assert np.abs(coffee[:, 56:]).max() > 0.1, "nothing was left out"
+    overlap, quality = compare(mobile_sam, golden, embeddings)
+    assert np.median(overlap) >= 0.999
+    assert overlap[quality >= 0.9].min() >= 0.99
 
 
 @pytest.mark.parametrize("storage", Storage)

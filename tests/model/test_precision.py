@@ -70,23 +70,19 @@ def test_bfloat16_is_for_processors_that_multiply_it(
     assert choose_precision("auto", CPU) == expected
 
 
-@pytest.mark.parametrize("products", [{"wide"}, {"wide", "vectors"}, {"wide", "AMX"}])
-def test_int8_is_taken_only_when_it_is_asked_for(
-    products: set[str], pretend: Callable[[str, set[str]], None]
-) -> None:
-    pretend("AVX512", products)
-    for is_calibrated in (False, True):
-        chosen = choose_precision("auto", CPU, is_calibrated=is_calibrated)
-        assert chosen == ("float32" if products == {"wide"} else "bfloat16")
-
-
 @pytest.mark.skipif(not multiplies_int8(), reason="torch has no products of int8")
-def test_int8_needs_either_kind_of_unit(
-    pretend: Callable[[str, set[str]], None],
+@pytest.mark.parametrize(
+    ("capability", "products"), [("AVX512", {"wide"}), ("AVX2", {"narrow"})]
+)
+def test_int8_is_for_processors_without_products_of_bfloat16(
+    capability: str, products: set[str], pretend: Callable[[str, set[str]], None]
 ) -> None:
-    for capability, units in (("AVX512", {"wide"}), ("AVX2", {"narrow"})):
-        pretend(capability, units)
-        assert choose_precision("int8", CPU, is_calibrated=True) == "int8"
+    pretend(capability, products)
+    for name in ("auto", "int8"):
+        assert choose_precision(name, CPU, is_calibrated=True) == "int8"
+    assert choose_precision("auto", CPU, is_calibrated=False) == "float32"
+    pretend("AVX512", products | {"AMX"})
+    assert choose_precision("auto", CPU, is_calibrated=True) == "bfloat16"
 
 
 def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:

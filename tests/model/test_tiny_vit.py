@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from napari_sam_decoder.model import tiny_vit
+from napari_sam_decoder.model.beyond import Cut, typical_image
 from napari_sam_decoder.model.tiny_vit import (
     ConvBlock,
     TinyViT,
@@ -40,17 +41,41 @@ def padded(size: int, shown: tuple[int, int]) -> torch.Tensor:
     return image
 
 
+def typical(shown: tuple[int, int]) -> torch.Tensor:
+    cut = Cut(int(shown[1] < shown[0]), min(shown), kept=4)
+    return typical_image(128, cut, skipped=0)
+
+
 @pytest.mark.parametrize("strides", [(2, 2, 1), (1, 2, 2)])
-@pytest.mark.parametrize("shown", [(60, 128), (128, 31), (128, 128), (111, 128)])
-def test_padding_is_not_computed_again_and_gives_the_same(
+@pytest.mark.parametrize("shown", [(60, 128), (128, 31)])
+def test_beyond_the_cut_is_what_a_typical_image_has_there(
     shown: tuple[int, int], strides: tuple[int, int, int]
 ) -> None:
     torch.manual_seed(0)
     network = TinyViT(replace(SMALL, strides=strides)).eval()
+    images = torch.cat([typical(shown), padded(128, shown)])
     with torch.inference_mode():
-        for image in (padded(128, shown), padded(128, shown)):
-            found = network(image, shown)
-            torch.testing.assert_close(found, network(image), atol=1e-5, rtol=1e-5)
+        wanted = network(images)
+        for _ in range(2):
+            found = network(images, shown)
+            torch.testing.assert_close(found[0], wanted[0], atol=1e-5, rtol=1e-5)
+            error = (found[1] - wanted[1]).norm() / wanted[1].norm()
+            assert 0 < error < 0.3
+
+
+@pytest.mark.parametrize("shown", [(128, 128), (111, 128)])
+def test_without_room_for_a_cut_all_is_computed(shown: tuple[int, int]) -> None:
+    network = TinyViT(SMALL).eval()
+    image = padded(128, shown)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(image, shown), network(image))
+
+
+def test_windows_end_at_the_cut() -> None:
+    network = TinyViT(TinyViTConfig())
+    assert network.cut((576, 1024)) == Cut(axis=0, shown=576, kept=42)
+    assert network.cut((1024, 513)) == Cut(axis=1, shown=513, kept=42)
+    assert network.cut((900, 1024)) is None
 
 
 def test_only_what_shows_the_image_is_computed() -> None:
@@ -59,23 +84,32 @@ def test_only_what_shows_the_image_is_computed() -> None:
     network.patch_embed.register_forward_pre_hook(
         lambda _, inputs: rows.append(inputs[0].shape[1])
     )
-    image = padded(256, (64, 256))
+    image = padded(256, (100, 256))
     with torch.inference_mode():
         for _ in range(3):
-            network(image, (64, 256))
-    # The frame, padding once, and two frames more.
-    assert rows == [88, 192, 88, 88]
+            network(image, (100, 256))
+    # The typical image without its first windows, once, and three frames.
+    assert rows == [192, 136, 136, 136]
 
 
-def test_new_weights_make_padding_anew() -> None:
+def test_new_weights_see_the_typical_image_anew() -> None:
     torch.manual_seed(0)
     network, other = (TinyViT(SMALL).eval() for _ in range(2))
-    image = padded(128, (40, 128))
+    shown = (60, 128)
     with torch.inference_mode():
-        network(image, (40, 128))
+        network(typical(shown), shown)
         network.load_state_dict(other.state_dict())
-        found = network(image, (40, 128))
-        torch.testing.assert_close(found, other(image), atol=1e-5, rtol=1e-5)
+        found = network(typical(shown), shown)
+        wanted = other(typical(shown))
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_few_shapes_are_kept() -> None:
+    network = TinyViT(SMALL).eval()
+    with torch.inference_mode():
+        for rows in range(50, 62):
+            network(padded(128, (rows, 128)), (rows, 128))
+    assert 0 < len(network._beyond) <= tiny_vit._SHAPES_KEPT
 
 
 def test_attention_adds_the_bias_of_each_unsigned_distance() -> None:

@@ -96,15 +96,14 @@ def choose_precision(
 
     Notes
     -----
-    On a CPU, bfloat16 is faster only with products of its own, those of matrix units
-    (AMX) or of vectors (AVX512_BF16): without them the encoder took 1.25 times as long
-    as in float32. int8 is never chosen by "auto": it was not shown that clicks are
-    answered as well as in float32. On CUDA, bfloat16 has the range of float32; cards
-    without it have float16. On MPS only float32 was tried.
+    On a CPU, "auto" is bfloat16 if the processor has products of it, in matrix units
+    (AMX) or vectors (AVX512_BF16); else int8 if it multiplies that, and the network is
+    calibrated; else float32. On CUDA, bfloat16 has the range of float32; cards without
+    it have float16. On MPS only float32 was tried.
     """
     precision = Precision.of(name)
     if precision is Precision.AUTO:
-        return _fastest(device)
+        return _fastest(device, is_calibrated)
     if precision is Precision.FLOAT16 and device.type == "cpu":
         raise OptionError(
             "float16 is for GPUs: CPUs compute in it slowly; choose 'auto', "
@@ -121,20 +120,26 @@ def _require_int8(device: torch.device, is_calibrated: bool) -> None:
             "int8 is for the bundled model only, whose ranges were measured; choose "
             "'auto'"
         )
-    if device.type != "cpu" or not multiplies_int8():
+    if not _multiplies_int8(device):
         raise OptionError(
             "int8 is for processors that multiply it (AVX512_VNNI or AVX_VNNI), with a "
             "recent torch; choose 'auto'"
         )
 
 
-def _fastest(device: torch.device) -> Precision:
-    if device.type == "cpu":
-        return Precision.BFLOAT16 if _multiplies_bfloat16() else Precision.FLOAT32
+def _fastest(device: torch.device, is_calibrated: bool) -> Precision:
+    if device.type == "cpu" and _multiplies_bfloat16():
+        return Precision.BFLOAT16
+    if is_calibrated and _multiplies_int8(device):
+        return Precision.INT8
     if device.type == "cuda":
         is_recent = torch.cuda.get_device_capability(device) >= _FIRST_WITH_BFLOAT16
         return Precision.BFLOAT16 if is_recent else Precision.FLOAT16
     return Precision.FLOAT32
+
+
+def _multiplies_int8(device: torch.device) -> bool:
+    return device.type == "cpu" and multiplies_int8()
 
 
 def _multiplies_bfloat16() -> bool:

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from math import gcd, lcm
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_sam_decoder.model.beyond import Beyond, Cut, plainly, typical_image
 from napari_sam_decoder.model.layers import (
     ConvNorm,
     GridConv,
@@ -31,11 +33,17 @@ from napari_sam_decoder.model.layers import (
     to_windows,
 )
 
+if TYPE_CHECKING:
+    from napari_sam_decoder.model.beyond import Convolve
+
 __all__ = ["TinyViT", "TinyViTConfig"]
 
 _EXPANSION = 4
 _PIXELS_PER_CELL = 16
 _PIXELS_PER_PATCH = 4
+
+_SHAPES_KEPT = 4
+"""Shapes of frames of which it is kept what lies beyond a cut."""
 
 _BAND_ROWS = 64
 """The widest grids are processed in bands of this many rows: they stay in the cache of
@@ -88,11 +96,11 @@ class TinyViT(nn.Module):
             TinyViTStage(blocks, step) for blocks, step in stages
         )
         self.neck = make_neck(config.widths[-1], config.channels)
-        self._stride = _PIXELS_PER_PATCH * config.strides[0]
-        self._reach = _PIXELS_PER_PATCH * (config.depths[0] + 2) - 1
-        self._padding: dict[_PaddingKey, Tensor] = {}
+        self._unit = _cells_between_windows(config)
+        self._margin = _PIXELS_PER_PATCH * config.depths[0]
+        self._beyond: dict[_BeyondKey, Beyond] = {}
         hook = self.register_load_state_dict_post_hook
-        hook(_forget_padding)  # type: ignore[no-untyped-call]
+        hook(_forget_beyond)  # type: ignore[no-untyped-call]
 
     def forward(self, image: Tensor, shown: tuple[int, int] | None = None) -> Tensor:
         """Encode a batch of images.
@@ -102,19 +110,29 @@ class TinyViT(nn.Module):
         image : (B, 3, image_size, image_size) tensor
             Normalised and padded pixels.
         shown : (int, int), optional
-            Rows and columns of the image; what is below or right of these is zeros. The
-            first stage is not computed there again for each image.
+            Rows and columns of the image; what is below or right of these is zeros.
+            Most of that is not computed, but taken from a typical image, see `beyond`.
 
         Returns
         -------
         (B, channels, grid, grid) tensor
             The embedding; grid is ``image_size // 16``.
         """
-        grid = self._after_first_stage(image, shown or (self.image_size,) * 2)
-        for stage in self.layers[1:]:
-            grid = stage(grid)
+        cut = None if shown is None or self.training else self.cut(shown)
+        grid = self._features(image) if cut is None else self._completed(image, cut)
         embedding: Tensor = self.neck(grid.permute(0, 3, 1, 2))
         return embedding
+
+    def cut(self, shown: tuple[int, int]) -> Cut | None:
+        """Return how much is computed of images that show so many rows and columns.
+
+        None if that is all.
+        """
+        cells = -(-min(shown) // _PIXELS_PER_CELL)
+        kept = -(-cells // self._unit) * self._unit
+        if kept >= self.grid:
+            return None
+        return Cut(int(shown[1] < shown[0]), min(shown), kept)
 
     def early_features(self, image: Tensor) -> Tensor:
         """Run only the first stage, on images or on parts of them.
@@ -131,45 +149,60 @@ class TinyViT(nn.Module):
             from a border that is not a border of the whole image, they differ from
             those of the whole image.
         """
-        first = cast("TinyViTStage", self.layers[0])
-        return first.run_blocks(self.patch_embed(image.permute(0, 2, 3, 1)))
-
-    def _after_first_stage(self, image: Tensor, shown: tuple[int, int]) -> Tensor:
-        """(B, H, W, widths[1]): cells that see only padding are the same each time."""
-        axis = int(shown[1] < shown[0])
-        seen = -(-(min(shown) + self._reach) // self._stride)
-        crop = self._stride * (seen - 1) + self._reach + 1
-        if self.training or crop >= image.shape[2 + axis]:
-            return self._first_stage(image)
-        crop = -(-crop // self._stride) * self._stride
-        grid = self._first_stage(image.narrow(2 + axis, 0, crop))
-        parts = grid.narrow(1 + axis, 0, seen), self._seen_of_padding(image, axis, seen)
-        return torch.cat(parts, dim=1 + axis)
-
-    def _seen_of_padding(self, image: Tensor, axis: int, first: int) -> Tensor:
-        """The cells from `first`, of an image that is zeros there and somewhat before.
-
-        A blank image gives them, too, which starts as far before as they see.
-        """
-        key = axis, first, len(image), image.dtype, image.device
-        if key not in self._padding:
-            before = -(-self._reach // self._stride)
-            count = image.shape[2 + axis] // self._stride - first
-            size = self._stride * (count + before)
-            grid = self._first_stage(torch.zeros_like(image.narrow(2 + axis, 0, size)))
-            self._padding[key] = grid.narrow(1 + axis, before, count).clone()
-        return self._padding[key]
-
-    def _first_stage(self, image: Tensor) -> Tensor:
-        grid: Tensor = self.layers[0](self.patch_embed(image.permute(0, 2, 3, 1)))
+        grid: Tensor = self.patch_embed(image.permute(0, 2, 3, 1))
+        for block in cast("TinyViTStage", self.layers[0]).blocks:
+            grid = block(grid)
         return grid
 
+    def _features(self, image: Tensor, convolve: Convolve = plainly) -> Tensor:
+        """(B, H, W, widths[-1]), of images or of parts of them."""
+        return self._after_first_blocks(self.early_features(image), convolve)
 
-_PaddingKey = tuple[int, int, int, torch.dtype, torch.device]
+    def _after_first_blocks(self, grid: Tensor, convolve: Convolve) -> Tensor:
+        first, *rest = cast("list[TinyViTStage]", list(self.layers))
+        grid = first.merged(grid, convolve)
+        for stage in rest:
+            grid = stage(grid, convolve)
+        return grid
+
+    def _completed(self, image: Tensor, cut: Cut) -> Tensor:
+        """(B, grid, grid, widths[-1]): computed up to the cut."""
+        beyond = self._beyond_cut(image, cut)
+        pixels = _PIXELS_PER_CELL * cut.kept
+        early = self.early_features(cut.first(image, 2, pixels + self._margin))
+        early = cut.first(early, 1, pixels // _PIXELS_PER_PATCH).contiguous()
+        return beyond.appended(self._after_first_blocks(early, beyond.convolve()))
+
+    def _beyond_cut(self, image: Tensor, cut: Cut) -> Beyond:
+        """Look at a typical image, from one unit of windows before the cut."""
+        key = cut, image.dtype, image.device
+        if key not in self._beyond:
+            if len(self._beyond) >= _SHAPES_KEPT:
+                self._beyond.clear()
+            before = cut.kept - self._unit
+            skipped = _PIXELS_PER_CELL * before
+            typical = typical_image(self.image_size, cut, skipped).to(image)
+            beyond = Beyond(cut.axis, self._unit, self.grid - before)
+            beyond.keep(self._features(typical, beyond.record))
+            self._beyond[key] = beyond
+        return self._beyond[key]
 
 
-def _forget_padding(network: TinyViT, _: object) -> None:
-    network._padding.clear()
+_BeyondKey = tuple[Cut, torch.dtype, torch.device]
+
+
+def _forget_beyond(network: TinyViT, _: object) -> None:
+    network._beyond.clear()
+
+
+def _cells_between_windows(config: TinyViTConfig) -> int:
+    """After how many cells of the embedding windows of all stages end together."""
+    units, scale = [], 1
+    strides = (*config.strides[1:], 1)
+    for window, stride in zip(config.windows[::-1], strides[::-1], strict=True):
+        scale *= stride
+        units.append(window // gcd(window, scale))
+    return lcm(*units)
 
 
 def _make_blocks(config: TinyViTConfig) -> list[nn.ModuleList]:
@@ -230,19 +263,15 @@ class TinyViTStage(nn.Module):
         self.blocks = blocks
         self.downsample = step
 
-    def forward(self, grid: Tensor) -> Tensor:
+    def forward(self, grid: Tensor, convolve: Convolve = plainly) -> Tensor:
         """Return (B, H', W', C') for (B, H, W, C)."""
-        return self.merged(self.run_blocks(grid))
-
-    def run_blocks(self, grid: Tensor) -> Tensor:
-        """Return (B, H, W, C) for (B, H, W, C): all but patch merging."""
         for block in self.blocks:
-            grid = block(grid)
-        return grid
+            grid = block(grid, convolve)
+        return self.merged(grid, convolve)
 
-    def merged(self, grid: Tensor) -> Tensor:
+    def merged(self, grid: Tensor, convolve: Convolve = plainly) -> Tensor:
         """Return (B, H', W', C') for (B, H, W, C): patch merging, if there is any."""
-        return grid if self.downsample is None else self.downsample(grid)
+        return grid if self.downsample is None else self.downsample(grid, convolve)
 
 
 class ConvBlock(nn.Module):
@@ -279,9 +308,10 @@ class PatchMerging(nn.Module):
         self.conv2 = _depthwise(after, stride)
         self.conv3 = _pointwise(after, after)
 
-    def forward(self, grid: Tensor) -> Tensor:
+    def forward(self, grid: Tensor, convolve: Convolve = plainly) -> Tensor:
         """Return (B, H / stride, W / stride, after) for (B, H, W, before)."""
-        out: Tensor = self.conv3(gelu(self.conv2(self.conv1.activated(grid))))
+        mixed = convolve(self.conv2, self.conv1.activated(grid))
+        out: Tensor = self.conv3(gelu(mixed))
         return out
 
 
@@ -294,10 +324,11 @@ class AttentionBlock(nn.Module):
         self.local_conv = _depthwise(width)
         self.mlp = NormedMlp(width)
 
-    def forward(self, grid: Tensor) -> Tensor:
+    def forward(self, grid: Tensor, convolve: Convolve = plainly) -> Tensor:
         """Return (B, H, W, width) for (B, H, W, width)."""
         windows = self.attn(to_windows(grid, self.attn.window))
-        grid = self.local_conv(grid + from_windows(windows, grid.shape))
+        attended = grid + from_windows(windows, grid.shape)
+        grid = convolve(self.local_conv, attended)
         out: Tensor = grid + self.mlp(grid)
         return out
 
