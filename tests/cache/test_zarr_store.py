@@ -112,6 +112,22 @@ def test_a_cache_of_another_job_is_refused_with_the_difference(store, field, val
     assert f"napari-sam-decoder cache clear {store.path}" in message
 
 
+def test_a_cache_of_another_number_type_names_it(path):
+    made = replace(key_of(), model="vit_t sha256:12 float32")
+    ZarrStore.open(path, made).close()
+    asked = "compute in the precision 'float32', choose another folder"
+    with pytest.raises(CacheMismatchError, match=asked):
+        ZarrStore.open(path, replace(made, model="vit_t sha256:12 int8"))
+    for other in (
+        replace(made, model="vit_t sha256:34 int8"),
+        replace(made, model="vit_t sha256:12 int8", frames=13),
+        replace(made, model="mine"),
+    ):
+        with pytest.raises(CacheMismatchError) as caught:
+            ZarrStore.open(path, other)
+        assert "compute in" not in str(caught.value)
+
+
 def test_a_folder_with_other_files_is_refused_and_left_alone(path):
     path.mkdir()
     (path / "thesis.txt").write_text("results")

@@ -357,9 +357,19 @@ def _require_same(path: Path, key: CacheKey, stored: Mapping[str, Any]) -> None:
         raise CacheMismatchError(
             f"the embedding cache {path} was created for another job:\n  "
             + "\n  ".join(differences)
-            + "\nchoose another folder, or remove the cache with "
-            f"`napari-sam-decoder cache clear {path}`"
+            + f"\n{_remedy(key, stored)}choose another folder, or remove the cache "
+            f"with `napari-sam-decoder cache clear {path}`"
         )
+
+
+def _remedy(key: CacheKey, stored: Mapping[str, Any]) -> str:
+    """What makes a job agree with a cache, if that is the number type alone."""
+    model = str(stored.get("model"))
+    if key.differences({**stored, "model": key.model}):
+        return ""
+    weights, _, number = model.rpartition(" ")
+    is_same = bool(weights) and weights == key.model.rpartition(" ")[0]
+    return f"compute in the precision {number!r}, " if is_same else ""
 
 
 def _pixels_digest(record: np.ndarray) -> bytes:
