@@ -81,6 +81,7 @@ def test_mistakes_of_the_program_are_not_damage(error: Exception) -> None:
         ValueError("x"),
         EOFError("x"),
         RuntimeError("x"),
+        ZeroDivisionError("x"),
         OSError("image file is truncated"),
         OSError(errno.EINVAL, "Invalid argument"),
         zipfile.BadZipFile("x"),
@@ -102,6 +103,27 @@ def test_a_decoder_may_make_any_error_of_broken_bytes() -> None:
 
     with pytest.raises(FormatError, match=r"it is corrupt"), wrap_read_errors(FILE):
         in_a_decoder()
+
+
+def test_a_decoder_may_make_it_in_a_library_that_it_uses() -> None:
+    def in_a_decoder() -> None:
+        library: dict[str, object] = {"__name__": "tokenize"}
+        exec("def tokens():\n    return {}[1]", library)
+        decoder = {"__name__": "numpy.lib.format", "tokens": library["tokens"]}
+        exec("tokens()", decoder)
+
+    with pytest.raises(FormatError, match=r"it is corrupt"), wrap_read_errors(FILE):
+        in_a_decoder()
+
+
+def test_a_mistake_of_ours_below_a_decoder_is_not_damage() -> None:
+    def mistaken() -> None:
+        ours: dict[str, object] = {"__name__": "napari_sam_decoder.formats.remote"}
+        exec("def read():\n    return {}[1]", ours)
+        exec("read()", {"__name__": "zarr.core", "read": ours["read"]})
+
+    with pytest.raises(KeyError), wrap_read_errors(FILE):
+        mistaken()
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ _NUMBERS: Mapping[type, int] = {
 
 # What bytes that make no sense lead to, whoever reads them.
 _OF_CONTENT = (
-    *(ValueError, EOFError, RuntimeError, SyntaxError, OverflowError),
+    *(ValueError, EOFError, RuntimeError, SyntaxError, ArithmeticError),
     *(struct.error, zlib.error),
 )
 _NOT_OF_CONTENT = (MemoryError, NotImplementedError, RecursionError)
@@ -149,6 +149,7 @@ _DECODERS = (
     *("numpy.lib", "torch", "json", "zipfile", "pickle", "xml"),
 )
 """Libraries that raise errors of any kind when they read corrupt bytes."""
+_OURS = __name__.partition(".")[0]
 
 
 def first_line(error: BaseException) -> str:
@@ -284,7 +285,7 @@ def _describe_read_error(error: Exception, remedy: str) -> str | None:
 
 
 def _is_decoder_error(error: Exception) -> bool:
-    names = (type(error).__module__, _raising_module(error.__traceback__))
+    names = (type(error).__module__, *_modules_below_ours(error.__traceback__))
     return any(
         name == decoder or name.startswith(f"{decoder}.")
         for name in names
@@ -292,10 +293,11 @@ def _is_decoder_error(error: Exception) -> bool:
     )
 
 
-def _raising_module(trace: TracebackType | None) -> str:
-    """Return the name of the module in which an error was raised."""
-    if trace is None:
-        return ""
-    while trace.tb_next is not None:
+def _modules_below_ours(trace: TracebackType | None) -> Iterator[str]:
+    """Yield the modules through which an error came until it met one of ours."""
+    names: list[str] = []
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        names = [] if name.partition(".")[0] == _OURS else [*names, name]
         trace = trace.tb_next
-    return str(trace.tb_frame.f_globals.get("__name__", ""))
+    yield from names

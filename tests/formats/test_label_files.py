@@ -16,6 +16,7 @@ from napari_sam_decoder.formats import (
     LabelSink,
     open_labels,
     open_movie,
+    read_label_movie,
     read_provenance,
 )
 from napari_sam_decoder.formats import label_files as module
@@ -341,6 +342,34 @@ def test_provenance_of_other_kinds(tmp_path: Path) -> None:
 def test_provenance_of_missing_files(tmp_path: Path, name: str) -> None:
     with pytest.raises(FormatError, match=rf"cannot read .*{name}"):
         read_provenance(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("axes", 3),
+        ("unit", []),
+        ("scale", 1.0),
+        ("scale", [1.0, [0.5], 0.5]),
+        ("scale", [1.0, "wide", 0.5]),
+        ("background", 4),
+        ("background", ["x"]),
+        ("positions", [None]),
+        ("positions", [{"at": {"Z": 3}}]),
+        ("objects", [1]),
+        ("objects", {"one": {"name": "a"}}),
+        ("objects", {"1": "a"}),
+        ("objects", {"1": {"name": 3}}),
+        ("objects", {"1": {"parent": "x"}}),
+    ],
+)
+def test_damaged_provenance(target: Path, key: str, value: object) -> None:
+    with LabelSink(target, (1, 4, 5), np.uint8) as sink:
+        sink.finish({key: value})
+
+    for read in (read_provenance, read_label_movie):
+        with pytest.raises(FormatError, match=f"{key!r} in the provenance of .*write"):
+            read(target)
 
 
 def test_provenance_of_another_make(tmp_path: Path) -> None:

@@ -58,6 +58,14 @@ def test_only_asked_frames_are_read() -> None:
     assert reading.frames == [1, 2]
 
 
+def test_a_frame_of_very_many_is_found_at_once() -> None:
+    frames = FrameArray((2**50, 5, 6), MOVIE.dtype, lambda frame: MOVIE[frame % 4])
+
+    np.testing.assert_array_equal(frames[2**49 + 1], MOVIE[1])
+    np.testing.assert_array_equal(frames[[2, 2**49]], MOVIE[[2, 0]])
+    np.testing.assert_array_equal(frames[:2], MOVIE[:2])
+
+
 def test_no_such_frame() -> None:
     with pytest.raises(IndexError):
         FrameArray(MOVIE.shape, MOVIE.dtype, Reading())[4]

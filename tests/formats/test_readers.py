@@ -55,6 +55,15 @@ def test_truncated_numpy_file(tmp_path: Path) -> None:
         open_movie(path)
 
 
+def test_numpy_file_with_a_damaged_header(tmp_path: Path) -> None:
+    path = tmp_path / "movie.npy"
+    np.save(path, np.zeros((2, 30, 40)))
+    path.write_bytes(path.read_bytes().replace(b"), }", b"[, }"))
+
+    with pytest.raises(FormatError, match=r"cannot read .*movie.npy, it is corrupt"):
+        open_movie(path)
+
+
 def test_python_objects_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
 

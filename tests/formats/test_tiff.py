@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -500,6 +501,31 @@ def test_truncated_stack(tmp_path: Path, options: dict[str, Any]) -> None:
     path.write_bytes(path.read_bytes()[:-2000])
 
     with pytest.raises(FormatError, match=r"movie.tif is truncated.*copy or export"):
+        open_movie(path)
+
+
+def test_pages_of_no_width(tmp_path: Path) -> None:
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, np.zeros((2, 4, 6), np.uint8), photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages.first.tags["ImageWidth"].overwrite(0)
+
+    with pytest.raises(FormatError, match=r"cannot read .*m.tif, it is corrupt"):
+        open_movie(path)
+
+
+@pytest.mark.parametrize("target", [0, 2])
+def test_pages_that_lead_back(tmp_path: Path, target: int) -> None:
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, np.zeros((3, 4, 6), np.uint8), photometric="minisblack")
+    with tifffile.TiffFile(path) as tiff:
+        offsets = [page.offset for page in tiff.pages]
+        end = offsets[-1] + 2 + 12 * len(tiff.pages[2].tags)
+    content = bytearray(path.read_bytes())
+    content[end : end + 4] = struct.pack("<I", offsets[target])
+    path.write_bytes(content)
+
+    with pytest.raises(FormatError, match=r"m.tif is damaged: its pages lead back"):
         open_movie(path)
 
 

@@ -68,3 +68,10 @@ def test_an_output_is_replaced_only_if_asked(write, tmp_path):
 def test_there_must_be_something_to_join(tmp_path):
     with pytest.raises(OptionError, match="no labels to join"):
         join_labels(JoinJob((), tmp_path / "joined.tif"))
+
+
+def test_damaged_prompts_are_found_before_anything_is_written(write, tmp_path):
+    parts = write("1.tif", [[[1, 0]]]), write("2.tif", [[[0, 2]]], prompts=3)
+    with pytest.raises(LabelsError, match=r"stored in .*2.tif cannot be read; segment"):
+        join_labels(JoinJob(parts, tmp_path / "joined.tif"))
+    assert not (tmp_path / "joined.tif").exists()

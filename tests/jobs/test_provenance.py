@@ -94,6 +94,7 @@ def test_notes_from_before_there_were_masks_are_read(note):
                 {"object_id": 1, "frame": 0, "mask": {"shape": [5, 7], "runs": [3, 4]}}
             ]
         },
+        {"contrast": [0, 10**400]},
         {"settings": 3},
         {"settings": {"patience": "long"}},
         {"settings": {"patience": -1}},

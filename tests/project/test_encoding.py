@@ -215,6 +215,13 @@ def test_operations_come_back_as_they_were(operation):
             assert getattr(again.step, name) == getattr(operation.step, name), name
 
 
+@pytest.mark.parametrize("field", ["step", "group", "count"])
+def test_numbers_that_are_none_are_refused(field):
+    encoded = {"op": "step", "step": 1, "group": 1, field: float("inf")}
+    with pytest.raises(ProjectError, match="damaged"):
+        decode_operation(encoded)
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()

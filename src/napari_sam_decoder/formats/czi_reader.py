@@ -145,16 +145,19 @@ class CziPlanes:
         self._top = min(tile.top for tile in tiles)
         width = max(tile.right for tile in tiles) - self._left
         height = max(tile.bottom for tile in tiles) - self._top
-        axes = [letter for letter in _ORDER if letter in tiles[0].at]
+        noted = {axis for tile in tiles for axis in tile.at}
+        axes = [letter for letter in _ORDER if letter in noted]
         # A part of a recording that was saved by itself counts as in the whole.
-        self._first = {axis: min(tile.at[axis] for tile in tiles) for axis in axes}
+        self._first = {
+            axis: min(tile.at.get(axis, 0) for tile in tiles) for axis in axes
+        }
         lengths = {
-            axis: max(tile.at[axis] for tile in tiles) - first + 1
+            axis: max(tile.at.get(axis, 0) for tile in tiles) - first + 1
             for axis, first in self._first.items()
         }
         self.counted = {axis: length for axis, length in lengths.items() if length > 1}
         self._there = {
-            tuple(tile.at[axis] - self._first[axis] for axis in self.counted)
+            tuple(tile.at.get(axis, 0) - self._first[axis] for axis in self.counted)
             for tile in tiles
         }
         self.notice = self._cut_what_is_missing()

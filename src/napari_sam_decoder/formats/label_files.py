@@ -26,6 +26,7 @@ from napari_sam_decoder.errors import (
     wrap_write_errors,
 )
 from napari_sam_decoder.formats.movie_source import FrameArray, OpenOptions
+from napari_sam_decoder.formats.provenance_values import require_provenance_values
 from napari_sam_decoder.formats.readers import open_with_options
 from napari_sam_decoder.formats.zarr_reader import ZarrFrames, is_zarr
 from napari_sam_decoder.validation import as_expanded_path
@@ -509,7 +510,8 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If the file cannot be read or is of another format.
+        If the file cannot be read or is of another format, or the provenance is
+        damaged.
     """
     place = as_expanded_path(path, "labels", FormatError)
     if not is_zarr(place):
@@ -519,7 +521,10 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
         provenance = (
             _tiff_provenance(place) if is_tiff(place) else _zarr_provenance(place)
         )
-    return provenance if isinstance(provenance, dict) else {}
+    if not isinstance(provenance, dict):
+        return {}
+    require_provenance_values(provenance, place)
+    return provenance
 
 
 def _tiff_provenance(path: Path) -> Any:

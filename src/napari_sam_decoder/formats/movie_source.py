@@ -123,7 +123,7 @@ class FrameArray:
         parts = expand_index(key, self.ndim)
         parts += (slice(None),) * (self._counting - len(parts))
         counted = [
-            np.arange(length)[part]
+            _chosen(part, length)
             for length, part in zip(self.shape, parts[: self._counting], strict=False)
         ]
         rest = parts[self._counting :]
@@ -147,6 +147,16 @@ class FrameArray:
         for index, length in zip(place, self.shape, strict=False):
             number = number * length + index
         return number
+
+
+def _chosen(part: Any, length: int) -> np.ndarray:
+    """Numbers that a part of an index chooses; there may be very many others."""
+    if isinstance(part, slice | int | np.integer):
+        return np.asarray(range(length)[part])
+    chosen = np.asarray(part)
+    if chosen.dtype.kind == "b":
+        chosen = np.flatnonzero(chosen)
+    return np.asarray([range(length)[one] for one in chosen.tolist()], int)
 
 
 @dataclass(frozen=True, eq=False)

@@ -171,6 +171,7 @@ class TiffStack:
         self._path = path
         self._lock = RLock()
         with wrap_read_errors(path), TiffFile(path) as tiff:
+            _require_an_end(tiff, path)
             parts = _choose_series(tiff, options, path)
             self._file = tiff.filehandle
             self._byteorder = tiff.byteorder
@@ -425,6 +426,30 @@ def _require_whole(tiff: TiffFile, parts: Sequence[TiffPageSeries], path: Path) 
         )
 
 
+def _require_an_end(tiff: TiffFile, path: Path) -> None:
+    """Reject pages that lead back to an earlier one: tifffile would go on for ever.
+
+    Raises
+    ------
+    FormatError
+        If so.
+    """
+    seen: set[int] = set()
+    offset = int(tiff.pages.first.offset)
+    while offset and offset not in seen:
+        seen.add(offset)
+        try:
+            offset = _offset_after(tiff, offset)
+        except struct.error:
+            # It ends too early, which is met elsewhere.
+            return
+    if offset:
+        raise FormatError(
+            f"{path} is damaged: its pages lead back to an earlier one; copy or export "
+            "it again"
+        )
+
+
 def _run_end(series: TiffPageSeries) -> int:
     if series.dataoffset is None:
         return 0
@@ -443,12 +468,17 @@ def _present_count(tiff: TiffFile, parts: Sequence[TiffPageSeries]) -> int:
 
 def _ends_properly(tiff: TiffFile) -> bool:
     """Whether the last page found is marked as the last."""
+    return _offset_after(tiff, tiff.pages[len(tiff.pages) - 1].offset) == 0
+
+
+def _offset_after(tiff: TiffFile, offset: int) -> int:
+    """Where in the file the page after one begins; 0 if that is the last."""
     layout, file = tiff.tiff, tiff.filehandle
-    file.seek(tiff.pages[len(tiff.pages) - 1].offset)
+    file.seek(offset)
     (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
     file.seek(tags * layout.tagsize, os.SEEK_CUR)
     (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-    return bool(following == 0)
+    return int(following)
 
 
 def _declared_count(tiff: TiffFile) -> int:

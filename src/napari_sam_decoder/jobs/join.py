@@ -103,11 +103,12 @@ def join_labels(job: JoinJob, progress: Progress = no_progress) -> int:
     _require_different(job.parts, ids)
     known = set().union(*ids)
     notes = [read_provenance(path) for path in job.parts]
+    joined_notes = _joined_notes(job.parts, notes)
     axes = str(notes[0].get("axes", "TYX")).removesuffix("C").rjust(3, "T")
     with LabelSink(job.output, shape, label_dtype(max(known, default=0)), axes) as sink:
         for frame in progress(range(shape[0]), total=shape[0], what="joining"):
             sink.write(frame, _joined(parts, frame))
-        sink.finish(_joined_notes(notes))
+        sink.finish(joined_notes)
     return len(known)
 
 
@@ -149,12 +150,18 @@ def _require_different(paths: Sequence[Path], ids: Sequence[set[int]]) -> None:
             owners[one] = path
 
 
-def _joined_notes(notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _joined_notes(
+    paths: Sequence[Path], notes: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """What the first was made from, with the prompts of all."""
-    first, *others = notes
-    joined = dict(first)
+    for path, note in zip(paths, notes, strict=True):
+        if not isinstance(note.get("prompts", []), list):
+            raise LabelsError(
+                f"the prompts stored in {path} cannot be read; segment it again"
+            )
+    joined = dict(notes[0])
     for key in ("prompts", "background"):
-        found = [one for note in (first, *others) for one in note.get(key, ())]
+        found = [one for note in notes for one in note.get(key, ())]
         if found:
             joined[key] = found
     objects = {

@@ -82,7 +82,7 @@ class Provenance:
             objects = dict(noted.get("objects", {}))
             return cls(prompts, settings, contrast, background, objects)
         except (
-            *(AttributeError, KeyError, TypeError, ValueError),
+            *(AttributeError, KeyError, OverflowError, TypeError, ValueError),
             *(OptionError, PromptError),
         ) as error:
             raise LabelsError(

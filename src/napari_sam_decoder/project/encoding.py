@@ -113,7 +113,7 @@ def decode_operation(
             int(encoded.get("count", 0)),
             bool(encoded.get("redo_lost", False)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise _damaged() from error
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.errors import FormatError, OptionError
+from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.formats.exchange.label_movie import LabelMovie
-from napari_sam_decoder.formats.label_files import open_labels, read_provenance
+from napari_sam_decoder.formats.label_files import (
+    is_tiff,
+    open_labels,
+    read_provenance,
+)
 from napari_sam_decoder.formats.movie_source import OpenOptions
 from napari_sam_decoder.formats.readers import open_with_options
+from napari_sam_decoder.formats.zarr_reader import is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +47,9 @@ def read_label_movie(
         raise OptionError(f"labels have the axes TYX or ZYX, not {axes!r}")
     frames = open_labels(path, at=at)
     source = open_with_options(path, OpenOptions(are_ids=True, at=at))
-    provenance: Mapping[str, Any] = {}
     # Other formats have none.
-    with suppress(FormatError):
-        provenance = read_provenance(path)
+    has_provenance = is_zarr(path) or is_tiff(path)
+    provenance = read_provenance(path) if has_provenance else {}
     said = axes or (source.axes or "").rjust(3, "T")
     scale, unit = source.scale, source.unit
     if scale is None and provenance.get("scale"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["MovieRecord", "ObjectSummary", "Picture", "read_record", "write_record"]
 
 _FORMAT = "napari-sam-decoder batch 1"
+_VERDICTS = "adsp"
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not finite")
+    return number
+
+
+def _finite_or_none(value: Any) -> float | None:
+    return None if value is None else _finite(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,24 @@ class ObjectSummary:
     curve: tuple[float, ...]
     verdicts: str
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Restore a summary; raises as `MovieRecord.from_json`."""
+        curve = tuple(map(_finite, stored["curve"]))
+        verdicts = _text(stored["verdicts"])
+        if len(verdicts) != len(curve) or not set(verdicts) <= set(_VERDICTS):
+            raise ValueError(f"{verdicts!r} are not the verdicts of {len(curve)}")
+        return cls(
+            int(stored["object_id"]),
+            int(stored["frames"]),
+            int(stored["doubtful"]),
+            int(stored["absent"]),
+            _finite_or_none(stored["mean_confidence"]),
+            _finite_or_none(stored["lowest_confidence"]),
+            curve,
+            verdicts,
+        )
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -68,6 +105,17 @@ class Picture:
     width: int
     height: int
     webp: str
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Restore a picture; raises as `MovieRecord.from_json`."""
+        return cls(
+            int(stored["frame"]),
+            _text(stored["caption"]),
+            int(stored["width"]),
+            int(stored["height"]),
+            _text(stored["webp"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -103,7 +151,7 @@ class MovieRecord:
 
         Raises
         ------
-        KeyError, TypeError, ValueError
+        KeyError, OverflowError, TypeError, ValueError
             If it is not one.
         """
         if stored["format"] != _FORMAT:
@@ -113,12 +161,9 @@ class MovieRecord:
             made_from=dict(stored["made_from"]),
             labels=dict(stored["labels"]),
             frames=(int(first), int(stop)),
-            seconds=float(stored["seconds"]),
-            objects=tuple(
-                ObjectSummary(**{**one, "curve": tuple(one["curve"])})
-                for one in stored["objects"]
-            ),
-            pictures=tuple(Picture(**one) for one in stored["pictures"]),
+            seconds=_finite(stored["seconds"]),
+            objects=tuple(map(ObjectSummary.from_json, stored["objects"])),
+            pictures=tuple(map(Picture.from_json, stored["pictures"])),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -145,7 +190,7 @@ def read_record(path: Path) -> MovieRecord | None:
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
         return MovieRecord.from_json(json.loads(text))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
