@@ -193,11 +193,29 @@ def test_positions_are_a_series(tmp_path: Path) -> None:
     assert values(tmp_path, series="xy1") == [3, 4, 5]
 
 
-def test_planes_of_frames_are_refused(tmp_path: Path) -> None:
-    fill(tmp_path, [f"t{t}_z{z}.png" for t in range(3) for z in range(2)])
+@pytest.mark.parametrize("pattern", ["t{t}_z{z}.png", "z{z}_t{t}.png"])
+def test_planes_of_frames_are_an_axis(tmp_path: Path, pattern: str) -> None:
+    places = [(t, z) for t in range(3) for z in range(12)]
+    for t, z in places:
+        pixels = np.full((6, 7), 20 * t + z, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / pattern.format(t=t, z=z))
 
-    with pytest.raises(FormatError, match=r"2 planes \(0 \(z0\), 1 \(z1\)\) of each"):
+    assert values(tmp_path, at={"z": 10}) == [10, 30, 50]
+    assert values(tmp_path, at={"t": 2}) == list(range(40, 52))
+    movie = open_movie(tmp_path, at={"t": 0})
+    assert (movie.axes, dict(movie.lengths)) == (
+        "ZYX",
+        {"T": 3, "Z": 12, "Y": 6, "X": 7},
+    )
+    with pytest.raises(FormatError, match="a position along one of T, Z with --at"):
         open_movie(tmp_path)
+
+
+def test_a_plane_that_is_missing_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, [f"t{t}_z{z}.png" for t in range(3) for z in range(2)])
+    (tmp_path / "t1_z1.png").unlink()
+    with pytest.raises(FormatError, match=r"beside t1_z0\.png plane z1 is missing"):
+        open_movie(tmp_path, at={"z": 0})
 
 
 def test_channels_within_the_files(tmp_path: Path) -> None:

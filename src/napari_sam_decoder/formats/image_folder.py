@@ -165,8 +165,9 @@ def open_folder(path: Path, options: OpenOptions) -> MovieSource:
     """Open a folder of images, in the natural order of their names (2 before 10).
 
     Hidden files and other files are ignored. Where the names count channels as well as
-    frames, one channel is taken. The header of every image is read, so that one that
-    does not fit is found before any long work.
+    frames, one channel is taken. Where they count planes, there are the axes T and Z,
+    and one position along them is taken. The header of every image is read, so that one
+    that does not fit is found before any long work.
 
     Raises
     ------
@@ -179,16 +180,23 @@ def open_folder(path: Path, options: OpenOptions) -> MovieSource:
     if not pictures:
         raise FormatError(_no_images_message(path))
     listing, options = _one_channel(_one_series(pictures, path, options), path, options)
-    _require_one_plane(listing, path)
+    planes = group_by_number([picture.name for picture in listing], DEPTHS)
+    if planes:
+        listing = _by_frame_and_plane(listing, path)
     within = replace(options, axes=None, series=None, at=None)
     shape, dtype = _layout(listing[0], within)
     for picture in listing[1:]:
         if _layout(picture, within) != (shape, dtype):
             raise FormatError(_mismatch_message(picture, listing[0], within))
+    leading = (len(listing) // len(planes), len(planes)) if planes else (len(listing),)
     data = FrameArray(
-        (len(listing), *shape), dtype, lambda frame: _read(listing[frame], within)
+        (*leading, *shape),
+        dtype,
+        lambda frame: _read(listing[frame], within),
+        counting=len(leading),
     )
-    stored = StoredArray(data, "TYX" if len(shape) == 2 else "TYXS")
+    letters = ("TZ" if planes else "T") + ("YX" if len(shape) == 2 else "YXS")
+    stored = StoredArray(data, letters)
     return stored.as_movie(replace(options, channel=None), path, path.name)
 
 
@@ -226,14 +234,28 @@ def _one_channel(
     )
 
 
-def _require_one_plane(pictures: Sequence[Path], path: Path) -> None:
-    planes = group_by_number([picture.name for picture in pictures], DEPTHS)
-    if planes:
-        raise FormatError(
-            f"{path} holds {len(planes)} planes "
-            f"({numbered_list(len(planes), list(planes))}) of each frame; move those "
-            "of one plane, or of one frame, to a folder of their own"
-        )
+def _by_frame_and_plane(pictures: Sequence[Path], path: Path) -> list[Path]:
+    """Sort images by their frame, then by their plane, of which each has as many."""
+    planes: dict[str, dict[str, Path]] = {}
+    for picture in pictures:
+        found = DEPTHS.find(picture.name)
+        assert found is not None
+        frame = f"{picture.name[: found.start()]}*{picture.name[found.end() :]}"
+        planes.setdefault(frame, {})[found[0]] = picture
+    every = sorted(
+        {name for one in planes.values() for name in one}, key=_natural_parts
+    )
+    for one in planes.values():
+        missing = [name for name in every if name not in one]
+        if missing:
+            raise FormatError(
+                f"{path} holds {len(every)} planes of each frame "
+                f"({numbered_list(len(every), every)}), but beside "
+                f"{next(iter(one.values())).name} plane {missing[0]} is missing; add "
+                "it, or move the pictures of one plane, or of one frame, to a folder "
+                "of their own"
+            )
+    return [one[name] for one in planes.values() for name in every]
 
 
 def _select_names(pictures: Sequence[Path], names: Sequence[str]) -> list[Path]:
@@ -264,9 +286,12 @@ def has_pictures(folder: Path) -> bool:
 
 def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Sort key that compares runs of digits as numbers, and ties by the name."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", path.name.casefold())
-    numbered = [(int(part), "") if part[0].isdigit() else (-1, part) for part in parts]
-    return numbered, path.name
+    return _natural_parts(path.name), path.name
+
+
+def _natural_parts(name: str) -> list[tuple[int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", name.casefold())
+    return [(int(part), "") if part[0].isdigit() else (-1, part) for part in parts]
 
 
 def _no_images_message(path: Path) -> str:
