@@ -19,6 +19,7 @@ from napari_sam_decoder.jobs.provenance import stored_settings
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.project import (
     BOX,
+    COMPOSITE,
     LASSO,
     ROWS,
     Correction,
@@ -471,6 +472,7 @@ def open_work(
     try:
         found = identify(movie)
         require_same_movie(project, found)
+        _require_no_composite(project)
         with_contrast = movie.with_contrast(_contrast_of(project))
         session, frames = with_contrast.open(model, settings or settings_of(project))
         with session:
@@ -490,6 +492,15 @@ def open_work(
     project.close()
     if failure is not None and not is_saved:
         raise failure
+
+
+def _require_no_composite(project: Project) -> None:
+    channels = project.history.document.table("options").get(COMPOSITE, ())
+    if channels:
+        raise ProjectError(
+            f"{project.path} sees {len(channels)} channels as colours, which only the "
+            "window can: continue there, or end the composite there first"
+        )
 
 
 def prepare_run(

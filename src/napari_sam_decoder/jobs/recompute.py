@@ -359,6 +359,12 @@ class Recomputation:
         self, cut: MovieCut, details: Mapping[str, Any], stack: ExitStack
     ) -> Session:
         contrast = tuple(details["contrast"])
+        if isinstance(contrast[0], list):
+            raise ProjectError(
+                f"{len(contrast)} channels were seen as colours, which only the window "
+                "can find again: continue there, or leave --recompute (in Python "
+                "recompute=) out"
+            )
         key = cut, contrast, details["model"], details["decoder"]
         if key not in self._sessions:
             planes = Planes(self._data, cut.axis, cut.fixed)

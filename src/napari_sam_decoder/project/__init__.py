@@ -11,7 +11,7 @@ from napari_sam_decoder.project.changes import (
 )
 from napari_sam_decoder.project.cut import Cut, PlaneAxes, axes_of, place_of, scope_of
 from napari_sam_decoder.project.cut_record import CutRecord
-from napari_sam_decoder.project.document import ROWS, Document, Table
+from napari_sam_decoder.project.document import COMPOSITE, ROWS, Document, Table
 from napari_sam_decoder.project.encoding import (
     decode_operation,
     decode_request,
@@ -92,6 +92,7 @@ from napari_sam_decoder.project.timelines import (
 
 __all__ = [
     "BOX",
+    "COMPOSITE",
     "CORRECTION",
     "DEFAULT_LIMIT",
     "LASSO",

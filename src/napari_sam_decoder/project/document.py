@@ -16,10 +16,12 @@ from napari_sam_decoder.project.changes import (
 if TYPE_CHECKING:
     from napari_sam_decoder.project.label_difference import LabelDifference
 
-__all__ = ["ROWS", "Document", "LabelStore", "Table"]
+__all__ = ["COMPOSITE", "ROWS", "Document", "LabelStore", "Table"]
 
 ROWS = ("points", "shapes", "scribbles")
 """The lists of rows that a document has."""
+COMPOSITE = "composite"
+"""The option that names the channels seen as red, green and blue."""
 
 Recorder = Callable[[Change], None]
 Listener = Callable[[Any, Any, Any], None]

@@ -43,13 +43,13 @@ def made_with(session: Session) -> dict[str, Any]:
     session : Session
         About to make labels.
     """
-    contrast = session.movie.contrast
+    limits = [[one.low, one.high] for one in session.movie.limits]
     return {
         "version": version("napari-sam-decoder"),
         "model": session.model.identity,
         "decoder": session.model.decoder,
         "axes": session.movie.axes,
-        "contrast": [contrast.low, contrast.high],
+        "contrast": limits[0] if len(limits) == 1 else limits,
         "settings": asdict(session.settings),
     }
 

@@ -13,7 +13,12 @@ from qtpy.QtCore import QCoreApplication, QEventLoop, QObject, QTimer, Signal
 
 from napari_sam_decoder.errors import PromptError, SamDecoderError
 from napari_sam_decoder.frames import Window
-from napari_sam_decoder.project import EntryChange, find_decoder, unused_notices
+from napari_sam_decoder.project import (
+    COMPOSITE,
+    EntryChange,
+    find_decoder,
+    unused_notices,
+)
 from napari_sam_decoder.propagation import Settings
 from napari_sam_decoder.widgets.colours import object_colours
 from napari_sam_decoder.widgets.downloads import Downloads
@@ -21,7 +26,7 @@ from napari_sam_decoder.widgets.finding import ObjectSearch
 from napari_sam_decoder.widgets.job_queue import JobQueue
 from napari_sam_decoder.widgets.label_scans import LabelScans
 from napari_sam_decoder.widgets.label_work import LabelWorker
-from napari_sam_decoder.widgets.layers import labels_layer, shown_limits
+from napari_sam_decoder.widgets.layers import Channel, labels_layer, shown_limits
 from napari_sam_decoder.widgets.learning import Learning
 from napari_sam_decoder.widgets.messages import prompt_notices
 from napari_sam_decoder.widgets.model_cache import SessionRequest
@@ -345,6 +350,26 @@ class Controller(QObject):
             self._note_options(self.state)
             self.advance()
 
+    def use_channels(self, channels: tuple[Channel, ...]) -> None:
+        """See channels as red, green and blue from now on; none for the movie alone."""
+        self.state.channels = channels
+        self._forget_session(self.state)
+        self._note_options(self.state)
+        self.advance()
+
+    def _bind_channels(self, state: MovieState) -> None:
+        """Find the layers of channels, which may be renamed from then on."""
+        if state.view is not None:
+            layers = tuple(self._viewer.layers)
+            bound = (one.bound(state.view, layers) for one in state.channels)
+            state.channels = tuple(bound)
+
+    def reopen(self, state: MovieState) -> None:
+        """Open a movie again whose channels have other pixels now."""
+        if state.session is not None:
+            self._forget_session(state)
+            self.advance()
+
     def _note_options(self, state: MovieState) -> None:
         """Let the project of a movie know how its labels are made."""
         settings = DockSettings(state.options, self.settings)
@@ -357,6 +382,7 @@ class Controller(QObject):
                 options["target"] = state.target.number
             if state.view is not None and state.view.axis is not None:
                 options["axis"] = state.view.axis
+            state.note_channels()
             state.note_layer_names()
 
     def set_settings(self, settings: Settings) -> None:
@@ -474,6 +500,7 @@ class Controller(QObject):
         if state.options.contrast is not None:
             limits = None if state.view is None else shown_limits(state.view.layer)
             state.options = replace(state.options, contrast=limits)
+        state.channels = tuple(replace(one, contrast=None) for one in state.channels)
         self._forget_session(state)
         self.embed()
 
@@ -705,8 +732,10 @@ class Controller(QObject):
                 return
 
     def _open(self, state: MovieState, view: MovieView) -> None:
+        layers = tuple(self._viewer.layers)
+        self._bind_channels(state)
         request = SessionRequest(
-            view, state.options, shown_limits(view.layer), self.frame
+            view, state.options, state.shown_now, self.frame, state.channels, layers
         )
         self._opening = state, request
         self._job_queue.open(request)
@@ -932,6 +961,7 @@ class Controller(QObject):
     def _restore_options(self, state: MovieState) -> None:
         """Use the model and contrast with which the labels were made."""
         options = state.history.document.table("options")
+        self._restore_channels(state, options.get(COMPOSITE, ()))
         if "settings" not in options:
             return
         try:
@@ -939,7 +969,7 @@ class Controller(QObject):
         except SamDecoderError as error:
             self.informed.emit(f"The settings of the project are not used: {error}")
             return
-        contrast = options.get("contrast")
+        contrast = None if state.channels else options.get("contrast")
         here, decoder = state.options, str(settings.model.decoder)
         state.options = replace(
             settings.model,
@@ -953,6 +983,17 @@ class Controller(QObject):
         )
         self._forget_session(state)
         self.movies.settings = settings.propagation
+
+    def _restore_channels(self, state: MovieState, noted: Any) -> None:
+        state.channels = ()
+        try:
+            state.channels = tuple(map(Channel.of_values, noted))
+            self._bind_channels(state)
+        except (KeyError, TypeError, ValueError, SamDecoderError) as error:
+            self.informed.emit(
+                f"The composite of the project is not used ({error!r}); choose its "
+                "colours again"
+            )
 
     # Undo
 
@@ -1209,6 +1250,8 @@ class Controller(QObject):
             state.wants_learning, state.wanted_search = False, None
         if kind == "opening":
             self._drop_pending(state)
+            if state is self.state:
+                self._decline_corrections()
         if kind == "run" and self.run is not None:
             self._decline_corrections()
         if kind in ("opening", "preview") and state is self.state:

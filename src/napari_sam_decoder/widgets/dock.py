@@ -238,6 +238,7 @@ class SamDecoderDock(QWidget):
         self._movie.movie_chosen.connect(self._guarded(bench.choose_movie))
         self._movie.axis_chosen.connect(self._on_axis_chosen)
         self._movie.plane_chosen.connect(self._guarded(bench.choose_plane))
+        self._movie.channels_chosen.connect(self._guarded(bench.compose))
         self._movie.embedding_toggled.connect(self._on_embedding_toggled)
         self._movie.as_shown_requested.connect(self._guarded(bench.embed_as_shown))
         self._movie.sample_requested.connect(self._on_sample_requested)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam_decoder.frames import Movie
+from napari_sam_decoder.frames.composite import Composite
 from napari_sam_decoder.session import Session
 from napari_sam_decoder.thread_pool import set_torch_threads
 from napari_sam_decoder.widgets.layers import is_automatic
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from napari.layers import Layer
 
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.prompts import Prompt
     from napari_sam_decoder.propagation import Preview
-    from napari_sam_decoder.widgets.layers import Limits, MovieView
+    from napari_sam_decoder.widgets.layers import Channel, Limits, MovieView
     from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 __all__ = [
@@ -48,29 +50,56 @@ class SessionRequest:
     ----------
     view : MovieView
     options : ModelOptions
-    shown : (float, float), optional
-        The contrast limits of the layer, if they mean anything.
+    shown : tuple of (float, float) or None
+        The contrast limits of the layer, or of that of each channel, where they mean
+        anything.
     frame : int
         The one that the viewer shows.
+    channels : tuple of Channel
+        The colours of a composite; none for the movie alone.
+    layers : tuple of napari.layers.Layer
+        Of the viewer, among which these are.
     """
 
     view: MovieView
     options: ModelOptions
-    shown: Limits | None = None
+    shown: tuple[Limits | None, ...] = (None,)
     frame: int = 0
+    channels: tuple[Channel, ...] = ()
+    layers: tuple[Layer, ...] = ()
 
-    def contrast(self) -> Limits | None:
-        """What the network is to see as black and white; None to measure the pixels.
+    def movie(self) -> Movie:
+        """Open the movie, or the composite of its channels. Some pixels may be read.
 
-        Limits that a person has set in the dock win, then those set for the layer. Some
-        pixels may be read.
+        Raises
+        ------
+        MovieError
+            If a channel is not there.
         """
-        if self.options.contrast is not None:
-            return self.options.contrast
-        is_set = self.shown is not None and not is_automatic(
-            self.view, self.shown, self.frame
+        if not self.channels:
+            return self._opened(self.view, self.shown[0])
+        return Composite(
+            [
+                self._opened(one.view(self.view, self.layers), shown, one.contrast)
+                for one, shown in zip(self.channels, self.shown, strict=True)
+            ]
         )
-        return self.shown if is_set else None
+
+    def _opened(
+        self, part: MovieView, shown: Limits | None, contrast: Limits | None = None
+    ) -> Movie:
+        return Movie(
+            part.frames,
+            axes=self.view.axes,
+            contrast=self.options.contrast or contrast or self._set_for(part, shown),
+            coarser=part.coarser_frames,
+            position=self.view.position,
+        )
+
+    def _set_for(self, part: MovieView, shown: Limits | None) -> Limits | None:
+        """Limits that a person has set for a layer; None to measure its pixels."""
+        is_set = shown is not None and not is_automatic(part, shown, self.frame)
+        return shown if is_set else None
 
     def is_same_as(self, other: SessionRequest | None) -> bool:
         """Whether a session opened for the other one serves for this."""
@@ -120,14 +149,7 @@ class ModelCache:
         """
         leave_a_core()
         sam = self._get(opening.options)
-        movie = Movie(
-            opening.view.frames,
-            axes=opening.view.axes,
-            contrast=opening.contrast(),
-            coarser=opening.view.coarser_frames,
-            position=opening.view.position,
-        )
-        yield Session(movie, model=sam, cache=opening.options.cache)
+        yield Session(opening.movie(), model=sam, cache=opening.options.cache)
 
     def _get(self, options: ModelOptions) -> Sam:
         from napari_sam_decoder.weights.registry import load_sam

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from napari_sam_decoder.project import (
+    COMPOSITE,
     DEFAULT_LIMIT,
     LabelsChange,
     Project,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.prompts import PromptSet
     from napari_sam_decoder.propagation import ObjectResult, Settings
     from napari_sam_decoder.session import Session
-    from napari_sam_decoder.widgets.layers import Limits, MovieView
+    from napari_sam_decoder.widgets.layers import Channel, Limits, MovieView
 
 __all__ = [
     "USE_DECODER",
@@ -134,10 +135,12 @@ class MovieState:
         Whether to embed frames ahead of time; None if that was not decided yet.
     outcome : str
         What the last run has done, in one line.
+    channels : tuple of Channel
+        What the network sees as red, green and blue; none for the movie alone.
     session : Session or None
-        Open for `view` and `options`, or not open.
-    shown : (float, float) or None
-        Limits of the layer when that session was opened.
+        Open for `view`, `options` and `channels`, or not open.
+    shown : tuple of (float, float) or None
+        Limits of the layer, or of that of each channel, when that session was opened.
     embedded : set of int
         Frames whose embedding that session has: as a whole, or of large frames what
         `embedded_windows` says.
@@ -180,8 +183,9 @@ class MovieState:
     hidden: list[Layer] = field(default_factory=list)
     wants_embedding: bool | None = None
     outcome: str = ""
+    channels: tuple[Channel, ...] = ()
     session: Session | None = None
-    shown: Limits | None = None
+    shown: tuple[Limits | None, ...] = ()
     embedded: set[int] = field(default_factory=set)
     embedded_windows: frozenset[Window] = frozenset()
     previews: PreviewStore = field(default_factory=PreviewStore)
@@ -217,30 +221,50 @@ class MovieState:
         return "" if self.view is None else str(self.view.layer.name)
 
     @property
-    def contrast(self) -> Limits | None:
-        """What the network sees as black and white; None before that is settled."""
+    def limits(self) -> tuple[Limits, ...]:
+        """What the network sees as black and white, in each channel of a composite.
+
+        None before that is settled.
+        """
         if self.session is None:
-            return None
-        contrast = self.session.movie.contrast
-        return contrast.low, contrast.high
+            return ()
+        return tuple((one.low, one.high) for one in self.session.movie.limits)
+
+    @property
+    def contrast(self) -> Limits | None:
+        """The same of a movie alone; None of a composite, too."""
+        return self.limits[0] if len(self.limits) == 1 else None
+
+    @property
+    def shown_now(self) -> tuple[Limits | None, ...]:
+        """The contrast limits of the layer, or of that of each channel."""
+        if self.view is None:
+            return ()
+        if not self.channels:
+            return (shown_limits(self.view.layer),)
+        return tuple(one.shown(self.view) for one in self.channels)
 
     @property
     def is_contrast_shown(self) -> bool:
-        """Whether that is what the layer showed when it was settled."""
-        return self.contrast is not None and self.contrast == self.shown
+        """Whether that is what the layers showed when it was settled."""
+        return bool(self.limits) and self.limits == self.shown
 
     @property
-    def new_limits(self) -> Limits | None:
-        """Limits of the layer that a person has changed since; None if none were.
+    def new_limits(self) -> tuple[Limits, ...]:
+        """Limits of layers that a person has changed since.
 
-        Nor are there any where the contrast was set for the network alone.
+        There are none where the contrast was set for the network alone.
         """
-        contrast = self.contrast
-        is_by_layer = self.options.contrast in (None, self.shown)
-        if self.view is None or contrast is None or not is_by_layer:
-            return None
-        limits = shown_limits(self.view.layer)
-        return None if limits in (self.shown, contrast) else limits
+        own = self.options.contrast
+        if (own is not None and (own,) != self.shown) or not self.limits:
+            return ()
+        kept = [one.contrast for one in self.channels] or [None]
+        every = zip(self.shown_now, self.shown, self.limits, kept, strict=False)
+        return tuple(
+            now
+            for now, before, limits, noted in every
+            if now is not None and noted is None and now not in (before, limits)
+        )
 
     @property
     def labels_layer(self) -> Labels | None:
@@ -337,6 +361,16 @@ class MovieState:
         self.objects.draw(look)
         for target in self.targets.values():
             target.draw(look)
+
+    def note_channels(self) -> None:
+        """Let the project know which channels are seen, and with which contrast."""
+        options = self.history.document.table("options")
+        if self.channels:
+            noted = (one.contrast for one in self.channels)
+            pairs = zip(self.channels, self.limits or noted, strict=True)
+            options[COMPOSITE] = [one.to_values(contrast) for one, contrast in pairs]
+        elif COMPOSITE in options:
+            del options[COMPOSITE]
 
     def note_layer_names(self) -> None:
         """Let the project know what its labels are called now."""

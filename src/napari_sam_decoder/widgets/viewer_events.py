@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from napari.layers import Labels, Points, Shapes
+from napari.layers import Image, Labels, Points, Shapes
 
 from napari_sam_decoder.widgets.layers import (
     MovieView,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
     from napari_sam_decoder.widgets.movie_state import MovieState
     from napari_sam_decoder.widgets.workbench import Workbench
@@ -67,23 +67,16 @@ class ViewerEvents:
         return self._syncs[movie.layer].notices
 
     def follow(self, state: MovieState, layer: Image) -> None:
-        """Listen to new pixels and placements of a movie, even if it is not current.
-
-        Its points and labels are placed with it.
-        """
+        """Place points and labels with a movie, even if it is not current."""
         if layer not in self._syncs:
-            layer.events.data.connect(self._on_pixels_replaced)
-            layer.events.contrast_limits.connect(self._on_changed)
             self._syncs[layer] = PlacementSync(
                 layer, lambda: state.layers, self._on_moved
             )
 
     def unfollow(self, layer: Layer) -> None:
-        """Stop listening to a movie, if it was listened to."""
+        """Place nothing with a movie any more, if anything was."""
         sync = self._syncs.pop(layer, None)
         if sync is not None:
-            layer.events.data.disconnect(self._on_pixels_replaced)
-            layer.events.contrast_limits.disconnect(self._on_changed)
             sync.close()
 
     def _subscriptions(self) -> Iterator[tuple[Any, Callable[[Any], None]]]:
@@ -99,6 +92,10 @@ class ViewerEvents:
 
     def _of_layer(self, layer: Layer) -> Iterator[tuple[Any, Callable[[Any], None]]]:
         yield layer.events.name, self._on_changed
+        if isinstance(layer, Image):
+            # Also of one that is only a colour of a movie.
+            yield layer.events.data, self._on_pixels_replaced
+            yield layer.events.contrast_limits, self._on_changed
         if isinstance(layer, Labels):
             self._selected[layer] = int(layer.selected_label)
             yield layer.events.selected_label, self._on_label_picked

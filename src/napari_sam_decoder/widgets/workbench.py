@@ -69,6 +69,7 @@ from napari_sam_decoder.widgets.label_scans import Relabelling
 from napari_sam_decoder.widgets.layers import (
     MARKER_PIXELS,
     MovieView,
+    chosen_channels,
     covering_layer,
     fit_to_screen,
     go_to_frame,
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.weights.catalogue import ModelRow
     from napari_sam_decoder.widgets.downloads import ModelDownload
     from napari_sam_decoder.widgets.label_work import LabelWork
+    from napari_sam_decoder.widgets.layers import Channel
     from napari_sam_decoder.widgets.movie_state import ModelOptions, MovieState
     from napari_sam_decoder.widgets.objects import ObjectList, SegmentedObject
     from napari_sam_decoder.widgets.runs import ProgressEstimate
@@ -275,12 +277,15 @@ class Workbench(QObject):
 
     def _view_notices(self, view: MovieView) -> Iterator[str]:
         """Say when another image is seen than the one that is clicked."""
+        state = self.controller.state
         cover = covering_layer(view.layer, self.viewer.layers)
-        limits = self.controller.state.new_limits
-        if limits is not None:
+        if cover in [one.layer for one in state.channels]:
+            cover = None
+        if state.new_limits:
+            what = "A colour" if state.channels else f"'{view.layer.name}'"
             yield (
-                f"'{view.layer.name}' shows other contrast limits than the network "
-                "sees; 'Embed again', where the movie is chosen, makes it see them"
+                f"{what} shows other contrast limits than the network sees; 'Embed "
+                "again', where the movie is chosen, makes it see them"
             )
         if not view.layer.visible:
             yield f"'{view.layer.name}' is hidden; show it in the layer list"
@@ -2261,6 +2266,29 @@ class Workbench(QObject):
         view = self.require_movie().cut_at(axis, index)
         go_to_frame(view, self.viewer.dims, self.frame)
 
+    def compose(self, channels: Sequence[Channel | Image | str]) -> None:
+        """Let the network see two or three channels as red, green and blue.
+
+        Each is stretched by the contrast limits of its own layer, if you have set them,
+        else by its own pixels. Prompts and labels stay, and the project remembers it.
+
+        Parameters
+        ----------
+        channels : sequence of napari.layers.Image or str
+            Red, green and perhaps blue: grey layers of the movie's shape at its place,
+            or their names; of a layer with an axis of channels "channel 0" and so on.
+            Empty to see the movie alone.
+
+        Raises
+        ------
+        MovieError
+            If no movie is chosen, or these cannot be its colours.
+        """
+        movie = self.require_movie()
+        chosen = chosen_channels(channels, movie, tuple(self.viewer.layers))
+        self.controller.use_channels(chosen)
+        self.show_previews()
+
     def on_own_layer_selected(self, layer: Points | Shapes) -> None:
         """Work on the movie whose points or boxes were selected in the layer list."""
         if layer in self.objects:
@@ -2382,7 +2410,10 @@ class Workbench(QObject):
         return None
 
     def on_pixels_replaced(self, layer: Image) -> None:
-        """Work on the new pixels of a movie."""
+        """Work on the new pixels of a movie, or of a channel of one."""
+        for other in self.controller.movies:
+            if any(layer is one.layer for one in other.channels):
+                self.controller.reopen(other)
         state = self.controller.movies.find(layer)
         if state is None:
             return

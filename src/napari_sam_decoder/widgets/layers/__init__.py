@@ -7,6 +7,11 @@ its own.
 
 from __future__ import annotations
 
+from napari_sam_decoder.widgets.layers.channels import (
+    Channel,
+    channels_of,
+    chosen_channels,
+)
 from napari_sam_decoder.widgets.layers.coordinates import (
     PLACEMENT_EVENTS,
     PlacementSync,
@@ -96,6 +101,7 @@ __all__ = [
     "POINTS_NAME",
     "POSITIVE_VALUE",
     "AxisChoice",
+    "Channel",
     "LabelColours",
     "LayerRows",
     "Limits",
@@ -110,8 +116,10 @@ __all__ = [
     "before_strokes",
     "camera_of",
     "change_preview",
+    "channels_of",
     "check_shape",
     "check_target",
+    "chosen_channels",
     "cover_of",
     "covering_layer",
     "deselect_drawn",

@@ -93,6 +93,8 @@ def _limits_of(pixels: Any, view: MovieView) -> Limits:
 
 
 SMALLEST_SIDE = 2
+MOST_CHANNELS_GUESSED = 8
+"""A nameless axis of more entries is taken for time or depth."""
 
 
 @dataclass(frozen=True)
@@ -455,6 +457,15 @@ class MovieView:
         return tuple(axis for axis in axes if _letter(axis.name) != "C")
 
     @property
+    def channel_axes(self) -> tuple[AxisChoice, ...]:
+        """The axes of `cuts` that are named for channels, else the short nameless."""
+        axes = [axis for axis, _ in self.cuts]
+        named = [axis for axis in axes if _letter(axis.name) == "C"]
+        nameless = [axis for axis in axes if not _letter(axis.name)]
+        short = [axis for axis in nameless if axis.length <= MOST_CHANNELS_GUESSED]
+        return tuple(named or short)
+
+    @property
     def place(self) -> str:
         """Where the movie is cut, such as "z 3, c 1"; empty if nowhere."""
         return ", ".join(f"{axis.name} {index}" for axis, index in self.cuts)
@@ -507,6 +518,11 @@ class MovieView:
             )
         fixed = {**dict(self.fixed), axis: index}
         return replace(self, fixed=tuple(fixed.items()))
+
+    def on(self, layer: Image) -> MovieView:
+        """See another layer of the same shape along the same axis, cut at the same."""
+        view = replace(self, layer=layer, data=finest_pixels(layer), coarser=())
+        return replace(view, coarser=view._levels())
 
     def is_same_as(self, other: MovieView) -> bool:
         """Whether both show the same pixels along the same axis."""

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam_decoder.samples import SAMPLES
 from napari_sam_decoder.widgets.layers import axis_choices
+from napari_sam_decoder.widgets.parts.composite_choice import CompositeChoice
 from napari_sam_decoder.widgets.parts.controls import (
     Lines,
     button,
@@ -41,7 +42,7 @@ _LONGEST_NAME = 20
 _CONTRAST_TIP = (
     "Which intensities the network sees as black and white, in all frames: the layer's "
     "contrast limits if you had set them before the first embedding, else chosen from "
-    "the pixels. More under 'Model, contrast, cache'"
+    "the pixels; of a composite for each channel. More under 'Model, contrast, cache'"
 )
 
 
@@ -93,6 +94,7 @@ class MoviePart(QWidget):
     movie_chosen = Signal(object)
     axis_chosen = Signal(int)
     plane_chosen = Signal(int, int)
+    channels_chosen = Signal(object)
     embedding_toggled = Signal()
     as_shown_requested = Signal()
     sample_requested = Signal(str)
@@ -112,6 +114,8 @@ class MoviePart(QWidget):
         self.axis_box.activated.connect(self._on_axis_activated)
         self.planes = PlaneChoice()
         self.planes.chosen.connect(self.plane_chosen)
+        self.composite = CompositeChoice()
+        self.composite.chosen.connect(self.channels_chosen)
         self.progress = QProgressBar()
         self.progress.setToolTip(
             "Frames whose embedding is known: each is computed once, those around the "
@@ -133,7 +137,7 @@ class MoviePart(QWidget):
         self._offer_timer.setSingleShot(True)
         self._offer_timer.setInterval(OFFER_MS)
         self._offer_timer.timeout.connect(self._show_offer)
-        self._offer: Limits | None = None
+        self._offer: tuple[Limits, ...] = ()
         self._in_use = ""
         self._samples = self._sample_row()
         layout = QVBoxLayout(self)
@@ -141,6 +145,7 @@ class MoviePart(QWidget):
         layout.setSpacing(4)
         layout.addLayout(row(self.layer.box.native, self.axis_box))
         layout.addWidget(self.planes)
+        layout.addWidget(self.composite)
         buttons = narrow(self.as_shown), narrow(self.toggle)
         layout.addLayout(row(self.progress, *buttons))
         layout.addWidget(self.contrast)
@@ -160,6 +165,7 @@ class MoviePart(QWidget):
                 None if movie is None else movie.axis,
             )
             self.planes.show_cuts(() if movie is None else movie.cuts)
+        self.composite.show_state(bench)
         controller, embedded = bench.controller, len(bench.controller.state.embedded)
         total = 0 if movie is None else len(movie)
         self.progress.setEnabled(total > 0)
@@ -191,14 +197,16 @@ class MoviePart(QWidget):
         self._in_use, self._offer = in_use, offer
         self.contrast.setText(in_use)
         self.as_shown.hide()
-        if offer is None:
-            self._offer_timer.stop()
-        else:
+        if offer:
             self._offer_timer.start()
+        else:
+            self._offer_timer.stop()
 
     def _show_offer(self) -> None:
-        if self._offer is not None:
-            shows = f"the layer now shows {_spelled(self._offer)}."
+        if self._offer:
+            limits = " and ".join(map(_spelled, self._offer))
+            subject = "the layer now shows" if len(self._offer) == 1 else "layers show"
+            shows = f"{subject} {limits}."
             self.contrast.setText(f"{self._in_use}; {shows}")
             self.as_shown.show()
 
@@ -231,16 +239,20 @@ class MoviePart(QWidget):
 
 
 def _in_use_text(controller: Controller) -> str:
-    contrast = controller.state.contrast
-    if contrast is None:
+    state = controller.state
+    if not state.limits:
         return ""
-    if controller.state.is_contrast_shown:
+    if state.is_contrast_shown:
         origin = "as it was shown"
-    elif controller.state.options.contrast is None:
+    elif state.options.contrast is None:
         origin = "from the pixels"
     else:
         origin = "set by hand"
-    return f"The network sees {_spelled(contrast)}, {origin}"
+    if len(state.limits) == 1:
+        return f"The network sees {_spelled(state.limits[0])}, {origin}"
+    # The rest is in the tooltip.
+    pairs = zip("RGB", map(_spelled, state.limits), strict=False)
+    return f"The network sees {', '.join(f'{one} {two}' for one, two in pairs)}"
 
 
 def _spelled(limits: Limits) -> str:
