@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -222,7 +224,57 @@ def test_points_at_no_position(segment, tmp_path):
     assert "frame 9" in complaint_of(done)
 
 
-def test_a_correction_takes_points_of_a_movie(run, five, table, tmp_path):
-    given = "--labels", tmp_path / "labels.zarr", "--points", table
-    line = complaint_of(run("correct", five, *given, "--at", "z=0", "--channel", "1"))
-    assert "a movie needs axis-0 (frame)" in line
+@pytest.fixture
+def batch(run, five, table, tmp_path):
+    folder, tables = tmp_path / "movies", tmp_path / "tables"
+    for one in (folder, tables):
+        one.mkdir()
+    shutil.copy(five, folder / "five.tif")
+    shutil.copy(table, tables / "five.csv")
+    asked = "--points-from", tables / "{name}.csv", "-o", tmp_path / "out", "--quiet"
+
+    def batch_(*more):
+        return run("batch", folder, *asked, "--channel", "1", *more)
+
+    return batch_
+
+
+def test_a_batch_does_each_position(segment, batch, tmp_path):
+    done, output = segment("--each", "z")
+    assert done[0] == 0
+    expected = read_labels(output)
+
+    code, out, err = batch("--each", "z")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("five: 3 objects")
+    results = tmp_path / "out"
+    np.testing.assert_array_equal(read_labels(results / "labels/five.tif"), expected)
+    with (results / "verdicts/five.csv").open() as file:
+        assert {row["position"] for row in csv.DictReader(file)} == {"Z=0", "Z=2"}
+    page = (results / "index.html").read_text(encoding="utf-8")
+    assert re.search(r"frame \d · Z=[02], (first|middle|last)<", page)
+    assert "1 kept" in batch("--each", "z")[1]
+    table = tmp_path / "tables/five.csv"
+    table.write_text(table.read_text() + "3,0,1,9,9,1,5\n")
+    assert "again, with another tables" in batch("--each", "z")[1]
+
+
+def test_a_batch_takes_one_position(segment, batch, tmp_path):
+    done, output = segment("--at", "z=2")
+    assert done[0] == 0
+    expected = read_labels(output)
+    assert batch("--at", "z=2")[0] == 0
+    found = read_labels(tmp_path / "out/labels/five.tif")
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_batch_with_one_table_of_more_axes(run, batch, tmp_path):
+    batch("--each", "z")
+    table = tmp_path / "all.csv"
+    table.write_text("movie,axis-0,axis-1,axis-2,axis-3\nfive,0,0,20,30\n")
+    done = run(
+        *("batch", tmp_path / "movies", "--points-from", table),
+        *("-o", tmp_path / "other", "--each", "z", "--channel", "1"),
+    )
+    assert "give such a table for each movie" in complaint_of(done)

@@ -12,6 +12,9 @@ from napari.layers._source import layer_source
 from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
+from napari_sam_decoder.formats import open_labels
+from napari_sam_decoder.jobs import MovieOptions, SegmentJob, segment_file
+from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError
 
@@ -115,3 +118,32 @@ def test_a_movie_that_was_in_no_file_has_to_be_opened_first(
     bench.wait()
     assert bench.movie.layer is layer
     assert bench.objects.listed
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+def test_the_channel_and_position_of_a_command_are_opened(
+    sam, make_bench, tmp_path, is_shown
+):
+    frames, _ = squares(FRAMES)
+    five = np.zeros((FRAMES, 3, 2, *frames.shape[1:]), np.uint8)
+    five[:, 2, 1] = frames
+    path = tmp_path / "five.ome.tif"
+    axes = {"axes": "TZCYX", "Channel": {"Name": ["DAPI", "GFP"]}}
+    tifffile.imwrite(path, five, photometric="minisblack", metadata=axes)
+    movie = MovieOptions(path, channel="GFP", at={"z": 2}, cache=None)
+    prompts = PromptSet([Prompt(1, 0, points=[(16, 14)])])
+    output, project = tmp_path / "labels.zarr", tmp_path / "work.samproject"
+    segment_file(SegmentJob(movie, prompts, output, project=project), sam)
+    bench = make_bench()
+    if is_shown:
+        # As a whole, in a layer of five axes.
+        opened(bench, path)
+
+    bench.open_project(project)
+    wait_for_objects(bench)
+
+    np.testing.assert_array_equal(bench.movie.layer.data, frames)
+    labels = open_labels(output)
+    assert bench.labels.data.any()
+    for frame in range(FRAMES):
+        np.testing.assert_array_equal(bench.labels.data[frame], labels[frame])

@@ -165,12 +165,18 @@ def batch(options: Namespace) -> int:
 
 def correct(options: Namespace) -> int:
     """Correct labels."""
-    from napari_sam_decoder.jobs import CorrectJob, correct_file, summarise
+    from napari_sam_decoder.jobs import (
+        CorrectJob,
+        correct_each,
+        correct_file,
+        summarise,
+    )
 
+    tables = conversion.tables_of_more_axes(options)
     job = CorrectJob(
         movie=conversion.movie(options),
         labels=options.labels,
-        corrections=conversion.prompts(options),
+        corrections=conversion.prompts(options, tables),
         scribbles=conversion.scribbles(options),
         background=tuple(options.background),
         painted=tuple(options.painted),
@@ -181,11 +187,17 @@ def correct(options: Namespace) -> int:
         report=options.report,
         sources=(*options.points, *options.prompts),
         project=options.project,
+        tables=tables,
     )
-    done = correct_file(job, conversion.model(options), conversion.progress(options))
-    for line in summarise(done.report, recomputed_of=done.frames):
-        print_line(line)
-    if not done.known_prompts:
+    model, progress = conversion.model(options), conversion.progress(options)
+    if options.each:
+        each = correct_each(job, model, progress)
+    else:
+        each = {"": correct_file(job, model, progress)}
+    for name, done in each.items():
+        for line in summarise(done.report, recomputed_of=done.frames):
+            print_line(f"{name}: {line}" if name else line)
+    if not any(done.known_prompts for done in each.values()):
         print_line(
             "no earlier prompts are known, so only these corrections are kept fixed"
         )

@@ -233,6 +233,7 @@ def _add_batch(subparsers: Subparsers) -> None:
         "--replace", action="store_true", help="do everything again, whatever is there"
     )
     _add_workers(batch)
+    _add_each(batch, "segment")
     _add_settings(batch)
     _add_frame_options(batch)
     _add_cache_options(batch)
@@ -379,6 +380,7 @@ def _add_correct(subparsers: Subparsers) -> None:
         "correct", help="correct labels, recomputing only the frames concerned"
     )
     _add_movie_options(correct)
+    _add_each(correct, "correct")
     correct.add_argument(
         "--labels",
         type=conversion.path,

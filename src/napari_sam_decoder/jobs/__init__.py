@@ -7,7 +7,12 @@ import.
 from __future__ import annotations
 
 from napari_sam_decoder.jobs.convert import ConvertJob, convert_labels
-from napari_sam_decoder.jobs.correct import CorrectJob, CorrectResult, correct_file
+from napari_sam_decoder.jobs.correct import (
+    CorrectJob,
+    CorrectResult,
+    correct_each,
+    correct_file,
+)
 from napari_sam_decoder.jobs.embed import embed_file
 from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
 from napari_sam_decoder.jobs.join import JoinJob, join_labels
@@ -20,6 +25,7 @@ from napari_sam_decoder.jobs.replay import (
     ModelLoader,
     ReplayJob,
     ReplayResult,
+    movie_as_read,
     project_movie,
     replay_project,
 )
@@ -45,9 +51,11 @@ __all__ = [
     "SegmentJob",
     "TrainingFrames",
     "convert_labels",
+    "correct_each",
     "correct_file",
     "embed_file",
     "join_labels",
+    "movie_as_read",
     "no_progress",
     "project_movie",
     "replay_project",

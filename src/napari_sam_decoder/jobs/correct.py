@@ -1,4 +1,7 @@
-"""Correct labels: read them and the corrections from files, write a file."""
+"""Correct labels: read them and the corrections from files, write a file.
+
+Labels with more axes than a movie are corrected at one position, or at several.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.axes import position_name
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.inputs import (
+    points_at,
     require_background,
     set_paths,
     with_scribbles,
 )
 from napari_sam_decoder.jobs.outputs import (
+    named,
     no_progress,
     open_sink,
     require_apart,
     require_folder,
     write_text,
+)
+from napari_sam_decoder.jobs.position_labels import (
+    as_one_table,
+    has_positions,
+    write_positions,
 )
 from napari_sam_decoder.jobs.project_labels import (
     require_own_output,
@@ -36,16 +47,18 @@ from napari_sam_decoder.propagation import legs_around
 from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
+    from napari_sam_decoder.frames import Movie
     from napari_sam_decoder.jobs.inputs import MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
-__all__ = ["CorrectJob", "CorrectResult", "correct_file"]
+__all__ = ["CorrectJob", "CorrectResult", "correct_each", "correct_file"]
 
 ObjectAndFrame = tuple[int, int]
 
@@ -82,6 +95,9 @@ class CorrectJob:
     background : tuple of int
         Background objects besides those of the labels, whose masks are not in them:
         these are followed again from their prompts, as far as these are stored.
+    tables : tuple of Path
+        Tables of points with a column for each axis of the movie's file, or for each
+        but its channels. Points at other positions are left out.
     """
 
     movie: MovieOptions
@@ -95,6 +111,7 @@ class CorrectJob:
     project: Path | None = None
     scribbles: tuple[ScribbleFile, ...] = ()
     background: tuple[int, ...] = ()
+    tables: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, optional=("labels", "output", "report", "project"))
@@ -121,14 +138,14 @@ class CorrectJob:
         for object_id, frame in self.painted:
             as_integer(object_id, "a painted object", OptionError)
             as_integer(frame, "a painted frame", OptionError)
-        if not (self.places or self.scribbles):
+        if not (self.places or self.scribbles or self.tables):
             raise OptionError(
                 "there is no correction; give --points, --box, --lasso, --scribbles or "
                 "--painted"
             )
         self._check_labels()
         drawn = [file.path for file in self.scribbles]
-        inputs = [self.movie.path, *self.sources, *drawn]
+        inputs = [self.movie.path, *self.sources, *self.tables, *drawn]
         outputs = []
         if self.target is not None:
             require_target(self.target.absolute())
@@ -165,8 +182,25 @@ class CorrectJob:
         corrections = with_scribbles(self.corrections, self.scribbles, frames)
         return replace(self, corrections=corrections, scribbles=())
 
-    def provenance(self) -> Provenance:
+    def with_points_of_tables(self) -> CorrectJob:
+        """Read the tables of points, as far as they are at the position of the movie.
+
+        Raises
+        ------
+        SamDecoderError
+            If one of them, or the movie, cannot be used.
+        """
+        points = points_at(self.tables, self.movie)
+        corrections = PromptSet((*self.corrections, *points))
+        return replace(self, corrections=corrections, tables=())
+
+    def provenance(self, at: Mapping[str, int] | None = None) -> Provenance:
         """What the labels were made from.
+
+        Parameters
+        ----------
+        at : mapping of str to int, optional
+            The position in labels of more axes.
 
         Raises
         ------
@@ -175,7 +209,7 @@ class CorrectJob:
         """
         if self.prompts is not None or self.labels is None:
             return Provenance(self.prompts or PromptSet())
-        return Provenance.read_if_noted(self.labels)
+        return Provenance.read_if_noted(self.labels, at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,11 +256,51 @@ def correct_file(
     """
     job.check()
     if job.project is not None:
-        done = _correct_in_project(job, job.project, model, progress)
+        done = _correct_in_project(
+            job.with_points_of_tables(), job.project, model, progress
+        )
     elif job.labels is not None:
-        done = _correct_labels(job, job.labels, model, progress)
+        (done,) = _correct_labels(job, job.labels, model, progress).values()
     if job.report is not None:
         write_text(job.report, done.report.to_csv())
+    return done
+
+
+def correct_each(
+    job: CorrectJob, model: Sam | None = None, progress: Progress = no_progress
+) -> dict[str, CorrectResult]:
+    """Correct labels of more axes at each position where something is corrected.
+
+    Parameters
+    ----------
+    job : CorrectJob
+        Its movie says along which axes. Prompts and files of three axes count at each
+        position, points of its tables at theirs.
+    model : Sam, optional
+        From `load_sam`; by default the bundled model.
+    progress : Progress, optional
+        As for `correct_file`, for one position after the other.
+
+    Returns
+    -------
+    dict of str to CorrectResult
+        By position, such as "Z=5".
+
+    Raises
+    ------
+    SamDecoderError
+        If an input cannot be used. The output is then unchanged.
+    """
+    job.check()
+    if job.project is not None or job.labels is None:
+        raise OptionError(
+            "a project is corrected at one position: take it with --at (in Python "
+            "at=), or correct labels in a file"
+        )
+    done = _correct_labels(job, job.labels, model, progress)
+    if job.report is not None:
+        reports = {name: one.report for name, one in done.items()}
+        write_text(job.report, as_one_table(reports))
     return done
 
 
@@ -257,16 +331,84 @@ def _correct_in_project(
     return CorrectResult(report, len(work.cut), known)
 
 
+@dataclass(frozen=True, eq=False)
+class _Corrected:
+    """Labels that are corrected and not written yet.
+
+    Attributes
+    ----------
+    movie : Movie
+    labels : CopyOnWriteLabels
+        Without background objects.
+    noted : dict
+        Their provenance.
+    result : CorrectResult
+    """
+
+    movie: Movie
+    labels: CopyOnWriteLabels
+    noted: dict[str, Any]
+    result: CorrectResult
+
+
 def _correct_labels(
     job: CorrectJob, path: Path, model: Sam | None, progress: Progress
-) -> CorrectResult:
-    noted = job.provenance()
+) -> dict[str, CorrectResult]:
+    """Correct labels in a file at all positions of the job, by their names."""
+    are_several = has_positions(path)
+    if job.movie.each and not are_several:
+        raise OptionError(
+            f"{path} is the labels of one movie; leave --each (in Python each=) out, "
+            "and say which movie with --at (at=)"
+        )
+    works = _works(job)
+    done = {}
+    for name, work in works.items():
+        at = (work.movie.at or {}) if are_several else None
+        done[name] = _corrected(work, path, at, model, named(progress, name))
+    target = job.output or path
+    if are_several:
+        parts = [(one.noted, one.labels) for one in done.values()]
+        write_positions(path, target, parts)
+    else:
+        (one,) = done.values()
+        with open_sink(target, one.movie, one.labels.dtype) as sink:
+            for frame in range(len(one.labels)):
+                sink.write(frame, one.labels[frame])
+            sink.finish(one.noted)
+    return {name: one.result for name, one in done.items()}
+
+
+def _works(job: CorrectJob) -> dict[str, CorrectJob]:
+    """The job at each position where there is something to correct."""
+    works = {}
+    for movie in job.movie.positions():
+        here = replace(job, movie=movie).with_points_of_tables()
+        if here.places or here.scribbles:
+            works[position_name(job.movie.place_of(movie))] = here
+    if not works:
+        raise OptionError(
+            "there is no correction at this position, or at any; check the points, or "
+            "the axes of their table"
+        )
+    return works
+
+
+def _corrected(
+    job: CorrectJob,
+    path: Path,
+    at: Mapping[str, int] | None,
+    model: Sam | None,
+    progress: Progress,
+) -> _Corrected:
+    movie, _ = job.movie.read()
+    noted = job.provenance(None if at is None else movie.position)
     session, frames = job.movie.with_contrast(noted.contrast).open(
         model, noted.settings
     )
     with session:
         job = job.with_prompts_of_files(len(session.movie))
-        labels = _open_writable(path, job.places, session)
+        labels = _open_writable(path, job.places, session, at)
         _require_within(job.places, frames, len(session.movie))
         _restore_prompts(noted.prompts, session)
         session.background = noted.background.union(job.background)
@@ -283,16 +425,25 @@ def _correct_labels(
         steps = progress(results, total=most, what="correcting")
         report = Report(None if job.report is None else session.movie)
         _apply(steps, labels, report)
-        made_from = record_provenance(session, job.movie, frames, session.prompts)
-        made_from["objects"] = dict(noted.objects)
-        _save(job.output or path, labels, session, made_from)
-    return CorrectResult(report, len(labels), len(noted.prompts))
+        _leave_out(labels, session.background)
+        record = record_provenance(session, job.movie, frames, session.prompts)
+        record["objects"] = dict(noted.objects)
+    result = CorrectResult(report, len(labels), len(noted.prompts))
+    return _Corrected(session.movie, labels, record, result)
+
+
+def _leave_out(labels: CopyOnWriteLabels, background: frozenset[int]) -> None:
+    for frame in range(len(labels)) if background else ():
+        labels[frame] = without_objects(labels[frame], background)
 
 
 def _open_writable(
-    path: Path, places: Iterable[ObjectAndFrame], session: Session
+    path: Path,
+    places: Iterable[ObjectAndFrame],
+    session: Session,
+    at: Mapping[str, int] | None,
 ) -> CopyOnWriteLabels:
-    labels = open_labels(path, session.labels_shape)
+    labels = open_labels(path, session.labels_shape, at)
     highest = max(object_id for object_id, _ in places)
     dtype = np.promote_types(label_dtype(highest), labels.dtype)
     return CopyOnWriteLabels(labels, dtype)
@@ -406,15 +557,3 @@ def _apply(
     for result in results:
         labels[result.frame] = result.labels
         report.add(result.wanted)
-
-
-def _save(
-    target: Path,
-    labels: CopyOnWriteLabels,
-    session: Session,
-    made_from: dict[str, Any],
-) -> None:
-    with open_sink(target, session.movie, labels.dtype) as sink:
-        for frame in range(len(labels)):
-            sink.write(frame, without_objects(labels[frame], session.background))
-        sink.finish(made_from)

@@ -160,6 +160,13 @@ class MovieOptions:
         places = [dict(zip(start, numbers, strict=True)) for numbers in every]
         return tuple(self._at_position({**at, **place}, place) for place in places)
 
+    def place_of(self, movie: MovieOptions) -> dict[str, int]:
+        """Where one of `positions` is along the axes of `each`, by their letters."""
+        at = as_position(movie.at)
+        return {
+            letter: at[letter] for letter in as_position(dict.fromkeys(self.each, 0))
+        }
+
     def _at_position(self, at: dict[str, int], place: dict[str, int]) -> MovieOptions:
         cache = self.cache
         if cache is not None and cache != "auto":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Progress",
     "label_lengths",
+    "named",
     "no_progress",
     "open_sink",
     "require_apart",
@@ -44,6 +45,15 @@ def no_progress(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
     """Yield the steps without showing anything."""
     del total, what
     yield from steps
+
+
+def named(progress: Progress, name: str) -> Progress:
+    """Name a position in what is shown; nothing for an empty name."""
+
+    def shown(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+        return progress(steps, total=total, what=f"{name}: {what}")
+
+    return shown if name else progress
 
 
 def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

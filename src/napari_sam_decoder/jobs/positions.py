@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.axes import as_position, position_name
+from napari_sam_decoder.axes import position_name
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.formats import read_provenance
 from napari_sam_decoder.jobs.automatic import highest_id, require_search_frames
 from napari_sam_decoder.jobs.inputs import require_background
-from napari_sam_decoder.jobs.outputs import no_progress, open_sink, write_text
+from napari_sam_decoder.jobs.outputs import (
+    named,
+    no_progress,
+    open_sink,
+    write_text,
+)
+from napari_sam_decoder.jobs.position_labels import BY_POSITION, as_one_table
 from napari_sam_decoder.jobs.provenance import describe_parents, record_provenance
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.jobs.segment import (
@@ -26,11 +30,11 @@ from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.propagation import Direction, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari_sam_decoder.formats import LabelSink
     from napari_sam_decoder.frames import ArrayLike
-    from napari_sam_decoder.jobs.outputs import Progress, T
+    from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.segment import SegmentJob
     from napari_sam_decoder.model.sam import Sam
 
@@ -76,7 +80,7 @@ def segment_each(
     works = _prepare(job)
     reports = _write(job, works, model, progress)
     if job.report is not None:
-        write_text(job.report, _as_csv(reports))
+        write_text(job.report, as_one_table(reports))
     return reports
 
 
@@ -106,11 +110,11 @@ class _Work:
 
 def _prepare(job: SegmentJob) -> list[_Work]:
     """Read and check all prompts before any long work."""
-    movies = job.movie.positions()
+    asked = job.movie
+    movies = asked.positions()
     movie, frames = movies[0].read()
     require_search_frames(job.auto, frames)
     job = job.with_prompts_of_files(len(movie))
-    letters = as_position(dict.fromkeys(job.movie.each, 0))
     shape = (len(movie), *movie.frame_shape)
     works = []
     for one in movies:
@@ -119,7 +123,7 @@ def _prepare(job: SegmentJob) -> list[_Work]:
             prompt.check(movie)
         if here.prompts:
             plan(here.prompts, frames, Direction.BOTH, None)
-        place = {letter: (one.at or {})[letter] for letter in letters}
+        place = asked.place_of(one)
         existing = existing_labels(here, here.prompts.object_ids, shape, place)
         works.append(_Work(here, place, existing))
     if all(work.is_empty for work in works):
@@ -148,7 +152,7 @@ def _write(
                 _keep(work, sink)
                 continue
             noted, reports[name], model = _segment(
-                work, sink, model, _named(progress, name), highest
+                work, sink, model, named(progress, name), highest
             )
             if job.auto:
                 # What is found at the next position is something else.
@@ -194,19 +198,6 @@ def _dtype(works: Iterable[_Work]) -> np.dtype:
     return np.result_type(own, *there)
 
 
-def _named(progress: Progress, name: str) -> Progress:
-    """Name the position in what is shown."""
-
-    def named(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
-        return progress(steps, total=total, what=f"{name}: {what}")
-
-    return named
-
-
-# What differs from one position to the next.
-_BY_POSITION = ("at", "contrast", "prompts")
-
-
 def _joined(
     notes: Sequence[Mapping[str, Any]],
     earlier: Mapping[str, Any],
@@ -214,11 +205,11 @@ def _joined(
     sink: LabelSink,
 ) -> dict[str, Any]:
     """Join what is noted of each position, and what was noted before."""
-    common = {key: value for key, value in notes[0].items() if key not in _BY_POSITION}
+    common = {key: value for key, value in notes[0].items() if key not in BY_POSITION}
     source = job.movie.positions()[0].source()
     kept = [dict(one) for one in earlier.get("positions", ())]
     for note in notes:
-        now = {key: note[key] for key in _BY_POSITION}
+        now = {key: note[key] for key in BY_POSITION}
         for one in [one for one in kept if one.get("at") == now["at"]]:
             now["prompts"] = [*one["prompts"], *now["prompts"]]
             kept.remove(one)
@@ -237,15 +228,3 @@ def _joined(
         },
         "background": sorted({*job.background, *earlier.get("background", ())}),
     }
-
-
-def _as_csv(reports: Mapping[str, Report]) -> str:
-    """Return one table, whose first column is the position."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    for place, (name, report) in enumerate(reports.items()):
-        header, *rows = csv.reader(io.StringIO(report.to_csv()))
-        if not place:
-            writer.writerow(["position", *header])
-        writer.writerows([name, *row] for row in rows)
-    return table.getvalue()

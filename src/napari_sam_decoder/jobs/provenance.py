@@ -58,13 +58,15 @@ class Provenance:
     objects: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: Path) -> Provenance:
+    def read(cls, path: Path, at: Mapping[str, int] | None = None) -> Provenance:
         """Read the provenance from a labels file.
 
         Parameters
         ----------
         path : Path
             ``.tif`` or ``.zarr``.
+        at : mapping of str to int, optional
+            The position in labels of more axes, as it was noted.
 
         Raises
         ------
@@ -75,6 +77,7 @@ class Provenance:
         """
         noted = read_provenance(path)
         try:
+            noted = noted if at is None else _noted_at(noted, at)
             prompts = PromptSet(_prompt(entry) for entry in noted.get("prompts", ()))
             settings = stored_settings(noted.get("settings", {}))
             background = frozenset(map(int, noted.get("background", ())))
@@ -91,7 +94,9 @@ class Provenance:
             ) from error
 
     @classmethod
-    def read_if_noted(cls, path: Path) -> Provenance:
+    def read_if_noted(
+        cls, path: Path, at: Mapping[str, int] | None = None
+    ) -> Provenance:
         """Read the provenance, which is empty for formats that cannot store one.
 
         Raises
@@ -103,7 +108,13 @@ class Provenance:
             require_target(path.absolute())
         except FormatError:
             return cls()
-        return cls.read(path)
+        return cls.read(path, at)
+
+
+def _noted_at(noted: Mapping[str, Any], at: Mapping[str, int]) -> dict[str, Any]:
+    """What was noted of one position among several."""
+    here = [one for one in noted.get("positions", ()) if one["at"] == dict(at)]
+    return {**noted, **(here[0] if here else {})}
 
 
 def record_provenance(

@@ -32,6 +32,7 @@ __all__ = [
     "ModelLoader",
     "ReplayJob",
     "ReplayResult",
+    "movie_as_read",
     "project_movie",
     "replay_project",
 ]
@@ -176,6 +177,25 @@ def project_movie(path: Path, movie: MovieOptions | None = None) -> MovieOptions
             "or work on a copy"
         )
     return _found_movie(project, movie)
+
+
+def movie_as_read(path: Path, movie: MovieOptions) -> MovieOptions:
+    """Fill in how the movie of a project was read, such as its channel and position.
+
+    Parameters
+    ----------
+    path : Path
+        Of the project; it may be open elsewhere.
+    movie : MovieOptions
+        Where it is now. What it says itself stays.
+
+    Raises
+    ------
+    ProjectError
+        If the project cannot be read.
+    """
+    project, _ = Project.open(path, is_read_only=True)
+    return _as_it_was_read(movie, project)
 
 
 def _found_movie(project: Project, movie: MovieOptions | None) -> MovieOptions:

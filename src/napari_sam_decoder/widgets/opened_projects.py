@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
 from napari_sam_decoder.errors import ProjectError, SamDecoderError
-from napari_sam_decoder.formats import open_movie
+from napari_sam_decoder.formats import as_movie_path, open_movie
+from napari_sam_decoder.jobs import MovieOptions, movie_as_read
 from napari_sam_decoder.project.journal_lines import read_header
+from napari_sam_decoder.widgets.layers import finest_pixels
 
 if TYPE_CHECKING:
     from typing import Any
 
     from napari.components import ViewerModel
 
+    from napari_sam_decoder.formats import MovieSource
     from napari_sam_decoder.project import ProjectHeader
     from napari_sam_decoder.widgets.workbench import Workbench
 
@@ -108,7 +112,7 @@ def movie_of(
             "choose it in the dock, and open the project again"
         )
     try:
-        opened = open_movie(source)
+        opened = _as_it_was_read(path, header, source)
     except SamDecoderError as error:
         raise MovieNotFoundError(
             f"the movie of {path.name} is not at {source} any more ({error}): open it, "
@@ -116,6 +120,18 @@ def movie_of(
         ) from error
     is_rgb = (opened.axes or "").endswith("C")
     return opened.data, {"name": header.movie.name, "rgb": is_rgb}
+
+
+def _as_it_was_read(path: Path, header: ProjectHeader, source: str) -> MovieSource:
+    """Open the movie with the channel and position that the project remembers."""
+    with suppress(SamDecoderError):
+        opened = open_movie(source)
+        if tuple(opened.data.shape) == header.movie.shape:
+            return opened
+    # Only now, since reading a whole project may take a while.
+    return movie_as_read(
+        path, MovieOptions(as_movie_path(source, ProjectError))
+    ).source()
 
 
 def _shown(
@@ -126,10 +142,11 @@ def _shown(
     images = [layer for layer in viewer.layers if isinstance(layer, Image)]
     for layer in images:
         path = getattr(layer.source, "path", None)
-        if source is not None and path is not None and Path(path) == Path(source):
+        is_its_file = path is not None and source and Path(path) == Path(source)
+        # A file of more axes may be shown as a whole, or in several layers.
+        if is_its_file and finest_pixels(layer).shape == header.movie.shape:
             return layer
     for layer in images:
-        data = layer.data[0] if layer.multiscale else layer.data
-        if tuple(data.shape) == header.movie.shape and source is None:
+        if finest_pixels(layer).shape == header.movie.shape and source is None:
             return layer
     return None

@@ -33,7 +33,7 @@ def report_of(verdicts, confidence=0.9):
 def record_of(report):
     movie = Movie(np.full((FRAMES, 30, 60), 90, np.uint8), contrast=(0, 255))
     pictures = draw_pictures(report, movie, LABELS, range(FRAMES))
-    objects = summarise_objects(report)
+    objects = summarise_objects([report])
     return MovieRecord({}, {}, (0, FRAMES), 12.0, objects, pictures)
 
 
@@ -69,7 +69,7 @@ def read(page):
 
 
 def test_a_long_curve_keeps_each_doubt():
-    (one,) = summarise_objects(report_of(VERDICTS))
+    (one,) = summarise_objects([report_of(VERDICTS)])
     assert (one.frames, one.doubtful, one.absent) == (FRAMES, 1, 150)
     assert len(one.curve) == len(one.verdicts) == 240
     assert one.verdicts.count("d") == 1
@@ -136,7 +136,7 @@ def test_the_curve_has_a_gap_where_the_object_is_absent():
 
 
 def test_many_objects_are_folded_away_the_most_doubtful_first():
-    (one,) = summarise_objects(report_of([Verdict.SURE] * 3))
+    (one,) = summarise_objects([report_of([Verdict.SURE] * 3)])
     objects = [replace(one, object_id=key, doubtful=key) for key in range(1, 21)]
     record = replace(record_of(report_of([Verdict.SURE])), objects=tuple(objects))
     page = batch_page([MovieOutcome("a", MovieStatus.DONE, record)], "movies")

@@ -12,7 +12,7 @@ MOVIE = FoundMovie(Path("/data/day1/a.tif"), "day1/a", "day1/a.tif")
 
 
 def ids(source, movie=MOVIE):
-    return source.of(movie)[0].object_ids
+    return source.of(movie).prompts.object_ids
 
 
 def test_a_table_of_all_movies_may_name_them_with_the_suffix(tmp_path):

@@ -203,13 +203,18 @@ class _Tasks:
         self.total = 0
 
     def add(self, work: MovieWork) -> None:
-        """Submit the tasks that embed a movie.
+        """Submit the tasks that embed a movie, or one that does it all.
 
         Raises
         ------
         SamDecoderError
             If the movie or its cache cannot be opened.
         """
+        if work.job.movie.each:
+            # Each position has a cache of its own: one worker does it all.
+            self._segment(work)
+            self.total += 1
+            return
         session, frames = work.existing_part().open(self._batch.model)
         with session:
             cache = session.cache_path
@@ -243,8 +248,11 @@ class _Tasks:
         state.has_failed |= not self._succeeds(state.work, future, what)
         if not state.parts and not state.has_failed:
             # Before the frames of other movies, so that this one is done soon.
-            key = self._submit(segment_movie, state.work, priority=1)
-            self._segmenting[key] = state.work
+            self._segment(state.work, priority=1)
+
+    def _segment(self, work: MovieWork, priority: int = 0) -> None:
+        key = self._submit(segment_movie, work, priority=priority)
+        self._segmenting[key] = work
 
     def _after_segmenting(self, future: Future) -> None:
         work = self._segmenting.pop(future.key)

@@ -173,7 +173,7 @@ def _section(name: str, record: MovieRecord) -> str:
 
 def _picture(picture: Picture) -> str:
     caption = picture.caption
-    if caption == "least sure":
+    if caption.endswith("least sure"):
         caption = f"<b>{caption}</b>"
     return (
         f'<figure><img src="data:image/webp;base64,{picture.webp}" '

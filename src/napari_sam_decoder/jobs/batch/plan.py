@@ -21,7 +21,7 @@ from napari_sam_decoder.jobs.batch.outcomes import (
     MovieStatus,
 )
 from napari_sam_decoder.jobs.batch.page import batch_page
-from napari_sam_decoder.jobs.batch.points import PointsSource
+from napari_sam_decoder.jobs.batch.points import MoviePoints, PointsSource
 from napari_sam_decoder.jobs.batch.records import plain
 from napari_sam_decoder.jobs.batch.stamps import stamp
 from napari_sam_decoder.jobs.batch.table import batch_table
@@ -29,7 +29,6 @@ from napari_sam_decoder.jobs.batch.work import MovieWork
 from napari_sam_decoder.jobs.outputs import require_apart, write_text
 from napari_sam_decoder.jobs.provenance import describe_prompts
 from napari_sam_decoder.jobs.segment import SegmentJob
-from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
@@ -91,14 +90,15 @@ def plan_movie(
     SamDecoderError
         If its points or its file cannot be used.
     """
-    prompts, sources = points.of(movie) if points is not None else (PromptSet(), ())
+    found = MoviePoints() if points is None else points.of(movie)
     asked = SegmentJob(
         movie=replace(job.movies, path=movie.path, cache=_cache_of(job, movie)),
-        prompts=prompts,
+        prompts=found.prompts,
         output=job.output / LABELS / f"{movie.name}{job.suffix}",
         replace=True,
         report=job.output / VERDICTS / f"{movie.name}.csv",
-        sources=sources,
+        sources=found.sources,
+        tables=found.tables,
         settings=job.settings,
         auto=job.auto,
     )
@@ -116,6 +116,8 @@ def _cache_of(job: BatchJob, movie: FoundMovie) -> str | Path | None:
 
 def _made_from(job: SegmentJob, model: Sam) -> dict[str, Any]:
     movie = job.movie
+    # Earlier versions noted nothing of these.
+    rare = {"each": movie.each, "tables": [stamp(one) for one in job.tables]}
     return plain(
         {
             "movie": stamp(movie.path),
@@ -128,6 +130,7 @@ def _made_from(job: SegmentJob, model: Sam) -> dict[str, Any]:
             "settings": asdict(job.settings),
             "model": model.identity,
             "decoder": model.decoder,
+            **{name: value for name, value in rare.items() if value},
         }
     )
 

@@ -7,7 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.errors import PromptError
-from napari_sam_decoder.formats import read_points_by_movie
+from napari_sam_decoder.formats import (
+    MOVIE_COLUMNS,
+    count_axes,
+    read_points_by_movie,
+)
 from napari_sam_decoder.prompts import PromptSet, prompts_from_tables, read_points
 from napari_sam_decoder.validation import as_expanded_path
 
@@ -18,9 +22,29 @@ if TYPE_CHECKING:
     from napari_sam_decoder.formats import PointsTable
     from napari_sam_decoder.jobs.batch.movies import FoundMovie
 
-__all__ = ["PointsSource"]
+__all__ = ["MoviePoints", "PointsSource"]
 
 _NAME, _FOLDER = "{name}", "{folder}"
+
+
+@dataclass(frozen=True)
+class MoviePoints:
+    """The points of a movie.
+
+    Attributes
+    ----------
+    prompts : PromptSet
+        Empty if there are none, and none are needed.
+    sources : tuple of Path
+        Files that they were read from.
+    tables : tuple of Path
+        Tables with a column for each axis of the movie's file, which are read at each
+        position.
+    """
+
+    prompts: PromptSet = field(default_factory=PromptSet)
+    sources: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,15 +63,8 @@ class PointsSource:
     place: str
     is_needed: bool = field(default=True, kw_only=True)
 
-    def of(self, movie: FoundMovie) -> tuple[PromptSet, tuple[Path, ...]]:
+    def of(self, movie: FoundMovie) -> MoviePoints:
         """Read the points of a movie.
-
-        Returns
-        -------
-        prompts : PromptSet
-            Empty if there are none, and none are needed.
-        sources : tuple of Path
-            Files that they were read from.
 
         Raises
         ------
@@ -60,13 +77,15 @@ class PointsSource:
             return self._of_table(movie)
         path = self._path_of(movie)
         if not self.is_needed and not path.exists():
-            return PromptSet(), ()
+            return MoviePoints()
         if not path.exists():
             raise PromptError(
                 f"{movie.name} has no points: there is no {path}; add it, or use "
                 "--auto (in Python auto=) to look for objects"
             )
-        return read_points(path), (path,)
+        if count_axes(path) > MOVIE_COLUMNS:
+            return MoviePoints(tables=(path,))
+        return MoviePoints(read_points(path), (path,))
 
     def unknown(self, movies: Iterable[FoundMovie]) -> list[str]:
         """Names of movies that have points, but are not there.
@@ -87,6 +106,12 @@ class PointsSource:
 
     @cached_property
     def _table(self) -> dict[str, PointsTable]:
+        if count_axes(self._table_path) > MOVIE_COLUMNS:
+            raise PromptError(
+                f"{self._table_path} has a column for each of more axes than a movie "
+                "has; give such a table for each movie, as in --points-from "
+                "'points/{name}.csv' (in Python points=)"
+            )
         return read_points_by_movie(self._table_path)
 
     @property
@@ -98,7 +123,7 @@ class PointsSource:
         named = named.replace(_FOLDER, str(movie.path.parent))
         return as_expanded_path(named, "points=", PromptError)
 
-    def _of_table(self, movie: FoundMovie) -> tuple[PromptSet, tuple[Path, ...]]:
+    def _of_table(self, movie: FoundMovie) -> MoviePoints:
         path, table = self._table_path, self._table
         tables = [table[key] for key in _keys(movie) if key in table]
         if not tables and self.is_needed:
@@ -108,7 +133,7 @@ class PointsSource:
                 "to look for objects"
             )
         prompts = prompts_from_tables(tables) if tables else PromptSet()
-        return prompts, (path,)
+        return MoviePoints(prompts, (path,))
 
 
 def _keys(movie: FoundMovie) -> list[str]:

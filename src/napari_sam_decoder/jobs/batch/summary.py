@@ -16,13 +16,13 @@ from napari_sam_decoder.jobs.batch.records import ObjectSummary, Picture
 from napari_sam_decoder.propagation import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from napari_sam_decoder.frames import ArrayLike, Movie
     from napari_sam_decoder.jobs.reports import Report
     from napari_sam_decoder.propagation import ObjectResult
 
-__all__ = ["draw_pictures", "summarise_objects"]
+__all__ = ["count_doubtful", "draw_pictures", "summarise_objects"]
 
 LONGEST_CURVE = 240
 PICTURE_WIDTH = 420
@@ -30,16 +30,27 @@ _QUALITY = 80
 _WORST_FIRST = (Verdict.ABSENT, Verdict.DOUBTFUL, Verdict.SURE, Verdict.PROMPTED)
 
 
-def summarise_objects(report: Report) -> tuple[ObjectSummary, ...]:
-    """Summarise each object of a report, by id."""
-    return tuple(
-        _summary(object_id, results)
-        for object_id, results in sorted(report.results.items())
-    )
+def summarise_objects(reports: Iterable[Report]) -> tuple[ObjectSummary, ...]:
+    """Summarise each object of one or several reports, by id.
+
+    Frames at several positions come one position after the other.
+    """
+    by_time: dict[int, list[ObjectResult]] = {}
+    for report in reports:
+        for object_id, results in report.results.items():
+            ordered = (results[frame] for frame in sorted(results))
+            by_time.setdefault(object_id, []).extend(ordered)
+    return tuple(_summary(*one) for one in sorted(by_time.items()))
+
+
+def count_doubtful(report: Report) -> int:
+    """Count how often an object is doubtful."""
+    every = (one for results in report.results.values() for one in results.values())
+    return sum(one.verdict is Verdict.DOUBTFUL for one in every)
 
 
 def draw_pictures(
-    report: Report, movie: Movie, labels: ArrayLike, frames: range
+    report: Report, movie: Movie, labels: ArrayLike, frames: range, position: str = ""
 ) -> tuple[Picture, ...]:
     """Draw the first, the middle and the last frame, and the least sure one.
 
@@ -53,7 +64,10 @@ def draw_pictures(
         Of the whole movie.
     frames : range
         The frames that were segmented.
+    position : str
+        Where the movie is in its file, if that has more axes.
     """
+    where = f"{position}, " if position else ""
     captions = {
         frames[0]: "first",
         frames[len(frames) // 2]: "middle",
@@ -63,13 +77,14 @@ def draw_pictures(
     if worst is not None:
         captions[worst] = "least sure"
     return tuple(
-        _picture(frame, caption, movie.rgb(frame), np.asarray(labels[frame]))
+        _picture(
+            frame, f"{where}{caption}", movie.rgb(frame), np.asarray(labels[frame])
+        )
         for frame, caption in sorted(captions.items())
     )
 
 
-def _summary(object_id: int, results: Mapping[int, ObjectResult]) -> ObjectSummary:
-    by_time = [results[frame] for frame in sorted(results)]
+def _summary(object_id: int, by_time: list[ObjectResult]) -> ObjectSummary:
     present = [one.confidence for one in by_time if one.verdict is not Verdict.ABSENT]
     stretches = list(_stretches(by_time))
     return ObjectSummary(

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_sam_decoder.axes import position_name
 from napari_sam_decoder.errors import LabelsError, wrap_write_errors
 from napari_sam_decoder.formats import open_labels
 from napari_sam_decoder.jobs.batch.records import (
@@ -14,16 +15,23 @@ from napari_sam_decoder.jobs.batch.records import (
     write_record,
 )
 from napari_sam_decoder.jobs.batch.stamps import stamp
-from napari_sam_decoder.jobs.batch.summary import draw_pictures, summarise_objects
+from napari_sam_decoder.jobs.batch.summary import (
+    count_doubtful,
+    draw_pictures,
+    summarise_objects,
+)
 from napari_sam_decoder.jobs.outputs import no_progress
+from napari_sam_decoder.jobs.positions import segment_each
 from napari_sam_decoder.jobs.segment import segment_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from napari_sam_decoder.jobs.batch.records import Picture
     from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.jobs.outputs import Progress
+    from napari_sam_decoder.jobs.reports import Report
     from napari_sam_decoder.jobs.segment import SegmentJob
     from napari_sam_decoder.model.sam import Sam
 
@@ -87,11 +95,11 @@ class MovieWork:
             If it cannot be read.
         """
         asked = self.job.movie
-        movie, _ = replace(asked, start=0, stop=None).read()
+        first, *_ = asked.positions()
+        movie, _ = replace(first, start=0, stop=None).read()
         stop = len(movie) if asked.stop is None else min(asked.stop, len(movie))
-        existing = replace(asked, stop=stop)
-        existing.read()
-        return existing
+        replace(first, stop=stop).read()
+        return replace(asked, stop=stop)
 
     def segment(self, model: Sam, progress: Progress = no_progress) -> MovieRecord:
         """Segment the movie, and write labels, verdicts and, at last, the record.
@@ -111,22 +119,39 @@ class MovieWork:
         """
         started = time.perf_counter()
         options = self.existing_part()
-        movie, frames = options.read()
+        first, *_ = options.positions()
+        movie, frames = first.read()
         searched = tuple(frame for frame in self.job.auto if frame < len(movie))
         job = replace(self.job, movie=options, auto=searched or self.job.auto)
         self._make_folders()
-        report = segment_file(job, model, progress)
-        labels = open_labels(job.output)
+        if options.each:
+            reports = segment_each(job, model, progress)
+        else:
+            reports = {"": segment_file(job, model, progress)}
         record = MovieRecord(
             made_from=self.made_from,
             labels=stamp(job.output),
             frames=(frames.start, frames.stop),
             seconds=round(time.perf_counter() - started, 1),
-            objects=summarise_objects(report),
-            pictures=draw_pictures(report, movie, labels, frames),
+            objects=summarise_objects(reports.values()),
+            pictures=self._pictures(options, reports),
         )
         write_record(self.record, record)
         return record
+
+    def _pictures(
+        self, options: MovieOptions, reports: Mapping[str, Report]
+    ) -> tuple[Picture, ...]:
+        """Draw the movie, or that position of it where most is doubtful."""
+        name = max(reports, key=lambda one: count_doubtful(reports[one]))
+        here = next(
+            one
+            for one in options.positions()
+            if position_name(options.place_of(one)) == name
+        )
+        movie, frames = here.read()
+        labels = open_labels(self.job.output, at=options.place_of(here) or None)
+        return draw_pictures(reports[name], movie, labels, frames, name)
 
     def _make_folders(self) -> None:
         for path in (self.job.output, self.job.report, self.record):
