@@ -9,7 +9,9 @@ DATA holds either ``frames/`` and ``masks/`` in matching order, or ``image.tif``
 ``masks.tif`` as (T or Z, Y, X). Mask values are object ids; 255 reads as 1. Each
 object runs over its own first to last frame. All methods use the same weights and
 embeddings; ``full`` is the program itself, which carries all objects together, and
-the others are baselines, each object by itself.
+the others are baselines, each object by itself. ``views`` is for grey volumes: the
+program along all three axes, the second and third seeded from what the first is sure
+of, and what two of them agree on; its seconds count the embeddings of these two.
 
 J, F (boundaries within 0.008 of the diagonal) and their mean J&F are those of DAVIS, in
 percent, averaged over frames, then objects, then sequences. The prompted frame is left
@@ -41,7 +43,7 @@ import torch
 from tracking_parts.annotator import Annotator
 from tracking_parts.data import Clip, Target, choose_targets, read
 from tracking_parts.folds import mean_rows
-from tracking_parts.methods import METHODS, Run, propagate, whole_range
+from tracking_parts.methods import METHODS, USUAL, Run, propagate, whole_range
 from tracking_parts.prompting import CORRECTIONS, INITS
 from tracking_parts.report import Table, means, write_json
 from tracking_parts.scorecard import Scorecard, accuracy, joint_score, reliability
@@ -192,9 +194,9 @@ def parser(description: str) -> argparse.ArgumentParser:
         "--method",
         nargs="+",
         choices=METHODS,
-        default=list(METHODS),
+        default=list(USUAL),
         metavar="NAME",
-        help=f"all by default: {', '.join(METHODS)}",
+        help=f"some of {', '.join(METHODS)}; all but views by default",
     )
     add(
         "--start",

@@ -18,6 +18,7 @@ from tracking_parts.baselines import (
     recollection,
     static,
 )
+from tracking_parts.views import majority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     MaskAt = Callable[[int, int], np.ndarray]
     Method = Callable[[Session, Sequence[Target], Sequence[Prompt]], "Run"]
 
-__all__ = ["METHODS", "Run", "propagate", "whole_range"]
+__all__ = ["METHODS", "USUAL", "Run", "propagate", "whole_range"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,17 @@ def _one_by_one(
     return Run(masks.at, (perf_counter() - started) / len(visited))
 
 
+def _in_three_views(
+    session: Session, targets: Sequence[Target], prompts: Sequence[Prompt]
+) -> Run:
+    first = propagate(session, targets, prompts)
+    masks, seconds = majority(session, targets, first.results)
+    return Run(
+        lambda object_id, frame: masks[object_id][frame],
+        first.seconds + seconds / len(first.results),
+    )
+
+
 METHODS: dict[str, Method] = {
     "static": partial(_one_by_one, static),
     "feedback": partial(_one_by_one, feedback),
@@ -126,5 +138,8 @@ METHODS: dict[str, Method] = {
     "projection-motion": partial(_one_by_one, projection_motion),
     "memory": partial(_one_by_one, recollection),
     "full": propagate,
+    "views": _in_three_views,
 }
 """What ``--method`` takes."""
+USUAL = tuple(name for name in METHODS if name != "views")
+"""Those that work on movies, too."""

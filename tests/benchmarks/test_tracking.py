@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 import tracking
-from tracking_parts.methods import METHODS
+from tracking_parts.methods import USUAL
 from tracking_parts.report import CORRECTED, MEASURES
 
 from napari_sam_decoder import Session
@@ -32,9 +32,9 @@ def run(folder, *options):
 def test_all_methods_are_scored(init, folder, capsys):
     content = run(folder, "--init", init)
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 1 + 2 * len(METHODS)
-    assert [row["method"] for row in content["sequences"]] == list(METHODS)
-    assert list(content["means"]) == list(METHODS)
+    assert len(printed) == 1 + 2 * len(USUAL)
+    assert [row["method"] for row in content["sequences"]] == list(USUAL)
+    assert list(content["means"]) == list(USUAL)
     for row in content["sequences"]:
         assert (row["name"], row["init"], row["objects"]) == ("squares", init, 2)
         assert 0 <= row["JF"] <= 100
