@@ -96,7 +96,7 @@ def _joined(
     """Take what is noted now in place of what was noted of these positions before."""
     common = {key: value for key, value in notes[0].items() if key not in BY_POSITION}
     places = [note["at"] for note in notes]
-    kept = [one for one in earlier.get("positions", ()) if one["at"] not in places]
+    kept = [one for one in earlier.get("positions", ()) if one.get("at") not in places]
     now = [{key: note[key] for key in BY_POSITION} for note in notes]
     background = {*common["background"], *earlier.get("background", ())}
     whole = {key: earlier[key] for key in ("axes", "scale") if key in earlier}

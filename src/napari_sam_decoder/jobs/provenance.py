@@ -113,7 +113,7 @@ class Provenance:
 
 def _noted_at(noted: Mapping[str, Any], at: Mapping[str, int]) -> dict[str, Any]:
     """What was noted of one position among several."""
-    here = [one for one in noted.get("positions", ()) if one["at"] == dict(at)]
+    here = [one for one in noted.get("positions", ()) if one.get("at") == dict(at)]
     return {**noted, **(here[0] if here else {})}
 
 
