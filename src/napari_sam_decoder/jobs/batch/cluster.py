@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from napari_sam_decoder.jobs.batch.on_worker import (
     segment_movie,
 )
 from napari_sam_decoder.jobs.batch.plan import Batch
+from napari_sam_decoder.jobs.batch.replacement import Replacement
 from napari_sam_decoder.jobs.outputs import no_progress
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ _LOST_WORKERS = 20
 """How many workers may be lost with a task before it is given up."""
 
 _CONNECTING_S = 20
+_LOOKING_S = 0.1
 
 
 @contextmanager
@@ -148,7 +151,8 @@ def run_batch_on(
     Raises
     ------
     ClusterError
-        If the scheduler is lost. What is done is kept, and another run goes on.
+        If the scheduler is lost, or worker after worker of this machine. What is done
+        is kept, and another run goes on.
     SamDecoderError
         As `run_batch`.
     """
@@ -194,10 +198,12 @@ class _Tasks:
     """
 
     def __init__(self, client: Client, batch: Batch, network: Network) -> None:
-        from distributed import as_completed
+        from distributed import LocalCluster, as_completed
 
         self._client, self._batch, self._network = client, batch, network
         self._futures = as_completed()
+        is_here = isinstance(client.cluster, LocalCluster)
+        self._replacement = Replacement(client.cluster if is_here else None)
         self._embedding: dict[str, tuple[_Embedding, MovieOptions]] = {}
         self._segmenting: dict[str, MovieWork] = {}
         self.total = 0
@@ -231,7 +237,7 @@ class _Tasks:
 
     def finished(self) -> Iterator[None]:
         """Wait for all tasks, and submit those that can follow; yields after each."""
-        for future in self._futures:
+        for future in self._completed():
             # Nobody but a scheduler that has gone cancels them.
             if future.cancelled():
                 raise _lost_scheduler()
@@ -239,7 +245,17 @@ class _Tasks:
                 self._after_embedding(future)
             else:
                 self._after_segmenting(future)
+            self._replacement.note_progress()
             yield
+
+    def _completed(self) -> Iterator[Future]:
+        """Yield tasks as they are finished; look after the workers meanwhile."""
+        while not self._futures.is_empty():
+            if self._futures.has_ready():
+                yield next(self._futures)
+            else:
+                time.sleep(_LOOKING_S)
+                self._replacement.look()
 
     def _after_embedding(self, future: Future) -> None:
         state, part = self._embedding.pop(future.key)
