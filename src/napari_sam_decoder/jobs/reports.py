@@ -92,6 +92,17 @@ class Report:
                 if object_id in measured:
                     self._note(measured[object_id])
 
+    def end(self, object_id: int, start: int) -> None:
+        """Forget an object from a frame on."""
+        known: tuple[dict[int, Any], ...] = (
+            self.results[object_id],
+            self.areas[object_id],
+            self.measurements[object_id],
+        )
+        for by_frame in known:
+            for frame in [one for one in by_frame if one >= start]:
+                del by_frame[frame]
+
     def add_measured(
         self,
         frame: int,

@@ -36,12 +36,12 @@ from napari_sam_decoder.jobs.provenance import describe_parents, record_provenan
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.project import RunRequest
-from napari_sam_decoder.prompts import PromptSet
-from napari_sam_decoder.propagation import Settings
+from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.propagation import Direction, Settings
 from napari_sam_decoder.propagation.division import mothers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from napari_sam_decoder.formats import LabelSink, SinkCut
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
-    from napari_sam_decoder.prompts import Prompt
+    from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
@@ -98,7 +98,8 @@ class SegmentJob:
     auto : tuple of int
         Frames on which objects are looked for, one after the other: what is not in the
         labels yet gets an id of its own, and is carried through the movie before the
-        next frame is searched. Not with a project.
+        next frame is searched. An object that seems to divide ends there, and its
+        daughters are carried on. Not with a project.
     objects : tuple of int
         Which of the prompted objects are followed; all by default. On their frames
         prompts of the others count as background. Neither with a project nor with
@@ -280,7 +281,7 @@ class Segmentation:
     Attributes
     ----------
     parents : dict of int to int
-        Of objects that were found where another one has divided.
+        Of objects into which others have divided.
     """
 
     def __init__(
@@ -332,6 +333,7 @@ class Segmentation:
             self.take(shown, visits)
         for frame in auto:
             self.search(frame)
+            self.divide()
 
     def take(self, results: Iterator[FrameResult], count: int) -> None:
         """Write each result as it comes; a later one for the same frame replaces it."""
@@ -345,26 +347,76 @@ class Segmentation:
 
     def search(self, frame: int) -> None:
         """Look for objects that are not in the labels yet, and carry them."""
-        session, labels = self._session, self._sink
-        known = session.prompts.object_ids
-        highest = max(highest_id(labels), *known, self._highest)
+        labels = self._sink
         now = np.asarray(labels[frame])
         occupied = (now != 0) | self._background[frame]
-        prompts = found_prompts(session, frame, occupied, highest, self._progress)
+        above = self._highest_id
+        prompts = found_prompts(self._session, frame, occupied, above, self._progress)
         if not prompts:
             return
-        for prompt in prompts:
-            session.add_prompt(prompt)
         if frame > 0:
             masks = [prompt.mask for prompt in prompts if prompt.mask is not None]
             parents = mothers(masks, np.asarray(labels[frame - 1]), now)
             for prompt, parent in zip(prompts, parents, strict=True):
                 if parent is not None:
                     self.parents[prompt.object_id] = parent
+        self._carry(prompts, Direction.BOTH)
+
+    def divide(self) -> None:
+        """Make daughters of objects that seem to have divided, and carry them on."""
+        while offers := self._offered_divisions():
+            prompts: list[Prompt] = []
+            above = self._highest_id
+            for mother, frame, daughters in offers:
+                self._end(mother, frame)
+                for mask in daughters:
+                    above += 1
+                    self.parents[above] = mother
+                    prompts.append(Prompt(above, frame, mask=mask))
+            self._carry(prompts, Direction.FORWARD)
+
+    def _offered_divisions(
+        self,
+    ) -> list[tuple[int, int, tuple[PaintedMask, PaintedMask]]]:
+        """List the objects that have divided, with the frame and their halves."""
+        shown: dict[int, int] = {}
+        for prompt in self._session.prompts:
+            last = shown.get(prompt.object_id, prompt.frame)
+            shown[prompt.object_id] = max(last, prompt.frame)
+        found = []
+        for object_id, results in self._report.results.items():
+            offers = {frame: one.daughters for frame, one in results.items()}
+            first = min((frame for frame, one in offers.items() if one), default=None)
+            if first is not None and first > shown.get(object_id, -1):
+                daughters = offers[first]
+                assert daughters is not None
+                found.append((object_id, first, daughters))
+        return found
+
+    def _end(self, object_id: int, start: int) -> None:
+        """Take an object out of the labels and the report from a frame on."""
+        self._report.end(object_id, start)
+        for frame in range(start, self._frames.stop):
+            labels = np.array(self._sink[frame])
+            self._sink.write(frame, np.where(labels == object_id, 0, labels))
+
+    def _carry(self, prompts: Collection[Prompt], direction: Direction) -> None:
+        """Carry objects that were not shown through the movie."""
+        session = self._session
+        for prompt in prompts:
+            session.add_prompt(prompt)
         # Background objects go along, so that nothing takes their pixels.
         ids = (*(one.object_id for one in prompts), *sorted(session.background))
-        visits = session.plan(self._frames, objects=ids).visits
-        self.take(session.propagate(self._frames, labels=labels, objects=ids), visits)
+        visits = session.plan(self._frames, direction, ids).visits
+        results = session.propagate(
+            self._frames, direction=direction, labels=self._sink, objects=ids
+        )
+        self.take(results, visits)
+
+    @property
+    def _highest_id(self) -> int:
+        known = self._session.prompts.object_ids
+        return max(highest_id(self._sink), *known, self._highest)
 
 
 def _segment_in_project(
