@@ -110,6 +110,23 @@ def test_a_click_far_away_says_that_the_object_is_there_instead(context, truth):
     np.testing.assert_array_equal(mask_of(initial), truth[0] == 1)
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_part_far_away_is_added(context, truth, is_known):
+    rest = np.zeros_like(truth[0])
+    rest[44:64, 30:64] = 1
+    fixed = fixed_frames(context, truth, size=900) if is_known else None
+    mask = mask_of(corrected_mask(context, click(18, 26), rest, fixed))
+    np.testing.assert_array_equal(mask, (truth[0] == 1) | (rest == 1))
+
+
+def test_a_far_click_leaves_a_mask_of_another_size_than_on_other_frames(context, truth):
+    elsewhere = np.zeros_like(truth[0])
+    elsewhere[44:64, 30:64] = 1
+    fixed = fixed_frames(context, truth)
+    mask = mask_of(corrected_mask(context, click(18, 26), elsewhere, fixed))
+    np.testing.assert_array_equal(mask, truth[0] == 1)
+
+
 @pytest.mark.parametrize(
     "outline",
     [

@@ -176,7 +176,9 @@ class TinyViT(nn.Module):
     def _beyond_cut(self, image: Tensor, cut: Cut) -> Beyond:
         """Look at a typical image, from one unit of windows before the cut."""
         key = cut, image.dtype, image.device
-        if key not in self._beyond:
+        # Other threads may look as well, and clear what is kept.
+        beyond = self._beyond.get(key)
+        if beyond is None:
             if len(self._beyond) >= _SHAPES_KEPT:
                 self._beyond.clear()
             before = cut.kept - self._unit
@@ -185,7 +187,7 @@ class TinyViT(nn.Module):
             beyond = Beyond(cut.axis, self._unit, self.grid - before)
             beyond.keep(self._features(typical, beyond.record))
             self._beyond[key] = beyond
-        return self._beyond[key]
+        return beyond
 
 
 _BeyondKey = tuple[Cut, torch.dtype, torch.device]

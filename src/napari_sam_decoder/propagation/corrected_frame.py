@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["FixedFrames", "corrected_mask"]
 
 FAR_AWAY = 1.0
-"""In units of the mask's side. A positive point farther away means that the object is
-there instead; a nearer one adds to the mask."""
+"""In units of the mask's side. A positive point farther away may mean that the object
+is there instead; a nearer one adds to the mask."""
+WHOLE_FROM = 0.25
+"""Share of the object's size from which what such a point shows can be all of it; less
+is a part of it that is far from the rest, such as the end of a stick."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +68,10 @@ def corrected_mask(
     -------
     InitialMask
         An existing mask changes only around what contradicts it. If there was none, if
-        a box or lasso was drawn, or if a positive point lies far from the mask, the
-        whole object is found anew; of the hypotheses for a single click that which fits
-        the other fixed frames best. Painted masks and picked hypotheses are taken as
-        they are.
+        a box or lasso was drawn, or if a positive point far from the mask shows what
+        may be all of the object, that is found anew; of the hypotheses for a single
+        click that which fits the other fixed frames best. Painted masks and picked
+        hypotheses are taken as they are.
     """
     if prompt.is_settled:
         return settled_mask(context, prompt)
@@ -86,6 +89,8 @@ def corrected_mask(
         likely = _most_likely(context, prompt, found.proposals, fixed)
         picked = replace(prompt, hypothesis=likely)
         found = answer(shown, picked, others=others, known=[found])
+    if is_anew and _is_part(context, found.mask, existing, fixed):
+        found = answer(shown, prompt, existing=existing, others=others)
     result = ObjectResult.confirmed(prompt.object_id)
     return InitialMask.of(result, found.mask, context, prompt)
 
@@ -99,6 +104,24 @@ def _is_elsewhere(prompt: Prompt, existing: np.ndarray) -> bool:
         for position, sign in zip(prompt.points, prompt.signs or (), strict=True)
         if sign
     )
+
+
+def _is_part(
+    context: Context,
+    found: np.ndarray,
+    existing: np.ndarray,
+    fixed: FixedFrames | None,
+) -> bool:
+    """Whether a mask is too small to be all of an object that has a mask already."""
+    if not existing.any():
+        return False
+    size = _low_res_size(context, existing) if fixed is None else fixed.size
+    return _low_res_size(context, found) < WHOLE_FROM * size
+
+
+def _low_res_size(context: Context, mask: np.ndarray) -> int:
+    logits = mask_logits(mask, context.geometry, context.decoder.mask_size)
+    return int(np.count_nonzero(logits > 0))
 
 
 def _most_likely(
