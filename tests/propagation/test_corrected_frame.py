@@ -114,9 +114,11 @@ def test_a_click_far_away_says_that_the_object_is_there_instead(context, truth):
 def test_a_part_far_away_is_added(context, truth, is_known):
     rest = np.zeros_like(truth[0])
     rest[44:64, 30:64] = 1
-    fixed = fixed_frames(context, truth, size=900) if is_known else None
-    mask = mask_of(corrected_mask(context, click(18, 26), rest, fixed))
     part = truth[0] == 1
+    whole = as_logits(part | (rest == 1))
+    memory = Memory.of(context.features(0), whole)
+    fixed = FixedFrames(memory, size=824) if is_known else None
+    mask = mask_of(corrected_mask(context, click(18, 26), rest, fixed))
     assert mask[rest == 1].all()
     assert mask[part].mean() > 0.8
     assert not mask[~part & (rest == 0)].any()

@@ -27,9 +27,12 @@ __all__ = ["FixedFrames", "corrected_mask"]
 FAR_AWAY = 1.0
 """In units of the mask's side. A positive point farther away may mean that the object
 is there instead; a nearer one adds to the mask."""
+LESS_ALIKE = 0.1
+"""How much less like the object on its fixed frames something may look than the mask
+does, to be the object instead. Less alike, it is a part of it that is far from the
+rest, such as the end of a stick."""
 WHOLE_FROM = 0.25
-"""Share of the object's size from which what such a point shows can be all of it; less
-is a part of it that is far from the rest, such as the end of a stick."""
+"""The same by size, in units of the mask's area, if there are no other fixed frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,7 @@ def corrected_mask(
         likely = _most_likely(context, prompt, found.proposals, fixed)
         picked = replace(prompt, hypothesis=likely)
         found = answer(shown, picked, others=others, known=[found])
-    if is_anew and _is_part(context, found.mask, existing, fixed):
+    if is_anew and _is_part(context, prompt, (found.mask, existing), fixed):
         found = answer(shown, prompt, existing=existing, others=others)
     result = ObjectResult.confirmed(prompt.object_id)
     return InitialMask.of(result, found.mask, context, prompt)
@@ -108,20 +111,21 @@ def _is_elsewhere(prompt: Prompt, existing: np.ndarray) -> bool:
 
 def _is_part(
     context: Context,
-    found: np.ndarray,
-    existing: np.ndarray,
+    prompt: Prompt,
+    masks: tuple[np.ndarray, np.ndarray],
     fixed: FixedFrames | None,
 ) -> bool:
-    """Whether a mask is too small to be all of an object that has a mask already."""
-    if not existing.any():
+    """Whether what was found far from a mask is no whole object; both (Y, X) bool."""
+    if not all(mask.any() for mask in masks):
         return False
-    size = _low_res_size(context, existing) if fixed is None else fixed.size
-    return _low_res_size(context, found) < WHOLE_FROM * size
-
-
-def _low_res_size(context: Context, mask: np.ndarray) -> int:
-    logits = mask_logits(mask, context.geometry, context.decoder.mask_size)
-    return int(np.count_nonzero(logits > 0))
+    size = context.decoder.mask_size
+    found, existing = (mask_logits(mask, context.geometry, size) for mask in masks)
+    if fixed is None:
+        area = np.count_nonzero(existing > 0)
+        return bool(np.count_nonzero(found > 0) < WHOLE_FROM * area)
+    features, memory = context.features(prompt.frame), fixed.memory
+    needed = memory.likeness(features, existing) - LESS_ALIKE
+    return memory.likeness(features, found) < needed
 
 
 def _most_likely(
