@@ -192,6 +192,25 @@ def test_a_scheduler_that_vanishes_leaves_what_is_done(make_job, tmp_path):
     assert set(statuses(again).values()) <= {"done", "kept"}
 
 
+def test_workers_that_are_given_up_leave_what_is_done(make_job, tmp_path, monkeypatch):
+    def give_up(watch):
+        raise ClusterError("worker after worker was lost")
+
+    def giving_up(steps, *, total, what):
+        for step in steps:
+            yield step
+            monkeypatch.setattr(cluster_module.Replacement, "look", give_up)
+
+    with (
+        threads_of_this_process() as client,
+        pytest.raises(ClusterError, match="worker after worker was lost"),
+    ):
+        run_batch_on(client, make_job(), load_tiny, giving_up)
+    assert "waiting" in (tmp_path / "results" / "table.csv").read_text()
+    again = run_batch(make_job(), load_tiny())
+    assert set(statuses(again).values()) <= {"done", "kept"}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is of POSIX")
 def test_a_killed_worker_costs_nothing_but_its_work(
