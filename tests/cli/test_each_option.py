@@ -205,7 +205,6 @@ def test_all_planes_are_embedded(run, five, tmp_path):
         (("--each", "w"), "there is no axis W"),
         (("--each", "c"), "choose it with --channel"),
         (("--each", "x"), "neither row nor column"),
-        (("--each", "z", "--project", "p.samproject"), "one position with --at"),
     ],
 )
 def test_what_cannot_be_done_at_each_position(segment, more, message, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
@@ -13,7 +14,12 @@ from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.formats import open_labels
-from napari_sam_decoder.jobs import MovieOptions, SegmentJob, segment_file
+from napari_sam_decoder.jobs import (
+    MovieOptions,
+    SegmentJob,
+    segment_each,
+    segment_file,
+)
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.opened_projects import MovieNotFoundError
@@ -147,3 +153,34 @@ def test_the_channel_and_position_of_a_command_are_opened(
     assert bench.labels.data.any()
     for frame in range(FRAMES):
         np.testing.assert_array_equal(bench.labels.data[frame], labels[frame])
+
+
+def test_all_positions_of_a_command_are_opened(sam, make_bench, tmp_path):
+    frames, truth = squares(FRAMES)
+    five = np.zeros((FRAMES, 3, 2, *frames.shape[1:]), np.uint8)
+    five[:, 0, 1], five[:, 2, 1] = frames, frames[:, ::-1]
+    path, table = tmp_path / "five.ome.tif", tmp_path / "points.csv"
+    axes = {"axes": "TZCYX"}
+    tifffile.imwrite(path, five, photometric="minisblack", metadata=axes)
+    table.write_text(
+        "axis-0,axis-1,axis-2,axis-3,object_id\n0,0,16,14,1\n0,2,18,46,2\n"
+    )
+    movie = MovieOptions(path, channel=1, each=("z",), cache=None)
+    output, project = tmp_path / "labels.zarr", tmp_path / "work.samproject"
+    job = SegmentJob(movie, PromptSet(), output, project=project, tables=(table,))
+    segment_each(job, sam)
+    labels = zarr.open(output)[:]
+    assert (labels[:, 0] == (truth == 1)).all()
+    bench = make_bench()
+
+    bench.open_project(project)
+    wait_for_objects(bench)
+
+    assert bench.movie.layer.data.shape == (FRAMES, 3, *frames.shape[1:])
+    np.testing.assert_array_equal(bench.labels.data, labels)
+    bench.choose_plane(1, 2)
+    assert [one.object_id for one in bench.controller.prompts] == [2]
+    bench.undo()
+    bench.wait()
+    assert not bench.labels.data[:, 2].any(), "the last run is taken back"
+    np.testing.assert_array_equal(bench.labels.data[:, 0], labels[:, 0])

@@ -32,6 +32,7 @@ from napari_sam_decoder.jobs.replay import (
 from napari_sam_decoder.jobs.reports import Report, summarise
 from napari_sam_decoder.jobs.segment import SegmentJob, segment_file
 from napari_sam_decoder.jobs.training_frames import TrainingFrames
+from napari_sam_decoder.jobs.whole_movie import WholeMovie, whole_movie
 
 __all__ = [
     "ConvertJob",
@@ -50,6 +51,7 @@ __all__ = [
     "ScribbleFile",
     "SegmentJob",
     "TrainingFrames",
+    "WholeMovie",
     "convert_labels",
     "correct_each",
     "correct_file",
@@ -63,4 +65,5 @@ __all__ = [
     "segment_file",
     "stored_model",
     "summarise",
+    "whole_movie",
 ]

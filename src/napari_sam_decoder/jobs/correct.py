@@ -36,11 +36,13 @@ from napari_sam_decoder.jobs.position_labels import (
 from napari_sam_decoder.jobs.project_labels import (
     require_own_output,
     require_project,
+    write_all_labels,
     write_labels,
 )
 from napari_sam_decoder.jobs.project_work import open_work
 from napari_sam_decoder.jobs.provenance import Provenance, record_provenance
 from napari_sam_decoder.jobs.reports import Report
+from napari_sam_decoder.jobs.whole_movie import whole_movie
 from napari_sam_decoder.labels import label_dtype, without_objects
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import legs_around
@@ -54,7 +56,9 @@ if TYPE_CHECKING:
     from napari_sam_decoder.frames import Movie
     from napari_sam_decoder.jobs.inputs import MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
+    from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.project import LabelsTarget
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
@@ -292,12 +296,11 @@ def correct_each(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
-    if job.project is not None or job.labels is None:
-        raise OptionError(
-            "a project is corrected at one position: take it with --at (in Python "
-            "at=), or correct labels in a file"
-        )
-    done = _correct_labels(job, job.labels, model, progress)
+    done: dict[str, CorrectResult] = {}
+    if job.project is not None:
+        done = _correct_each_in_project(job, job.project, model, progress)
+    elif job.labels is not None:
+        done = _correct_labels(job, job.labels, model, progress)
     if job.report is not None:
         reports = {name: one.report for name, one in done.items()}
         write_text(job.report, as_one_table(reports))
@@ -309,26 +312,55 @@ def _correct_in_project(
 ) -> CorrectResult:
     require_project(path)
     with open_work(path, job.movie, model) as work:
-        report = Report(None if job.report is None else work.session.movie)
-        job = job.with_prompts_of_files(len(work.cut))
         require_own_output(job.output, work.project, replace=False)
-        for prompt in job.corrections:
-            prompt.check_inside(work.session.movie)
-        _require_within(job.places, work.frames, len(work.cut))
-        known = len(work.reading.prompts)
-        ids = {*job.corrections.object_ids, *work.object_ids}
-        require_background(job.background, ids)
-        target = work.target(max(job.corrections.object_ids))
-        cause = work.add_prompts(job.corrections, background=job.background)
-        found = work.find_corrections(target, job.corrections, work.frames)
-        every = PromptSet((*target.prompt_log.without(found), *job.corrections))
-        most = _max_steps(job.places, every, work.frames)
-        steps = work.correct(target, found, cause)
-        for result in progress(steps, total=most, what="correcting"):
-            report.add(result.wanted)
+        target, result = _correct_here(work, job, progress)
         if job.output is not None:
             write_labels(work.project, target.number, target.holder.data, job.output)
-    return CorrectResult(report, len(work.cut), known)
+    return result
+
+
+def _correct_each_in_project(
+    job: CorrectJob, path: Path, model: Sam | None, progress: Progress
+) -> dict[str, CorrectResult]:
+    """Correct each position in a project, all of them or none."""
+    require_project(path)
+    done: dict[str, CorrectResult] = {}
+    works, whole = _works(job), whole_movie(job.movie)
+    with open_work(path, job.movie, model) as work:
+        require_own_output(job.output, work.project, replace=False)
+        for name, one in works.items():
+            with work.at(one.movie, whole.cut(job.movie.place_of(one.movie))):
+                here = named(progress, name)
+                target, done[name] = _correct_here(work, one, here)
+        if job.output is not None:
+            labels = target.holder.data
+            write_all_labels(
+                work.project, target.number, labels, whole.axes, job.output
+            )
+    return done
+
+
+def _correct_here(
+    work: ProjectWork, job: CorrectJob, progress: Progress
+) -> tuple[LabelsTarget, CorrectResult]:
+    """Correct the movie that is worked on in a project."""
+    report = Report(None if job.report is None else work.session.movie)
+    job = job.with_prompts_of_files(len(work.cut))
+    for prompt in job.corrections:
+        prompt.check_inside(work.session.movie)
+    _require_within(job.places, work.frames, len(work.cut))
+    known = len(work.reading.prompts)
+    ids = {*job.corrections.object_ids, *work.object_ids}
+    require_background(job.background, ids)
+    target = work.target(max(job.corrections.object_ids))
+    cause = work.add_prompts(job.corrections, background=job.background)
+    found = work.find_corrections(target, job.corrections, work.frames)
+    every = PromptSet((*target.prompt_log.without(found), *job.corrections))
+    most = _max_steps(job.places, every, work.frames)
+    steps = work.correct(target, found, cause)
+    for result in progress(steps, total=most, what="correcting"):
+        report.add(result.wanted)
+    return target, CorrectResult(report, len(work.cut), known)
 
 
 @dataclass(frozen=True, eq=False)

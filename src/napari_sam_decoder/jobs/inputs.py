@@ -133,6 +133,8 @@ class MovieOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", as_movie_path(self.path, OptionError))
+        # From JSON it is a list.
+        object.__setattr__(self, "each", tuple(self.each or ()))
 
     def positions(self) -> tuple[MovieOptions, ...]:
         """Return the options of each movie: one for each position along `each`.
@@ -217,6 +219,8 @@ class MovieOptions:
     @property
     def reading(self) -> dict[str, Any]:
         """How the file is read, as plain values."""
+        # Earlier versions do not know it.
+        each = {"each": list(self.each)} if self.each else {}
         return {
             "axes": self.axes,
             "channel": self.channels[0]
@@ -224,6 +228,7 @@ class MovieOptions:
             else [*self.channels],
             "series": self.series,
             "at": as_position(self.at) or None,
+            **each,
         }
 
     def source(self) -> MovieSource:

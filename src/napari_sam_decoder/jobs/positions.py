@@ -19,18 +19,27 @@ from napari_sam_decoder.jobs.outputs import (
     write_text,
 )
 from napari_sam_decoder.jobs.position_labels import BY_POSITION, as_one_table
+from napari_sam_decoder.jobs.project_labels import (
+    require_own_output,
+    write_all_labels,
+)
+from napari_sam_decoder.jobs.project_work import open_work
 from napari_sam_decoder.jobs.provenance import describe_parents, record_provenance
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.jobs.segment import (
     Segmentation,
     add_prompts,
     existing_labels,
+    require_new,
+    segment_in,
 )
+from napari_sam_decoder.jobs.whole_movie import whole_movie
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.propagation import Direction, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from napari_sam_decoder.formats import LabelSink
     from napari_sam_decoder.frames import ArrayLike
@@ -67,18 +76,16 @@ def segment_each(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
-    if job.project is not None:
-        raise OptionError(
-            "a project is about one movie: take one position with --at (in Python "
-            "at=), or leave the project out"
-        )
     if job.objects:
         raise OptionError(
             "--objects (in Python objects=) chooses among the objects of one movie: "
             "take one position with --at (at=), or leave it out"
         )
     works = _prepare(job)
-    reports = _write(job, works, model, progress)
+    if job.project is not None:
+        reports = _write_in_project(job, job.project, works, model, progress)
+    else:
+        reports = _write(job, works, model, progress)
     if job.report is not None:
         write_text(job.report, as_one_table(reports))
     return reports
@@ -124,7 +131,9 @@ def _prepare(job: SegmentJob) -> list[_Work]:
         if here.prompts:
             plan(here.prompts, frames, Direction.BOTH, None)
         place = asked.place_of(one)
-        existing = existing_labels(here, here.prompts.object_ids, shape, place)
+        existing = None
+        if job.project is None:
+            existing = existing_labels(here, here.prompts.object_ids, shape, place)
         works.append(_Work(here, place, existing))
     if all(work.is_empty for work in works):
         raise PromptError(
@@ -161,6 +170,33 @@ def _write(
         has_kept = any(work.existing is not None for work in works)
         earlier = read_provenance(job.output) if has_kept else {}
         sink.finish(_joined(notes, earlier, job, sink))
+    return reports
+
+
+def _write_in_project(
+    job: SegmentJob,
+    path: Path,
+    works: Sequence[_Work],
+    model: Sam | None,
+    progress: Progress,
+) -> dict[str, Report]:
+    """Segment each position in a project, all of them or none."""
+    reports: dict[str, Report] = {}
+    whole = whole_movie(job.movie)
+    ids = {key for one in works for key in one.job.prompts.object_ids}
+    with open_work(path, job.movie, model, job.settings) as work:
+        require_new(job, ids, work)
+        require_own_output(job.output, work.project, replace=job.replace)
+        # What is replaced goes from all positions at once.
+        left = tuple(sorted(ids))
+        for one in [one for one in works if not one.is_empty]:
+            name = position_name(one.place)
+            with work.at(one.job.movie, whole.cut(one.place)):
+                here = named(progress, name)
+                target, reports[name] = segment_in(work, one.job, max(ids), left, here)
+            left = ()
+        labels = target.holder.data
+        write_all_labels(work.project, target.number, labels, whole.axes, job.output)
     return reports
 
 

@@ -6,8 +6,10 @@ from importlib.metadata import version
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_sam_decoder.errors import LabelsError, OptionError, ProjectError
-from napari_sam_decoder.formats import LabelMovie, read_provenance
+from napari_sam_decoder.formats import LabelMovie, LabelSink, read_provenance
 from napari_sam_decoder.formats.exchange.plain_labels import write_plain_labels
 from napari_sam_decoder.formats.movie_source import FrameArray
 from napari_sam_decoder.jobs.provenance import describe_prompts
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
-
     from napari_sam_decoder.project import Document, History, Project, TargetRecord
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "project_label_movie",
     "require_own_output",
     "require_project",
+    "write_all_labels",
     "write_labels",
 ]
 
@@ -128,6 +129,44 @@ def write_labels(project: Project, number: int, labels: np.ndarray, path: Path) 
         pass
 
 
+def write_all_labels(
+    project: Project, number: int, labels: np.ndarray, axes: str, path: Path
+) -> None:
+    """Write labels of a project of several positions, with all of their axes.
+
+    Parameters
+    ----------
+    project, number, labels
+        As for `project_label_movie`.
+    axes : str
+        A letter for each axis of the movie, such as "TZYX".
+    path : Path
+        ``.zarr`` or ``.tif``.
+
+    Raises
+    ------
+    FormatError
+        If they cannot be written there.
+    """
+    document = project.history.document
+    background = background_objects(document)
+    letters = axes.removesuffix("C")
+    cuts = sorted(_cuts(document, number), key=lambda cut: cut.fixed)
+    noted = [_provenance(project, number, cut) for cut in cuts]
+    positions = [
+        {
+            "at": {letters[axis]: index for axis, index in cut.fixed},
+            "contrast": one["contrast"],
+            "prompts": one["prompts"],
+        }
+        for cut, one in zip(cuts, noted, strict=True)
+    ]
+    with LabelSink(path, labels.shape, labels.dtype, letters) as sink:
+        for frame, place in enumerate(np.ndindex(labels.shape[:-2])):
+            sink.write(frame, without_objects(labels[place], background))
+        sink.finish({**noted[0], "axes": letters, "positions": positions})
+
+
 def project_label_movie(
     project: Project, number: int, labels: np.ndarray
 ) -> LabelMovie:
@@ -199,7 +238,7 @@ def _provenance(project: Project, number: int, cut: MovieCut) -> dict[str, Any]:
     header, document = project.header, project.history.document
     if header is None or project.path is None:
         raise ProjectError("the project has no file yet; save it first")
-    made_with = last_made_with(project.history, number)
+    made_with = last_made_with(project.history, number, cut)
     reading = document.table("options").get("reading", {})
     made = document.table("made", number, *scope_of(cut))
     source = header.movie.source
@@ -227,9 +266,12 @@ def _provenance(project: Project, number: int, cut: MovieCut) -> dict[str, Any]:
     }
 
 
-def last_made_with(history: History, number: int) -> dict[str, Any]:
-    """Return what the last run or correction of a target depended on."""
+def last_made_with(history: History, number: int, cut: MovieCut) -> dict[str, Any]:
+    """Return what the last run or correction of a target depended on, on a cut."""
+    fixed = [list(pair) for pair in cut.fixed]
     for step in reversed(history.done):
-        if step.details.get("target") == number and "model" in step.details:
-            return step.details
+        details = step.details
+        is_here = details.get("target") == number and details.get("fixed") == fixed
+        if is_here and "model" in details:
+            return details
     return {}

@@ -16,6 +16,7 @@ from napari_sam_decoder.errors import (
     wrap_os_errors,
 )
 from napari_sam_decoder.jobs.provenance import stored_settings
+from napari_sam_decoder.jobs.whole_movie import whole_movie
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.project import (
     BOX,
@@ -99,7 +100,7 @@ def identify(movie: MovieOptions) -> MovieIdentity:
             "a project is about one channel, or a movie in colours; choose one with "
             "--channel (in Python channel=), or leave the project out"
         )
-    source = movie.source()
+    source = whole_movie(movie)
     with wrap_os_errors(f"cannot read {movie.path}", FormatError):
         return MovieIdentity.of(source.data, source.name, str(movie.path.absolute()))
 
@@ -138,11 +139,8 @@ class ProjectWork:
         On the movie of the project.
     frames : range
         The frames to use.
-
-    Attributes
-    ----------
     cut : MovieCut
-        The movie.
+        The movie within that of the project.
     """
 
     def __init__(
@@ -151,13 +149,43 @@ class ProjectWork:
         labels: dict[int, Any],
         session: Session,
         frames: range,
+        cut: MovieCut,
     ) -> None:
         self.project = project
         self.history = project.history
         self.session = session
         self.frames = frames
-        self.cut = cut_of(session.movie)
+        self.cut = cut
         self._labels = labels
+        self._target: LabelsTarget | None = None
+
+    @contextmanager
+    def at(self, movie: MovieOptions, cut: MovieCut) -> Iterator[None]:
+        """Work on the movie at another position of the project's for a while.
+
+        Parameters
+        ----------
+        movie : MovieOptions
+            That movie.
+        cut : MovieCut
+            Where it is.
+
+        Raises
+        ------
+        SamDecoderError
+            If it cannot be opened.
+        """
+        before = self.session, self.frames, self.cut
+        limits = _last_contrast(self.history, cut)
+        session, frames = movie.with_contrast(limits).open(
+            self.session.model, self.session.settings
+        )
+        try:
+            with session:
+                self.session, self.frames, self.cut = session, frames, cut
+                yield
+        finally:
+            self.session, self.frames, self.cut = before
 
     @contextmanager
     def as_a_whole(self) -> Iterator[None]:
@@ -175,7 +203,8 @@ class ProjectWork:
         contrast = self.session.movie.contrast
         table = self.history.document.table("options")
         with self.history.note():
-            table["contrast"] = [contrast.low, contrast.high]
+            if not options.each:
+                table["contrast"] = [contrast.low, contrast.high]
             table["reading"] = options.reading
             table.setdefault("axis", self.cut.axis)
             table["settings"] = {
@@ -210,16 +239,18 @@ class ProjectWork:
                 targets[number] = record
                 options["target"] = number
         record = targets[number]
-        target = LabelsTarget(
-            SimpleNamespace(data=self._labels[number]),
-            self.cut,
-            self.history,
-            number,
-            is_own=record.is_own,
-            is_recorded=True,
-        )
-        target.check(self.cut, highest_id)
-        return target
+        if self._target is None or self._target.number != number:
+            self._target = LabelsTarget(
+                SimpleNamespace(data=self._labels[number]),
+                self.cut,
+                self.history,
+                number,
+                is_own=record.is_own,
+                is_recorded=True,
+            )
+        self._target.view = self.cut
+        self._target.check(self.cut, highest_id)
+        return self._target
 
     @property
     def object_ids(self) -> frozenset[int]:
@@ -447,7 +478,8 @@ def open_work(
     path : Path
         Of its file.
     movie : MovieOptions
-        How the movie is read.
+        How the movie is read. Of one with several positions the first is opened; see
+        `ProjectWork.at`.
     model : Sam, optional
         The bundled one by default.
     settings : Settings, optional
@@ -473,12 +505,16 @@ def open_work(
         found = identify(movie)
         require_same_movie(project, found)
         _require_no_composite(project)
-        with_contrast = movie.with_contrast(_contrast_of(project))
+        first, *_ = movie.positions()
+        with_contrast = first.with_contrast(_contrast_of(project))
         session, frames = with_contrast.open(model, settings or settings_of(project))
+        cut = cut_of(session.movie)
+        if movie.each:
+            cut = whole_movie(movie).cut(movie.place_of(first))
         with session:
             if is_new:
                 project.start(path, _header(found, session))
-            work = ProjectWork(project, labels, session, frames)
+            work = ProjectWork(project, labels, session, frames, cut)
             with work.as_a_whole():
                 work.note_options(movie)
                 yield work
@@ -568,6 +604,16 @@ def stored_model(path: Path) -> tuple[str, str] | None:
 def _contrast_of(project: Project) -> tuple[float, float] | None:
     limits = project.history.document.table("options").get("contrast")
     return None if limits is None else (float(limits[0]), float(limits[1]))
+
+
+def _last_contrast(history: History, cut: MovieCut) -> tuple[float, float] | None:
+    """The contrast with which labels were made on a cut last; None for the first."""
+    fixed = [list(pair) for pair in cut.fixed]
+    for step in reversed(history.done):
+        if step.details.get("fixed") == fixed and "contrast" in step.details:
+            low, high = step.details["contrast"]
+            return float(low), float(high)
+    return None
 
 
 def _recorded(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_sam_decoder.axes import as_position
 from napari_sam_decoder.errors import OptionError, ProjectError, SamDecoderError
 from napari_sam_decoder.formats import as_movie_path, require_target
 from napari_sam_decoder.jobs.inputs import MovieOptions, set_paths
@@ -14,16 +15,20 @@ from napari_sam_decoder.jobs.project_labels import (
     choose_target,
     require_own_output,
     require_project,
+    write_all_labels,
     write_labels,
 )
 from napari_sam_decoder.jobs.project_work import identify, require_same_movie
 from napari_sam_decoder.jobs.recompute import FrameDifference, Recomputation
+from napari_sam_decoder.jobs.whole_movie import whole_movie
 from napari_sam_decoder.project import Project, find_decoder, is_learned
 from napari_sam_decoder.project.journal import is_open, read_journal
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER, DECODERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import numpy as np
 
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
@@ -142,8 +147,20 @@ def replay_project(
     if job.recompute:
         again = _recompute(job, project, load or _load_sam, progress)
         labels, differences = again.labels, tuple(again.differences)
-    write_labels(project, number, labels[number], job.output)
+    _write(project, number, labels[number], job.output)
     return ReplayResult(len(project.history.done), project.damage, differences)
+
+
+def _write(project: Project, number: int, labels: np.ndarray, path: Path) -> None:
+    """Write labels with all of their axes if the project is of several positions."""
+    reading = project.history.document.table("options").get("reading", {})
+    each = as_position(dict.fromkeys(reading.get("each") or (), 0))
+    if not each:
+        write_labels(project, number, labels, path)
+        return
+    left = [letter for letter in "TZ" if letter not in each]
+    letters = sorted((*each, *left[: labels.ndim - 2 - len(each)]))
+    write_all_labels(project, number, labels, f"{''.join(letters)}YX", path)
 
 
 def project_movie(path: Path, movie: MovieOptions | None = None) -> MovieOptions:
@@ -229,9 +246,10 @@ def _movie_of(project: Project) -> MovieOptions:
 def _as_it_was_read(movie: MovieOptions, project: Project) -> MovieOptions:
     """Fill in what was asked for when the project was made."""
     stored = project.history.document.table("options").get("reading", {})
+    given = {"each": None, **movie.reading}
     missing = {
         name: stored.get(name)
-        for name, value in movie.reading.items()
+        for name, value in given.items()
         if value is None and stored.get(name) is not None
     }
     return replace(movie, **missing)
@@ -243,7 +261,7 @@ def _recompute(
     movie = _found_movie(project, job.movie)
     again = Recomputation(
         read_journal(job.project),
-        movie.source().data,
+        whole_movie(movie).data,
         _ModelFinder(load, project),
         movie.cache,
     )

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
+    from napari_sam_decoder.project import LabelsTarget
     from napari_sam_decoder.prompts import PaintedMask
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
@@ -59,7 +60,9 @@ __all__ = [
     "Segmentation",
     "add_prompts",
     "existing_labels",
+    "require_new",
     "segment_file",
+    "segment_in",
     "with_earlier",
 ]
 
@@ -423,30 +426,69 @@ def _segment_in_project(
     job: SegmentJob, path: Path, model: Sam | None, progress: Progress
 ) -> Report:
     with open_work(path, job.movie, model, job.settings) as work:
-        report = Report(None if job.report is None else work.session.movie)
         job = job.with_prompts_of_files(len(work.cut))
         ids = job.prompts.object_ids
         require_background(job.background, ids)
-        _require_new(job, work)
+        require_new(job, ids, work)
         require_own_output(job.output, work.project, replace=job.replace)
-        for prompt in job.prompts:
-            prompt.check(work.session.movie)
-        target = work.target(max(ids))
-        is_whole = len(work.frames) == len(work.cut)
-        frames = None if is_whole else work.frames
-        request = RunRequest(frames=frames, object_ids=ids, replace=job.replace)
-        work.add_prompts(job.prompts, replacing=ids, background=job.background)
-        results = work.run(target, request)
-        embed_frames(work.session, work.frames, progress)
-        visits = work.session.plan(frames, objects=ids).visits
-        for result in progress(results, total=visits, what="propagating"):
-            report.add(result.wanted)
+        target, report = segment_in(work, job, max(ids), ids, progress)
         write_labels(work.project, target.number, target.holder.data, job.output)
     return report
 
 
-def _require_new(job: SegmentJob, work: ProjectWork) -> None:
-    clashing = sorted(set(job.prompts.object_ids) & work.object_ids)
+def segment_in(
+    work: ProjectWork,
+    job: SegmentJob,
+    highest_id: int,
+    replacing: tuple[int, ...],
+    progress: Progress,
+) -> tuple[LabelsTarget, Report]:
+    """Segment the movie that is worked on in a project.
+
+    Parameters
+    ----------
+    work : ProjectWork
+        On the movie.
+    job : SegmentJob
+        Whose prompts are on it.
+    highest_id : int
+        That the labels must be able to hold.
+    replacing : tuple of int
+        Objects whose earlier prompts go.
+    progress : Progress
+        Gets one step per frame for embedding, then for propagation.
+
+    Raises
+    ------
+    SamDecoderError
+        If a prompt cannot be used.
+    """
+    report = Report(None if job.report is None else work.session.movie)
+    ids = job.prompts.object_ids
+    for prompt in job.prompts:
+        prompt.check(work.session.movie)
+    target = work.target(highest_id)
+    is_whole = len(work.frames) == len(work.cut)
+    frames = None if is_whole else work.frames
+    request = RunRequest(frames=frames, object_ids=ids, replace=job.replace)
+    work.add_prompts(job.prompts, replacing=replacing, background=job.background)
+    results = work.run(target, request)
+    embed_frames(work.session, work.frames, progress)
+    visits = work.session.plan(frames, objects=ids).visits
+    for result in progress(results, total=visits, what="propagating"):
+        report.add(result.wanted)
+    return target, report
+
+
+def require_new(job: SegmentJob, object_ids: Iterable[int], work: ProjectWork) -> None:
+    """Refuse objects that a project has already, unless they are to be replaced.
+
+    Raises
+    ------
+    LabelsError
+        Which names them.
+    """
+    clashing = sorted(set(object_ids) & work.object_ids)
     if clashing and not job.replace:
         raise LabelsError(
             f"{work.project.path} already has object {', '.join(map(str, clashing))}; "

@@ -16,7 +16,7 @@ import napari
 import numpy as np
 
 from napari_sam_decoder.formats import open_labels, open_movie, read_points_table
-from napari_sam_decoder.jobs import MovieOptions
+from napari_sam_decoder.jobs import MovieOptions, whole_movie
 from napari_sam_decoder.jobs.demo import DemoFiles
 from napari_sam_decoder.widgets.colours import object_colour
 from napari_sam_decoder.widgets.dock import SamDecoderDock
@@ -105,9 +105,9 @@ def show_project(bench: Workbench, path: Path, movie: MovieOptions) -> None:
     movie : MovieOptions
         Its movie.
     """
-    source = movie.source()
-    is_rgb = (source.axes or "").endswith("C")
-    layer = bench.viewer.add_image(source.data, name=source.name, rgb=is_rgb)
+    whole = whole_movie(movie)
+    is_rgb = whole.axes.endswith("C")
+    layer = bench.viewer.add_image(whole.data, name=whole.name, rgb=is_rgb)
     bench.choose_movie(layer)
     bench.resume(path)
 

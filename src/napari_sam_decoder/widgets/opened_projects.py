@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_sam_decoder.errors import ProjectError, SamDecoderError
-from napari_sam_decoder.formats import as_movie_path, open_movie
-from napari_sam_decoder.jobs import MovieOptions, movie_as_read
+from napari_sam_decoder.formats import as_movie_path
+from napari_sam_decoder.jobs import MovieOptions, movie_as_read, whole_movie
 from napari_sam_decoder.project.journal_lines import read_header
 from napari_sam_decoder.widgets.layers import finest_pixels
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_sam_decoder.formats import MovieSource
+    from napari_sam_decoder.jobs import WholeMovie
     from napari_sam_decoder.project import ProjectHeader
     from napari_sam_decoder.widgets.workbench import Workbench
 
@@ -118,20 +118,19 @@ def movie_of(
             f"the movie of {path.name} is not at {source} any more ({error}): open it, "
             "choose it in the dock, and open the project again"
         ) from error
-    is_rgb = (opened.axes or "").endswith("C")
+    is_rgb = opened.axes.endswith("C")
     return opened.data, {"name": header.movie.name, "rgb": is_rgb}
 
 
-def _as_it_was_read(path: Path, header: ProjectHeader, source: str) -> MovieSource:
+def _as_it_was_read(path: Path, header: ProjectHeader, source: str) -> WholeMovie:
     """Open the movie with the channel and position that the project remembers."""
+    movie = MovieOptions(as_movie_path(source, ProjectError))
     with suppress(SamDecoderError):
-        opened = open_movie(source)
+        opened = whole_movie(movie)
         if tuple(opened.data.shape) == header.movie.shape:
             return opened
     # Only now, since reading a whole project may take a while.
-    return movie_as_read(
-        path, MovieOptions(as_movie_path(source, ProjectError))
-    ).source()
+    return whole_movie(movie_as_read(path, movie))
 
 
 def _shown(

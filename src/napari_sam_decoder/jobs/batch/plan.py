@@ -117,7 +117,7 @@ def _cache_of(job: BatchJob, movie: FoundMovie) -> str | Path | None:
 def _made_from(job: SegmentJob, model: Sam) -> dict[str, Any]:
     movie = job.movie
     # Earlier versions noted nothing of these.
-    rare = {"each": movie.each, "tables": [stamp(one) for one in job.tables]}
+    tables = {"tables": [stamp(one) for one in job.tables]} if job.tables else {}
     return plain(
         {
             "movie": stamp(movie.path),
@@ -130,7 +130,7 @@ def _made_from(job: SegmentJob, model: Sam) -> dict[str, Any]:
             "settings": asdict(job.settings),
             "model": model.identity,
             "decoder": model.decoder,
-            **{name: value for name, value in rare.items() if value},
+            **tables,
         }
     )
 
