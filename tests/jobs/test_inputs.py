@@ -24,6 +24,12 @@ def test_what_is_no_path_is_refused(path):
         SegmentJob(MOVIE, PromptSet(), path)
 
 
+@pytest.mark.parametrize("each", [3, 0.5, object()])
+def test_axes_that_are_no_axes_are_refused(each):
+    with pytest.raises(OptionError, match="each= takes the letters of axes"):
+        MovieOptions("movie.tif", each=each)
+
+
 def test_a_job_shows_no_pixels():
     job = SegmentJob(MOVIE, PromptSet(), "labels.tif")
     assert "MovieOptions" in repr(job)

@@ -133,8 +133,14 @@ class MovieOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", as_movie_path(self.path, OptionError))
-        # From JSON it is a list.
-        object.__setattr__(self, "each", tuple(self.each or ()))
+        try:
+            # From JSON it is a list.
+            each = tuple(self.each or ())
+        except (TypeError, ValueError) as error:
+            raise OptionError(
+                f"each= takes the letters of axes, as in ('z',), not {self.each!r}"
+            ) from error
+        object.__setattr__(self, "each", each)
 
     def positions(self) -> tuple[MovieOptions, ...]:
         """Return the options of each movie: one for each position along `each`.
