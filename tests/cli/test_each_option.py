@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from distributed import LocalCluster
 from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels
 
 from napari_sam_decoder.formats import read_provenance
 from napari_sam_decoder.jobs import MovieOptions, SegmentJob, segment_each
 from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.session import Session
+from tiny_network import load_tiny_for_any_name
 
 PLANES = 3
 
@@ -257,6 +259,22 @@ def test_a_batch_does_each_position(segment, batch, tmp_path):
     table = tmp_path / "tables/five.csv"
     table.write_text(table.read_text() + "3,0,1,9,9,1,5\n")
     assert "again, with another tables" in batch("--each", "z")[1]
+
+
+def test_a_worker_does_all_positions(segment, batch, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "napari_sam_decoder.weights.registry.load_sam", load_tiny_for_any_name
+    )
+    done, output = segment("--each", "z")
+    assert done[0] == 0
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+    ) as cluster:
+        done = batch("--each", "z", "--scheduler", cluster.scheduler_address)
+    assert (done[0], done[2]) == (0, ""), done
+    assert "1 movies done, 0 kept, 0 failed" in done[1]
+    found = read_labels(tmp_path / "out/labels/five.tif")
+    np.testing.assert_array_equal(found, read_labels(output))
 
 
 def test_a_batch_takes_one_position(segment, batch, tmp_path):
