@@ -71,10 +71,9 @@ class Channel:
         if self.name is None:
             return movie.layer
         images = [layer for layer in layers if isinstance(layer, Image)]
+        own = [layer for layer in images if layer is self.layer]
         named = [layer for layer in images if layer.name == self.name]
-        return next((one for one in images if one is self.layer), None) or next(
-            iter(named), None
-        )
+        return next(iter([*own, *named]), None)
 
     def bound(self, movie: MovieView, layers: Iterable[Layer]) -> Self:
         """Hold on to its layer, if there is one."""
