@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Clip", "Target", "choose_targets", "read"]
+__all__ = ["Clip", "Target", "choose_targets", "movie_path", "read"]
 
 WHITE = 255
 FEWEST_SLICES = 5
@@ -114,10 +114,10 @@ def read(folder: Path) -> Clip:
     FormatError
         If a part cannot be read, or the parts do not fit each other.
     """
-    suffix = ".tif" if (folder / "image.tif").exists() else ""
-    source = open_movie(folder / (f"image{suffix}" if suffix else "frames"))
+    path = movie_path(folder)
+    source = open_movie(path)
     movie = Movie(source.data, axes=source.axes)
-    truth = open_movie(folder / f"masks{suffix}")
+    truth = open_movie(folder / f"masks{path.suffix}")
     masks = _as_ids(np.asarray(truth.data[:]), is_colour="C" in (truth.axes or ""))
     if masks.shape != (len(movie), *movie.frame_shape):
         raise FormatError(
@@ -126,6 +126,12 @@ def read(folder: Path) -> Clip:
             "its size"
         )
     return Clip(folder.resolve().name, movie, masks)
+
+
+def movie_path(folder: Path) -> Path:
+    """Return the file or folder with the frames of a sequence."""
+    whole = folder / "image.tif"
+    return whole if whole.exists() else folder / "frames"
 
 
 def choose_targets(

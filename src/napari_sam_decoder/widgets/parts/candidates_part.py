@@ -18,9 +18,7 @@ _HOW = (
     "A click drops a candidate, or keeps it again; a drag with Shift makes one of all "
     "that it crosses"
 )
-_MOST_PIXELS = 10**8
-_BESIDE_TEXT = 56
-"""Width of the frame and the two buttons that napari gives a number."""
+_MOST_PIXELS = 999_999
 
 
 class CandidatesPart(QWidget):
@@ -39,11 +37,9 @@ class CandidatesPart(QWidget):
         self.smallest.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.smallest.setKeyboardTracking(False)
         self.smallest.setPrefix("≥ ")
-        self.smallest.setSuffix(" px")
-        self.smallest.setFixedWidth(self._width_of("≥ 99999 px"))
         self.smallest.setToolTip(
-            "Drop smaller candidates, but those that you have clicked; it is used for "
-            "later searches, too"
+            "Drop candidates of fewer pixels, but those that you have clicked; it is "
+            "used for later searches, too"
         )
         self.smallest.valueChanged.connect(self.smallest_chosen)
         self.keep_button = button(
@@ -54,8 +50,8 @@ class CandidatesPart(QWidget):
         self.discard_button = button(
             "Discard", "Drop all of them", self.discard_requested.emit
         )
-        parts = narrow(self.keep_button), narrow(self.discard_button)
-        self.setLayout(row(self.count, self.smallest, *parts))
+        controls = self.smallest, self.keep_button, self.discard_button
+        self.setLayout(row(self.count, *map(narrow, controls)))
 
     def show_state(self, bench: Workbench) -> None:
         """Show how many are kept."""
@@ -68,6 +64,3 @@ class CandidatesPart(QWidget):
         if candidates.smallest != self.smallest.value():
             with QSignalBlocker(self.smallest):
                 self.smallest.setValue(candidates.smallest)
-
-    def _width_of(self, text: str) -> int:
-        return int(self.fontMetrics().horizontalAdvance(text)) + _BESIDE_TEXT
