@@ -221,6 +221,20 @@ def test_a_difference_is_told_by_step_and_frame(run, segmented, project, tmp_pat
     assert "1 frames differ" in out
 
 
+def test_a_step_that_goes_on_with_none_is_told(run, segmented, project, tmp_path):
+    lines = project.read_bytes().splitlines()
+    for place, raw in enumerate(lines[1:], 1):
+        op = StoredOp.parse(raw, place + 1)
+        if op.kind == "extend":
+            lines[place] = op_line(place, {**op.decode(), "step": 99}).rstrip(b"\n")
+    project.write_bytes(b"\n".join(lines) + b"\n")
+    code, _, err = run("replay", project, "--recompute", "-o", tmp_path / "a.zarr")
+    assert code == 2
+    assert "history of the project is damaged" in err
+    assert "replay the stored labels instead" in err
+    assert not (tmp_path / "a.zarr").exists()
+
+
 def test_a_movie_that_is_gone_is_asked_for(run, segmented, movie, project, tmp_path):
     moved = movie.rename(tmp_path / "moved.tif")
     command = ("replay", project, "--recompute", "-o", tmp_path / "again.zarr")

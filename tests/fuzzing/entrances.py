@@ -14,7 +14,7 @@ from made_nd2 import time_loop, write_nd2
 from napari_sam_decoder import SamDecoderError
 from napari_sam_decoder.cache import array_digest
 from napari_sam_decoder.jobs import MaskFile, MovieOptions, ScribbleFile
-from tiny_network import load_tiny
+from tiny_network import load_tiny, load_tiny_for_any_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -222,12 +222,20 @@ def write_palette(folder: Path) -> None:
 
 def use_labels(folder: Path) -> None:
     from napari_sam_decoder.formats import open_labels, read_provenance
-    from napari_sam_decoder.jobs import ConvertJob, convert_labels
+    from napari_sam_decoder.jobs import (
+        ConvertJob,
+        JoinJob,
+        Provenance,
+        convert_labels,
+        join_labels,
+    )
 
     (path,) = sorted(folder.iterdir())
     each(
         lambda: look_at(open_labels(path)),
         lambda: dict(read_provenance(path)),
+        lambda: Provenance.read(path),
+        lambda: join_labels(JoinJob((path,), folder / "joined.tif")),
         lambda: MaskFile(path).prompts(SHAPE[0]),
         lambda: ScribbleFile(path).prompts(SHAPE[0]),
         lambda: convert_labels(ConvertJob(path, folder / "tracks.csv")),
@@ -295,6 +303,45 @@ def use_project(folder: Path) -> None:
         lambda: undo_all(Project.open(path, is_read_only=True)[0]),
         lambda: convert_labels(ConvertJob(path, folder / "tracks.csv")),
         lambda: go_on(path),
+    )
+
+
+def run_job(folder: Path, frame: int, row: int) -> Any:
+    from napari_sam_decoder import Prompt
+    from napari_sam_decoder.jobs import SegmentJob
+    from napari_sam_decoder.prompts import PromptSet
+
+    # Beside what is damaged, and the same wherever that is copied to.
+    np.save(folder.parent / "m.npy", movie_pixels()[:3])
+    return SegmentJob(
+        MovieOptions(folder.parent / "m.npy", cache=None),
+        PromptSet([Prompt(1 + frame, frame, [(row, 9.0)])]),
+        folder.parent / "labels.tif",
+        replace=True,
+        project=folder / "a.samproject",
+    )
+
+
+def write_run(folder: Path) -> None:
+    from napari_sam_decoder.jobs import segment_file
+
+    segment_file(run_job(folder, 0, 5), load_tiny())
+
+
+def use_run(folder: Path) -> None:
+    """Go on with a project in the terminal, and replay it."""
+    from napari_sam_decoder.jobs import ReplayJob, replay_project, segment_file
+
+    path = folder / "a.samproject"
+    movie = run_job(folder, 1, 15).movie
+    out = folder.parent / "replayed.zarr"
+    each(
+        lambda: replay_project(ReplayJob(path, out, replace=True)),
+        lambda: replay_project(
+            ReplayJob(path, out, replace=True, recompute=True, movie=movie),
+            load_tiny_for_any_name,
+        ),
+        lambda: segment_file(run_job(folder, 1, 15), load_tiny()),
     )
 
 
@@ -470,6 +517,7 @@ ENTRANCES = (
     Entrance("points at depths", lambda f: write_points(f, AT_DEPTHS), use_points),
     Entrance("project", write_project, use_project),
     Entrance("actions", write_project, use_project, damage=damage_ops),
+    Entrance("run", write_run, use_run, damage=damage_ops),
     Entrance("cache", write_cache, fill_cache),
     Entrance("safetensors", lambda f: write_checkpoint(f, "a.st"), use_checkpoint),
     Entrance("torch", lambda f: write_checkpoint(f, "a.pt"), use_checkpoint),

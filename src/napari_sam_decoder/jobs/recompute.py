@@ -101,6 +101,18 @@ class _Story:
 
     @classmethod
     def of(cls, contents: JournalContents) -> _Story:
+        """Read it; raises `ProjectError` if it makes no sense."""
+        try:
+            return cls._of(contents)
+        # A step goes on with another that there is not, or its notes are no mapping.
+        except (LookupError, TypeError, ValueError) as error:
+            raise ProjectError(
+                f"the history of the project is damaged ({error!r}), so it cannot be "
+                "carried out again; replay the stored labels instead"
+            ) from error
+
+    @classmethod
+    def _of(cls, contents: JournalContents) -> _Story:
         encoded = (one.decode() for one in (*contents.older, *contents.recent))
         story = cls(
             [decode_operation(one) for one in encoded if one["op"] != CHECKPOINT]
@@ -395,7 +407,8 @@ def _frame_of(cut: Cut, changes: Sequence[Change]) -> int | None:
         if isinstance(change, LabelsChange) and change.sliced == cut.sliced_axes:
             return _frame_at(cut, change.place)
         if isinstance(change, EntryChange) and change.table == "frames":
-            return int(change.key[1])
+            number = change.key[1]
+            return number if isinstance(number, int) else None
     return None
 
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from napari_sam_decoder.errors import ProjectError
+
 __all__ = ["MovieCut"]
+
+_FRAME_AXES = 2
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,28 @@ class MovieCut:
             Of the whole array.
         scope : tuple of int
             Its axis, or -1, and pairs of axis and index.
+
+        Raises
+        ------
+        ProjectError
+            If it does not fit the array.
         """
-        axis, *rest = scope
-        fixed = tuple(zip(rest[::2], rest[1::2], strict=True))
-        return cls(spatial_shape, None if axis < 0 else axis, fixed)
+        along, rest = scope[:1], scope[1:]
+        fixed = tuple(zip(rest[::2], rest[1::2], strict=False))
+        axes = [axis for axis in (*along, *rest[::2]) if axis >= 0]
+        fits = (
+            len(along) == 1
+            and len(rest) % 2 == 0
+            and len(set(axes)) == len(axes) == len(spatial_shape) - _FRAME_AXES
+            and all(axis < len(spatial_shape) for axis in axes)
+            and all(0 <= index < spatial_shape[axis] for axis, index in fixed)
+        )
+        if not fits:
+            raise ProjectError(
+                f"the project is damaged: it has results at {scope} of labels of shape "
+                f"{spatial_shape}; restore the file from a backup"
+            )
+        return cls(spatial_shape, None if along[0] < 0 else along[0], fixed)
 
     def __len__(self) -> int:
         return 1 if self.axis is None else self.spatial_shape[self.axis]
