@@ -215,6 +215,14 @@ def test_operations_come_back_as_they_were(operation):
             assert getattr(again.step, name) == getattr(operation.step, name), name
 
 
+@pytest.mark.parametrize("key", [{"x": 1}, [1, {}]])
+@pytest.mark.parametrize("with_before", [True, False])
+def test_keys_that_are_none_are_refused(key, with_before):
+    encoded = [["entries", "ids", [1], [[key, None, True]]]]
+    with pytest.raises(ProjectError, match="damaged"):
+        decode_changes(encoded, with_before=with_before)
+
+
 @pytest.mark.parametrize("field", ["step", "group", "count"])
 def test_numbers_that_are_none_are_refused(field):
     encoded = {"op": "step", "step": 1, "group": 1, field: float("inf")}

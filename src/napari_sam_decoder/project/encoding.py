@@ -539,4 +539,6 @@ _CODECS: dict[str, _Codec] = {
 
 
 def _frozen(key: Any) -> Any:
+    if isinstance(key, dict):
+        raise TypeError("a mapping is no key")
     return tuple(map(_frozen, key)) if isinstance(key, list) else key
