@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
+import skimage.data
 from make_screenshots import (
     CELL,
     FIRST,
@@ -70,6 +71,7 @@ def main() -> None:
     pause(1)
     show_offers()
     show_division()
+    show_candidates()
 
 
 def prompt_cells(viewer: napari.Viewer, dock: SamDecoderDock) -> None:
@@ -247,6 +249,25 @@ def show_division() -> None:
     viewer.dims.set_point(0, DIVIDED + 1)
     require(bench.division is not None, "a division is offered")
     save_beside(viewer.window._qt_window, "state_division")
+    viewer.close()
+
+
+def show_candidates() -> None:
+    """Look for the coins in a picture, and drop some of what is found."""
+    viewer = napari.Viewer()
+    viewer.window._qt_window.setFixedSize(1280, 860)
+    dock = open_movie(viewer)
+    viewer.layers.clear()
+    bench = dock.workbench
+    coins = skimage.data.coins()
+    bench.choose_movie(viewer.add_image(coins, name="coins"))
+    viewer.reset_view()
+    bench.find_objects()
+    bench.wait(PATIENCE)
+    require(len(bench.candidates) > 9, "coins are found")
+    for number in list(bench.candidates)[:3]:
+        bench.choose_candidate(number, is_kept=False)
+    save_beside(viewer.window._qt_window, "state_candidates")
     viewer.close()
 
 
