@@ -76,7 +76,7 @@ __all__ = ["Session", "movie_of"]
 _LOG = logging.getLogger(__name__)
 _SIDE_BY_SIDE = 4
 """Frames that are embedded at a time, if there are as many cores: two threads on one
-frame take 0.56 of the time of one, and more gain less. Each needs 0.2 GB of memory."""
+frame take 0.57 of the time of one, and more gain less. Each needs 0.2 GB of memory."""
 
 T = TypeVar("T")
 Limits: TypeAlias = "Sequence[float] | Sequence[Sequence[float]]"
