@@ -1605,7 +1605,7 @@ class Workbench(QObject):
         self.controller.find_objects()
 
     def _on_found(self, search: ObjectSearch, found: list[FoundObject]) -> None:
-        """Make objects of what was found, if its movie is still looked at."""
+        """Make candidates of what was found, if its movie is still looked at."""
         view, frame = search.view, search.frame
         if self.movie is None or not self.movie.is_same_as(view):
             return
