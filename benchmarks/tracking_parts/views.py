@@ -28,6 +28,8 @@ def majority(
 ) -> tuple[dict[int, np.ndarray], float]:
     """Keep what at least two of the three views have of each object.
 
+    Slices that a person has shown stay as they are.
+
     Parameters
     ----------
     session : Session
@@ -58,6 +60,10 @@ def majority(
         for key, mask in follow_across(session, axis, masks, is_sure).items():
             votes[key] += mask
     joined = {key: count >= 2 for key, count in votes.items()}
+    for frame, result in first.items():
+        for object_id, found in result.objects.items():
+            if found.verdict is Verdict.PROMPTED:
+                joined[object_id][frame] = masks[object_id][frame]
     return joined, perf_counter() - started
 
 

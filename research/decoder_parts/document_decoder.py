@@ -32,6 +32,7 @@ from napari_sam_decoder.model.heads import ResidualBlock, doubling
 from napari_sam_decoder.model.layers import LearnedVectors, Mlp, gelu, initialise
 from napari_sam_decoder.model.transformer import (
     Attention,
+    Cells,
     SelfAttention,
     TokenToImageAttention,
     TransformerConfig,
@@ -172,8 +173,9 @@ class TokenTransformer(nn.Module):
         """Return (B, masks + 1, width) for (B, N, width), (N, width), (B, T, width)."""
         tokens = torch.cat([self.mask_tokens(), self.iou_token()])
         tokens = tokens.expand(len(prompts), -1, -1)
+        cells = Cells(image, image + positions)
         for layer in self.layers:
-            tokens = layer(tokens, (image, positions), prompts)
+            tokens = layer(tokens, cells, prompts)
         return tokens
 
 
@@ -195,12 +197,10 @@ class TokenLayer(nn.Module):
         self.mlp = Mlp(config.width, config.hidden, nn.ReLU())
         self.norm3 = nn.LayerNorm(config.width)
 
-    def forward(
-        self, tokens: Tensor, image: tuple[Tensor, Tensor], prompts: Tensor
-    ) -> Tensor:
-        """Return new (B, K, width) tokens; `image` is its cells and their positions."""
+    def forward(self, tokens: Tensor, cells: Cells, prompts: Tensor) -> Tensor:
+        """Return new (B, K, width) tokens."""
         tokens = self.norm1(tokens + self.self_attn(tokens, tokens))
-        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens, *image))
+        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens, cells))
         attended = self.cross_attn_token_to_prompts(tokens, prompts)
         tokens = self.norm_prompts(tokens + attended)
         changed: Tensor = self.norm3(tokens + self.mlp(tokens))

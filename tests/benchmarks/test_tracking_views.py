@@ -52,4 +52,6 @@ def test_two_of_three_views_decide(session, monkeypatch):
     joined, _ = majority(session, [One()], first)
     own = np.stack([first[frame].labels == 4 for frame in range(8)])
     assert own.any()
-    np.testing.assert_array_equal(joined[4], half | own)
+    wanted = half | own
+    wanted[3] = own[3]
+    np.testing.assert_array_equal(joined[4], wanted)
