@@ -25,3 +25,4 @@ def test_a_part_is_read_without_the_rest(share, window):
     np.testing.assert_array_equal(mask.seen_in(window), pixels[window.place])
     assert mask.cut(window) == PaintedMask.of(pixels[window.place])
     assert mask.extent == Window.around(pixels)
+    assert mask.area == np.count_nonzero(pixels)

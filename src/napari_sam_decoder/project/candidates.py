@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -59,10 +59,10 @@ class Candidate:
         """Make the candidate of a mask on a frame of a movie."""
         return cls(cut.sliced_axes, place_of(cut, frame), mask, parent=parent)
 
-    @cached_property
+    @property
     def area(self) -> int:
         """Number of its pixels."""
-        return sum(self.mask.runs[1::2])
+        return self.mask.area
 
     @property
     def placed(self) -> PlacedMask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,7 @@ class PaintedMask:
     runs: tuple[int, ...]
 
     def __repr__(self) -> str:
-        pixels = sum(self.runs[1::2])
-        return f"{type(self).__name__}(shape={self.shape}, pixels={pixels})"
+        return f"{type(self).__name__}(shape={self.shape}, pixels={self.area})"
 
     def __post_init__(self) -> None:
         shape = checked_shape(self.shape)
@@ -112,6 +112,11 @@ class PaintedMask:
     def is_empty(self) -> bool:
         """Whether the mask has no pixel: the object is not on this frame."""
         return len(self.runs) == 1
+
+    @cached_property
+    def area(self) -> int:
+        """Number of pixels on the object."""
+        return sum(self.runs[1::2])
 
     @property
     def extent(self) -> Window | None:

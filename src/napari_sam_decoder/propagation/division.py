@@ -120,7 +120,7 @@ def mothers(
             places[mother].append(place)
     parents: list[int | None] = [None] * len(found)
     for mother, daughters in places.items():
-        areas = [_area(found[place]) for place in daughters]
+        areas = [found[place].area for place in daughters]
         left = int(np.count_nonzero(now == mother))
         areas += [left] if left else []
         whole = np.count_nonzero(before == mother)
@@ -140,7 +140,3 @@ def _object_under(mask: PaintedMask, labels: np.ndarray) -> int | None:
     most = int(counts.argmax())
     is_enough = ids[most] != 0 and counts[most] >= WHERE_MOTHER_WAS * counts.sum()
     return int(ids[most]) if is_enough else None
-
-
-def _area(mask: PaintedMask) -> int:
-    return sum(mask.runs[1::2])
