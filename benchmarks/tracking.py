@@ -16,15 +16,16 @@ of, and what two of them agree on; its seconds count the embeddings of these two
 J, F (boundaries within 0.008 of the diagonal) and their mean J&F are those of DAVIS, in
 percent, averaged over frames, then objects, then sequences. The prompted frame is left
 out, and in movies the last one. Flicker is how many percent of IoU neighbouring masks
-lack against the truth. AUC says whether confidence tells frames of J below 70, absent P
-and R how right the verdict "absent" is, in volumes also on six slices beyond each end
-of an object, of which the first two may be either. Seconds are per frame, for all
-objects together. In each round of corrections one click is made on every object, into
-the largest thing that is wrong on its worst frame. With ``--protocol`` it is a scribble
-along that; or a box around the object where it is lost (J below 0.5), and clicks
-elsewhere and once it has a box on the frame; or its true mask. ``--fix N`` stands for N
-rounds of true masks, with a score after each. With ``--start largest`` Dice is scored
-after each number of rounds as well.
+lack against the truth. AUC says whether confidence tells frames of J below 70, "lost
+told" how many of those of J below 50 are doubtful or absent, "good doubted" how many of
+J from 70 are; absent P and R how right the verdict "absent" is, in volumes also on six
+slices beyond each end of an object, of which the first two may be either. Seconds are
+per frame, for all objects together. In each round of corrections one click is made on
+every object, into the largest thing that is wrong on its worst frame. With
+``--protocol`` it is a scribble along that; or a box around the object where it is lost
+(J below 0.5), and clicks elsewhere and once it has a box on the frame; or its true
+mask. ``--fix N`` stands for N rounds of true masks, with a score after each. With
+``--start largest`` Dice is scored after each number of rounds as well.
 
 ``--folds`` prints the means of each half as well (A and B of the natural videos, C and
 D of the rest): what is chosen on one half is reported on the other.

@@ -23,6 +23,8 @@ HEADINGS = {
     "flicker": "flicker",
     "dice": "Dice",
     "auc": "AUC",
+    "lost_told": "lost told",
+    "good_doubted": "good doubted",
     "absent_precision": "absent P",
     "absent_recall": "absent R",
     "seconds_embed": "embed s",

@@ -25,10 +25,29 @@ if TYPE_CHECKING:
 
     MaskAt = Callable[[int, int], np.ndarray]
 
-__all__ = ["Scorecard", "accuracy", "joint_score", "mean_dice", "reliability"]
+__all__ = [
+    "RELIABILITY",
+    "Scorecard",
+    "accuracy",
+    "joint_score",
+    "mean_dice",
+    "reliability",
+]
 
 POOR = 0.7
-"""Frames of less J are those that should be called doubtful."""
+"""Frames of less J are those of which confidence should be low."""
+LOST = 0.5
+"""On frames of less J an object is lost, and should be called doubtful or absent."""
+RELIABILITY = (
+    "auc",
+    "lost_told",
+    "good_doubted",
+    "absent_precision",
+    "absent_recall",
+)
+"""Keys of what `reliability` gives."""
+
+_WARNINGS = Verdict.DOUBTFUL, Verdict.ABSENT
 
 
 class Scorecard:
@@ -113,20 +132,25 @@ def reliability(
     Returns
     -------
     dict
-        "auc" of ``1 - confidence`` against a J below 0.7, and precision and recall
-        of the verdict "absent" against an empty truth; 0..1 over the scored frames of
-        all objects together, None where undefined. "Absent" is judged beyond the ends
-        of objects in volumes as well, where the first two slices may be either.
+        "auc" of ``1 - confidence`` against a J below 0.7; shares of the frames of a J
+        below 0.5 ("lost_told") and of at least 0.7 ("good_doubted") that are called
+        doubtful or absent; precision and recall of the verdict "absent" against an
+        empty truth. All 0..1 over the scored frames of all objects together, None
+        where undefined. "Absent" is judged beyond the ends of objects in volumes as
+        well, where the first two slices may be either.
     """
     scored = [(card, frame) for card in cards for frame in card.target.scored]
     if not results or not scored:
-        return dict.fromkeys(("auc", "absent_precision", "absent_recall"))
+        return dict.fromkeys(RELIABILITY)
     precision, recall = _absence(cards, results)
     said = [results[frame].objects[c.target.object_id] for c, frame in scored]
     doubts = np.array([1 - result.confidence for result in said])
-    poor = np.array([card.region(frame) < POOR for card, frame in scored])
+    is_told = np.array([result.verdict in _WARNINGS for result in said])
+    regions = np.array([card.region(frame) for card, frame in scored])
     return {
-        "auc": auc(doubts, poor),
+        "auc": auc(doubts, regions < POOR),
+        "lost_told": _share(is_told[regions < LOST]),
+        "good_doubted": _share(is_told[regions >= POOR]),
         "absent_precision": precision,
         "absent_recall": recall,
     }
@@ -173,6 +197,10 @@ def _flicker(card: Scorecard) -> float | None:
 def _dice(card: Scorecard) -> float | None:
     frames = card.target.scored
     return dice(map(card.target.truth, frames), map(card.mask, frames))
+
+
+def _share(is_told: np.ndarray) -> float | None:
+    return float(is_told.mean()) if len(is_told) else None
 
 
 def _percent(share: float | None) -> float | None:

@@ -86,9 +86,21 @@ def test_doubt_is_compared_with_poor_frames_and_absence_with_empty_ones(truth):
     # Of frames 1 to 4 only 1 is poor, and frame 4 is doubted more.
     assert reliability(cards_of(true, found), results) == {
         "auc": pytest.approx(2 / 3),
+        "lost_told": 1,
+        "good_doubted": pytest.approx(1 / 3),
         "absent_precision": 0.5,
         "absent_recall": 1,
     }
+
+
+def test_lost_frames_are_told_by_doubt_and_absence(truth):
+    true = np.where(truth == 1, 1, 0)
+    found = true.copy()
+    found[1:4] = 0
+    verdicts = {1: Verdict.ABSENT, 2: Verdict.DOUBTFUL, 4: Verdict.SURE}
+    scores = reliability(cards_of(true, found), results_of(found, [1] * 6, verdicts))
+    assert scores["lost_told"] == pytest.approx(2 / 3)
+    assert scores["good_doubted"] == 0
 
 
 def test_without_confidence_nothing_is_said_of_it(truth):
