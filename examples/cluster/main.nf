@@ -1,4 +1,4 @@
-// Segment a movie with Nextflow, with the same scripts as for SLURM:
+// Segment a movie with Nextflow, with the same scripts as for SLURM. Not run so far.
 //   nextflow run main.nf --movie movie.tif --points points.csv --frames 10000 --objects 40
 // Add -resume to do what is missing. Paths are those that all machines know.
 params.frames_per_task = 500
@@ -13,7 +13,8 @@ def settings() {
     export MOVIE='${file(params.movie)}' POINTS='${file(params.points)}'
     export FRAMES=${params.frames} FRAMES_PER_TASK=${params.frames_per_task}
     export OBJECTS=${params.objects} OBJECTS_PER_TASK=${params.objects_per_task}
-    export CACHE='${params.cache}' PARTS='${params.parts}' LABELS='${params.labels}'
+    export CACHE='${file(params.cache)}' PARTS='${file(params.parts)}'
+    export LABELS='${file(params.labels)}'
     """.stripIndent()
 }
 
@@ -69,7 +70,7 @@ process join_parts {
 workflow {
     parts = numbers(params.frames as int, params.frames_per_task as int)
     groups = numbers(params.objects as int, params.objects_per_task as int)
-    embed_part(Channel.fromList(parts))
-    segment_objects(Channel.fromList(groups), embed_part.out.collect())
+    embed_part(channel.fromList(parts))
+    segment_objects(channel.fromList(groups), embed_part.out.collect())
     join_parts(segment_objects.out.collect())
 }
