@@ -194,3 +194,24 @@ def test_a_window_of_the_same_size_is_found_elsewhere(box, side):
 )
 def test_slices_are_a_window(place, window):
     assert Window.at(place, Window(0, 0, 8, 9)) == window
+
+
+@given(boxes(900))
+def test_no_window_of_the_side_has_more_room(box):
+    chosen = PYRAMID.window_for(box)
+
+    def room(window):
+        inner = box.within(window)
+        sides = [
+            (window.row > 0, inner.row),
+            (window.column > 0, inner.column),
+            (window.row + window.rows < FRAME[0], window.rows - inner.row - box.rows),
+            (
+                window.column + window.columns < FRAME[1],
+                window.columns - inner.column - box.columns,
+            ),
+        ]
+        return min((free for inside, free in sides if inside), default=float("inf"))
+
+    beside = list(PYRAMID.windows(chosen.side))
+    assert chosen == max(beside, key=lambda one: (room(one), one))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import ceil, floor
+from itertools import product
+from math import ceil, floor, inf
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.model.transforms import extent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import numpy as np
 
@@ -218,7 +219,7 @@ class Pyramid:
             At the largest scale at which the object is at least an eighth of the view,
             or at the smallest; the one around whose middle the object is.
         """
-        return self._best([box], self.windows(self._side_for(box)))
+        return self._roomiest([box], self._side_for(box))
 
     def near(self, box: Window) -> Iterator[Window]:
         """Choose where to look first if the whole frame shows too little.
@@ -236,7 +237,7 @@ class Pyramid:
         """
         if self.sides and self.whole.side >= FAR * self.sides[0]:
             for side in reversed(self.sides):
-                yield self._best([box], self.windows(side))
+                yield self._roomiest([box], side)
 
     def next_window(
         self, box: Window, ahead: Window, current: Window, shared: Collection[Window]
@@ -261,7 +262,7 @@ class Pyramid:
         for window, _ in Counter(shared).most_common():
             if window in candidates:
                 return window
-        return self._best(boxes, candidates)
+        return max(candidates, key=lambda one: (self._least_room(boxes, one), one))
 
     def shows(self, box: Window, window: Window) -> bool:
         """Whether an object is seen as a whole in a window, if perhaps from afar."""
@@ -276,7 +277,7 @@ class Pyramid:
         """Choose a window of the same size for another place of the object."""
         if self._room(box, window) >= 0:
             return window
-        return self._best([box], self.windows(window.side))
+        return self._roomiest([box], window.side)
 
     def shared_windows(self, boxes: Mapping[int, Window]) -> dict[int, Window]:
         """Choose windows for several objects, few in all.
@@ -300,7 +301,10 @@ class Pyramid:
             votes = Counter(one for windows in waiting.values() for one in windows)
             most = max(votes.values())
             inside = [boxes[key] for key in waiting]
-            best = self._best(inside, [one for one in votes if votes[one] == most])
+            best = max(
+                (one for one in votes if votes[one] == most),
+                key=lambda one: (self._least_room(inside, one), one),
+            )
             for key in [key for key, windows in waiting.items() if best in windows]:
                 chosen[key] = best
                 del waiting[key]
@@ -308,13 +312,47 @@ class Pyramid:
 
     def _candidates(self, boxes: Sequence[Window], side: int) -> list[Window]:
         """List the windows of a side that have room for an object, or else the best."""
-        windows = list(self.windows(side))
         needed = MARGIN * boxes[0].side
-        roomy = [one for one in windows if self._least_room(boxes, one) >= needed]
-        return roomy or [self._best(boxes, windows)]
+        starts = (
+            [start for start, room in rooms.items() if room >= needed]
+            for rooms in self._rooms_along(boxes, side)
+        )
+        roomy = [self._window(origin, side) for origin in product(*starts)]
+        return roomy or [self._roomiest(boxes, side)]
 
-    def _best(self, boxes: Sequence[Window], windows: Iterable[Window]) -> Window:
-        return max(windows, key=lambda one: (self._least_room(boxes, one), one))
+    def _roomiest(self, boxes: Sequence[Window], side: int) -> Window:
+        """Choose the window of a side with the most room, of several the last."""
+        both = self._rooms_along(boxes, side)
+        most = min(max(rooms.values()) for rooms in both)
+        row, column = (
+            max(start for start, room in rooms.items() if room >= most)
+            for rooms in both
+        )
+        return self._window((row, column), side)
+
+    def _rooms_along(
+        self, boxes: Sequence[Window], side: int
+    ) -> tuple[dict[int, float], dict[int, float]]:
+        """Least room of boxes along rows and along columns, by the windows' starts.
+
+        A large frame has thousands of windows, but few starts along either axis.
+        """
+        rows, columns = (
+            {
+                start: min(self._room_along(axis, box, start, side) for box in boxes)
+                for start in _starts(length, side)
+            }
+            for axis, length in enumerate(self.frame_shape)
+        )
+        return rows, columns
+
+    def _room_along(self, axis: int, box: Window, start: int, side: int) -> float:
+        """Distance of a box from a window's two sides, but not from the frame's."""
+        length = self.frame_shape[axis]
+        stop = min(start + side, length)
+        before = box.origin[axis] - start if start > 0 else inf
+        after = stop - box.origin[axis] - box.shape[axis] if stop < length else inf
+        return min(before, after)
 
     def _least_room(self, boxes: Sequence[Window], window: Window) -> float:
         return min(self._room(box, window) for box in boxes)
@@ -342,27 +380,21 @@ class Pyramid:
 
     def _room(self, box: Window, window: Window) -> float:
         """Distance of a box from the sides of a window, but not from the frame's."""
-        inner = box.within(window)
-        rooms = [float("inf")]
-        for axis, length in enumerate(self.frame_shape):
-            start, stop = window.origin[axis], window.origin[axis] + window.shape[axis]
-            first = inner.origin[axis]
-            if start > 0:
-                rooms.append(first)
-            if stop < length:
-                rooms.append(window.shape[axis] - first - inner.shape[axis])
-        return min(rooms)
+        return min(
+            self._room_along(axis, box, start, window.side)
+            for axis, start in enumerate(window.origin)
+        )
 
     def windows(self, side: int) -> Iterator[Window]:
         """Yield the windows of a side, half overlapping; the last end at the border."""
-        if side == self.whole.side:
-            yield self.whole
-            return
-        rows, columns = (_starts(length, side) for length in self.frame_shape)
-        shape = tuple(min(side, length) for length in self.frame_shape)
-        for row in rows:
-            for column in columns:
-                yield Window(row, column, shape[0], shape[1])
+        starts = (_starts(length, side) for length in self.frame_shape)
+        for origin in product(*starts):
+            yield self._window(origin, side)
+
+    def _window(self, origin: tuple[int, ...], side: int) -> Window:
+        row, column = origin
+        rows, columns = (min(side, length) for length in self.frame_shape)
+        return Window(row, column, rows, columns)
 
 
 def _starts(length: int, side: int) -> Sequence[int]:
