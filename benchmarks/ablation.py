@@ -1,17 +1,21 @@
 """Measure what each part of the engine contributes, by leaving it out.
 
     python benchmarks/ablation.py DATA [DATA ...] --init mask [--objects N] ...
+        [--without PART ...] [--with CONSTANT=NUMBER ...] [--folds]
 
 Takes the same data and options as ``tracking.py`` and runs the program on them once for
 each part that it can be without. Each run stands in a row of its own, under the name
-of the part that was left out.
+of the part that was left out. ``--with propagation.track.SMOOTHING=0.3`` adds a run
+with another number for a constant of a module.
 """
 
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -83,13 +87,53 @@ whether there is an object, but not where its outline runs. ``cell_scores`` is a
 finds a lost object again."""
 
 
-@contextmanager
-def without(part: str) -> Iterator[None]:
-    """Run the engine without one of its parts."""
-    with ExitStack() as stack:
-        for target, replacement in PARTS[part].items():
-            stack.enter_context(mock.patch(target, replacement))
-        yield
+class Change(NamedTuple):
+    """Something in the engine that is otherwise for a run.
+
+    Attributes
+    ----------
+    name : str
+        Of its rows.
+    replaced : mapping of str to object
+        What stands in for what.
+    """
+
+    name: str
+    replaced: Mapping[str, Any]
+
+    @classmethod
+    def without(cls, part: str) -> Change:
+        """Leave a part out."""
+        return cls(f"no {part}" if PARTS[part] else "full", PARTS[part])
+
+    @classmethod
+    def of_constant(cls, text: str) -> Change:
+        """Read another number for a constant, as in "propagation.track.DOUBTING=0.2".
+
+        Raises
+        ------
+        ArgumentTypeError
+            If there is no such constant, or that is no number.
+        """
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+            known = resolve_name(f"napari_sam_decoder.{name}")
+        except (ValueError, ImportError, AttributeError):
+            known = None
+        if not isinstance(known, int | float):
+            raise ArgumentTypeError(f"{text!r} is no MODULE.CONSTANT=NUMBER")
+        kind = type(known)
+        short = f"{name.rpartition('.')[2]}={kind(value):g}"
+        return cls(short, {f"napari_sam_decoder.{name}": kind(value)})
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Run the engine with it."""
+        with ExitStack() as stack:
+            for target, replacement in self.replaced.items():
+                stack.enter_context(mock.patch(target, replacement))
+            yield
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -108,11 +152,10 @@ def _report(options: argparse.Namespace) -> None:
     print(table.heading(), flush=True)
     rows = []
     for folder in options.data:
-        for part in options.without:
-            with without(part):
+        for change in (*map(Change.without, options.without), *options.constants):
+            with change.made():
                 for row in tracking.measure(read(folder), sam, options):
-                    name = f"no {part}" if PARTS[part] else "full"
-                    rows.append({**row, "method": name})
+                    rows.append({**row, "method": change.name})
                     print(table.line(rows[-1]), flush=True)
     for row in mean_rows(rows, means, folds=options.folds):
         print(table.line(row))
@@ -125,11 +168,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(method=["full"])
     parser.add_argument(
         "--without",
-        nargs="+",
+        nargs="*",
         choices=PARTS,
         default=list(PARTS),
         metavar="PART",
         help=f"all by default: {', '.join(PARTS)}",
+    )
+    parser.add_argument(
+        "--with",
+        dest="constants",
+        nargs="+",
+        type=Change.of_constant,
+        default=[],
+        metavar="CONSTANT=NUMBER",
+        help="a constant of a module, such as propagation.track.SMOOTHING=0.3",
     )
     return parser
 
