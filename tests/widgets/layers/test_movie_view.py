@@ -231,6 +231,12 @@ def test_frames_of_one_pixel(shape, axis):
         MovieView.of(Image(np.zeros(shape)), axis)
 
 
+@pytest.mark.parametrize("shape", [(0, 8, 9), (3, 0, 8, 9)])
+def test_an_empty_layer(shape):
+    with pytest.raises(MovieError, match=r"is empty; choose another layer"):
+        MovieView.of(Image(np.zeros(shape), contrast_limits=(0, 1)))
+
+
 def test_the_finest_level_is_read():
     fine, coarse = np.ones((4, 16, 18), np.uint8), np.zeros((4, 8, 9), np.uint8)
     view = MovieView.of(Image([fine, coarse], multiscale=True))

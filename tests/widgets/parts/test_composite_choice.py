@@ -99,3 +99,14 @@ def test_long_names_do_not_widen_the_dock(part, split):
     part.show_state(split)
     assert part.composite.colours[2].isVisible()
     assert part.minimumSizeHint().width() == before
+
+
+def test_names_that_begin_alike_have_room(part, bench):
+    for name in ("channel a", "channel b"):
+        bench.viewer.add_image(np.zeros((3, 8, 9), np.uint8), name=name)
+    bench.choose_movie(bench.viewer.layers[0])
+    bench.compose(["channel a", "channel b"])
+    part.resize(378, part.height())
+    part.show_state(bench)
+    for box in part.composite.colours:
+        assert box.width() > 2 * box.fontMetrics().horizontalAdvance("channel a")

@@ -207,9 +207,14 @@ def checked_axis(layer: Image, axis: int | None) -> int | None:
     Raises
     ------
     MovieError
-        If there is no such axis, or its frames are only one pixel wide.
+        If there is no such axis, its frames are only one pixel wide, or the layer is
+        empty.
     """
     shape = spatial_shape(layer)
+    if 0 in shape:
+        raise MovieError(
+            f"'{layer.name}' of shape {shape} is empty; choose another layer"
+        )
     if axis is None:
         axis = next((choice.index for choice in axis_choices(layer)), None)
     else:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QGridLayout,
     QLabel,
     QSizePolicy,
     QVBoxLayout,
@@ -15,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_decoder.widgets.layers import channels_of
-from napari_sam_decoder.widgets.parts.controls import narrow, row
+from napari_sam_decoder.widgets.parts.controls import narrow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,15 +81,22 @@ class CompositeChoice(QWidget):
         self.box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.box.clicked.connect(self._on_toggled)
         self.colours = [self._make(place) for place in range(len(_COLOURS))]
-        labels = [_label(*named) for named in _COLOURS.items()]
-        pairs = zip(labels, self.colours, strict=True)
-        self._row = QWidget()
-        self._row.setLayout(row(*(one for pair in pairs for one in pair)))
+        # Below each other: side by side, names that begin alike cannot be told apart.
+        self._rows = QWidget()
+        rows = QGridLayout(self._rows)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(4)
+        rows.setColumnStretch(1, 1)
+        for place, (named, box) in enumerate(
+            zip(_COLOURS.items(), self.colours, strict=True)
+        ):
+            rows.addWidget(_label(*named), place, 0)
+            rows.addWidget(box, place, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.box)
-        layout.addWidget(self._row)
+        layout.addWidget(self._rows)
 
     def show_state(self, bench: Workbench) -> None:
         """Show what can be chosen, and what is, without a signal."""
@@ -110,7 +118,7 @@ class CompositeChoice(QWidget):
             # Long names are cut off.
             box.setToolTip(f"{_NAMES[place]}: {box.currentText()}\n{_TIP}")
         self.box.setChecked(bool(chosen))
-        self._row.setVisible(bool(chosen))
+        self._rows.setVisible(bool(chosen))
         self.setVisible(bool(chosen) or len(offered) >= _FEWEST)
 
     def _make(self, place: int) -> ColourBox:
@@ -137,8 +145,7 @@ class CompositeChoice(QWidget):
 
 
 def _label(name: str, colour: str) -> QWidget:
-    label = QLabel(name[0])
-    label.setToolTip(name)
+    label = QLabel(name)
     label.setStyleSheet(f"color: {colour}; font-weight: bold")
     return narrow(label)
 
