@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -229,10 +228,6 @@ def test_it_shows_another_movie(doubted, review, viewer, qtbot):
     qtbot.waitUntil(lambda: review._summary.text() == "Choose a movie first.")
 
 
-@pytest.mark.skipif(
-    version("napari") < "0.7",
-    reason="windows that earlier tests closed in it can crash when they are collected",
-)
 def test_a_closed_one_leaves_nothing_behind(doubted, viewer, qtbot):
     target = doubted.controller.state.target
     frame, review = viewer.window.add_plugin_dock_widget(PLUGIN, REVIEW)

@@ -108,10 +108,7 @@ class SamDecoderDock(QWidget):
         self._lay_out()
         self._start_with_preferences()
         self._connect()
-        actions = docks.enter(DOCK, self, self._key_actions())
-        # If the whole window is closed, this widget is gone before it is told.
-        self._shut_down = partial(docks.leave, actions)
-        self.destroyed.connect(self._shut_down)
+        self._shut_down = docks.enter(DOCK, self, self._key_actions())
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
         self._refresh_timer.setInterval(REFRESH_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     import napari
     from qtpy.QtWidgets import QWidget
-
-    Actions = Mapping[str, Callable[[], None]]
 
 __all__ = [
     "DOCK",
@@ -65,7 +64,7 @@ class OpenDocks:
         self.bench = Workbench(viewer)
         self.bench.failed.connect(tell)
         self.bench.informed.connect(show_info)
-        self._docks: list[tuple[str, Actions]] = []
+        self._docks: list[_Stay] = []
         self.keys = WindowKeys(self.window, self._press)
         undoing = {"Z": self.bench.undo, "Shift-Z": self.bench.redo}
         self._undo_keys = bind_keys(
@@ -124,10 +123,12 @@ class OpenDocks:
 
     def has(self, name: str) -> bool:
         """Whether a dock of this name in the manifest is open."""
-        return any(name == other for other, _ in self._docks)
+        return any(name == one.name for one in self._docks)
 
-    def enter(self, name: str, dock: QWidget, actions: Actions) -> Actions:
-        """Take one more dock.
+    def enter(
+        self, name: str, dock: QWidget, actions: Mapping[str, Callable[[], None]]
+    ) -> Callable[[], None]:
+        """Take one more dock, which leaves at the latest when Qt deletes it.
 
         Parameters
         ----------
@@ -140,16 +141,19 @@ class OpenDocks:
 
         Returns
         -------
-        mapping of str to callable
-            The actions, for `leave`.
+        callable
+            Lets the dock leave before it is deleted.
         """
-        self._docks.append((name, actions))
+        stay = _Stay(name, actions, self._leave)
+        self._docks.append(stay)
         self.keys.watch(dock)
-        return actions
+        # If the whole window is closed, the dock is gone before it is told.
+        dock.destroyed.connect(stay.end)
+        return stay.end
 
-    def leave(self, actions: Actions, _: object = None) -> None:
+    def _leave(self, stay: _Stay) -> None:
         """Let one dock go; with the last one, give back all events and keys."""
-        self._docks = [other for other in self._docks if other[1] is not actions]
+        self._docks = [other for other in self._docks if other is not stay]
         # At exit Qt may have deleted the workbench already.
         if not self._docks and isalive(self.bench) and not self.bench.is_closed:
             release_keys(self.bench.viewer, self._undo_keys)
@@ -162,10 +166,36 @@ class OpenDocks:
             self.bench.close()
 
     def _press(self, command: str) -> None:
-        for _, actions in reversed(self._docks):
-            if command in actions:
-                actions[command]()
+        for one in reversed(self._docks):
+            if command in one.actions:
+                one.actions[command]()
                 break
+
+
+@dataclass(frozen=True, eq=False)
+class _Stay:
+    """What is known of a dock while it is open.
+
+    A method is told of the end, because Qt's bindings refer weakly to what a method
+    belongs to: once Python has collected that, nothing is called. A partial or lambda
+    they would call even if Python has collected its parts before the dock, and crash.
+
+    Attributes
+    ----------
+    name : str
+        As in the manifest.
+    actions : mapping of str to callable
+        What the dock does for which command.
+    on_end : callable
+        Gets this.
+    """
+
+    name: str
+    actions: Mapping[str, Callable[[], None]]
+    on_end: Callable[[_Stay], None]
+
+    def end(self, _: object = None) -> None:
+        self.on_end(self)
 
 
 _OF_VIEWERS: WeakKeyDictionary[napari.Viewer, ref[OpenDocks]] = WeakKeyDictionary()

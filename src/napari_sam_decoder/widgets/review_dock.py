@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,12 +87,9 @@ class ReviewDock(QWidget):
         self._is_placed = False
         self._beside = _docks_on_right(docks.window)
         self._lay_out()
-        actions = docks.enter(REVIEW_DOCK, self, self._key_actions())
+        self._leave = docks.enter(REVIEW_DOCK, self, self._key_actions())
         docks.keys.changed.connect(self._show_keys)
         self._show_keys()
-        # If the whole window is closed, this widget is gone before it is told.
-        self._leave = partial(docks.leave, actions)
-        self.destroyed.connect(self._leave)
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
         self._refresh_timer.setInterval(REFRESH_MS)
