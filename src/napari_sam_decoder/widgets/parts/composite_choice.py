@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -38,26 +39,6 @@ _TIP = (
 )
 
 
-class ColourBox(QComboBox):
-    """What one colour shows; tells its place along with what a person picks.
-
-    A slot that knows the place would keep what owns the box alive, and some versions of
-    Qt's bindings crash when that is collected.
-    """
-
-    picked = Signal(int, int)
-
-    def __init__(self, place: int) -> None:
-        super().__init__()
-        self._place = place
-        # Long names must not widen the dock.
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.activated.connect(self._on_activated)
-
-    def _on_activated(self, entry: int) -> None:
-        self.picked.emit(self._place, entry)
-
-
 class CompositeChoice(QWidget):
     """Which channels the network sees as red, green and blue; hidden without any.
 
@@ -65,7 +46,7 @@ class CompositeChoice(QWidget):
     ----------
     box : QCheckBox
         Whether there is a composite.
-    colours : list of ColourBox
+    colours : list of QComboBox
         Red, green and blue, the last of which may be none.
     """
 
@@ -121,16 +102,18 @@ class CompositeChoice(QWidget):
         self._rows.setVisible(bool(chosen))
         self.setVisible(bool(chosen) or len(offered) >= _FEWEST)
 
-    def _make(self, place: int) -> ColourBox:
-        box = ColourBox(place)
-        box.picked.connect(self._on_picked)
+    def _make(self, place: int) -> QComboBox:
+        box = QComboBox()
+        # Long names must not widen the dock.
+        box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        box.activated.connect(partial(self._on_activated, place))
         return box
 
     def _on_toggled(self, is_wanted: bool) -> None:
         most = len(self.colours)
         self.chosen.emit(self._offered[:most] if is_wanted else ())
 
-    def _on_picked(self, place: int, entry: int) -> None:
+    def _on_activated(self, place: int, entry: int) -> None:
         chosen = list(self._chosen)
         if entry >= len(self._offered):
             del chosen[place:]
