@@ -8,6 +8,7 @@ import pytest
 import torch
 from ideal_network import movie_of
 
+from napari_sam_decoder.appearance.memory import Memory
 from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.prompts import Prompt, PromptSet
@@ -246,6 +247,18 @@ def test_a_poor_mask_is_doubtful(make_context):
     assert_labels_are(truth, results)
     doubtful = [r.frame for r in results if r.objects[1].verdict is Verdict.DOUBTFUL]
     assert doubtful == [4]
+
+
+def test_what_looks_less_like_the_object_is_doubtful(make_context, monkeypatch):
+    truth = movie_of(still)
+    _, context = make_context(truth)
+    monkeypatch.setattr(Memory, "likeness", lambda *_: 0.5)
+    results = list(propagate(context, PromptSet([click(truth)]), FRAMES))
+    assert_labels_are(truth, results)
+    found = [result.objects[1] for result in results]
+    assert {one.verdict for one in found[1:]} == {Verdict.DOUBTFUL}
+    assert {one.reason for one in found[1:]} == {Reason.UNLIKE}
+    assert min(one.confidence for one in found) > 0.6
 
 
 def test_no_frame_is_surer_than_the_prompt(make_context):

@@ -116,7 +116,7 @@ class Settings:
     Attributes
     ----------
     doubtful_below : float
-        0..1: a mask with less confidence is kept but marked.
+        0..1: a mask with less confidence or likeness is kept but marked.
     absent_below : float
         0..1: a mask with less confidence is dropped.
     unlike_below : float

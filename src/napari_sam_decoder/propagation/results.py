@@ -42,6 +42,7 @@ class Reason(StrEnum):
     """Why an object is doubtful or absent on a frame."""
 
     UNSURE = "unsure"
+    UNLIKE = "unlike"
     CONTRADICTED = "contradicted"
     DIVIDED = "divided"
     SHARED = "shared"
@@ -62,6 +63,7 @@ class Reason(StrEnum):
 
 _SENTENCES = {
     Reason.UNSURE: "the network is not sure of this mask",
+    Reason.UNLIKE: "it looks less like the object than where you showed it",
     Reason.CONTRADICTED: "the runs from the prompts before and after disagree",
     Reason.DIVIDED: "it seems to have divided",
     Reason.SHARED: "object {rival} has nearly the same mask",
@@ -270,17 +272,17 @@ class ObjectResult:
     def of(
         cls,
         object_id: int,
-        verdict: Verdict,
         choice: Choice,
+        doubt: Reason | None = None,
         *,
         confidence: float,
         likeness: float = 1.0,
         area_change: float = 1.0,
     ) -> Self:
-        """Return the result of a chosen mask."""
+        """Return the result of a chosen mask, which may be in doubt for a reason."""
         return cls(
             object_id=object_id,
-            verdict=verdict,
+            verdict=Verdict.DOUBTFUL if doubt else Verdict.SURE,
             iou_prediction=choice.iou_prediction,
             stability=choice.stability,
             memory_agreement=choice.memory_agreement,
@@ -289,7 +291,7 @@ class ObjectResult:
             likeness=likeness,
             hypothesis=choice.index,
             confidence=confidence,
-            reason=Reason.UNSURE if verdict is Verdict.DOUBTFUL else None,
+            reason=doubt,
         )
 
 

@@ -23,7 +23,7 @@ from napari_sam_decoder.propagation.prior import (
     rival_penalty,
     strongest_component,
 )
-from napari_sam_decoder.propagation.results import ObjectResult, Reason, Verdict
+from napari_sam_decoder.propagation.results import ObjectResult, Reason
 from napari_sam_decoder.propagation.views import low_res_box, transfer_logits
 from napari_sam_decoder.selection import MAX_FRAME_SHARE, Expectation
 
@@ -533,10 +533,15 @@ def _judge(
     if track.ends_with(area, confidence, settings.patience):
         return _missed(query.object_id, replace(track, has_ended=True))
     weakest = min(choice.confidence, track.initial_confidence, confidence)
+    doubt = None
+    if weakest < settings.doubtful_below:
+        doubt = Reason.UNSURE
+    elif likeness < settings.doubtful_below:
+        doubt = Reason.UNLIKE
     result = ObjectResult.of(
         query.object_id,
-        Verdict.SURE if weakest >= settings.doubtful_below else Verdict.DOUBTFUL,
         choice,
+        doubt,
         confidence=confidence,
         likeness=likeness,
         area_change=area / track.size,
