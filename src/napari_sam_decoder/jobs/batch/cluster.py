@@ -44,6 +44,10 @@ this only has to be much longer than opening a movie takes."""
 _LOST_WORKERS = 20
 """How many workers may be lost with a task before it is given up."""
 
+_COMING_BACK = "1 day"
+"""For how long dask waits for a worker that it starts again. By its own 15 s it closes
+those that take longer on a busy machine; `Replacement` has more patience."""
+
 _CONNECTING_S = 20
 _LOOKING_S = 0.1
 
@@ -102,6 +106,7 @@ def local_workers(count: int) -> Iterator[Client]:
     before_start = "distributed.nanny.pre-spawn-environ"
     settings = {
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
+        "distributed.deploy.lost-worker-timeout": _COMING_BACK,
         f"{before_start}.OMP_NUM_THREADS": threads,
         f"{before_start}.MKL_NUM_THREADS": threads,
     }

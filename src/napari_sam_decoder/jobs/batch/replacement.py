@@ -5,6 +5,7 @@ Dask starts a worker again that was killed, unless it was killed while it starte
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 from napari_sam_decoder.errors import ClusterError
 
 if TYPE_CHECKING:
-    from distributed import LocalCluster
+    from distributed import LocalCluster, Nanny
 
 __all__ = ["Replacement"]
 
 _LOG = logging.getLogger(__name__)
 
 _MISSING_S = 60
-"""For how long a worker is away before another one is started in its place. That has to
-be longer than starting one takes on a busy machine."""
+"""For how long a worker is away before another one is started in its place."""
+_STARTING_S = 600
+"""The same where its process runs, which takes long to start on a busy machine."""
+_CLOSING_S = 20
+"""For how long closing what is left of a worker may take."""
 _ROUNDS = 3
 """How often all workers are replaced, while no task is finished, before giving up."""
 
@@ -77,17 +81,26 @@ class Replacement:
             if name not in there
         }
         lost = [
-            name for name, since in self._missing.items() if now - since >= _MISSING_S
+            name
+            for name, since in self._missing.items()
+            if now - since >= _patience(cluster.workers.get(name))
         ]
         for name in lost:
             del self._missing[name]
         return lost
 
 
+def _patience(worker: Nanny | None) -> float:
+    """Seconds for which a worker may be away."""
+    is_starting = worker is not None and worker.is_alive()
+    return _STARTING_S if is_starting else _MISSING_S
+
+
 async def _replace(cluster: LocalCluster, names: list[Any]) -> None:
     """Close workers, as far as there is anything left of them, and start others."""
-    for name in names:
-        worker = cluster.workers.pop(name, None)
-        if worker is not None:
-            await worker.close()
+    left = [cluster.workers.pop(name, None) for name in names]
+    closing = [asyncio.ensure_future(one.close()) for one in left if one is not None]
+    if closing:
+        # That of a worker which was killed at a bad moment may never end.
+        await asyncio.wait(closing, timeout=_CLOSING_S)
     cluster.scale(len(cluster.worker_spec))
