@@ -4,7 +4,7 @@
 
 There is a row per step, frame size and peer with the median of ours, that of the peer,
 and ours divided by the peer's: below 1 we are faster. All are called by turns in one
-run, on the CPU, with as many threads as torch has. It takes up to eight minutes, on a
+run, on the CPU, with as many threads as torch has. It takes up to ten minutes, on a
 machine that should do nothing else.
 
 encode
@@ -23,6 +23,10 @@ propagate, propagate_10
     A frame of a movie from a warm cache, all included, with one object and with ten.
 propagate_new
     A frame of a movie that is not embedded yet, embedding included, with one object.
+start
+    A fresh process that runs ``segment`` on a new movie of two frames with one point,
+    from its start to its end. The peer is one that imports torch and ends. A line tells
+    how long it takes besides embedding two frames, as ``encode`` does.
 
 The peer ``eager_fp32`` is MobileSAM in plain PyTorch and float32: BatchNorms unfused,
 attention in single steps, the embedding repeated for each prompt. It shares no code
@@ -64,6 +68,7 @@ from speed_parts.roofline import measure_speeds, roofline, works
 from speed_parts.scaling import frame_rows, growth, object_rows
 from speed_parts.scene import Scene
 from speed_parts.sides import Ours
+from speed_parts.start import FRAMES, STEP, start_rows
 
 from napari_sam_decoder import load_sam
 
@@ -101,6 +106,8 @@ def compare(graphs: Path, precision: str) -> tuple[Machine, list[Row]]:
         rows += _shown(network_rows(ours, peers, scene))
     rows += _shown(movie_rows(ours.sam, SIZES[0]))
     _show_pace(rows)
+    rows += _shown(start_rows(SIZES[0], precision))
+    _show_start(rows)
     names = [ours.name, *(peer.name for peer in peers)]
     machine["memory"] = _show_memory(peaks(names, graphs, precision))
     speeds = measure_speeds()
@@ -155,6 +162,17 @@ def _show_pace(rows: Iterable[Row]) -> None:
                 f"{row.step}: {pace:.2f} frames/s, objects {count}, "
                 f"{count * pace:.2f} object-frames/s"
             )
+
+
+def _show_start(rows: Iterable[Row]) -> None:
+    """Compare the start with the embedding of its frames alone."""
+    sized = [row for row in rows if row.size == "{}x{}".format(*SIZES[0])]
+    seconds = {row.step: row.ours_s for row in sized}
+    embedding = FRAMES * seconds["encode"]
+    print(
+        f"{STEP}: {seconds[STEP]:.2f} s, of which {embedding:.2f} s are the embedding "
+        f"of {FRAMES} frames and {seconds[STEP] - embedding:.2f} s all else"
+    )
 
 
 def _show_memory(

@@ -43,6 +43,7 @@ def quick(monkeypatch, tiny_sam):
         "EagerPeer": lambda: eager,
         "missing_packages": lambda: ["onnx", "onnxscript"],
         "movie_rows": lambda _, size: [Row("propagate_10", str(size[0]), 0.5)],
+        "start_rows": lambda *_: [Row("start", "480x854", 4.0, "import_torch", 2.0)],
         "peaks": lambda *_: memory,
         "measure_speeds": lambda: SPEEDS,
         "works": lambda *_: WORKS,
@@ -62,9 +63,11 @@ def test_figures_are_as_promised(quick, tmp_path, capsys):
     assert steps == {
         *((step, size) for step in STEPS for size in ("480x854", "1024x1024")),
         ("propagate_10", "480"),
+        ("start", "480x854"),
     }
+    peers = {"propagate_10": None, "start": "import_torch"}
     for row in content["rows"]:
-        assert row["peer"] == ("eager_fp32" if row["step"] in STEPS else None)
+        assert row["peer"] == peers.get(row["step"], "eager_fp32")
         assert row["ours_s"] > 0
     machine = content["machine"]
     assert machine["precision"] == "float32"
@@ -73,6 +76,7 @@ def test_figures_are_as_promised(quick, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "onnxruntime is skipped: onnx, onnxscript" in printed
     assert "propagate_10: 2.00 frames/s, objects 10, 20.00 object-frames/s" in printed
+    assert "start: 4.00 s, of which 0.00 s are the embedding of 2 frames" in printed
     assert "peak memory, encode: ours 500 MB (adds 60)" in printed
     assert "scale_frames" not in printed
 
