@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 import torch
@@ -90,6 +93,33 @@ def test_only_what_shows_the_image_is_computed() -> None:
             network(image, (100, 256))
     # The typical image without its first windows, once, and three frames.
     assert rows == [192, 136, 136, 136]
+
+
+def test_frames_side_by_side_share_the_typical_image() -> None:
+    network = TinyViT(replace(SMALL, image_size=256)).eval()
+    image, begin, rows = padded(256, (100, 256)), Barrier(4), []
+
+    @torch.inference_mode()
+    def embed(_: int) -> None:
+        begin.wait()
+        network(image, (100, 256))
+
+    network.patch_embed.register_forward_pre_hook(
+        lambda _, inputs: rows.append(inputs[0].shape[1])
+    )
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(embed, range(4)))
+    assert sorted(rows) == [136, 136, 136, 136, 192]
+
+
+def test_a_copy_looks_at_the_typical_image_itself() -> None:
+    network = TinyViT(SMALL).eval()
+    image, shown = padded(128, (60, 128)), (60, 128)
+    with torch.inference_mode():
+        found = network(image, shown)
+        other = copy.deepcopy(network)
+        assert len(other._beyond) == 0
+        torch.testing.assert_close(other(image, shown), found)
 
 
 def test_new_weights_see_the_typical_image_anew() -> None:

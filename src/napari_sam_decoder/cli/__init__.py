@@ -7,6 +7,8 @@ user can fix, 3 for an error in the program, and 130 after Ctrl+C.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -125,10 +127,13 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def _tune_process() -> None:
-    """Set environment variables that libraries read when they are loaded, if unset.
+    """Make a process of our own faster; this affects all libraries in it.
 
-    Only for a process of our own, since they affect all libraries in it.
+    Variables of the environment that are set already stay as they are.
     """
+    # Python would look for garbage among all modules once more before it ends, which
+    # takes as long as a fifth of the import of torch.
+    atexit.register(gc.freeze)
     # Torch allocates memory at every step, which is a fifth faster with huge pages.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # A waiting thread of GNU's OpenMP keeps its core busy for milliseconds. If another

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import re
 import sys
@@ -430,8 +431,7 @@ def shared_model(options: Namespace) -> Callable[[], Sam]:
     """
     from functools import partial
 
-    from napari_sam_decoder.weights.registry import load_sam
-
+    load_sam = _import_loader()
     precision = options.precision
     if precision == "auto":
         precision = str(model(options).dtype).removeprefix("torch.")
@@ -446,8 +446,7 @@ def shared_model(options: Namespace) -> Callable[[], Sam]:
 
 def model_loader(options: Namespace) -> ModelLoader:
     """Return a function that loads a network, with what was asked for on top."""
-    from napari_sam_decoder.weights.registry import load_sam
-
+    load_sam = _import_loader()
     given: frozenset[str] = getattr(options, "given", frozenset())
 
     def load(model: str, *, decoder: str, precision: str) -> Sam:
@@ -459,6 +458,22 @@ def model_loader(options: Namespace) -> ModelLoader:
         )
 
     return load
+
+
+def _import_loader() -> Callable[..., Sam]:
+    """Import `load_sam`, and with it torch.
+
+    Its modules make 200,000 objects that stay. To look for garbage among them again and
+    again meanwhile would take a tenth of the time.
+    """
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        from napari_sam_decoder.weights.registry import load_sam
+    finally:
+        if is_collecting:
+            gc.enable()
+    return load_sam
 
 
 def progress(options: Namespace) -> Progress:

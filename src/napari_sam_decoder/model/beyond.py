@@ -10,15 +10,16 @@ see the next line of cells of the typical image.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
-__all__ = ["Beyond", "Convolve", "Cut", "plainly", "typical_image"]
+__all__ = ["Beyond", "Convolve", "Cut", "KeptBeyond", "plainly", "typical_image"]
 
 Convolve = Callable[[nn.Module, Tensor], Tensor]
 """Applies a convolution to (B, H, W, C) cells."""
@@ -142,3 +143,53 @@ class Beyond:
         line = next(lines).expand(len(grid), -1, -1, -1)
         out = plainly(layer, torch.cat([grid, line], dim=self._dimension))
         return out.narrow(self._dimension, 0, out.shape[self._dimension] - 1)
+
+
+class KeptBeyond:
+    """What lies beyond the cuts of a few shapes of images, each computed only once.
+
+    Parameters
+    ----------
+    most : int
+        How many shapes to keep at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._kept: dict[Hashable, Beyond] = {}
+
+    def __reduce__(self) -> tuple[type[KeptBeyond], tuple[int]]:
+        """Locks cannot be copied along with whatever holds this."""
+        return KeptBeyond, (self._most,)
+
+    def __len__(self) -> int:
+        """How many shapes are kept."""
+        return len(self._kept)
+
+    def get(self, key: Hashable, look: Callable[[], Beyond]) -> Beyond:
+        """Return what is kept, or look at a typical image.
+
+        Threads that begin with frames of the same shape wait for the first of them.
+
+        Parameters
+        ----------
+        key : hashable
+            The cut, and in which numbers it is computed.
+        look : callable
+            Called if nothing is kept.
+        """
+        beyond = self._kept.get(key)
+        if beyond is not None:
+            return beyond
+        with self._lock:
+            if key not in self._kept:
+                if len(self._kept) >= self._most:
+                    self._kept.clear()
+                self._kept[key] = look()
+            return self._kept[key]
+
+    def clear(self) -> None:
+        """Keep nothing: the weights are others."""
+        with self._lock:
+            self._kept.clear()

@@ -22,7 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam_decoder.model.beyond import Beyond, Cut, plainly, typical_image
+from napari_sam_decoder.model.beyond import (
+    Beyond,
+    Cut,
+    KeptBeyond,
+    plainly,
+    typical_image,
+)
 from napari_sam_decoder.model.layers import (
     ConvNorm,
     GridConv,
@@ -98,7 +104,7 @@ class TinyViT(nn.Module):
         self.neck = make_neck(config.widths[-1], config.channels)
         self._unit = _cells_between_windows(config)
         self._margin = _PIXELS_PER_PATCH * config.depths[0]
-        self._beyond: dict[_BeyondKey, Beyond] = {}
+        self._beyond = KeptBeyond(_SHAPES_KEPT)
         hook = self.register_load_state_dict_post_hook
         hook(_forget_beyond)  # type: ignore[no-untyped-call]
 
@@ -175,22 +181,16 @@ class TinyViT(nn.Module):
 
     def _beyond_cut(self, image: Tensor, cut: Cut) -> Beyond:
         """Look at a typical image, from one unit of windows before the cut."""
-        key = cut, image.dtype, image.device
-        # Other threads may look as well, and clear what is kept.
-        beyond = self._beyond.get(key)
-        if beyond is None:
-            if len(self._beyond) >= _SHAPES_KEPT:
-                self._beyond.clear()
+
+        def look() -> Beyond:
             before = cut.kept - self._unit
             skipped = _PIXELS_PER_CELL * before
             typical = typical_image(self.image_size, cut, skipped).to(image)
             beyond = Beyond(cut.axis, self._unit, self.grid - before)
             beyond.keep(self._features(typical, beyond.record))
-            self._beyond[key] = beyond
-        return beyond
+            return beyond
 
-
-_BeyondKey = tuple[Cut, torch.dtype, torch.device]
+        return self._beyond.get((cut, image.dtype, image.device), look)
 
 
 def _forget_beyond(network: TinyViT, _: object) -> None:
