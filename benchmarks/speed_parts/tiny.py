@@ -14,13 +14,26 @@ if TYPE_CHECKING:
 
 __all__ = ["tiny_network"]
 
-CONFIG = ViTConfig(
-    width=48, depth=2, heads=3, global_blocks=(1,), window=7, image_size=256
-)
+IMAGE_SIZE = 256
 
 
-def tiny_network() -> Sam:
-    """Build it: 256 pixels in, 64 out, always the same weights."""
+def tiny_network(image_size: int = IMAGE_SIZE) -> Sam:
+    """Build it, always with the same weights.
+
+    Parameters
+    ----------
+    image_size : int
+        Pixels in, of which it gives a quarter.
+    """
+    config = ViTConfig(
+        width=48,
+        depth=2,
+        heads=3,
+        global_blocks=(1,),
+        window=7,
+        image_size=image_size,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return assemble_sam(ViT(CONFIG), identity="tiny random float32")
+        identity = f"tiny random {image_size} float32"
+        return assemble_sam(ViT(config), identity=identity)
