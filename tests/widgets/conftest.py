@@ -54,6 +54,16 @@ def _no_projects(monkeypatch, tmp_path):
     monkeypatch.setenv("NAPARI_SAM_DECODER_PROJECTS", str(tmp_path / "projects"))
 
 
+@pytest.fixture(autouse=True)
+def _mouse_in_the_corner(request):
+    """A pointer that happens to rest over a hypothesis would show its mask."""
+    if request.node.get_closest_marker("gui") is not None:
+        from qtpy.QtGui import QCursor, QGuiApplication
+
+        request.getfixturevalue("qapp")
+        QCursor.setPos(QGuiApplication.primaryScreen().geometry().bottomRight())
+
+
 @pytest.fixture
 def view():
     """A black movie."""
