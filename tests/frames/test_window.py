@@ -215,3 +215,11 @@ def test_no_window_of_the_side_has_more_room(box):
 
     beside = list(PYRAMID.windows(chosen.side))
     assert chosen == max(beside, key=lambda one: (room(one), one))
+
+
+def test_a_frame_of_one_pixel_is_seen_as_a_whole():
+    pyramid = Pyramid((1, 1))
+    box = pyramid.whole
+    assert pyramid.window_for(box) == box
+    assert pyramid.next_window(box, box, box, [box]) == box
+    assert pyramid.shared_windows({1: box}) == {1: box}

@@ -399,4 +399,4 @@ class Pyramid:
 
 def _starts(length: int, side: int) -> Sequence[int]:
     last = max(length - side, 0)
-    return sorted({*range(0, last, side // 2), last})
+    return sorted({*range(0, last, max(side // 2, 1)), last})
