@@ -42,7 +42,7 @@ def test_reading_is_hidden_behind_encoding_until_it_takes_longer():
     assert seconds_per_frame(reading, 4, 4) == pytest.approx(2.0, rel=0.01)
 
 
-def test_writing_counts(tmp_path):
+def test_writing_counts():
     cost = FrameCost(read=0.0, one=1.0, two=0.6, write=0.5)
     assert seconds_per_frame(cost, 4, 4) == pytest.approx(1.5 / 4, rel=0.01)
 

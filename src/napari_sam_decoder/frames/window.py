@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.model.transforms import extent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
 
@@ -262,7 +262,7 @@ class Pyramid:
         for window, _ in Counter(shared).most_common():
             if window in candidates:
                 return window
-        return max(candidates, key=lambda one: (self._least_room(boxes, one), one))
+        return self._best(boxes, candidates)
 
     def shows(self, box: Window, window: Window) -> bool:
         """Whether an object is seen as a whole in a window, if perhaps from afar."""
@@ -301,10 +301,7 @@ class Pyramid:
             votes = Counter(one for windows in waiting.values() for one in windows)
             most = max(votes.values())
             inside = [boxes[key] for key in waiting]
-            best = max(
-                (one for one in votes if votes[one] == most),
-                key=lambda one: (self._least_room(inside, one), one),
-            )
+            best = self._best(inside, [one for one in votes if votes[one] == most])
             for key in [key for key, windows in waiting.items() if best in windows]:
                 chosen[key] = best
                 del waiting[key]
@@ -319,6 +316,9 @@ class Pyramid:
         )
         roomy = [self._window(origin, side) for origin in product(*starts)]
         return roomy or [self._roomiest(boxes, side)]
+
+    def _best(self, boxes: Sequence[Window], windows: Iterable[Window]) -> Window:
+        return max(windows, key=lambda one: (self._least_room(boxes, one), one))
 
     def _roomiest(self, boxes: Sequence[Window], side: int) -> Window:
         """Choose the window of a side with the most room, of several the last."""
