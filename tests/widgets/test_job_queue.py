@@ -11,11 +11,13 @@ import sys
 import threading
 import weakref
 from functools import partial
+from threading import current_thread, main_thread
 
 import numpy as np
 from made_up import SHAPE, preview_of, view_of
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam_decoder.errors import CheckpointError
 from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.prompts import Prompt
 from napari_sam_decoder.session import Session
@@ -362,6 +364,37 @@ def test_a_session_is_opened(job_queue, heard, qtbot, monkeypatch, tiny_sam):
     assert session.labels_shape == SHAPE
     assert end == ("ended", "opening", None)
     assert not job_queue.is_busy("opening")
+
+
+def test_a_network_loaded_ahead_is_not_loaded_again(
+    job_queue, heard, qtbot, monkeypatch, tiny_sam
+):
+    loads = []
+
+    def load_sam(*_, **__):
+        loads.append(current_thread())
+        return tiny_sam
+
+    monkeypatch.setattr("napari_sam_decoder.weights.registry.load_sam", load_sam)
+    options = ModelOptions(cache=None)
+    job_queue.load_ahead(options)
+    qtbot.waitUntil(lambda: len(loads) == 1)
+    job_queue.open(SessionRequest(view_of(), options))
+    qtbot.waitUntil(lambda: len(heard) == 2)
+    assert len(loads) == 1
+    assert loads[0] is not main_thread()
+
+
+def test_an_error_of_loading_ahead_is_left_to_the_opening(
+    job_queue, heard, qtbot, tmp_path
+):
+    options = ModelOptions(model=tmp_path / "missing.pt", cache=None)
+    job_queue.load_ahead(options)
+    job_queue.open(SessionRequest(view_of(), options))
+    qtbot.waitUntil(lambda: len(heard) == 1)
+    ((_, kind, error),) = heard
+    assert kind == "opening"
+    assert isinstance(error, CheckpointError)
 
 
 def test_prompts_are_shown_one_by_one(job_queue, heard, qtbot):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
-from made_up import bench_with
+from made_up import bench_with, show_movie
 from stage import StageSam, squares
 
 from napari_sam_decoder.widgets.movie_state import ModelOptions
@@ -451,3 +452,22 @@ def test_each_plane_keeps_its_corrections(bench, volumes):
     bench.points_layer.add((0, 4, 16, 19))
     bench.wait()
     assert (bench.labels.data[0, 4] == 1).any()
+
+
+def test_the_network_is_loaded_before_anything_is_asked_of_it(
+    qapp, qtbot, monkeypatch, sam
+):
+    with closing(bench_with(sam, monkeypatch)) as bench:
+        loads = []
+        monkeypatch.setattr(
+            "napari_sam_decoder.weights.registry.load_sam",
+            lambda *_, **__: loads.append(sam) or sam,
+        )
+        show_movie(bench)
+        qtbot.waitUntil(lambda: len(loads) == 1)
+        assert bench.controller.state.session is None
+        bench.new_object()
+        bench.points_layer.add((0, 16, 15))
+        bench.read()
+        qtbot.waitUntil(lambda: bench.controller.state.session is not None)
+        assert len(loads) == 1

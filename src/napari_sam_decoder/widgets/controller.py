@@ -339,6 +339,8 @@ class Controller(QObject):
             self._forget_session(state)
             state.view = movie
             state.keep_fitting_labels(movie)
+        # The first click need not wait for it then.
+        self._job_queue.load_ahead(state.options)
 
     def set_options(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on."""

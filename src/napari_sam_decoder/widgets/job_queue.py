@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
     from napari_sam_decoder.widgets.model_cache import SessionRequest, ShownPreview
+    from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 __all__ = ["Job", "JobQueue", "JobThread", "wait_until"]
 
@@ -312,6 +313,14 @@ class JobQueue(QObject):
         at_work = self._quick, self._long, self._scanning, self._learning
         for thread in (*at_work, self._working_on_labels, self._downloading):
             thread.close()
+
+    def load_ahead(self, options: ModelOptions) -> None:
+        """Load the network that the next session will need; see `ModelCache.load`.
+
+        An error is not reported: opening the session will meet it as well.
+        """
+        steps = partial(self._models.load, options)
+        self._replace("loading", steps, lambda _: None, lambda _: None)
 
     def open(self, opening: SessionRequest) -> None:
         """Open a session; emits `opened`."""

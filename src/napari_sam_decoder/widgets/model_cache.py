@@ -134,6 +134,22 @@ class ModelCache:
     def __init__(self) -> None:
         self._loaded: tuple[tuple[str | Path, ...], Sam] | None = None
 
+    def load(self, options: ModelOptions) -> Generator[Sam]:
+        """Load the network, unless it is the one that was used last.
+
+        Parameters
+        ----------
+        options : ModelOptions
+            Of which the model, device, number type and decoder count.
+
+        Yields
+        ------
+        Sam
+            Once.
+        """
+        leave_a_core()
+        yield self._get(options)
+
     def open_session(self, opening: SessionRequest) -> Generator[Session]:
         """Load the network if necessary, and open the movie and its cache.
 
