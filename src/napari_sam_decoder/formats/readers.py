@@ -139,7 +139,10 @@ def open_npy(path: Path, options: OpenOptions) -> MovieSource:
                 "an array of numbers"
             )
         if 0 in shape:
-            raise FormatError(f"{path} is empty: it holds an array of shape {shape}")
+            raise FormatError(
+                f"{path} is empty: it holds an array of shape {shape}; export it "
+                "again, with its pixels"
+            )
         return StoredArray(np.load(path, mmap_mode="r")).as_movie(
             options, path, path.stem
         )

@@ -465,7 +465,9 @@ def _pick(
             "integers or floats"
         )
     if 0 in shape:
-        raise MovieError(f"the movie is empty: its shape is {shape}")
+        raise MovieError(
+            f"the movie is empty: its shape is {shape}; load it again, with its pixels"
+        )
     return select_axes(_letters(data, shape, axes, channel), shape, channel, at=at)
 
 
