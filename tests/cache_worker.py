@@ -1,7 +1,6 @@
 """A movie and an encoder that cost nothing, and processes that use a cache.
 
-Run as a script it is a process to be killed: ``embed PATH`` fills a cache with the
-whole movie, ``hold PATH`` keeps it open until its input ends.
+Run as a script, ``PATH`` is a cache that it keeps open until its input ends.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
-import zarr
 from portalocker import LockException
 from portalocker.portalocker import BaseLocker
 
@@ -20,6 +18,7 @@ from napari_sam_decoder.frames import Movie
 from napari_sam_decoder.model.values import Embedding
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
 __all__ = [
@@ -29,6 +28,7 @@ __all__ = [
     "NoLocks",
     "cheap_movie",
     "chunk",
+    "embed_when_told",
     "files_of",
     "key_of",
     "noise",
@@ -107,29 +107,24 @@ class NoLocks(BaseLocker):
         raise LockException("no locks available")
 
 
-def say(word: object) -> None:
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
-
-
-def embed(path: str) -> None:
+def embed_when_told(parent: Connection, path: Path) -> None:
+    """Fill a cache with the whole movie, frame by frame, and tell of each."""
     movie, encoder = cheap_movie(), CheapEncoder()
-    say("ready")
-    sys.stdin.readline()
+    parent.send("ready")
+    parent.recv()
     embedder = Embedder(movie, encoder, open_store(movie, encoder, path))
     for step in embedder.fill(range(len(movie))):
-        say(step.frame)
+        parent.send(step.frame)
 
 
 def hold(path: str) -> None:
     movie, encoder = cheap_movie(), CheapEncoder()
     store = open_store(movie, encoder, path)
-    say("ready")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.read()
     store.close()
 
 
 if __name__ == "__main__":
-    # The arrays of zarr are what takes long to import: have it before "ready".
-    assert zarr.Array
-    {"embed": embed, "hold": hold}[sys.argv[1]](sys.argv[2])
+    hold(sys.argv[1])

@@ -38,7 +38,7 @@ def store(path):
 @contextmanager
 def held_by_another_process(path):
     process = subprocess.Popen(
-        [sys.executable, WORKER, "hold", path],
+        [sys.executable, WORKER, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
