@@ -133,7 +133,7 @@ def test_the_machine_is_described(tiny_sam, monkeypatch):
 
 
 def test_speeds_of_the_machine_are_measured():
-    speeds = measure_speeds().to_json()
+    speeds = measure_speeds(matrix=64).to_json()
     assert all(speed > 0 for speed in speeds.values())
 
 
@@ -148,9 +148,11 @@ def test_peak_memory_does_not_shrink():
 
 
 @pytest.mark.slow
-def test_each_side_is_measured_in_a_process_of_its_own(tmp_path):
+def test_each_side_is_measured_in_a_process_of_its_own(tmp_path, monkeypatch):
+    # Either step does, and a process takes seconds to start.
+    monkeypatch.setattr("speed_parts.memory.STEPS", ("decode",))
     memory = peaks([OURS, "eager_fp32"], tmp_path)
-    assert list(memory) == ["encode", "decode"]
+    assert list(memory) == ["decode"]
     for by_side in memory.values():
         assert list(by_side) == [OURS, "eager_fp32"]
         for found in by_side.values():
