@@ -118,21 +118,25 @@ def test_controls_that_are_named_are_in_the_window(page):
     assert [name for name in sorted(captions) if f'"{name}"' not in source] == []
 
 
+@pytest.fixture(scope="module")
+def cells():
+    return load_sample("cells").frames[:5]
+
+
 @pytest.fixture
-def names(tmp_path, monkeypatch, tiny_sam):
+def names(tmp_path, monkeypatch, tiny_sam, cells):
     """Start where examples start: at a movie, and at what the reader has made of it."""
     monkeypatch.chdir(tmp_path)
     # The real network would take a minute, and give other masks but the same calls.
     monkeypatch.setattr("napari_sam_decoder.session._bundled_model", lambda: tiny_sam)
-    movie = load_sample("cells").frames[:5]
-    tifffile.imwrite("movie.tif", movie, metadata={"axes": "TYX"})
+    tifffile.imwrite("movie.tif", cells, metadata={"axes": "TYX"})
     Path("points.csv").write_text("axis-0,axis-1,axis-2,object_id\n0,100,96,2\n")
-    session = Session(movie)
+    session = Session(cells)
     return {
         "Prompt": Prompt,
         "session": session,
         "labels": np.zeros(session.labels_shape, session.labels_dtype),
-        "painted": np.full(movie.shape[1:], 2, np.uint8),
+        "painted": np.full(cells.shape[1:], 2, np.uint8),
     }
 
 
