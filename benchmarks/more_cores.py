@@ -16,8 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -35,7 +36,7 @@ from napari_sam_decoder.embedding import Embedder, open_store
 from napari_sam_decoder.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari_sam_decoder.model.sam import Sam
 
@@ -44,10 +45,32 @@ FRAMES = 24
 EFFORT = Effort(rounds=9, seconds=60)
 
 
+@dataclass(frozen=True)
+class Row:
+    """Seconds per frame with some cores and frames side by side.
+
+    Attributes
+    ----------
+    cores, side_by_side : int
+    simulated_s : float
+    measured_s : float or None
+        None where the machine has fewer cores.
+    """
+
+    cores: int
+    side_by_side: int
+    simulated_s: float
+    measured_s: float | None
+
+    def __str__(self) -> str:
+        measured = "-" if self.measured_s is None else f"{1000 * self.measured_s:.0f}"
+        simulated = f"{1000 * self.simulated_s:15.0f}"
+        return f"{self.cores:6}{self.side_by_side:14}{simulated}{measured:>14}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print what a frame costs, and a row per number of cores."""
     options = _parser().parse_args(arguments)
-    cores_here = torch.get_num_threads()
     sam = load_sam(device="cpu", precision=options.precision)
     movie = Movie(Textures(FRAMES, SHAPE, 4).draw(), contrast=(0, 255))
     machine = describe(sam)
@@ -59,26 +82,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print(f"{'cores':>6}{'side by side':>14}{'simulated, ms':>15}{'measured, ms':>14}")
     rows = []
-    for cores in options.cores:
-        for count in options.side_by_side:
-            if count > cores:
-                continue
-            real = None
-            if cores <= cores_here:
-                real = embed_for_real(movie, sam, cores, count)
-            row = {
-                "cores": cores,
-                "side_by_side": count,
-                "simulated_s": seconds_per_frame(cost, cores, count),
-                "measured_s": real,
-            }
-            rows.append(row)
-            shown = "-" if real is None else f"{1000 * real:.0f}"
-            simulated = 1000 * row["simulated_s"]
-            print(f"{cores:6}{count:14}{simulated:15.0f}{shown:>14}", flush=True)
+    for row in rows_of(movie, sam, cost, product(options.cores, options.side_by_side)):
+        print(row, flush=True)
+        rows.append(asdict(row))
     if options.json:
         found = {"machine": machine, "cost": asdict(cost), "rows": rows}
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def rows_of(
+    movie: Movie, sam: Sam, cost: FrameCost, ways: Iterable[tuple[int, int]]
+) -> Iterator[Row]:
+    """Simulate numbers of cores and of frames side by side; measure where possible."""
+    cores_here = torch.get_num_threads()
+    for cores, count in ways:
+        if count > cores:
+            continue
+        is_here = cores <= cores_here
+        real = embed_for_real(movie, sam, cores, count) if is_here else None
+        yield Row(cores, count, seconds_per_frame(cost, cores, count), real)
 
 
 def measure_cost(movie: Movie, sam: Sam) -> FrameCost:
