@@ -20,6 +20,7 @@ from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.jobs import replay, stored_model
 from napari_sam_decoder.jobs.learn import LearnedDecoder
 from napari_sam_decoder.jobs.train import STEPS
+from napari_sam_decoder.prompts import PaintedMask
 from napari_sam_decoder.weights.trained_decoders import load_decoder
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.job_queue import wait_until
@@ -118,6 +119,45 @@ def test_undo_brings_the_old_decoder_back(bench):
     bench.redo()
     assert bench.controller.state.options.decoder == path
     assert bench.history.done[-1].title == "Use what was learned from 2 frames"
+
+
+def test_fixed_masks_stay_whatever_the_new_decoder_makes_of_a_click(bench):
+    bench.select_object(1)
+    bench.add_points((2, 18, 20))
+    bench.wait()
+    before = bench.labels.data[2].copy()
+    learned(bench)
+    bench.use_learned()
+    (prompt,) = (one for one in bench.controller.prompts if one.frame == 2)
+    assert not len(prompt.points)
+    assert prompt.mask == PaintedMask.of(before == 1)
+    bench.propagate()
+    bench.wait()
+    np.testing.assert_array_equal(bench.labels.data[2], before)
+
+
+def test_undo_takes_back_that_they_stay(bench):
+    bench.select_object(1)
+    bench.add_points((2, 18, 20))
+    bench.wait()
+    before = bench.objects.scribbles
+    learned(bench)
+    bench.use_learned()
+    assert len(bench.objects.scribbles) == len(before) + 1
+    bench.undo()
+    assert bench.objects.scribbles == before
+    assert bench.controller.state.options.decoder == "auto"
+
+
+def test_those_of_a_locked_object_are_left_alone(bench):
+    bench.select_object(1)
+    bench.add_points((2, 18, 20))
+    bench.wait()
+    before = bench.objects.scribbles
+    learned(bench)
+    bench.lock_object(1)
+    bench.use_learned()
+    assert bench.objects.scribbles == before
 
 
 def test_a_second_one_is_kept_beside_the_first(bench):

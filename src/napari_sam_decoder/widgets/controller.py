@@ -477,7 +477,7 @@ class Controller(QObject):
         if self.learning.running is not None and self.learning.running.state is state:
             self.learning.stop()
 
-    def use_decoder(self, path: Path, title: str) -> None:
+    def use_decoder(self, path: Path, title: str, cause: Step | None = None) -> None:
         """Use a decoder from now on, as a step that can be undone.
 
         Parameters
@@ -486,13 +486,15 @@ class Controller(QObject):
             Of its file.
         title : str
             Of the step.
+        cause : Step, optional
+            Is undone together with it.
         """
         state, before = self.state, str(self.state.options.decoder)
         options = state.history.document.table("options")
         with state.history.note():
             options["decoder"] = before
         decoders = {"decoders": [before, str(path)]}
-        with state.history.step(title, USE_DECODER, decoders):
+        with state.history.step(title, USE_DECODER, decoders, cause):
             options["decoder"] = str(path)
         self.set_options(replace(state.options, decoder=path))
 

@@ -1492,21 +1492,31 @@ class Workbench(QObject):
                 f"there are no labels of {listed.name!r} yet that could be right: "
                 "propagate it first"
             )
-        self._read_what_waits()
         title = f"{listed.name!r} looks right on frame {frame}"
-        key = [listed.object_id, frame]
-        with self.history.step(title, "prompts", {"prompts": [key]}):
-            before = self._pointed_at
-            prompt = target.confirm(view, *key)
-            row = ScribbleRow.confirming(
-                view, frame, PaintedMask.of(prompt.mask), key[0]
-            )
-            self.objects.confirm(row)
-            self.objects.read(self.movie, self.viewer.layers)
-            self._record_prompts(before)
+        self._confirm(view, target, [(listed.object_id, frame)], title)
         self.controller.state.outcome = f"{title}."
         self.controller.advance()
         self.show_previews()
+
+    def _confirm(
+        self,
+        view: MovieView,
+        target: TargetLayer,
+        places: Sequence[tuple[int, int]],
+        title: str,
+    ) -> Step:
+        """Fix objects on frames, given as pairs, as the labels have them there."""
+        self._read_what_waits()
+        keys = [list(place) for place in places]
+        with self.history.step(title, "prompts", {"prompts": keys}) as step:
+            before = self._pointed_at
+            for object_id, frame in places:
+                mask = PaintedMask.of(target.confirm(view, object_id, frame).mask)
+                row = ScribbleRow.confirming(view, frame, mask, object_id)
+                self.objects.confirm(row)
+            self.objects.read(self.movie, self.viewer.layers)
+            self._record_prompts(before)
+        return step
 
     def measure(self, path: str | Path | None = None) -> None:
         """Measure every object of the labels on every frame, in the background.
@@ -1952,7 +1962,8 @@ class Workbench(QObject):
         """Use what was learned for the movie from now on: later clicks and runs.
 
         It is kept in a file beside the project; labels and embeddings stay as they are.
-        `undo` brings the decoder from before back.
+        Fixed masks stay in later runs, too, as if each was confirmed with
+        `confirm_frame`. `undo` brings the decoder from before back.
 
         Raises
         ------
@@ -1975,8 +1986,25 @@ class Workbench(QObject):
             partial_file.write_bytes(learned.content)
         title = f"Use what was learned from {counted(len(learned.frames), 'frame')}"
         state.learned = None
+        kept = self._keep_fixed_frames()
         state.outcome = f"{title}: clicks and runs do so from now on."
-        self.controller.use_decoder(path, title)
+        self.controller.use_decoder(path, title, kept)
+
+    def _keep_fixed_frames(self) -> Step | None:
+        """Confirm what is fixed, as another decoder would answer its clicks anew."""
+        view, target = self.require_movie(), self.controller.state.target
+        if target is None:
+            return None
+        locked = self.objects.locked_ids
+        places = [
+            (object_id, frame)
+            for frame, ids in target.record(view).frames.outlined.items()
+            for object_id in ids
+            if object_id not in locked
+        ]
+        title = f"Keep {counted(len(places), 'fixed mask')}"
+        step = self._confirm(view, target, places, title)
+        return step if step.parts else None
 
     def discard_learned(self) -> None:
         """Keep the decoder that is in use.
