@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ideal_network import FIRST_RATING, SIDE, movie_of
@@ -99,6 +101,16 @@ def test_a_painted_mask_stays_and_the_other_object_adapts(touching_cells):
     left, right = decided(touching_cells, [painted, click(2, RIGHT)])
     np.testing.assert_array_equal(left.mask, CELLS[LEFT])
     np.testing.assert_array_equal(right.mask, CELLS[RIGHT])
+
+
+def test_a_box_in_which_nothing_is_found_is_decided_beside_others(touching_cells):
+    frame = context_of(touching_cells).shown(0)
+    prompts = [Prompt(1, 0, box=(8, 8, 24, 24)), click(2, RIGHT)]
+    boxed, clicked = answer_prompts(frame, prompts)
+    nothing = replace(boxed.answer, mask=np.zeros_like(PAIR))
+    left, right = decide_prompts(frame, [replace(boxed, answer=nothing), clicked])
+    assert not left.mask.any()
+    np.testing.assert_array_equal(right.mask, PAIR)
 
 
 def test_other_objects_are_taken_into_account(touching_cells):

@@ -80,7 +80,7 @@ class AnsweredPrompt:
 
     @property
     def points(self) -> np.ndarray:
-        """(N, 2) pixels that were clicked on the object, or one of its own."""
+        """(N, 2) pixels that were clicked on the object, or one of its own, if any."""
         beginning = self.answer.beginning
         actions = [beginning.first, *self.answer.actions]
         clicked = [
@@ -88,8 +88,10 @@ class AnsweredPrompt:
             for one in actions
             if one is not None and one.is_positive
         ]
+        if clicked:
+            return np.array(clicked)
         inside = np.argwhere(self.answer.mask)
-        return np.array(clicked or [inside[len(inside) // 2]])
+        return inside[len(inside) // 2 :][:1]
 
 
 @dataclass(frozen=True, eq=False)
