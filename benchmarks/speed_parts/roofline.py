@@ -158,7 +158,7 @@ def _matrix_gflops(rows: int, dtype: torch.dtype) -> float:
 def _fastest(call: Callable[[], object]) -> float:
     """Seconds of the fastest call, of fewer where one takes long.
 
-    A product in bfloat16 can take half a minute on a processor without units for it.
+    A product in bfloat16 can take many seconds on a processor without units for it.
     """
     seconds = [_seconds(call)]
     while len(seconds) <= TRIES and sum(seconds) < LONG_S:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from trying import Trials
 
-EACH, MANY = 4, 30
+EACH, MANY = 4, 60
 """Inputs of each kind."""
 
 

@@ -1973,6 +1973,8 @@ class Workbench(QObject):
             If there is no project to keep it with.
         FormatError
             If it cannot be written.
+        LabelsError
+            If the labels were replaced by others that do not fit; it is still there.
         """
         learned, state = self._require_learned(), self.controller.state
         project = state.project.path
@@ -1985,8 +1987,8 @@ class Workbench(QObject):
         with wrap_write_errors(path), atomic_write(path) as partial_file:
             partial_file.write_bytes(learned.content)
         title = f"Use what was learned from {counted(len(learned.frames), 'frame')}"
-        state.learned = None
         kept = self._keep_fixed_frames()
+        state.learned = None
         state.outcome = f"{title}: clicks and runs do so from now on."
         self.controller.use_decoder(path, title, kept)
 
@@ -1998,7 +2000,7 @@ class Workbench(QObject):
         locked = self.objects.locked_ids
         places = [
             (object_id, frame)
-            for frame, ids in target.record(view).frames.outlined.items()
+            for frame, ids in self._frame_records.outlined.items()
             for object_id in ids
             if object_id not in locked
         ]
