@@ -3,6 +3,7 @@
     python benchmarks/window_latency.py [--seconds S] [--movie 60x1024x1024]
     python benchmarks/window_latency.py --objects 40 --length 1000
     python benchmarks/window_latency.py --slide 4096
+    python benchmarks/window_latency.py --first
 
 A stall of the event loop makes one tick late, however long it lasts; the last column
 gives the share of the time that was spent in stalls of more than 50 ms. Needs a
@@ -16,11 +17,15 @@ project in any case.
 With `--slide`, twenty cells of a picture of so many pixels a side are clicked with the
 mouse, one after another, once the whole picture is embedded: in clusters of five, of
 which the first click opens a window of the picture.
+
+With `--first`, an object of a new movie is clicked `--seconds` after the dock opens, as
+the first thing that is done in this process.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import resource
 import threading
@@ -32,7 +37,6 @@ from typing import TYPE_CHECKING
 import napari
 import numpy as np
 import qtpy
-import torch
 from qtpy.QtCore import QCoreApplication, QEventLoop, Qt, QTimer
 from window_parts.crowd import Crowd, add_crowd
 from window_parts.slide import SlideStage, slide
@@ -305,13 +309,41 @@ def measure_slide(side: int, cache: Path) -> None:
     stage.viewer.close()
 
 
+def measure_first(movie: np.ndarray, click: Position, seconds: float) -> None:
+    """Print how long the first click takes to its mask, and the longest stall."""
+    viewer = napari.Viewer()
+    viewer.add_image(movie, name="movie")
+    rest(REST_S)
+    _, dock = viewer.window.add_plugin_dock_widget(
+        "napari-sam-decoder", "Segment through a movie"
+    )
+    rest(seconds)
+    bench, given, probe = dock.workbench, list[float](), Probe()
+    bench.controller.previewed.connect(lambda: given.append(perf_counter()))
+    started = perf_counter()
+    bench.new_object()
+    bench.points_layer.add((bench.frame, *click))
+    wait_until(lambda: bool(given), PATIENCE_S)
+    print(
+        f"first click to mask, {seconds:g} s after the dock: "
+        f"{given[0] - started:.2f} s; longest stall {probe.stop().max() / 1000:.2f} s",
+        flush=True,
+    )
+    bench.stop_embedding()
+    viewer.close()
+
+
 def show_circumstances() -> None:
     """Print versions, the processor's cores, and how busy they are."""
     print(
         f"napari {napari.__version__}, {qtpy.API_NAME} with Qt {qtpy.QT_VERSION}, "
-        f"torch {torch.__version__}, {os.cpu_count()} cores, "
+        f"torch {importlib.metadata.version('torch')}, {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f}"
     )
+
+
+def show_columns() -> None:
+    """Print what the figures of each phase are."""
     columns = f"{'n':>6}{'median':>8}{'p95':>8}{'worst':>8}{'stalled':>9}"
     print(f"{'lateness of a tick, ms':40}{columns}")
 
@@ -345,14 +377,21 @@ def main() -> None:
     parser.add_argument("--objects", type=int, help="in the labels from the start")
     parser.add_argument("--length", type=int, help="frames; the sample to and fro")
     parser.add_argument("--slide", type=int, help="side of a picture of cells")
+    parser.add_argument("--first", action="store_true", help="the first click of all")
     options = parser.parse_args()
-    if options.slide:
-        with TemporaryDirectory() as folder:
-            os.environ["NAPARI_SAM_DECODER_PROJECTS"] = f"{folder}/projects"
-            show_circumstances()
+    with TemporaryDirectory() as folder:
+        os.environ["NAPARI_SAM_DECODER_PROJECTS"] = f"{folder}/projects"
+        os.environ["NAPARI_SAM_DECODER_CACHE"] = f"{folder}/cache"
+        show_circumstances()
+        if options.slide:
             measure_slide(options.slide, Path(folder) / "cache")
-            wait_until(lambda: not is_working(), PATIENCE_S)
-        return
+        else:
+            measure_movie(options, Path(folder))
+        wait_until(lambda: not is_working(), PATIENCE_S)
+
+
+def measure_movie(options: argparse.Namespace, folder: Path) -> None:
+    """Measure the first click, or one phase after the other."""
     if options.movie:
         frames, rows, columns = map(int, options.movie.split("x"))
         movie, clicks = noisy_movie((frames, rows, columns))
@@ -361,14 +400,14 @@ def main() -> None:
         movie, clicks = sample.frames, [c.position for c in sample.clicks[:2]]
     if options.length:
         movie = to_and_fro(movie, options.length)
+    if options.first:
+        measure_first(movie, clicks[0], options.seconds)
+        return
     crowd = Crowd(options.objects, movie.shape) if options.objects else None
-    with TemporaryDirectory() as folder:
-        os.environ["NAPARI_SAM_DECODER_PROJECTS"] = f"{folder}/projects"
-        stage = Stage(movie, clicks, Path(folder), options.frames, crowd)
-        show_circumstances()
-        measure(stage, options.seconds)
-        stage.viewer.close()
-        wait_until(lambda: not is_working(), PATIENCE_S)
+    stage = Stage(movie, clicks, folder, options.frames, crowd)
+    show_columns()
+    measure(stage, options.seconds)
+    stage.viewer.close()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from napari_sam_decoder.errors import DecodingError, PromptError
+from napari_sam_decoder.model.tiny_vit import TinyViT
 from napari_sam_decoder.model.transforms import input_shape, prepare_frame
 from napari_sam_decoder.model.values import (
     BACKGROUND_LOGIT,
@@ -73,6 +75,20 @@ def test_embedding_remembers_the_frame(embedding: Embedding) -> None:
     assert embedding.features.shape == (256, 16, 16)
     assert embedding.features.dtype == np.float32
     assert embedding.features.flags.c_contiguous
+
+
+def test_what_frames_of_a_shape_share_can_be_computed_ahead(
+    tiny_sam: Sam, early_sam: Sam, frame: np.ndarray
+) -> None:
+    sam = copy.deepcopy(early_sam)
+    assert isinstance(sam.image_encoder, TinyViT)
+    sam.prepare((60, 100))
+    assert len(sam.image_encoder._beyond) == 1
+    found = sam.encode(frame)
+    assert len(sam.image_encoder._beyond) == 1
+    np.testing.assert_array_equal(found.features, early_sam.encode(frame).features)
+    # Nothing is shared where whole squares are computed.
+    tiny_sam.prepare((60, 100))
 
 
 def test_ragged_batch_equals_single_calls(tiny_sam: Sam, embedding: Embedding) -> None:

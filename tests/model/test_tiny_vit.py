@@ -95,6 +95,21 @@ def test_only_what_shows_the_image_is_computed() -> None:
     assert rows == [192, 136, 136, 136]
 
 
+def test_the_typical_image_can_be_seen_ahead() -> None:
+    network = TinyViT(replace(SMALL, image_size=256)).eval()
+    rows = []
+    network.patch_embed.register_forward_pre_hook(
+        lambda _, inputs: rows.append(inputs[0].shape[1])
+    )
+    with torch.inference_mode():
+        network.prepare(torch.empty(1), (256, 256))
+        assert rows == []
+        network.prepare(torch.empty(1), (100, 256))
+        assert rows == [192]
+        network(padded(256, (100, 256)), (100, 256))
+    assert rows == [192, 136]
+
+
 def test_frames_side_by_side_share_the_typical_image() -> None:
     network = TinyViT(replace(SMALL, image_size=256)).eval()
     image, begin, rows = padded(256, (100, 256)), Barrier(4), []

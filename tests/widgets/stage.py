@@ -36,6 +36,9 @@ class StageSam:
     gate: threading.Semaphore | None = None
     error: Exception | None = None
 
+    def prepare(self, frame_shape):
+        assert tuple(frame_shape) == (SIDE, SIDE)
+
     def encode(self, frame):
         if self.gate is not None:
             self.gate.acquire(timeout=20)

@@ -223,6 +223,20 @@ def test_frames_are_embedded_around_the_one_that_is_shown(bench, viewer, sam, qt
     qtbot.waitUntil(lambda: not bench.controller.is_embedding)
 
 
+def test_embedding_waits_until_a_click_is_answered(bench, sam, qtbot):
+    sam.gate = threading.Semaphore(0)
+    bench.new_object()
+    bench.add_points([0, 16, 16])
+    qtbot.waitUntil(lambda: bench.controller.is_previewing)
+    bench.embed()
+    assert not bench.controller.is_embedding
+    sam.gate.release()
+    qtbot.waitUntil(lambda: bench.controller.is_embedding)
+    assert bench.current_preview is not None
+    sam.gate.release(100)
+    qtbot.waitUntil(lambda: len(bench.controller.state.embedded) == FRAMES)
+
+
 def test_embedding_stops_on_request_and_goes_on(bench, sam, qtbot, dock):
     sam.gate = threading.Semaphore(2)
     bench.embed()

@@ -369,16 +369,17 @@ def test_a_session_is_opened(job_queue, heard, qtbot, monkeypatch, tiny_sam):
 def test_a_network_loaded_ahead_is_not_loaded_again(
     job_queue, heard, qtbot, monkeypatch, tiny_sam
 ):
-    loads = []
+    loads, prepared = [], []
 
     def load_sam(*_, **__):
         loads.append(current_thread())
         return tiny_sam
 
     monkeypatch.setattr("napari_sam_decoder.weights.registry.load_sam", load_sam)
+    monkeypatch.setattr(tiny_sam, "prepare", prepared.append)
     options = ModelOptions(cache=None)
-    job_queue.load_ahead(options)
-    qtbot.waitUntil(lambda: len(loads) == 1)
+    job_queue.load_ahead(options, (480, 854))
+    qtbot.waitUntil(lambda: prepared == [(480, 854)])
     job_queue.open(SessionRequest(view_of(), options))
     qtbot.waitUntil(lambda: len(heard) == 2)
     assert len(loads) == 1
@@ -389,7 +390,7 @@ def test_an_error_of_loading_ahead_is_left_to_the_opening(
     job_queue, heard, qtbot, tmp_path
 ):
     options = ModelOptions(model=tmp_path / "missing.pt", cache=None)
-    job_queue.load_ahead(options)
+    job_queue.load_ahead(options, (480, 854))
     job_queue.open(SessionRequest(view_of(), options))
     qtbot.waitUntil(lambda: len(heard) == 1)
     ((_, kind, error),) = heard

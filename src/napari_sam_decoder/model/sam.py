@@ -143,6 +143,27 @@ class Sam(nn.Module):
         return next(self.image_encoder.parameters()).dtype
 
     @torch.inference_mode()
+    def prepare(self, frame_shape: tuple[int, int]) -> None:
+        """Compute what embeddings of all frames of a shape have in common.
+
+        Otherwise the first of them takes longer.
+
+        Parameters
+        ----------
+        frame_shape : (int, int)
+            (Y, X), in pixels.
+
+        Raises
+        ------
+        DecodingError
+            If the network fails, for instance by running out of memory.
+        """
+        if isinstance(self.image_encoder, TinyViT):
+            shown = input_shape(frame_shape, self.image_size)
+            with computing("embed a frame", self.device):
+                self.image_encoder.prepare(self._image(torch.empty(1, 3, 1, 1)), shown)
+
+    @torch.inference_mode()
     def encode(self, frame: np.ndarray) -> Embedding:
         """Embed one frame. This is the slow step, needed once per frame.
 

@@ -140,6 +140,20 @@ class TinyViT(nn.Module):
             return None
         return Cut(int(shown[1] < shown[0]), min(shown), kept)
 
+    def prepare(self, image: Tensor, shown: tuple[int, int]) -> None:
+        """Look at what lies beyond the cut of images of a shape, unless that is known.
+
+        Parameters
+        ----------
+        image : tensor
+            Of any shape and pixels; its type and device are those of the images.
+        shown : (int, int)
+            As in `forward`.
+        """
+        cut = self.cut(shown)
+        if cut is not None:
+            self._beyond_cut(image, cut)
+
     def early_features(self, image: Tensor) -> Tensor:
         """Run only the first stage, on images or on parts of them.
 

@@ -340,7 +340,7 @@ class Controller(QObject):
             state.view = movie
             state.keep_fitting_labels(movie)
         # The first click need not wait for it then.
-        self._job_queue.load_ahead(state.options)
+        self._job_queue.load_ahead(state.options, movie.frame_shape)
 
     def set_options(self, options: ModelOptions) -> None:
         """Use another model, device, contrast or cache from now on."""
@@ -717,7 +717,9 @@ class Controller(QObject):
             self._advance_preview(session)
             if self.corrections:
                 self._advance_corrections(movie, session)
-            self._advance_embedding(movie, session)
+            # Beside it, a mask that a person waits for would take twice as long.
+            if not self.is_previewing:
+                self._advance_embedding(movie, session)
             if self.state.wants_learning and self.learning.running is None:
                 self.learning.start(self.state, movie, session)
             if self.state.wanted_search is not None:

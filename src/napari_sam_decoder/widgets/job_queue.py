@@ -314,12 +314,12 @@ class JobQueue(QObject):
         for thread in (*at_work, self._working_on_labels, self._downloading):
             thread.close()
 
-    def load_ahead(self, options: ModelOptions) -> None:
+    def load_ahead(self, options: ModelOptions, frame_shape: tuple[int, int]) -> None:
         """Load the network that the next session will need; see `ModelCache.load`.
 
         An error is not reported: opening the session will meet it as well.
         """
-        steps = partial(self._models.load, options)
+        steps = partial(self._models.load, options, frame_shape)
         self._replace("loading", steps, lambda _: None, lambda _: None)
 
     def open(self, opening: SessionRequest) -> None:

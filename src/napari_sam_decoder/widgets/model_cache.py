@@ -134,21 +134,30 @@ class ModelCache:
     def __init__(self) -> None:
         self._loaded: tuple[tuple[str | Path, ...], Sam] | None = None
 
-    def load(self, options: ModelOptions) -> Generator[Sam]:
-        """Load the network, unless it is the one that was used last.
+    def load(
+        self, options: ModelOptions, frame_shape: tuple[int, int]
+    ) -> Generator[Sam]:
+        """Load all that a session needs, unless it was used before.
 
         Parameters
         ----------
         options : ModelOptions
             Of which the model, device, number type and decoder count.
+        frame_shape : (int, int)
+            (Y, X) of the frames for which it is prepared.
 
         Yields
         ------
         Sam
-            Once.
+            Once it is loaded, and again once it is prepared.
         """
         leave_a_core()
-        yield self._get(options)
+        sam = self._get(options)
+        yield sam
+        import zarr  # noqa: F401 - the cache needs it, and it takes half a second
+
+        sam.prepare(frame_shape)
+        yield sam
 
     def open_session(self, opening: SessionRequest) -> Generator[Session]:
         """Load the network if necessary, and open the movie and its cache.
