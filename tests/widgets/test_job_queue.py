@@ -435,6 +435,23 @@ def test_embedded_frames_arrive_in_order(job_queue, heard, qtbot):
     ]
 
 
+@pytest.mark.parametrize("start", ["embed", "run", "learn", "work_on_labels"])
+def test_jobs_that_leave_much_memory_give_it_back(start, job_queue, qtbot, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        job_queue_module, "give_back_memory", lambda: given.append(True)
+    )
+    if start in ("embed", "run"):
+        getattr(job_queue, start)(iter("ab"))
+    else:
+        getattr(job_queue, start)(lambda: count_to(2), ignore, ignore)
+    qtbot.waitUntil(lambda: given == [True])
+
+
+def ignore(_):
+    pass
+
+
 def test_ids_are_found(job_queue, heard, qtbot):
     labels = np.array([[0, 4], [9, 4]])
     found = []

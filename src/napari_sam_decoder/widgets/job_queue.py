@@ -246,9 +246,10 @@ class JobQueue(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._quick, self._long, self._scanning = JobThread(), JobThread(), JobThread()
-        self._working_on_labels, self._downloading = JobThread(), JobThread()
-        self._learning = JobThread()
+        self._quick, self._scanning, self._downloading = (JobThread() for _ in range(3))
+        self._long, self._learning, self._working_on_labels = (
+            JobThread(gives_back_memory=True) for _ in range(3)
+        )
         self._models = ModelCache()
         self._jobs: dict[str, Job] = {}
         self._scans: set[Job] = set()
