@@ -142,7 +142,7 @@ def test_nan_is_black_and_infinities_are_the_limits():
 
 def test_a_movie_without_numbers_is_refused_unless_its_limits_are_set():
     nothing = np.full((2, 8, 8), np.nan)
-    with pytest.raises(MovieError, match=r"frame 0, 1 is a number.*contrast limits"):
+    with pytest.raises(MovieError, match=r"frames 0, 1 is a number.*contrast limits"):
         Movie(nothing).rgb(1)
     assert not Movie(nothing, contrast=(0, 1)).rgb(1).any()
 

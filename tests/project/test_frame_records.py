@@ -185,6 +185,21 @@ def test_an_object_is_split_at_a_frame():
     assert records.span(5) == range(2, 4)
 
 
+def test_a_merged_object_has_the_pixels_of_both():
+    records = records_of(
+        result_on(0, 1, mask_area=5),
+        result_on(0, 2, DOUBTFUL, mask_area=3),
+        result_on(1, 1, ABSENT),
+        result_on(1, 2, mask_area=4),
+        result_on(2, 1, mask_area=6),
+        result_on(2, 2, ABSENT),
+    )
+    records.absorb(2, 1)
+    assert [records.of(1, frame).mask_area for frame in range(3)] == [8, 4, 6]
+    assert records.counts(1) == {SURE: 3}
+    assert records.object_ids == {1}
+
+
 def test_frames_with_fixed_outlines_are_known():
     records = FrameRecords.apart()
     records.fix(2, 7, area=3)

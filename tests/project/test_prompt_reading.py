@@ -159,7 +159,7 @@ def test_objects_with_only_negative_points_on_a_frame():
     assert reading.notices == ()
     (notice,) = unused_notices(reading.negatives)
     assert notice == (
-        "object 1 has only negative points on frame 1, 2, 3 and 1 more, which are not "
+        "object 1 has only negative points on frames 1, 2, 3 and 1 more, which are not "
         "used; add a positive point there"
     )
 
@@ -178,7 +178,7 @@ def test_each_object_has_its_own_notice_of_unused_points():
     ]
     first, second = unused_notices(beside)
     assert first.startswith("object 1 has only negative points on frame 3, which")
-    assert second.startswith("object 2 has only negative points on frame 4, 5, which")
+    assert second.startswith("object 2 has only negative points on frames 4, 5, which")
     assert unused_notices(()) == ()
 
 
@@ -187,7 +187,7 @@ def test_several_objects_are_named_in_one_notice():
     (notice,) = read_rows(MOVIE, rows).notices
     assert notice.startswith("5 points of objects 1, 2, 3 and 2 more lie outside")
     assert name_objects([4, 4]) == "object 4"
-    assert name_frames([1, 2]) == "frame 1, 2"
+    assert name_frames([1, 2]) == "frames 1, 2"
 
 
 def test_points_on_a_picture():

@@ -17,6 +17,7 @@ from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
 from napari_sam_decoder.metrics import mask_iou
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.job_queue import wait_until
+from napari_sam_decoder.widgets.messages import describe
 from napari_sam_decoder.widgets.parts import ObjectsPart
 
 pytestmark = pytest.mark.gui
@@ -286,6 +287,7 @@ def test_the_button_stops_while_it_searches(bench, sam, truth, qtbot):
     wait_until(lambda: bench.controller.label_worker.running is not None, 20)
     part.show_state(bench)
     assert part.find_button.text() == "Stop search"
+    assert describe(bench).startswith("Looking for objects: 0 / ")
     with pytest.raises(LabelsError, match="searched"):
         bench.measure()
     part.find_button.click()

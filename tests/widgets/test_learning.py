@@ -344,8 +344,10 @@ class TestButtons:
     def test_learn_and_use(self, bench, part, qtbot):
         fix(bench, FIXED[:1])
         qtbot.waitUntil(lambda: "1 is fixed" in part.said.text())
+        assert not part.learn.isEnabled()
         fix(bench, FIXED[1:])
         qtbot.waitUntil(lambda: part.said.text() == "3 frames fixed to learn from.")
+        qtbot.waitUntil(part.learn.isEnabled)
         click(part.learn)
         bench.wait()
         qtbot.waitUntil(part.use.isVisible)
@@ -368,8 +370,10 @@ class TestButtons:
 
     def test_cancel(self, bench, part, qtbot, held_up):
         fix(bench, FIXED)
+        qtbot.waitUntil(part.learn.isEnabled)
         click(part.learn)
         qtbot.waitUntil(lambda: part.learn.text() == "Cancel")
+        qtbot.waitUntil(part.learn.isEnabled)
         click(part.learn)
         qtbot.waitUntil(lambda: part.learn.text() == "Learn from my frames")
         assert bench.learned is None

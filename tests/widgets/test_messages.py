@@ -73,10 +73,11 @@ def test_what_a_click_waits_for_is_told(bench, gate, qtbot):
 
 def test_a_frame_that_is_known_is_only_decoded(bench, gate, qtbot):
     show_movie(bench)
+    bench.embed()
+    qtbot.waitUntil(lambda: 0 in bench.controller.state.embedded)
     bench.new_object()
     click(bench)
     qtbot.waitUntil(lambda: bench.controller.is_previewing)
-    qtbot.waitUntil(lambda: 0 in bench.controller.state.embedded)
     qtbot.waitUntil(lambda: describe(bench) == "Decoding…")
 
 

@@ -144,6 +144,26 @@ def test_a_press_on_a_cell_shows_it(bench, review, qtbot):
     qtbot.waitUntil(lambda: review.ribbon._frame == 3)
 
 
+def test_background_objects_are_not_reviewed(bench, review, qtbot):
+    bench.mark_background(1)
+    place = review.ribbon.axis.middle_of(1), RULER + ROW // 2
+    qtbot.waitUntil(lambda: review.ribbon.place_at(*place)[0] == 2)
+
+
+@pytest.mark.parametrize(("height", "has_plot"), [(720, False), (900, True)])
+def test_a_low_window_stays_low(viewer, dock, qtbot, height, has_plot):
+    window = viewer.window._qt_window
+    window.resize(1280, height)
+    qtbot.waitUntil(lambda: window.height() == height)
+    dock._review.click()
+    (review,) = window.findChildren(ReviewDock)
+    qtbot.waitUntil(lambda: review.isVisible() and review.width() > 1000)
+    dock.workbench.new_object()
+    qtbot.wait(100)
+    assert window.height() == height
+    assert review.plot.isVisible() == has_plot
+
+
 def test_doubtful_frames_come_in_the_chosen_order(doubted, review, qtbot):
     qtbot.waitUntil(lambda: review._summary.text().startswith("4 doubtful frames."))
     review.next.click()
@@ -226,6 +246,8 @@ def test_it_shows_another_movie(doubted, review, viewer, qtbot):
     qtbot.waitUntil(lambda: review._summary.text().startswith("4 doubtful frames."))
     viewer.layers.clear()
     qtbot.waitUntil(lambda: review._summary.text() == "Choose a movie first.")
+    x, y = review.ribbon.axis.middle_of(1), RULER + ROW // 2
+    assert review.ribbon.place_at(x, y)[0] is None, "nothing is there"
 
 
 def test_a_closed_one_leaves_nothing_behind(doubted, viewer, qtbot):

@@ -396,10 +396,11 @@ class Movie:
         level = self._level(SAMPLED_SIDE)
         sample = np.concatenate([level._sample(int(frame)) for frame in frames])
         if sample.size == 0:
+            plural = "s" if len(frames) > 1 else ""
             raise MovieError(
-                f"no pixel of frame {', '.join(map(str, frames))} is a number: all are "
-                "NaN or infinite; check how the movie was written, or set contrast "
-                "limits if other frames are to be seen"
+                f"no pixel of frame{plural} {', '.join(map(str, frames))} is a number: "
+                "all are NaN or infinite; check how the movie was written, or set "
+                "contrast limits if other frames are to be seen"
             )
         return Contrast.measure(sample)
 

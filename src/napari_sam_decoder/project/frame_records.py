@@ -159,13 +159,16 @@ class FrameRecords:
         object_id : int
             Forgotten.
         into : int
-            Keeps its own verdict on frames where both were.
+            Keeps its own verdict on frames where both were, with the pixels of both.
         """
         for frame in sorted(self._known.get(object_id, ())):
             given, own = self.at(object_id, frame), self.at(into, frame)
             result = own.result
             if given.result is not None and not own.has_pixels:
                 result = replace(given.result, object_id=into)
+            elif given.result is not None and result is not None and given.has_pixels:
+                area = result.mask_area + given.result.mask_area
+                result = replace(result, mask_area=area)
             self._set(
                 into,
                 frame,

@@ -162,8 +162,8 @@ def between_frames(placed: Placed) -> Fault:
 
 
 def name_frames(frames: Sequence[int]) -> str:
-    """Name the first few of some frames, such as "frame 3, 4, 5 and 2 more"."""
-    return f"frame {_first_of(frames)}"
+    """Name the first few of some frames, such as "frames 3, 4, 5 and 2 more"."""
+    return f"frame{'s' if len(frames) > 1 else ''} {_first_of(frames)}"
 
 
 def name_objects(object_ids: Iterable[int]) -> str:

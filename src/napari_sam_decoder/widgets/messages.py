@@ -196,6 +196,9 @@ def _activity(bench: Workbench) -> str:
     if controller.is_previewing:
         is_known = bench.frame in controller.state.embedded
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"
+    working = controller.label_worker.running
+    if working is not None:
+        return f"{working.title[0].upper()}{working.title[1:]}: {working.progress}."
     return ""
 
 
@@ -223,8 +226,10 @@ def _next_step(bench: Workbench) -> str:
         return "Press 'New object', then click the object in the picture."
     if bench.points_layer is None:
         return f"Select {current.name!r} in the table to correct its labels."
+    if current.is_locked:
+        return f"{current.name!r} is locked: unlock it in the table to change it."
     prompt = bench.current_prompt
-    if prompt is not None and prompt.is_settled:
+    if prompt is not None and prompt.is_settled and bench.labels is not None:
         return f"{current.name!r} is fixed here as it is; add a point to change it."
     is_held, is_shown = bench.holds(current.object_id), prompt is not None
     if is_held and is_shown:

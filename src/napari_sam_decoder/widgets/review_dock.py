@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 __all__ = ["ReviewDock"]
 
 REFRESH_MS = 50
+SPARE_PIXELS = 80
+"""For the title of this dock, and since napari's controls of points are higher."""
 _SAVE = "Save table…"
 _ORDERS = {
     "most helpful first": ReviewOrder.HELPFUL,
@@ -87,6 +89,8 @@ class ReviewDock(QWidget):
         self._is_placed = False
         self._beside = _docks_on_right(docks.window)
         self._lay_out()
+        # It would make a low window higher.
+        self.plotting.value = self._has_room_for_plot(docks.window)
         self._leave = docks.enter(REVIEW_DOCK, self, self._key_actions())
         docks.keys.changed.connect(self._show_keys)
         self._show_keys()
@@ -103,18 +107,27 @@ class ReviewDock(QWidget):
         if bench.is_closed:
             return
         outdated = self._follow(bench)
-        if self._source is not None:
+        if self._source is None:
+            self.ribbon.clear()
+        else:
             self._show_source(self._source, outdated)
         self.ribbon.show_place(bench.objects.current_id, bench.frame)
         self._show_plot()
         self._show_controls(bench)
+
+    def _has_room_for_plot(self, window: QWidget | None) -> bool:
+        if window is None:
+            return True
+        least = window.minimumSizeHint().height() + self.minimumSizeHint().height()
+        return least + SPARE_PIXELS <= window.height()
 
     def _show_source(self, source: _Source, outdated: set[int] | None) -> None:
         """Show ribbons and the plot where they have changed; None for everywhere."""
         objects = self.workbench.objects
         changed = source.take_changed(objects)
         outdated = None if outdated is None else {*outdated, *changed}
-        self.ribbon.show_lines(objects.listed, source.lines, source.length, outdated)
+        reviewed = [one for one in objects.listed if not one.is_background]
+        self.ribbon.show_lines(reviewed, source.lines, source.length, outdated)
         if outdated is None or objects.current_id in outdated:
             self.plot.forget_curves()
 

@@ -42,6 +42,7 @@ def click_object(bench):
 def test_without_a_movie_there_is_nothing_to_run(part, bench):
     part.show_state(bench)
     assert not part.isEnabled()
+    assert part.frames is None
 
 
 def test_a_run_needs_a_point(part, bench):

@@ -81,7 +81,8 @@ class LearningPart(QWidget):
         self.discard.setVisible(learned is not None)
         self.learn.setVisible(learned is None)
         self.learn.setText("Cancel" if self._is_busy else LEARN)
-        self.learn.setEnabled(bench.labels is not None or self._is_busy)
+        can_learn = bench.labels is not None and not bench.missing_to_learn
+        self.learn.setEnabled(can_learn or self._is_busy)
         if learned is not None:
             self.use.setText(USE if learned.is_better else USE_ANYWAY)
 

@@ -111,6 +111,14 @@ class Ribbon(QAbstractScrollArea):
         if outdated is None or not known.isdisjoint(outdated) or not is_same:
             self.viewport().update()
 
+    def clear(self) -> None:
+        """Show no objects."""
+        if self._lines is not None:
+            self._objects, self._lines = (), None
+            self._pictures.clear()
+            self._fit(0)
+            self.viewport().update()
+
     def show_place(self, object_id: int | None, frame: int) -> None:
         """Mark the frame of the slider and the object that clicks go to."""
         if (object_id, frame) == (self._current, self._frame):

@@ -83,7 +83,8 @@ class RunPart(QWidget):
     def frames(self) -> range | None:
         """The asked frames; None for all."""
         asked = range(self.first.value, self.last.value + 1)
-        return None if asked == range(self._length) else asked
+        is_all = self._length == 0 or asked == range(self._length)
+        return None if is_all else asked
 
     @property
     def each_axes(self) -> tuple[int, ...]:
