@@ -222,6 +222,89 @@ def test_what_is_unlocked_is_free_again(locked, told):
     assert told == []
 
 
+SPOT = np.s_[3, 50:60, 2:10]
+"""Far from all objects."""
+
+
+def paint_elsewhere(bench):
+    bench.labels.paint([4, 30, 60], 2)
+    bench.wait()
+
+
+def resumed(bench, make_bench):
+    """Go on with the project of a workbench in another one."""
+    project = bench.controller.state.project
+    project.flush()
+    bench.close()
+    other = make_bench()
+    movie, _ = squares(FRAMES)
+    other.choose_movie(other.viewer.add_image(movie, name="squares"))
+    other.resume(project.path)
+    other.wait()
+    return other
+
+
+@pytest.fixture
+def painted(labelled):
+    """Of the first object, a spot is painted as well, and then it is locked."""
+    labelled.labels.data_setitem(np.nonzero(spot(labelled)), 1)
+    labelled.wait()
+    labelled.lock_object(1)
+    return labelled
+
+
+def spot(bench):
+    mask = np.zeros(bench.labels.data.shape, bool)
+    mask[SPOT] = True
+    return mask
+
+
+def test_what_was_painted_before_the_lock_stays_after_resuming(painted, make_bench):
+    painted.lock_object(2)
+    before = painted.labels.data.copy()
+    other = resumed(painted, make_bench)
+    paint_elsewhere(other)
+    np.testing.assert_array_equal(other.labels.data, before)
+    other.undo()
+    other.undo()
+    assert other.objects.locked_ids == {1}
+    paint_elsewhere(other)
+    assert other.labels.data[4, 30, 60] == 2
+    np.testing.assert_array_equal(pixels_of(other, 1), before == 1)
+
+
+def test_what_a_script_changed_before_the_lock_stays(labelled):
+    labelled.labels.data[SPOT] = 1
+    labelled.propagate(objects=[2])
+    labelled.wait()
+    assert "by a script" in str([step.title for step in labelled.history.done])
+    labelled.lock_object(1)
+    paint_elsewhere(labelled)
+    assert pixels_of(labelled, 1)[SPOT].all()
+
+
+def test_what_was_painted_between_two_locks_stays(painted):
+    painted.unlock_object(1)
+    # A script does not let the window catch up in between.
+    painted.labels.data[SPOT] = 0
+    painted.labels.data_setitem(np.nonzero(spot(painted)), 1)
+    painted.lock_object(1)
+    paint_elsewhere(painted)
+    assert pixels_of(painted, 1)[SPOT].all()
+
+
+def test_a_stroke_redone_leaves_a_locked_object_alone(locked):
+    before = pixels_of(locked, 1)
+    locked.labels.brush_size = 9
+    locked.labels.paint([2, 16, 24], 2)
+    locked.wait()
+    painted = locked.labels.data.copy()
+    locked.undo()
+    locked.redo()
+    np.testing.assert_array_equal(locked.labels.data, painted)
+    np.testing.assert_array_equal(pixels_of(locked, 1), before)
+
+
 def test_a_locked_object_can_be_renamed_and_stays_locked(locked):
     locked.rename_object(1, "nucleus")
     assert locked.objects.require(1).is_locked
@@ -360,14 +443,7 @@ def test_locks_and_parents_are_in_the_project(labelled, make_bench):
     labelled.lock_object(2)
     before = known(labelled)
     summaries = labelled.summaries
-    project = labelled.controller.state.project
-    project.flush()
-    labelled.close()
-    other = make_bench()
-    movie, _ = squares(FRAMES)
-    other.choose_movie(other.viewer.add_image(movie, name="squares"))
-    other.resume(project.path)
-    other.wait()
+    other = resumed(labelled, make_bench)
     assert_same(known(other), before)
     assert other.summaries == summaries
     with pytest.raises(PromptError, match="'two' is locked"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,7 +108,8 @@ class LabelsTarget:
         self._history = history
         self._is_own = is_own
         self._records: dict[tuple[int, ...], CutRecord] = {}
-        self._checked_step = 0
+        # Strokes that may have changed objects that were locked then.
+        self._unchecked: list[tuple[Step, frozenset[int]]] = []
         self._ids = history.document.table("ids", number)
         self._dismissed = history.document.table("dismissed", number)
         self._guarded = GuardedLabels(
@@ -434,11 +434,14 @@ class LabelsTarget:
         for place, (before, _) in planes.items():
             self._guarded.begin_stroke(place, before)
         self._guarded.record_originals()
-        with self._painting(tuple(planes), verb):
+        with self._painting(tuple(planes), verb) as step:
             for place, (before, after) in planes.items():
                 if self._guarded.record_stroke(place, after):
                     self._note_ids(place, after)
                     self._fix_painted(place, before, after)
+        locked = self.locked_ids
+        if locked:
+            self._unchecked.append((step, locked))
 
     def _record_foreign(self, places: Sequence[PlanePosition]) -> None:
         axes = self._guarded.axes
@@ -626,21 +629,15 @@ class LabelsTarget:
                         table[change.key] = change.before
 
     def put_back_locked(self) -> bool:
-        """Take back what strokes since the last time have done to locked objects.
+        """Take back what strokes have done to objects that were locked at the time.
 
         Returns
         -------
         bool
             Whether there was anything.
         """
-        newest = self._checked_step
-        later = takewhile(lambda one: one.number > newest, reversed(self._history.done))
-        strokes = [step for step in later if step.kind == "paint"]
-        self._checked_step = max((one.number for one in strokes), default=newest)
-        locked = self.locked_ids
-        if not locked:
-            return False
-        changed = [self._put_back(one, locked) for one in strokes]
+        strokes, self._unchecked = self._unchecked, []
+        changed = [self._put_back(*one) for one in reversed(strokes)]
         return any(changed)
 
     def _put_back(self, step: Step, locked: Collection[int]) -> bool:
