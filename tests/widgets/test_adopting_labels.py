@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("qtpy.QtCore", exc_type=ImportError)
 
 from made_up import bench_with
+from qtpy.QtCore import QTimer
 from stage import BACKGROUND, StageSam, squares
 
 from napari_sam_decoder.errors import OptionError, PromptError
@@ -294,6 +295,49 @@ def test_large_labels_are_looked_at_before_an_id_is_given(fresh, movie, monkeypa
     fresh.viewer.layers["large"].data[0, 0, 0] = 20
     fresh.new_object()
     assert fresh.objects.current_id == 21
+
+
+def test_several_ids_are_given_at_once(fresh, movie, monkeypatch):
+    layer = fresh.viewer.add_labels(movie[1].astype(np.uint8))
+    layer.data[-1, 0, 0] = 254
+    planes, largest = [], objects._largest
+
+    def count(plane):
+        planes.append(plane)
+        return largest(plane)
+
+    monkeypatch.setattr(objects, "_largest", count)
+    assert fresh.controller.ids.give(fresh.movie, 300, 3) == (255, 256, 257)
+    assert len(planes) == FRAMES
+    layer.data[-1, 0, 1] = 255
+    assert fresh.controller.ids.give(fresh.movie, 259, 3) == (258, 259, 3)
+
+
+@pytest.mark.parametrize("kind", ["points", "shapes"])
+def test_what_is_done_while_labels_are_looked_at_stays(fresh, movie, monkeypatch, kind):
+    monkeypatch.setattr(objects, "AT_ONCE", 10)
+    made = fresh.new_object("one")
+    fresh.viewer.add_labels(movie[1], name="large")
+    add = getattr(fresh.viewer, f"add_{kind}")
+    use = getattr(fresh, f"use_{kind}")
+    QTimer.singleShot(0, lambda: fresh.rename_object(made.object_id, "renamed"))
+    with pytest.raises(PromptError, match="can be used"):
+        use(add(ndim=3))
+    assert fresh.objects.require(made.object_id).name == "renamed"
+    assert fresh.history.done[-1].title == "Rename 'one' to 'renamed'"
+
+
+def test_what_is_gone_once_labels_were_looked_at_is_not_split(
+    fresh, movie, monkeypatch
+):
+    monkeypatch.setattr(objects, "AT_ONCE", 10)
+    made = fresh.new_object("one")
+    fresh.add_points([(0, 16, 15), (4, 16, 18)])
+    fresh.viewer.add_labels(movie[1], name="large")
+    QTimer.singleShot(0, lambda: fresh.delete_object(made.object_id))
+    with pytest.raises(PromptError, match="there is no object"):
+        fresh.split_object(made.object_id, 3)
+    assert ids_of(fresh) == []
 
 
 def test_deleting_keeps_the_labels(bench, movie):

@@ -15,6 +15,7 @@ from stage import squares
 
 from napari_sam_decoder.errors import LabelsError, OptionError, PromptError
 from napari_sam_decoder.metrics import mask_iou
+from napari_sam_decoder.widgets import objects
 from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.messages import describe
@@ -101,6 +102,20 @@ def test_all_that_are_kept_become_objects_and_are_carried(bench, truth):
                 for one in (1, 2)
             ]
             assert max(fits) > 0.9
+
+
+def test_labels_are_looked_at_once_for_all_that_are_kept(bench, monkeypatch):
+    layer = bench.viewer.add_labels(np.zeros((FRAMES, 64, 64), np.uint16))
+    find(bench)
+    planes, largest = [], objects._largest
+
+    def count(plane):
+        planes.append(plane)
+        return largest(plane)
+
+    monkeypatch.setattr(objects, "_largest", count)
+    assert len(bench.keep_candidates()) > 1
+    assert len(planes) == len(layer.data)
 
 
 def test_what_the_labels_have_is_not_found_again(bench, truth):

@@ -227,8 +227,7 @@ class LabelScans(QObject):
             prompts = objects.reading.prompts.of_object(object_id)
             if any(target.agrees(view, one) for one in prompts):
                 continue
-            taken = contents.ids | (self._ids.taken(view, highest) or frozenset())
-            new_id = self._ids.give(view, taken, highest)
+            [new_id] = self._ids.give(view, highest, besides=contents.ids)
             title = f"Object {object_id} becomes object {new_id}"
             with state.history.step(title, "objects"):
                 objects.renumber(object_id, new_id)

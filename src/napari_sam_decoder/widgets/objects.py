@@ -94,52 +94,73 @@ class ObjectIds:
             WeakKeyDictionary()
         )
 
-    def taken(self, view: MovieView, highest: int) -> frozenset[int] | None:
-        """List the ids that a new object on a movie must not have.
+    def are_known(self, view: MovieView) -> bool:
+        """Whether it is known which ids are taken.
 
-        Of labels in memory, the largest id stands for all: the new one is above it.
+        Otherwise large labels are being scanned; ask again later.
+        """
+        slow = [one for one in self._layers(view) if not _is_quick(one.data)]
+        # All of them are looked at now, not one after the other.
+        return None not in [self._ids_in(layer) for layer in slow]
+
+    def taken(self, view: MovieView, highest: int, count: int = 1) -> frozenset[int]:
+        """List the ids that new objects on a movie must not have.
+
+        Of labels in memory, the largest id stands for all: the new ones are above it.
 
         Parameters
         ----------
         view : MovieView
             The movie.
         highest : int
-            The largest that the new object may have.
+            The largest that a new object may have.
+        count : int, default 1
+            The number of new objects.
 
         Returns
         -------
-        frozenset of int or None
-            None while large labels are being scanned; ask again later.
+        frozenset of int
+            As far as they are known.
         """
         known = [self._ids_in(layer) for layer in self._layers(view)]
-        if any(ids is None for ids in known):
-            return None
         taken = self._given(view).union(*(ids or () for ids in known))
-        if max(taken, default=0) < highest:
+        if max(taken, default=0) + count <= highest:
             return taken
-        # Nothing is free above them, but perhaps between them.
+        # Too few are free above them, but perhaps between them.
         in_memory = [one.data for one in self._layers(view) if _is_quick(one.data)]
         return taken.union(*map(_ids_at_once, in_memory))
 
-    def give(self, view: MovieView, besides: Collection[int], highest: int) -> int:
-        """Give a new id.
+    def give(
+        self,
+        view: MovieView,
+        highest: int,
+        count: int = 1,
+        besides: Collection[int] = (),
+    ) -> tuple[int, ...]:
+        """Give new ids; all labels are looked at once.
 
         Parameters
         ----------
         view : MovieView
             The movie.
-        besides : collection of int
-            Ids that are taken, as far as they are known.
         highest : int
             The largest that the labels can hold.
+        count : int, default 1
+            How many.
+        besides : collection of int
+            Ids that are taken, too.
         """
-        object_id = free_id(self._given(view).union(besides), highest)
-        self._movies.given_ids(view).add(object_id)
+        taken = {*self.taken(view, highest, count), *besides}
+        given: list[int] = []
+        for _ in range(count):
+            given.append(free_id(taken, highest))
+            taken.add(given[-1])
+        self.mark_given(view, given)
         # Labels in memory can be changed at any time, without a notice.
-        for layer, (data, _) in tuple(self._found.items()):
+        for layer, (data, _ids) in tuple(self._found.items()):
             if isinstance(data, np.ndarray):
                 del self._found[layer]
-        return object_id
+        return tuple(given)
 
     def mark_given(self, view: MovieView, object_ids: Collection[int]) -> None:
         """Never give these ids to another object on a movie of this shape."""

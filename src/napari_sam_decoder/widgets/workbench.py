@@ -672,7 +672,8 @@ class Workbench(QObject):
         MovieError
             If no movie is chosen.
         """
-        object_id = self._new_id()
+        self._wait_for_ids()
+        [object_id] = self._new_ids(1)
         with self.history.step("New object", "objects"):
             made = self.objects.create(object_id, name)
         self.read()
@@ -770,13 +771,14 @@ class Workbench(QObject):
             If there is no such object or frame, if the object is locked or being
             computed, or has nothing before the frame, or nothing from there on.
         """
+        self._wait_for_ids()
         view, listed = self.require_movie(), self._object_or_current(object_id)
         start = _existing_frame(view, self.frame if frame is None else frame)
         old_id = listed.object_id
         self.controller.require_not_running(old_id)
         self._read_what_waits()
         self._require_both_sides(old_id, start)
-        new_id = self._new_id()
+        [new_id] = self._new_ids(1)
         title = f"Split {listed.name!r} at frame {start}"
         ids = {"objects": [old_id, new_id]}
         with self.history.step(title, "objects", ids) as step:
@@ -847,6 +849,7 @@ class Workbench(QObject):
             If there is no such object, if it is locked or being computed, or does not
             seem to have divided.
         """
+        self._wait_for_ids()
         view, listed = self.require_movie(), self._object_or_current(object_id)
         old_id = listed.object_id
         self.controller.require_not_running(old_id)
@@ -858,7 +861,7 @@ class Workbench(QObject):
                 "on which you see two"
             )
         start = offered.frame
-        daughters = self._new_id(), self._new_id()
+        daughters = self._new_ids(2)
         title = f"{listed.name!r} has divided on frame {start}"
         ids = {"objects": [old_id, *daughters]}
         with self.history.step(title, "objects", ids) as step:
@@ -1216,6 +1219,7 @@ class Workbench(QObject):
         """
         if layer in self.objects:
             return
+        self._wait_for_ids()
         with self._taking(layer):
             added = self._taken_from(layer, "points")
             self._points_layer()
@@ -1243,6 +1247,7 @@ class Workbench(QObject):
         """
         if layer in self.objects:
             return
+        self._wait_for_ids()
         with self._taking(layer):
             added = self._taken_from(layer, "shapes")
             self._boxes_layer()
@@ -1749,6 +1754,7 @@ class Workbench(QObject):
         PromptError
             If no candidate of the movie is kept.
         """
+        self._wait_for_ids()
         frame = self.candidates.frame_in(self.require_movie())
         kept = self.candidates.kept
         if frame is None or not kept:
@@ -1757,9 +1763,9 @@ class Workbench(QObject):
                 "that are objects"
             )
         self._read_what_waits()
-        ids = [self._new_id() for _ in kept]
+        ids = self._new_ids(len(kept))
         title = f"Keep {counted(len(kept), 'object')} on frame {frame}"
-        with self.history.step(title, "objects", {"objects": ids}) as step:
+        with self.history.step(title, "objects", {"objects": [*ids]}) as step:
             self.candidates.clear()
             for new_id, one in zip(ids, kept.values(), strict=True):
                 if one.parent in self.objects.ids:
@@ -1771,7 +1777,7 @@ class Workbench(QObject):
         self.read()
         # A person has to see them to go on with them.
         here = range(frame, frame + 1)
-        request = RunRequest(Direction.BOTH, here, tuple(ids), replace=False)
+        request = RunRequest(Direction.BOTH, here, ids, replace=False)
         self.controller.propagate(request, step)
         self.select_object(ids[0])
         return tuple(self.objects.require(new_id) for new_id in ids)
@@ -2154,18 +2160,22 @@ class Workbench(QObject):
         self.require_unlocked(listed.object_id)
         return listed
 
-    def _new_id(self) -> int:
-        """Return a new id, once it is known which ones are taken."""
-        view, taken, highest = self.require_movie(), None, MAX_OBJECT_ID
-        while taken is None:
-            view, target = self.require_movie(), self.controller.state.target
-            highest = MAX_OBJECT_ID if target is None else target.highest_id
-            taken = self.controller.ids.taken(view, highest)
-            if taken is None:
-                wait_until(self._is_known, SCAN_TIMEOUT_S)
+    def _wait_for_ids(self) -> None:
+        """Wait until it is known which ids are taken.
+
+        The window stays alive meanwhile, and a person may do anything in it. So this
+        comes first: before anything is looked at, and before a step is opened.
+        """
+        while not self.controller.ids.are_known(self.require_movie()):
+            wait_until(self._is_known, SCAN_TIMEOUT_S)
             if self.is_closed:
                 raise MovieError("the dock was closed; open it and try again")
-        return self.controller.ids.give(view, taken, highest)
+
+    def _new_ids(self, count: int) -> tuple[int, ...]:
+        """Return new ids, once `_wait_for_ids` has returned."""
+        target = self.controller.state.target
+        highest = MAX_OBJECT_ID if target is None else target.highest_id
+        return self.controller.ids.give(self.require_movie(), highest, count)
 
     def _is_known(self) -> bool:
         return self.is_closed or not self.controller.is_scanning
@@ -2212,7 +2222,7 @@ class Workbench(QObject):
     def _taken_from(self, layer: Points | Shapes, what: str) -> tuple[Any, ...]:
         """Read another layer, and make the objects that it names."""
         view = self.require_movie()
-        own_id = self._new_id()
+        [own_id] = self._new_ids(1)
         found = rows_of(layer, view.layer, own_id)
         rows = found.rows
         if not rows:
