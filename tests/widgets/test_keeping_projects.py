@@ -156,6 +156,53 @@ def test_scribbles_come_back(fresh, make_bench):
     assert other.objects.scribbles == ()
 
 
+def to_mine(bench):
+    bench.choose_labels(bench.viewer.layers["mine"])
+
+
+def to_new_ones(bench):
+    bench.choose_labels(None)
+
+
+def to_new_ones_of_a_run(bench):
+    bench.choose_labels(None)
+    bench.propagate()
+
+
+def to_new_ones_in_place_of_removed(bench):
+    bench.viewer.layers.remove("yours")
+    bench.propagate()
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [to_mine, to_new_ones, to_new_ones_of_a_run, to_new_ones_in_place_of_removed],
+)
+def test_results_go_where_they_went_before(fresh, make_bench, choose):
+    begin(fresh).new_object("first")
+    fresh.add_points((0, 16, 15))
+    for name in ("mine", "yours"):
+        layer = fresh.viewer.add_labels(np.zeros((4, 64, 64), np.uint16), name=name)
+        fresh.choose_labels(layer)
+        fresh.propagate()
+        fresh.wait()
+    choose(fresh)
+    fresh.wait()
+    before = fresh.labels and fresh.labels.name
+    fresh.close()
+    other = begin(make_bench())
+    other.wait()
+    other.resume()
+    other.wait()
+    assert (other.labels and other.labels.name) == before
+    to_mine(other)
+    to_new_ones(other)
+    other.propagate()
+    other.wait()
+    number = other.controller.state.target.number
+    assert other.history.document.table("options")["target"] == number
+
+
 def test_other_pixels_get_a_project_of_their_own(fresh, tmp_path):
     begin(fresh).new_object("first")
     fresh.wait()

@@ -380,8 +380,6 @@ class Controller(QObject):
             options["settings"] = settings_values(settings)
             if state.contrast is not None:
                 options["contrast"] = list(state.contrast)
-            if state.target is not None:
-                options["target"] = state.target.number
             if state.view is not None and state.view.axis is not None:
                 options["axis"] = state.view.axis
             state.note_channels()

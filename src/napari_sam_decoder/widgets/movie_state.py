@@ -308,7 +308,18 @@ class MovieState:
             known.view = view
             known.reconsider()
             self.target = known
+            self._note_target()
         return notices
+
+    def choose_new_labels(self) -> None:
+        """Let results go to a new Labels layer, which the next run makes."""
+        self.target = None
+        self._note_target()
+
+    def _note_target(self) -> None:
+        """Let the project know to which labels results go, also if there are none."""
+        number = self._last_target + 1 if self.target is None else self.target.number
+        self.history.document.table("options")["target"] = number
 
     def go_on_with(self, project: Project) -> None:
         """Take another project in place of what was done so far, which is closed.
@@ -411,6 +422,7 @@ class MovieState:
         self.history.document.table("targets")[target.number] = TargetRecord(
             str(layer.name), view.spatial_shape, str(layer.data.dtype), is_blank
         )
+        self._note_target()
         return target
 
     def _return(self, layer: Labels, view: MovieView) -> None:
@@ -419,6 +431,7 @@ class MovieState:
         target.view = view
         target.reopen(self._undo_keys)
         target.draw(self.objects.look)
+        self._note_target()
 
     def undo(self, breathe: Callable[[], None] = lambda: None) -> tuple[Step, ...]:
         """Take back the last action, and show all as it was before.

@@ -2679,7 +2679,7 @@ class Workbench(QObject):
         """
         self.require_movie()
         if layer is None:
-            self.controller.state.target = None
+            self.controller.state.choose_new_labels()
         else:
             self.controller.choose_labels(layer)
         self.controller.state.previews.unmark_labelled()
