@@ -50,6 +50,12 @@ def test_what_is_no_whole_number(value):
         validation.as_integer(value, "it", OptionError)
 
 
+def test_text():
+    assert validation.as_text(np.array(["one"])[0], "a name", OptionError) == "one"
+    with pytest.raises(OptionError, match="a name must be text, not 5"):
+        validation.as_text(5, "a name", OptionError)
+
+
 @pytest.mark.parametrize("digits", [40, 5000])
 def test_numbers_too_large_to_be_shown_are_refused(digits):
     for take in (validation.as_integer, validation.as_finite_number):

@@ -29,6 +29,7 @@ __all__ = [
     "as_integer",
     "as_path",
     "as_plain_array",
+    "as_text",
     "parse_number",
 ]
 
@@ -81,6 +82,13 @@ def as_bool(value: Any, what: str, error: type[SamDecoderError]) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise error(f"{what} must be True or False, not {value!r}")
     return bool(value)
+
+
+def as_text(value: Any, what: str, error: type[SamDecoderError]) -> str:
+    """Accept a string; parameters as in `as_integer`."""
+    if not isinstance(value, str):
+        raise error(f"{what} must be text, not {value!r}")
+    return str(value)
 
 
 def as_path(value: Any, what: str, error: type[SamDecoderError]) -> str | Path:

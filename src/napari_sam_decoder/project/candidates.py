@@ -14,6 +14,7 @@ from napari_sam_decoder.frames import PlacedMask, Window
 from napari_sam_decoder.project.cut import place_of
 from napari_sam_decoder.project.prompt_rows import ScribbleRow
 from napari_sam_decoder.prompts import PaintedMask
+from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -147,10 +148,11 @@ class Candidates(Mapping[int, Candidate]):
         PromptError
             If there is none of that number.
         """
-        if number not in self._table:
+        asked = as_integer(number, "a candidate", PromptError)
+        if asked not in self._table:
             known = f"there are 1 to {max(self)}" if self else "look for objects first"
-            raise PromptError(f"there is no candidate {number}: {known}")
-        return self[number]
+            raise PromptError(f"there is no candidate {asked}: {known}")
+        return self[asked]
 
     def replace(self, found: Iterable[Candidate]) -> None:
         """Take others in place of those that are there, numbered from 1."""

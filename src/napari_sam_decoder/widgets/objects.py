@@ -23,6 +23,7 @@ from napari_sam_decoder.project import (
     read_rows,
 )
 from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.validation import as_integer
 from napari_sam_decoder.widgets.layers import (
     PLACEMENT_EVENTS,
     deselect_drawn,
@@ -634,7 +635,7 @@ class ObjectList:
             If there is no such object.
         """
         found = self.require(object_id)
-        self.current_id = object_id
+        self.current_id = object_id = found.object_id
         with self._writing():
             for layer in self.layers:
                 # napari's tools would go on with what belongs to another object.
@@ -651,6 +652,7 @@ class ObjectList:
         PromptError
             If there is no such object.
         """
+        object_id = as_integer(object_id, "an object id", PromptError)
         found = self.find(object_id)
         if found is None:
             known = ", ".join(str(one.object_id) for one in self.listed) or "none yet"

@@ -59,6 +59,7 @@ from napari_sam_decoder.validation import (
     as_expanded_path,
     as_finite_array,
     as_integer,
+    as_text,
 )
 from napari_sam_decoder.weights import catalogue
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER, require_downloadable
@@ -541,7 +542,7 @@ class Workbench(QObject):
         is_shown : bool
             Whether to do so from now on, on each frame with a prompt of the object.
         """
-        self.is_window_shown = is_shown
+        self.is_window_shown = as_bool(is_shown, "is_shown", OptionError)
         self.show_previews()
         self.changed.emit()
 
@@ -572,8 +573,13 @@ class Workbench(QObject):
         ----------
         number : {1, 2, 3} or None
             Nothing changes where it has not been decoded. None for what is in use.
+
+        Raises
+        ------
+        PromptError
+            If it is no such number.
         """
-        self._hypothesis_shown = number
+        self._hypothesis_shown = _as_pick(number) or None
         self.show_previews()
 
     def _looked_at(self) -> dict[int, PlacedMask]:
@@ -671,7 +677,10 @@ class Workbench(QObject):
         ------
         MovieError
             If no movie is chosen.
+        PromptError
+            If the name is not text.
         """
+        name = _as_name(name)
         self._wait_for_ids()
         [object_id] = self._new_ids(1)
         with self.history.step("New object", "objects"):
@@ -690,9 +699,10 @@ class Workbench(QObject):
         Raises
         ------
         PromptError
-            If there is no such object.
+            If there is no such object, or the name is not text.
         """
         before = self.objects.require(object_id)
+        name = as_text(name, "a name", PromptError)
         with self.history.step(f"Rename {before.name!r} to {name!r}", "objects"):
             self.objects.rename(object_id, name)
         self.changed.emit()
@@ -769,8 +779,10 @@ class Workbench(QObject):
             If no movie is chosen.
         PromptError
             If there is no such object or frame, if the object is locked or being
-            computed, or has nothing before the frame, or nothing from there on.
+            computed, or has nothing before the frame, or nothing from there on; or if
+            the name is not text.
         """
+        name = _as_name(name)
         self._wait_for_ids()
         view, listed = self.require_movie(), self._object_or_current(object_id)
         start = _existing_frame(view, self.frame if frame is None else frame)
@@ -1268,8 +1280,8 @@ class Workbench(QObject):
             If there is no such object.
         """
         self.controller.state.outcome = ""
-        self.objects.select(object_id)
-        self.history.document.table("options")["object"] = object_id
+        found = self.objects.select(object_id)
+        self.history.document.table("options")["object"] = found.object_id
         if self.tool.is_point:
             self._let_clicks_be_points()
         else:
@@ -1321,6 +1333,7 @@ class Workbench(QObject):
         if not ids:
             raise PromptError(NO_OBJECT)
         current = self.objects.current_id
+        step = as_integer(step, "a step", PromptError)
         if current in ids:
             place = ids.index(current) + step
         else:
@@ -1681,6 +1694,7 @@ class Workbench(QObject):
             If there is no such candidate.
         """
         self.candidates.require(number)
+        is_kept = as_bool(is_kept, "is_kept", PromptError)
         verb = "Keep" if is_kept else "Drop"
         with self._candidate_step(f"{verb} candidate {number}"):
             self.candidates.choose(number, is_kept=is_kept)
@@ -1727,7 +1741,9 @@ class Workbench(QObject):
         PromptError
             If they are not, or there are no such candidates.
         """
-        chosen = sorted({*numbers})
+        chosen = sorted(
+            {as_integer(one, "a candidate", PromptError) for one in numbers}
+        )
         if len(chosen) < 2:
             raise PromptError("choose two candidates or more that are one object")
         for number in chosen:
@@ -2059,8 +2075,9 @@ class Workbench(QObject):
             If there is no object yet.
         """
         listed = self.require_object()
+        sign = as_bool(is_positive, "is_positive", PromptError)
         layer = self._points_layer()
-        set_next(layer, listed.object_id, is_positive=is_positive)
+        set_next(layer, listed.object_id, is_positive=sign)
         self._let_clicks_be_points()
 
     def draw_boxes(self) -> None:
@@ -2141,15 +2158,15 @@ class Workbench(QObject):
         Raises
         ------
         PromptError
-            If nothing shows the current object on the frame.
+            If it is no such number, or nothing shows the current object on the frame.
         """
-        listed = self.require_object()
+        listed, pick = self.require_object(), _as_pick(number)
         if self.current_prompt is None or self.current_prompt.is_settled:
             raise PromptError(
                 f"nothing shows {listed.name!r} on frame {self.frame}: click it first"
             )
         self.require_unlocked(listed.object_id)
-        self.objects.pick((listed.object_id, self.frame), number)
+        self.objects.pick((listed.object_id, self.frame), pick)
         self.read()
 
     def _object_or_current(self, object_id: int | None) -> SegmentedObject:
@@ -2930,8 +2947,9 @@ class Workbench(QObject):
         Raises
         ------
         OptionError
-            If it is below 1.
+            If it is no whole number, or below 1.
         """
+        limit = as_integer(limit, "the memory for undo", OptionError)
         if limit < 1:
             raise OptionError(f"undo needs some memory, not {limit} bytes")
         self.controller.movies.history_limit = limit
@@ -3050,6 +3068,10 @@ def _corners(view: MovieView, frame: int, box: Any) -> np.ndarray:
     top, left, bottom, right = found
     flat = [(top, left), (top, right), (bottom, right), (bottom, left)]
     return _along_image(view, np.array([(frame, *corner) for corner in flat]))
+
+
+def _as_name(name: str | None) -> str | None:
+    return None if name is None else as_text(name, "a name", PromptError)
 
 
 def _as_pick(hypothesis: int | None) -> int:

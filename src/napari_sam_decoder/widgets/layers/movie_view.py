@@ -14,6 +14,7 @@ from napari.layers import Image
 from napari_sam_decoder.axes import axis_letter
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.frames import PlaneIndex, Planes
+from napari_sam_decoder.validation import as_integer
 from napari_sam_decoder.widgets.layers.coordinates import WorldMap
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def checked_axis(layer: Image, axis: int | None) -> int | None:
     if axis is None:
         axis = next((choice.index for choice in axis_choices(layer)), None)
     else:
-        _require_axis(layer, axis)
+        axis = _existing_axis(layer, axis)
     plan = AxisPlan(shape, axis, _named_axes(layer))
     if (axis is None and len(shape) > 2) or not plan.has_pictures:
         raise MovieError(
@@ -243,16 +244,18 @@ def finest_pixels(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def _require_axis(layer: Image, axis: int) -> None:
+def _existing_axis(layer: Image, axis: int) -> int:
     if layer.ndim == 2:
         raise MovieError(
             f"'{layer.name}' is a single picture without an axis to follow; leave the "
             "axis out"
         )
-    if axis not in range(layer.ndim):
+    number = as_integer(axis, "an axis", MovieError)
+    if number not in range(layer.ndim):
         raise MovieError(
             f"'{layer.name}' has no axis {axis}; choose one from 0 to {layer.ndim - 1}"
         )
+    return number
 
 
 def _axis_name(layer: Image, axis: int) -> str:
@@ -511,6 +514,8 @@ class MovieView:
         MovieError
             If the axis is not cut, or there is no such plane.
         """
+        axis = as_integer(axis, "an axis", MovieError)
+        index = as_integer(index, "a plane", MovieError)
         lengths = {choice.index: choice.length for choice, _ in self.cuts}
         if not 0 <= index < lengths.get(axis, 0):
             known = ", ".join(
