@@ -160,6 +160,19 @@ def test_those_of_a_locked_object_are_left_alone(bench):
     assert bench.objects.scribbles == before
 
 
+def test_what_cannot_be_used_is_not_kept(bench):
+    learned(bench)
+    project = bench.controller.state.project.path
+    before, data = sorted(project.parent.iterdir()), bench.labels.data
+    bench.labels.data = np.zeros((2, 3, 4), np.uint8)
+    with pytest.raises(LabelsError):
+        bench.use_learned()
+    assert sorted(project.parent.iterdir()) == before
+    bench.labels.data = data
+    bench.use_learned()
+    assert len(sorted(project.parent.iterdir())) == len(before) + 1
+
+
 def test_a_second_one_is_kept_beside_the_first(bench):
     paths = []
     for _ in range(2):

@@ -2009,7 +2009,12 @@ class Workbench(QObject):
         with wrap_write_errors(path), atomic_write(path) as partial_file:
             partial_file.write_bytes(learned.content)
         title = f"Use what was learned from {counted(len(learned.frames), 'frame')}"
-        kept = self._keep_fixed_frames()
+        try:
+            kept = self._keep_fixed_frames()
+        except Exception:
+            # Nothing would ever name the file.
+            path.unlink()
+            raise
         state.learned = None
         state.outcome = f"{title}: clicks and runs do so from now on."
         self.controller.use_decoder(path, title, kept)
