@@ -20,6 +20,7 @@ from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.messages import describe
 from napari_sam_decoder.widgets.parts import ObjectsPart
+from napari_sam_decoder.widgets.unfinished import unfinished_anywhere
 
 pytestmark = pytest.mark.gui
 
@@ -278,6 +279,17 @@ def test_after_resuming_they_are_there(bench, make_bench):
     assert [*again.candidates] == [1, 2]
     assert [*again.candidates.kept] == [1]
     assert shown(again)[1] == {2}
+
+
+def test_what_is_under_way_is_told_as_a_search_of_a_frame(bench):
+    bench.add_points((0, 16, 14), bench.new_object().object_id)
+    labels_of(bench)
+    bench.find_objects()
+    said = " ".join(unfinished_anywhere(bench.controller))
+    assert "A frame is being searched for objects" in said
+    with pytest.raises(LabelsError, match=r"^a frame is being searched .* just now"):
+        bench.measure()
+    bench.wait()
 
 
 def test_another_movie_gets_nothing_of_it(bench, sam):

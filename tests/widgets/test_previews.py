@@ -257,7 +257,7 @@ def test_another_object_brings_neither_new_colours_nor_a_new_layout(
     assert len(np.unique(lines.edge_color, axis=0)) > 2
     overlay.show(view, 0, {1: TOP, 2: LEFT}, background=frozenset([2]))
     assert events == ["colormap"]
-    # What is none of the result is outlined in grey, and not filled.
+    # What is not part of the result is outlined in grey, and not filled.
     assert preview(viewer).get_color(2)[3] == 0
     assert (lines.edge_color == np.array(BACKGROUND_GREY, np.float32)).all(1).any()
 

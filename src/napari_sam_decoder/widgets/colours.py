@@ -56,7 +56,7 @@ def object_colours(
 
 
 BACKGROUND_GREY = (0.62, 0.62, 0.62, 1)
-"""Of background objects, which are none of the result."""
+"""Of background objects, which are not part of the result."""
 
 
 WARNING_RED = (0.85, 0.0, 0.0, 1)

@@ -42,7 +42,7 @@ class ObjectSearch(LabelWork):
     occupied: np.ndarray
     on_found: Callable[[ObjectSearch, list[FoundObject]], None]
 
-    verb: ClassVar[str] = "searched for objects"
+    under_way: ClassVar[str] = "a frame is being searched for objects"
     title: ClassVar[str] = "looking for objects"
 
     def __post_init__(self) -> None:

@@ -36,8 +36,8 @@ class LabelWork(ABC):
     view: MovieView
     progress: ProgressEstimate = field(init=False)
 
-    verb: ClassVar[str]
-    """What is done to the labels, such as "measured"."""
+    under_way: ClassVar[str]
+    """What is being done, such as "labels are being measured"."""
     title: ClassVar[str]
     """The same as a noun, such as "measuring"."""
 

@@ -47,7 +47,7 @@ class LabelMeasurement(LabelWork):
     background: frozenset[int]
     path: Path | None = None
 
-    verb: ClassVar[str] = "measured"
+    under_way: ClassVar[str] = "labels are being measured"
     title: ClassVar[str] = "measuring"
 
     def steps(self) -> Generator[Report | None]:

@@ -150,7 +150,7 @@ class PreviewOverlay:
         scribbled : Scribbled, optional
             Drawn over the masks.
         background : frozenset of int
-            Those that are none of the result, outlined in grey and not filled.
+            Those that are not part of the result, outlined in grey and not filled.
         """
         if self._strokes is not None and self._strokes.is_drawing:
             # It is shown again when the stroke has ended.
@@ -352,7 +352,7 @@ class PreviewOverlay:
     def _fills_of(self, objects: Mapping[int, int]) -> dict[int, tuple[float, ...]]:
         """Return the light colour of each value, given the object that it is.
 
-        Those that are none of the result are only outlined.
+        Those that are not part of the result are only outlined.
         """
         colours, greys = object_colours(objects.values()), self._outline.background
         return {

@@ -97,7 +97,7 @@ class LabelSaving(LabelWork):
     format: ExportFormat
     path: Path
 
-    verb: ClassVar[str] = "saved"
+    under_way: ClassVar[str] = "labels are being saved"
     title: ClassVar[str] = "saving"
 
     @property
@@ -134,7 +134,7 @@ class TrackMaking(LabelWork):
     movie: LabelMovie
     viewer: napari.Viewer
 
-    verb: ClassVar[str] = "made into tracks"
+    under_way: ClassVar[str] = "labels are being made into tracks"
     title: ClassVar[str] = "making tracks"
 
     def steps(self) -> Generator[TrackTable | None]:

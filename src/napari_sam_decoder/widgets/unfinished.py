@@ -53,7 +53,7 @@ def unfinished_anywhere(
     Returns
     -------
     tuple of str
-        A sentence each. Embedding is none of it: it goes on by itself another time.
+        A sentence each. Not of embedding, which goes on by itself another time.
     """
     return (
         *_runs(controller, None),
@@ -92,7 +92,10 @@ def _runs(controller: Controller, state: object | None) -> Iterator[str]:
 def _relabelling(controller: Controller) -> Iterator[str]:
     for state in controller.movies:
         if controller.is_relabelling(state):
-            yield f"Labels of {state.name!r} are being changed; undo takes back a half."
+            yield (
+                f"Labels of {state.name!r} are being changed; what was changed so far "
+                "can be undone."
+            )
 
 
 def _learning(controller: Controller, state: object | None) -> Iterator[str]:
@@ -110,7 +113,8 @@ def _undecided(controller: Controller) -> Iterator[str]:
 def _label_work(controller: Controller) -> Iterator[str]:
     running = controller.label_worker.running
     if running is not None:
-        yield f"Labels are being {running.verb} ({running.progress}); {STARTS_OVER}."
+        said = running.under_way
+        yield f"{said[:1].upper()}{said[1:]} ({running.progress}); {STARTS_OVER}."
 
 
 def _downloads(controller: Controller) -> Iterator[str]:

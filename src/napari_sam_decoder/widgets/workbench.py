@@ -1908,7 +1908,7 @@ class Workbench(QObject):
         running = self.controller.label_worker.running
         if running is not None and type(running) is not kind:
             raise LabelsError(
-                f"labels are being {running.verb} just now; wait for that, or stop it"
+                f"{running.under_way} just now; wait for that, or stop it"
             )
 
     @property
