@@ -88,6 +88,26 @@ def test_stepping_keeps_to_an_order(labelled):
         labelled.step_object(1, ())
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bench: bench.delete_object(1),
+        lambda bench: bench.merge_objects(1, 2),
+        lambda bench: bench.use_points(bench.viewer.add_points([(0, 5, 5)])),
+    ],
+)
+def test_a_click_just_before_is_an_action_of_its_own(labelled, change):
+    labelled.select_object(2)
+    labelled.wait()
+    count = len(labelled.history.done)
+    labelled.points_layer.add([3, 44, 43])
+    change(labelled)
+    labelled.wait()
+    titles = [step.title for step in labelled.history.done[count:]]
+    labelled.undo()
+    assert [3, 44, 43] in labelled.points_layer.data.tolist(), titles
+
+
 @pytest.fixture
 def locked(labelled):
     """The same, of which the first is locked."""

@@ -2265,6 +2265,7 @@ class Workbench(QObject):
     @contextmanager
     def _taking(self, layer: Points | Shapes) -> Iterator[None]:
         """Count what is copied from a layer, and hide the layer."""
+        self._read_what_waits()
         with self.history.step(f"Take in {layer.name!r}", "prompts"):
             before = {*self.controller.prompts, *self.controller.negatives}
             yield
@@ -2544,11 +2545,16 @@ class Workbench(QObject):
         found = self.objects.require(object_id)
         self.require_unlocked(object_id)
         self.controller.require_not_running(object_id)
+        self._read_what_waits()
         title = f"Delete {found.name!r}"
         with self.history.step(title, "objects", {"objects": [object_id]}) as step:
+            before = self._pointed_at
             self.objects.remove(object_id)
+            self.objects.read(self.movie, self.viewer.layers)
             self.controller.dismiss_object(object_id)
-            self.read()
+            self._record_prompts(before)
+        # It starts what is wanted now, which is no part of the step.
+        self.read()
         if labels == "remove" and self.labels is not None:
             self.controller.relabel(Relabelling(object_id, found.name), step)
         else:
@@ -2577,6 +2583,7 @@ class Workbench(QObject):
         self.require_unlocked(object_id, into)
         for one in (object_id, into):
             self.controller.require_not_running(one)
+        self._read_what_waits()
         title = f"Merge {gone.name!r} into {kept.name!r}"
         with self.history.step(
             title, "objects", {"objects": [object_id, into]}
