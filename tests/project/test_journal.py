@@ -579,6 +579,39 @@ def test_another_file_in_its_place_is_left_alone(writer, path, failures):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+def test_what_cannot_be_written_can_be_had_although_another_file_is_there(writer, path):
+    writer.write(OPS[0])
+    writer.flush()
+    path.unlink()
+    path.write_text("mine")
+    writer.write(OPS[1])
+    assert not writer.flush()
+    assert writer.content() == HEADER.line() + b"".join(lines_of(*OPS[:2]))
+    assert path.read_text() == "mine"
+
+
+def test_what_a_full_disk_does_not_take_can_be_had(writer, monkeypatch):
+    writer.write(OPS[0])
+    writer.flush()
+    with failing(monkeypatch):
+        for op in OPS[1:]:
+            writer.write(op)
+        assert not writer.flush()
+        assert writer.content() == HEADER.line() + b"".join(lines_of(*OPS))
+
+
+def test_what_cannot_be_had_is_told(path):
+    with closing(JournalWriter.create(path, HEADER)) as writer:
+        writer.write(OPS[0])
+        writer.flush()
+        os.truncate(path, 10)
+        with pytest.raises(ProjectError, match="save the labels as a file"):
+            writer.content()
+    with pytest.raises(ClosedError):
+        writer.content()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
 def test_a_folder_that_was_away_and_is_back(writer, path, failures, tmp_path):
     writer.write(OPS[0])
     writer.flush()
@@ -648,6 +681,8 @@ def test_an_op_that_cannot_be_encoded_is_no_silent_loss(writer, path, failures):
     assert not writer.flush()
     assert "object is no value of JSON" in str(failures[0])
     assert "report this as a bug" in str(failures[0])
+    with pytest.raises(ProjectError, match="report this as a bug"):
+        writer.content()
     assert list(read_journal(path).ops) == OPS[:1]
 
 

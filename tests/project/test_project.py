@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +17,7 @@ from napari_sam_decoder.project import (
     ProjectHeader,
 )
 from napari_sam_decoder.project.journal import read_journal
+from napari_sam_decoder.project.journal_file import JournalFile
 from napari_sam_decoder.project.replay import make_checkpoint
 from project_at_work import HEADER, SHAPE, Cut, Work
 
@@ -184,3 +189,103 @@ def test_a_project_that_was_changed_somewhere_else_is_not_gone_on_with(
     with pytest.raises(ProjectError, match="was changed somewhere else"):
         work.project.reopen()
     assert not work.project.is_kept
+
+
+def test_what_could_not_be_saved_before_it_was_closed_is_told(
+    tmp_path, header, monkeypatch
+):
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    work.act(0)
+    work.project.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalFile, "_write", no_room)
+        work.act(1)
+        work.project.close()
+    assert "No space left" in str(work.project.failure)
+    with pytest.raises(ProjectError, match="could not be saved before"):
+        work.project.reopen()
+    assert "save the labels as a file" in str(work.project.failure)
+    with pytest.raises(ProjectError, match="could not be saved before"):
+        work.project.copy_to(tmp_path / "copy")
+
+
+def no_room(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def kept(tmp_path, header):
+    """A project whose file has all that was done."""
+    work = Work(Project())
+    work.project.start(tmp_path / "p.samproject", header)
+    for seed in range(3):
+        work.act(seed)
+    work.project.flush()
+    yield work
+    work.project.close()
+
+
+def is_whole(copy, work):
+    again = reopened(copy)
+    again.project.close()
+    return (again.state, again.titles) == (work.state, work.titles)
+
+
+def test_a_copy_has_what_a_file_that_was_replaced_lacks(kept, tmp_path):
+    copy, path = tmp_path / "copy.samproject", kept.project.path
+    other = Work(Project())
+    header = replace(kept.project.header, model="another")
+    other.project.start(tmp_path / "other.samproject", header)
+    other.project.close()
+    os.replace(other.project.path, path)
+    kept.act(3)
+    assert not kept.project.flush()
+    copy.write_bytes(b"a good file")
+    kept.project.copy_to(copy, overwrite=True)
+    assert is_whole(copy, kept)
+    assert not Project.open(path, is_read_only=True)[0].history.done
+
+
+def test_another_file_that_goes_on_has_it_too(kept, tmp_path, header, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalFile, "_write", no_room)
+        kept.act(3)
+        assert not kept.project.flush()
+        patch.setattr(JournalFile, "_write", JournalFile._write)
+        kept.project.branch_off(tmp_path / "q.samproject", header)
+    kept.act(4)
+    kept.project.close()
+    assert is_whole(tmp_path / "q.samproject", kept)
+
+
+def test_a_copy_has_what_a_file_lacks_that_cannot_be_opened_again(kept, tmp_path):
+    kept.project.close()
+    elsewhere = reopened(kept.project.path)
+    kept.act(3)
+    with pytest.raises(ProjectError, match="open in another window"):
+        kept.project.reopen()
+    assert "open in another window" in str(kept.project.failure)
+    kept.project.copy_to(tmp_path / "copy.samproject")
+    assert is_whole(tmp_path / "copy.samproject", kept)
+    elsewhere.act(4)
+    elsewhere.project.close()
+    with pytest.raises(ProjectError, match="was changed somewhere else"):
+        kept.project.copy_to(tmp_path / "another.samproject")
+    assert not (tmp_path / "another.samproject").exists()
+
+
+def test_a_copy_is_made_of_whole_lines_while_the_project_is_written(kept, tmp_path):
+    with kept.project.path.open("ab") as stream:
+        stream.write(b'{"n":4,"op":"st')
+    kept.project.copy_to(tmp_path / "copy.samproject")
+    assert is_whole(tmp_path / "copy.samproject", kept)
+
+
+def test_a_place_that_cannot_be_written_is_refused(kept, tmp_path):
+    with pytest.raises(ProjectError, match=r"cannot write the project.*check the path"):
+        kept.project.copy_to(tmp_path / "no folder" / "copy")
+    with pytest.raises(ProjectError, match="exists; choose another name"):
+        kept.project.copy_to(tmp_path)
+    with pytest.raises(ProjectError, match="has no file yet"):
+        Project().copy_to(tmp_path / "copy")

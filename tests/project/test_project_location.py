@@ -10,17 +10,17 @@ import pytest
 
 from napari_sam_decoder.cache import cache_root
 from napari_sam_decoder.errors import ProjectError
-from napari_sam_decoder.project.journal import JournalWriter, read_journal
+from napari_sam_decoder.project.journal import JournalWriter
 from napari_sam_decoder.project.journal_lines import ProjectHeader
 from napari_sam_decoder.project.location import (
     copy_decoders,
-    copy_project,
     find_decoder,
     find_projects,
     is_learned,
     new_decoder_path,
     new_project_path,
     projects_root,
+    require_replaceable,
 )
 from napari_sam_decoder.project.movie_identity import MovieIdentity
 
@@ -120,54 +120,29 @@ def test_a_project_that_is_open_says_so():
     assert not find_projects(MOVIE.digest)[0].is_open
 
 
-def test_a_copy_is_made_of_whole_lines_while_the_project_is_written(tmp_path):
-    path, copy = make(ops=3), tmp_path / "copy.samproject"
-    writer, _ = JournalWriter.append_to(path)
-    with closing(writer):
-        whole = path.read_bytes()
-        with path.open("ab") as stream:
-            stream.write(b'{"n":4,"op":"st')
-        copy_project(path, copy)
-        assert copy.read_bytes() == whole
-    writer, found = JournalWriter.append_to(copy)
-    writer.close()
-    assert list(found.ops) == [OP] * 3
-
-
-def test_a_copy_overwrites_only_if_it_is_told_to(tmp_path):
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_copy_overwrites_only_if_it_is_told_to(is_there, tmp_path):
     path, copy = make(), tmp_path / "copy.samproject"
+    if not is_there:
+        path.unlink()
+    require_replaceable(copy, path)
     copy.write_text("mine")
     with pytest.raises(ProjectError, match="exists; choose another name"):
-        copy_project(path, copy)
-    assert copy.read_text() == "mine"
-    copy_project(path, copy, overwrite=True)
-    assert list(read_journal(copy).ops) == [OP]
+        require_replaceable(copy, path)
+    require_replaceable(copy, path, overwrite=True)
 
 
 def test_a_project_is_not_copied_onto_itself():
     path = make()
     with pytest.raises(ProjectError, match="is the project itself"):
-        copy_project(path, path.parent / "." / path.name, overwrite=True)
-    assert list(read_journal(path).ops) == [OP]
+        require_replaceable(path.parent / "." / path.name, path, overwrite=True)
 
 
-def test_a_project_that_is_open_is_not_replaced(tmp_path):
+def test_a_project_that_is_open_is_not_replaced():
     path, other = make(), make()
     writer, _ = JournalWriter.append_to(other)
     with closing(writer), pytest.raises(ProjectError, match="close it there"):
-        copy_project(path, other, overwrite=True)
-
-
-def test_other_files_and_places_are_refused(tmp_path):
-    path = make()
-    with pytest.raises(ProjectError, match=r"cannot read the project.*check the path"):
-        copy_project(tmp_path / "nowhere", tmp_path / "copy")
-    with pytest.raises(ProjectError, match=r"cannot write the project.*check the path"):
-        copy_project(path, tmp_path / "no folder" / "copy")
-    (tmp_path / "x").write_text("mine\n")
-    with pytest.raises(ProjectError, match="is not a project"):
-        copy_project(tmp_path / "x", tmp_path / "copy")
-    assert not (tmp_path / "copy").exists()
+        require_replaceable(other, path, overwrite=True)
 
 
 def test_a_learned_decoder_lies_beside_its_project(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +17,7 @@ from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project import Project
 from napari_sam_decoder.widgets import project_files
 from napari_sam_decoder.widgets.job_queue import wait_until
+from napari_sam_decoder.widgets.unfinished import unfinished_anywhere
 
 pytestmark = pytest.mark.gui
 
@@ -134,6 +137,64 @@ def test_a_copy_has_all_that_was_done(fresh, tmp_path):
     assert titles(tmp_path / "copy.samproject") == ["New object"]
     with pytest.raises(ProjectError, match="exists"):
         fresh.save_project_as(tmp_path / "copy.samproject")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+def test_a_project_that_was_replaced_is_saved_under_another_name(fresh, tmp_path):
+    """As the message tells a person to do."""
+    begin(fresh).new_object("mine 1")
+    fresh.wait()
+    project = fresh.controller.state.project
+    project.flush()
+    other = Project()
+    header = replace(project.header, model="another")
+    other.start(tmp_path / "other.samproject", header)
+    other.close()
+    os.replace(other.path, project.path)
+    assert unfinished_anywhere(fresh.controller) == ()
+    fresh.new_object("mine 2")
+    with pytest.raises(ProjectError, match="save the project under another name"):
+        fresh.wait(until=lambda: False)
+    (told,) = unfinished_anywhere(fresh.controller)
+    assert "'squares'" in told
+    assert "save the project under another name" in told
+    copy = tmp_path / "copy.samproject"
+    copy.write_text("may be replaced")
+    fresh.save_project_as(copy, overwrite=True)
+    assert titles(copy) == ["New object"] * 2
+    assert titles(project.path) == []
+
+
+def test_what_is_in_no_file_is_told_before_the_window_closes(
+    fresh, monkeypatch, tmp_path
+):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("NAPARI_SAM_DECODER_PROJECTS", str(tmp_path / "a file" / "in"))
+    begin(fresh).new_object()
+    with pytest.raises(ProjectError, match="what you do is not saved"):
+        fresh.wait()
+    (told,) = unfinished_anywhere(fresh.controller)
+    assert "save the labels as a file" in told
+    with pytest.raises(ProjectError, match="Try again"):
+        fresh.save_project_as(tmp_path / "copy.samproject")
+
+
+def test_a_project_that_was_open_elsewhere_is_gone_on_with(fresh, qapp):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    project = fresh.controller.state.project
+    project.close()
+    elsewhere, _ = Project.open(project.path)
+    fresh.controller.files.follow(fresh.controller.state)
+    with pytest.raises(ProjectError, match="open in another window"):
+        fresh.wait(until=lambda: False)
+    fresh.new_object("second")
+    assert unfinished_anywhere(fresh.controller)
+    elsewhere.close()
+    fresh.save_now()
+    assert project.flush()
+    assert unfinished_anywhere(fresh.controller) == ()
+    assert titles(project.path) == ["New object"] * 2
 
 
 def test_scribbles_come_back(fresh, make_bench):
