@@ -12,6 +12,7 @@ import threading
 import weakref
 from functools import partial
 from threading import current_thread, main_thread
+from types import SimpleNamespace
 
 import numpy as np
 from made_up import SHAPE, preview_of, view_of
@@ -24,7 +25,7 @@ from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets import job_queue as job_queue_module
 from napari_sam_decoder.widgets.job_queue import Job, JobQueue, JobThread, wait_until
 from napari_sam_decoder.widgets.layers import ids_in
-from napari_sam_decoder.widgets.model_cache import SessionRequest
+from napari_sam_decoder.widgets.model_cache import ModelCache, SessionRequest
 from napari_sam_decoder.widgets.movie_state import ModelOptions
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("qapp")]
@@ -217,6 +218,29 @@ def test_a_closed_lane_reports_nothing_and_goes_away(qapp, listener, qtbot):
     assert not listener.ends
 
 
+@pytest.mark.parametrize("end", ["stop", "close"])
+@pytest.mark.parametrize("has_come", [True, False])
+def test_what_nobody_takes_is_dropped(end, has_come, listener, qtbot, qapp):
+    thread, gate, dropped = JobThread(), threading.Event(), []
+
+    def steps():
+        gate.wait(20)
+        yield 1
+
+    job = Job(steps, listener.values.append, listener.ends.append, dropped.append)
+    thread.start(job)
+    if has_come:
+        gate.set()
+        assert job.wait_for_report(20)
+    job.stop() if end == "stop" else thread.close()
+    gate.set()
+    qtbot.waitUntil(lambda: dropped == [1])
+    assert listener.values == []
+    if end == "stop":
+        qtbot.waitUntil(lambda: listener.ends == [None])
+        thread.close()
+
+
 def test_an_idle_lane_goes_away_when_closed(qapp, qtbot):
     thread = JobThread()
     gone = []
@@ -364,6 +388,20 @@ def test_a_session_is_opened(job_queue, heard, qtbot, monkeypatch, tiny_sam):
     assert session.labels_shape == SHAPE
     assert end == ("ended", "opening", None)
     assert not job_queue.is_busy("opening")
+
+
+def test_a_session_that_opens_too_late_is_closed(
+    job_queue, heard, gate, qtbot, monkeypatch
+):
+    closed = []
+    session = SimpleNamespace(close=lambda *, wait: closed.append(wait))
+    monkeypatch.setattr(ModelCache, "open_session", lambda *_: gate.steps(session))
+    job_queue.open(SessionRequest(view_of(), ModelOptions(cache=None)))
+    qtbot.waitUntil(lambda: gate.is_reached)
+    job_queue.stop("opening")
+    gate.open()
+    qtbot.waitUntil(lambda: closed == [False])
+    assert heard == []
 
 
 def test_a_network_loaded_ahead_is_not_loaded_again(

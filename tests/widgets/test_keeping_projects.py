@@ -15,7 +15,7 @@ from stage import squares
 
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project import Project
-from napari_sam_decoder.widgets import project_files
+from napari_sam_decoder.project.journal import is_open
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.unfinished import unfinished_anywhere
 
@@ -286,20 +286,84 @@ def test_other_pixels_get_a_project_of_their_own(fresh, tmp_path):
     assert not fresh.objects.listed
 
 
-def test_what_is_resumed_while_the_movie_is_identified_is_waited_for(
-    fresh, make_bench, monkeypatch, tmp_path
-):
+@pytest.fixture
+def path(fresh, tmp_path):
+    """Of a project with one object that is open nowhere."""
     begin(fresh).new_object("first")
     fresh.wait()
     fresh.close()
     (path,) = projects(tmp_path)
-    opened, gate = project_files.Project.open, threading.Event()
+    return path
 
-    def open_later(*arguments, **options):
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Projects are opened, but do not reach the window before this is set."""
+    opened, gate = Project.open, threading.Event()
+
+    def open_slowly(*arguments, **options):
+        found = opened(*arguments, **options)
         gate.wait(20)
-        return opened(*arguments, **options)
+        return found
 
-    monkeypatch.setattr(project_files.Project, "open", open_later)
+    monkeypatch.setattr(Project, "open", open_slowly)
+    yield gate
+    gate.set()
+
+
+def resuming(bench, path):
+    """A window in which a project is open that has not arrived yet."""
+    begin(bench).wait()
+    bench.resume(path)
+    assert wait_until(lambda: is_open(path), 20)
+    return bench
+
+
+def test_a_project_that_opens_after_the_dock_was_closed_is_let_go(
+    path, gate, make_bench
+):
+    resuming(make_bench(), path).close()
+    gate.set()
+    assert wait_until(lambda: not is_open(path), 20)
+    other = begin(make_bench())
+    other.wait()
+    other.resume(path)
+    other.wait()
+    assert [one.name for one in other.objects.listed] == ["first"]
+
+
+def test_a_project_that_has_not_arrived_when_the_dock_is_closed_is_let_go(
+    path, make_bench
+):
+    other = begin(make_bench())
+    other.wait()
+    other.resume(path)
+    (job,) = other.controller.files._jobs.values()
+    assert job.wait_for_report(20)
+    other.close()
+    assert wait_until(lambda: not is_open(path), 20)
+
+
+def test_a_project_of_a_movie_that_was_removed_meanwhile_is_let_go(
+    path, gate, make_bench
+):
+    other, told = resuming(make_bench(), path), []
+    other.informed.connect(told.append)
+    layer = other.viewer.layers["squares"]
+    other.viewer.layers.remove(layer)
+    gate.set()
+    assert wait_until(lambda: not other.controller.files.is_busy, 20)
+    assert told == ["'squares' was removed before its project opened."]
+    assert not is_open(path)
+    other.choose_movie(other.viewer.add_layer(layer))
+    other.resume(path)
+    other.wait()
+    assert [one.name for one in other.objects.listed] == ["first"]
+
+
+def test_what_is_resumed_while_the_movie_is_identified_is_waited_for(
+    path, gate, make_bench
+):
     other = begin(make_bench())
     other.resume(path)
     wait_until(lambda: other.controller.state.identity is not None, 20)

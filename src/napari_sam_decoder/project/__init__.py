@@ -39,7 +39,6 @@ from napari_sam_decoder.project.labels_target import LabelsContents, LabelsTarge
 from napari_sam_decoder.project.location import (
     ProjectSummary,
     copy_decoders,
-    copy_project,
     find_decoder,
     find_projects,
     is_learned,
@@ -151,7 +150,6 @@ __all__ = [
     "axes_of",
     "background_objects",
     "copy_decoders",
-    "copy_project",
     "decode_operation",
     "decode_request",
     "describe_difference",

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections import deque
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -429,8 +430,8 @@ class JournalWriter:
 
     @property
     def last_number(self) -> int:
-        """Of the last op that was encoded."""
-        return self._last_number
+        """Of the last op, whether it could be written yet or not."""
+        return self._to_be_saved
 
     @property
     def saved_at(self) -> datetime | None:
@@ -457,7 +458,7 @@ class JournalWriter:
         """
         with self._order_lock:
             if self._is_closed:
-                raise ClosedError(f"the project {self.path} is closed; open it again")
+                raise self._closed()
             self._to_be_saved += 1
             self._orders.put(lambda: self._take(op))
 
@@ -509,6 +510,30 @@ class JournalWriter:
             is_done.wait()
         return self.is_saved
 
+    def content(self) -> bytes:
+        """Return what the file has once all is written, also if that fails now.
+
+        Raises
+        ------
+        ProjectError
+            If some of it cannot be read or encoded.
+        ClosedError
+            After `close`.
+        """
+        content: Future[bytes] = Future()
+
+        def make() -> bool:
+            try:
+                self._encode_waiting()
+                content.set_result(self._file.content())
+            except Exception as error:  # noqa: BLE001 - told to the caller
+                content.set_exception(_as_project_error(error, self.path))
+            return True
+
+        if not self._order(make):
+            raise self._closed()
+        return content.result()
+
     def close(self) -> None:
         """Write all that waits and release the file; closing again has no effect.
 
@@ -518,6 +543,9 @@ class JournalWriter:
             self._thread.join()
             self._lock.close()
             atexit.unregister(self.close)
+
+    def _closed(self) -> ClosedError:
+        return ClosedError(f"the project {self.path} is closed; open it again")
 
     def _order(self, order: Callable[[], bool], *, is_last: bool = False) -> bool:
         """Have something done in the thread; False after `close`."""

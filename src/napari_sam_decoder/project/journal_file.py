@@ -12,6 +12,7 @@ from napari_sam_decoder.atomic_files import atomic_write
 from napari_sam_decoder.errors import ProjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from io import FileIO
     from pathlib import Path
 
@@ -81,6 +82,24 @@ class JournalFile:
             self._write(self._lines[self._written])
             self._written += 1
 
+    def content(self) -> bytes:
+        """Return all lines, also those that could not be written.
+
+        They come from the file that was opened, whatever has its name now.
+
+        Raises
+        ------
+        OSError, ProjectError
+            If it cannot be read any more, or has been changed.
+        """
+        synced = b"".join(_blocks(self._file, self._synced_end))
+        if zlib.crc32(synced) != self._synced_checksum:
+            raise ProjectError(
+                f"{self._path} was changed by another program, so that what was saved "
+                "before is lost; save the labels as a file"
+            )
+        return synced + b"".join(self._lines)
+
     def sync(self) -> None:
         """Wait until the disk has all that was written.
 
@@ -137,8 +156,7 @@ class JournalFile:
         if _checksum(self._file, self._synced_end) != self._synced_checksum:
             return False
         _LOG.warning("%s was deleted or moved; it is written again", self._path)
-        self._file.seek(0)
-        content = self._file.read(self._synced_end)
+        content = b"".join(_blocks(self._file, self._synced_end))
         with atomic_write(self._path) as partial:
             partial.write_bytes(content)
         self._reopen()
@@ -160,9 +178,15 @@ class JournalFile:
 
 def _checksum(file: FileIO, end: int) -> int:
     """Return the CRC-32 of the beginning of a file."""
-    file.seek(0)
     checksum = 0
-    while end > 0 and (block := file.read(min(end, _BLOCK))):
+    for block in _blocks(file, end):
         checksum = zlib.crc32(block, checksum)
-        end -= len(block)
     return checksum
+
+
+def _blocks(file: FileIO, end: int) -> Iterator[bytes]:
+    """Read the beginning of a file."""
+    file.seek(0)
+    while end > 0 and (block := file.read(min(end, _BLOCK))):
+        yield block
+        end -= len(block)

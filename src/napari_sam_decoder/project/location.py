@@ -14,11 +14,7 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.atomic_files import atomic_write
 from napari_sam_decoder.errors import ProjectError, SamDecoderError, wrap_os_errors
 from napari_sam_decoder.project.journal import is_open
-from napari_sam_decoder.project.journal_lines import (
-    ProjectHeader,
-    parse_header,
-    read_header,
-)
+from napari_sam_decoder.project.journal_lines import ProjectHeader, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,13 +26,13 @@ __all__ = [
     "SUFFIX",
     "ProjectSummary",
     "copy_decoders",
-    "copy_project",
     "find_decoder",
     "find_projects",
     "is_learned",
     "new_decoder_path",
     "new_project_path",
     "projects_root",
+    "require_replaceable",
 ]
 
 _LOG = logging.getLogger(__name__)
@@ -161,32 +157,37 @@ def find_projects(digest: str) -> list[ProjectSummary]:
     return sorted(of_movie, key=lambda one: one.saved_at, reverse=True)
 
 
-def copy_project(path: Path, destination: Path, *, overwrite: bool = False) -> None:
-    """Copy a project, also while it is written; what was done is in the file.
+def require_replaceable(
+    destination: Path, project: Path | None, *, overwrite: bool = False
+) -> None:
+    """Refuse to copy a project to where it would destroy something.
 
     Parameters
     ----------
-    path : Path
-        Of the project; a line that is not whole yet is left out.
     destination : Path
-        Appears whole or not at all.
+        Of the copy.
+    project : Path, optional
+        Of the project, whose file may be gone.
     overwrite : bool, default False
-        Whether a file of that name may be replaced.
+        Whether a file may be replaced.
 
     Raises
     ------
     ProjectError
-        If the file is no project or cannot be read, or the destination cannot be
-        written, exists, or is open somewhere.
+        If there is a file that may not be replaced, or the project itself, or one that
+        is open somewhere.
     """
-    with wrap_os_errors(f"cannot read the project {path}", ProjectError):
-        data = path.read_bytes()
-    parse_header(data[: data.find(b"\n") + 1], path)
-    _require_free(path, destination, overwrite=overwrite)
-    whole_lines = data[: data.rfind(b"\n") + 1]
-    said = f"cannot write the project {destination}"
-    with wrap_os_errors(said, ProjectError), atomic_write(destination) as partial:
-        partial.write_bytes(whole_lines)
+    if not destination.exists():
+        return
+    if project is not None and project.exists() and destination.samefile(project):
+        raise ProjectError(f"{destination} is the project itself; choose another name")
+    if not overwrite:
+        raise ProjectError(f"{destination} exists; choose another name")
+    if is_open(destination):
+        raise ProjectError(
+            f"the project {destination} is open in another window or process; close "
+            "it there, or choose another name"
+        )
 
 
 def copy_decoders(decoders: Iterable[str], project: Path, destination: Path) -> None:
@@ -212,20 +213,6 @@ def copy_decoders(decoders: Iterable[str], project: Path, destination: Path) -> 
             said = f"cannot copy the decoder {found} to {copy}"
             with wrap_os_errors(said, ProjectError), atomic_write(copy) as partial:
                 partial.write_bytes(found.read_bytes())
-
-
-def _require_free(path: Path, destination: Path, *, overwrite: bool) -> None:
-    if not destination.exists():
-        return
-    if destination.samefile(path):
-        raise ProjectError(f"{destination} is the project itself; choose another name")
-    if not overwrite:
-        raise ProjectError(f"{destination} exists; choose another name")
-    if is_open(destination):
-        raise ProjectError(
-            f"the project {destination} is open in another window or process; close "
-            "it there, or choose another name"
-        )
 
 
 def _summaries(path: Path) -> Iterator[ProjectSummary]:

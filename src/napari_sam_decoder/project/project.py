@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.project.encoding import encode_operation
 from napari_sam_decoder.project.history import History
 from napari_sam_decoder.project.journal import JournalWriter, read_journal
+from napari_sam_decoder.project.journal_lines import op_line
+from napari_sam_decoder.project.location import require_replaceable
 from napari_sam_decoder.project.replay import make_checkpoint, replay
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam_decoder.project.history import Operation
+    from napari_sam_decoder.project.journal import JournalContents
     from napari_sam_decoder.project.journal_lines import ProjectHeader
 
 __all__ = ["Project"]
@@ -73,6 +75,7 @@ class Project:
         self._writer: JournalWriter | None = None
         self._waiting: list[tuple[Operation, str]] = []
         self._is_read_only = False
+        self._failure: ProjectError | None = None
         self._last_number = 0
         self._since_checkpoint = 0
         self._next_checkpoint: float = _FIRST_CHECKPOINT
@@ -178,8 +181,8 @@ class Project:
 
     @property
     def failure(self) -> ProjectError | None:
-        """Why it is not saved just now; None if it is."""
-        return None if self._writer is None else self._writer.failure
+        """Why it is not saved just now, or could not be gone on with; else None."""
+        return self._failure if self._writer is None else self._writer.failure
 
     def retry(self) -> None:
         """Try again now to save what could not be saved."""
@@ -191,10 +194,14 @@ class Project:
         return self._writer is not None and self._writer.flush()
 
     def close(self) -> None:
-        """Save what waits, and release the file until `reopen`."""
+        """Save what waits, and release the file until `reopen`.
+
+        What cannot be saved now is lost; `failure` tells.
+        """
         if self._writer is not None:
             self._writer.close()
             self._last_number = self._writer.last_number
+            self._failure = self._writer.failure
             self._writer = None
 
     def reopen(
@@ -210,21 +217,79 @@ class Project:
         Raises
         ------
         ProjectError
-            If the file cannot be written, is open somewhere else, or was changed there.
+            If the file cannot be written, is open somewhere else, was changed there, or
+            lacks what could not be saved before it was closed.
         """
         if self.path is None or self._writer is not None or self._is_read_only:
             return
-        writer, contents = JournalWriter.append_to(
-            self.path, encode=_encode, on_failure=on_failure
-        )
-        if contents.last_number != self._last_number:
-            writer.close()
-            raise ProjectError(
-                f"the project {self.path} was changed somewhere else meanwhile; open "
-                "it again to see that"
+        try:
+            writer, contents = JournalWriter.append_to(
+                self.path, encode=_encode, on_failure=on_failure
             )
-        self._writer = writer
+            try:
+                self._require_whole(contents)
+            except ProjectError:
+                writer.close()
+                raise
+        except ProjectError as error:
+            self._failure = error
+            raise
+        self._writer, self._failure = writer, None
         self._write_waiting()
+
+    def _require_whole(self, contents: JournalContents) -> None:
+        """Refuse a file that does not end where it was closed."""
+        if contents.last_number == self._last_number:
+            return
+        if self._failure is not None and contents.last_number < self._last_number:
+            raise ProjectError(
+                f"what was done last is not in the project {self.path}, since it could "
+                "not be saved before that was closed; save the labels as a file, and "
+                "open the project again to go on with what it has"
+            ) from self._failure
+        raise ProjectError(
+            f"the project {self.path} was changed somewhere else meanwhile; open "
+            "it again to see that"
+        )
+
+    def copy_to(self, path: Path, *, overwrite: bool = False) -> None:
+        """Copy all that was done to another file, also what could not be saved.
+
+        Parameters
+        ----------
+        path : Path
+            Of the copy, which appears whole or not at all.
+        overwrite : bool, default False
+            Whether a file of that name may be replaced.
+
+        Raises
+        ------
+        ProjectError
+            If there is no file yet, some of what was done cannot be read any more, or
+            the copy cannot be written, exists, or is open somewhere.
+        """
+        require_replaceable(path, self.path, overwrite=overwrite)
+        content = self._written()
+        with (
+            wrap_os_errors(f"cannot write the project {path}", ProjectError),
+            atomic_write(path) as partial,
+            partial.open("wb") as copy,
+        ):
+            copy.write(content)
+            for number, timed in enumerate(self._waiting, self._last_number + 1):
+                copy.write(op_line(number, _encode(timed)))
+
+    def _written(self) -> bytes:
+        """Return what is in the file, or would be if that could be written."""
+        if self._writer is not None:
+            return self._writer.content()
+        if self.path is None:
+            raise ProjectError("the project has no file yet; do something first")
+        contents = read_journal(self.path)
+        if not self._is_read_only:
+            self._require_whole(contents)
+        with wrap_os_errors(f"cannot read the project {self.path}", ProjectError):
+            return self.path.read_bytes()[: contents.end]
 
     def branch_off(
         self,
@@ -252,17 +317,15 @@ class Project:
         if self.path is None:
             self.start(path, header, on_failure=on_failure)
             return
+        content = self._written()
         self.close()
-        said = f"cannot write the project {path}"
         with (
-            wrap_os_errors(said, ProjectError),
+            wrap_os_errors(f"cannot write the project {path}", ProjectError),
             atomic_write(path) as partial,
-            self.path.open("rb") as old,
             partial.open("wb") as new,
         ):
-            old.readline()
             new.write(header.line())
-            shutil.copyfileobj(old, new)
+            new.write(memoryview(content)[content.index(b"\n") + 1 :])
         self.path, self.header = path, header
         self.reopen(on_failure=on_failure)
 

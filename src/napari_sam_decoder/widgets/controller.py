@@ -930,6 +930,10 @@ class Controller(QObject):
         self, state: MovieState, view: MovieView, opened: OpenedProject
     ) -> None:
         project, labels = opened
+        if state.view is None or state.view.layer not in self._viewer.layers:
+            project.close()
+            self.informed.emit(f"{state.name!r} was removed before its project opened.")
+            return
         project.history.limit = self.movies.history_limit
         old_layers, old_labels = state.objects.layers, tuple(state.targets)
         state.go_on_with(project)

@@ -79,11 +79,15 @@ class Job:
         Gets each value that the generator yields, unless the job was stopped.
     on_end : callable
         Called once and last, with the error that ended the job or None.
+    on_drop : callable
+        Gets each value that `on_step` does not, in any thread, to release what it
+        holds.
     """
 
     steps: Callable[[], Generator[Any]]
     on_step: Callable[[Any], None]
     on_end: Callable[[Exception | None], None]
+    on_drop: Callable[[Any], None] = lambda _: None
     _stopped: threading.Event = field(default_factory=threading.Event)
     _has_report: threading.Event = field(default_factory=threading.Event)
 
@@ -195,6 +199,7 @@ class JobThread(QObject):
                 with closing(job.steps()) as steps:
                     for value in steps:
                         if _is_over(job):
+                            job.on_drop(value)
                             break
                         self._report(job, value)
         except Exception as error:  # noqa: BLE001 - on_end decides about it
@@ -203,26 +208,40 @@ class JobThread(QObject):
         return None
 
     def _report(self, job: Job, *news: Any) -> None:
-        # Qt objects raise RuntimeError once the application is gone.
-        with suppress(RuntimeError):
+        try:
             self._reported.emit((job, news))
+        except RuntimeError:
+            # Qt objects raise it once the application is gone.
+            _drop(job, news)
         job.mark_reported()
 
     # A slot of this object, so that its events can be delivered ahead of all others.
     @Slot(object)  # type: ignore[untyped-decorator, unused-ignore]
     def _deliver(self, report: tuple[Job, tuple[Any, ...]]) -> None:
         job, news = report
-        if self._is_closed:
-            return
-        if len(news) == 2:
+        is_end = len(news) == 2
+        if self._is_closed or (job.is_stopped and not is_end):
+            _drop(job, news)
+        elif is_end:
             job.on_end(news[1])
-        elif not job.is_stopped:
+        else:
             job.on_step(news[0])
+
+
+def _drop(job: Job, news: tuple[Any, ...]) -> None:
+    """Nobody hears of a step any more."""
+    if len(news) == 1:
+        job.on_drop(news[0])
 
 
 def _is_over(job: Job) -> bool:
     """Whether to stop; at exit Python waits for the step under way."""
     return job.is_stopped or not threading.main_thread().is_alive()
+
+
+def _abandon(session: Session) -> None:
+    """Let go of a session that was opened too late."""
+    session.close(wait=False)
 
 
 class JobQueue(QObject):
@@ -325,9 +344,8 @@ class JobQueue(QObject):
 
     def open(self, opening: SessionRequest) -> None:
         """Open a session; emits `opened`."""
-        self._begin(
-            "opening", partial(self._models.open_session, opening), self.opened.emit
-        )
+        steps = partial(self._models.open_session, opening)
+        self._begin("opening", steps, self.opened.emit, _abandon)
 
     def retire(self, session: Session) -> None:
         """Close a session once no run needs it any more."""
@@ -423,10 +441,14 @@ class JobQueue(QObject):
         kind: str,
         steps: Callable[[], Generator[Any]],
         on_step: Callable[[Any], None],
+        on_drop: Callable[[Any], None] = lambda _: None,
     ) -> None:
+        def end(error: Exception | None) -> None:
+            self._finish(kind, job, error)
+
         if kind in self._jobs:
             self._jobs[kind].stop()
-        job = Job(steps, on_step, lambda error: self._finish(kind, job, error))
+        job = Job(steps, on_step, end, on_drop)
         self._jobs[kind] = job
         self._thread_for(kind).start(job)
 

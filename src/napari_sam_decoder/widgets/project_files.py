@@ -87,6 +87,8 @@ class ProjectFiles(QObject):
         """
         if state.identity is not None:
             self._reopen(state)
+        if state.project.path is not None:
+            self._own_paths.add(state.project.path.absolute())
         if state.followed is not state.project:
             state.followed = state.project
             self._followed.add(state)
@@ -101,7 +103,9 @@ class ProjectFiles(QObject):
         state.project.close()
 
     def keep_again(self, state: MovieState) -> None:
-        """Try again to make a file for what is done on a movie."""
+        """Try again to keep what is done on a movie in a file."""
+        if state.identity is not None:
+            self._reopen(state)
         state.is_keeping_off = False
         self._keep(state)
 
@@ -126,15 +130,15 @@ class ProjectFiles(QObject):
         path : Path
             Of the project.
         on_opened : callable
-            Called in the GUI thread once it is open.
+            Called in the GUI thread once it is open. If nobody can take it any more,
+            it is closed.
         """
 
-        def take(state: MovieState, opened: Any) -> None:
-            self._own_paths.add(path.absolute())
+        def take(_: MovieState, opened: OpenedProject) -> None:
             on_opened(opened)
 
         steps = partial(self._open, state, path)
-        self._begin(state, steps, take)
+        self._begin(state, steps, take, lambda opened: opened[0].close())
 
     def _open(self, state: MovieState, path: Path) -> Generator[OpenedProject]:
         identity = state.identity
@@ -156,6 +160,7 @@ class ProjectFiles(QObject):
         state: MovieState,
         steps: Callable[[], Generator[object]],
         on_step: Callable[[MovieState, Any], None],
+        on_drop: Callable[[Any], None] = lambda _: None,
     ) -> None:
         def end(error: Exception | None) -> None:
             # A project may be waiting to be opened, behind what finds out the identity.
@@ -165,7 +170,7 @@ class ProjectFiles(QObject):
                 self.failed.emit(error)
             self.changed.emit()
 
-        job = Job(steps, partial(on_step, state), end)
+        job = Job(steps, partial(on_step, state), end, on_drop)
         self._jobs[state] = job
         self._thread.start(job)
         self.changed.emit()

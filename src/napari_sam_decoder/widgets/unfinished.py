@@ -56,6 +56,7 @@ def unfinished_anywhere(
         A sentence each. Not of embedding, which goes on by itself another time.
     """
     return (
+        *_unsaved(controller),
         *_runs(controller, None),
         *_relabelling(controller),
         *_learning(controller, None),
@@ -74,6 +75,17 @@ def unfinished_here(controller: Controller) -> tuple[str, ...]:
 def unfinished_learning(controller: Controller) -> tuple[str, ...]:
     """Say what would be of no use with another model."""
     return (*_learning(controller, controller.state), *_undecided(controller))
+
+
+def _unsaved(controller: Controller) -> Iterator[str]:
+    for state in controller.movies:
+        if state.project.failure is not None:
+            yield f"{state.name!r}: {state.project.failure}."
+        elif state.is_keeping_off and state.history.done:
+            yield (
+                f"What was done on {state.name!r} is in no project file; press 'Try "
+                "again' in the dock, or save the labels as a file."
+            )
 
 
 def _runs(controller: Controller, state: object | None) -> Iterator[str]:
@@ -146,7 +158,7 @@ def ask_before(
         return Answer.STOP
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setText("Something is still under way.")
+    box.setText("Something is not finished yet.")
     box.setInformativeText("\n\n".join(unfinished))
     roles = QMessageBox.ButtonRole
     answers: dict[Any, Answer] = {}

@@ -39,7 +39,6 @@ from napari_sam_decoder.project import (
     ScribbleRow,
     ShapeRow,
     copy_decoders,
-    copy_project,
     ended_confirmations,
     is_learned,
     locked_objects,
@@ -2899,7 +2898,8 @@ class Workbench(QObject):
     def save_project_as(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Copy the project with its labels to another place or machine.
 
-        Decoders that were learned are copied beside it.
+        The copy has all that was done, also what could not be saved. Decoders that were
+        learned are copied beside it.
 
         Parameters
         ----------
@@ -2911,13 +2911,16 @@ class Workbench(QObject):
         Raises
         ------
         ProjectError
-            If nothing has been done yet, or the copy cannot be written.
+            If there is no project yet, some of what was done cannot be read any more,
+            or the copy cannot be written.
         """
-        project = self.controller.state.project
+        project, history = self.controller.state.project, self.history
         if project.path is None:
-            raise ProjectError("there is no project yet: nothing has been done")
-        project.flush()
-        history = self.history
+            raise ProjectError(
+                "there is no project yet: save what was done first, with 'Try again'"
+                if history.done
+                else "there is no project yet: nothing has been done"
+            )
         decoders = {
             decoder
             for step in (*history.done, *history.undone)
@@ -2925,7 +2928,7 @@ class Workbench(QObject):
             for decoder in step.details["decoders"]
         }
         decoders.add(str(self.controller.state.options.decoder))
-        copy_project(project.path, Path(path), overwrite=overwrite)
+        project.copy_to(Path(path), overwrite=overwrite)
         copy_decoders(sorted(decoders), project.path, Path(path))
 
     def _on_resumed(self, state: MovieState) -> None:
