@@ -16,6 +16,7 @@ from stage import squares
 from napari_sam_decoder.errors import ProjectError
 from napari_sam_decoder.project import Project
 from napari_sam_decoder.project.journal import is_open
+from napari_sam_decoder.widgets import controller
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.unfinished import unfinished_anywhere
 
@@ -357,6 +358,108 @@ def test_a_project_of_a_movie_that_was_removed_meanwhile_is_let_go(
     assert not is_open(path)
     other.choose_movie(other.viewer.add_layer(layer))
     other.resume(path)
+    other.wait()
+    assert [one.name for one in other.objects.listed] == ["first"]
+
+
+@pytest.fixture
+def with_run(fresh, tmp_path):
+    """A project of which an object has labels."""
+    begin(fresh).new_object("first")
+    fresh.add_points((0, 15, 12))
+    fresh.wait()
+    fresh.propagate()
+    fresh.wait()
+    fresh.close()
+    return projects(tmp_path)[0]
+
+
+def test_a_run_that_began_while_a_project_was_opened_is_not_taken_into_it(
+    with_run, gate, sam, make_bench
+):
+    other = begin(make_bench())
+    other.new_object("own")
+    other.add_points((0, 45, 45))
+    other.wait()
+    own = other.controller.state.project.path
+    other.resume(with_run)
+    sam.gate = threading.Semaphore(0)
+    other.configure(replace(other.controller.state.options, precision="float32"))
+    other.propagate()
+    assert wait_until(lambda: other.controller.writer.run is not None, 20)
+    gate.set()
+    assert wait_until(lambda: not other.controller.files.is_busy, 20)
+    assert not other.controller.is_busy
+    sam.gate.release(100)
+    other.wait()
+    assert [step.kind for step in other.history.done].count("run") == 1
+    assert [one.name for one in other.objects.listed] == ["first"]
+    other.close()
+    assert "New object" in titles(own)
+
+
+def test_labels_are_shown_on_the_plane_that_was_chosen_meanwhile(
+    fresh, make_bench, tmp_path, monkeypatch
+):
+    movie, _ = squares(6)
+    planes = np.stack([movie[:3], movie[3:], movie[1:4]])
+
+    def start(bench):
+        bench.choose_movie(bench.viewer.add_image(planes, name="four"), 0)
+        bench.choose_plane(1, 0)
+        bench.wait()
+        return bench
+
+    start(fresh).new_object()
+    fresh.add_points((0, 15, 12))
+    fresh.wait()
+    fresh.propagate()
+    fresh.wait()
+    fresh.close()
+    (path,) = projects(tmp_path)
+    other = start(make_bench())
+    other.resume(path)
+    other.choose_plane(1, 2)
+    other.wait()
+    assert other.controller.state.target.view.is_same_as(other.movie)
+
+
+def test_a_project_is_not_resumed_while_labels_are_changed(
+    with_run, gate, make_bench, monkeypatch
+):
+    other, told = begin(make_bench()), []
+    other.new_object("own")
+    other.add_points((0, 45, 45))
+    other.wait()
+    other.propagate()
+    other.wait()
+    other.informed.connect(told.append)
+    other.resume(with_run)
+    assert wait_until(lambda: is_open(with_run), 20)
+    monkeypatch.setattr(other.controller._scans, "is_relabelling", lambda _: True)
+    gate.set()
+    assert wait_until(lambda: not other.controller.files.is_busy, 20)
+    assert told == ["Labels are being changed just now: wait a moment."]
+    assert not is_open(with_run)
+    other.resume(with_run)
+    assert not other.controller.files.is_busy
+    assert [one.name for one in other.objects.listed] == ["own"]
+
+
+def test_a_project_that_arrives_during_undo_waits_for_its_end(
+    path, make_bench, monkeypatch
+):
+    monkeypatch.setattr(controller, "BREATH_S", -1)
+    other, resumed = begin(make_bench()), []
+    other.new_object("own")
+    other.wait()
+    other.controller.resumed.connect(resumed.append)
+    other.resume(path)
+    (job,) = other.controller.files._jobs.values()
+    assert job.wait_for_report(20)
+    other.undo()
+    assert resumed == []
+    assert not other.objects.listed
     other.wait()
     assert [one.name for one in other.objects.listed] == ["first"]
 

@@ -625,7 +625,7 @@ class Controller(QObject):
         runs : iterable of (MovieView, PromptSet, RunRequest)
             A plane, the prompts on it, and what to carry where.
         """
-        self._stop_all_here()
+        self._stop_all(self.state)
         self._pending += [
             PendingRun(self.state, view, prompts, request)
             for view, prompts, request in runs
@@ -649,7 +649,7 @@ class Controller(QObject):
             self._drop_pending(running)
             self._end_run(was_stopped=True)
         else:
-            self._stop_all_here()
+            self._stop_all(self.state)
             self._find_corrections()
             self._decline_corrections()
             self._decline_reruns()
@@ -915,10 +915,13 @@ class Controller(QObject):
         """
         if self.movie is None:
             return
-        self._stop_all_here()
-        state, view = self.state, self.movie
+        state, hindrance = self.state, self._hindrance(self.state)
+        if hindrance:
+            self.informed.emit(hindrance)
+            return
+        self._stop_all(state)
         self._forget_learning(state)
-        self.files.open(state, path, partial(self._go_on_with, state, view))
+        self.files.open(state, path, partial(self._go_on_with, state))
 
     def save_now(self) -> None:
         """Try again to save what could not be saved."""
@@ -926,14 +929,18 @@ class Controller(QObject):
         self.files.keep_again(self.state)
         self.changed.emit()
 
-    def _go_on_with(
-        self, state: MovieState, view: MovieView, opened: OpenedProject
-    ) -> None:
+    def _go_on_with(self, state: MovieState, opened: OpenedProject) -> None:
         project, labels = opened
+        hindrance = self._hindrance(state)
         if state.view is None or state.view.layer not in self._viewer.layers:
+            hindrance = f"{state.name!r} was removed before its project opened."
+        if hindrance:
             project.close()
-            self.informed.emit(f"{state.name!r} was removed before its project opened.")
+            self.informed.emit(hindrance)
             return
+        # Somebody may have begun something while it was opened.
+        self._stop_all(state)
+        self._forget_learning(state)
         project.history.limit = self.movies.history_limit
         old_layers, old_labels = state.objects.layers, tuple(state.targets)
         state.go_on_with(project)
@@ -944,7 +951,7 @@ class Controller(QObject):
             # They would cover those of the project.
             layer.visible = False
         for number, data in labels.items():
-            self._restore_labels(state, view, number, data)
+            self._restore_labels(state, number, data)
         self._restore_options(state)
         state.offers, state.is_keeping_off = (), False
         self.files.follow(state)
@@ -954,10 +961,9 @@ class Controller(QObject):
             self.informed.emit(f"{project.path}: {project.damage}.")
         self.resumed.emit(state)
 
-    def _restore_labels(
-        self, state: MovieState, view: MovieView, number: int, data: np.ndarray
-    ) -> None:
-        if tuple(data.shape) != view.spatial_shape:
+    def _restore_labels(self, state: MovieState, number: int, data: np.ndarray) -> None:
+        view = state.view
+        if view is None or tuple(data.shape) != view.spatial_shape:
             return
         record = state.history.document.table("targets")[number]
         layer = labels_layer(view, record.name, data)
@@ -1019,11 +1025,11 @@ class Controller(QObject):
         nothing: str,
         verb: str,
     ) -> None:
-        hindrance = self._hindrance()
+        hindrance = self._hindrance(self.state)
         if hindrance:
             self.informed.emit(hindrance)
             return
-        self._stop_all_here()
+        self._stop_all(self.state)
         self._rerun_timer.stop()
         options = self.state.options
         try:
@@ -1061,19 +1067,20 @@ class Controller(QObject):
                 )
                 last = monotonic()
 
-        # Labels may be written or read for other reasons meanwhile.
+        # Labels may be written or read for other reasons meanwhile, or replaced.
         is_shared = self.is_scanning or self.writer.running is self.state
+        is_shared |= self.files.is_busy
         self.is_moving = True
         try:
             yield breathe if not is_shared else lambda: None
         finally:
             self.is_moving = False
 
-    def _hindrance(self) -> str:
-        """Say why nothing can be undone or redone just now; empty if it can."""
-        if self._scans.is_relabelling(self.state):
+    def _hindrance(self, state: MovieState) -> str:
+        """Say why a history cannot be moved or replaced just now; empty if it can."""
+        if self._scans.is_relabelling(state):
             return "Labels are being changed just now: wait a moment."
-        if any(target.is_drawing for target in self.state.targets.values()):
+        if any(target.is_drawing for target in state.targets.values()):
             # What came before the stroke would be undone, and could not be redone.
             return "A stroke is being drawn: release the mouse first."
         return ""
@@ -1113,10 +1120,10 @@ class Controller(QObject):
         if self.run is not None:
             self._end_run(was_stopped=True)
 
-    def _stop_all_here(self) -> None:
-        """Stop what is under way or pending on any plane of the current movie."""
-        self._drop_pending(self.state)
-        if self.writer.running is self.state:
+    def _stop_all(self, state: MovieState) -> None:
+        """Stop what is under way or pending on any plane of a movie."""
+        self._drop_pending(state)
+        if self.writer.running is state:
             self._end_run(was_stopped=True)
 
     def _end_run(self, *, was_stopped: bool) -> None:
