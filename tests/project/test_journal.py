@@ -686,6 +686,23 @@ def test_an_op_that_cannot_be_encoded_is_no_silent_loss(writer, path, failures):
     assert list(read_journal(path).ops) == OPS[:1]
 
 
+@pytest.mark.parametrize("error", [KeyError, TypeError, MemoryError, ProjectError])
+def test_a_checkpoint_that_fails_does_not_stop_the_writer(error, writer, path, caplog):
+    def fail(_):
+        raise error("no such thing")
+
+    writer.write(OPS[0])
+    writer.write_checkpoint(fail)
+    writer.write(OPS[1])
+    saved = []
+    waiting = threading.Thread(target=lambda: saved.append(writer.flush()), daemon=True)
+    waiting.start()
+    waiting.join(20)
+    assert saved == [True]
+    assert list(read_journal(path).ops) == OPS[:2]
+    assert "no checkpoint was written" in caplog.text
+
+
 def test_a_listener_that_fails_does_not_stop_the_writer(path, monkeypatch, caplog):
     def listen(error):
         raise ZeroDivisionError

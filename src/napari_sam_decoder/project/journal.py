@@ -483,9 +483,9 @@ class JournalWriter:
     def _append_checkpoint(self, make: Callable[[Path], Mapping[str, Any]]) -> None:
         try:
             line = op_line(self._last_number + 1, make(self.path))
-        except (MemoryError, ProjectError, ValueError) as error:
-            # It only saves time at the next opening.
-            _LOG.warning("no checkpoint was written to %s: %s", self.path, error)
+        except Exception:  # noqa: BLE001 - whatever it is, saving goes on
+            # It only saves time at the next opening; nothing is lost without it.
+            _LOG.warning("no checkpoint was written to %s", self.path, exc_info=True)
             return
         with self._order_lock:
             self._to_be_saved += 1
