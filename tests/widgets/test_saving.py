@@ -95,6 +95,34 @@ def test_without_labels_there_is_nothing_to_save(fresh, tmp_path):
         fresh.save_labels(tmp_path / "labels.tif")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bench: bench.delete_object(1, "remove"),
+        lambda bench: bench.merge_objects(1, 2),
+        lambda bench: bench.split_object(1, 2),
+    ],
+)
+def test_labels_are_not_given_to_another_object_while_they_are_saved(
+    change, bench, truth, tmp_path, monkeypatch
+):
+    gate, fitting = threading.Event(), tiff_files._fitting
+
+    def wait_and_fit(plane):
+        gate.wait(20)
+        return fitting(plane)
+
+    monkeypatch.setattr(tiff_files, "_fitting", wait_and_fit)
+    bench.save_labels(tmp_path / "labels.tif")
+    with pytest.raises(LabelsError, match="being saved just now; wait for that, or"):
+        change(bench)
+    assert len(bench.objects.listed) == 2
+    bench.delete_object(2)
+    gate.set()
+    bench.wait()
+    assert np.array_equal(tifffile.imread(tmp_path / "labels.tif"), truth)
+
+
 def test_stopping_leaves_nothing_and_meanwhile_nothing_is_measured(
     bench, tmp_path, monkeypatch
 ):

@@ -780,6 +780,8 @@ class Workbench(QObject):
             If there is no such object or frame, if the object is locked or being
             computed, or has nothing before the frame, or nothing from there on; or if
             the name is not text.
+        LabelsError
+            If the labels are being saved or measured.
         """
         name = _as_name(name)
         self._wait_for_ids()
@@ -787,6 +789,7 @@ class Workbench(QObject):
         start = _existing_frame(view, self.frame if frame is None else frame)
         old_id = listed.object_id
         self.controller.require_not_running(old_id)
+        self._require_labels_at_rest()
         self._read_what_waits()
         self._require_both_sides(old_id, start)
         [new_id] = self._new_ids(1)
@@ -859,11 +862,14 @@ class Workbench(QObject):
         PromptError
             If there is no such object, if it is locked or being computed, or does not
             seem to have divided.
+        LabelsError
+            If the labels are being saved or measured.
         """
         self._wait_for_ids()
         view, listed = self.require_movie(), self._object_or_current(object_id)
         old_id = listed.object_id
         self.controller.require_not_running(old_id)
+        self._require_labels_at_rest()
         self._read_what_waits()
         offered = self._frame_records.division(old_id)
         if offered is None:
@@ -1903,6 +1909,11 @@ class Workbench(QObject):
             )
         self.controller.label_worker.start(self.controller.state, work)
 
+    def _require_labels_at_rest(self) -> None:
+        """Refuse to change labels on many frames while these are read for something."""
+        if self.labels is not None:
+            self._require_free_worker(ObjectSearch)
+
     def _require_free_worker(self, kind: type[LabelWork]) -> None:
         running = self.controller.label_worker.running
         if running is not None and type(running) is not kind:
@@ -2538,12 +2549,16 @@ class Workbench(QObject):
             If ``labels`` is neither.
         PromptError
             If there is no such object, or it is being computed.
+        LabelsError
+            If labels to be removed are being saved or measured.
         """
         if labels not in ("keep", "remove"):
             raise OptionError(f"labels must be 'keep' or 'remove', not {labels!r}")
         found = self.objects.require(object_id)
         self.require_unlocked(object_id)
         self.controller.require_not_running(object_id)
+        if labels == "remove":
+            self._require_labels_at_rest()
         self._read_what_waits()
         title = f"Delete {found.name!r}"
         with self.history.step(title, "objects", {"objects": [object_id]}) as step:
@@ -2575,6 +2590,8 @@ class Workbench(QObject):
         ------
         PromptError
             If there are no such two objects, or one of them is being computed.
+        LabelsError
+            If the labels are being saved or measured.
         """
         gone, kept = self.objects.require(object_id), self.objects.require(into)
         if object_id == into:
@@ -2582,6 +2599,7 @@ class Workbench(QObject):
         self.require_unlocked(object_id, into)
         for one in (object_id, into):
             self.controller.require_not_running(one)
+        self._require_labels_at_rest()
         self._read_what_waits()
         title = f"Merge {gone.name!r} into {kept.name!r}"
         with self.history.step(
