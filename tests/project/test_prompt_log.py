@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -69,7 +70,7 @@ class Ledger(PromptLog):
         return prompts
 
     def _prompt_of(self, step):
-        (made,) = (change.after for change in self._entries(step, "made"))
+        (made,) = (change.after for change in self._entries(step.changes, "made"))
         return made
 
     def _restore(self, change):
@@ -332,6 +333,51 @@ def test_later_corrections_on_neighbouring_frames_depend_on_it_and_others_do_not
     assert prompt_log.take_back_lost(FIRST, earlier, near, far) == [near, LATER]
     (found,) = corrections(prompt_log, FIRST, earlier, near, far)
     assert found.prompts == (near,)
+
+
+class Counted(Sequence):
+    """Changes that take a while each time they are looked at, as those in a file."""
+
+    def __init__(self, changes):
+        self._changes = changes
+        self.looks = 0
+
+    def __len__(self):
+        return len(self._changes)
+
+    def __getitem__(self, index):
+        return self._changes[index]
+
+    def __iter__(self):
+        self.looks += 1
+        return iter(self._changes)
+
+
+def test_however_many_points_go_each_step_is_looked_at_twice_at_most():
+    ids, frames = range(1, 6), range(30)
+    firsts = [Prompt(one, 0, points=[(1, 1)]) for one in ids]
+    prompt_log = ledger_of(*firsts, frames=frames)
+    made = [Prompt(one, at, points=[(1, 1)]) for at in (5, 15, 25) for one in ids]
+    corrected = [prompt_log.correct(one, one.frame, row=one.object_id) for one in made]
+    with prompt_log.history.extend(prompt_log.history.done[0]):
+        prompt_log.records.note(result_of(0, 1, verdict=Verdict.DOUBTFUL))
+    steps = prompt_log.history.done
+    for step in steps:
+        step.parts[:] = map(Counted, step.parts)
+    assert prompt_log.lost_corrections(firsts) == tuple(reversed(corrected))
+    assert max(part.looks for step in steps for part in step.parts) == 2
+    for step in steps:
+        step.parts[:] = map(Counted, step.parts)
+    assert prompt_log.lost_corrections(made) == ()
+    assert [[part.looks for part in step.parts] for step in steps[:1]] == [[1, 0]]
+
+
+def test_what_the_labels_have_of_a_point_is_known_without_looking_at_frames(
+    monkeypatch,
+):
+    prompt_log = ledger_of(FIRST)
+    monkeypatch.setattr(prompt_log, "covers", lambda _: pytest.fail("all frames"))
+    assert corrections(prompt_log, FIRST) == ()
 
 
 @pytest.mark.parametrize(("row", "depends"), [(0, True), (3, False)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.project.changes import EntryChange, LabelsChange
@@ -14,8 +14,16 @@ from napari_sam_decoder.prompts import PromptSet
 from napari_sam_decoder.propagation import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
+    from napari_sam_decoder.project.changes import Change
     from napari_sam_decoder.project.frame_records import FrameRecords
     from napari_sam_decoder.project.history import History, Step
     from napari_sam_decoder.prompts import Prompt
@@ -307,20 +315,21 @@ class PromptLog:
         """
         now = {_key(prompt): prompt for prompt in prompts_now}
         locked = self._locked_ids
-        gone = [
-            key
+        gone = {
+            key: prompt
             for key, prompt in self._made.items()
             if key[0] not in locked and _is_lost(prompt, now.get(key))
-        ]
-        lost: list[Step] = []
-        found = {
-            step.number for key in gone for step in self._lost_on(key, now.get(key))
         }
+        found = {step.number for step in self._lost_steps(gone, now)}
+        lost: list[tuple[Step, list[Change]]] = []
         for step in self._history.done if found else ():
             is_meant = step.number in found
-            if is_meant or any(self._rests_on(step, other) for other in lost):
-                lost.append(step)
-        return tuple(reversed(lost))
+            if is_meant or (lost and step.kind == CORRECTION):
+                # Each step is looked at once: its changes may have to be decoded.
+                changes = step.changes
+                if is_meant or any(self._rests_on(changes, one) for _, one in lost):
+                    lost.append((step, changes))
+        return tuple(step for step, _ in reversed(lost))
 
     def readmit(self, prompts_now: Collection[Prompt]) -> None:
         """Count points again that went with their layer and are back.
@@ -348,38 +357,54 @@ class PromptLog:
             if key[0] not in self._requests and not _contains(now.get(key), prompt):
                 del self._made[key]
 
-    def _lost_on(self, key: _Key, now: Prompt | None) -> Iterator[Step]:
-        """The steps that corrected a frame with points that are gone, since its run."""
-        earlier = self._made.get(key)
-        for step in reversed(self._history.done):
-            for change in self._entries(step, "made"):
-                # Others have been taken back since.
-                if change.key != key or change.after != earlier:
-                    continue
-                if step.kind == "run" or not _is_lost(earlier, now):
-                    return
-                if step.kind == CORRECTION:
-                    yield step
-                    earlier = change.before
+    def _lost_steps(
+        self, gone: Mapping[_Key, Prompt], now: Mapping[_Key, Prompt]
+    ) -> Iterator[Step]:
+        """The steps that corrected frames with points that are gone, since their runs.
 
-    def _entries(self, step: Step, table: str) -> Iterator[EntryChange]:
-        for change in step.changes:
+        Parameters
+        ----------
+        gone : mapping
+            What labels were made from, but agree with no more.
+        now : mapping
+            All prompts as they are now.
+        """
+        earlier = dict(gone)
+        # One after the other: the frames of a run come behind what it was made from.
+        noted = (
+            (step, change)
+            for step in reversed(self._history.done if gone else ())
+            if step.kind in ("run", CORRECTION)
+            for change in self._entries(chain.from_iterable(step.parts), "made")
+        )
+        for step, change in noted:
+            # Others have been taken back since.
+            if change.key not in earlier or change.after != earlier[change.key]:
+                continue
+            del earlier[change.key]
+            if step.kind == CORRECTION:
+                yield step
+                if _is_lost(change.before, now.get(change.key)):
+                    earlier[change.key] = change.before
+            if not earlier:
+                return
+
+    def _entries(self, changes: Iterable[Change], table: str) -> Iterator[EntryChange]:
+        for change in changes:
             if isinstance(change, EntryChange) and (change.table, change.scope) == (
                 table,
                 self._scope,
             ):
                 yield change
 
-    def _rests_on(self, later: Step, earlier: Step) -> bool:
+    def _rests_on(self, later: Sequence[Change], earlier: Sequence[Change]) -> bool:
         """Whether a correction depends on an earlier one that is taken back.
 
         It does for the same object on the same or neighbouring frames, and for another
         object if both changed the same part of a frame.
         """
         made = [*self._entries(later, "made")]
-        if later.kind != CORRECTION or not any(
-            self._made.get(one.key) == one.after for one in made
-        ):
+        if not any(self._made.get(one.key) == one.after for one in made):
             return False
         reached = {one.key for one in self._entries(earlier, "frames")}
         reached |= {one.key for one in self._entries(earlier, "made")}
@@ -496,8 +521,9 @@ class PromptLog:
         return adopted | self._records.frames_by_run(object_id)
 
     def _is_new(self, prompt: Prompt) -> bool:
-        is_open = self.covers(prompt) and not self.is_declined(prompt)
-        return is_open and not self.holds(prompt)
+        # Most prompts are in the labels, which is quickly seen.
+        is_known = self.holds(prompt) or self.is_declined(prompt)
+        return not is_known and self.covers(prompt)
 
     def _has_shrunk(self, prompt: Prompt) -> bool:
         """Whether points are missing that the labels on a frame were made from."""
@@ -522,15 +548,15 @@ class PromptLog:
         return locked_objects(self._history.document)
 
 
-def _overlap(later: Step, earlier: Step) -> bool:
+def _overlap(later: Iterable[Change], earlier: Iterable[Change]) -> bool:
     """Whether two steps have changed the same part of a plane."""
     planes: dict[object, list[LabelsChange]] = {}
-    for change in earlier.changes:
+    for change in earlier:
         if isinstance(change, LabelsChange):
             planes.setdefault(change.touched, []).append(change)
     return any(
         change.difference.overlaps(other.difference)
-        for change in later.changes
+        for change in later
         if isinstance(change, LabelsChange)
         for other in planes.get(change.touched, ())
     )
