@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_documents import Desk, PlainCut
 
+from disk_labels import DiskLabels
 from napari_sam_decoder.errors import LabelsError
 from napari_sam_decoder.project import GuardedLabels, LabelsChange
 from napari_sam_decoder.project.guarded_labels import merge_frame
@@ -343,6 +344,49 @@ def test_labels_on_disk_work_alike(tmp_path):
         pass
     assert desk.objects() == {}
     assert not array[...].any()
+
+
+@pytest.mark.parametrize("work", ["run", "relabel", "take back", "undo"])
+def test_what_a_full_disk_did_not_take_is_as_if_it_had_not_been_tried(work):
+    disk = DiskLabels(np.zeros(SHAPE, np.uint16))
+    desk = Desk(disk)
+    desk.run(2, rows(1))
+    (change,) = desk.history.done[-1].changes
+    works = {
+        "run": lambda: desk.run(2, rows(2), (1, 2)),
+        "relabel": lambda: desk.labels.relabel(desk.cut, 2, 1, 7),
+        "take back": lambda: desk.labels.take_back(change),
+        "undo": desk.history.undo,
+    }
+
+    def do():
+        if work == "undo":
+            works[work]()
+        else:
+            with desk.history.step(work, "run"):
+                works[work]()
+
+    done, disk.room = desk.history.done, 0
+    with pytest.raises(LabelsError, match=r"cannot write the labels .*disk space"):
+        do()
+    assert desk.history.done == done
+    np.testing.assert_array_equal(desk.plane(2), rows(1))
+    assert desk.objects() == {}
+    disk.room = None
+    do()
+    assert not np.array_equal(desk.plane(2), rows(1))
+    assert desk.objects() == {}
+
+
+def test_labels_out_of_reach_are_told_with_a_remedy():
+    disk = DiskLabels(np.zeros(SHAPE, np.uint16))
+    desk = Desk(disk)
+    desk.run(2, rows(1))
+    disk.is_within_reach = False
+    with pytest.raises(LabelsError, match=r"cannot read the labels .*permissions"):
+        desk.run(3, rows(1))
+    with pytest.raises(LabelsError, match="cannot read the labels"):
+        desk.history.undo()
 
 
 def test_changes_are_still_known_when_the_movie_is_followed_along_another_axis(desk):

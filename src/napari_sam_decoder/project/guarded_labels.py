@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.errors import LabelsError, wrap_os_errors
 from napari_sam_decoder.labels import merge_labels
 from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.project.changes import LabelsChange
@@ -23,13 +23,39 @@ if TYPE_CHECKING:
     from napari_sam_decoder.project.document import Document
     from napari_sam_decoder.project.label_snapshot import PlanePosition
 
-__all__ = ["Edit", "GuardedLabels", "LabelsHolder", "WriteResult", "merge_frame"]
+__all__ = [
+    "Edit",
+    "GuardedLabels",
+    "LabelsHolder",
+    "WriteResult",
+    "merge_frame",
+    "read_labels",
+]
 
 
 class LabelsHolder(Protocol):
     """Something with labels, such as a Labels layer."""
 
     data: Any
+
+
+def read_labels(holder: LabelsHolder, index: tuple[int | slice, ...]) -> np.ndarray:
+    """Read a part of labels, which may lie on a disk; a view of those in memory.
+
+    Parameters
+    ----------
+    holder : LabelsHolder
+        Where they are.
+    index : tuple of int and slice
+        Which part.
+
+    Raises
+    ------
+    LabelsError
+        If they cannot be read, and a user can do something about it.
+    """
+    with wrap_os_errors("cannot read the labels", LabelsError):
+        return np.asarray(holder.data[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -431,9 +457,10 @@ class GuardedLabels:
             )
             edit = Edit(window, state.now[window].copy(), now[window])
             # First, since what is known may be the labels themselves.
-            difference = self._record(self._current, state.place, state.known, known)
+            difference = LabelDifference.between(state.known, known)
             self._write_window(self._current.index(state.place), edit)
             if difference is not None:
+                self._record(self._current, state.place, difference)
                 self._known.patch(state.place, difference)
             self._repaint(state.place, left, known)
 
@@ -464,7 +491,7 @@ class GuardedLabels:
         """
         with self._lock:
             axes = PlaneAxes.of(change.sliced)
-            now = np.array(self._holder.data[axes.index(change.place)])
+            now = np.array(read_labels(self._holder, axes.index(change.place)))
             after = now.copy()
             back = change.difference.inverse()
             back.apply_where_unchanged(after, but_not=but_not)
@@ -479,7 +506,9 @@ class GuardedLabels:
             is_back = now != after
             new = np.where(is_back, after, known)
             self.apply(change.sliced, change.place, difference)
-            self._record(axes, change.place, known, new)
+            changed = LabelDifference.between(known, new)
+            if changed is not None:
+                self._record(axes, change.place, changed)
             if is_current:
                 left = np.where(is_back, after, self._left(change.place, known))
                 self._repaint(change.place, left, new)
@@ -516,12 +545,12 @@ class GuardedLabels:
                     f"their shape was {self._shape}; give the layer labels of that "
                     "shape again"
                 )
-            plane = data[index]
+            plane = read_labels(self._holder, index)
             if not isinstance(data, np.ndarray):
                 plane = np.array(plane)
             difference.apply(plane)
             if not isinstance(data, np.ndarray):
-                data[index] = plane
+                self._put(index, plane)
             if self._axes is None or sliced == self._axes.sliced:
                 self._known.patch(place, difference)
             else:
@@ -546,7 +575,7 @@ class GuardedLabels:
         along = places[:, list(axes.sliced)]
         for place in {tuple(map(int, one)) for one in along}:
             is_here = (along == place).all(axis=1)
-            now = np.array(self._holder.data[axes.index(place)])
+            now = np.array(read_labels(self._holder, axes.index(place)))
             before = now.copy()
             rows, columns = (places[is_here, axis] for axis in axes.shown)
             before[rows, columns] = left[is_here]
@@ -563,7 +592,7 @@ class GuardedLabels:
 
     def _plane(self, place: PlanePosition) -> np.ndarray:
         """A plane as it is now; a view of labels in memory."""
-        return np.asarray(self._holder.data[self._current.index(place)])
+        return read_labels(self._holder, self._current.index(place))
 
     def _sync(self, place: PlanePosition) -> bool:
         if place not in self._known:
@@ -579,9 +608,7 @@ class GuardedLabels:
         if difference is None:
             return False
         left = self._left(place, known)
-        self._document.record_labels(
-            LabelsChange(self._target, self._current.sliced, place, difference)
-        )
+        self._record(self._current, place, difference)
         self._set_painted(place, LabelDifference.between(left, now))
         self._known.put(place, now)
         return True
@@ -637,11 +664,7 @@ class GuardedLabels:
         if difference is not None:
             rows, columns = edit.window
             difference = difference.at(rows.start, columns.start)
-            self._document.record_labels(
-                LabelsChange(
-                    self._target, self._current.sliced, state.place, difference
-                )
-            )
+            self._record(self._current, state.place, difference)
             self._known.patch(state.place, difference)
 
     def _repaint_decided(
@@ -656,23 +679,21 @@ class GuardedLabels:
         self._repaint(state.place, np.where(decided, after, state.left), known)
 
     def _record(
-        self,
-        axes: PlaneAxes,
-        place: PlanePosition,
-        before: np.ndarray,
-        after: np.ndarray,
-    ) -> LabelDifference | None:
-        difference = LabelDifference.between(before, after)
-        if difference is not None:
-            change = LabelsChange(self._target, axes.sliced, place, difference)
-            self._document.record_labels(change)
-        return difference
+        self, axes: PlaneAxes, place: PlanePosition, difference: LabelDifference
+    ) -> None:
+        """Record what has been written; before, a failure would be taken back."""
+        change = LabelsChange(self._target, axes.sliced, place, difference)
+        self._document.record_labels(change)
 
     def _write_window(self, index: tuple[int | slice, ...], edit: Edit) -> None:
         place = list(index)
         for axis, part in zip(self._current.shown, edit.window, strict=True):
             place[axis] = part
-        self._holder.data[tuple(place)] = edit.after
+        self._put(tuple(place), edit.after)
+
+    def _put(self, index: tuple[int | slice, ...], labels: np.ndarray) -> None:
+        with wrap_os_errors("cannot write the labels", LabelsError):
+            self._holder.data[index] = labels
 
     def _follow_painted(self, key: Any, _before: Any, after: Any) -> None:
         """Notice what undo brings back from the time of another cut."""
@@ -703,7 +724,7 @@ class GuardedLabels:
         places, values = [np.zeros((0, ndim), int)], [np.zeros(0, int)]
         for (sliced, place), _ in tuple(self._painted.items()):
             axes = PlaneAxes.of(sliced)
-            now = np.asarray(self._holder.data[axes.index(place)])
+            now = read_labels(self._holder, axes.index(place))
             left = now.copy()
             self._painted.pop((sliced, place)).inverse().apply_where_unchanged(left)
             changed = left != now

@@ -5,12 +5,13 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.project.guarded_labels import read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import numpy as np
 
     from napari_sam_decoder.project.cut import Cut
     from napari_sam_decoder.project.guarded_labels import LabelsHolder
@@ -67,7 +68,7 @@ class LabelsDraft:
                 f"labels of shape {shape} do not fit the movie of shape "
                 f"{self._cut.spatial_shape}; choose labels of that shape or a new layer"
             )
-        return np.asarray(self._holder.data[self._cut.index(frame)])
+        return read_labels(self._holder, self._cut.index(frame))
 
     def follow(self, results: Iterable[FrameResult]) -> Iterator[FrameResult]:
         """Keep each result before the next one is asked for.

@@ -14,7 +14,7 @@ from napari_sam_decoder.model.transforms import extent
 from napari_sam_decoder.project.changes import EntryChange, LabelsChange
 from napari_sam_decoder.project.cut import axes_of, place_of, scope_of
 from napari_sam_decoder.project.cut_record import CutRecord
-from napari_sam_decoder.project.guarded_labels import GuardedLabels
+from napari_sam_decoder.project.guarded_labels import GuardedLabels, read_labels
 from napari_sam_decoder.project.movie_cut import MovieCut
 from napari_sam_decoder.project.object_record import locked_objects
 from napari_sam_decoder.prompts import PaintedMask, Prompt
@@ -478,7 +478,7 @@ class LabelsTarget:
         """Note which known objects a plane holds now."""
         cut, frame = self._cut_at(place)
         if plane is None:
-            plane = np.asarray(self.holder.data[axes_of(cut).index(place)])
+            plane = read_labels(self.holder, axes_of(cut).index(place))
         self.record(cut).frames.note_ids(frame, label_ids(plane))
 
     def _fix_painted(
@@ -765,7 +765,7 @@ class LabelsTarget:
 
     def labels(self, view: Cut, frame: int) -> np.ndarray:
         """(Y, X) labels of a frame as they are now, not to be changed."""
-        return np.asarray(self.holder.data[view.index(frame)])
+        return read_labels(self.holder, view.index(frame))
 
     def _has_mask(self, view: Cut, object_id: int, frame: int) -> bool:
         return bool(self._mask(view, object_id, frame).any())

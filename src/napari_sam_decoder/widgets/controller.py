@@ -1215,10 +1215,13 @@ class Controller(QObject):
             return
         try:
             self.writer.write(result, self._shown_frame(state, result))
-        except SamDecoderError as error:
-            # The layer may have got other data meanwhile.
+        except Exception as error:  # noqa: BLE001 - as if it had failed in the background
+            # The layer may have got other data meanwhile, or its disk may be full.
+            self._give_up("run")
             self._drop_run()
             self.failed.emit(error)
+            self.advance()
+            return
         if state.view is not None and run.view.is_same_as(state.view):
             state.embedded.add(result.frame)
             self._hide_previews(state, run.labelled_by(result))
