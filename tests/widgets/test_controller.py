@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,58 @@ def test_any_failure_to_write_stops_a_run(on_disk, monkeypatch):
     bench.propagate()
     settle(bench)
     assert [str(error) for error in failures] == ["the disk is broken"]
+
+
+def run_two(bench):
+    """Start a run, which ends unnoticed; return the movie whose run waits for it."""
+    first, second = begin(bench, "first"), begin(bench, "second")
+    bench.choose_movie(first)
+    bench.wait()
+    bench.propagate()
+    assert bench.controller.run is not None
+    bench.choose_movie(second)
+    bench.propagate()
+    bench.choose_movie(first)
+    thread = bench.controller._job_queue._long
+    until = time.monotonic() + 20
+    while thread._current is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert bench.controller.run is not None, "the window has been busy"
+    return bench.controller.movies.find(second)
+
+
+def undo(bench):
+    bench.undo()
+
+
+def stop(bench):
+    bench.stop()
+
+
+def remove_labels(bench):
+    bench.viewer.layers.remove(bench.labels)
+
+
+def remove_movie(bench):
+    bench.viewer.layers.remove(bench.movie.layer)
+
+
+def run_again(bench):
+    bench.propagate()
+
+
+@pytest.mark.parametrize("end", [undo, stop, remove_labels, remove_movie, run_again])
+def test_a_run_that_waits_survives_the_end_of_the_run_before(fresh, end):
+    second = run_two(fresh)
+    end(fresh)
+    fresh.wait()
+    assert second.outcome == f"Done: {FRAMES} frames."
+    assert second.target.layer.data.any(axis=(1, 2)).all()
+
+
+def test_a_run_that_had_not_started_when_the_dock_was_closed_is_told(fresh):
+    second = run_two(fresh)
+    first = fresh.controller.state
+    fresh.close()
+    assert first.outcome == f"Done: {FRAMES} frames."
+    assert "had not started" in second.outcome

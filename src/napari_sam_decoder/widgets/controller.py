@@ -120,7 +120,7 @@ class Controller(QObject):
         self.state = MovieState()
         self.frame = 0
         self.corrections: tuple[Correction, ...] = ()
-        self.is_moving = False
+        self.is_moving = self._is_ending = False
         self.movies = ViewerMovies.of(viewer)
         self.writer = ResultWriter(viewer, self)
         self._job_queue = JobQueue(self)
@@ -159,7 +159,7 @@ class Controller(QObject):
 
     def close(self) -> None:
         """Stop all jobs; what has been done stays with the movies."""
-        self._job_queue.take_reports("run")
+        self._take_results()
         self._job_queue.close()
         for pending in self._pending:
             pending.state.outcome = "The run had not started when the dock was closed."
@@ -695,7 +695,7 @@ class Controller(QObject):
 
     def advance(self) -> None:
         """Start what is wanted and possible."""
-        if self.is_moving:
+        if self.is_moving or self._is_ending:
             return
         target = self.state.target
         self.state.objects.note_labels(() if target is None else target.object_ids)
@@ -1127,12 +1127,22 @@ class Controller(QObject):
             self._end_run(was_stopped=True)
 
     def _end_run(self, *, was_stopped: bool) -> None:
-        # What is computed is kept.
-        self._job_queue.take_reports("run")
+        self._take_results()
         self._job_queue.stop("run")
         state = self.writer.running
         if state is not None:
             state.outcome = self.writer.end(was_stopped=was_stopped)
+
+    def _take_results(self) -> None:
+        """Keep what the run has computed so far; it may turn out to have ended.
+
+        Nothing else is started in its place, for the caller has yet to say what ends.
+        """
+        was_ending, self._is_ending = self._is_ending, True
+        try:
+            self._job_queue.take_reports("run")
+        finally:
+            self._is_ending = was_ending
 
     def _drop_run(self) -> None:
         """Stop the run, and do not keep what it has computed but not shown yet."""

@@ -2498,6 +2498,8 @@ class Workbench(QObject):
             except MovieError as error:
                 self.choose_movie(None)
                 self.informed.emit(str(error))
+        else:
+            self.controller.advance()
 
     def on_movie_removed(self, layer: Layer) -> None:
         """Stop working on a layer that was removed, if it is a movie."""
@@ -2508,6 +2510,8 @@ class Workbench(QObject):
         self.show_hidden_layers(state)
         if state is self.controller.state:
             self.choose_movie(None)
+        else:
+            self.controller.advance()
 
     def on_labels_removed(self, layer: Labels) -> None:
         """Forget a Labels layer that was removed, perhaps during a run."""
