@@ -361,10 +361,15 @@ class JobQueue(QObject):
         steps: Callable[[], Generator[Any]],
         on_step: Callable[[Any], None],
         on_end: Callable[[Exception | None], None],
-    ) -> None:
+    ) -> Job:
         """Scan labels, on a thread of its own; see `Job` for the arguments.
 
         Earlier scans go on.
+
+        Returns
+        -------
+        Job
+            May be stopped.
         """
 
         def end(error: Exception | None) -> None:
@@ -374,6 +379,7 @@ class JobQueue(QObject):
         job = Job(steps, on_step, end)
         self._scans.add(job)
         self._scanning.start(job)
+        return job
 
     def work_on_labels(
         self,

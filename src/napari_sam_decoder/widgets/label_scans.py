@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam_decoder.errors import SamDecoderError
 from napari_sam_decoder.widgets.layers import frames_with, scan_labels
 from napari_sam_decoder.widgets.runs import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari.components import ViewerModel
 
     from napari_sam_decoder.project import CutRecord, LabelsContents, Step
@@ -68,6 +69,13 @@ class Relabelling:
             return f"{self.name!r} was merged into {self.new_name!r}, on {frames}."
         return f"{self.name!r} was deleted, with its labels on {frames}."
 
+    def unfinished(self, reason: str) -> str:
+        """Say that the labels of some frames are as before, and what to do."""
+        return (
+            f"Not all labels of {self.name!r} were changed {reason}; undo, and do it "
+            "once more."
+        )
+
 
 class LabelScans(QObject):
     """The scans of Labels layers that were there before, plane by plane.
@@ -103,10 +111,7 @@ class LabelScans(QObject):
     def close(self) -> None:
         """Say what was not finished."""
         for state, change in self._relabelling:
-            state.outcome = (
-                f"Not all labels of {change.name!r} were changed before the dock was "
-                "closed; undo, and do it once more."
-            )
+            state.outcome = change.unfinished("before the dock was closed")
 
     def start(self, state: MovieState, view: MovieView | None) -> None:
         """Scan the labels of a plane of a movie, unless that is done or under way."""
@@ -146,7 +151,8 @@ class LabelScans(QObject):
         Parameters
         ----------
         state : MovieState
-            Its target is written to.
+            Its labels are written to: all where another object gets the pixels, else
+            those that were chosen last.
         view : MovieView
             The movie.
         change : Relabelling
@@ -154,39 +160,52 @@ class LabelScans(QObject):
         step : Step
             What changes becomes a part of it.
         """
-        target = state.target
-        if target is None:
+        targets = [] if state.target is None else [state.target]
+        if change.new_id:
+            # Records of all labels say already whose pixels these are.
+            targets = list(state.targets.values())
+        if not targets:
             return
-        frames: list[int] = []
+        frames: set[tuple[Any, int]] = set()
+        failures: list[Exception] = []
         self._relabelling.append((state, change))
 
-        def relabel(found: tuple[MovieView, int] | None) -> None:
+        def relabel(found: tuple[TargetLayer, MovieView, int] | None) -> None:
             if found is None:
                 return
+            target, cut, frame = found
             try:
-                target.sync(found[0], [found[1]])
+                target.sync(cut, [frame])
                 with state.history.extend(step):
-                    target.relabel(*found, change.object_id, change.new_id)
-            except SamDecoderError as error:
-                # The layer may have got other data meanwhile.
-                self.failed.emit(error)
+                    target.relabel(cut, frame, change.object_id, change.new_id)
+            except Exception as error:  # noqa: BLE001 - as if the search had failed
+                # The layer may have got other data meanwhile, or its disk may be full.
+                job.stop()
+                failures.append(error)
             else:
-                frames.append(found[1])
+                frames.add((cut.fixed, frame))
 
         def end(error: Exception | None) -> None:
             self._relabelling.remove((state, change))
-            with state.history.extend(step):
-                target.note_relabelled(change.object_id, is_gone=not change.start)
-            state.outcome = change.done(counted(len(frames), "frame"))
-            if error is not None:
-                self.failed.emit(error)
+            failures.extend([] if error is None else [error])
+            done = counted(len(frames), "frame")
+            if failures:
+                state.outcome = change.unfinished(f"(those on {done} were)")
+                self.failed.emit(failures[0])
+            else:
+                with state.history.extend(step):
+                    for target in targets:
+                        is_gone = not change.start
+                        target.note_relabelled(change.object_id, is_gone=is_gone)
+                state.outcome = change.done(done)
+            for target in targets:
+                target.layer.refresh(extent=False)
             self.ended.emit()
 
         state.outcome = change.activity
-        steps = partial(
-            frames_with, view, target.layer.data, change.object_id, change.start
-        )
-        self._job_queue.scan(steps, relabel, end)
+        data = [(target, target.layer.data) for target in targets]
+        steps = partial(_places_of, change, view, data)
+        job = self._job_queue.scan(steps, relabel, end)
 
     def _adopt(
         self,
@@ -242,3 +261,15 @@ class LabelScans(QObject):
                 else f"{name!r} holds others with these ids."
             )
         state.outcome = " ".join((state.outcome, *told, *sorted(reasons))).strip()
+
+
+def _places_of(
+    change: Relabelling, view: MovieView, labels: list[tuple[TargetLayer, Any]]
+) -> Generator[tuple[TargetLayer, MovieView, int] | None]:
+    """Find the frames on which the label of an object is to change.
+
+    Yields None after each frame without it.
+    """
+    for target, data in labels:
+        for found in frames_with(view, data, change.object_id, change.start):
+            yield None if found is None else (target, *found)

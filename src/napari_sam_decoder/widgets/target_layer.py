@@ -130,14 +130,10 @@ class TargetLayer(LabelsTarget):
             As `check_target`.
         """
         del view  # of the same image
-        if self.layer.data is not self._checked:
+        is_new = self.layer.data is not self._checked
+        if is_new or highest_id > self.highest_id:
             check_target(self.view, self.layer, highest_id)
             self._checked = self.layer.data
-
-    def note_relabelled(self, object_id: int, *, is_gone: bool = True) -> None:
-        """Note that an object has no pixels any more, and draw the layer."""
-        super().note_relabelled(object_id, is_gone=is_gone)
-        self.layer.refresh(extent=False)
 
     def reconcile(self, view: Cut, prompts_now: Collection[Prompt]) -> int | None:
         """Take back corrections whose points are gone, and draw the layer."""

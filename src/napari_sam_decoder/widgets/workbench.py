@@ -819,10 +819,9 @@ class Workbench(QObject):
         self, listed: SegmentedObject, new_id: int, start: int, step: Step
     ) -> None:
         """Give the labels of an object from a frame on to another one."""
-        if self.labels is not None:
-            name = self.objects.require(new_id).name
-            change = Relabelling(listed.object_id, listed.name, new_id, name, start)
-            self.controller.relabel(change, step)
+        name = self.objects.require(new_id).name
+        change = Relabelling(listed.object_id, listed.name, new_id, name, start)
+        self.controller.relabel(change, step)
 
     @property
     def division(self) -> OfferedDivision | None:
@@ -2545,7 +2544,7 @@ class Workbench(QObject):
             Its value in the labels; it is not given to another object.
         labels : {"keep", "remove"}
             Whether its labels stay, as if they came from elsewhere, or are removed
-            from all frames, in the background.
+            from all frames of the chosen labels layer, in the background.
 
         Raises
         ------
@@ -2588,7 +2587,7 @@ class Workbench(QObject):
             The object that goes.
         into : int
             The object that stays, with its name and its colour. Its labels get the
-            pixels of the other on all frames, in the background.
+            pixels of the other on all frames of all labels layers, in the background.
 
         Raises
         ------
@@ -2614,9 +2613,8 @@ class Workbench(QObject):
             self.objects.read(self.movie, self.viewer.layers)
             self.controller.absorb(object_id, into)
             self._record_prompts(before)
-        if self.labels is not None:
-            change = Relabelling(object_id, gone.name, into, kept.name)
-            self.controller.relabel(change, step)
+        change = Relabelling(object_id, gone.name, into, kept.name)
+        self.controller.relabel(change, step)
         self.select_object(into)
         self.read()
 
