@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from napari_sam_decoder.widgets.dock import SamDecoderDock
 from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.messages import describe
 from napari_sam_decoder.widgets.parts import ObjectsPart
+from napari_sam_decoder.widgets.saving import LabelSaving
 from napari_sam_decoder.widgets.unfinished import unfinished_anywhere
 
 pytestmark = pytest.mark.gui
@@ -300,6 +302,72 @@ def test_another_movie_gets_nothing_of_it(bench, sam):
     sam.gate.release(100)
     bench.wait()
     assert not bench.candidates
+
+
+def searching(bench, sam):
+    """Look for objects, but see none before the gate is opened."""
+    sam.gate = threading.Semaphore(0)
+    bench.find_objects()
+    assert wait_until(lambda: bench.controller.label_worker.running is not None, 20)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bench: bench.configure(
+            replace(bench.controller.state.options, contrast=(0.0, 250.0))
+        ),
+        lambda bench: bench.compose(["squares", "green"]),
+        lambda bench: bench.embed_as_shown(),
+    ],
+    ids=["contrast", "channels", "as shown"],
+)
+def test_a_search_begins_anew_when_the_movie_is_seen_in_another_way(bench, sam, change):
+    green = bench.viewer.add_image(squares(FRAMES)[0], name="green")
+    green.visible = False
+    searching(bench, sam)
+    before = bench.controller.label_worker.running.session
+    change(bench)
+    assert wait_until(lambda: bench.controller.label_worker.running is not None, 20)
+    assert bench.controller.label_worker.running.session is not before
+    sam.gate.release(100)
+    bench.wait()
+    assert len(bench.candidates) == 2
+
+
+def test_a_search_ends_without_a_word_with_its_movie(bench, sam):
+    searching(bench, sam)
+    failures = []
+    bench.failed.connect(failures.append)
+    movie = bench.movie.layer
+    bench.viewer.layers.remove(movie)
+    assert bench.controller.label_worker.running is None
+    sam.gate.release(100)
+    assert wait_until(lambda: bench.is_idle, 20)
+    bench.choose_movie(bench.viewer.add_layer(movie))
+    assert wait_until(lambda: bench.is_idle, 20)
+    assert failures == []
+    assert not bench.candidates
+
+
+def test_a_search_waits_until_labels_are_saved(bench, truth, monkeypatch, tmp_path):
+    bench.choose_labels(bench.viewer.add_labels(np.where(truth == 1, 1, 0)))
+    bench.wait()
+    steps, gate = LabelSaving.steps, threading.Semaphore(0)
+
+    def wait_and_save(saving):
+        gate.acquire(timeout=20)
+        yield from steps(saving)
+
+    monkeypatch.setattr(LabelSaving, "steps", wait_and_save)
+    assert bench.controller.state.session is None
+    bench.find_objects()
+    bench.save_labels(tmp_path / "labels.tif")
+    assert wait_until(lambda: bench.controller.state.session is not None, 20)
+    gate.release()
+    bench.wait()
+    assert (tmp_path / "labels.tif").exists()
+    assert len(bench.candidates) == 1
 
 
 def test_the_button_stops_while_it_searches(bench, sam, truth, qtbot):

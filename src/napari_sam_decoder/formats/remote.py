@@ -49,6 +49,8 @@ def as_movie_path(value: Any, error: type[SamDecoderError]) -> Path:
         Of the type given.
     MissingExtraError
         If the library for addresses of this kind is not installed.
+    FormatError
+        If the host has to be reached for that, and cannot be.
     """
     if is_remote(value):
         return value  # type: ignore[no-any-return]
@@ -71,6 +73,9 @@ def as_movie_path(value: Any, error: type[SamDecoderError]) -> Path:
             f"{value} is no address that can be read ({first_line(unknown)}); give "
             "one that starts with https:// or s3://, or the path of a file"
         ) from unknown
+    # Some protocols connect to the host at once.
+    except OSError as unreachable:
+        raise _no_access(value, unreachable) from unreachable
     return place  # type: ignore[no-any-return]
 
 
@@ -94,10 +99,14 @@ def wrap_movie_read_errors(path: Path) -> Iterator[None]:
         except Exception as error:
             if not is_remote(path) or not _is_of_network(error):
                 raise
-            raise FormatError(
-                f"cannot read {path} ({first_line(error)}); check the address and the "
-                "connection, and try again: what has been done is kept"
-            ) from error
+            raise _no_access(path, error) from error
+
+
+def _no_access(address: Any, error: Exception) -> FormatError:
+    return FormatError(
+        f"cannot read {address} ({first_line(error)}); check the address and the "
+        "connection, and try again: what has been done is kept"
+    )
 
 
 def _is_of_network(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari_sam_decoder.atomic_files import atomic_write
 from napari_sam_decoder.errors import FormatError, OptionError, wrap_write_errors
-from napari_sam_decoder.formats import LabelSink
+from napari_sam_decoder.formats import LabelSink, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,14 +64,15 @@ def require_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     outputs : iterable of Path
         Files or folders to be written.
     inputs : iterable of Path
-        Files or folders. Nothing may be written inside a folder either.
+        Files, folders or addresses. Nothing may be written inside a folder either.
 
     Raises
     ------
     OptionError
         If an output is an input or inside one, or is given twice.
     """
-    taken = [path.resolve() for path in inputs]
+    # Nothing is written at an address, and to resolve one asks the network.
+    taken = [path.resolve() for path in inputs if not is_remote(path)]
     for output in outputs:
         with wrap_write_errors(output):
             place = output.resolve()
