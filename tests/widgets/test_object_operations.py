@@ -458,6 +458,24 @@ def test_a_mother_is_merged_into_her_daughter(labelled):
     assert pixels_of(labelled, daughter).any(axis=(1, 2)).all()
 
 
+@pytest.mark.parametrize("is_adopted", [False, True])
+def test_no_object_becomes_its_own_ancestor_by_a_merger(bench, is_adopted):
+    if is_adopted:
+        labels = np.full((FRAMES, 64, 64), 1, np.uint16)
+        bench.choose_labels(bench.viewer.add_labels(labels))
+        bench.wait()
+    else:
+        bench.new_object()
+    for mother in (1, 2):
+        bench.set_parent(bench.new_object().object_id, mother)
+    assert [one.parent for one in bench.summaries] == [None, 1, 2]
+    bench.merge_objects(1, 3)
+    bench.wait()
+    assert {one.object_id: one.parent for one in bench.summaries} == {2: 3, 3: None}
+    bench.undo()
+    assert [one.parent for one in bench.summaries] == [None, 1, 2]
+
+
 def test_locks_and_parents_are_in_the_project(labelled, make_bench):
     daughter = labelled.split_object(1, 3).object_id
     labelled.lock_object(2)

@@ -590,10 +590,11 @@ class ObjectList:
         into : int
             The other one, and the parent of those whose parent has gone.
         """
+        descends = object_id in self.line_of(into)
         gone = self.records.pop(object_id, None)
-        kept = self.records.get(into)
-        if gone is not None and kept is not None and kept.parent == object_id:
-            self.set_parent(into, gone.parent)
+        if descends:
+            # It would be its own ancestor, also where others are between the two.
+            self.set_parent(into, None if gone is None else gone.parent)
         self._replace_parent(object_id, into)
         self.show(
             _renumbered(self.points, object_id, into),
