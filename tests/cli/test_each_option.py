@@ -156,6 +156,29 @@ def test_what_is_looked_for_has_ids_of_its_own(run, five, tmp_path):
     assert len(set.union(*found)) == sum(map(len, found))
 
 
+@pytest.mark.parametrize("is_there_before", [False, True])
+def test_what_is_found_gets_higher_ids_than_what_is_known_at_later_positions(
+    segment, tmp_path, monkeypatch, is_there_before
+):
+    points = tmp_path / "later.csv"
+    points.write_text("axis-0,axis-1,axis-2,axis-3,object_id\n1,2,24,10,9\n")
+    given = "--each", "z", "--frames", "0:2"
+    if is_there_before:
+        _, output = segment(*given, points=points)
+        assert (read_labels(output)[:, 2] == 9).any()
+        points.write_text("axis-0,axis-1,axis-2,axis-3,object_id\n1,1,5,5,1\n")
+    above = []
+
+    def find(_session, _frame, _occupied, highest, _progress):
+        above.append(highest)
+        return []
+
+    monkeypatch.setattr("napari_sam_decoder.jobs.segment.found_prompts", find)
+    done, _ = segment(*given, "--auto", points=points)
+    assert done[0] == 0, done
+    assert above == [9] * PLANES
+
+
 def test_objects_that_are_there_are_kept(segment, tmp_path):
     _, output = segment("--each", "z")
     before = read_labels(output)

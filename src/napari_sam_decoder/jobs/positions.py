@@ -154,7 +154,7 @@ def _write(
     reports: dict[str, Report] = {}
     notes: list[dict[str, Any]] = []
     with open_sink(job.output, movie, _dtype(works), each) as sink:
-        highest = 0
+        highest = _highest_known_id(works) if job.auto else 0
         for work in works:
             name = position_name(work.place)
             if work.is_empty:
@@ -171,6 +171,13 @@ def _write(
         earlier = read_provenance(job.output) if has_kept else {}
         sink.finish(_joined(notes, earlier, job, sink))
     return reports
+
+
+def _highest_known_id(works: Iterable[_Work]) -> int:
+    """Return the highest id that is prompted or in labels, at whichever position."""
+    ids = [key for work in works for key in work.job.prompts.object_ids]
+    there = (work.existing for work in works if work.existing is not None)
+    return max([*ids, *map(highest_id, there)], default=0)
 
 
 def _write_in_project(
