@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Barrier, Event, current_thread
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cache_worker import (
     SHAPE,
@@ -347,6 +350,22 @@ def test_the_nearest_frame_comes_first_wherever_one_looks():
     looked_at = iter([2, 2, 0, 5, 5, 5])
     order = list(nearest_first(range(6), lambda: next(looked_at)))
     assert order == [2, 3, 0, 5, 4, 1]
+
+
+@given(st.sets(st.integers(0, 30)), st.lists(st.integers(-3, 33), min_size=31))
+def test_frames_come_by_their_distance_the_later_one_first(frames, looked_at):
+    order = nearest_first(frames, iter(looked_at).__next__)
+    for centre, frame in zip(looked_at, order, strict=False):
+        assert frame == min(frames, key=lambda one: (abs(one - centre), -one))
+        frames = frames - {frame}
+    assert not frames
+
+
+def test_the_order_of_many_frames_is_found_at_once():
+    started = time.perf_counter()
+    order = list(nearest_first(range(20_000), lambda: 10_000))
+    assert time.perf_counter() - started < 2, "it took a minute when each was compared"
+    assert order[:3] == [10_000, 10_001, 9_999]
 
 
 def test_two_threads_encode_a_frame_once(open_embedder, encoder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -377,12 +378,16 @@ def nearest_first(frames: Iterable[int], focus: Callable[[], int]) -> Iterator[i
     int
         The remaining frame that is nearest to the focus; of two the later one.
     """
-    waiting = set(frames)
+    waiting = sorted(set(frames))
     while waiting:
         centre = focus()
-        frame = min(waiting, key=lambda other: (abs(other - centre), -other))
-        waiting.remove(frame)
-        yield frame
+        place = bisect_left(waiting, centre)
+        is_last = place == len(waiting)
+        if is_last or (
+            place > 0 and centre - waiting[place - 1] < waiting[place] - centre
+        ):
+            place -= 1
+        yield waiting.pop(place)
 
 
 _CHECKED_FRAMES = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from stage import squares
 
 from disk_labels import DiskLabels
 from napari_sam_decoder.errors import LabelsError
+from napari_sam_decoder.session import Session
 from napari_sam_decoder.widgets.job_queue import wait_until
 
 pytestmark = pytest.mark.gui
@@ -180,3 +182,27 @@ def test_a_run_that_had_not_started_when_the_dock_was_closed_is_told(fresh):
     fresh.close()
     assert first.outcome == f"Done: {FRAMES} frames."
     assert "had not started" in second.outcome
+
+
+def test_embedding_goes_on_with_what_is_left_after_a_run(fresh, sam, monkeypatch):
+    asked, embed = [], Session.embed
+
+    def note(session, frames, **options):
+        asked.append(set(frames))
+        return embed(session, frames, **options)
+
+    monkeypatch.setattr(Session, "embed", note)
+    sam.gate = threading.Semaphore(4)
+    begin(fresh)
+    state = fresh.controller.state
+    assert wait_until(lambda: len(state.embedded) == 4, 20)
+    known = set(state.embedded)
+    fresh.propagate(frames=range(2))
+    sam.gate.release()
+    fresh.wait()
+    assert wait_until(lambda: fresh.controller.is_embedding, 20)
+    first, second = asked
+    assert first == set(range(1, FRAMES))
+    assert second == set(range(FRAMES)) - known
+    sam.gate.release(100)
+    assert wait_until(lambda: len(state.embedded) == FRAMES, 20)

@@ -839,9 +839,14 @@ class Controller(QObject):
             self._job_queue.stop("embedding")
             self.state.embedded_windows = windows
             self.state.embedded &= {self.frame}
-        if self.is_embedding or self.state.embedded.issuperset(frames):
+            self.state.embedded_ahead = set()
+        # A preview or a run sees a frame through a part of these windows only.
+        known = self.state.embedded_ahead if windows else self.state.embedded
+        if self.is_embedding or known.issuperset(frames):
             return
-        steps = session.embed(frames, focus=lambda: self.frame, windows=windows)
+        # To read the others again each time might leave no time for these.
+        left = [frame for frame in frames if frame not in known]
+        steps = session.embed(left, focus=lambda: self.frame, windows=windows)
         self._job_queue.embed(steps)
 
     def _windows_ahead(self, session: Session) -> frozenset[Window]:
@@ -1211,6 +1216,7 @@ class Controller(QObject):
 
     def _on_embedded(self, step: EmbeddedFrame) -> None:
         self.state.embedded.add(step.frame)
+        self.state.embedded_ahead.add(step.frame)
         self.changed.emit()
 
     def _on_previewed(self, shown: ShownPreview) -> None:

@@ -146,6 +146,8 @@ class MovieState:
         `embedded_windows` says.
     embedded_windows : frozenset of Window
         The parts of large frames that are embedded ahead; empty for the whole.
+    embedded_ahead : set of int
+        Frames that were embedded ahead with all of these parts.
     previews : PreviewStore
         What that session has decoded for points.
     report : Report or None
@@ -188,6 +190,7 @@ class MovieState:
     shown: tuple[Limits | None, ...] = ()
     embedded: set[int] = field(default_factory=set)
     embedded_windows: frozenset[Window] = frozenset()
+    embedded_ahead: set[int] = field(default_factory=set)
     previews: PreviewStore = field(default_factory=PreviewStore)
     report: Report | None = None
     wanted_search: int | None = None
@@ -528,6 +531,7 @@ class MovieState:
         """Return the session, and forget it with its embeddings and previews."""
         session, self.session = self.session, None
         self.embedded, self.embedded_windows = set(), frozenset()
+        self.embedded_ahead = set()
         self.previews.clear()
         return session
 
