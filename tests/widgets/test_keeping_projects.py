@@ -68,6 +68,17 @@ def test_work_that_is_not_resumed_is_left_as_it_is(fresh, make_bench, tmp_path):
     assert len(projects(tmp_path)) == 2
 
 
+def test_a_movie_that_was_removed_and_is_back_is_offered_its_work(fresh, tmp_path):
+    begin(fresh).new_object("first")
+    fresh.wait()
+    fresh.viewer.layers.remove("squares")
+    begin(fresh).wait()
+    assert [offer.path for offer in fresh.controller.state.offers] == projects(tmp_path)
+    fresh.resume()
+    fresh.wait()
+    assert [one.name for one in fresh.objects.listed] == ["first"]
+
+
 def test_another_movie_is_not_offered_it(fresh, make_bench):
     begin(fresh).new_object()
     fresh.wait()

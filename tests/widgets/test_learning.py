@@ -115,6 +115,8 @@ def test_undo_brings_the_old_decoder_back(bench):
     bench.use_learned()
     path = bench.controller.state.options.decoder
     bench.undo()
+    title = "Use what was learned from 2 frames"
+    assert bench.controller.state.outcome == f"Undone: {title}."
     assert bench.controller.state.options.decoder == "auto"
     bench.redo()
     assert bench.controller.state.options.decoder == path

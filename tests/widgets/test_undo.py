@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from qtpy.QtCore import QTimer
 from stage import squares
 
 from napari_sam_decoder.errors import PromptError
+from napari_sam_decoder.widgets.job_queue import wait_until
 from napari_sam_decoder.widgets.messages import describe
 
 pytestmark = pytest.mark.gui
@@ -393,3 +396,20 @@ def test_a_stroke_on_labels_is_told_of_and_what_was_undone_is_not(bench):
     assert told
     assert bench.history.next_undo.title == "Paint on frame 0"
     assert "Redone" not in describe(bench)
+
+
+def test_a_run_that_ends_with_an_undo_is_told(bench, sam):
+    bench.new_object()
+    bench.add_points((0, *SPOT))
+    bench.wait()
+    bench.stop_embedding()
+    sam.gate = threading.Semaphore(0)
+    bench.propagate()
+    assert wait_until(lambda: bench.controller.run is not None, 20)
+    bench.lock_object(bench.new_object().object_id)
+    assert bench.controller.state.outcome == ""
+    bench.undo()
+    sam.gate.release(100)
+    outcome = bench.controller.state.outcome
+    assert outcome.startswith("Stopped; done so far: ")
+    assert ". Undone: Lock " in outcome

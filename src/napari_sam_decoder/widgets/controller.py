@@ -681,7 +681,9 @@ class Controller(QObject):
         if run is not None and running is not None and run.target.layer is layer:
             self._end_run(was_stopped=True)
             running.outcome = (
-                f"Stopped, since {layer.name!r} was removed; run again for a new one."
+                f"Stopped, since {layer.name!r} was removed. The project still has "
+                "its labels: open the movie again and press 'Resume', or run again for "
+                "new ones."
             )
             if running is not self.state:
                 self.informed.emit(running.outcome)
@@ -1034,7 +1036,9 @@ class Controller(QObject):
         if hindrance:
             self.informed.emit(hindrance)
             return
+        is_run_stopped = self.writer.running is self.state
         self._stop_all(self.state)
+        stopped = self.state.outcome if is_run_stopped else ""
         self._rerun_timer.stop()
         options = self.state.options
         try:
@@ -1046,7 +1050,8 @@ class Controller(QObject):
         done = {"Undo": "Undone", "Redo": "Redone"}[verb]
         named = [step.title for step in steps if step.group == step.number]
         title = (named or [step.title for step in steps] or [""])[0]
-        self.state.outcome = f"{done}: {title}." if steps else nothing
+        told = f"{done}: {title}." if steps else nothing
+        self.state.outcome = f"{stopped} {told}".strip()
         if self.state.options != options:
             self._forget_session(self.state)
             self._note_options(self.state)

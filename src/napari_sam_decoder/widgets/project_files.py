@@ -57,7 +57,6 @@ class ProjectFiles(QObject):
         super().__init__(parent)
         self._thread = JobThread()
         self._jobs: dict[MovieState, Job] = {}
-        self._own_paths: set[Path] = set()
         self._followed: WeakSet[MovieState] = WeakSet()
         self._is_closed = False
         # Emitted by the thread that writes a file.
@@ -87,8 +86,6 @@ class ProjectFiles(QObject):
         """
         if state.identity is not None:
             self._reopen(state)
-        if state.project.path is not None:
-            self._own_paths.add(state.project.path.absolute())
         if state.followed is not state.project:
             state.followed = state.project
             self._followed.add(state)
@@ -198,15 +195,15 @@ class ProjectFiles(QObject):
             )
         except SamDecoderError as error:
             self.failed.emit(error)
-        else:
-            self._own_paths.add(path.absolute())
 
     def _look_for_older(self, state: MovieState, identity: MovieIdentity) -> None:
         try:
             found = find_projects(identity.digest)
         except OSError:
             found = []
-        state.offers = tuple(one for one in found if one.path not in self._own_paths)
+        in_use = {one.project.path for one in (*self._followed, state)}
+        own = {path.absolute() for path in in_use if path is not None}
+        state.offers = tuple(one for one in found if one.path not in own)
 
     def _on_operation(
         self, state: MovieState, project: Project, operation: Operation
@@ -228,8 +225,6 @@ class ProjectFiles(QObject):
             # Told once, not with every action.
             state.is_keeping_off = True
             self.failed.emit(ProjectError(f"what you do is not saved: {error}"))
-        else:
-            self._own_paths.add(path.absolute())
         self.changed.emit()
 
 

@@ -119,7 +119,7 @@ class ReviewDock(QWidget):
         if window is None:
             return True
         least = window.minimumSizeHint().height() + self.minimumSizeHint().height()
-        return least + SPARE_PIXELS <= window.height()
+        return bool(least + SPARE_PIXELS <= window.height())
 
     def _show_source(self, source: _Source, outdated: set[int] | None) -> None:
         """Show ribbons and the plot where they have changed; None for everywhere."""

@@ -702,9 +702,16 @@ class Workbench(QObject):
         """
         before = self.objects.require(object_id)
         name = as_text(name, "a name", PromptError)
-        with self.history.step(f"Rename {before.name!r} to {name!r}", "objects"):
+        with self._changing_objects(f"Rename {before.name!r} to {name!r}"):
             self.objects.rename(object_id, name)
         self.changed.emit()
+
+    @contextmanager
+    def _changing_objects(self, title: str) -> Iterator[None]:
+        """Change objects in a step; what was told of an action before is over then."""
+        with self.history.step(title, "objects"):
+            yield
+        self.controller.state.outcome = ""
 
     def set_parent(self, object_id: int, parent: int | None) -> None:
         """Say which object has divided into this one and others.
@@ -731,7 +738,7 @@ class Workbench(QObject):
                     "which it descends"
                 )
             title = f"{daughter.name!r} is a daughter of {divided.name!r}"
-        with self.history.step(title, "objects"):
+        with self._changing_objects(title):
             self.objects.set_parent(object_id, parent)
         self.changed.emit()
 
@@ -933,7 +940,7 @@ class Workbench(QObject):
         found = self.objects.require(object_id)
         self.controller.require_not_running(object_id)
         self._read_what_waits()
-        with self.history.step(f"Lock {found.name!r}", "objects"):
+        with self._changing_objects(f"Lock {found.name!r}"):
             self.objects.lock(object_id, is_locked=True)
         self.changed.emit()
 
@@ -946,7 +953,7 @@ class Workbench(QObject):
             If there is no such object.
         """
         found = self.objects.require(object_id)
-        with self.history.step(f"Unlock {found.name!r}", "objects"):
+        with self._changing_objects(f"Unlock {found.name!r}"):
             self.objects.lock(object_id, is_locked=False)
         self.changed.emit()
 
@@ -997,7 +1004,7 @@ class Workbench(QObject):
         self._hide("Show all objects", dict.fromkeys(self.objects.hidden_ids, False))
 
     def _hide(self, title: str, is_hidden: Mapping[int, bool]) -> None:
-        with self.history.step(title, "objects"):
+        with self._changing_objects(title):
             for object_id, hidden in sorted(is_hidden.items()):
                 self.objects.hide(object_id, is_hidden=hidden)
         self.show_previews()
@@ -1036,7 +1043,7 @@ class Workbench(QObject):
         self._set_background(title, object_id, False)
 
     def _set_background(self, title: str, object_id: int, is_background: bool) -> None:
-        with self.history.step(title, "objects"):
+        with self._changing_objects(title):
             self.objects.set_background(object_id, is_background=is_background)
         self.objects.prepare_next()
         self.show_previews()
@@ -2019,7 +2026,7 @@ class Workbench(QObject):
             partial_file.write_bytes(learned.content)
         title = f"Use what was learned from {counted(len(learned.frames), 'frame')}"
         try:
-            kept = self._keep_fixed_frames()
+            kept = self._keep_fixed_frames(title)
         except Exception:
             # Nothing would ever name the file.
             path.unlink()
@@ -2028,7 +2035,7 @@ class Workbench(QObject):
         state.outcome = f"{title}: clicks and runs do so from now on."
         self.controller.use_decoder(path, title, kept)
 
-    def _keep_fixed_frames(self) -> Step | None:
+    def _keep_fixed_frames(self, title: str) -> Step | None:
         """Confirm what is fixed, as another decoder would answer its clicks anew."""
         view, target = self.require_movie(), self.controller.state.target
         if target is None:
@@ -2040,7 +2047,6 @@ class Workbench(QObject):
             for object_id in ids
             if object_id not in locked
         ]
-        title = f"Keep {counted(len(places), 'fixed mask')}"
         step = self._confirm(view, target, places, title)
         return step if step.parts else None
 
