@@ -146,6 +146,7 @@ class Controller(QObject):
         self._scans.ended.connect(self.advance)
         self.label_worker.changed.connect(self.changed.emit)
         self.label_worker.failed.connect(self.failed.emit)
+        self.label_worker.ended.connect(self.advance)
         self.downloads.failed.connect(self.failed.emit)
         self.learning.changed.connect(self.changed.emit)
         self.learning.failed.connect(self.failed.emit)
@@ -336,6 +337,7 @@ class Controller(QObject):
         state.keys = UndoKeys(self.undo, self.redo)
         self._note_options(state)
         if state.view is None or not movie.is_same_as(state.view):
+            self._stop_search(state)
             self._forget_session(state)
             state.view = movie
             state.keep_fitting_labels(movie)
@@ -440,7 +442,11 @@ class Controller(QObject):
         self.state.wanted_search = self.frame
         self.advance()
 
-    def _search(self, movie: MovieView, session: Session, frame: int) -> None:
+    def _advance_search(self, movie: MovieView, session: Session, frame: int) -> None:
+        running = self.label_worker.running
+        if running is not None and not isinstance(running, ObjectSearch):
+            # Such as saving, which was asked for before this could start.
+            return
         self.state.wanted_search = None
         occupied = self._occupied(movie, frame)
         search = ObjectSearch(movie, session, frame, occupied, self.found.emit)
@@ -672,6 +678,7 @@ class Controller(QObject):
         if state in self.learners:
             self.informed.emit(f"{state.name!r} {reason}; learning from it has ended.")
         self._forget_learning(state)
+        self._stop_search(state)
         self._forget_session(state)
         self.files.release(state)
 
@@ -723,7 +730,7 @@ class Controller(QObject):
             if self.state.wants_learning and self.learning.running is None:
                 self.learning.start(self.state, movie, session)
             if self.state.wanted_search is not None:
-                self._search(movie, session, self.state.wanted_search)
+                self._advance_search(movie, session, self.state.wanted_search)
         self.changed.emit()
 
     def _advance_opening(self) -> None:
@@ -928,6 +935,7 @@ class Controller(QObject):
             return
         self._stop_all(state)
         self._forget_learning(state)
+        self._stop_search(state)
         self.files.open(state, path, partial(self._go_on_with, state))
 
     def save_now(self) -> None:
@@ -1196,9 +1204,22 @@ class Controller(QObject):
             for kind in ("preview", "embedding"):
                 self._job_queue.stop(kind)
         self._stop_opening(state)
+        searched = self._stop_search(state)
         session = state.detach_session()
         if session is not None:
             self._job_queue.retire(session)
+        if state is self.state:
+            # With the next session it begins anew.
+            state.wanted_search = searched
+
+    def _stop_search(self, state: MovieState) -> int | None:
+        """Look for objects no further, and return the frame where that was wanted."""
+        frame, state.wanted_search = state.wanted_search, None
+        search = self.label_worker.running
+        if isinstance(search, ObjectSearch) and search.session is state.session:
+            self.label_worker.stop()
+            frame = search.frame if frame is None else frame
+        return frame
 
     def _stop_opening(self, state: MovieState) -> None:
         if self._opening is not None and self._opening[0] is state:

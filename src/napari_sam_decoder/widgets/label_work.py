@@ -75,6 +75,7 @@ class LabelWorker(QObject):
     """
 
     changed = Signal()
+    ended = Signal()
     failed = Signal(object)
 
     def __init__(self, job_queue: JobQueue, parent: QObject) -> None:
@@ -115,4 +116,4 @@ class LabelWorker(QObject):
             self.running = None
         if error is not None:
             self.failed.emit(error)
-        self.changed.emit()
+        self.ended.emit()
