@@ -250,3 +250,19 @@ def test_prompts_of_objects_that_stay_are_kept_when_others_join(run, movie, labe
     code, _, _ = run("segment", movie, "--box", "1,35,45,45,60,2", "-o", labels)
     assert code == 0
     assert places(labels) == [(1, 0), (2, 1)]
+
+
+def test_another_file_is_replaced_only_if_that_is_meant(
+    run, movie, labels, clicks, tmp_path
+):
+    other = tmp_path / f"other{labels.suffix}"
+    run("segment", movie, "--box", "0,20,20,40,50,7", "-o", other)
+    before = read_labels(other)
+    new = clicks("new.csv", "2,20,30,positive,1")
+    command = ("correct", movie, "--labels", labels, "--points", new, "--quiet")
+    assert "--replace" in complaint_of(run(*command, "-o", other))
+    np.testing.assert_array_equal(read_labels(other), before)
+    assert run(*command, "-o", other, "--replace")[0] == 0
+    assert places(other) == [(1, 0), (1, 2)]
+    assert run(*command, "-o", labels)[0] == 0
+    assert places(labels) == [(1, 0), (1, 2)]

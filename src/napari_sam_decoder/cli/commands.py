@@ -184,6 +184,7 @@ def correct(options: Namespace) -> int:
         if options.prompts
         else None,
         output=options.output,
+        replace=options.replace,
         report=options.report,
         sources=(*options.points, *options.prompts),
         project=options.project,

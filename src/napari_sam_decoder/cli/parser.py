@@ -422,6 +422,11 @@ def _add_correct(subparsers: Subparsers) -> None:
         metavar="LABELS",
         help=".tif or .zarr (default: replace LABELS; of a project, write none)",
     )
+    correct.add_argument(
+        "--replace",
+        action="store_true",
+        help="replace the output of -o if something else is there",
+    )
     _add_background(correct)
     _add_report(correct)
     _add_model_options(correct)

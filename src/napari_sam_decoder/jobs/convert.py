@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import OptionError, wrap_write_errors
+from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.formats import LabelMovie, export_format, read_label_movie
 from napari_sam_decoder.jobs.inputs import set_paths
-from napari_sam_decoder.jobs.outputs import no_progress, require_apart
+from napari_sam_decoder.jobs.outputs import no_progress, require_apart, require_unused
 from napari_sam_decoder.jobs.project_labels import (
     choose_target,
     project_label_movie,
@@ -98,13 +98,8 @@ class ConvertJob:
                 f"the labels of {self.labels.name} are those of one movie; leave --at "
                 "out"
             )
-        with wrap_write_errors(self.output):
-            is_taken = self.output.exists()
-        if is_taken and not self.replace:
-            raise OptionError(
-                f"{self.output} exists; replace it with --replace, or choose another "
-                "name"
-            )
+        if not self.replace:
+            require_unused(self.output)
         return chosen
 
     @property

@@ -26,6 +26,7 @@ from napari_sam_decoder.jobs.outputs import (
     open_sink,
     require_apart,
     require_folder,
+    require_unused,
     write_text,
 )
 from napari_sam_decoder.jobs.position_labels import (
@@ -87,6 +88,9 @@ class CorrectJob:
         labels, together with the settings.
     output : Path, optional
         ``.tif`` or ``.zarr``. By default the labels are replaced.
+    replace : bool
+        Whether the output may replace something else than the labels that are
+        corrected, or than those of the project.
     report : Path, optional
         ``.csv`` for the verdict and confidence on every recomputed frame.
     sources : tuple of Path
@@ -110,6 +114,7 @@ class CorrectJob:
     painted: tuple[ObjectAndFrame, ...] = ()
     prompts: PromptSet | None = None
     output: Path | None = None
+    replace: bool = False
     report: Path | None = None
     sources: tuple[Path, ...] = ()
     project: Path | None = None
@@ -154,16 +159,25 @@ class CorrectJob:
         if self.target is not None:
             require_target(self.target.absolute())
             outputs.append(self.target)
-            if self.labels is not None and (
-                self.target.resolve() != self.labels.resolve()
-            ):
-                inputs.append(self.labels)
+        if self.labels is not None and self._goes_elsewhere:
+            inputs.append(self.labels)
         if self.report is not None:
             require_folder(self.report)
             outputs.append(self.report)
         if self.project is not None:
             outputs.append(self.project)
         require_apart(outputs, inputs)
+        if self.output is not None and self._goes_elsewhere and not self.replace:
+            require_unused(self.output)
+
+    @property
+    def _goes_elsewhere(self) -> bool:
+        """Whether labels in a file are corrected into another one."""
+        return (
+            self.output is not None
+            and self.labels is not None
+            and self.output.resolve() != self.labels.resolve()
+        )
 
     def _check_labels(self) -> None:
         if self.project is None:
@@ -312,7 +326,7 @@ def _correct_in_project(
 ) -> CorrectResult:
     require_project(path)
     with open_work(path, job.movie, model) as work:
-        require_own_output(job.output, work.project, replace=False)
+        require_own_output(job.output, work.project, replace=job.replace)
         target, result = _correct_here(work, job, progress)
         if job.output is not None:
             write_labels(work.project, target.number, target.holder.data, job.output)
@@ -327,7 +341,7 @@ def _correct_each_in_project(
     done: dict[str, CorrectResult] = {}
     works, whole = _works(job), whole_movie(job.movie)
     with open_work(path, job.movie, model) as work:
-        require_own_output(job.output, work.project, replace=False)
+        require_own_output(job.output, work.project, replace=job.replace)
         for name, one in works.items():
             with work.at(one.movie, whole.cut(job.movie.place_of(one.movie))):
                 here = named(progress, name)

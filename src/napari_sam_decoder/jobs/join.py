@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.errors import LabelsError, OptionError, wrap_write_errors
+from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import (
     LabelSink,
     open_labels,
@@ -15,7 +15,7 @@ from napari_sam_decoder.formats import (
     require_target,
 )
 from napari_sam_decoder.jobs.inputs import set_paths
-from napari_sam_decoder.jobs.outputs import no_progress, require_apart
+from napari_sam_decoder.jobs.outputs import no_progress, require_apart, require_unused
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.validation import as_expanded_path
 
@@ -65,13 +65,8 @@ class JoinJob:
             raise OptionError("there are no labels to join; name at least one file")
         require_target(self.output.absolute())
         require_apart([self.output], self.parts)
-        with wrap_write_errors(self.output):
-            is_taken = self.output.exists()
-        if is_taken and not self.replace:
-            raise OptionError(
-                f"{self.output} exists; replace it with --replace (in Python "
-                "replace=True), or choose another name"
-            )
+        if not self.replace:
+            require_unused(self.output)
 
 
 def join_labels(job: JoinJob, progress: Progress = no_progress) -> int:

@@ -25,6 +25,7 @@ __all__ = [
     "open_sink",
     "require_apart",
     "require_folder",
+    "require_unused",
     "write_text",
 ]
 
@@ -100,6 +101,25 @@ def require_folder(path: Path) -> None:
         raise FormatError(
             f"{path} cannot be written: it is not a file, or its folder does not "
             "exist; make the folder first or choose another name"
+        )
+
+
+def require_unused(output: Path) -> None:
+    """Refuse an output that exists.
+
+    Raises
+    ------
+    OptionError
+        If it does; the message says how to replace it.
+    FormatError
+        If that cannot be found out.
+    """
+    with wrap_write_errors(output):
+        is_taken = output.exists()
+    if is_taken:
+        raise OptionError(
+            f"{output} exists; replace it with --replace (in Python replace=True), or "
+            "choose another name"
         )
 
 

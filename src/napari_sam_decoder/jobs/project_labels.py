@@ -70,7 +70,8 @@ def require_own_output(path: Path | None, project: Project, *, replace: bool) ->
     if read_provenance(path).get("project") != project.path.name:
         raise OptionError(
             f"{path} has labels that are not from the project {project.path.name}; "
-            "choose another output"
+            "replace them with --replace (in Python replace=True), or choose another "
+            "output"
         )
 
 

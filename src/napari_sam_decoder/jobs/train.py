@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from napari_sam_decoder.atomic_files import sibling_path
 from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.jobs.inputs import set_paths
-from napari_sam_decoder.jobs.outputs import no_progress, require_apart, require_folder
+from napari_sam_decoder.jobs.outputs import (
+    no_progress,
+    require_apart,
+    require_folder,
+    require_unused,
+)
 from napari_sam_decoder.jobs.provenance import Provenance
 from napari_sam_decoder.jobs.resumable_folder import ResumableFolder
 from napari_sam_decoder.jobs.training_frames import find_training_frames
@@ -112,10 +117,8 @@ class TrainJob:
             )
         require_folder(self.target)
         require_apart([self.target, self.folder], [self.movie.path, self.labels])
-        if self.target.exists() and not self.replace:
-            raise OptionError(
-                f"{self.target} already exists; choose another name, or --replace"
-            )
+        if not self.replace:
+            require_unused(self.target)
 
 
 def train(
