@@ -8,7 +8,7 @@ import pytest
 
 from cache_worker import NoLocks
 from napari_sam_decoder import file_lock
-from napari_sam_decoder.file_lock import FileLock
+from napari_sam_decoder.file_lock import FileLock, held_alone
 
 
 @pytest.fixture
@@ -114,3 +114,29 @@ def _forbid_writing(monkeypatch):
         return os_open(path, flags, *mode)
 
     monkeypatch.setattr(file_lock.os, "open", read_only)
+
+
+def test_one_of_two_is_alone_and_the_file_is_gone_afterwards(path):
+    with held_alone(path) as first, held_alone(path) as second:
+        assert (first, second) == (True, False)
+    assert not path.exists()
+    path.touch()  # as a killed process leaves it
+    with held_alone(path) as third:
+        assert third
+    assert not path.exists()
+
+
+def test_a_file_that_was_removed_in_between_is_no_lock(path, monkeypatch):
+    opened = file_lock._open
+    earlier = []
+
+    def open_before_it_is_removed(path):
+        found = opened(path)
+        if not earlier:
+            earlier.append(path)
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(file_lock, "_open", open_before_it_is_removed)
+    with held_alone(path) as first, held_alone(path) as second:
+        assert (first, second) == (True, False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Exclusivity", "FileLock"]
+__all__ = ["Exclusivity", "FileLock", "held_alone"]
 
 Exclusivity = Literal["exclusive", "in use", "unknown"]
 
@@ -72,7 +73,7 @@ class FileLock:
             # Windows cannot turn an exclusive lock into a shared one.
             portalocker.unlock(self._descriptor)
             portalocker.lock(self._descriptor, portalocker.LockFlags.SHARED)
-        return self._is_current()
+        return self.is_current
 
     def touch(self) -> None:
         """Record the time of use, unless the disk is read-only."""
@@ -83,12 +84,50 @@ class FileLock:
         """Release the lock; closing it again has no effect."""
         self._close()
 
-    def _is_current(self) -> bool:
+    @property
+    def is_current(self) -> bool:
+        """Whether the file of that name is still the one that was opened."""
         try:
             named = self._path.stat()
         except OSError:
             return False
         return os.path.samestat(named, os.fstat(self._descriptor))
+
+
+@contextmanager
+def held_alone(path: Path) -> Iterator[bool]:
+    """Hold a lock alone for a while, without waiting; its file is gone afterwards.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; created if it does not exist.
+
+    Yields
+    ------
+    bool
+        False if there is another holder.
+
+    Raises
+    ------
+    OSError
+        If the file can neither be created nor read.
+    """
+    lock = FileLock(path)
+    while is_alone := lock.try_exclusive() != "in use":
+        if lock.is_current:
+            break
+        # Its last holder removed the file after we had opened it.
+        lock.close()
+        lock = FileLock(path)
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            # Windows keeps a file that is open.
+            with suppress(OSError):
+                path.unlink()
+        lock.close()
 
 
 def _open(path: Path) -> int:

@@ -16,6 +16,7 @@ from terminal import COLUMNS, FRAMES, ROWS, complaint_of, read_labels, write_sta
 from napari_sam_decoder.cli import commands
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.formats import read_provenance
+from napari_sam_decoder.jobs.outputs import sole_writer
 from napari_sam_decoder.project import (
     LabelDifference,
     LabelsChange,
@@ -525,3 +526,24 @@ def test_a_disk_that_is_full_on_the_way_is_told(
     assert project.read_bytes() == before
     assert len(opened(project)[0].done) == 2
     assert run(*command, "-o", segmented)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["segment", "correct", "replay", "join"])
+def test_an_output_has_one_writer_at_a_time(
+    run, movie, segmented, project, tmp_path, command
+):
+    output = tmp_path / "other.tif"
+    box = ("--box", "0,20,20,40,50,7", "--quiet")
+    more = {
+        "segment": (movie, *box),
+        "correct": (movie, "--labels", segmented, *box),
+        "replay": (project,),
+        "join": (segmented,),
+    }[command]
+    files = set(tmp_path.iterdir())
+    with sole_writer(output):
+        said = complaint_of(run(command, *more, "-o", output))
+    assert "is being written by another process; wait" in said
+    assert set(tmp_path.iterdir()) == files
+    assert run(command, *more, "-o", output)[0] == 0
+    assert set(tmp_path.iterdir()) - files <= {output, tmp_path / "default-cache"}

@@ -27,6 +27,7 @@ from napari_sam_decoder.jobs.outputs import (
     require_apart,
     require_folder,
     require_unused,
+    sole_writer,
     write_text,
 )
 from napari_sam_decoder.jobs.position_labels import (
@@ -273,12 +274,13 @@ def correct_file(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
-    if job.project is not None:
-        done = _correct_in_project(
-            job.with_points_of_tables(), job.project, model, progress
-        )
-    elif job.labels is not None:
-        (done,) = _correct_labels(job, job.labels, model, progress).values()
+    with sole_writer(job.target):
+        if job.project is not None:
+            done = _correct_in_project(
+                job.with_points_of_tables(), job.project, model, progress
+            )
+        elif job.labels is not None:
+            (done,) = _correct_labels(job, job.labels, model, progress).values()
     if job.report is not None:
         write_text(job.report, done.report.to_csv())
     return done
@@ -311,10 +313,11 @@ def correct_each(
     """
     job.check()
     done: dict[str, CorrectResult] = {}
-    if job.project is not None:
-        done = _correct_each_in_project(job, job.project, model, progress)
-    elif job.labels is not None:
-        done = _correct_labels(job, job.labels, model, progress)
+    with sole_writer(job.target):
+        if job.project is not None:
+            done = _correct_each_in_project(job, job.project, model, progress)
+        elif job.labels is not None:
+            done = _correct_labels(job, job.labels, model, progress)
     if job.report is not None:
         reports = {name: one.report for name, one in done.items()}
         write_text(job.report, as_one_table(reports))

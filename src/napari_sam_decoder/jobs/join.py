@@ -15,7 +15,12 @@ from napari_sam_decoder.formats import (
     require_target,
 )
 from napari_sam_decoder.jobs.inputs import set_paths
-from napari_sam_decoder.jobs.outputs import no_progress, require_apart, require_unused
+from napari_sam_decoder.jobs.outputs import (
+    no_progress,
+    require_apart,
+    require_unused,
+    sole_writer,
+)
 from napari_sam_decoder.labels import label_dtype
 from napari_sam_decoder.validation import as_expanded_path
 
@@ -92,6 +97,11 @@ def join_labels(job: JoinJob, progress: Progress = no_progress) -> int:
         If a file cannot be read or written. The output is then unchanged.
     """
     job.check()
+    with sole_writer(job.output):
+        return _join(job, progress)
+
+
+def _join(job: JoinJob, progress: Progress) -> int:
     parts = [open_labels(path) for path in job.parts]
     shape = _common_shape(job.parts, parts)
     ids = [_ids(labels) for labels in parts]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from napari_sam_decoder.atomic_files import atomic_write
+from napari_sam_decoder.atomic_files import atomic_write, hidden_sibling_path
 from napari_sam_decoder.errors import FormatError, OptionError, wrap_write_errors
+from napari_sam_decoder.file_lock import held_alone
 from napari_sam_decoder.formats import LabelSink, is_remote
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = [
     "require_apart",
     "require_folder",
     "require_unused",
+    "sole_writer",
     "write_text",
 ]
 
@@ -121,6 +124,35 @@ def require_unused(output: Path) -> None:
             f"{output} exists; replace it with --replace (in Python replace=True), or "
             "choose another name"
         )
+
+
+@contextmanager
+def sole_writer(output: Path | None) -> Iterator[None]:
+    """Keep other processes from writing an output until it is written.
+
+    Parameters
+    ----------
+    output : Path, optional
+        File or folder, which may be absent; None if there is none.
+
+    Raises
+    ------
+    OptionError
+        If another process writes it.
+    FormatError
+        If its folder cannot be written.
+    """
+    with ExitStack() as held:
+        if output is not None:
+            lock = held_alone(hidden_sibling_path(output.absolute(), ".lock"))
+            with wrap_write_errors(output):
+                is_alone = held.enter_context(lock)
+            if not is_alone:
+                raise OptionError(
+                    f"{output} is being written by another process; wait until that "
+                    "is done, and run the command again"
+                )
+        yield
 
 
 def label_lengths(

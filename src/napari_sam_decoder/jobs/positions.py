@@ -16,6 +16,7 @@ from napari_sam_decoder.jobs.outputs import (
     named,
     no_progress,
     open_sink,
+    sole_writer,
     write_text,
 )
 from napari_sam_decoder.jobs.position_labels import BY_POSITION, as_one_table
@@ -81,11 +82,12 @@ def segment_each(
             "--objects (in Python objects=) chooses among the objects of one movie: "
             "take one position with --at (at=), or leave it out"
         )
-    works = _prepare(job)
-    if job.project is not None:
-        reports = _write_in_project(job, job.project, works, model, progress)
-    else:
-        reports = _write(job, works, model, progress)
+    with sole_writer(job.output):
+        works = _prepare(job)
+        if job.project is not None:
+            reports = _write_in_project(job, job.project, works, model, progress)
+        else:
+            reports = _write(job, works, model, progress)
     if job.report is not None:
         write_text(job.report, as_one_table(reports))
     return reports

@@ -10,7 +10,7 @@ from napari_sam_decoder.axes import as_position
 from napari_sam_decoder.errors import OptionError, ProjectError, SamDecoderError
 from napari_sam_decoder.formats import as_movie_path, require_target
 from napari_sam_decoder.jobs.inputs import MovieOptions, set_paths
-from napari_sam_decoder.jobs.outputs import no_progress, require_apart
+from napari_sam_decoder.jobs.outputs import no_progress, require_apart, sole_writer
 from napari_sam_decoder.jobs.project_labels import (
     choose_target,
     require_own_output,
@@ -140,12 +140,17 @@ def replay_project(
         If the project or the movie cannot be used. The output is then unchanged.
     """
     job.check()
+    with sole_writer(job.output):
+        return _replay(job, load or _load_sam, progress)
+
+
+def _replay(job: ReplayJob, load: ModelLoader, progress: Progress) -> ReplayResult:
     project, labels = Project.open(job.project, is_read_only=True)
     require_own_output(job.output, project, replace=job.replace)
     number = choose_target(project.history.document, job.target)
     differences = None
     if job.recompute:
-        again = _recompute(job, project, load or _load_sam, progress)
+        again = _recompute(job, project, load, progress)
         labels, differences = again.labels, tuple(again.differences)
     _write(project, number, labels[number], job.output)
     return ReplayResult(len(project.history.done), project.damage, differences)

@@ -28,6 +28,7 @@ from napari_sam_decoder.jobs.outputs import (
     open_sink,
     require_apart,
     require_folder,
+    sole_writer,
     write_text,
 )
 from napari_sam_decoder.jobs.project_labels import require_own_output, write_labels
@@ -229,7 +230,8 @@ def segment_file(
         If an input cannot be used. The output is then unchanged.
     """
     job.check()
-    report = _segment(job.with_prompts_of_tables(), model, progress)
+    with sole_writer(job.output):
+        report = _segment(job.with_prompts_of_tables(), model, progress)
     if job.report is not None:
         write_text(job.report, report.to_csv())
     return report

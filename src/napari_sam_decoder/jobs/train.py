@@ -14,6 +14,7 @@ from napari_sam_decoder.jobs.outputs import (
     require_apart,
     require_folder,
     require_unused,
+    sole_writer,
 )
 from napari_sam_decoder.jobs.provenance import Provenance
 from napari_sam_decoder.jobs.resumable_folder import ResumableFolder
@@ -147,10 +148,14 @@ def train(
         If an input cannot be used. The target is then unchanged.
     """
     job.check()
+    with sole_writer(job.target):
+        return _train(job, model or _bundled_model(), progress)
+
+
+def _train(job: TrainJob, model: Sam, progress: Progress) -> TrainingFrames:
     contrast = Provenance.read_if_noted(job.labels).contrast
     movie, frames = job.movie.with_contrast(contrast).read()
     fixed = find_training_frames(job.labels, movie, frames, job.fixed)
-    model = model or _bundled_model()
     training = Training(fixed, model, job.schedule, job.folder)
     trained_on = training.describe(job.movie.path.name)
     depends_on = f"{trained_on}\n{model.identity}\n{job.schedule}\n{fixed.digest()}\n"
