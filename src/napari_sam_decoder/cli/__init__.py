@@ -2,7 +2,8 @@
 
 Results go to stdout, progress and messages to stderr. The exit code is 0, 1 if
 ``cache verify`` finds damage or ``batch`` fails on some movies, 2 for an error that the
-user can fix, 3 for an error in the program, and 130 after Ctrl+C.
+user can fix, 3 for an error in the program, 130 after Ctrl+C, 129 or 143 after SIGHUP
+or SIGTERM, and 141 if whoever reads the output has closed the pipe.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import atexit
 import gc
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.cli.commands import print_message
+from napari_sam_decoder.cli.commands import discard, flush_lines, print_message
 from napari_sam_decoder.cli.parser import PROGRAM, build_parser, is_verbose
 from napari_sam_decoder.errors import IncompleteFileWarning, SamDecoderError, first_line
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["main"]
@@ -28,10 +32,7 @@ __all__ = ["main"]
 USER_ERROR = 2
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
-STOPPED = (
-    "stopped: no output was written; embeddings and training so far are kept, and the "
-    "same command continues from there"
-)
+PIPE_CLOSED = 141
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,18 +54,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         _tune_process()
     options = build_parser().parse_args(argv)
-    with _logging_to_stderr(logging.DEBUG if is_verbose(options) else logging.WARNING):
+    level = logging.DEBUG if is_verbose(options) else logging.WARNING
+    with _logging_to_stderr(level), _signals_raised():
         try:
             with _warnings_as_lines():
-                return int(options.run(options))
+                return _run(options)
         except SamDecoderError as error:
             lines = (line.strip() for line in str(error).splitlines())
             print_message(f"error: {'; '.join(line for line in lines if line)}")
             _LOG.debug("traceback:", exc_info=True)
             return USER_ERROR
-        except KeyboardInterrupt:
-            print_message(getattr(options, "stopped", STOPPED))
-            return INTERRUPTED
+        except KeyboardInterrupt as stop:
+            print_message(_stopped(options))
+            return stop.exit_code if isinstance(stop, _StoppedError) else INTERRUPTED
+        except BrokenPipeError:
+            discard(sys.stdout, sys.stderr)
+            return PIPE_CLOSED
         except Exception as error:  # noqa: BLE001 - every error is reported
             print_message(
                 f"unexpected error: {type(error).__name__}: {first_line(error)}; this "
@@ -72,6 +77,64 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             _LOG.debug("traceback:", exc_info=True)
             return INTERNAL_ERROR
+
+
+def _run(options: Namespace) -> int:
+    code = int(options.run(options))
+    flush_lines()
+    return code
+
+
+def _stopped(options: Namespace) -> str:
+    """Say what is left of a command that was stopped."""
+    kept = list(getattr(options, "kept", ()))
+    if getattr(options, "cache", "none") != "none":
+        kept.insert(0, "embeddings so far")
+    said = getattr(options, "stopped", "stopped: no output was written")
+    if not kept:
+        return str(said)
+    return (
+        f"{said}; {' and '.join(kept)} are kept, and the same command continues from "
+        "there"
+    )
+
+
+class _StoppedError(KeyboardInterrupt):
+    """A signal ends the process: all is undone that Ctrl+C undoes.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Raise the signals that end a process, so that it can tidy up."""
+    named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+    # Of a process in the background, nohup has SIGHUP ignored.
+    ours = [one for one in named if one and signal.getsignal(one) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+
+    def stop(number: int, _: Any) -> None:
+        # Some send it twice, which must not end the tidying up.
+        for one in ours:
+            signal.signal(one, signal.SIG_IGN)
+        raise _StoppedError(number)
+
+    for one in ours:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one in ours:
+            signal.signal(one, signal.SIG_DFL)
 
 
 @contextmanager

@@ -6,11 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from napari_sam_decoder.cli import conversion
-from napari_sam_decoder.errors import OptionError, wrap_write_errors
+from napari_sam_decoder.errors import (
+    FormatError,
+    OptionError,
+    wrap_os_errors,
+    wrap_write_errors,
+)
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,8 +38,10 @@ __all__ = [
     "convert",
     "correct",
     "demo",
+    "discard",
     "download_model",
     "embed",
+    "flush_lines",
     "join",
     "list_caches",
     "list_models",
@@ -401,13 +409,49 @@ def clear_caches(options: Namespace) -> int:
 
 
 def print_line(line: str) -> None:
-    """Print a line of the result to stdout."""
-    sys.stdout.write(f"{line}\n")
+    """Print a line of the result to stdout, if there is one.
+
+    Raises
+    ------
+    FormatError
+        If the disk that it goes to is full.
+    """
+    if sys.stdout is not None:
+        with _stdout_errors():
+            sys.stdout.write(f"{line}\n")
+
+
+def flush_lines() -> None:
+    """Let all lines reach stdout; raises as `print_line`."""
+    if sys.stdout is not None:
+        with _stdout_errors():
+            sys.stdout.flush()
+
+
+def discard(*streams: TextIO | None) -> None:
+    """Let Python, when it ends, write what is left in streams to nowhere."""
+    for stream in filter(None, streams):
+        # It may be no file.
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def print_message(line: str) -> None:
-    """Print a message to stderr."""
-    sys.stderr.write(f"{PROGRAM}: {line}\n")
+    """Print a message to stderr, if there is one and somebody reads it."""
+    with suppress(AttributeError, OSError):
+        sys.stderr.write(f"{PROGRAM}: {line}\n")
+
+
+@contextmanager
+def _stdout_errors() -> Iterator[None]:
+    try:
+        with wrap_os_errors("cannot write the results to stdout"):
+            yield
+    except FormatError:
+        discard(sys.stdout)
+        raise
 
 
 def _describe_demo(result: DemoResult) -> Iterator[str]:

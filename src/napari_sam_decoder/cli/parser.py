@@ -240,8 +240,8 @@ def _add_batch(subparsers: Subparsers) -> None:
     _add_model_options(batch)
     batch.set_defaults(
         run=commands.batch,
-        stopped="stopped: movies that are done are kept, with the embeddings of the "
-        "one in work, and the same command continues from there",
+        stopped="stopped: the movie in work is not done",
+        kept=("movies that are done",),
     )
 
 
@@ -594,7 +594,12 @@ def _add_train(subparsers: Subparsers) -> None:
     )
     _add_model_options(train)
     # Training embeds turned and cropped pictures, which no cache holds.
-    train.set_defaults(run=commands.train, cache="none", storage=None)
+    train.set_defaults(
+        run=commands.train,
+        cache="none",
+        storage=None,
+        kept=("pictures and training so far",),
+    )
 
 
 def _add_embed(subparsers: Subparsers) -> None:

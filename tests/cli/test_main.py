@@ -1,0 +1,107 @@
+"""How the process ends: signals, closed pipes and full disks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from napari_sam_decoder.cli import commands, main
+
+needs_hangup = pytest.mark.skipif(
+    not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP"
+)
+
+
+def stop_twice(number):
+    """Send a signal as ``timeout`` does; a second one must not end the tidying up."""
+
+    def command(*_, **__):
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        finally:
+            os.kill(os.getpid(), number)
+
+    return command
+
+
+@needs_hangup
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_a_command_as_ctrl_c_does(run, monkeypatch, name, code):
+    number = getattr(signal, name)
+    monkeypatch.setattr(commands, "list_models", stop_twice(number))
+    ended, _, err = run("models")
+    assert (ended, "stopped" in err) == (code, True)
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@needs_hangup
+def test_what_nohup_started_goes_on(run, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr(
+            commands, "list_models", lambda _: os.kill(os.getpid(), signal.SIGHUP) or 0
+        )
+        assert run("models")[0] == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@needs_hangup
+def test_a_project_is_as_before_after_a_signal(run, movie, tmp_path, monkeypatch):
+    project = tmp_path / "work.samproject"
+    command = ("segment", movie, "--box", "0,10,10,30,40", "--project", project)
+    files = set(tmp_path.iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "napari_sam_decoder.jobs.segment.embed_frames", stop_twice(signal.SIGTERM)
+        )
+        assert run(*command, "-o", tmp_path / "labels.tif")[0] == 143
+    left = {path.name for path in set(tmp_path.iterdir()) - files}
+    assert left <= {"default-cache", ".work.samproject.lock"}
+    assert run(*command, "-o", tmp_path / "labels.tif")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("cache", "is_kept"), [((), True), (("--cache", "none"), False)]
+)
+def test_only_what_is_kept_is_said_to_be(run, movie, monkeypatch, cache, is_kept):
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "segment", stopped)
+    code, _, err = run("segment", movie, "-o", "labels.tif", *cache)
+    assert code == 130
+    assert ("embeddings so far are kept" in err) == is_kept
+
+
+def test_a_closed_pipe_ends_quietly(run, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", pipe)
+        code = main(["models"])
+    assert code == 141
+    assert run("models")[2] == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_no_bug(monkeypatch, capsys):
+    with open("/dev/full", "w") as full, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", full)
+        code = main(["models"])
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot write the results to stdout" in line
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_stream_may_be_missing(monkeypatch, name):
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, name, None)
+        assert main(["models"]) == 0
+        assert main(["cache", "info", "nowhere"]) == 2
