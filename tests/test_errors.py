@@ -15,6 +15,7 @@ from napari_sam_decoder.errors import (
     CheckpointError,
     FormatError,
     is_corruption,
+    one_line,
     os_error_advice,
     wrap_os_errors,
     wrap_read_errors,
@@ -205,3 +206,8 @@ def test_a_file_that_has_gone_meanwhile_is_not_called_damaged(tmp_path: Path) ->
     long = tmp_path / ("x" * 300)
     with pytest.raises(FormatError, match=r"shorter name|check the path"):
         open_movie(long)
+
+
+def test_a_message_of_several_lines_becomes_one():
+    error = ValueError("made for another job:\n  model: a\n  shape: b\n\nchoose")
+    assert one_line(error) == "made for another job: model: a; shape: b; choose"

@@ -31,6 +31,7 @@ __all__ = [
     "colours_or_channels",
     "expand_index",
     "numbered_list",
+    "position_letter",
     "position_name",
     "resolve_entry",
     "select_axes",
@@ -229,18 +230,36 @@ def as_position(at: Mapping[str, int] | None) -> dict[str, int]:
         )
     found: dict[str, int] = {}
     for name, number in at.items():
-        letter = axis_letter(str(name)) or str(name).strip().upper()
-        if letter in ("C", "S"):
-            raise OptionError(
-                f"a channel is not a position; choose it with {CHANNEL_OPTION}"
-            )
-        if letter in found or len(letter) != 1 or letter in "YX":
+        letter = position_letter(name)
+        if letter is None or letter in found:
+            given = ", ".join(f"{one}={place}" for one, place in at.items())
             raise OptionError(
                 f"{AT_OPTION} takes one number for each axis that is neither row nor "
-                f"column, such as z=5, not {name!r} in {dict(at)!r}"
+                f"column, such as z=5, not {given}"
             )
         found[letter] = as_integer(number, f"the position along {letter}", OptionError)
     return dict(sorted(found.items()))
+
+
+def position_letter(name: object) -> str | None:
+    """Return the letter of an axis along which there are positions; None for others.
+
+    Parameters
+    ----------
+    name : str
+        A letter or a name, such as "z" or "plane".
+
+    Raises
+    ------
+    OptionError
+        If it is the axis of the channels.
+    """
+    letter = axis_letter(str(name)) or str(name).strip().upper()
+    if letter in ("C", "S"):
+        raise OptionError(
+            f"a channel is not a position; choose it with {CHANNEL_OPTION}"
+        )
+    return letter if len(letter) == 1 and letter not in "YX" else None
 
 
 def position_name(position: Mapping[str, int]) -> str:

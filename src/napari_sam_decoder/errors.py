@@ -36,6 +36,7 @@ __all__ = [
     "SamDecoderError",
     "first_line",
     "is_corruption",
+    "one_line",
     "os_error_advice",
     "wrap_os_errors",
     "wrap_read_errors",
@@ -156,6 +157,12 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error without line breaks."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return "; ".join(line for line in lines if line).replace(":; ", ": ")
 
 
 def os_error_advice(error: OSError) -> str | None:

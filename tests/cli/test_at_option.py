@@ -76,7 +76,7 @@ def test_each_position_has_a_cache_of_its_own(run, five, tmp_path):
         done = run("embed", five, "--channel", "1", "--at", f"z={place}", "--quiet")
         assert done[1].startswith(f"{FRAMES} frames embedded")
     done = run("embed", five, "--channel", "1", "--at", "Z=1", "--quiet")
-    assert done[1] == f"0 frames embedded, {FRAMES} were in the cache\n"
+    assert done[1] == f"0 frames embedded, {FRAMES} in the cache already\n"
     caches = list((tmp_path / "default-cache" / "embeddings").iterdir())
     assert len(caches) == 3
     done = run("cache", "info", caches[0])

@@ -155,7 +155,7 @@ def test_more_objects_are_added_beside_it(run, movie, labels):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--background", 7), "object 7 is to be a background object, but has no"),
+        (("--background", 7), "prompts, too, but there are none of object 7"),
         (("--background", 1, "--background", 2), "all objects are background objects"),
         (("--background", 0), "'0' is not an object id"),
     ],

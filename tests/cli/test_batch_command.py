@@ -44,7 +44,7 @@ def test_failures_are_listed_and_give_exit_code_1(run, folder, table, tmp_path):
         *("batch", folder, "--points-from", table, "-o", tmp_path / "out", "--quiet")
     )
     assert code == 1
-    assert "1 movies done, 0 kept, 1 failed" in out
+    assert "1 movie done, 0 kept, 1 failed" in out
     assert "two failed: cannot read" in err
 
 

@@ -369,10 +369,10 @@ def test_embedding_ahead_counts_what_it_did(run, movie, tmp_path):
     cache = tmp_path / "cache.zarr"
     assert run("embed", movie, "--cache", cache, "--frames", "0:3")[:2] == (
         0,
-        "3 frames embedded, 0 were in the cache\n",
+        "3 frames embedded, 0 in the cache already\n",
     )
     _, out, _ = run("embed", movie, "--cache", cache)
-    assert out == "1 frames embedded, 3 were in the cache\n"
+    assert out == "1 frame embedded, 3 in the cache already\n"
 
 
 def test_embedding_without_a_cache_is_no_use(run, movie):
@@ -415,7 +415,9 @@ def test_a_cache_can_be_looked_after(run, movie, tmp_path):
     _, listed, _ = run("cache", "list")
     assert f"{FRAMES} / {FRAMES} frames" in listed
     path = next((tmp_path / "default-cache").rglob("*.zarr"))
-    assert "tiny seed 0" in run("cache", "info", path)[1]
+    info = run("cache", "info", path)[1]
+    assert "tiny seed 0" in info
+    assert all(line.partition(":")[2] for line in info.splitlines()[1:])
     assert run("cache", "verify", path, "--quiet")[:2] == (
         0,
         f"{FRAMES} ok, 0 corrupt, 0 absent\n",
@@ -448,7 +450,7 @@ def test_a_complete_cache_can_be_compacted(run, movie, tmp_path):
     assert "4 / 4 frames, 4 packed" in run("cache", "info", cache)[1]
     assert run("embed", movie, "--cache", cache, "--quiet")[:2] == (
         0,
-        "0 frames embedded, 4 were in the cache\n",
+        "0 frames embedded, 4 in the cache already\n",
     )
 
 

@@ -117,7 +117,7 @@ def test_it_is_replayed_and_computed_again(run, made, fixes, five, axis, project
 
 def test_objects_are_segmented_again_at_all_positions(segment, made, project, table):
     before = read_labels(made)
-    assert "already has object 1, 2" in complaint_of(
+    assert "already has objects 1, 2" in complaint_of(
         segment("made", "--project", project)[0]
     )
     done, _ = segment("made", "--project", project, "--replace")

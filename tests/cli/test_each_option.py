@@ -212,7 +212,7 @@ def test_a_report_names_the_position(segment, tmp_path):
 def test_all_planes_are_embedded(run, five, tmp_path):
     given = "embed", five, "--channel", "0", "--each", "z", "--quiet"
     done = run(*given, "--cache", tmp_path / "cache")
-    assert done[1].startswith(f"{PLANES * FRAMES} frames embedded, 0 were")
+    assert done[1].startswith(f"{PLANES * FRAMES} frames embedded, 0 in")
     names = sorted(path.name for path in (tmp_path / "cache").iterdir())
     assert names == ["Z=0", "Z=1", "Z=2"]
     done = run(*given, "--cache", tmp_path / "cache")
@@ -295,7 +295,7 @@ def test_a_worker_does_all_positions(segment, batch, tmp_path, monkeypatch):
     ) as cluster:
         done = batch("--each", "z", "--scheduler", cluster.scheduler_address)
     assert (done[0], done[2]) == (0, ""), done
-    assert "1 movies done, 0 kept, 0 failed" in done[1]
+    assert "1 movie done, 0 kept, 0 failed" in done[1]
     found = read_labels(tmp_path / "out/labels/five.tif")
     np.testing.assert_array_equal(found, read_labels(output))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
 
 import pytest
+from terminal import complaint_of
 
 from napari_sam_decoder.cli import commands, main
 
@@ -105,3 +107,52 @@ def test_a_stream_may_be_missing(monkeypatch, name):
         patched.setattr(sys, name, None)
         assert main(["models"]) == 0
         assert main(["cache", "info", "nowhere"]) == 2
+
+
+def test_the_help_that_is_named_is_that_of_the_command(run):
+    line = complaint_of(run("segment", "m.tif", "-o", "l.tif", "--pionts", "p.csv"))
+    assert "--pionts" in line
+    assert "'napari-sam-decoder segment --help'" in line
+
+
+def test_what_cannot_be_written_is_found_before_the_work(
+    run, movie, tmp_path, monkeypatch
+):
+    def refused(**_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("napari_sam_decoder.jobs.outputs.TemporaryFile", refused)
+    report, labels = tmp_path / "report.csv", tmp_path / "labels.tif"
+    command = ("segment", movie, "--box", "0,10,10,30,40", "-o", labels)
+    line = complaint_of(run(*command, "--report", report))
+    assert f"cannot write {report}" in line
+    assert not labels.exists()
+
+
+@pytest.mark.parametrize("axis", ["z,t", "zz", "y"])
+def test_a_wrong_axis_is_named_with_its_own_option(run, movie, tmp_path, axis):
+    box = ("--box", "0,10,10,30,40", "-o", tmp_path / "labels.tif")
+    line = complaint_of(run("segment", movie, *box, "--each", axis))
+    assert "--each" in line
+    assert f"not {axis!r}" in line
+    assert "{" not in line
+
+
+def test_the_folder_of_the_movies_is_not_that_of_the_results(run, movie):
+    folder = movie.parent
+    line = complaint_of(run("batch", folder, "--auto", "-o", folder))
+    assert "a folder of their own with -o" in line
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("no.zarr/labels/cells", (), "no.zarr of OME-Zarr 0.5 for labels"),
+        ("no.zarr", ("--format", "ome-zarr"), "IMAGE.zarr/labels/NAME"),
+    ],
+)
+def test_labels_need_an_image_to_go_into(
+    run, movie, tmp_path, monkeypatch, output, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    assert message in complaint_of(run("convert", movie, output, "--quiet", *options))

@@ -31,7 +31,7 @@ def test_objects_that_are_chosen_are_followed_alone(run, movie, points, tmp_path
 
 def test_a_range_of_objects_may_be_chosen(run, movie, points, tmp_path):
     asked = "--points", points, "--objects", "1:3", "-o", tmp_path / "a.tif"
-    assert "object 2 has no prompts" in complaint_of(run("segment", movie, *asked))
+    assert "no prompts of object 2" in complaint_of(run("segment", movie, *asked))
 
 
 @pytest.mark.parametrize("ids", ["0", "a", "3:3", "1,", "0:2"])

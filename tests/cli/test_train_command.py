@@ -37,7 +37,7 @@ def test_fixed_frames_teach(run, movie, labels, target):
     )
     assert code == 0
     assert out.splitlines() == [
-        "learned from frames 0, 1, 2, 1 objects, 3 outlines",
+        "learned from frames 0, 1, 2, 1 object, 3 outlines",
         f"decoder: {target}; use it with --decoder {target}",
     ]
     assert "training" in err
@@ -51,7 +51,7 @@ def test_prompted_objects_teach(run, movie, target, tmp_path):
         *("train", movie, "--labels", labels, "-o", target, "--steps", 1, "--quiet")
     )
     assert (code, err) == (0, "")
-    assert out.startswith("learned from frames 0, 1 objects, 1 outlines\n")
+    assert out.startswith("learned from frame 0, 1 object, 1 outline\n")
 
 
 def painted(folder):

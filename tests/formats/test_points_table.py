@@ -124,8 +124,8 @@ def test_byte_order_mark_and_blank_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("0,1,2,1,1", r"line 3: 5 cells do not fit 6 columns"),
-        ("0,1,2,1,1,1,1", r"line 3: 7 cells do not fit 6 columns"),
+        ("0,1,2,1,1", r"line 3: 5 cells, but there are 6 columns"),
+        ("0,1,2,1,1,1,1", r"line 3: 7 cells, but there are 6 columns"),
         ("x,1,2,1,1,", r"line 3: axis-0 must be a finite number, not 'x'"),
         ("0,nan,2,1,1,", r"line 3: axis-1 must be a finite number, not 'nan'"),
         ("0,1,inf,1,1,", r"line 3: axis-2 must be a finite number, not 'inf'"),

@@ -67,7 +67,7 @@ def test_the_middle_frame_is_held_out(
     path.write_bytes(learned.content)
     trained = load_decoder(path)
     assert trained.metadata.trained_on == (
-        "cells, frames 0, 4, 1 objects, 2 outlines, 3 steps, on sam"
+        "cells, frames 0, 4, 1 object, 2 outlines, 3 steps, on sam"
     )
     for name, part in tiny_sam.state_dict().items():
         torch.testing.assert_close(part, before[name], rtol=0, atol=0)

@@ -92,7 +92,7 @@ def test_training_ends_with_a_file(job: TrainJob, tiny_sam: Sam) -> None:
     trained = load_decoder(job.target)
     assert trained.metadata.network == "tiny seed 0"
     assert trained.metadata.trained_on == (
-        "frames.tif, frames 1, 4, 1 objects, 2 outlines, 5 steps, on sam"
+        "frames.tif, frames 1, 4, 1 object, 2 outlines, 5 steps, on sam"
     )
     assert trained.hires is None
     assert trained.finetuned is not None

@@ -122,6 +122,21 @@ def test_a_folder_that_cannot_be_made_is_told(
         download("toy")
 
 
+def test_what_helps_without_permission_is_told(
+    publisher: Publisher, models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del publisher
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("Will not be able to download data files.")
+
+    monkeypatch.setattr("pooch.retrieve", refused)
+    with pytest.raises(DownloadError) as raised:
+        download("toy")
+    said = str(raised.value)
+    assert f"{models_folder} cannot be written. Nothing of it was kept; check" in said
+
+
 def test_a_bundled_model_has_no_steps() -> None:
     assert list(download_steps("mobile_sam")) == []
 

@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.cli.commands import discard, flush_lines, print_message
 from napari_sam_decoder.cli.parser import PROGRAM, build_parser, is_verbose
-from napari_sam_decoder.errors import IncompleteFileWarning, SamDecoderError, first_line
+from napari_sam_decoder.errors import (
+    IncompleteFileWarning,
+    SamDecoderError,
+    first_line,
+    one_line,
+)
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -60,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with _warnings_as_lines():
                 return _run(options)
         except SamDecoderError as error:
-            lines = (line.strip() for line in str(error).splitlines())
-            print_message(f"error: {'; '.join(line for line in lines if line)}")
+            print_message(f"error: {one_line(error)}")
             _LOG.debug("traceback:", exc_info=True)
             return USER_ERROR
         except KeyboardInterrupt as stop:

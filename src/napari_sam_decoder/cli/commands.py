@@ -17,6 +17,7 @@ from napari_sam_decoder.errors import (
     wrap_os_errors,
     wrap_write_errors,
 )
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -237,8 +238,11 @@ def replay(options: Namespace) -> int:
     if done.differences is not None:
         for difference in done.differences:
             print_line(str(difference))
-        count = len(done.differences)
-        print_line(f"computed again: {count} frames differ from what is stored")
+        count, verb = len(done.differences), "differ"
+        if count == 1:
+            verb = "differs"
+        frames = counted(count, "frame")
+        print_line(f"computed again: {frames} {verb} from what is stored")
     print_line(f"labels: {options.output}")
     return 0
 
@@ -306,7 +310,8 @@ def embed(options: Namespace) -> int:
         conversion.model(options),
         conversion.progress(options),
     )
-    print_line(f"{counts[False]} frames embedded, {counts[True]} were in the cache")
+    embedded = counted(counts[False], "frame")
+    print_line(f"{embedded} embedded, {counts[True]} in the cache already")
     return 0
 
 
@@ -354,9 +359,10 @@ def cache_info(options: Namespace) -> int:
     info = cache.describe(options.path)
     print_line(_cache_line(info))
     for name, value in vars(info.key).items():
-        print_line(f"  {name.replace('_', ' ')}: {value}")
+        if value != "":
+            print_line(f"  {name.replace('_', ' ')}: {value}")
     for name, frames in info.parts.items():
-        print_line(f"  window {name}: {frames} frames")
+        print_line(f"  window {name}: {counted(frames, 'frame')}")
     return 0
 
 
@@ -392,7 +398,9 @@ def compact_cache(options: Namespace) -> int:
     )
     count = sum(1 for _ in frames)
     size = cache.describe(options.path).bytes
-    print_line(f"{count} frames packed, {_megabytes(size)} in {options.path}")
+    print_line(
+        f"{counted(count, 'frame')} packed, {_megabytes(size)} in {options.path}"
+    )
     return 0
 
 
@@ -473,12 +481,11 @@ def _cluster(options: Namespace) -> AbstractContextManager[Client]:
 
 def _movie_line(movie: MovieOutcome) -> str:
     objects = movie.record.objects if movie.record is not None else ()
-    noun = "object" if len(objects) == 1 else "objects"
-    parts = [f"{movie.name}: {len(objects)} {noun}"]
+    parts = [f"{movie.name}: {counted(len(objects), 'object')}"]
     for verdict in ("doubtful", "absent"):
         count = sum(getattr(one, verdict) for one in objects)
         if count:
-            parts.append(f"{count} times {verdict}")
+            parts.append(f"{counted(count, 'time')} {verdict}")
     return ", ".join([*parts, movie.reason] if movie.reason else parts)
 
 
@@ -490,7 +497,7 @@ def _batch_line(result: BatchResult) -> str:
         result.with_status(MovieStatus.KEPT),
     )
     failed = result.with_status(MovieStatus.FAILED)
-    return f"{len(done)} movies done, {len(kept)} kept, {len(failed)} failed"
+    return f"{counted(len(done), 'movie')} done, {len(kept)} kept, {len(failed)} failed"
 
 
 def _can_open_window() -> bool:
@@ -513,9 +520,9 @@ def _cache_line(info: CacheInfo) -> str:
 
 def _frames(info: CacheInfo) -> str:
     if not info.is_readable:
-        return f"{info.key.frames} frames, written by another version"
+        return f"{counted(info.key.frames, 'frame')}, written by another version"
     packed = f", {info.packed} packed" if info.packed else ""
-    windows = f", {len(info.parts)} windows" if info.parts else ""
+    windows = f", {counted(len(info.parts), 'window')}" if info.parts else ""
     return f"{info.present} / {info.key.frames} frames{packed}{windows}"
 
 

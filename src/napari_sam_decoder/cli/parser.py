@@ -47,6 +47,13 @@ class _Parser(argparse.ArgumentParser):
             help="show log messages, and tracebacks of errors",
         )
 
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        """Refuse what is not known here, where the help of this command is named."""
+        known, unknown = super().parse_known_args(*arguments, **options)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
     def error(self, message: str) -> NoReturn:
         commands.print_message(f"error: {message}; see '{self.prog} --help'")
         sys.exit(2)

@@ -18,6 +18,7 @@ from napari_sam_decoder.validation import (
     as_expanded_path,
     parse_number,
 )
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -337,8 +338,8 @@ def _rows(
             continue
         if len(cells) != len(header):
             raise PromptError(
-                f"{place}: {len(cells)} cells do not fit {len(header)} columns; "
-                "correct the line"
+                f"{place}: {counted(len(cells), 'cell')}, but there are "
+                f"{counted(len(header), 'column')}; correct the line"
             )
         yield _Row(dict(zip(header, cells, strict=True)), place)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam_decoder.axes import as_position, position_name
+from napari_sam_decoder.axes import as_position, position_letter, position_name
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import (
     OpenOptions,
@@ -27,6 +27,7 @@ from napari_sam_decoder.prompts import (
 )
 from napari_sam_decoder.session import Session, movie_of
 from napari_sam_decoder.validation import as_expanded_path, as_integer
+from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,8 +82,8 @@ def require_background(background: Iterable[int], known: Iterable[int]) -> None:
     missing = sorted(asked - prompted)
     if missing:
         raise OptionError(
-            f"object {', '.join(map(str, missing))} is to be a background object, but "
-            "has no prompts; show where it is, or check the object id"
+            "background objects need prompts, too, but there are none of "
+            f"{listed('object', missing)}; show where they are, or check the object ids"
         )
     if asked and asked == prompted:
         raise OptionError(
@@ -156,9 +157,10 @@ class MovieOptions:
         """
         if not self.each:
             return (self,)
-        at, start = as_position(self.at), as_position(dict.fromkeys(self.each, 0))
+        letters = self._each_letters()
+        at, start = as_position(self.at), as_position(dict.fromkeys(letters, 0))
         twice = sorted(at.keys() & start.keys())
-        if twice or len(start) < len(self.each):
+        if twice or len(start) < len(letters):
             where = ", ".join(twice) or ", ".join(self.each)
             raise OptionError(
                 f"each axis is either in --at or in --each, and once; check {where}"
@@ -167,6 +169,16 @@ class MovieOptions:
         every = product(*(range(lengths[letter]) for letter in start))
         places = [dict(zip(start, numbers, strict=True)) for numbers in every]
         return tuple(self._at_position({**at, **place}, place) for place in places)
+
+    def _each_letters(self) -> list[str]:
+        letters = [position_letter(name) for name in self.each]
+        for name, letter in zip(self.each, letters, strict=True):
+            if letter is None:
+                raise OptionError(
+                    "--each (in Python each=) takes an axis that is neither row nor "
+                    f"column, such as z, not {name!r}; give several axes one by one"
+                )
+        return [letter for letter in letters if letter is not None]
 
     def place_of(self, movie: MovieOptions) -> dict[str, int]:
         """Where one of `positions` is along the axes of `each`, by their letters."""

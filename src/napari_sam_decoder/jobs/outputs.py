@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari_sam_decoder.atomic_files import atomic_write, hidden_sibling_path
@@ -94,7 +95,8 @@ def require_folder(path: Path) -> None:
     Raises
     ------
     FormatError
-        If its folder does not exist, or something that is not a file is in its place.
+        If its folder does not exist or cannot be written, or something that is not a
+        file is in its place.
     """
     with wrap_write_errors(path):
         # A device or a pipe would be replaced by a file.
@@ -105,6 +107,9 @@ def require_folder(path: Path) -> None:
             f"{path} cannot be written: it is not a file, or its folder does not "
             "exist; make the folder first or choose another name"
         )
+    # Permissions do not say it: a disk may be read-only, or of a kind of its own.
+    with wrap_write_errors(path), TemporaryFile(dir=path.absolute().parent):
+        pass
 
 
 def require_unused(output: Path) -> None:

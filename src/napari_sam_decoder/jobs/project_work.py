@@ -40,7 +40,6 @@ from napari_sam_decoder.project import (
     describe_difference,
     ended_confirmations,
     find_decoder,
-    listed,
     made_with,
     read_document,
     require_unlocked,
@@ -48,6 +47,7 @@ from napari_sam_decoder.project import (
 )
 from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.weights.catalogue import AUTO_DECODER
+from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -40,6 +40,7 @@ from napari_sam_decoder.project import RunRequest
 from napari_sam_decoder.prompts import Prompt, PromptSet
 from napari_sam_decoder.propagation import Direction, Settings
 from napari_sam_decoder.propagation.division import mothers
+from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -178,8 +179,8 @@ class SegmentJob:
         missing = sorted(set(self.objects) - set(known))
         if missing:
             raise OptionError(
-                f"object {', '.join(map(str, missing))} has no prompts; check the "
-                "object id, or show where it is"
+                f"there are no prompts of {listed('object', missing)}; check the ids, "
+                "or show where the objects are"
             )
         return tuple(sorted(set(self.objects))) or known
 
@@ -493,7 +494,7 @@ def require_new(job: SegmentJob, object_ids: Iterable[int], work: ProjectWork) -
     clashing = sorted(set(object_ids) & work.object_ids)
     if clashing and not job.replace:
         raise LabelsError(
-            f"{work.project.path} already has object {', '.join(map(str, clashing))}; "
+            f"{work.project.path} already has {listed('object', clashing)}; "
             "use another object id to add to it, correct to correct it, or --replace "
             "to segment it again"
         )
@@ -570,7 +571,7 @@ def existing_labels(
     clashing = sorted(taken & set(chosen))
     if clashing:
         raise LabelsError(
-            f"{job.output} already has object {', '.join(map(str, clashing))}; use "
+            f"{job.output} already has {listed('object', clashing)}; use "
             "another object id to add to it, --replace to start over, or another output"
         )
     own = label_dtype(max(chosen, default=0))

@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels
 from napari_sam_decoder.jobs.provenance import Provenance
+from napari_sam_decoder.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,8 +79,8 @@ class TrainingFrames:
     def __str__(self) -> str:
         ids = {object_id for found in self.objects.values() for object_id in found}
         return (
-            f"frames {', '.join(map(str, self.objects))}, {len(ids)} objects, "
-            f"{self.masks} outlines"
+            f"{listed('frame', self.objects)}, {counted(len(ids), 'object')}, "
+            f"{counted(self.masks, 'outline')}"
         )
 
 

@@ -79,7 +79,7 @@ from napari_sam_decoder.project.review_order import (
     ordered_places,
 )
 from napari_sam_decoder.project.run_request import RunRequest
-from napari_sam_decoder.project.runs import CorrectionRun, Run, listed, made_with
+from napari_sam_decoder.project.runs import CorrectionRun, Run, made_with
 from napari_sam_decoder.project.shape_reading import BOX, LASSO
 from napari_sam_decoder.project.target_record import TargetRecord
 from napari_sam_decoder.project.timelines import (
@@ -160,7 +160,6 @@ __all__ = [
     "find_decoder",
     "find_projects",
     "is_learned",
-    "listed",
     "locked_objects",
     "made_with",
     "name_frames",

@@ -16,9 +16,10 @@ from napari_sam_decoder.project.labels_draft import LabelsDraft
 from napari_sam_decoder.project.prompt_log import CORRECTION
 from napari_sam_decoder.project.run_request import RunRequest
 from napari_sam_decoder.prompts import PromptSet
+from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
     from typing import Self
 
     from napari_sam_decoder.project.cut import Cut
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
     from napari_sam_decoder.session import Session
 
-__all__ = ["CorrectionRun", "Run", "listed", "made_with"]
+__all__ = ["CorrectionRun", "Run", "made_with"]
 
 _NAMED = 5
 """How many objects a title lists."""
@@ -355,9 +356,3 @@ class CorrectionRun(Run):
     def _painted(self) -> Iterator[Prompt]:
         for one in self.corrections:
             yield from self.target.painted(self.view, one.object_ids, one.frames)
-
-
-def listed(noun: str, numbers: Sequence[int]) -> str:
-    """Name numbered things, such as "frames 1, 2"."""
-    named = ", ".join(map(str, numbers))
-    return f"{noun} {named}" if len(numbers) == 1 else f"{noun}s {named}"

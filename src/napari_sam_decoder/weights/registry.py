@@ -16,6 +16,7 @@ from napari_sam_decoder.errors import (
     DownloadError,
     OptionError,
     first_line,
+    os_error_advice,
 )
 from napari_sam_decoder.model.precision import (
     Precision,
@@ -249,8 +250,13 @@ def _retrieve(row: ModelRow, progress: bool | _Meter) -> None:
     except (OSError, ValueError) as error:
         raise DownloadError(
             f"{row.name} could not be downloaded: {_reason(error, row)}. Nothing of it "
-            f"was kept; try again. {manual_download(row)}"
+            f"was kept; {_remedy(error)}. {manual_download(row)}"
         ) from error
+
+
+def _remedy(error: Exception) -> str:
+    advice = os_error_advice(error) if isinstance(error, OSError) else None
+    return advice or "try again"
 
 
 def _reason(error: Exception, row: ModelRow) -> str:
@@ -264,6 +270,8 @@ def _reason(error: Exception, row: ModelRow) -> str:
         return f"there is no connection to {host}, or it broke"
     if isinstance(error, ValueError):
         return f"what {host} sent is not this file, as its hash is another one"
+    if isinstance(error, OSError) and os_error_advice(error):
+        return f"{local_path(row).parent} cannot be written"
     return first_line(error)
 
 

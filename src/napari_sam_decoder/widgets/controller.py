@@ -41,13 +41,14 @@ from napari_sam_decoder.widgets.objects import ObjectIds
 from napari_sam_decoder.widgets.previews import add_quietly
 from napari_sam_decoder.widgets.project_files import ProjectFiles
 from napari_sam_decoder.widgets.result_writer import ResultWriter
-from napari_sam_decoder.widgets.runs import ShownCorrection, counted
+from napari_sam_decoder.widgets.runs import ShownCorrection
 from napari_sam_decoder.widgets.saved_settings import (
     DockSettings,
     settings_of,
     settings_values,
 )
 from napari_sam_decoder.widgets.target_layer import UndoKeys
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

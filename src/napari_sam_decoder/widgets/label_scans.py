@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_decoder.widgets.layers import frames_with, scan_labels
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

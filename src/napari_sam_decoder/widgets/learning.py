@@ -10,7 +10,8 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam_decoder.widgets.model_cache import leave_a_core
-from napari_sam_decoder.widgets.runs import ProgressEstimate, counted
+from napari_sam_decoder.widgets.runs import ProgressEstimate
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -11,7 +11,7 @@ import pandas as pd
 from napari_sam_decoder.labels import without_objects
 from napari_sam_decoder.measurements import PixelSize, measure_frame
 from napari_sam_decoder.widgets.label_work import LabelWork
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -39,8 +39,8 @@ from napari_sam_decoder.widgets.parts.key_tips import show_keys
 from napari_sam_decoder.widgets.parts.learning_part import LearningPart
 from napari_sam_decoder.widgets.parts.object_plot import ObjectPlot
 from napari_sam_decoder.widgets.parts.ribbon import Ribbon
-from napari_sam_decoder.widgets.runs import counted
 from napari_sam_decoder.widgets.unfinished import ask_before_closing
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

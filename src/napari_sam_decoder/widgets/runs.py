@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_sam_decoder.project import CorrectionRun, Run, listed
+from napari_sam_decoder.project import CorrectionRun, Run
 from napari_sam_decoder.propagation import Verdict
+from napari_sam_decoder.wording import counted, listed
 
 if TYPE_CHECKING:
     from napari_sam_decoder.propagation import FrameResult
@@ -21,7 +22,6 @@ __all__ = [
     "ProgressEstimate",
     "ShownCorrection",
     "ShownRun",
-    "counted",
 ]
 
 _REMEMBERED_STEPS = 12
@@ -65,11 +65,6 @@ class ProgressEstimate:
 
 def _clock(seconds: float) -> str:
     return str(tqdm.format_interval(round(seconds)))
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the singular or plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from napari_sam_decoder.formats.movie_source import FrameArray
 from napari_sam_decoder.labels import without_objects
 from napari_sam_decoder.widgets.label_work import LabelWork
 from napari_sam_decoder.widgets.measuring import WORLD_UNIT, pixel_size
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

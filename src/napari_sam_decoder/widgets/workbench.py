@@ -91,7 +91,6 @@ from napari_sam_decoder.widgets.movie_state import USE_DECODER
 from napari_sam_decoder.widgets.objects import ObjectSummary
 from napari_sam_decoder.widgets.opened_projects import open_project
 from napari_sam_decoder.widgets.previews import Painter, PreviewOverlay, Scribbled
-from napari_sam_decoder.widgets.runs import counted
 from napari_sam_decoder.widgets.saving import (
     LabelSaving,
     TrackMaking,
@@ -101,6 +100,7 @@ from napari_sam_decoder.widgets.target_layer import UndoKeys
 from napari_sam_decoder.widgets.tools import SHAPE_MODES, Tool
 from napari_sam_decoder.widgets.viewer_events import ViewerEvents
 from napari_sam_decoder.widgets.window_outline import WindowOutline
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import (

@@ -35,8 +35,13 @@ LARGEST_CHUNK = 1024
 
 
 def is_ome_zarr_labels(path: Path) -> bool:
-    """Whether a path is that of labels in an OME-Zarr image: ``IMAGE/labels/NAME``."""
-    return path.parent.name == LABELS and (path.parent.parent / "zarr.json").is_file()
+    """Whether a path is that of labels in an OME-Zarr image: ``IMAGE/labels/NAME``.
+
+    There need not be such an image, if the name is that of one.
+    """
+    image = path.parent.parent
+    is_image = image.suffix.lower() == ".zarr" or (image / "zarr.json").is_file()
+    return path.parent.name == LABELS and is_image
 
 
 def write_ome_zarr(movie: LabelMovie, path: Path) -> Iterator[int]:
@@ -67,6 +72,11 @@ def write_ome_zarr(movie: LabelMovie, path: Path) -> Iterator[int]:
     """
     from yaozarrs.write.v05 import prepare_image
 
+    if path.parent.name != LABELS:
+        raise FormatError(
+            f"{path} is not the path of labels in an OME-Zarr image; write them to "
+            "IMAGE.zarr/labels/NAME"
+        )
     levels = _read_image(path.parent.parent).levels(movie)
     label_image = _label_image(movie, levels)
     with wrap_write_errors(path):
@@ -217,6 +227,11 @@ def _read_image(path: Path) -> _Image:
     import zarr
     from yaozarrs import v05
 
+    if not (path / "zarr.json").is_file():
+        raise FormatError(
+            f"there is no image {path} of OME-Zarr 0.5 for labels; check the path, or "
+            "write them to a file of their own, as in labels.zarr"
+        )
     with wrap_read_errors(path):
         group: Any = zarr.open_group(path, mode="r")
         try:

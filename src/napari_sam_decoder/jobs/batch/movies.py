@@ -63,6 +63,12 @@ def find_movies(folder: Path, pattern: str, output: Path) -> list[FoundMovie]:
         )
     if not folder.is_dir():
         raise FormatError(f"there is no folder {folder}; check the path")
+    place, results = folder.resolve(), output.resolve()
+    if results == place or results in place.parents:
+        raise OptionError(
+            f"{output} has the movies in it, so the results cannot go there; give them "
+            "a folder of their own with -o (in Python output=)"
+        )
     with wrap_read_errors(folder):
         found = sorted(_matches(folder, pattern, output.resolve()))
     if not found:

@@ -12,6 +12,7 @@ from napari_sam_decoder.errors import (
     OptionError,
     SamDecoderError,
     first_line,
+    one_line,
     wrap_write_errors,
 )
 from napari_sam_decoder.jobs.batch.movies import find_movies
@@ -26,7 +27,7 @@ from napari_sam_decoder.jobs.batch.records import plain
 from napari_sam_decoder.jobs.batch.stamps import stamp
 from napari_sam_decoder.jobs.batch.table import batch_table
 from napari_sam_decoder.jobs.batch.work import MovieWork
-from napari_sam_decoder.jobs.outputs import require_apart, write_text
+from napari_sam_decoder.jobs.outputs import require_apart, require_folder, write_text
 from napari_sam_decoder.jobs.provenance import describe_prompts
 from napari_sam_decoder.jobs.segment import SegmentJob
 from napari_sam_decoder.validation import as_expanded_path
@@ -45,6 +46,7 @@ __all__ = ["Batch", "find_movies_of", "plan_movie"]
 _LOG = logging.getLogger(__name__)
 
 LABELS, VERDICTS, RECORDS = "labels", "verdicts", "records"
+TABLE = "table.csv"
 
 
 def find_movies_of(job: BatchJob) -> list[FoundMovie]:
@@ -66,6 +68,7 @@ def find_movies_of(job: BatchJob) -> list[FoundMovie]:
                 "new folder for the results"
             )
         records.mkdir(parents=True, exist_ok=True)
+    require_folder(job.output / TABLE)
     return found
 
 
@@ -204,7 +207,7 @@ class Batch:
         """
         movies = tuple(outcome for _, outcome in sorted(self._outcomes.items()))
         folder, source = self._job.output, self._job.movies.path.resolve()
-        result = BatchResult(movies, folder / "table.csv", folder / "index.html")
+        result = BatchResult(movies, folder / TABLE, folder / "index.html")
         write_text(result.table, batch_table(movies))
         write_text(result.page, batch_page(movies, source.name))
         return result
@@ -225,8 +228,7 @@ class Batch:
 def _describe(error: Exception) -> str:
     """Say in one line why a movie cannot be segmented."""
     if isinstance(error, SamDecoderError):
-        lines = (line.strip() for line in str(error).splitlines())
-        return "; ".join(line for line in lines if line)
+        return one_line(error)
     if isinstance(error, MemoryError):
         return "there is too little memory; close other programs, and run it again"
     return (

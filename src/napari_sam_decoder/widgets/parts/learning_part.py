@@ -14,7 +14,7 @@ from napari_sam_decoder.widgets.parts.controls import (
     narrow,
     steady_row,
 )
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam_decoder.widgets.colours import object_colours
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -28,7 +28,7 @@ from napari_sam_decoder.widgets.parts.controls import (
 )
 from napari_sam_decoder.widgets.parts.key_tips import set_tip
 from napari_sam_decoder.widgets.parts.object_table import ObjectTable, swatch
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from napari_sam_decoder.widgets.parts.controls import (
     steady_row,
 )
 from napari_sam_decoder.widgets.parts.forms import form_layout, row_of
-from napari_sam_decoder.widgets.runs import counted
+from napari_sam_decoder.wording import counted
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,0 +1,21 @@
+"""Numbers in messages, with their nouns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["counted", "listed"]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular or plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(noun: str, numbers: Collection[int]) -> str:
+    """Name numbered things, such as "frames 1, 2"."""
+    named = ", ".join(map(str, numbers))
+    return f"{noun} {named}" if len(numbers) == 1 else f"{noun}s {named}"
