@@ -156,3 +156,31 @@ def test_labels_need_an_image_to_go_into(
 ):
     monkeypatch.chdir(tmp_path)
     assert message in complaint_of(run("convert", movie, output, "--quiet", *options))
+
+
+def test_the_same_command_goes_on_after_a_kill(run, movie, tmp_path, monkeypatch):
+    project, killed = tmp_path / "work.samproject", tmp_path / "killed.samproject"
+
+    def keep_what_is_there(*_):
+        until = time.monotonic() + 20
+        while b"Run of object 1" not in project.read_bytes():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        killed.write_bytes(project.read_bytes())
+
+    def command(box, path):
+        labels = tmp_path / f"{path.stem}.tif"
+        return run(
+            *("segment", movie, "--box", box, "-o", labels),
+            *("--project", path, "--quiet"),
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "napari_sam_decoder.jobs.segment.embed_frames", keep_what_is_there
+        )
+        assert command("0,10,10,30,40", project)[0] == 0
+    assert "already has object 1" in complaint_of(command("0,5,5,20,20", killed))
+    assert command("0,10,10,30,40", killed)[0] == 0
+    # Now it has labels.
+    assert "already has object 1" in complaint_of(command("0,10,10,30,40", killed))

@@ -262,6 +262,19 @@ class ProjectWork:
         )
         return frozenset((*named, *(one for table in tables for one in table)))
 
+    def begun(self, prompts: PromptSet) -> frozenset[int]:
+        """Return the objects that have these very prompts and no pixels.
+
+        This is what a process that was killed leaves. To segment them is to go on.
+        """
+        here = self.reading.prompts
+        return frozenset(
+            one
+            for one in prompts.object_ids
+            if _prompts_of(one, here) == _prompts_of(one, prompts)
+            and not any((labels == one).any() for labels in self._labels.values())
+        )
+
     @property
     def reading(self) -> PromptReading:
         """The prompts that the rows of the project give."""
@@ -528,6 +541,11 @@ def open_work(
     project.close()
     if failure is not None and not is_saved:
         raise failure
+
+
+def _prompts_of(object_id: int, prompts: PromptSet) -> list[Prompt]:
+    found = (one for one in prompts if one.object_id == object_id)
+    return sorted(found, key=lambda one: one.frame)
 
 
 def _require_no_composite(project: Project) -> None:

@@ -432,7 +432,7 @@ def _segment_in_project(
         job = job.with_prompts_of_files(len(work.cut))
         ids = job.prompts.object_ids
         require_background(job.background, ids)
-        require_new(job, ids, work)
+        require_new(job, set(ids) - work.begun(job.prompts), work)
         require_own_output(job.output, work.project, replace=job.replace)
         target, report = segment_in(work, job, max(ids), ids, progress)
         write_labels(work.project, target.number, target.holder.data, job.output)
