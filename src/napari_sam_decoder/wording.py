@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["counted", "listed"]
+__all__ = ["counted", "differing", "listed"]
 
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the singular or plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def differing(number: int, noun: str) -> str:
+    """Say how many things differ."""
+    return f"{counted(number, noun)} {'differs' if number == 1 else 'differ'}"
 
 
 def listed(noun: str, numbers: Collection[int]) -> str:

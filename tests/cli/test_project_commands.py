@@ -218,8 +218,8 @@ def test_a_difference_is_told_by_step_and_frame(run, segmented, project, tmp_pat
     project.write_bytes(b"\n".join(lines) + b"\n")
     code, out, _ = run("replay", project, "--recompute", "-o", tmp_path / "a.zarr")
     assert code == 0
-    assert "(Run of object 1), frame 3: 1 pixels differ" in out
-    assert "1 frames differ" in out
+    assert "(Run of object 1), frame 3: 1 pixel differs" in out
+    assert "1 frame differs" in out
 
 
 def test_a_step_that_goes_on_with_none_is_told(run, segmented, project, tmp_path):

@@ -17,7 +17,7 @@ from napari_sam_decoder.errors import (
     wrap_os_errors,
     wrap_write_errors,
 )
-from napari_sam_decoder.wording import counted
+from napari_sam_decoder.wording import counted, differing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -238,11 +238,8 @@ def replay(options: Namespace) -> int:
     if done.differences is not None:
         for difference in done.differences:
             print_line(str(difference))
-        count, verb = len(done.differences), "differ"
-        if count == 1:
-            verb = "differs"
-        frames = counted(count, "frame")
-        print_line(f"computed again: {frames} {verb} from what is stored")
+        frames = differing(len(done.differences), "frame")
+        print_line(f"computed again: {frames} from what is stored")
     print_line(f"labels: {options.output}")
     return 0
 

@@ -32,6 +32,7 @@ from napari_sam_decoder.project import (
 from napari_sam_decoder.project.array_labels import ArrayLabels
 from napari_sam_decoder.project.journal import CHECKPOINT
 from napari_sam_decoder.session import Session
+from napari_sam_decoder.wording import differing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,8 +78,8 @@ class FrameDifference:
 
     def __str__(self) -> str:
         return (
-            f"step {self.step} ({self.title}), frame {self.frame}: {self.pixels} "
-            "pixels differ"
+            f"step {self.step} ({self.title}), frame {self.frame}: "
+            f"{differing(self.pixels, 'pixel')}"
         )
 
 
