@@ -5,7 +5,7 @@ import pytest
 from ideal_network import movie_of
 
 from napari_sam_decoder.metrics import mask_iou
-from napari_sam_decoder.prompts import Prompt, PromptSet
+from napari_sam_decoder.prompts import Prompt, PromptSet, Scribble
 from napari_sam_decoder.propagation import (
     CurrentLabels,
     Reason,
@@ -221,30 +221,54 @@ def test_a_painted_correction_is_kept_to_the_pixel(make_context):
     assert results[4].objects[1].verdict is Verdict.PROMPTED
 
 
-def test_an_absence_removes_the_object_up_to_the_next_fixed_frame(
-    make_context,
+def absent(truth, frame):
+    return Prompt(1, frame, mask=np.zeros_like(truth[frame], bool))
+
+
+def erased(truth, frame):
+    """An eraser that takes all of the object."""
+    pixels = truth[frame] == 1
+    return Prompt(1, frame, scribbles=[Scribble(pixels, is_positive=False)])
+
+
+@pytest.mark.parametrize("gone", [absent, erased])
+@pytest.mark.parametrize("is_fixed", [True, False])
+def test_an_object_that_is_not_there_changes_no_other_frame(
+    make_context, gone, is_fixed
 ):
     truth = movie_of(falling, frames=12)
     _, context = make_context(truth)
     labels = truth.copy()
-    labels[3] = 0
-    nothing = Prompt(1, 6, mask=np.zeros_like(truth[6], bool))
-    corrected(context, labels, [fixed(truth, 0), nothing, fixed(truth, 9)], (1, 6))
-    assert not labels[3:9].any()
-    # Where it was not found any more, another stretch begins.
-    np.testing.assert_array_equal(labels[[2, 9]], truth[[2, 9]])
+    known = [fixed(truth, 0), fixed(truth, 9)] if is_fixed else []
+    results = corrected(context, labels, [*known, gone(truth, 6)], (1, 6))
+    assert list(results) == [6]
+    assert results[6].objects[1].verdict is Verdict.ABSENT
+    expected = truth.copy()
+    expected[6] = 0
+    np.testing.assert_array_equal(labels, expected)
 
 
-def test_removing_an_object_needs_no_embeddings(make_context, monkeypatch):
+def test_an_absence_costs_no_embedding_of_other_frames(make_context, monkeypatch):
     truth = movie_of(falling, frames=12)
     network, context = make_context(truth)
     appearances, read_frame = [], network.get_with_pixels
     monkeypatch.setattr(
         network, "get_with_pixels", lambda t: appearances.append(t) or read_frame(t)
     )
-    nothing = Prompt(1, 6, mask=np.zeros_like(truth[6], bool))
-    corrected(context, truth.copy(), [fixed(truth, 0), nothing], (1, 6))
+    prompts = [fixed(truth, 0), absent(truth, 6)]
+    corrected(context, truth.copy(), prompts, (1, 6))
     assert set(appearances) <= {0, 6}
+
+
+def test_a_correction_counts_up_to_a_frame_without_the_object(make_context):
+    truth = movie_of(falling, lambda frame: (2 * frame, 44), frames=12)
+    _, context = make_context(truth)
+    labels = np.where(truth == 1, 1, 0)
+    labels[9] = 0
+    twin = Prompt(1, 2, mask=truth[2] == 2)
+    corrected(context, labels, [fixed(truth, 0), twin, absent(truth, 9)], (1, 2))
+    np.testing.assert_array_equal(labels[2:9] == 1, truth[2:9] == 2)
+    assert not labels[9].any()
 
 
 @pytest.mark.parametrize("foreign", [2, 7])

@@ -127,6 +127,14 @@ def test_a_click_corrects_its_frame_and_those_beside_it_only(bench):
     assert describe(bench).startswith(bench.controller.state.outcome)
 
 
+def test_what_erases_all_of_an_object_changes_its_frame_only(bench):
+    before = bench.labels.data.copy()
+    bench.add_scribble(5, before[5] == 1, object_id=1, is_positive=False)
+    bench.wait()
+    assert changed_frames(bench, before) == [5]
+    assert not (bench.labels.data[5] == 1).any()
+
+
 def test_a_click_corrects_although_nobody_looks_at_its_frame(bench):
     lose(bench, 5)
     bench.add_points([5, *inside(1, 5)], 1)

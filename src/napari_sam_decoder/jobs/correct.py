@@ -83,7 +83,7 @@ class CorrectJob:
         New prompts. May be empty if `painted` or `scribbles` is not.
     painted : tuple of (object_id, frame)
         Where the labels were edited by hand. They are taken as correct there; no pixel
-        means that the object is not on the frame.
+        means that the object is not on the frame, and changes no other.
     prompts : PromptSet, optional
         The prompts that the labels were made from. By default they are read from the
         labels, together with the settings.

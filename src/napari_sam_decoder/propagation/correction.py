@@ -31,7 +31,6 @@ from napari_sam_decoder.propagation.refiner_trial import refiner_share
 from napari_sam_decoder.propagation.results import (
     FrameResult,
     ObjectResult,
-    Reason,
     Verdict,
 )
 from napari_sam_decoder.propagation.track import advance_tracks, warp_logits
@@ -180,7 +179,8 @@ def correct(
     iterator of FrameResult
         One for each recomputed frame, the corrected one first. From there, a leg to
         either side ends at the object's next fixed frame, or after two frames in a row
-        that come out as they were.
+        that come out as they were. Where the object turns out not to be on the
+        corrected frame, no other frame changes.
     """
     for object_id, frame in corrected:
         legs = legs_around(labels.prompts, object_id, frame, frames)
@@ -236,17 +236,15 @@ class _ObjectCorrection:
         start = self._start(context, labels)
         estimate = start.initial.estimate
         yield self._result(context, self._frame, labels, estimate, start.change)
-        if not start.change.pixels.any():
+        # Where an object is not, nothing is carried on: it may be back at once.
+        if estimate.logits is None or not start.change.pixels.any():
             return
-        logits = estimate.logits
-        known = [] if logits is None else [(self._frame, logits)]
-        share = refiner_share(self._views, known)
+        share = refiner_share(self._views, [(self._frame, estimate.logits)])
+        track = start.track(self._views, share)
+        if track is None:
+            return
         for leg in legs:
-            track = start.track(self._views, share)
-            if track is None:
-                yield from self._remove(context, leg)
-            else:
-                yield from self._carry(leg, start, track)
+            yield from self._carry(leg, start, track)
 
     def _window(self, existing: np.ndarray) -> Window:
         """Choose the window that shows the (Y, X) mask and what was corrected on it."""
@@ -361,20 +359,13 @@ class _ObjectCorrection:
         return estimate if merit >= (1 - nearness) * likeness else None
 
     def _fixed_beyond(self, leg: Leg) -> int | None:
-        """Return the fixed frame before which a leg ends; None if there is none."""
-        prompts = self._labels.prompts.of_object(self._object_id)
-        stop = leg.frames.stop
-        return stop if any(prompt.frame == stop for prompt in prompts) else None
+        """Return the fixed frame before which a leg ends; None if there is none.
 
-    def _remove(self, context: Context, leg: Leg) -> Iterator[FrameResult]:
-        """Remove the object from a leg, up to the first frame without it."""
-        absent = Estimate(ObjectResult.absent(self._object_id, Reason.LOST))
-        anywhere = MaskChange.anywhere(self._low_res_shape)
-        for frame in leg.frames:
-            labels = self._labels.frame(frame)
-            if not (labels == self._object_id).any():
-                return
-            yield self._result(context, frame, labels, absent, anywhere)
+        None also where the object is fixed as absent: no labels come from there.
+        """
+        prompts = self._labels.prompts.of_object(self._object_id)
+        present = (prompt.frame for prompt in prompts if not prompt.is_absence)
+        return leg.frames.stop if leg.frames.stop in present else None
 
     def _expected(
         self,
