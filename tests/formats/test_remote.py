@@ -12,10 +12,18 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_sam_decoder import MovieOptions, Session
+from napari_sam_decoder import (
+    CorrectJob,
+    MovieOptions,
+    Prompt,
+    PromptSet,
+    SegmentJob,
+    Session,
+)
 from napari_sam_decoder.errors import FormatError, MissingExtraError, OptionError
 from napari_sam_decoder.formats import as_movie_path, is_remote, open_movie
 from napari_sam_decoder.jobs.batch.movies import find_movies
+from napari_sam_decoder.jobs.train import TrainJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +111,23 @@ def test_a_server_that_vanishes(server: ThreadingHTTPServer, address: str) -> No
         source.data[0]
     with pytest.raises(FormatError, match=r"cannot read http.*check the address"):
         open_movie(address)
+
+
+@pytest.mark.parametrize("protocol", ["http", "https", "ftp"])
+def test_a_job_on_a_host_that_cannot_be_reached(tmp_path: Path, protocol: str) -> None:
+    labels = tmp_path / "labels.tif"
+    labels.touch()
+
+    def start() -> None:
+        movie = MovieOptions(f"{protocol}://127.0.0.1:9/movie.zarr", cache=None)
+        click = PromptSet([Prompt(1, 0, [(5, 5)])])
+        SegmentJob(movie, click, tmp_path / "made.tif").check()
+        CorrectJob(movie, labels, click).check()
+        TrainJob(movie, labels, tmp_path / "decoder.safetensors").check()
+        movie.read()
+
+    with pytest.raises(FormatError, match=r"cannot read .*127.0.0.1.*check the addr"):
+        start()
 
 
 def test_an_address_of_an_unknown_kind() -> None:
