@@ -131,7 +131,7 @@ def test_mistakes_with_masks_end_with_one_line(run, movie, stack, painting, tmp_
     assert "nothing is painted" in complaint("empty.npy")
     assert "give a mask of the whole frame" in complaint("small.npy")
     assert "has 2 frames, but the movie has 4" in complaint("short.npy")
-    assert "object ids start at 1" in complaint("below.npy")
+    assert "-3, which is not an object id" in complaint("below.npy")
     assert "1.5, which is not an object id" in complaint("float.npy")
     assert "no.tif" in complaint("no.tif")
     assert "leave --masks-frame out" in complaint("painted.tif", "--masks-frame", 1)

@@ -530,3 +530,32 @@ def test_labels_of_four_axes(tmp_path, name, columns):
     np.testing.assert_array_equal(open_labels(path, at={"t": 1})[:], labels[1])
     with pytest.raises(FormatError, match="position along one of T, Z with --at"):
         open_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "odd"),
+    [("i1", -3), ("i4", -1), ("i8", 2**32), ("u8", 2**64 - 1), ("i8", 10_000_000_000)],
+)
+def test_whole_numbers_that_are_no_ids(tmp_path: Path, dtype: str, odd: int) -> None:
+    pixels = np.zeros((3, 8, 9), dtype)
+    pixels[2, 4, 5] = odd
+    np.save(tmp_path / "l.npy", pixels)
+
+    with pytest.raises(LabelsError, match=r"l.npy holds \S+\d, which is not an"):
+        open_labels(tmp_path / "l.npy")
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [("i1", "u1"), ("<i4", "u4"), (">u2", "u2"), ("i8", "u4"), ("u8", "u4")],
+)
+def test_ids_get_an_unsigned_type_of_32_bits_at_most(
+    tmp_path: Path, stored: str, expected: str
+) -> None:
+    labels = np.arange(3 * 8 * 5).reshape(3, 8, 5)
+    np.save(tmp_path / "l.npy", labels.astype(stored))
+
+    found = open_labels(tmp_path / "l.npy")
+
+    assert found.dtype == found[1].dtype == np.dtype(expected)
+    np.testing.assert_array_equal(found[:], labels)

@@ -26,6 +26,7 @@ from napari_sam_decoder.errors import (
     wrap_write_errors,
 )
 from napari_sam_decoder.formats.movie_source import FrameArray, OpenOptions
+from napari_sam_decoder.formats.object_ids import as_ids, holds_only_ids, id_dtype
 from napari_sam_decoder.formats.provenance_values import require_provenance_values
 from napari_sam_decoder.formats.readers import open_with_options
 from napari_sam_decoder.formats.zarr_reader import ZarrFrames, is_zarr
@@ -400,10 +401,6 @@ def _as_list(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
-FLOAT_IDS = np.dtype(np.uint32)
-"""Dtype of ids that are stored as floats."""
-
-
 def open_labels(
     path: str | Path,
     shape: tuple[int, int, int] | None = None,
@@ -424,14 +421,15 @@ def open_labels(
     Returns
     -------
     (T, Y, X) array-like of int
-        With ``shape``, ``dtype``, ``len`` and indexing.
+        With ``shape``, ``dtype``, ``len`` and indexing. The type is unsigned, and as
+        small as that of the file, but has 32 bits at most.
 
     Raises
     ------
     FormatError
         If it cannot be read or does not hold labels.
     LabelsError
-        If they do not fit the movie, or have fractional values.
+        If they do not fit the movie, or have values that are no object ids.
     """
     restore_interrupted(as_expanded_path(path, "labels", FormatError))
     labels = _open(path, at)
@@ -468,35 +466,18 @@ def _open(path: str | Path, at: Mapping[str, int] | None) -> FrameArray:
             f"{path} holds {stored} of shape {tuple(data.shape)}, which are not "
             "labels; these are whole numbers of shape (T, Y, X), without colours"
         )
-    dtype = FLOAT_IDS if stored.kind == "f" else stored.newbyteorder("=")
     is_picture = len(data.shape) == 2
 
     def read(frame: int) -> np.ndarray:
-        plane = np.asarray(data[...] if is_picture else data[frame])
-        if stored.kind == "f":
-            _require_ids(plane, path)
-        return plane.astype(dtype, copy=False)
+        return as_ids(np.asarray(data[...] if is_picture else data[frame]), path)
 
     shape = (1, *data.shape) if is_picture else tuple(data.shape)
-    labels = FrameArray(shape, dtype, read)
-    if stored.kind == "f":
+    labels = FrameArray(shape, id_dtype(stored), read)
+    if not holds_only_ids(stored):
         # Fail now rather than after long work.
         for frame in range(len(labels)):
             labels[frame]
     return labels
-
-
-def _require_ids(plane: np.ndarray, path: str | Path) -> None:
-    highest = np.iinfo(FLOAT_IDS).max
-    values = plane.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        is_id = (values >= 0) & (values <= highest) & (values == np.rint(values))
-    if not is_id.all():
-        odd = values[~is_id].flat[0]
-        raise LabelsError(
-            f"{path} holds {odd:g}, which is not an object id; export it with whole "
-            f"numbers from 0 to {highest}, for instance by thresholding"
-        )
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:

@@ -84,3 +84,20 @@ def test_stopping_in_between_leaves_nothing(tmp_path):
     next(frames)
     frames.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", "i4", "f8"])
+def test_ids_of_any_type_are_written(tmp_path, dtype):
+    movie = label_movie(LABELS.astype(dtype))
+    for write, name in ((write_ome_tiff, "l.ome.tif"), (write_imagej, "l.tif")):
+        written(write, movie, tmp_path / name)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / name), LABELS)
+
+
+def test_what_is_no_id_is_not_written(tmp_path):
+    for odd in (-1, 2**32):
+        labels = LABELS.astype(np.int64)
+        labels[3, 2, 2] = odd
+        with pytest.raises(LabelsError, match="frame 3 of the labels holds"):
+            written(write_ome_tiff, label_movie(labels), tmp_path / "l.ome.tif")
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam_decoder.errors import LabelsError, OptionError
+from napari_sam_decoder.formats.object_ids import as_ids, id_dtype
+from napari_sam_decoder.validation import as_finite_array, as_integer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,6 +37,13 @@ class LabelMovie:
         The object that has divided into this one and others.
     provenance : mapping
         How the labels were made, as plain values.
+
+    Raises
+    ------
+    LabelsError
+        If the frames are no stack of integers, or an object descends from itself.
+    OptionError
+        If there are no such axes, or the scale is not three numbers above 0.
     """
 
     frames: Any
@@ -42,6 +53,38 @@ class LabelMovie:
     names: Mapping[int, str] = field(default_factory=dict)
     parents: Mapping[int, int] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape, dtype = (getattr(self.frames, one, None) for one in ("shape", "dtype"))
+        if shape is None or len(shape) != 3 or np.dtype(dtype).kind not in "buif":
+            raise LabelsError(
+                "frames= takes an array of whole numbers with three axes, as in "
+                f"np.zeros((9, 48, 64), int), not {_shown(self.frames)}"
+            )
+        if not isinstance(self.axes, str) or self.axes[1:] != "YX":
+            raise OptionError(f"labels have the axes TYX or ZYX, not {self.axes!r}")
+        if self.scale is not None:
+            scale = as_finite_array(self.scale, "scale=", OptionError)
+            if scale.shape != (3,) or not (scale > 0).all():
+                raise OptionError(
+                    f"scale= takes a number above 0 for each of {self.axes}, not "
+                    f"{self.scale!r}"
+                )
+            object.__setattr__(self, "scale", tuple(scale.tolist()))
+        self._check_parents()
+
+    def _check_parents(self) -> None:
+        for child in self.parents:
+            line = [as_integer(child, "an object id", LabelsError)]
+            while line[-1] in self.parents:
+                line.append(self.parents[line[-1]])
+                if line[-1] == child:
+                    raise LabelsError(
+                        f"object {child} descends from itself in parents=; give each "
+                        "object the one that has divided into it"
+                    )
+                if line[-1] in line[:-1]:
+                    break
 
     def __len__(self) -> int:
         return int(self.frames.shape[0])
@@ -54,10 +97,22 @@ class LabelMovie:
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the object ids."""
-        dtype: np.dtype = np.dtype(self.frames.dtype)
-        return dtype
+        """Of the object ids: unsigned, of 32 bits at most."""
+        return id_dtype(np.dtype(self.frames.dtype))
 
     def frame(self, index: int) -> np.ndarray:
-        """Return the (Y, X) object ids of a frame."""
-        return np.asarray(self.frames[index])
+        """Return the (Y, X) object ids of a frame.
+
+        Raises
+        ------
+        LabelsError
+            If it holds something else.
+        """
+        return as_ids(np.asarray(self.frames[index]), f"frame {index} of the labels")
+
+
+def _shown(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return repr(value)[:60]
+    return f"one of {getattr(value, 'dtype', None)} and shape {tuple(shape)}"
