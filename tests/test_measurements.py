@@ -95,3 +95,12 @@ def test_labels_must_fit_the_movie(shape, movie):
 def test_pixels_have_a_size(size):
     with pytest.raises(OptionError, match="above 0"):
         PixelSize(*size)
+
+
+def test_what_is_no_array_or_size_is_refused(labels, movie):
+    with pytest.raises(LabelsError, match="labels must be an array, not 3"):
+        measure(3, movie)
+    with pytest.raises(LabelsError, match="a movie must be an array, not None"):
+        measure(labels, None)
+    with pytest.raises(OptionError, match="pixel_size= must be a PixelSize, not 2"):
+        measure(labels, movie, 2)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam_decoder.errors import LabelsError, OptionError
+from napari_sam_decoder.frames import ArrayLike
 from napari_sam_decoder.labels import label_ids
+from napari_sam_decoder.validation import as_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_sam_decoder.frames import ArrayLike
 
 __all__ = ["Measurement", "PixelSize", "measure", "measure_frame"]
 
@@ -99,7 +100,14 @@ def measure(
     ------
     LabelsError
         If the labels and the movie do not fit each other; before the first one.
+    OptionError
+        If the pixel size is none.
     """
+    for array, what in ((labels, "labels"), (movie, "a movie")):
+        if not isinstance(array, ArrayLike):
+            raise LabelsError(f"{what} must be an array, not {array!r}")
+    if pixel_size is not None:
+        as_instance(pixel_size, PixelSize, "pixel_size=", OptionError)
     if len(labels.shape) != 3 or tuple(labels.shape) != tuple(movie.shape[:3]):
         raise LabelsError(
             f"labels of shape {tuple(labels.shape)} do not fit a movie of shape "

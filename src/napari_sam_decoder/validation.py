@@ -10,8 +10,9 @@ import math
 import operator
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,12 +27,17 @@ __all__ = [
     "as_expanded_path",
     "as_finite_array",
     "as_finite_number",
+    "as_instance",
     "as_integer",
+    "as_integers",
     "as_path",
     "as_plain_array",
     "as_text",
+    "as_tuple",
     "parse_number",
 ]
+
+T = TypeVar("T")
 
 MAX_OBJECT_ID = 2**32 - 1
 """The largest object id that labels of 32 bits hold."""
@@ -67,6 +73,30 @@ def as_integer(value: Any, what: str, error: type[SamDecoderError]) -> int:
     if abs(number) >= _TOO_LARGE:
         raise error(f"{what} of more than {number.bit_length() - 1} bits is too large")
     return number
+
+
+def as_integers(
+    values: Any, what: str, error: type[SamDecoderError]
+) -> tuple[int, ...]:
+    """Accept several ints; parameters as in `as_integer`."""
+    return tuple(as_integer(one, what, error) for one in as_tuple(values, what, error))
+
+
+def as_tuple(values: Any, what: str, error: type[SamDecoderError]) -> tuple[Any, ...]:
+    """Accept several values, but no text; parameters as in `as_integer`."""
+    is_one = isinstance(values, str | bytes | os.PathLike)
+    if is_one or not isinstance(values, Iterable):
+        raise error(f"{what} must be several, as in [a, b], not {values!r}")
+    return tuple(values)
+
+
+def as_instance(
+    value: Any, kind: type[T], what: str, error: type[SamDecoderError]
+) -> T:
+    """Accept an instance of a class; other parameters as in `as_integer`."""
+    if not isinstance(value, kind):
+        raise error(f"{what} must be a {kind.__name__}, not {value!r}")
+    return value
 
 
 def as_finite_number(value: Any, what: str, error: type[SamDecoderError]) -> float:

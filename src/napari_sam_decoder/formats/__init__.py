@@ -8,6 +8,7 @@ from napari_sam_decoder.formats.exchange import (
     LabelMovie,
     Places,
     TrackTable,
+    checked_scale,
     export_format,
     read_label_movie,
     track_table,
@@ -20,7 +21,12 @@ from napari_sam_decoder.formats.label_files import (
     read_provenance,
     require_target,
 )
-from napari_sam_decoder.formats.movie_source import MovieSource, OpenOptions
+from napari_sam_decoder.formats.movie_source import (
+    UNIT_SYMBOLS,
+    MovieSource,
+    OpenOptions,
+    unit_name,
+)
 from napari_sam_decoder.formats.points_table import (
     MOVIE_COLUMNS,
     PointsTable,
@@ -40,6 +46,7 @@ from napari_sam_decoder.formats.remote import as_movie_path, is_remote
 __all__ = [
     "EXPORT_FORMATS",
     "MOVIE_COLUMNS",
+    "UNIT_SYMBOLS",
     "ExportFormat",
     "LabelMovie",
     "LabelSink",
@@ -50,6 +57,7 @@ __all__ = [
     "SinkCut",
     "TrackTable",
     "as_movie_path",
+    "checked_scale",
     "count_axes",
     "export_format",
     "is_blank",
@@ -66,4 +74,5 @@ __all__ = [
     "read_provenance",
     "require_target",
     "track_table",
+    "unit_name",
 ]

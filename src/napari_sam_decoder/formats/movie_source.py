@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SERIES_OPTION",
+    "UNIT_SYMBOLS",
     "FrameArray",
     "LazyFrame",
     "MovieSource",
@@ -395,18 +396,50 @@ def pixel_scale(sizes: Mapping[str, Any], axes: str) -> tuple[float, ...] | None
     return tuple(known[letter] or 1.0 for letter in letters)
 
 
-_UNITS = {
-    "nanometer": ("nm", "nanometre"),
-    "micrometer": ("um", "\u00b5m", "\u03bcm", "micron", "microns", "micrometre"),
-    "millimeter": ("mm", "millimetre"),
+_PREFIXES = {
+    "yotta": "Y",
+    "zetta": "Z",
+    "exa": "E",
+    "peta": "P",
+    "tera": "T",
+    "giga": "G",
+    "mega": "M",
+    "kilo": "k",
+    "hecto": "h",
+    "": "",
+    "deci": "d",
+    "centi": "c",
+    "milli": "m",
+    "micro": "\u00b5",
+    "nano": "n",
+    "pico": "p",
+    "femto": "f",
+    "atto": "a",
+    "zepto": "z",
+    "yocto": "y",
 }
-_UNIT_NAMES = {word: unit for unit, words in _UNITS.items() for word in words}
+UNIT_SYMBOLS = {
+    **{f"{prefix}meter": f"{sign}m" for prefix, sign in _PREFIXES.items()},
+    "angstrom": "\u00c5",
+    "inch": "in",
+    "foot": "ft",
+    "yard": "yd",
+    "mile": "mi",
+    "parsec": "pc",
+}
+"""What OME-XML calls the units of length that OME-Zarr knows."""
+_UNIT_NAMES = {
+    **{symbol: name for name, symbol in UNIT_SYMBOLS.items()},
+    **{name.replace("meter", "metre"): name for name in UNIT_SYMBOLS},
+    **dict.fromkeys(("um", "\u03bcm", "micron", "microns"), "micrometer"),
+}
 
 
 def unit_name(noted: str) -> str:
     """Spell a unit of length as OME-Zarr does; others stay, pixels become empty."""
     unit = noted.strip()
-    known = _UNIT_NAMES.get(unit.lower(), unit)
+    # Mm is not mm.
+    known = _UNIT_NAMES.get(unit) or _UNIT_NAMES.get(unit.lower(), unit)
     return "" if known in ("pixel", "pixels") else known
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import OptionError
-from napari_sam_decoder.formats import LabelMovie, export_format, read_label_movie
-from napari_sam_decoder.jobs.inputs import set_paths
+from napari_sam_decoder.errors import OptionError, wrap_write_errors
+from napari_sam_decoder.formats import (
+    UNIT_SYMBOLS,
+    LabelMovie,
+    checked_scale,
+    export_format,
+    read_label_movie,
+    unit_name,
+)
+from napari_sam_decoder.jobs.inputs import require_job, require_kinds, set_paths
 from napari_sam_decoder.jobs.outputs import no_progress, require_apart, require_unused
 from napari_sam_decoder.jobs.project_labels import (
     choose_target,
@@ -44,7 +51,7 @@ class ConvertJob:
     scale : (float, float, float), optional
         Size of a pixel along each of these; by default as the labels say.
     unit : str
-        Of the scale.
+        Of the scale, as OME-Zarr or OME-XML spell it: "micrometer" or "µm".
     target : str, optional
         Which labels, if the project has several.
     replace : bool
@@ -66,6 +73,15 @@ class ConvertJob:
 
     def __post_init__(self) -> None:
         set_paths(self, "labels", "output")
+        require_kinds(self, format=str, target=str, unit=str)
+        unit = unit_name(self.unit)
+        if unit and unit not in UNIT_SYMBOLS:
+            raise OptionError(
+                f"there is no unit {self.unit!r}; use one of {', '.join(UNIT_SYMBOLS)}"
+            )
+        object.__setattr__(self, "unit", unit)
+        if self.scale is not None:
+            object.__setattr__(self, "scale", checked_scale(self.scale))
 
     @property
     def export_format(self) -> ExportFormat:
@@ -146,6 +162,7 @@ def convert_labels(job: ConvertJob, progress: Progress = no_progress) -> None:
     SamDecoderError
         If the labels cannot be used, or not be written. The output is then unchanged.
     """
+    require_job(job, ConvertJob)
     chosen = job.check()
     movie = job.read()
     written = chosen.write(movie, job.output.absolute())

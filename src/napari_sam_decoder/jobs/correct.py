@@ -15,9 +15,15 @@ from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats import open_labels, require_target
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.inputs import (
+    MovieOptions,
+    ScribbleFile,
     points_at,
     require_background,
+    require_job,
+    require_kinds,
+    set_integers,
     set_paths,
+    set_tuples,
     with_scribbles,
 )
 from napari_sam_decoder.jobs.outputs import (
@@ -56,7 +62,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from napari_sam_decoder.frames import Movie
-    from napari_sam_decoder.jobs.inputs import MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
@@ -124,7 +129,16 @@ class CorrectJob:
     tables: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        set_paths(self, optional=("labels", "output", "report", "project"))
+        require_kinds(
+            self, movie=MovieOptions, corrections=PromptSet, prompts=PromptSet
+        )
+        set_paths(
+            self,
+            optional=("labels", "output", "report", "project"),
+            several=("sources", "tables"),
+        )
+        set_tuples(self, scribbles=ScribbleFile, painted=tuple)
+        set_integers(self, "background")
 
     @property
     def target(self) -> Path | None:
@@ -273,6 +287,7 @@ def correct_file(
     SamDecoderError
         If an input cannot be used. The output is then unchanged.
     """
+    require_job(job, CorrectJob)
     job.check()
     with sole_writer(job.target):
         if job.project is not None:
@@ -311,6 +326,7 @@ def correct_each(
     SamDecoderError
         If an input cannot be used. The output is then unchanged.
     """
+    require_job(job, CorrectJob)
     job.check()
     done: dict[str, CorrectResult] = {}
     with sole_writer(job.target):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from napari_sam_decoder.jobs.inputs import MovieOptions, require_job
 from napari_sam_decoder.jobs.outputs import no_progress
 
 if TYPE_CHECKING:
-    from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
     from napari_sam_decoder.session import Session
@@ -40,6 +40,7 @@ def embed_file(
     SamDecoderError
         If the movie or the cache cannot be used.
     """
+    require_job(movie, MovieOptions)
     counts: Counter[bool] = Counter()
     for one in movie.positions():
         session, frames = one.open(model)

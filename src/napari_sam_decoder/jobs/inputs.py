@@ -26,7 +26,13 @@ from napari_sam_decoder.prompts import (
     read_points_at,
 )
 from napari_sam_decoder.session import Session, movie_of
-from napari_sam_decoder.validation import as_expanded_path, as_integer
+from napari_sam_decoder.validation import (
+    as_expanded_path,
+    as_instance,
+    as_integer,
+    as_integers,
+    as_tuple,
+)
 from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
@@ -43,24 +49,91 @@ __all__ = [
     "ScribbleFile",
     "points_at",
     "require_background",
+    "require_job",
+    "require_kinds",
+    "set_integers",
     "set_paths",
+    "set_tuples",
     "with_scribbles",
 ]
 
 
-def set_paths(job: object, *names: str, optional: tuple[str, ...] = ()) -> None:
+def set_paths(
+    job: object,
+    *names: str,
+    optional: tuple[str, ...] = (),
+    several: tuple[str, ...] = (),
+) -> None:
     """Convert fields of a frozen dataclass to paths, if they are text.
 
     Raises
     ------
     OptionError
-        If one is neither text nor a path. Only optional ones may be None.
+        If one is neither text nor a path. Only optional ones may be None; those of
+        several paths are no single one.
     """
     for name in (*names, *optional):
         value = getattr(job, name)
         if value is not None or name in names:
             path = as_expanded_path(value, f"{name}=", OptionError)
             object.__setattr__(job, name, path)
+    for name in several:
+        values = as_tuple(getattr(job, name), f"{name}=", OptionError)
+        paths = [as_expanded_path(one, f"{name}=", OptionError) for one in values]
+        object.__setattr__(job, name, tuple(paths))
+
+
+def set_integers(job: object, *names: str) -> None:
+    """Convert fields of a frozen dataclass to tuples of int.
+
+    Raises
+    ------
+    OptionError
+        If one is something else.
+    """
+    for name in names:
+        numbers = as_integers(getattr(job, name), f"{name}=", OptionError)
+        object.__setattr__(job, name, numbers)
+
+
+def set_tuples(job: object, **kinds: type) -> None:
+    """Convert fields of a frozen dataclass to tuples of instances of a class.
+
+    Raises
+    ------
+    OptionError
+        If one is something else.
+    """
+    for name, kind in kinds.items():
+        values = as_tuple(getattr(job, name), f"{name}=", OptionError)
+        for one in values:
+            as_instance(one, kind, f"each of {name}=", OptionError)
+        object.__setattr__(job, name, values)
+
+
+def require_kinds(job: object, **kinds: type) -> None:
+    """Refuse a dataclass with a field that is no instance of a class.
+
+    Raises
+    ------
+    OptionError
+        Which names the field and the class. What is None by default may be None.
+    """
+    for name, kind in kinds.items():
+        value = getattr(job, name)
+        if value is not None or getattr(type(job), name, kind) is not None:
+            as_instance(value, kind, f"{name}=", OptionError)
+
+
+def require_job(job: object, kind: type) -> None:
+    """Refuse to do anything else than a job of some class.
+
+    Raises
+    ------
+    OptionError
+        Which names the class.
+    """
+    as_instance(job, kind, "a job", OptionError)
 
 
 def require_background(background: Iterable[int], known: Iterable[int]) -> None:

@@ -14,7 +14,7 @@ from napari_sam_decoder.formats import (
     read_provenance,
     require_target,
 )
-from napari_sam_decoder.jobs.inputs import set_paths
+from napari_sam_decoder.jobs.inputs import require_job, set_paths
 from napari_sam_decoder.jobs.outputs import (
     no_progress,
     require_apart,
@@ -22,7 +22,6 @@ from napari_sam_decoder.jobs.outputs import (
     sole_writer,
 )
 from napari_sam_decoder.labels import label_dtype
-from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +53,7 @@ class JoinJob:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        set_paths(self, "output")
-        parts = [as_expanded_path(one, "parts=", OptionError) for one in self.parts]
-        object.__setattr__(self, "parts", tuple(parts))
+        set_paths(self, "output", several=("parts",))
 
     def check(self) -> None:
         """Refuse an output that cannot be written, or would destroy a file.
@@ -96,6 +93,7 @@ def join_labels(job: JoinJob, progress: Progress = no_progress) -> int:
     SamDecoderError
         If a file cannot be read or written. The output is then unchanged.
     """
+    require_job(job, JoinJob)
     job.check()
     with sole_writer(job.output):
         return _join(job, progress)

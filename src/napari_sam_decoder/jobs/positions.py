@@ -11,7 +11,7 @@ from napari_sam_decoder.axes import position_name
 from napari_sam_decoder.errors import OptionError, PromptError
 from napari_sam_decoder.formats import read_provenance
 from napari_sam_decoder.jobs.automatic import highest_id, require_search_frames
-from napari_sam_decoder.jobs.inputs import require_background
+from napari_sam_decoder.jobs.inputs import require_background, require_job
 from napari_sam_decoder.jobs.outputs import (
     named,
     no_progress,
@@ -29,6 +29,7 @@ from napari_sam_decoder.jobs.provenance import describe_parents, record_provenan
 from napari_sam_decoder.jobs.reports import Report
 from napari_sam_decoder.jobs.segment import (
     Segmentation,
+    SegmentJob,
     add_prompts,
     existing_labels,
     require_new,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from napari_sam_decoder.formats import LabelSink
     from napari_sam_decoder.frames import ArrayLike
     from napari_sam_decoder.jobs.outputs import Progress
-    from napari_sam_decoder.jobs.segment import SegmentJob
     from napari_sam_decoder.model.sam import Sam
 
 __all__ = ["segment_each"]
@@ -76,6 +76,7 @@ def segment_each(
     SamDecoderError
         If an input cannot be used. The output is then unchanged.
     """
+    require_job(job, SegmentJob)
     job.check()
     if job.objects:
         raise OptionError(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_sam_decoder.axes import as_position
 from napari_sam_decoder.errors import OptionError, ProjectError, SamDecoderError
 from napari_sam_decoder.formats import as_movie_path, require_target
-from napari_sam_decoder.jobs.inputs import MovieOptions, set_paths
+from napari_sam_decoder.jobs.inputs import (
+    MovieOptions,
+    require_job,
+    require_kinds,
+    set_paths,
+)
 from napari_sam_decoder.jobs.outputs import no_progress, require_apart, sole_writer
 from napari_sam_decoder.jobs.project_labels import (
     choose_target,
@@ -78,6 +83,7 @@ class ReplayJob:
     movie: MovieOptions | None = None
 
     def __post_init__(self) -> None:
+        require_kinds(self, movie=MovieOptions)
         set_paths(self, "project", "output")
 
     def check(self) -> None:
@@ -139,6 +145,7 @@ def replay_project(
     SamDecoderError
         If the project or the movie cannot be used. The output is then unchanged.
     """
+    require_job(job, ReplayJob)
     job.check()
     with sole_writer(job.output):
         return _replay(job, load or _load_sam, progress)

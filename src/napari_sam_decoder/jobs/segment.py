@@ -18,9 +18,16 @@ from napari_sam_decoder.jobs.automatic import (
 from napari_sam_decoder.jobs.copy_on_write import CopyOnWriteLabels
 from napari_sam_decoder.jobs.embed import embed_frames
 from napari_sam_decoder.jobs.inputs import (
+    MaskFile,
+    MovieOptions,
+    ScribbleFile,
     points_at,
     require_background,
+    require_job,
+    require_kinds,
+    set_integers,
     set_paths,
+    set_tuples,
     with_scribbles,
 )
 from napari_sam_decoder.jobs.outputs import (
@@ -48,7 +55,6 @@ if TYPE_CHECKING:
 
     from napari_sam_decoder.formats import LabelSink, SinkCut
     from napari_sam_decoder.frames import ArrayLike
-    from napari_sam_decoder.jobs.inputs import MaskFile, MovieOptions, ScribbleFile
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.project_work import ProjectWork
     from napari_sam_decoder.model.sam import Sam
@@ -130,7 +136,11 @@ class SegmentJob:
     tables: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        set_paths(self, "output", optional=("report", "project"))
+        require_kinds(self, movie=MovieOptions, prompts=PromptSet, settings=Settings)
+        optional, several = ("report", "project"), ("sources", "tables")
+        set_paths(self, "output", optional=optional, several=several)
+        set_tuples(self, masks=MaskFile, scribbles=ScribbleFile)
+        set_integers(self, "background", "auto", "objects")
 
     def check(self) -> None:
         """Refuse outputs that cannot be written, or would destroy a file.
@@ -230,6 +240,7 @@ def segment_file(
     SamDecoderError
         If an input cannot be used. The output is then unchanged.
     """
+    require_job(job, SegmentJob)
     job.check()
     with sole_writer(job.output):
         report = _segment(job.with_prompts_of_tables(), model, progress)

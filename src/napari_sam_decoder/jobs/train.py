@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_sam_decoder.atomic_files import sibling_path
 from napari_sam_decoder.errors import FormatError, OptionError
-from napari_sam_decoder.jobs.inputs import set_paths
+from napari_sam_decoder.jobs.inputs import (
+    MovieOptions,
+    require_job,
+    require_kinds,
+    set_integers,
+    set_paths,
+)
 from napari_sam_decoder.jobs.outputs import (
     no_progress,
     require_apart,
@@ -20,13 +26,11 @@ from napari_sam_decoder.jobs.provenance import Provenance
 from napari_sam_decoder.jobs.resumable_folder import ResumableFolder
 from napari_sam_decoder.jobs.training_frames import find_training_frames
 from napari_sam_decoder.model.values import OWN_DECODER
-from napari_sam_decoder.validation import as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_sam_decoder.jobs.inputs import MovieOptions
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.jobs.training_frames import TrainingFrames
     from napari_sam_decoder.model.sam import Sam
@@ -88,7 +92,9 @@ class TrainJob:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        require_kinds(self, movie=MovieOptions)
         set_paths(self, "labels", "target")
+        set_integers(self, "fixed")
 
     @property
     def folder(self) -> Path:
@@ -108,8 +114,6 @@ class TrainJob:
         OptionError, FormatError
             If it is refused.
         """
-        for frame in self.fixed:
-            as_integer(frame, "a fixed frame", OptionError)
         _ = self.schedule  # raises if the number of steps or the seed cannot be used
         if self.target.suffix.lower() != SUFFIX:
             raise FormatError(
@@ -147,6 +151,7 @@ def train(
     SamDecoderError
         If an input cannot be used. The target is then unchanged.
     """
+    require_job(job, TrainJob)
     job.check()
     with sole_writer(job.target):
         return _train(job, model or _bundled_model(), progress)

@@ -1,10 +1,14 @@
 from pathlib import Path
 
 import pytest
-from label_movies import label_movie
+from label_movies import LABELS, label_movie
 
 from napari_sam_decoder import FormatError, LabelsError, OptionError
-from napari_sam_decoder.formats import EXPORT_FORMATS, export_format
+from napari_sam_decoder.formats import (
+    EXPORT_FORMATS,
+    export_format,
+    read_label_movie,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,24 @@ def test_tracks_need_time(name, tmp_path):
     chosen = export_format(tmp_path / "output", name)
     with pytest.raises(LabelsError, match="--axes TYX"):
         chosen.write(label_movie(axes="ZYX"), tmp_path / "output")
+
+
+def test_an_output_may_be_text(tmp_path):
+    path = str(tmp_path / "l.ome.tif")
+    chosen = export_format(path)
+    assert chosen.name == "ome-tiff"
+    list(chosen.write(label_movie(), path))
+    assert read_label_movie(path).shape == LABELS.shape
+
+
+@pytest.mark.parametrize("path", [3, None, ""])
+def test_an_output_that_is_no_path_is_refused(path):
+    with pytest.raises(OptionError, match="an output must be a name or a path"):
+        export_format(path)
+    with pytest.raises(OptionError, match="an output must be a name or a path"):
+        export_format("l.csv").write(label_movie(), path)
+
+
+def test_only_label_movies_are_written(tmp_path):
+    with pytest.raises(OptionError, match="a label movie must be a LabelMovie"):
+        export_format("l.csv").write(LABELS, tmp_path / "l.csv")

@@ -34,5 +34,5 @@ def test_the_last_axes_are_rows_and_columns(axes):
 
 
 def test_fractions_are_no_ids():
-    with pytest.raises(LabelsError, match="frame 2 of the labels holds 0.5"):
+    with pytest.raises(LabelsError, match=r"frame 2 of the labels holds 0\.5"):
         label_movie(LABELS / 2).frame(2)

@@ -101,3 +101,14 @@ def test_what_is_no_id_is_not_written(tmp_path):
         with pytest.raises(LabelsError, match="frame 3 of the labels holds"):
             written(write_ome_tiff, label_movie(labels), tmp_path / "l.ome.tif")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "symbol"), [("kilometer", "km"), ("mm", "mm"), ("foo", "reference frame")]
+)
+def test_only_units_of_ome_are_written(tmp_path, unit, symbol):
+    path = tmp_path / "l.ome.tif"
+    written(write_ome_tiff, label_movie(unit=unit), path)
+    with tifffile.TiffFile(path) as tiff:
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert pixels["PhysicalSizeXUnit"] == symbol

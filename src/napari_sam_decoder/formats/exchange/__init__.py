@@ -11,7 +11,7 @@ from napari_sam_decoder.formats.exchange.export import (
     ExportFormat,
     export_format,
 )
-from napari_sam_decoder.formats.exchange.label_movie import LabelMovie
+from napari_sam_decoder.formats.exchange.label_movie import LabelMovie, checked_scale
 from napari_sam_decoder.formats.exchange.label_reading import read_label_movie
 from napari_sam_decoder.formats.exchange.tracklets import Places
 from napari_sam_decoder.formats.exchange.tracks import TrackTable, track_table
@@ -22,6 +22,7 @@ __all__ = [
     "LabelMovie",
     "Places",
     "TrackTable",
+    "checked_scale",
     "export_format",
     "read_label_movie",
     "track_table",

@@ -9,6 +9,7 @@ from napari_sam_decoder.errors import FormatError, LabelsError, OptionError
 from napari_sam_decoder.formats.exchange.cell_tracking import write_cell_tracking
 from napari_sam_decoder.formats.exchange.coco import write_coco
 from napari_sam_decoder.formats.exchange.geff_file import write_geff
+from napari_sam_decoder.formats.exchange.label_movie import LabelMovie
 from napari_sam_decoder.formats.exchange.ome_zarr import (
     is_ome_zarr_labels,
     write_ome_zarr,
@@ -16,12 +17,12 @@ from napari_sam_decoder.formats.exchange.ome_zarr import (
 from napari_sam_decoder.formats.exchange.plain_labels import write_plain_labels
 from napari_sam_decoder.formats.exchange.tiff_files import write_imagej, write_ome_tiff
 from napari_sam_decoder.formats.exchange.tracks import write_tracks
+from napari_sam_decoder.validation import as_expanded_path, as_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from napari_sam_decoder.formats.exchange.label_movie import LabelMovie
 
 __all__ = ["EXPORT_FORMATS", "ExportFormat", "export_format"]
 
@@ -56,15 +57,16 @@ class ExportFormat:
     goes_into_image: bool = False
     has_tracks: bool = False
 
-    def write(self, movie: LabelMovie, path: Path) -> Iterator[int]:
+    def write(self, movie: LabelMovie, path: str | Path) -> Iterator[int]:
         """Write labels.
 
         Parameters
         ----------
         movie : LabelMovie
             What to write.
-        path : Path
-            Where it goes; what is there may be replaced.
+        path : str or Path
+            Where it goes. A file, or a folder of the same format, that is there is
+            replaced.
 
         Returns
         -------
@@ -79,13 +81,15 @@ class ExportFormat:
         FormatError
             Later, if the disk cannot be written, or something else is in its place.
         """
+        as_instance(movie, LabelMovie, "a label movie", OptionError)
+        place = as_expanded_path(path, "an output", OptionError).absolute()
         if self.has_tracks and movie.axes != "TYX":
             raise LabelsError(
                 f"a {self.title} needs time, but these are labels of a volume "
                 f"({movie.axes}); if the first axis is time, say so with --axes TYX "
                 "(in Python axes=)"
             )
-        return self.writer(movie, path)
+        return self.writer(movie, place)
 
 
 _OME_ZARR = ExportFormat(
@@ -127,12 +131,12 @@ EXPORT_FORMATS = (
 """All formats; where several suffixes fit a name, the first counts."""
 
 
-def export_format(path: Path, name: str | None = None) -> ExportFormat:
+def export_format(path: str | Path, name: str | None = None) -> ExportFormat:
     """Return the format of a name, or the one that the path asks for.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         Where the labels go.
     name : str, optional
         Of a format.
@@ -144,15 +148,16 @@ def export_format(path: Path, name: str | None = None) -> ExportFormat:
     FormatError
         If the path asks for none.
     """
+    place = as_expanded_path(path, "an output", OptionError)
     if name is not None:
         named = [one for one in EXPORT_FORMATS if one.name == name]
         if not named:
             names = ", ".join(one.name for one in EXPORT_FORMATS)
             raise OptionError(f"there is no format {name!r}; choose one of {names}")
         return named[0]
-    if is_ome_zarr_labels(path):
+    if is_ome_zarr_labels(place):
         return _OME_ZARR
-    typed = path.name.lower()
+    typed = place.name.lower()
     for one in EXPORT_FORMATS:
         if typed.endswith(one.suffixes):
             return one

@@ -9,12 +9,12 @@ import numpy as np
 
 from napari_sam_decoder.errors import LabelsError, OptionError
 from napari_sam_decoder.formats.object_ids import as_ids, id_dtype
-from napari_sam_decoder.validation import as_finite_array, as_integer
+from napari_sam_decoder.validation import as_finite_array, as_instance, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LabelMovie"]
+__all__ = ["LabelMovie", "checked_scale"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +61,12 @@ class LabelMovie:
                 "frames= takes an array of whole numbers with three axes, as in "
                 f"np.zeros((9, 48, 64), int), not {_shown(self.frames)}"
             )
-        if not isinstance(self.axes, str) or self.axes[1:] != "YX":
-            raise OptionError(f"labels have the axes TYX or ZYX, not {self.axes!r}")
+        axes: Any = self.axes
+        if not isinstance(axes, str) or axes[1:] != "YX":
+            raise OptionError(f"labels have the axes TYX or ZYX, not {axes!r}")
         if self.scale is not None:
-            scale = as_finite_array(self.scale, "scale=", OptionError)
-            if scale.shape != (3,) or not (scale > 0).all():
-                raise OptionError(
-                    f"scale= takes a number above 0 for each of {self.axes}, not "
-                    f"{self.scale!r}"
-                )
-            object.__setattr__(self, "scale", tuple(scale.tolist()))
+            object.__setattr__(self, "scale", checked_scale(self.scale))
+        as_instance(self.unit, str, "unit=", OptionError)
         self._check_parents()
 
     def _check_parents(self) -> None:
@@ -109,6 +105,24 @@ class LabelMovie:
             If it holds something else.
         """
         return as_ids(np.asarray(self.frames[index]), f"frame {index} of the labels")
+
+
+def checked_scale(scale: Any) -> tuple[float, float, float]:
+    """Accept the size of a pixel along each axis.
+
+    Raises
+    ------
+    OptionError
+        If it is not three numbers above 0.
+    """
+    found = as_finite_array(scale, "scale=", OptionError)
+    if found.shape != (3,) or not (found > 0).all():
+        raise OptionError(
+            "scale= takes a number above 0 for each of the three axes, as in "
+            f"(1, 0.5, 0.5), not {scale!r}"
+        )
+    first, row, column = found.tolist()
+    return first, row, column
 
 
 def _shown(value: Any) -> str:

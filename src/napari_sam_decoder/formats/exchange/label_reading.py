@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam_decoder.errors import OptionError
+from napari_sam_decoder.errors import FormatError, OptionError
 from napari_sam_decoder.formats.exchange.label_movie import LabelMovie
 from napari_sam_decoder.formats.label_files import (
     is_tiff,
@@ -14,6 +14,7 @@ from napari_sam_decoder.formats.label_files import (
 from napari_sam_decoder.formats.movie_source import OpenOptions
 from napari_sam_decoder.formats.readers import open_with_options
 from napari_sam_decoder.formats.zarr_reader import is_zarr
+from napari_sam_decoder.validation import as_expanded_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +24,13 @@ __all__ = ["read_label_movie"]
 
 
 def read_label_movie(
-    path: Path, axes: str | None = None, at: Mapping[str, int] | None = None
+    path: str | Path, axes: str | None = None, at: Mapping[str, int] | None = None
 ) -> LabelMovie:
     """Open labels in a file, with what the file says of their objects.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         As for `open_labels`.
     axes : {"TYX", "ZYX"}, optional
         By default as the file says, else "TYX".
@@ -45,11 +46,12 @@ def read_label_movie(
     """
     if axes not in (None, "TYX", "ZYX"):
         raise OptionError(f"labels have the axes TYX or ZYX, not {axes!r}")
-    frames = open_labels(path, at=at)
-    source = open_with_options(path, OpenOptions(are_ids=True, at=at))
+    place = as_expanded_path(path, "labels", FormatError)
+    frames = open_labels(place, at=at)
+    source = open_with_options(place, OpenOptions(are_ids=True, at=at))
     # Other formats have none.
-    has_provenance = is_zarr(path) or is_tiff(path)
-    provenance = read_provenance(path) if has_provenance else {}
+    has_provenance = is_zarr(place) or is_tiff(place)
+    provenance = read_provenance(place) if has_provenance else {}
     said = axes or (source.axes or "").rjust(3, "T")
     scale, unit = source.scale, source.unit
     if scale is None and provenance.get("scale"):

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_sam_decoder.atomic_files import atomic_write
 from napari_sam_decoder.errors import FormatError, LabelsError, wrap_write_errors
+from napari_sam_decoder.formats.movie_source import UNIT_SYMBOLS, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +25,8 @@ __all__ = ["write_imagej", "write_ome_tiff"]
 CLASSIC_BYTES = 2**32 - 2**25
 """Classic TIFF has 32-bit offsets; some bytes are reserved for the page tables."""
 IMAGEJ_DTYPE = np.dtype(np.uint16)
-SYMBOLS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "": "pixel"}
-"""What OME-XML calls the units of OME-Zarr."""
+UNKNOWN_UNIT = "reference frame"
+"""What OME-XML calls a unit that is none of its own."""
 
 
 def write_ome_tiff(movie: LabelMovie, path: Path) -> Iterator[int]:
@@ -85,7 +86,8 @@ def _ome_metadata(movie: LabelMovie, name: str) -> dict[str, Any]:
     if movie.scale is None:
         return metadata
     first, row, column = movie.scale
-    unit = SYMBOLS.get(movie.unit, movie.unit)
+    name = unit_name(movie.unit)
+    unit = UNIT_SYMBOLS.get(name, UNKNOWN_UNIT) if name else "pixel"
     sizes: dict[str, Any] = {
         "PhysicalSizeY": row,
         "PhysicalSizeYUnit": unit,

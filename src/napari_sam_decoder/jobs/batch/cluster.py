@@ -14,6 +14,7 @@ from napari_sam_decoder.errors import (
     OptionError,
     first_line,
 )
+from napari_sam_decoder.jobs.batch.job import BatchJob
 from napari_sam_decoder.jobs.batch.on_worker import (
     Network,
     embed_part,
@@ -21,6 +22,7 @@ from napari_sam_decoder.jobs.batch.on_worker import (
 )
 from napari_sam_decoder.jobs.batch.plan import Batch
 from napari_sam_decoder.jobs.batch.replacement import Replacement
+from napari_sam_decoder.jobs.inputs import require_job
 from napari_sam_decoder.jobs.outputs import no_progress
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from distributed import Client, Future
 
-    from napari_sam_decoder.jobs.batch.job import BatchJob
     from napari_sam_decoder.jobs.batch.outcomes import BatchResult
     from napari_sam_decoder.jobs.batch.work import MovieWork
     from napari_sam_decoder.jobs.inputs import MovieOptions
@@ -161,6 +162,7 @@ def run_batch_on(
     SamDecoderError
         As `run_batch`.
     """
+    require_job(job, BatchJob)
     if job.movies.cache is None:
         raise OptionError(
             "workers hand embeddings on in a cache; leave --cache none (in Python "

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.jobs.inputs import set_paths
+from napari_sam_decoder.jobs.inputs import (
+    MovieOptions,
+    require_kinds,
+    set_integers,
+    set_paths,
+)
 from napari_sam_decoder.propagation import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from napari_sam_decoder.jobs.inputs import MovieOptions
 
 __all__ = ["BatchJob"]
 
@@ -53,4 +56,7 @@ class BatchJob:
     suffix: str = ".tif"
 
     def __post_init__(self) -> None:
+        require_kinds(self, movies=MovieOptions, settings=Settings)
+        require_kinds(self, pattern=str, points=str, suffix=str)
         set_paths(self, "output")
+        set_integers(self, "auto")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_sam_decoder.jobs.batch.job import BatchJob
 from napari_sam_decoder.jobs.batch.plan import Batch
+from napari_sam_decoder.jobs.inputs import require_job
 from napari_sam_decoder.jobs.outputs import no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from napari_sam_decoder.jobs.batch.job import BatchJob
     from napari_sam_decoder.jobs.batch.outcomes import BatchResult
     from napari_sam_decoder.jobs.outputs import Progress
     from napari_sam_decoder.model.sam import Sam
@@ -47,6 +48,7 @@ def run_batch(
         If nothing can be done at all: there are no movies, the table of all points
         cannot be used, or the results cannot be written.
     """
+    require_job(job, BatchJob)
     batch = Batch(job, model or _bundled_model())
     try:
         for work in progress(batch.todo, total=len(batch.todo), what="movies"):
