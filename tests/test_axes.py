@@ -43,6 +43,7 @@ def test_axes_of_length_one_are_left_out_where_needed(letters, shape, axes, kept
         ("TCYX", (3, 2, 4, 5), "C=2.*2 channels: choose one with --channel"),
         ("CYX", (2, 4, 5), "0, 1$"),
         ("TYXS", (3, 4, 5, 2), "2 channels: choose one"),
+        ("SYX", (5, 4, 5), r"the axes CYX \(C=5, Y=4, X=5\) hold 5 channels"),
         ("TZCYX", (3, 4, 1, 6, 6), "not a movie of T or Z"),
         ("XT", (3, 4), "not a movie of T or Z"),
         ("TYX", (3, 4, 5, 6), "do not fit"),

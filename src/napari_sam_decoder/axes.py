@@ -359,8 +359,10 @@ def _channel_cut(
         return {axis: place} if axis >= 0 else {}
     are_colours = axis >= 0 and "C" not in letters and count in COLOUR_COUNTS
     if count > 1 and not are_colours:
+        # Too many for colours, so these are channels, whatever the letter.
+        named = letters if "C" in letters else letters.replace("S", "C")
         raise MovieError(
-            f"the axes {_described(letters, shape)} hold {count} channels: choose one "
+            f"the axes {_described(named, shape)} hold {count} channels: choose one "
             f"with {CHANNEL_OPTION}: {numbered_list(count, names)}"
         )
     return {axis: 0} if "C" in letters else {}

@@ -113,6 +113,7 @@ def test_an_object_that_is_there_is_not_overwritten(run, movie, tmp_path):
         (["--box", "0,1,1,5,5", "--stabilise", "nan"], "'nan' is not a number"),
         (["--box", "0,1,1,5,5", "--contrast", "1", "inf"], "'inf' is not a number"),
         (["--box", "0,1,1,5,5", "--frames", "2"], "is not A:B"),
+        (["--box", "0,1,1,5,5", "--frames", "-2:"], "'-2:' is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "a:b"], "is not A:B"),
         (["--box", "0,1,1,5,5", "--frames", "2:4"], "outside the requested frames 2:4"),
         (["--box", "0,1,1,5,5", "--axes", "TYXC"], "do not fit"),

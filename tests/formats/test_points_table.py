@@ -190,7 +190,8 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
         ("axis-1,axis-2", r"the axes are axis-1, axis-2; a movie needs"),
         ("frame,row,column", r"the axes are missing; a movie needs axis-0 \(frame\)"),
         (f"{AXES},size", r"unknown column 'size'; the columns are index, axis-0"),
-        (f"{AXES},label,Label", r"line 1: duplicate column"),
+        (f"{AXES},label,Label", r"line 1: duplicate column 'label'"),
+        (f"{AXES},axis-2,label", r"line 1: duplicate column 'axis-2'"),
     ],
 )
 def test_bad_headers(tmp_path: Path, header: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +40,8 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.register("action", None, _StoreOnce)
+        # As in Python 3.14: "-2:" is a value, too, and gets the message about values.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
         self.add_argument(
             "--verbose",
             action="store_true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -367,6 +368,9 @@ def _checked_header(
                 "commas and decimal points"
             )
     names = [name.lower() for name in header]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise PromptError(f"{place}: duplicate column {twice[0]!r}; remove one of them")
     axes = _axis_columns(names)
     counts = {2, 3, len(wanted or USUAL_AXES)}
     if len(axes) not in counts or axes != list(AXIS_COLUMNS[: len(axes)]):
@@ -382,8 +386,6 @@ def _checked_header(
             f"{place}: unknown column {unknown[0]!r}; the columns are "
             f"{', '.join(columns)}"
         )
-    if len(set(names)) < len(names):
-        raise PromptError(f"{place}: duplicate column; remove one of them")
     return names
 
 
