@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_sam_decoder.errors import OptionError, wrap_write_errors
+from napari_sam_decoder.errors import OptionError
 from napari_sam_decoder.formats import (
     UNIT_SYMBOLS,
     LabelMovie,

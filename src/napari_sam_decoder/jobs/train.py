@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam_decoder.atomic_files import sibling_path
-from napari_sam_decoder.errors import FormatError, OptionError
+from napari_sam_decoder.errors import FormatError
 from napari_sam_decoder.jobs.inputs import (
     MovieOptions,
     require_job,
