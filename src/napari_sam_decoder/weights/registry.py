@@ -271,8 +271,9 @@ def _reason(error: Exception, row: ModelRow) -> str:
     if isinstance(error, ValueError):
         return f"what {host} sent is not this file, as its hash is another one"
     if isinstance(error, OSError) and os_error_advice(error):
-        why = error.strerror or first_line(error)
-        return f"{local_path(row).parent} cannot be written ({why})"
+        # Pooch raises errors of its own without one, which say nothing more.
+        why = f" ({error.strerror})" if error.strerror else ""
+        return f"{local_path(row).parent} cannot be written{why}"
     return first_line(error)
 
 
