@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["counted", "differing", "listed"]
+__all__ = ["capitalised", "counted", "differing", "listed"]
+
+
+def capitalised(text: str) -> str:
+    """Begin a message as a sentence, and leave names in it as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def counted(number: int, noun: str) -> str:

@@ -20,6 +20,7 @@ from napari_sam_decoder.axes import (
 from napari_sam_decoder.errors import MovieError
 from napari_sam_decoder.frames.contrast import Contrast
 from napari_sam_decoder.frames.reduced import ReducedArray, bands
+from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -396,11 +397,10 @@ class Movie:
         level = self._level(SAMPLED_SIDE)
         sample = np.concatenate([level._sample(int(frame)) for frame in frames])
         if sample.size == 0:
-            plural = "s" if len(frames) > 1 else ""
             raise MovieError(
-                f"no pixel of frame{plural} {', '.join(map(str, frames))} is a number: "
-                "all are NaN or infinite; check how the movie was written, or set "
-                "contrast limits if other frames are to be seen"
+                f"no pixel of {listed('frame', frames.tolist())} is a number: all are "
+                "NaN or infinite; check how the movie was written, or set contrast "
+                "limits if other frames are to be seen"
             )
         return Contrast.measure(sample)
 

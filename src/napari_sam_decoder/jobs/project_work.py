@@ -271,7 +271,7 @@ class ProjectWork:
         return frozenset(
             one
             for one in prompts.object_ids
-            if _prompts_of(one, here) == _prompts_of(one, prompts)
+            if here.of_object(one) == prompts.of_object(one)
             and not any((labels == one).any() for labels in self._labels.values())
         )
 
@@ -541,11 +541,6 @@ def open_work(
     project.close()
     if failure is not None and not is_saved:
         raise failure
-
-
-def _prompts_of(object_id: int, prompts: PromptSet) -> list[Prompt]:
-    found = (one for one in prompts if one.object_id == object_id)
-    return sorted(found, key=lambda one: one.frame)
 
 
 def _require_no_composite(project: Project) -> None:

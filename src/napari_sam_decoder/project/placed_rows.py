@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_sam_decoder.project.prompt_rows import PointRow
+from napari_sam_decoder.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -163,19 +164,18 @@ def between_frames(placed: Placed) -> Fault:
 
 def name_frames(frames: Sequence[int]) -> str:
     """Name the first few of some frames, such as "frames 3, 4, 5 and 2 more"."""
-    return f"frame{'s' if len(frames) > 1 else ''} {_first_of(frames)}"
+    return _named("frame", frames)
 
 
 def name_objects(object_ids: Iterable[int]) -> str:
     """Name the first few of some objects, such as "objects 1, 2"."""
-    ids = sorted(set(object_ids))
-    return f"object{'s' if len(ids) > 1 else ''} {_first_of(ids)}"
+    return _named("object", sorted(set(object_ids)))
 
 
-def _first_of(numbers: Sequence[int]) -> str:
-    named = ", ".join(str(number) for number in numbers[:_LISTED])
-    more = len(numbers) - _LISTED
-    return named + (f" and {more} more" if more > 0 else "")
+def _named(noun: str, numbers: Sequence[int]) -> str:
+    if len(numbers) <= _LISTED:
+        return listed(noun, numbers)
+    return f"{listed(noun, numbers[:_LISTED])} and {len(numbers) - _LISTED} more"
 
 
 def _middle(row: PointRow | ShapeRow) -> tuple[float, ...]:

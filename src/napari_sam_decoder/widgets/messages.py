@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam_decoder.project import RowsChange, name_frames, unused_notices
+from napari_sam_decoder.wording import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -198,7 +199,7 @@ def _activity(bench: Workbench) -> str:
         return "Decoding…" if is_known else f"Embedding frame {bench.frame}…"
     working = controller.label_worker.running
     if working is not None:
-        return f"{working.title[0].upper()}{working.title[1:]}: {working.progress}."
+        return f"{capitalised(working.title)}: {working.progress}."
     return ""
 
 

@@ -10,6 +10,8 @@ from weakref import ref
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam_decoder.wording import capitalised
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -125,8 +127,8 @@ def _undecided(controller: Controller) -> Iterator[str]:
 def _label_work(controller: Controller) -> Iterator[str]:
     running = controller.label_worker.running
     if running is not None:
-        said = running.under_way
-        yield f"{said[:1].upper()}{said[1:]} ({running.progress}); {STARTS_OVER}."
+        said = capitalised(running.under_way)
+        yield f"{said} ({running.progress}); {STARTS_OVER}."
 
 
 def _downloads(controller: Controller) -> Iterator[str]:

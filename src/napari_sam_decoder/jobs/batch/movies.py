@@ -70,7 +70,7 @@ def find_movies(folder: Path, pattern: str, output: Path) -> list[FoundMovie]:
             "a folder of their own with -o (in Python output=)"
         )
     with wrap_read_errors(folder):
-        found = sorted(_matches(folder, pattern, output.resolve()))
+        found = sorted(_matches(folder, pattern, results))
     if not found:
         raise FormatError(
             f"nothing in {folder} that matches {pattern!r} is a movie; check the path, "

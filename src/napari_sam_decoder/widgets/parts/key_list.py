@@ -24,6 +24,7 @@ from napari_sam_decoder.widgets.commands import COMMANDS, DEFAULT_KEYS, FIXED_KE
 from napari_sam_decoder.widgets.keys import shown_key
 from napari_sam_decoder.widgets.parts.controls import button
 from napari_sam_decoder.widgets.parts.message_part import ALARM_RED
+from napari_sam_decoder.wording import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ class KeyList(QDialog):
 
     def show_trouble(self, text: str) -> None:
         """Say why a key was refused, and show the one that is kept."""
-        self.trouble.setText(text[:1].upper() + text[1:] + ".")
+        self.trouble.setText(f"{capitalised(text)}.")
         self._show_kept()
 
     def _show_kept(self) -> None:

@@ -14,7 +14,7 @@ from napari_sam_decoder.widgets.parts.controls import (
     narrow,
     steady_row,
 )
-from napari_sam_decoder.wording import counted
+from napari_sam_decoder.wording import capitalised, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ class LearningPart(QWidget):
             return ""
         missing = bench.missing_to_learn
         if missing:
-            return f"{missing[0].upper()}{missing[1:]}."
+            return f"{capitalised(missing)}."
         is_in_use = is_learned(bench.controller.state.options.decoder)
         known = " The decoder in use was learned from this movie." if is_in_use else ""
         return f"{counted(bench.fixed_count, 'frame')} fixed to learn from.{known}"
